@@ -1,0 +1,20 @@
+"""Certified robustness of top-k predictions against l0 attacks, for any classifier."""
+
+from typing import Final
+
+from topcert.theory.confidence import simultaneous_bounds
+from topcert.theory.counting import Survival, survival
+from topcert.theory.radius import ABSTAIN, certified_radius
+from topcert.theory.witness import TightnessWitness, tightness_witness
+
+__version__: Final = "0.1.0"
+__all__ = [
+    "ABSTAIN",
+    "Survival",
+    "TightnessWitness",
+    "__version__",
+    "certified_radius",
+    "simultaneous_bounds",
+    "survival",
+    "tightness_witness",
+]

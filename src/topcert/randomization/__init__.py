@@ -1,0 +1,1 @@
+"""Random masks as a replayable stream, and the ways to show NULL to a classifier."""

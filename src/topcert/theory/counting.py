@@ -1,0 +1,55 @@
+"""Exact counting of kept sets: beta(r) = C(d - r, e) / C(d, e), and the grid on which Eq. 6 is decided."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survival:
+    """beta(r), the chance that none of r changed features is kept, for r = 0 .. d - e (it is 0 beyond).
+
+    `numerators[r] / denominator` is exact; `floats[r]` is the largest float64 that does not exceed it, so a radius that
+    is decided with it can only come out smaller.
+    """
+
+    numerators: tuple[int, ...]
+    denominator: int
+    floats: NDArray[np.float64]
+
+
+@lru_cache(maxsize=8)
+def survival(num_features: int, num_kept: int) -> Survival:
+    """beta(r) for `num_kept` (e) of `num_features` (d) features (paper, Section 2).
+
+    Raises ValueError where `1 <= num_kept <= num_features` fails.
+    """
+    check_counts(num_features, num_kept)
+    numerator = denominator = math.comb(num_features, num_kept)
+    numerators = [numerator]
+    for left in range(num_features, num_kept, -1):  # C(left - 1, e) = C(left, e) (left - e) / left
+        numerator = numerator * (left - num_kept) // left
+        numerators.append(numerator)
+    floats = np.array([_floored(numerator, denominator) for numerator in numerators])
+    floats.flags.writeable = False
+    return Survival(numerators=tuple(numerators), denominator=denominator, floats=floats)
+
+
+def check_counts(num_features: int, num_kept: int) -> None:
+    """Raise ValueError where `1 <= num_kept <= num_features` fails."""
+    if num_features < 1:
+        raise ValueError(f"num_features must be at least 1, got {num_features}")
+    if not 1 <= num_kept <= num_features:
+        raise ValueError(f"num_kept must lie in 1 .. num_features = {num_features}, got {num_kept}")
+
+
+def _floored(numerator: int, denominator: int) -> float:
+    """The largest float64 that does not exceed `numerator / denominator`."""
+    nearest = numerator / denominator  # Python rounds the quotient of two integers correctly
+    top, bottom = nearest.as_integer_ratio()
+    return nearest if top * denominator <= numerator * bottom else math.nextafter(nearest, 0.0)

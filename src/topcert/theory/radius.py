@@ -1,0 +1,211 @@
+"""THE theorem (Eq. 6): the largest number of changed features that cannot push a label out of the top k.
+
+With p the lower bound of the label, P_t the sum of the t smallest of its k strongest rivals' upper bounds (at most
+1 - p) and b = beta(r), the label is certified at r when, for some t in 1 .. k,
+
+    p - (1 - b) > (P_t + 1 - b) / t        that is        (t + 1) b > P_t + 1 + t (1 - p).
+
+All of it is decided in integers, in units of 1/G ("the grid"):
+
+- C(d, e) fits: G = C(d, e). Probabilities are whole multiples of 1/G, so bounds are quantized inward, p up and the
+  rivals down (Eq. 4). A float is first moved outward by one ulp, for its last bit may hide which side of a multiple it
+  is on.
+- C(d, e) is huge: G is a power of two that fits, and bounds and beta are rounded outward onto it. Skipping Eq. 4 is
+  sound: it would only raise p and lower the rivals, and the left side of Eq. 6 rises with p while the right side rises
+  with the rivals and falls with p. It costs less than (k + 3) / G in beta, where G >= 2^58 for k <= 14.
+- Exact input (integers in units of 1/C(d, e), or Fraction) is never rounded; where C(d, e) is huge, G is still C(d, e)
+  and the same lines run on Python's integers.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import lru_cache
+from math import ceil, floor
+from typing import Any, Final, SupportsIndex
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from topcert.theory.counting import survival
+
+ABSTAIN: Final = -1  # not even r = 0 is certified; radius 0 is a real guarantee
+
+_ROWS_PER_CHUNK_CELLS: Final = 1 << 20  # cells partitioned at a time: bounds the copy, stays near the cache
+
+
+def certified_radius(
+    lower: ArrayLike,
+    upper: ArrayLike,
+    labels: ArrayLike,
+    *,
+    k: int | Sequence[int],
+    num_features: int,
+    num_kept: int,
+) -> NDArray[np.int64]:
+    """Certified radius of `labels[i]` among the top `k` of input i, in features (Theorem 1, Eq. 6).
+
+    `lower` and `upper` are `(inputs, classes)`: floats, `Fraction`s, or (both) integers in units of 1/C(d, e). Only the
+    lower bound of the label and the upper bounds of the others are used. `labels` is int `(inputs,)`.
+
+    Returns int64 `(inputs,)`, or `(inputs, len(k))` for a sequence of k; `ABSTAIN` where not even r = 0 holds. Raises
+    ValueError for bounds outside [0, 1], NaN, lower above upper, labels out of range, k outside 1 .. classes - 1, or
+    `num_kept` outside 1 .. num_features.
+    """
+    ks = _checked_ks(k)
+    most = max(ks)
+    total = survival(num_features, num_kept).denominator
+    lows, ups = _checked_bounds(lower, upper, total)
+    rows = _checked_labels(labels, lows.shape)
+    if not 1 <= min(ks) <= most < lows.shape[1]:
+        raise ValueError(f"k must lie in 1 .. classes - 1 = {lows.shape[1] - 1}, got {k}")
+
+    exact = lows.dtype == object or lows.dtype.kind in "iu"
+    room = 1 << (62 - (most + 2).bit_length())  # (k + 2) G stays below 2^63
+    grid = total if exact or total <= room else room
+    held = lows[np.arange(len(rows)), rows]
+    won = _onto_grid(held, grid, outward=-1, quantize=grid == total)
+    rivals = _onto_grid(_strongest_rivals(ups, rows, most), grid, outward=+1, quantize=grid == total)
+    if grid <= room:
+        won, rivals = won.astype(np.int64), rivals.astype(np.int64)
+
+    falling = _negated_survivors(num_features, num_kept, grid, grid <= room)
+    radii = np.empty((len(rows), len(ks)), np.int64)
+    for column, size in enumerate(ks):
+        taken = np.minimum(np.cumsum(rivals[:, most - size :], axis=1), (grid - won)[:, None])  # P_t
+        t = np.arange(1, size + 1).astype(won.dtype)
+        # (t + 1) M > need is M > need // (t + 1) in integers, so one bar per input decides every r at once.
+        need = taken + grid + t * (grid - won)[:, None]
+        bar = (need // (t + 1)).min(axis=1)
+        radii[:, column] = np.searchsorted(falling, -bar, side="left") - 1
+    return radii[:, 0] if isinstance(k, SupportsIndex) else radii
+
+
+def counted_bounds(lower: NDArray[Any], upper: NDArray[Any], label: int, total: int) -> tuple[int, dict[int, int]]:
+    """One input's bounds, `(1, classes)`, in whole votes of the `total` ablated inputs (Eq. 4): label, then others."""
+    lows, ups = _checked_bounds(lower, upper, total)
+    held = _onto_grid(lows[:, label], total, outward=-1, quantize=True)
+    limits = _onto_grid(ups, total, outward=+1, quantize=True)
+    return int(held[0]), {j: int(limit) for j, limit in enumerate(limits[0]) if j != label}
+
+
+@lru_cache(maxsize=8)
+def _negated_survivors(num_features: int, num_kept: int, grid: int, fits: bool) -> NDArray[Any]:
+    """-floor(beta(r) G), ascending in r, so that a binary search finds the last r above a bar."""
+    beta = survival(num_features, num_kept)
+    exact = [-(m * grid // beta.denominator) for m in beta.numerators]
+    out = np.array(exact, dtype=np.int64 if fits else object)
+    out.flags.writeable = False
+    return out
+
+
+def _strongest_rivals(upper: NDArray[Any], labels: NDArray[np.int64], count: int) -> NDArray[Any]:
+    """The `count` largest upper bounds of labels other than `labels[i]`, ascending, `(inputs, count)`."""
+    inputs, classes = upper.shape
+    out = np.empty((inputs, count), upper.dtype)
+    step = max(1, _ROWS_PER_CHUNK_CELLS // classes)
+    for start in range(0, inputs, step):
+        part = upper[start : start + step].copy()
+        part[np.arange(len(part)), labels[start : start + step]] = -1
+        if part.dtype != object:
+            part.partition(classes - count, axis=1)
+        else:
+            part.sort(axis=1)
+        out[start : start + step] = np.sort(part[:, classes - count :], axis=1)
+    return out
+
+
+def _onto_grid(values: NDArray[Any], grid: int, *, outward: int, quantize: bool) -> NDArray[Any]:
+    """Bounds in units of 1/grid: inward by Eq. 4 where `quantize`, else outward (-1 down, +1 up)."""
+    if values.dtype.kind in "iu":
+        return values
+    floats = values.dtype.kind == "f"
+    distinct, where = np.unique(values, return_inverse=True)
+    if floats:
+        distinct = np.nextafter(distinct, values.dtype.type(outward * np.inf))
+    rounding = ceil if (outward < 0) == quantize else floor
+    cells = []
+    for value in distinct.tolist():
+        if isinstance(value, int):
+            cells.append(value)
+            continue
+        top, bottom = value.as_integer_ratio()
+        cells.append(min(max(rounding(Fraction(top * grid, bottom)), 0), grid))
+    return np.array(cells, dtype=object)[where].reshape(values.shape)
+
+
+def _checked_ks(k: int | Sequence[int]) -> list[int]:
+    given = [k] if isinstance(k, SupportsIndex) else list(k)
+    if not given or any(isinstance(item, bool) or not isinstance(item, SupportsIndex) for item in given):
+        raise ValueError(f"k must be an integer or a non-empty sequence of integers, got {k!r}")
+    return [operator.index(item) for item in given]
+
+
+def _checked_labels(labels: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    found = np.asarray(labels)
+    if found.dtype.kind not in "iu" or found.shape != shape[:1]:
+        raise ValueError(f"labels must be integers of shape ({shape[0]},), got {found.dtype} of shape {found.shape}")
+    if found.size and not (0 <= found.min() and found.max() < shape[1]):
+        bad = found[(found < 0) | (found >= shape[1])][0]
+        raise ValueError(f"label {bad} is out of range; there are {shape[1]} classes, 0 .. {shape[1] - 1}")
+    return found.astype(np.int64)
+
+
+def _checked_bounds(lower: ArrayLike, upper: ArrayLike, total: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Both bounds as arrays of one kind: float (own precision kept), integer, or object (exact)."""
+    lows, ups = np.asarray(lower), np.asarray(upper)
+    if lows.ndim != 2 or lows.shape != ups.shape:
+        raise ValueError(f"lower and upper must both be (inputs, classes), got {lows.shape} and {ups.shape}")
+    for name, bounds in (("lower", lows), ("upper", ups)):
+        if bounds.dtype == object:
+            if not all(isinstance(value, (int, Fraction)) for value in bounds.flat):
+                raise ValueError(f"{name} must hold floats, or exact numbers (int, Fraction) only, not a mixture")
+        elif bounds.dtype.kind not in "fiu":
+            raise ValueError(f"{name} must hold floats, integers or Fractions, got {bounds.dtype}")
+    whole = _all_integers(lows) and _all_integers(ups)
+    if whole:
+        limit, unit = total, f"integers in units of 1/C(d, e), 0 .. {total if total < 10**12 else 'C(d, e)'}"
+        fits = total < 2**62
+        lows, ups = (_as_integers(bounds, fits=fits) for bounds in (lows, ups))
+    elif object in (lows.dtype, ups.dtype):
+        if "f" in (lows.dtype.kind, ups.dtype.kind):
+            raise ValueError("lower and upper must both be exact or both be floats")
+        limit, unit = 1, "in [0, 1]"
+        lows, ups = (_as_fractions(bounds) for bounds in (lows, ups))
+    else:
+        limit, unit = 1, "in [0, 1]"
+        lows, ups = (bounds if bounds.dtype.kind == "f" else bounds.astype(np.float64) for bounds in (lows, ups))
+    if lows.size:
+        for name, bounds in (("lower", lows), ("upper", ups)):
+            least, greatest = bounds.min(), bounds.max()
+            if not (least >= 0 and greatest <= limit):
+                bad = least if not least >= 0 else greatest
+                raise ValueError(f"{name} bounds must be {unit}, got {bad}")
+        if (lows > ups).any():
+            row, column = np.argwhere(lows > ups)[0]
+            raise ValueError(
+                f"lower bound {lows[row, column]} is above upper bound {ups[row, column]} "
+                f"for input {row}, class {column}"
+            )
+    return lows, ups
+
+
+def _all_integers(bounds: NDArray[Any]) -> bool:
+    if bounds.dtype == object:
+        return all(isinstance(value, int) for value in bounds.flat)
+    return bounds.dtype.kind in "iu"
+
+
+def _as_integers(bounds: NDArray[Any], *, fits: bool) -> NDArray[Any]:
+    exact = np.array([int(value) for value in bounds.flat], dtype=object).reshape(bounds.shape) if not fits else bounds
+    if fits and bounds.dtype != np.int64:
+        if bounds.size and not -(2**63) <= bounds.min() <= bounds.max() < 2**63:
+            raise ValueError("integer bounds must lie in 0 .. C(d, e)")
+        exact = bounds.astype(np.int64)
+    return exact
+
+
+def _as_fractions(bounds: NDArray[Any]) -> NDArray[Any]:
+    return np.array([Fraction(value) for value in bounds.flat], dtype=object).reshape(bounds.shape)

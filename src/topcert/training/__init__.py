@@ -1,0 +1,1 @@
+"""Training base classifiers under the noise that they are certified with."""
