@@ -1,13 +1,11 @@
 """Certified robustness of top-k predictions against l0 attacks, for any classifier."""
 
-from typing import Final
-
 from topcert.theory.confidence import simultaneous_bounds
 from topcert.theory.counting import Survival, survival
 from topcert.theory.radius import ABSTAIN, certified_radius
 from topcert.theory.witness import TightnessWitness, tightness_witness
+from topcert.version import __version__
 
-__version__: Final = "0.1.0"
 __all__ = [
     "ABSTAIN",
     "Survival",

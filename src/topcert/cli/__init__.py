@@ -1,13 +1,5 @@
 """The `topcert` command: parse, call, print."""
 
-import typer
+from topcert.cli.app import main
 
-from topcert.cli.train import train
-
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-app.command()(train)
-app.callback()(lambda: None)
-
-
-def main() -> None:
-    app()
+__all__ = ["main"]

@@ -1,27 +1,32 @@
-"""One progress bar for all long work: share done, rate, time left; silent where nobody looks."""
+"""One progress bar for all long work: share done, rate, time left; a line a minute where there is no terminal."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from typing import Final, final
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     Task,
+    TaskProgressColumn,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+SECONDS_BETWEEN_LINES: Final = 60.0
 
 console = Console()
 messages = Console(stderr=True)
 
 
+@final
 class _RateColumn(ProgressColumn):
     def __init__(self, unit: str) -> None:
         super().__init__()
@@ -35,12 +40,14 @@ class _RateColumn(ProgressColumn):
 @contextmanager
 def progress_bar(title: str, *, unit: str) -> Iterator[Callable[[int, int, str], None]]:
     """Yield `update(done, total, note)`; `unit` names what is counted, such as "passes"."""
+    if not messages.is_terminal:
+        yield _lines(title, unit)
+        return
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
+        BarColumn(bar_width=20),
+        TaskProgressColumn(),
         _RateColumn(unit),
-        TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
@@ -48,7 +55,27 @@ def progress_bar(title: str, *, unit: str) -> Iterator[Callable[[int, int, str],
     with Progress(*columns, console=messages, speed_estimate_period=60.0, refresh_per_second=4) as progress:
         task = progress.add_task(title, total=None, note="")
 
-        def update(done: int, total: int, note: str = "") -> None:
+        def update(done: int, total: int, note: str) -> None:
             progress.update(task, completed=done, total=total, note=note)
 
         yield update
+
+
+def _lines(title: str, unit: str) -> Callable[[int, int, str], None]:
+    """For logs: say where things stand once a minute, and at the end."""
+    began = last = time.monotonic()
+    first = -1
+
+    def update(done: int, total: int, note: str) -> None:
+        nonlocal last, first
+        now = time.monotonic()
+        if first < 0:
+            first = done
+        if done > first and (done == total or now - last > SECONDS_BETWEEN_LINES):
+            last = now
+            rate = (done - first) / max(now - began, 1e-9)
+            left = timedelta(seconds=int((total - done) / rate))
+            text = f"{title}: {done:,} of {total:,} {unit}, {rate:,.0f} {unit}/s, {left} left"
+            messages.print(f"{text}{', ' + note if note else ''}", highlight=False, soft_wrap=True)
+
+    return update

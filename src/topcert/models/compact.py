@@ -45,9 +45,7 @@ class Compact(nn.Module):
 
     def __init__(self, *, in_channels: int = 6, num_classes: int = 10) -> None:
         super().__init__()
-        self.stem = nn.Sequential(
-            nn.Conv2d(in_channels, 64, 4, 2, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True)
-        )
+        self.stem = nn.Sequential(nn.Conv2d(in_channels, 64, 4, 2, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True))
         self.blocks = nn.Sequential(
             ResidualBlock(64, 128, stride=2), ResidualBlock(128, 128), ResidualBlock(128, 256, stride=2)
         )

@@ -61,7 +61,7 @@ def _redraw(seed: int, domain: int, number: int, num_features: int, num_kept: in
         words = _words(seed, domain, number, number + 1, num_kept, attempt=attempt)
         block, accepted = _shuffle(words, num_features)
         if accepted[0]:
-            return block[0]
+            return np.asarray(block[0])
         attempt += 1
 
 
@@ -81,7 +81,7 @@ def _shuffle(words: NDArray[np.uint64], num_features: int) -> tuple[NDArray[np.i
     num_masks, num_kept = words.shape
     ranges = np.arange(num_features, num_features - num_kept, -1, dtype=np.uint64)
     products = words * ranges
-    accepted = ((products & _LOW) >= np.uint64(2**32) % ranges).all(axis=1)
+    accepted = np.all((products & _LOW) >= np.uint64(2**32) % ranges, axis=1)
     draws = (products >> _WORD).astype(np.int64) + np.arange(num_kept)
     order = np.tile(np.arange(num_features, dtype=np.int32), (num_masks, 1))
     rows = np.arange(num_masks)

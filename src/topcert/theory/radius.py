@@ -12,7 +12,7 @@ All of it is decided in integers, in units of 1/G ("the grid"):
   is on.
 - C(d, e) is huge: G is a power of two that fits, and bounds and beta are rounded outward onto it. Skipping Eq. 4 is
   sound: it would only raise p and lower the rivals, and the left side of Eq. 6 rises with p while the right side rises
-  with the rivals and falls with p. It costs less than (k + 3) / G in beta, where G >= 2^58 for k <= 14.
+  with the rivals and falls with p. It costs less than (k + 3) / G in beta, where G >= 2^58 for k <= 13.
 - Exact input (integers in units of 1/C(d, e), or Fraction) is never rounded; where C(d, e) is huge, G is still C(d, e)
   and the same lines run on Python's integers.
 """
@@ -68,8 +68,8 @@ def certified_radius(
     held = lows[np.arange(len(rows)), rows]
     won = _onto_grid(held, grid, outward=-1, quantize=grid == total)
     rivals = _onto_grid(_strongest_rivals(ups, rows, most), grid, outward=+1, quantize=grid == total)
-    if grid <= room:
-        won, rivals = won.astype(np.int64), rivals.astype(np.int64)
+    whole = np.dtype(np.int64 if grid <= room else object)  # integer bounds may fit int64 where their sums do not
+    won, rivals = won.astype(whole), rivals.astype(whole)
 
     falling = _negated_survivors(num_features, num_kept, grid, grid <= room)
     radii = np.empty((len(rows), len(ks)), np.int64)
@@ -147,7 +147,7 @@ def _checked_labels(labels: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.int
     found = np.asarray(labels)
     if found.dtype.kind not in "iu" or found.shape != shape[:1]:
         raise ValueError(f"labels must be integers of shape ({shape[0]},), got {found.dtype} of shape {found.shape}")
-    if found.size and not (0 <= found.min() and found.max() < shape[1]):
+    if found.size and not (found.min() >= 0 and found.max() < shape[1]):
         bad = found[(found < 0) | (found >= shape[1])][0]
         raise ValueError(f"label {bad} is out of range; there are {shape[1]} classes, 0 .. {shape[1] - 1}")
     return found.astype(np.int64)
@@ -164,19 +164,17 @@ def _checked_bounds(lower: ArrayLike, upper: ArrayLike, total: int) -> tuple[NDA
                 raise ValueError(f"{name} must hold floats, or exact numbers (int, Fraction) only, not a mixture")
         elif bounds.dtype.kind not in "fiu":
             raise ValueError(f"{name} must hold floats, integers or Fractions, got {bounds.dtype}")
-    whole = _all_integers(lows) and _all_integers(ups)
-    if whole:
+    kinds = {lows.dtype.kind, ups.dtype.kind}
+    if "f" in kinds and kinds != {"f"}:
+        raise ValueError("lower and upper must both be exact or both be floats")
+    if _all_integers(lows) and _all_integers(ups):
         limit, unit = total, f"integers in units of 1/C(d, e), 0 .. {total if total < 10**12 else 'C(d, e)'}"
         fits = total < 2**62
         lows, ups = (_as_integers(bounds, fits=fits) for bounds in (lows, ups))
-    elif object in (lows.dtype, ups.dtype):
-        if "f" in (lows.dtype.kind, ups.dtype.kind):
-            raise ValueError("lower and upper must both be exact or both be floats")
-        limit, unit = 1, "in [0, 1]"
-        lows, ups = (_as_fractions(bounds) for bounds in (lows, ups))
     else:
         limit, unit = 1, "in [0, 1]"
-        lows, ups = (bounds if bounds.dtype.kind == "f" else bounds.astype(np.float64) for bounds in (lows, ups))
+        if kinds != {"f"}:
+            lows, ups = (_as_fractions(bounds) for bounds in (lows, ups))
     if lows.size:
         for name, bounds in (("lower", lows), ("upper", ups)):
             least, greatest = bounds.min(), bounds.max()
@@ -186,8 +184,7 @@ def _checked_bounds(lower: ArrayLike, upper: ArrayLike, total: int) -> tuple[NDA
         if (lows > ups).any():
             row, column = np.argwhere(lows > ups)[0]
             raise ValueError(
-                f"lower bound {lows[row, column]} is above upper bound {ups[row, column]} "
-                f"for input {row}, class {column}"
+                f"lower bound {lows[row, column]} is above upper bound {ups[row, column]} for input {row}, class {column}"
             )
     return lows, ups
 

@@ -69,7 +69,7 @@ def train(
     plan: TrainingPlan,
     folder: Path,
     device: str = "cpu",
-    on_step: Callable[[int, int, str], None] = lambda step, total, note: None,
+    on_step: Callable[[int, int, str], None],
 ) -> list[EpochLog]:
     """Train `network` in place; images are uint8 `(inputs, C, H, W)`, labels int64 `(inputs,)`.
 
@@ -79,7 +79,7 @@ def train(
     """
     folder.mkdir(parents=True, exist_ok=True)
     images, labels = (torch.from_numpy(part).to(device) for part in train_set)
-    network.to(device=device, memory_format=torch.channels_last)
+    network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     num_inputs = len(images)
     steps = num_inputs // plan.batch_size
     if steps == 0:

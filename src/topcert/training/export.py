@@ -14,14 +14,12 @@ from torch import nn
 from topcert.files import replacing
 
 
-def export_onnx(
-    network: nn.Module, path: Path, *, input_shape: tuple[int, ...], metadata: Mapping[str, str]
-) -> None:
+def export_onnx(network: nn.Module, path: Path, *, input_shape: tuple[int, ...], metadata: Mapping[str, str]) -> None:
     """Export `network` in evaluation mode for float32 batches `(B, *input_shape)` of any size B.
 
     The file's input is named `ablated` and its output `scores`; `metadata` (all text) is stored inside it.
     """
-    network.eval().to("cpu", memory_format=torch.contiguous_format)
+    network.eval().to("cpu").to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     example = torch.zeros(2, *input_shape)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), replacing(path) as aside:

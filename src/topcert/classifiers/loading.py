@@ -1,0 +1,111 @@
+"""From what a person names on the command line to a classifier.
+
+Naming a `module:function` or a joblib file runs the code in it; nothing here is ever called with a name that came out of
+a certificate's folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from topcert.classifiers.classifier import Classifier, width_of
+
+CARRIED: Final = {"compact": "compact.onnx"}  # networks inside the package, in topcert/models
+
+
+def load_classifier(
+    name: str, *, input_shape: tuple[int, ...], device: str = "auto", num_classes: int | None = None
+) -> Classifier:
+    """The classifier that `name` means: a carried network, an .onnx or joblib file, or `module:function`.
+
+    `input_shape` is one encoded input; `num_classes` is needed only for functions that return labels. Raises ValueError
+    where there is no such model, it does not load, or it does not fit.
+    """
+    if name in CARRIED:
+        return _onnx(Path(str(files("topcert.models").joinpath(CARRIED[name]))), input_shape, device)
+    path = Path(name)
+    if path.suffix == ".onnx":
+        return _onnx(path, input_shape, device)
+    if path.suffix in (".joblib", ".pkl", ".pickle"):
+        return _joblib(path)
+    module, colon, attribute = name.partition(":")
+    if colon and attribute.isidentifier():
+        return _function(module, attribute, input_shape, device, num_classes)
+    raise ValueError(f"unknown model {name!r}; give {', '.join(CARRIED)}, an .onnx file, a .joblib file or module:function")
+
+
+def _onnx(path: Path, input_shape: tuple[int, ...], device: str) -> Classifier:
+    from topcert.classifiers.onnx import OnnxClassifier  # imported where it is used
+
+    return OnnxClassifier(path, input_shape=input_shape, device=device)
+
+
+def _joblib(path: Path) -> Classifier:
+    import joblib
+
+    from topcert.classifiers.sklearn import SklearnClassifier
+
+    if not path.is_file():
+        raise ValueError(f"{path} does not exist")
+    try:
+        estimator = joblib.load(path)
+    except Exception as error:  # unpickling can raise anything
+        raise ValueError(f"{path} does not load with joblib: {type(error).__name__}: {error}") from error
+    return SklearnClassifier(estimator, fingerprint=hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def _function(
+    module_name: str, attribute: str, input_shape: tuple[int, ...], device: str, num_classes: int | None
+) -> Classifier:
+    if str(Path.cwd()) not in sys.path:  # as `python -m` does: a person's own file lies where they stand
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # a person's module can raise anything
+        raise ValueError(f"cannot import {module_name}: {type(error).__name__}: {error}") from error
+    if not hasattr(module, attribute):
+        raise ValueError(f"{module_name} has no {attribute}")
+    try:
+        model = getattr(module, attribute)()
+    except Exception as error:
+        raise ValueError(
+            f"{module_name}:{attribute}() failed: {type(error).__name__}: {error}; "
+            "it must take no arguments and return a torch module or a callable"
+        ) from error
+    source = inspect.getsourcefile(module)
+    fingerprint = hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else ""
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(model, torch.nn.Module):
+        from topcert.classifiers.torch import TorchClassifier
+
+        return TorchClassifier(model, input_shape=input_shape, device=device)
+    if hasattr(model, "predict") and hasattr(model, "classes_"):
+        from topcert.classifiers.sklearn import SklearnClassifier
+
+        return SklearnClassifier(model, fingerprint=fingerprint)
+    if not callable(model):
+        raise ValueError(f"{module_name}:{attribute}() gave a {type(model).__name__}, not a torch module or a callable")
+    return _callable(model, fingerprint, input_shape, num_classes)
+
+
+def _callable(model: Any, fingerprint: str, input_shape: tuple[int, ...], num_classes: int | None) -> Classifier:
+    from topcert.classifiers.functions import FunctionClassifier
+
+    try:
+        width = width_of(model(np.zeros((2, *input_shape), np.float32)))
+    except Exception as error:  # a person's function can raise anything
+        raise ValueError(f"the model failed on a batch of shape {(2, *input_shape)}: {error}") from error
+    classes = width or num_classes or getattr(model, "num_classes", None)
+    if not isinstance(classes, int) or classes < 2:
+        raise ValueError("the model returns labels, so say how many classes there are with --classes")
+    if num_classes is not None and num_classes != classes:
+        raise ValueError(f"--classes is {num_classes}, the model gives {classes} scores; leave --classes out")
+    return FunctionClassifier(model, num_classes=classes, fingerprint=fingerprint)

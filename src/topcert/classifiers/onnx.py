@@ -1,0 +1,95 @@
+"""ONNX files through ONNX Runtime."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, Final, final
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from topcert.classifiers.classifier import labels_of, width_of
+
+_DTYPES: Final[dict[str, type[np.floating]]] = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(float16)": np.float16,
+}
+
+
+@final
+class OnnxClassifier:
+    """A network with one float input `(B, ...)` and an output of scores `(B, classes)` or labels `(B,)`.
+
+    Of several outputs the first that is two-dimensional is taken, else the first. `device` is "auto", "cpu", "cuda" or
+    "cuda:N". Raises ValueError for a file that does not load, has another kind of input, does not fit `input_shape`
+    (one encoded input), or a device that is not there.
+    """
+
+    def __init__(self, path: Path, *, input_shape: tuple[int, ...], device: str = "auto") -> None:
+        if not path.is_file():
+            raise ValueError(f"{path} does not exist")
+        providers = _providers(device)
+        options = onnxruntime.SessionOptions()
+        options.use_deterministic_compute = True
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+        except Exception as error:  # ONNX Runtime has no common base class for what a bad file raises
+            raise ValueError(f"{path} is not a network that ONNX Runtime can load: {_first_line(error)}") from error
+        inputs = self._session.get_inputs()
+        if len(inputs) != 1 or inputs[0].type not in _DTYPES:
+            kinds = ", ".join(f"{item.name}: {item.type}" for item in inputs)
+            raise ValueError(f"{path} must take one float tensor, it takes {kinds}")
+        self._name, self._dtype, wanted = inputs[0].name, _DTYPES[inputs[0].type], inputs[0].shape
+        fits = len(wanted) == 1 + len(input_shape) and all(
+            not isinstance(size, int) or size == given for size, given in zip(wanted[1:], input_shape, strict=True)
+        )
+        if not fits:
+            raise ValueError(
+                f"{path} takes inputs of shape {tuple(wanted[1:])}, this data and encoding give {tuple(input_shape)}; "
+                "choose another --encoding (six-channel doubles the channels), --unit or model"
+            )
+        outputs = self._session.get_outputs()
+        self._output = next((item.name for item in outputs if len(item.shape or ()) == 2), outputs[0].name)
+        self.batch_size: int | None = wanted[0] if isinstance(wanted[0], int) else None
+        self.runtime = f"onnxruntime {onnxruntime.__version__}, {'cuda' if len(providers) > 1 else 'cpu'}"
+        self.fingerprint = _hash(path)
+        width = width_of(self._run(np.zeros((self.batch_size or 1, *input_shape), np.float32)))
+        if width is None:
+            raise ValueError(f"{path} gives labels without scores; export it with its scores (batch, classes) as an output")
+        self.num_classes = width
+
+    def __call__(self, batch: NDArray[np.floating]) -> NDArray[np.int64]:
+        return labels_of(self._run(batch), batch_size=len(batch), num_classes=self.num_classes)
+
+    def _run(self, batch: NDArray[np.floating]) -> Any:
+        try:
+            return self._session.run([self._output], {self._name: batch.astype(self._dtype, copy=False)})[0]
+        except Exception as error:  # as above
+            raise ValueError(f"the model failed on a batch of shape {batch.shape}: {_first_line(error)}") from error
+
+
+def _providers(device: str) -> list[Any]:
+    cuda = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    if device == "cpu" or (device == "auto" and not cuda):
+        return ["CPUExecutionProvider"]
+    if not cuda:
+        raise ValueError(f"--device {device} needs onnxruntime-gpu and a CUDA device; install it or use --device cpu")
+    number = int(device.partition(":")[2] or 0)
+    return [("CUDAExecutionProvider", {"device_id": number}), "CPUExecutionProvider"]
+
+
+def _hash(path: Path) -> str:
+    """SHA-256 of the file, and of the weights beside it where the exporter put them there."""
+    digest = hashlib.sha256(path.read_bytes())
+    for beside in (path.with_name(path.name + ".data"), path.with_name(path.name + "_data")):
+        if beside.is_file():
+            digest.update(beside.read_bytes())
+    return digest.hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

@@ -1,0 +1,37 @@
+"""scikit-learn estimators."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import numpy as np
+import sklearn
+from numpy.typing import NDArray
+
+from topcert.classifiers.classifier import labels_of
+
+
+@final
+class SklearnClassifier:
+    """A fitted classifier; each ablated input is flattened into one row, and its `classes_` are the labels in order."""
+
+    def __init__(self, estimator: Any, *, fingerprint: str = "") -> None:
+        classes = getattr(estimator, "classes_", None)
+        if classes is None or np.ndim(classes) != 1:
+            raise ValueError(f"{type(estimator).__name__} has no one-dimensional classes_; pass a fitted classifier")
+        self._estimator = estimator
+        self._classes = np.asarray(classes)
+        self.num_classes = len(self._classes)
+        self.fingerprint = fingerprint
+        self.runtime = f"scikit-learn {sklearn.__version__}, cpu"
+        self.batch_size: int | None = None
+
+    def __call__(self, batch: NDArray[np.floating]) -> NDArray[np.int64]:
+        rows = batch.reshape(len(batch), -1)
+        try:
+            found = self._estimator.predict(rows)
+        except ValueError as error:
+            reason = str(error).strip().splitlines()[0][:300]
+            raise ValueError(f"the model failed on {len(rows)} rows of {rows.shape[1]} values: {reason}") from error
+        # fit sorts classes_, so a binary search inverts it
+        return labels_of(np.searchsorted(self._classes, found), batch_size=len(batch), num_classes=self.num_classes)

@@ -1,0 +1,58 @@
+"""The commands, and the one place where an error becomes a line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.markup import escape
+
+from topcert.cli.certify import certify
+from topcert.cli.demo import demo
+from topcert.cli.evaluate import evaluate
+from topcert.cli.plan import plan
+from topcert.cli.predict import predict
+from topcert.cli.progress import messages
+from topcert.cli.radius import radius
+from topcert.cli.train import train
+from topcert.cli.verify import verify
+from topcert.version import __version__
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (demo, certify, predict, evaluate, radius, verify, plan, train):
+    app.command()(command)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"topcert {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _topcert(
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the release."),
+) -> None:
+    """Certify top-k predictions against l0 attacks.
+
+    For one input: label l stays among the k you are shown, however an attacker rewrites up to r of its features.
+    """
+
+
+def main() -> None:
+    """Run the command; every error is one line on standard error and exit code 2."""
+    try:
+        app()
+    except (ValueError, OSError, MemoryError) as error:
+        text = " ".join(str(error).split()) or type(error).__name__
+        messages.print(f"[bold red]error:[/] {escape(text)}", soft_wrap=True, highlight=False)
+        sys.exit(2)
+    except (typer.Abort, KeyboardInterrupt):
+        messages.print("stopped")
+        sys.exit(130)

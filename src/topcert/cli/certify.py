@@ -1,0 +1,84 @@
+"""`topcert certify`: the main job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from topcert.cli import options
+from topcert.cli.parsing import check_alpha, check_ks, choose_label
+from topcert.cli.printing import print_curves, print_promise
+from topcert.cli.progress import console
+from topcert.cli.running import run_to_ledger
+from topcert.evaluation.results import Results, derive, write_results
+from topcert.report.figures import draw_curves
+from topcert.voting.run import Request, open_run
+
+
+def certify(
+    data: options.Data,
+    model: options.Model,
+    *,
+    keep: options.Keep,
+    out: Annotated[Path, typer.Option(help="Folder for the votes, the certificates and the curve.")],
+    k: options.Ks = [3],  # noqa: B006 - typer reads the default, nobody changes it
+    samples: options.Samples = 10_000,
+    alpha: options.Alpha = 0.001,
+    seed: options.Seed = 0,
+    label: options.Label = None,
+    encoding: options.Encoding = None,
+    fill: options.Fill = None,
+    unit: options.UnitOption = None,
+    data_dir: options.DataDir = None,
+    limit: options.Limit = None,
+    stride: options.Stride = None,
+    crop: options.Crop = None,
+    device: options.Device = "auto",
+    classes: options.Classes = None,
+    batch_size: options.BatchSize = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+) -> None:
+    """Certify how many features an attacker may change before a label can leave the top k.
+
+    The folder --out then holds manifest.json, ledger/ (every vote), counts.csv, certificates.parquet, accuracy.csv and
+    accuracy.png/.svg. A run that was stopped goes on with --resume.
+    """
+    request = Request(
+        data=data,
+        model=model,
+        num_kept=keep,
+        num_samples=samples,
+        seed=seed,
+        encoding=encoding,
+        fill=fill,
+        unit=unit,
+        data_dir=data_dir,
+        limit=limit,
+        stride=stride,
+        crop=crop,
+        device=device,
+        num_classes=classes,
+        batch_size=batch_size,
+    )
+    results = run_certification(request, out=out, ks=k, alpha=alpha, label=label, resume=resume)
+    print_curves(results.curves, unit=results.certificates.unit)
+    print_promise(results.certificates, results.ledger.manifest)
+    console.print(f"wrote {out}", soft_wrap=True)
+
+
+def run_certification(
+    request: Request, *, out: Path, ks: list[int], alpha: float, label: str | None, resume: bool
+) -> Results:
+    """Everything `certify` does but print: check all parameters, fill the ledger, derive, write, draw."""
+    check_alpha(alpha)
+    opened = open_run(request, out, resume=resume)
+    check_ks(ks, opened.prepared.classifier.num_classes)
+    choice = choose_label(label, has_labels=opened.prepared.dataset.labels is not None)
+    ledger = run_to_ledger(opened)
+    results = derive(ledger, ks=ks, alpha=alpha, label_choice=choice)
+    write_results(results)
+    title = f"{Path(request.data).name}, e = {request.num_kept}, n = {request.num_samples}, alpha = {alpha:g}"
+    draw_curves(results.curves, unit=results.certificates.unit, title=title, stem=out / "accuracy")
+    return results

@@ -1,0 +1,44 @@
+"""`topcert evaluate`: certified top-k accuracy from a ledger, without new passes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from topcert.cli import options
+from topcert.cli.parsing import check_alpha, check_ks, choose_label
+from topcert.cli.printing import print_curves, print_promise
+from topcert.cli.progress import console
+from topcert.evaluation.accuracy import write_accuracy
+from topcert.evaluation.results import derive
+from topcert.methods.certificates import Certificates
+from topcert.voting.ledger import Ledger
+
+
+def evaluate(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a finished run.")],
+    *,
+    k: Annotated[list[int] | None, typer.Option("--k", help="Top-k; by default those that were certified.")] = None,
+    alpha: Annotated[float | None, typer.Option(help="Chance of error; by default that of the run.")] = None,
+    label: options.Label = None,
+    out: Annotated[Path | None, typer.Option(help="CSV to write as well, in the form of accuracy.csv.")] = None,
+) -> None:
+    """Certified top-k accuracy from the ledger alone, at any k and alpha: no new passes."""
+    ledger = Ledger.open(folder)
+    if k is None or alpha is None:
+        stored, _ = Certificates.read(folder / "certificates.parquet")
+        k = np.unique(stored.k).tolist() if k is None else k
+        alpha = stored.alpha if alpha is None else alpha
+    check_alpha(alpha)
+    check_ks(k, ledger.manifest.num_classes)
+    _, labels, _ = ledger.read_inputs()
+    choice = choose_label(label, has_labels=labels is not None)
+    results = derive(ledger, ks=k, alpha=alpha, label_choice=choice)
+    print_curves(results.curves, unit=ledger.manifest.unit)
+    print_promise(results.certificates, ledger.manifest)
+    if out is not None:
+        write_accuracy(results.curves, out)
+        console.print(f"wrote {out}", soft_wrap=True)

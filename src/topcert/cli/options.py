@@ -1,0 +1,35 @@
+"""Options that several commands share, each written once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Data = Annotated[str, typer.Argument(metavar="DATA", help="digits, cifar10, an image folder (CLASS/*.jpg) or an .npz.")]
+Model = Annotated[
+    str,
+    typer.Argument(metavar="MODEL", help="compact (carried), an .onnx or .joblib file, or module:function (runs its code)."),
+]
+Keep = Annotated[int, typer.Option(help="Features that each mask keeps (e).")]
+Ks = Annotated[list[int], typer.Option("--k", help="Top-k to certify; give it several times for several.")]
+Samples = Annotated[int, typer.Option(help="Masks an input (n).")]
+Alpha = Annotated[float, typer.Option(help="Chance per input that a certificate is wrong.")]
+Seed = Annotated[int, typer.Option(help="Seed of the mask stream.")]
+Label = Annotated[str | None, typer.Option(help="given or predicted; by default given where there are labels.")]
+Encoding = Annotated[
+    str | None,
+    typer.Option(help="six-channel, constant, mean, median, sentinel or keep-only; by default what suits the data."),
+]
+Fill = Annotated[float | None, typer.Option(help="The value of NULL in constant (0.5) and sentinel (-1).")]
+UnitOption = Annotated[
+    str | None, typer.Option("--unit", help="What counts as one feature: pixel, feature, column or point.")
+]
+DataDir = Annotated[Path | None, typer.Option(help="Folder that holds CIFAR-10; without it, it is downloaded.")]
+Limit = Annotated[int | None, typer.Option(help="At most so many inputs.")]
+Stride = Annotated[int | None, typer.Option(help="Every so many-th input.")]
+Crop = Annotated[int | None, typer.Option(help="Certify the central square of so many pixels of each image.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Classes = Annotated[int | None, typer.Option(help="Number of classes, for functions that return labels.")]
+BatchSize = Annotated[int | None, typer.Option(help="Masks a batch; chosen for you, recorded, kept on --resume.")]

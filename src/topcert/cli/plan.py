@@ -1,0 +1,139 @@
+"""`topcert plan`: what can be certified at best, and what it costs here."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from topcert.cli import options
+from topcert.cli.parsing import check_alpha, check_ks
+from topcert.cli.progress import console
+from topcert.evaluation.accuracy import floored
+from topcert.methods.planning import Setting, shown_radii
+from topcert.theory.counting import check_counts
+from topcert.theory.radius import ABSTAIN
+from topcert.voting.run import Prepared, Request, prepare
+
+
+def plan(
+    data: Annotated[str | None, typer.Argument(metavar="[DATA]", help="With MODEL: also time it on this machine.")] = None,
+    model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="As for certify.")] = None,
+    *,
+    features: Annotated[int | None, typer.Option(help="Features of an input (d); read from DATA if given.")] = None,
+    keep: options.Keep,
+    classes: Annotated[int | None, typer.Option(help="Number of classes (c); read from MODEL if given.")] = None,
+    k: options.Ks = [3],  # noqa: B006 - typer reads the default, nobody changes it
+    samples: options.Samples = 10_000,
+    alpha: options.Alpha = 0.001,
+    encoding: options.Encoding = None,
+    fill: options.Fill = None,
+    unit: options.UnitOption = None,
+    data_dir: options.DataDir = None,
+    limit: options.Limit = None,
+    stride: options.Stride = None,
+    crop: options.Crop = None,
+    device: options.Device = "auto",
+    batch_size: options.BatchSize = None,
+) -> None:
+    """Say what can be certified at best, which vote shares it takes, and (with DATA and MODEL) what it costs here."""
+    check_alpha(alpha)
+    if (data is None) != (model is None):
+        raise ValueError("give both DATA and MODEL to time them, or neither")
+    if samples < 1:
+        raise ValueError(f"--samples must be at least 1, got {samples}")
+    prepared = None
+    name = "feature"
+    if data is not None and model is not None:
+        request = Request(
+            data=data,
+            model=model,
+            num_kept=keep,
+            num_samples=samples,
+            encoding=encoding,
+            fill=fill,
+            unit=unit,
+            data_dir=data_dir,
+            limit=limit,
+            stride=stride,
+            crop=crop,
+            device=device,
+            num_classes=classes,
+            batch_size=batch_size,
+        )
+        prepared = prepare(request)
+        for option, given, found in (
+            ("--features", features, prepared.num_features),
+            ("--classes", classes, prepared.classifier.num_classes),
+        ):
+            if given not in (None, found):
+                raise ValueError(f"{option} is {given}, but DATA and MODEL have {found}; leave it out")
+        features, classes, name = prepared.num_features, prepared.classifier.num_classes, prepared.unit
+    if features is None or classes is None:
+        raise ValueError("--features and --classes are needed without DATA and MODEL")
+    if classes < 2:
+        raise ValueError(f"--classes must be at least 2, got {classes}")
+    check_counts(features, keep)
+    check_ks(k, classes)
+    for size in k:
+        setting = Setting(
+            num_features=features, num_kept=keep, num_classes=classes, k=size, num_samples=samples, alpha=alpha
+        )
+        _print_setting(setting, name)
+    if prepared is not None:
+        _print_cost(prepared)
+
+
+def _print_setting(setting: Setting, unit: str) -> None:
+    largest = setting.largest_radius()
+    if largest == ABSTAIN:
+        console.print(
+            f"k = {setting.k}: nothing can be certified with n = {setting.num_samples} and alpha = {setting.alpha:g}, not "
+            "even radius 0; raise --samples"
+        )
+        return
+    console.print(
+        f"k = {setting.k}: the largest radius that can ever be certified is {largest} {unit}{'' if largest == 1 else 's'} "
+        f"(all {setting.num_samples:,} votes for one label)",
+        highlight=False,
+    )
+    radii = shown_radii(largest)
+    table = Table(title="votes that a given label needs", title_justify="left")
+    for heading in ("r", "others share the rest evenly", "share", "one rival has the rest", "share"):
+        table.add_column(heading, justify="right")
+    n = setting.num_samples
+    # a share of votes is printed rounded up: what is printed suffices
+    columns = [setting.votes_needed(radii, rest).tolist() for rest in ("even", "one")]
+    for r, even, one in zip(radii.tolist(), *columns, strict=True):
+        cells = (str(r), f"{even:,}", _raised(even, n), f"{one:,}", _raised(one, n))
+        table.add_row(*cells)
+    console.print(table)
+
+
+def _raised(part: int, whole: int) -> str:
+    """`part / whole` rounded up at four decimals."""
+    return floored(-(-part * 10**4 // whole), 10**4, 4)
+
+
+def _print_cost(prepared: Prepared) -> None:
+    voter = prepared.voter()
+    inputs, samples = len(prepared.dataset), prepared.request.num_samples
+    voter.votes(0, 0, prepared.batch_size)
+    times: list[float] = []
+    while len(times) < 3 or (sum(times) < 3.0 and len(times) < 50):
+        began = time.perf_counter()
+        voter.votes(0, 0, prepared.batch_size)
+        times.append(time.perf_counter() - began)
+    rate = prepared.batch_size / float(np.median(times))
+    passes = inputs * samples
+    width = np.min_scalar_type(prepared.classifier.num_classes - 1).itemsize
+    console.print(
+        f"cost here: {inputs} inputs x {samples:,} masks = {passes:,} passes; {rate:,.0f} passes a second in batches of "
+        f"{prepared.batch_size} ({prepared.classifier.runtime}): {passes / rate / 60:,.1f} minutes; at most "
+        f"{passes * width / 2**20:,.1f} MiB of votes on disk",
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,41 @@
+"""What several commands print the same way."""
+
+from __future__ import annotations
+
+from rich.markup import escape
+from rich.table import Table
+
+from topcert.cli.progress import console
+from topcert.evaluation.accuracy import AccuracyCurve, floored
+from topcert.methods.certificates import Certificates
+from topcert.voting.manifest import Manifest
+
+
+def print_curves(curves: list[AccuracyCurve], *, unit: str) -> None:
+    """A table of shares at r = 0, 1, ...: at most 16 radii, floored at three decimals."""
+    longest = max(len(curve.certified) for curve in curves)
+    step = max(1, -(-(longest - 1) // 15))
+    console.print(f"{curves[0].quantity}, r in {unit}s")
+    table = Table()
+    table.add_column("r", justify="right")
+    for curve in curves:
+        table.add_column(f"k = {curve.k}", justify="right")
+    for r in range(0, longest, step):
+        cells = [
+            floored(int(curve.certified[r]), curve.total, 3) if r < len(curve.certified) else "0.000" for curve in curves
+        ]
+        table.add_row(str(r), *cells)
+    console.print(table)
+
+
+def print_promise(certificates: Certificates, manifest: Manifest) -> None:
+    """What the numbers mean, in two sentences."""
+    unit = certificates.unit
+    shape = " x ".join(map(str, manifest.input_shape))
+    console.print(
+        f"The certified input is the {shape} array whose {unit}s are ablated ({manifest.num_kept} of "
+        f"{manifest.num_features} kept). Radius r: however an attacker rewrites up to r of its {unit}s, the label stays in "
+        f"the top k of the vote over all masks. Each input's certificates hold with probability {1 - certificates.alpha:g} "
+        f"over the masks (n = {manifest.num_samples}, {escape(certificates.label_choice)} labels); alpha is per input.",
+        soft_wrap=False,
+    )

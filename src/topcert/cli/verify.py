@@ -1,0 +1,127 @@
+"""`topcert verify`: re-check a folder of certificates without trusting who made it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from topcert.cli import options
+from topcert.cli.progress import console, progress_bar
+from topcert.evaluation.results import Results
+from topcert.evaluation.verification import recompute, refuted, replay_votes, same_run
+from topcert.randomization.masks import ALGORITHM
+from topcert.voting.fresh import count_votes
+from topcert.voting.ledger import Ledger
+from topcert.voting.manifest import Manifest
+from topcert.voting.run import Prepared, Request, prepare
+
+REFUTE_ERROR = 0.001
+
+
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a finished run.")],
+    *,
+    model: Annotated[str | None, typer.Option(help="The model, named by you: what only DIR names is never loaded.")] = None,
+    replay: Annotated[int | None, typer.Option(min=1, help="Compute so many random votes again (whole batches).")] = None,
+    fresh_seed: Annotated[int | None, typer.Option(min=0, help="Sample afresh under this seed of yours.")] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="Masks an input of the fresh sample.")] = None,
+    data: Annotated[str | None, typer.Option(help="The data, if not where the run found it.")] = None,
+    data_dir: options.DataDir = None,
+    device: options.Device = "auto",
+    classes: options.Classes = None,
+) -> None:
+    """Re-check a folder of certificates. Exit code 0: good; 1: a certificate does not hold; 2: cannot be checked.
+
+    Recomputes every certificate from the votes, and checks that counts, accuracy and manifest agree with them. With
+    --model and --replay, computes random votes again. With --model, --fresh-seed and --samples, asks the model with new
+    masks and fails certificates that they rule out (all together, a true one falls with probability at most 0.001).
+    """
+    if model is None and (replay is not None or fresh_seed is not None or samples is not None):
+        raise ValueError("--replay and --fresh-seed need --model: name the model yourself, the folder's word is not taken")
+    if (fresh_seed is None) != (samples is None):
+        raise ValueError("--fresh-seed and --samples go together: give both, or neither")
+    ledger = Ledger.open(folder)
+    results, findings = recompute(ledger)
+    console.print(
+        f"{len(results.certificates.index)} certificates recomputed from {results.counts.sum():,} votes of "
+        f"{len(results.index)} inputs",
+        highlight=False,
+    )
+    if model is not None:
+        prepared = prepare(_request(ledger.manifest, model, data, data_dir, device, classes))
+        same_run(ledger, prepared)
+        console.print("model and data have the recorded fingerprints")
+        if replay is not None:
+            findings += _replay(ledger, prepared, replay)
+        if fresh_seed is not None and samples is not None:
+            findings += _fresh(results, prepared, fresh_seed, samples)
+    else:
+        console.print("not checked: whether the votes came from the model; name it with --model to replay them")
+    for finding in findings:
+        console.print(f"[bold red]does not hold:[/] {finding}", highlight=False, soft_wrap=True)
+    if findings:
+        raise typer.Exit(1)
+    console.print("[bold green]good:[/] every certificate follows from the votes", highlight=False)
+
+
+def _request(
+    manifest: Manifest, model: str, data: str | None, data_dir: Path | None, device: str, classes: int | None
+) -> Request:
+    if manifest.mask_algorithm != ALGORITHM:
+        raise ValueError(f"the manifest names the mask algorithm {manifest.mask_algorithm}; this release has {ALGORITHM}")
+    options_: dict[str, Any] = manifest.data_options
+    recorded = options_.get("data_dir")
+    numbers = {name: options_.get(name) for name in ("limit", "stride", "crop")}
+    if any(value is not None and not isinstance(value, int) for value in numbers.values()):
+        raise ValueError(f"the manifest's data_options are damaged: {options_}")
+    return Request(
+        data=manifest.data if data is None else data,
+        model=model,
+        num_kept=manifest.num_kept,
+        num_samples=manifest.num_samples,
+        seed=manifest.seed,
+        encoding=manifest.encoding,
+        fill=float(manifest.fill) if isinstance(manifest.fill, (int, float)) else None,
+        unit=manifest.unit,
+        data_dir=data_dir or (None if recorded is None else Path(str(recorded))),
+        limit=numbers["limit"],
+        stride=numbers["stride"],
+        crop=numbers["crop"],
+        device=device,
+        num_classes=classes or manifest.num_classes,
+        batch_size=manifest.batch_size,
+    )
+
+
+def _replay(ledger: Ledger, prepared: Prepared, count: int) -> list[str]:
+    found = replay_votes(ledger, prepared, count=count, generator=np.random.default_rng())
+    console.print(f"{found.votes:,} votes computed again, {found.flips:,} differ", highlight=False)
+    if not found.flips:
+        return []
+    here = prepared.classifier.runtime
+    if here != ledger.manifest.runtime:
+        raise ValueError(
+            f"{found.flips} of {found.votes} replayed votes differ, but the run used {ledger.manifest.runtime} and this is "
+            f"{here}: rounding may explain it; use the same runtime, or --fresh-seed"
+        )
+    return [f"{found.flips} of {found.votes} replayed votes differ from the ledger"]
+
+
+def _fresh(results: Results, prepared: Prepared, seed: int, samples: int) -> list[str]:
+    manifest = results.ledger.manifest
+    if seed == manifest.seed:
+        raise ValueError(f"--fresh-seed {seed} is the seed of the run itself; choose one that its maker did not know")
+    with progress_bar("fresh votes", unit="passes") as update:
+        counts = count_votes(
+            prepared.voter(seed=seed, num_samples=samples),
+            num_inputs=manifest.num_inputs,
+            num_samples=samples,
+            num_classes=manifest.num_classes,
+            on_progress=update,
+        )
+    found = refuted(results, counts, error=REFUTE_ERROR)
+    console.print(f"{counts.sum():,} fresh votes rule out {len(found)} certificates", highlight=False)
+    return found

@@ -1,0 +1,244 @@
+"""A data set to certify: inputs that are read one at a time, their labels, and a fingerprint of each."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from topcert.datasets.cifar10 import CLASS_NAMES, load_cifar10
+
+Kind = Literal["image", "table", "points"]
+IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png")
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """Inputs to certify, in order.
+
+    `read(i)` gives input i as a float array of `shape`: images `(H, W, C)`, tables `(columns,)`, sets of points
+    `(points, coordinates)`. `indices` int64 `(inputs,)` are its places in the whole set; `labels` int64 `(inputs,)` or
+    None. `read_reference`, where there is one, gives training inputs, `(inputs, *shape)`, for the mean and median fills.
+    """
+
+    name: str
+    kind: Kind
+    shape: tuple[int, ...]
+    dtype: np.dtype[np.floating]
+    indices: NDArray[np.int64]
+    labels: NDArray[np.int64] | None
+    read: Callable[[int], NDArray[np.floating]]
+    class_names: tuple[str, ...] = ()
+    read_reference: Callable[[], NDArray[np.floating]] | None = None
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def fingerprint_input(self, position: int) -> str:
+        """SHA-256 of one input: its shape, its dtype and its bytes."""
+        x = np.ascontiguousarray(self.read(position))
+        return hashlib.sha256(f"{x.shape}{x.dtype.str}".encode() + x.tobytes()).hexdigest()
+
+
+def load_dataset(
+    name: str,
+    *,
+    data_dir: Path | None = None,
+    limit: int | None = None,
+    stride: int | None = None,
+    crop: int | None = None,
+) -> Dataset:
+    """The data set that `name` means: `digits`, `cifar10`, a folder of `CLASS/*.jpg|png`, or an .npz file.
+
+    Every `stride`-th input is taken, at most `limit`; by default all, and for CIFAR-10 the field's 500 test images
+    0, 20, 40, ... `crop` takes the central square of that many pixels from each image of a folder: the crop, not the
+    file, is the certified input. Raises ValueError where data is missing, empty, damaged, ragged or not finite.
+    """
+    if stride is not None and stride < 1:
+        raise ValueError(f"--stride must be at least 1, got {stride}")
+    if limit is not None and limit < 1:
+        raise ValueError(f"--limit must be at least 1, got {limit}")
+    if crop is not None and not Path(name).is_dir():
+        raise ValueError(f"--crop is for image folders, and {name} is none")
+    if name == "digits":
+        whole = _digits()
+    elif name == "cifar10":
+        whole = _cifar10(data_dir)
+        stride, limit = (20 if stride is None else stride), (500 if limit is None else limit)
+    elif Path(name).is_dir():
+        whole = _image_folder(Path(name), crop)
+    elif name.endswith(".npz"):
+        whole = _npz(Path(name))
+    else:
+        raise ValueError(f"unknown data {name!r}; give digits, cifar10, an image folder (CLASS/*.jpg) or an .npz file")
+    places = np.arange(0, len(whole), stride or 1)[:limit]
+    if not len(places):
+        raise ValueError(f"{name} holds no inputs")
+    return Dataset(
+        name=name,
+        kind=whole.kind,
+        shape=whole.shape,
+        dtype=whole.dtype,
+        indices=whole.indices[places],
+        labels=None if whole.labels is None else whole.labels[places],
+        read=lambda position: whole.read(int(places[position])),
+        class_names=whole.class_names,
+        read_reference=whole.read_reference,
+    )
+
+
+def digits_split() -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.bool_]]:
+    """The UCI digits of scikit-learn in [0, 1], `(1797, 8, 8, 1)`, their labels, and which are test (every fifth)."""
+    from sklearn.datasets import load_digits  # imported here: it takes a second
+
+    x, y = load_digits(return_X_y=True)
+    images = (x / 16).astype(np.float32).reshape(-1, 8, 8, 1)
+    return images, y.astype(np.int64), np.arange(len(y)) % 5 == 0
+
+
+def _digits() -> Dataset:
+    images, labels, test = digits_split()
+    held_out = images[test]
+    return Dataset(
+        name="digits",
+        kind="image",
+        shape=images.shape[1:],
+        dtype=images.dtype,
+        indices=np.flatnonzero(test),
+        labels=labels[test],
+        read=lambda position: held_out[position],
+        class_names=tuple("0123456789"),
+        read_reference=lambda: images[~test],
+    )
+
+
+def _cifar10(data_dir: Path | None) -> Dataset:
+    images, labels = load_cifar10("test", data_dir=data_dir)
+    return Dataset(
+        name="cifar10",
+        kind="image",
+        shape=images.shape[1:],
+        dtype=np.dtype(np.float32),
+        indices=np.arange(len(labels)),
+        labels=labels,
+        read=lambda position: scale_bytes(images[position]),
+        class_names=CLASS_NAMES,
+        read_reference=lambda: scale_bytes(load_cifar10("train", data_dir=data_dir)[0]),
+    )
+
+
+def scale_bytes(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Bytes 0 .. 255 as float32 in [0, 1]."""
+    return images.astype(np.float32) / np.float32(255)
+
+
+def _image_folder(folder: Path, crop: int | None) -> Dataset:
+    classes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    files = [
+        (path, label)
+        for label, part in enumerate(classes)
+        for path in sorted(part.iterdir())
+        if path.suffix.lower() in IMAGE_SUFFIXES
+    ]
+    if not files:
+        raise ValueError(f"{folder} holds no images; expected CLASS/*.jpg or CLASS/*.png")
+    shape = _read_image(files[0][0], crop, None).shape
+
+    def read(position: int) -> NDArray[np.floating]:
+        return _read_image(files[position][0], crop, shape)
+
+    return Dataset(
+        name=str(folder),
+        kind="image",
+        shape=shape,
+        dtype=np.dtype(np.float32),
+        indices=np.arange(len(files)),
+        labels=np.array([label for _, label in files], np.int64),
+        read=read,
+        class_names=tuple(part.name for part in classes),
+    )
+
+
+def _read_image(path: Path, crop: int | None, shape: tuple[int, ...] | None) -> NDArray[np.float32]:
+    try:
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert("RGB"))
+    except (UnidentifiedImageError, OSError) as error:
+        raise ValueError(f"{path} cannot be read as an image ({error}); remove or replace it") from error
+    if crop is not None:
+        height, width = pixels.shape[:2]
+        if not 1 <= crop <= min(height, width):
+            raise ValueError(f"--crop {crop} does not fit {path}, which is {width} x {height} pixels; crop less")
+        top, left = (height - crop) // 2, (width - crop) // 2
+        pixels = pixels[top : top + crop, left : left + crop]
+    if shape is not None and pixels.shape != shape:
+        raise ValueError(
+            f"{path} is {pixels.shape[1]} x {pixels.shape[0]} pixels, the first image {shape[1]} x {shape[0]}; "
+            "pass --crop to certify a central square of each"
+        )
+    return scale_bytes(pixels)
+
+
+def _npz(path: Path) -> Dataset:
+    if not path.is_file():
+        raise ValueError(f"{path} does not exist")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in ("x", "y", "x_train") if key in archive.files}
+            present = archive.files
+    except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
+        raise ValueError(f"{path} is not a readable .npz file ({error})") from error
+    if "x" not in arrays:
+        raise ValueError(f"{path} has no array x; it has: {', '.join(present) or 'nothing'}")
+    x = _as_floats(arrays["x"], f"{path}: x")
+    kinds: dict[int, Kind] = {2: "table", 3: "points", 4: "image"}
+    if x.ndim not in kinds:
+        raise ValueError(
+            f"{path}: x must be (inputs, features), (inputs, points, coordinates) or (inputs, height, width, channels), "
+            f"got shape {x.shape}"
+        )
+    if x.size == 0:
+        raise ValueError(f"{path}: x is empty, of shape {x.shape}")
+    labels = arrays.get("y")
+    if labels is not None:
+        if labels.dtype.kind not in "iu" or labels.shape != x.shape[:1]:
+            raise ValueError(f"{path}: y must be integers of shape ({len(x)},), got {labels.dtype} {labels.shape}")
+        if labels.min() < 0:
+            raise ValueError(f"{path}: y holds the label {labels.min()}; labels are class indices from 0")
+        labels = labels.astype(np.int64)
+    reference = arrays.get("x_train")
+    if reference is not None:
+        reference = _as_floats(reference, f"{path}: x_train")
+        if reference.shape[1:] != x.shape[1:]:
+            raise ValueError(f"{path}: x_train holds inputs of shape {reference.shape[1:]}, x of {x.shape[1:]}")
+    return Dataset(
+        name=str(path),
+        kind=kinds[x.ndim],
+        shape=x.shape[1:],
+        dtype=x.dtype,
+        indices=np.arange(len(x)),
+        labels=labels,
+        read=lambda position: x[position],
+        read_reference=None if reference is None else lambda: reference,
+    )
+
+
+def _as_floats(x: NDArray[np.generic], what: str) -> NDArray[np.floating]:
+    if x.dtype == np.uint8:
+        return scale_bytes(x)  # type: ignore[arg-type]
+    if x.dtype.kind in "iub":
+        return x.astype(np.float64)
+    if x.dtype not in (np.float32, np.float64):
+        raise ValueError(f"{what} must hold bytes, integers, float32 or float64, got {x.dtype}")
+    if not np.isfinite(x).all():
+        place = tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
+        raise ValueError(f"{what} holds {x[place]} at {place}; replace it, a certificate needs finite inputs")
+    return x  # type: ignore[return-value]

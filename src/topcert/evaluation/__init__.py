@@ -1,0 +1,1 @@
+"""From certificates to certified top-k accuracy."""

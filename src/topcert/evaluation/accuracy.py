@@ -1,0 +1,90 @@
+"""Certified top-k accuracy (paper, Section 3): the share of inputs whose true label has radius r or more."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topcert.files import replacing
+from topcert.methods.certificates import Certificates
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class AccuracyCurve:
+    """`certified[r]` of `total` at radius r = 0, 1, ... up to the first radius that nothing reaches.
+
+    `quantity` says of what: "certified top-k accuracy" (inputs whose true label is certified; for predicted labels it
+    must also be shown), or, without true labels, "share of shown labels certified".
+    """
+
+    k: int
+    quantity: str
+    certified: NDArray[np.int64]
+    total: int
+
+    def at(self, radius: int) -> float:
+        """The share at a radius; 0 beyond the curve's end."""
+        return float(self.certified[radius] / self.total) if radius < len(self.certified) else 0.0
+
+
+def accuracy_curves(certificates: Certificates, true_labels: Mapping[int, int] | None) -> list[AccuracyCurve]:
+    """One curve for each k, ascending; `true_labels` maps an input's index to its label, None where there are none."""
+    curves = []
+    for k in np.unique(certificates.k).tolist():
+        rows = certificates.k == k
+        index, label, radius = certificates.index[rows], certificates.label[rows], certificates.radius[rows]
+        if true_labels is None:
+            quantity, total, counted = "share of shown labels certified", len(radius), radius
+        else:
+            quantity, total = "certified top-k accuracy", len(np.unique(index))
+            counted = radius[label == np.array([true_labels[place] for place in index.tolist()])]
+        beyond = max(int(counted.max(initial=-1)) + 1, 0)
+        certified = np.array([int((counted >= r).sum()) for r in range(beyond + 1)], np.int64)
+        curves.append(AccuracyCurve(k=k, quantity=quantity, certified=certified, total=total))
+    return curves
+
+
+COLUMNS = ("k", "radius", "certified", "total", "share", "quantity")
+
+
+def curve_rows(curves: list[AccuracyCurve]) -> list[tuple[str, ...]]:
+    """Rows of accuracy.csv under COLUMNS; shares are floored at six decimals."""
+    return [
+        (str(curve.k), str(r), str(hits), str(curve.total), floored(hits, curve.total, 6), curve.quantity)
+        for curve in curves
+        for r, hits in enumerate(curve.certified.tolist())
+    ]
+
+
+def write_accuracy(curves: list[AccuracyCurve], path: Path) -> None:
+    with replacing(path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        writer.writerows(curve_rows(curves))
+
+
+def read_accuracy(path: Path) -> list[tuple[str, ...]]:
+    """The rows of accuracy.csv. Raises ValueError where it is missing or has other columns."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            header, *rows = list(csv.reader(file)) or [[]]
+    except FileNotFoundError as error:
+        raise ValueError(f"{path} is missing; run certify --resume to write it again") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path} is damaged ({error})") from error
+    if tuple(header) != COLUMNS:
+        raise ValueError(f"{path} is damaged: its columns are {header}")
+    return [tuple(row) for row in rows]
+
+
+def floored(part: int, whole: int, decimals: int) -> str:
+    """`part / whole` as text, cut after `decimals` digits: never rounded up."""
+    scaled = part * 10**decimals // whole
+    return f"{scaled // 10**decimals}.{scaled % 10**decimals:0{decimals}d}"

@@ -1,0 +1,61 @@
+"""counts.csv: vote counts as a table, one row an input, one integer column a class, and an optional column `label`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from topcert.files import replacing
+
+
+def write_counts(counts: NDArray[np.int64], labels: NDArray[np.int64] | None, path: Path) -> None:
+    """Columns `0`, `1`, ... in class order, then `label` where there are labels."""
+    columns = {str(j): counts[:, j] for j in range(counts.shape[1])}
+    if labels is not None:
+        columns["label"] = labels
+    with replacing(path) as aside:
+        pyarrow.csv.write_csv(pa.table(columns), aside)
+
+
+def read_counts(path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+    """Counts int64 `(inputs, classes)` and labels int64 `(inputs,)` or None, from CSV or Parquet.
+
+    Raises ValueError where the file is missing or unreadable, a cell is not a non-negative integer, there are fewer than
+    two classes or no rows, or a label is no class.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path} does not exist")
+    try:
+        table = pq.read_table(path) if path.suffix.lower() in (".parquet", ".pq") else pyarrow.csv.read_csv(path)
+    except (OSError, pa.ArrowException) as error:
+        raise ValueError(f"{path} cannot be read as counts: {str(error).splitlines()[0][:200]}") from error
+    names = table.column_names
+    if len(set(names)) != len(names):
+        doubled = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{path} has two columns named {doubled!r}; name each class once")
+    if table.num_rows == 0:
+        raise ValueError(f"{path} holds no rows; one row an input is needed, under a header")
+    arrays = {}
+    for name in names:
+        column = table.column(name)
+        if column.null_count:
+            raise ValueError(f"{path}: column {name!r} has empty cells; every input needs every count")
+        if not pa.types.is_integer(column.type):
+            raise ValueError(f"{path}: column {name!r} holds {column.type}, counts are integers")
+        arrays[name] = column.to_numpy().astype(np.int64)
+    labels = arrays.pop("label", None)
+    if len(arrays) < 2:
+        raise ValueError(f"{path} has {len(arrays)} class columns; at least 2 are needed")
+    counts = np.stack(list(arrays.values()), axis=1)
+    if counts.min() < 0:
+        row, column = np.argwhere(counts < 0)[0]
+        raise ValueError(f"{path}: count {counts[row, column]} in row {row} is negative")
+    if labels is not None and not (labels.min() >= 0 and labels.max() < counts.shape[1]):
+        bad = labels[(labels < 0) | (labels >= counts.shape[1])][0]
+        raise ValueError(f"{path}: label {bad} is out of range; there are {counts.shape[1]} classes, from 0")
+    return counts, labels

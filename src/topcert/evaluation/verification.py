@@ -1,0 +1,143 @@
+"""Check a folder of certificates without trusting who made it.
+
+`recompute` needs the folder alone: every certificate must follow from the votes, every file must agree with them, and
+every block must belong to the manifest. What it cannot see is whether the votes came from the model; for that the
+auditor names a model, and `replay_votes` runs some of them again, or `sample_afresh` asks that model with new masks.
+
+A ValueError means "cannot be checked"; a returned finding means "does not hold".
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from topcert.evaluation.accuracy import curve_rows, read_accuracy
+from topcert.evaluation.counts import read_counts
+from topcert.evaluation.results import Results, derive, parameters_of
+from topcert.methods.certificates import Certificates
+from topcert.theory.confidence import simultaneous_bounds
+from topcert.theory.radius import ABSTAIN, certified_radius
+from topcert.voting.ledger import Ledger
+from topcert.voting.run import Prepared
+from topcert.voting.sampling import Replay, compare
+
+
+def recompute(ledger: Ledger) -> tuple[Results, list[str]]:
+    """Everything that follows from the ledger, and one line for each thing in the folder that does not follow."""
+    folder = ledger.folder
+    stored, metadata = Certificates.read(folder / "certificates.parquet")
+    try:
+        asked = json.loads(metadata["parameters"])
+        ks = [int(k) for k in asked["ks"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{folder / 'certificates.parquet'} is damaged: it names no parameters") from error
+    if metadata.get("manifest") != ledger.manifest.digest():
+        raise ValueError(f"{folder / 'certificates.parquet'} was made under another manifest; one of them was changed")
+    results = derive(ledger, ks=ks, alpha=stored.alpha, label_choice=stored.label_choice)
+    made = results.certificates
+    findings = []
+    if metadata["parameters"] != parameters_of(stored, "")["parameters"]:
+        findings.append(f"certificates.parquet: its rows are not those of its parameters {metadata['parameters']}")
+    if (stored.unit, stored.method) != (made.unit, made.method):
+        findings.append(f"certificates.parquet says {stored.method}, {stored.unit}s; the votes {made.method}, {made.unit}s")
+    findings += _differences(stored, made)
+    findings += _check_counts(results)
+    if read_accuracy(folder / "accuracy.csv") != curve_rows(results.curves):
+        findings.append("accuracy.csv is not the accuracy of these certificates")
+    return results, findings
+
+
+def _differences(stored: Certificates, made: Certificates) -> list[str]:
+    if len(stored.index) != len(made.index):
+        return [f"certificates.parquet has {len(stored.index)} rows, the votes give {len(made.index)}"]
+    findings = []
+    for name in ("index", "label", "k", "radius"):
+        for row in np.flatnonzero(getattr(stored, name) != getattr(made, name))[:3]:
+            had, gives = (
+                "abstain" if name == "radius" and value == ABSTAIN else int(value)
+                for value in (getattr(stored, name)[row], getattr(made, name)[row])
+            )
+            findings.append(f"certificates.parquet, row {row}: {name} is {had}, the votes give {gives}")
+    return findings
+
+
+def _check_counts(results: Results) -> list[str]:
+    counts, labels = read_counts(results.ledger.folder / "counts.csv")
+    findings = []
+    if counts.shape != results.counts.shape or not np.array_equal(counts, results.counts):
+        findings.append("counts.csv is not the count of the ledger's votes")
+    same = labels is None if results.labels is None else labels is not None and np.array_equal(labels, results.labels)
+    if not same:
+        findings.append("counts.csv has other labels than the ledger")
+    return findings
+
+
+def same_run(ledger: Ledger, prepared: Prepared) -> None:
+    """Raise ValueError where the auditor's data or model is not what the manifest's fingerprints name."""
+    manifest, dataset = ledger.manifest, prepared.dataset
+    index, labels, hashes = ledger.read_inputs()
+    mine = [dataset.fingerprint_input(i) for i in range(len(dataset))]
+    if mine != hashes or not np.array_equal(index, dataset.indices):
+        raise ValueError(f"{dataset.name} here is not the data that was certified: its inputs have other fingerprints")
+    mine_labels = dataset.labels
+    if labels is not None and (mine_labels is None or not np.array_equal(labels, mine_labels)):
+        raise ValueError(f"{dataset.name} here has other labels than the ledger")
+    if prepared.classifier.fingerprint != manifest.model_fingerprint:
+        raise ValueError(
+            f"{prepared.request.model} is not the model that was certified: its fingerprint is "
+            f"{prepared.classifier.fingerprint[:16]}..., the manifest's {manifest.model_fingerprint[:16]}..."
+        )
+    if prepared.classifier.num_classes != manifest.num_classes or prepared.num_features != manifest.num_features:
+        raise ValueError("the manifest's num_classes or num_features is not that of the model and data named")
+
+
+def replay_votes(ledger: Ledger, prepared: Prepared, *, count: int, generator: np.random.Generator) -> Replay:
+    """Compute the batches of `count` randomly chosen votes again, in the recorded shape, and count differences.
+
+    Of a ledger in which a share s of the batches was falsified, it misses all of them with chance (1 - s)^count at most.
+    """
+    total = ledger.manifest.num_inputs * ledger.manifest.num_samples
+    chosen = generator.integers(0, total, count)
+    position, mask = np.divmod(chosen, ledger.manifest.num_samples)
+    batches = position * ledger.batches_per_input + mask // ledger.manifest.batch_size
+    return compare(ledger, prepared.voter(), np.unique(batches).tolist())
+
+
+def refuted(results: Results, fresh_counts: np.ndarray, *, error: float) -> list[str]:
+    """Certificates that a fresh sample rules out, a line each.
+
+    A certificate falls where even the most favourable probabilities that the fresh votes allow (two-sided SimuEM at
+    `error` over all inputs together) give a smaller radius. A true certificate falls with probability at most `error`,
+    all of them together.
+    """
+    made, manifest = results.certificates, results.ledger.manifest
+    inputs = len(results.index)
+    low, high = simultaneous_bounds(fresh_counts, alpha=error / inputs)
+    rows_of = {int(place): row for row, place in enumerate(results.index)}
+    findings = []
+    for k in np.unique(made.k).tolist():
+        rows = np.flatnonzero((made.k == k) & (made.radius != ABSTAIN))
+        if not len(rows):
+            continue
+        places = np.array([rows_of[int(place)] for place in made.index[rows]])
+        labels = made.label[rows]
+        best_lower, best_upper = np.zeros((len(rows), low.shape[1])), low[places]
+        best_lower[np.arange(len(rows)), labels] = high[places, labels]
+        best_upper[np.arange(len(rows)), labels] = 1.0
+        best = certified_radius(
+            best_lower,
+            best_upper,
+            labels,
+            k=int(k),
+            num_features=manifest.num_features,
+            num_kept=manifest.num_kept,
+        )
+        for row in np.flatnonzero(best < made.radius[rows])[:5]:
+            at = rows[row]
+            findings.append(
+                f"input {made.index[at]}, label {made.label[at]}, k = {k}: radius {made.radius[at]} is claimed, "
+                f"fresh votes allow at most {'none' if best[row] == ABSTAIN else best[row]}"
+            )
+    return findings

@@ -1,0 +1,91 @@
+"""Certificates of a run: one row an input, label and k."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from topcert.files import replacing
+from topcert.theory.radius import ABSTAIN
+
+LabelChoice = Literal["given", "predicted"]
+LABEL_CHOICES: Final = ("given", "predicted")
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Certificates:
+    """Label `label[i]` of input `index[i]` stays among the top `k[i]` while at most `radius[i]` features are changed.
+
+    The arrays are int64 `(rows,)`, `radius` in `unit`s and `ABSTAIN` where nothing is certified. Rows are sorted by
+    input, then k, then (for predicted labels) votes, most voted first. Each input's rows hold together with probability
+    at least 1 - alpha over the masks.
+    """
+
+    index: NDArray[np.int64]
+    label: NDArray[np.int64]
+    k: NDArray[np.int64]
+    radius: NDArray[np.int64]
+    unit: str
+    method: str
+    alpha: float
+    label_choice: LabelChoice
+
+    def write(self, path: Path, *, metadata: dict[str, str]) -> None:
+        """As Parquet, radius null where it abstains; `metadata` goes into the file."""
+        rows = len(self.index)
+        table = pa.table(
+            {
+                "index": self.index,
+                "label": self.label,
+                "k": self.k,
+                "radius": pa.array(self.radius, mask=self.radius == ABSTAIN),
+                "unit": pa.repeat(self.unit, rows),
+                "method": pa.repeat(self.method, rows),
+                "alpha": pa.repeat(self.alpha, rows),
+                "label_choice": pa.repeat(self.label_choice, rows),
+            }
+        )
+        with replacing(path) as aside:
+            pq.write_table(table.replace_schema_metadata(metadata), aside)
+
+    @staticmethod
+    def read(path: Path) -> tuple[Certificates, dict[str, str]]:
+        """Certificates and metadata. Raises ValueError where the file is missing, damaged or not of this form."""
+        try:
+            table = pq.read_table(path)
+            columns = {name: table.column(name) for name in ("index", "label", "k", "radius")}
+            shared = {name: set(table.column(name).to_pylist()) for name in ("unit", "method", "alpha", "label_choice")}
+        except FileNotFoundError as error:
+            raise ValueError(f"{path} is missing; run certify --resume to write it again") from error
+        except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+            raise ValueError(f"{path} is damaged ({str(error).splitlines()[0][:200]})") from error
+        if any(len(values) != 1 for values in shared.values()):
+            raise ValueError(f"{path} mixes certificates of several kinds; expected one unit, method, alpha, label_choice")
+        radii = columns["radius"]
+        if any(columns[name].null_count for name in ("index", "label", "k")) or any(
+            not pa.types.is_integer(column.type) for column in columns.values()
+        ):
+            raise ValueError(f"{path} is damaged: index, label, k and radius must be integers, and only radius may be null")
+        if radii.null_count < len(radii) and pa.compute.min(radii).as_py() < 0:
+            raise ValueError(f"{path} holds a negative radius; abstaining is null")
+        unit, method, alpha, choice = (shared[name].pop() for name in ("unit", "method", "alpha", "label_choice"))
+        if choice not in LABEL_CHOICES or not isinstance(alpha, float) or not 0 < alpha < 1:
+            raise ValueError(f"{path} holds label_choice {choice!r} and alpha {alpha!r}, which no certificate has")
+        metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+        return Certificates(
+            index=columns["index"].to_numpy().astype(np.int64),
+            label=columns["label"].to_numpy().astype(np.int64),
+            k=columns["k"].to_numpy().astype(np.int64),
+            radius=radii.fill_null(ABSTAIN).to_numpy().astype(np.int64),
+            unit=unit,
+            method=method,
+            alpha=alpha,
+            label_choice=choice,
+        ), metadata

@@ -1,0 +1,153 @@
+"""What a classifier sees of an ablated input: the encodings of NULL.
+
+An input is held as planes, `(width, num_features)`: a pixel has one plane a colour channel, a point one a coordinate, a
+column just one. An encoder turns planes and a batch of masks into a batch of ablated inputs in the classifier's own
+layout: images channel first `(B, C, H, W)`, tables `(B, columns)`, sets of points `(B, num_kept, coordinates)`.
+
+Only kept features are touched: the batch is one buffer in which the last masks are undone and the next ones written, so
+a batch costs the kept features, not all of them. The batch that is returned is overwritten by the next call.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Final, Literal, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Unit = Literal["pixel", "feature", "column", "point"]
+ENCODINGS: Final = ("six-channel", "constant", "mean", "median", "sentinel", "keep-only")
+
+GREY: Final = 0.5  # the default fill of `constant`: the middle of [0, 1]
+SENTINEL: Final = -1.0  # the default fill of `sentinel`: outside [0, 1], where scaled columns lie
+
+
+def to_planes(x: NDArray[np.floating], unit: Unit) -> NDArray[np.floating]:
+    """One input as `(width, num_features)`, contiguous.
+
+    Images `(H, W, C)`: unit "pixel" gives `(C, H W)`, unit "feature" `(1, C H W)` in channel-first order. Tables
+    `(columns,)` give `(1, columns)`. Sets of points `(points, coordinates)`: unit "point" gives `(coordinates, points)`.
+    Raises ValueError for any other pair of shape and unit.
+    """
+    if x.ndim == 3 and unit in ("pixel", "feature"):
+        channels_first = np.ascontiguousarray(x.transpose(2, 0, 1))
+        return channels_first.reshape(x.shape[2] if unit == "pixel" else 1, -1)
+    if x.ndim == 1 and unit in ("column", "feature"):
+        return np.ascontiguousarray(x)[None]
+    if x.ndim == 2 and unit == "point":
+        return np.ascontiguousarray(x.T)
+    raise ValueError(f"an input of shape {x.shape} has no {unit}s; images have pixels, tables columns, sets points")
+
+
+class Encoder(ABC):
+    """Planes and a batch of masks in, a batch of ablated inputs out."""
+
+    @abstractmethod
+    def __call__(self, planes: NDArray[np.floating], kept: NDArray[np.int32]) -> NDArray[np.floating]:
+        """`planes` `(width, num_features)`, `kept` int32 `(B, num_kept)`; the batch is valid until the next call."""
+
+
+def make_encoder(
+    name: str,
+    *,
+    shape: tuple[int, ...],
+    unit: Unit,
+    batch_size: int,
+    fill: NDArray[np.floating] | float | None = None,
+    dtype: type[np.floating] | np.dtype[np.floating] = np.float32,
+) -> Encoder:
+    """The encoder `name` for inputs of `shape` (as a data set holds them) in batches of `batch_size`.
+
+    `fill` is one number, or an input of `shape`, that stands for NULL in `constant`, `sentinel`, `mean` and `median`;
+    `mean` and `median` need it given, for it must not depend on the certified input. Raises ValueError for an unknown
+    name, a fill that is missing or not finite, and an encoding that the unit does not allow.
+    """
+    if name not in ENCODINGS:
+        raise ValueError(f"unknown encoding {name!r}; choose one of: {', '.join(ENCODINGS)}")
+    if (name == "keep-only") != (unit == "point"):
+        raise ValueError(f"encoding {name} and unit {unit} do not go together; sets of points use keep-only, only they do")
+    width = to_planes(np.zeros(shape), unit).shape[0]
+    if name == "keep-only":
+        return KeepOnly(dtype=np.dtype(dtype))
+    if name == "six-channel":
+        return SixChannel(shape=_layout(shape, 2), width=width, batch_size=batch_size, dtype=np.dtype(dtype))
+    if fill is None:
+        if name in ("mean", "median"):
+            raise ValueError(f"encoding {name} needs the {name} of training inputs, and this data set brings none")
+        fill = GREY if name == "constant" else SENTINEL
+    whole = np.broadcast_to(np.asarray(fill, dtype), shape)
+    if not np.isfinite(whole).all():
+        raise ValueError(f"the fill of encoding {name} must be finite, got {fill}")
+    return Fill(to_planes(whole, unit), shape=_layout(shape, 1), batch_size=batch_size)
+
+
+def _layout(shape: tuple[int, ...], copies: int) -> tuple[int, ...]:
+    """The shape that the classifier sees: channel first for images, copies side by side."""
+    if len(shape) == 3:
+        return (copies * shape[2], shape[0], shape[1])
+    return (copies * shape[0],)
+
+
+@final
+class SixChannel(Encoder):
+    """`x * m` and `(1 - x) * m` as separate channels, so that NULL (all zero) is unlike any value in [0, 1]."""
+
+    def __init__(self, *, shape: tuple[int, ...], width: int, batch_size: int, dtype: np.dtype[np.floating]) -> None:
+        self._width = width
+        self._buffer = _ScatterBuffer(np.zeros((2 * width, int(np.prod(shape)) // (2 * width)), dtype), batch_size)
+        self._shape = (batch_size, *shape)
+
+    def __call__(self, planes: NDArray[np.floating], kept: NDArray[np.int32]) -> NDArray[np.floating]:
+        shown = [plane[kept] for plane in planes]
+        return self._buffer.write(kept, shown + [1 - values for values in shown]).reshape(self._shape)
+
+
+@final
+class Fill(Encoder):
+    """NULL is a fixed value, one for all features or one for each."""
+
+    def __init__(self, fill: NDArray[np.floating], *, shape: tuple[int, ...], batch_size: int) -> None:
+        self._buffer = _ScatterBuffer(fill, batch_size)
+        self._shape = (batch_size, *shape)
+
+    def __call__(self, planes: NDArray[np.floating], kept: NDArray[np.int32]) -> NDArray[np.floating]:
+        return self._buffer.write(kept, [plane[kept] for plane in planes]).reshape(self._shape)
+
+
+@final
+class KeepOnly(Encoder):
+    """The kept points alone, `(B, num_kept, coordinates)`; there is no NULL."""
+
+    def __init__(self, *, dtype: np.dtype[np.floating]) -> None:
+        self._dtype = dtype
+
+    def __call__(self, planes: NDArray[np.floating], kept: NDArray[np.int32]) -> NDArray[np.floating]:
+        return planes.T[kept].astype(self._dtype, copy=False)
+
+
+@final
+class _ScatterBuffer:
+    """A batch of planes that is a fixed background, save for the features that were written last."""
+
+    def __init__(self, background: NDArray[np.floating], batch_size: int) -> None:
+        self._background = background
+        self._batch = np.repeat(background[None], batch_size, axis=0)
+        self._flat = self._batch.reshape(-1)
+        width, num_features = background.shape
+        self._rows = np.arange(batch_size)[:, None] * (width * num_features)
+        self._last: NDArray[np.int32] | None = None
+
+    def write(self, kept: NDArray[np.int32], values: list[NDArray[np.floating]]) -> NDArray[np.floating]:
+        num_features = self._background.shape[1]
+        if self._last is not None and self._last is not kept:  # the same masks overwrite their own places
+            cells = self._rows + self._last
+            for plane in self._background:
+                self._flat[cells] = plane[self._last]
+                cells += num_features
+        cells = self._rows + kept
+        for shown in values:
+            self._flat[cells] = shown
+            cells += num_features
+        self._last = kept
+        return self._batch

@@ -1,0 +1,117 @@
+"""Figures from curves and counts; matplotlib without a display, PNG and SVG side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from topcert.evaluation.accuracy import AccuracyCurve
+from topcert.files import replacing
+from topcert.theory.radius import ABSTAIN
+
+COLOURS: Final = ("#1b6ca8", "#d1495b", "#2e8b57", "#8e5ea2", "#e0a030", "#555555")  # told apart when printed grey
+STYLE: Final[Any] = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "svg.hashsalt": "topcert",  # the same figure gives the same bytes
+}
+
+
+def draw_curves(curves: Sequence[AccuracyCurve], *, unit: str, title: str, stem: Path) -> list[Path]:
+    """Certified accuracy against the radius, one step line for each k; writes `stem`.png and .svg."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+        axes = figure.subplots()
+        longest = max(len(curve.certified) for curve in curves)
+        for curve, colour in zip(curves, _cycle(len(curves)), strict=True):
+            shares = [curve.at(r) for r in range(longest)]
+            axes.plot(range(longest), shares, drawstyle="steps-mid", color=colour, linewidth=1.0, alpha=0.5)
+            axes.plot(range(longest), shares, "o", color=colour, markersize=4, label=f"k = {curve.k}")
+        axes.set(
+            xlabel=f"radius r ({unit}s that an attacker may change)",
+            ylabel=curves[0].quantity,
+            ylim=(0.0, 1.02),
+            xlim=(-0.5, longest - 0.5),
+            title=title,
+        )
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.legend(frameon=False)
+        return _save(figure, stem)
+
+
+def draw_gallery(
+    inputs: NDArray[np.floating],
+    kept: NDArray[np.bool_],
+    counts: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    radii: Sequence[dict[int, int]],
+    *,
+    class_names: Sequence[str],
+    unit: str,
+    stem: Path,
+) -> list[Path]:
+    """Some inputs, what the classifier saw of each under three masks, its votes, and the radii of its label.
+
+    `inputs` `(inputs, H, W, C)` in [0, 1]; `kept` bool `(inputs, 3, H, W)`; `counts` `(inputs, classes)`; `radii[i]`
+    maps k to the radius of `labels[i]`.
+    """
+    views = kept.shape[1]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(2.0 * (views + 2) + 1.6, 1.75 * len(inputs) + 0.5), layout="constrained")
+        grid = figure.subplots(len(inputs), views + 2, width_ratios=[1.0] * (views + 1) + [1.9], squeeze=False)
+        for row, axes in enumerate(grid):
+            _show(axes[0], inputs[row], None)
+            for view in range(views):
+                _show(axes[1 + view], inputs[row], kept[row, view])
+            bars = axes[-1]
+            truth = int(labels[row])
+            colours = [COLOURS[1] if j == truth else "#b8c4ce" for j in range(counts.shape[1])]
+            bars.bar(range(counts.shape[1]), counts[row] / counts[row].sum(), color=colours)
+            bars.set(ylim=(0, 1), yticks=[0, 0.5, 1])
+            bars.set_xticks(range(counts.shape[1]), class_names, rotation=0 if _short(class_names) else 60, fontsize=8)
+            text = "   ".join(f"top {k}: {_radius(radius, unit)}" for k, radius in sorted(radii[row].items()))
+            bars.set_title(f"label {class_names[truth]}   {text}", fontsize=9, loc="left")
+        for axes, title in zip(grid[0], ["input", *["what one pass saw"] * views], strict=False):
+            axes.set_title(title, fontsize=9)
+        return _save(figure, stem)
+
+
+def _radius(radius: int, unit: str) -> str:
+    if radius == ABSTAIN:
+        return "abstains"
+    return f"{radius} {unit}{'' if radius == 1 else 's'}"
+
+
+def _show(axes: Any, image: NDArray[np.floating], kept: NDArray[np.bool_] | None) -> None:
+    colour = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
+    if kept is not None:  # NULL is drawn as a blue that no grey input holds
+        colour = np.where(kept[:, :, None], colour, np.array([0.80, 0.87, 0.94]))
+    axes.imshow(np.clip(colour, 0, 1), interpolation="nearest")
+    axes.set_axis_off()
+
+
+def _short(names: Sequence[str]) -> bool:
+    return max(map(len, names)) <= 2
+
+
+def _cycle(count: int) -> list[str]:
+    return [COLOURS[i % len(COLOURS)] for i in range(count)]
+
+
+def _save(figure: Figure, stem: Path) -> list[Path]:
+    paths = [stem.with_name(stem.name + suffix) for suffix in (".png", ".svg")]
+    for path in paths:
+        kind = path.suffix[1:]
+        with replacing(path) as aside:
+            figure.savefig(aside, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
+    return paths

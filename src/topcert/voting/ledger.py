@@ -1,0 +1,170 @@
+"""The vote ledger: which label each (input, mask) got, as Parquet blocks that are whole or absent.
+
+    DIR/manifest.json                what decides the votes
+    DIR/ledger/inputs.parquet        one row an input: index, label (or null), SHA-256
+    DIR/ledger/block-000000.parquet  one column `vote`, in the smallest unsigned type that holds every label
+
+Batches are numbered input by input: with n samples in batches of B, input p has batches p ceil(n/B) and on. A block is a
+run of whole batches, so a block's place in the ledger follows from its number. Each carries the manifest's digest and
+the SHA-256 of its votes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from topcert.files import replacing
+from topcert.voting.manifest import Manifest
+
+
+@final
+class Ledger:
+    """The votes under one manifest in one folder."""
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self._digest = manifest.digest()
+        self._dtype = np.min_scalar_type(manifest.num_classes - 1)
+        self.batches_per_input = -(-manifest.num_samples // manifest.batch_size)
+        self.num_batches = manifest.num_inputs * self.batches_per_input
+        self.num_blocks = -(-self.num_batches // manifest.batches_per_block)
+
+    @staticmethod
+    def open(folder: Path) -> Ledger:
+        """Raises ValueError where `folder` holds no sound manifest."""
+        return Ledger(folder, Manifest.read(folder / "manifest.json"))
+
+    @property
+    def inputs_path(self) -> Path:
+        return self.folder / "ledger" / "inputs.parquet"
+
+    def block_path(self, block: int) -> Path:
+        return self.folder / "ledger" / f"block-{block:06d}.parquet"
+
+    def place(self, batch: int) -> tuple[int, int, int]:
+        """Of a batch: its input, its first mask and the mask after its last (padding not counted)."""
+        position, part = divmod(batch, self.batches_per_input)
+        start = part * self.manifest.batch_size
+        return position, start, min(start + self.manifest.batch_size, self.manifest.num_samples)
+
+    def batches_of(self, block: int) -> range:
+        first = block * self.manifest.batches_per_block
+        return range(first, min(first + self.manifest.batches_per_block, self.num_batches))
+
+    def offset(self, batch: int) -> int:
+        """Where a batch starts among all votes, input by input."""
+        if batch >= self.num_batches:
+            return self.manifest.num_inputs * self.manifest.num_samples
+        position, start, _ = self.place(batch)
+        return position * self.manifest.num_samples + start
+
+    def missing_blocks(self) -> list[int]:
+        return [block for block in range(self.num_blocks) if not self.block_path(block).is_file()]
+
+    def write_block(self, block: int, votes: NDArray[np.int64]) -> None:
+        stored = votes.astype(self._dtype)
+        metadata = {"manifest": self._digest, "block": str(block), "sha256": _hash(stored)}
+        table = pa.table({"vote": stored}).replace_schema_metadata(metadata)
+        with replacing(self.block_path(block)) as aside:
+            pq.write_table(table, aside, compression="zstd")
+
+    def read_block(self, block: int) -> NDArray[np.unsignedinteger]:
+        """The votes of a block. Raises ValueError where it is missing, damaged, or belongs to another run."""
+        path = self.block_path(block)
+        if not path.is_file():
+            raise ValueError(f"{path} is missing; go on with certify --resume")
+        try:
+            table = pq.read_table(path)
+            votes: NDArray[np.unsignedinteger] = table.column("vote").to_numpy()
+        except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+            raise ValueError(f"{path} is damaged ({_first_line(error)}); delete it and go on with --resume") from error
+        metadata = table.schema.metadata or {}
+        batches = self.batches_of(block)
+        wanted = self.offset(batches.stop) - self.offset(batches.start)
+        if metadata.get(b"manifest") != self._digest.encode() or metadata.get(b"block") != str(block).encode():
+            raise ValueError(f"{path} was written under another manifest; the manifest or the block has been changed")
+        if votes.dtype != self._dtype or len(votes) != wanted or metadata.get(b"sha256") != _hash(votes).encode():
+            raise ValueError(f"{path} is damaged: its votes do not match its checksum; delete it and go on with --resume")
+        if votes.size and votes.max() >= self.manifest.num_classes:
+            raise ValueError(f"{path} holds the label {votes.max()}; there are {self.manifest.num_classes} classes")
+        return votes
+
+    def iterate_inputs(self) -> Iterator[NDArray[np.unsignedinteger]]:
+        """The votes `(num_samples,)` of each input in turn, one block in memory at a time."""
+        size = self.manifest.num_samples
+        parts: list[NDArray[np.unsignedinteger]] = []
+        held = 0
+        for block in range(self.num_blocks):
+            parts.append(self.read_block(block))
+            held += len(parts[-1])
+            if held >= size:
+                joined = np.concatenate(parts)
+                for start in range(0, held - size + 1, size):
+                    yield joined[start : start + size]
+                parts = [joined[held - held % size :]]
+                held %= size
+
+    def counts(self) -> NDArray[np.int64]:
+        """Votes of each class, int64 `(inputs, classes)`. Raises ValueError where a block is missing or damaged."""
+        classes = self.manifest.num_classes
+        return np.stack([np.bincount(votes, minlength=classes) for votes in self.iterate_inputs()])
+
+    def write_inputs(self, inputs: pa.Table) -> None:
+        with replacing(self.inputs_path) as aside:
+            pq.write_table(inputs, aside)
+
+    def read_inputs(self) -> tuple[NDArray[np.int64], NDArray[np.int64] | None, list[str]]:
+        """Indices, labels (or None) and fingerprints. Raises ValueError where they are not those of the manifest."""
+        try:
+            table = pq.read_table(self.inputs_path)
+            digest = fingerprint_inputs(table)
+        except FileNotFoundError as error:
+            raise ValueError(f"{self.inputs_path} is missing; go on with certify --resume") from error
+        except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+            raise ValueError(f"{self.inputs_path} is damaged ({_first_line(error)})") from error
+        if digest != self.manifest.data_fingerprint or table.num_rows != self.manifest.num_inputs:
+            raise ValueError(f"{self.inputs_path} has been changed: it does not match the manifest's data_fingerprint")
+        labels = table.column("label")
+        named = None if labels.null_count else labels.to_numpy().astype(np.int64)
+        return table.column("index").to_numpy().astype(np.int64), named, table.column("sha256").to_pylist()
+
+    def lock(self) -> FileLock:
+        """Hold the ledger for one writer; raises ValueError where another process has it. A killed one lets go."""
+        held = FileLock(self.folder / "ledger" / ".lock")
+        try:
+            held.acquire(timeout=0)
+        except Timeout as error:
+            raise ValueError(f"another process is writing to {self.folder}; wait for it or choose another --out") from error
+        for stale in (self.folder / "ledger").glob(".*.tmp"):  # left by a kill between write and rename
+            stale.unlink()
+        return held
+
+
+def inputs_table(indices: NDArray[np.int64], labels: NDArray[np.int64] | None, hashes: list[str]) -> pa.Table:
+    """One row an input: index, label (null where there are none), SHA-256."""
+    named = pa.nulls(len(indices), pa.int64()) if labels is None else pa.array(labels, pa.int64())
+    return pa.table({"index": pa.array(indices, pa.int64()), "label": named, "sha256": pa.array(hashes, pa.string())})
+
+
+def fingerprint_inputs(table: pa.Table) -> str:
+    """SHA-256 over the rows of an inputs table."""
+    columns = (table.column(name).to_pylist() for name in ("index", "label", "sha256"))
+    return hashlib.sha256("\n".join(str(row) for row in zip(*columns, strict=True)).encode()).hexdigest()
+
+
+def _hash(votes: NDArray[np.unsignedinteger]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(votes).tobytes()).hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
