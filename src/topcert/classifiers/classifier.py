@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,7 +13,8 @@ class Classifier(Protocol):
     """A deterministic function from a batch of ablated inputs to labels, int64 `(B,)` in 0 .. num_classes - 1.
 
     `fingerprint` (SHA-256, hex) names the function that it computes, `runtime` the library and device that compute it:
-    together with the batch shape they decide every vote. `batch_size` is None unless only one size is possible.
+    together with the batch shape they decide every vote. `batch_size` is None unless only one size is possible. The batch
+    is never written to: it is the encoder's buffer, and what is written there would show in the next batch.
     """
 
     @property
@@ -60,3 +62,14 @@ def width_of(output: Any) -> int | None:
     """The number of classes that an output shows: the width of scores, None for labels."""
     found = np.asarray(output)
     return int(found.shape[1]) if found.ndim == 2 else None
+
+
+def check_device(name: str) -> None:
+    """Raises ValueError for a name that is not of a device."""
+    if re.fullmatch("auto|cpu|cuda(:[0-9]+)?", name) is None:
+        raise ValueError(f"--device must be auto, cpu, cuda or cuda:N, got {name!r}")
+
+
+def first_line(error: Exception) -> str:
+    """What a library says went wrong, short enough to print."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import inspect
 import sys
 from importlib.resources import files
 from pathlib import Path
@@ -80,8 +79,8 @@ def _function(
             f"{module_name}:{attribute}() failed: {type(error).__name__}: {error}; "
             "it must take no arguments and return a torch module or a callable"
         ) from error
-    source = inspect.getsourcefile(module)
-    fingerprint = hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else ""
+    source = getattr(module, "__file__", None)  # a built-in module has none
+    fingerprint = hashlib.sha256(Path(source).read_bytes() + f":{attribute}".encode()).hexdigest() if source else ""
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(model, torch.nn.Module):
         from topcert.classifiers.torch import TorchClassifier
@@ -102,9 +101,9 @@ def _callable(model: Any, fingerprint: str, input_shape: tuple[int, ...], num_cl
     try:
         width = width_of(model(np.zeros((2, *input_shape), np.float32)))
     except Exception as error:  # a person's function can raise anything
-        raise ValueError(f"the model failed on a batch of shape {(2, *input_shape)}: {error}") from error
+        raise ValueError(f"the model failed on a batch of shape {(2, *input_shape)}: {error!r}") from error
     classes = width or num_classes or getattr(model, "num_classes", None)
-    if not isinstance(classes, int) or classes < 2:
+    if not isinstance(classes, int) or (width is None and classes < 2):
         raise ValueError("the model returns labels, so say how many classes there are with --classes")
     if num_classes is not None and num_classes != classes:
         raise ValueError(f"--classes is {num_classes}, the model gives {classes} scores; leave --classes out")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -10,7 +12,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from topcert.classifiers.classifier import labels_of, width_of
+from topcert.classifiers.classifier import check_device, first_line, labels_of, width_of
 
 _DTYPES: Final[dict[str, type[np.floating]]] = {
     "tensor(float)": np.float32,
@@ -38,7 +40,10 @@ class OnnxClassifier:
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
         except Exception as error:  # ONNX Runtime has no common base class for what a bad file raises
-            raise ValueError(f"{path} is not a network that ONNX Runtime can load: {_first_line(error)}") from error
+            raise ValueError(f"{path} is not a network that ONNX Runtime can load: {first_line(error)}") from error
+        on_cuda = "CUDAExecutionProvider" in self._session.get_providers()  # it falls back to the CPU by itself
+        if device.startswith("cuda") and not on_cuda:
+            raise ValueError(f"--device {device}: ONNX Runtime finds no usable CUDA device; use --device cpu")
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or inputs[0].type not in _DTYPES:
             kinds = ", ".join(f"{item.name}: {item.type}" for item in inputs)
@@ -55,11 +60,15 @@ class OnnxClassifier:
         outputs = self._session.get_outputs()
         self._output = next((item.name for item in outputs if len(item.shape or ()) == 2), outputs[0].name)
         self.batch_size: int | None = wanted[0] if isinstance(wanted[0], int) else None
-        self.runtime = f"onnxruntime {onnxruntime.__version__}, {'cuda' if len(providers) > 1 else 'cpu'}"
+        self.runtime = f"onnxruntime {onnxruntime.__version__}, {'cuda' if on_cuda else 'cpu'}"
         self.fingerprint = _hash(path)
-        width = width_of(self._run(np.zeros((self.batch_size or 1, *input_shape), np.float32)))
+        output = self._run(np.zeros((self.batch_size or 1, *input_shape), np.float32))
+        width = width_of(output)
         if width is None:
-            raise ValueError(f"{path} gives labels without scores; export it with its scores (batch, classes) as an output")
+            raise ValueError(
+                f"{path} gives an output of shape {np.shape(output)} for a batch of {self.batch_size or 1}; "
+                "export it with its scores (batch, classes) as an output"
+            )
         self.num_classes = width
 
     def __call__(self, batch: NDArray[np.floating]) -> NDArray[np.int64]:
@@ -69,10 +78,11 @@ class OnnxClassifier:
         try:
             return self._session.run([self._output], {self._name: batch.astype(self._dtype, copy=False)})[0]
         except Exception as error:  # as above
-            raise ValueError(f"the model failed on a batch of shape {batch.shape}: {_first_line(error)}") from error
+            raise ValueError(f"the model failed on a batch of shape {batch.shape}: {first_line(error)}") from error
 
 
 def _providers(device: str) -> list[Any]:
+    check_device(device)
     cuda = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
     if device == "cpu" or (device == "auto" and not cuda):
         return ["CPUExecutionProvider"]
@@ -83,13 +93,19 @@ def _providers(device: str) -> list[Any]:
 
 
 def _hash(path: Path) -> str:
-    """SHA-256 of the file, and of the weights beside it where the exporter put them there."""
-    digest = hashlib.sha256(path.read_bytes())
-    for beside in (path.with_name(path.name + ".data"), path.with_name(path.name + "_data")):
+    """SHA-256 of the file, and of the weights in other files where the exporter put them there."""
+    content = path.read_bytes()
+    digest = hashlib.sha256(content)
+    for location in sorted(set(_locations(content))):
+        beside = path.parent / location
         if beside.is_file():
             digest.update(beside.read_bytes())
     return digest.hexdigest()
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+def _locations(content: bytes) -> Iterator[str]:
+    """The files that a network keeps weights in: protobuf entries of key "location", a length and so many bytes."""
+    for found in re.finditer(rb"\n\x08location\x12([\x80-\xff]?)([\x00-\x7f])", content):
+        low, high = found.groups()
+        length = high[0] if not low else (low[0] & 0x7F) + (high[0] << 7)
+        yield content[found.end() : found.end() + length].decode(errors="replace")

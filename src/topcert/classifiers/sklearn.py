@@ -8,7 +8,7 @@ import numpy as np
 import sklearn
 from numpy.typing import NDArray
 
-from topcert.classifiers.classifier import labels_of
+from topcert.classifiers.classifier import first_line, labels_of
 
 
 @final
@@ -20,18 +20,23 @@ class SklearnClassifier:
         if classes is None or np.ndim(classes) != 1:
             raise ValueError(f"{type(estimator).__name__} has no one-dimensional classes_; pass a fitted classifier")
         self._estimator = estimator
-        self._classes = np.asarray(classes)
+        self._order = np.argsort(classes)
+        self._classes = np.asarray(classes)[self._order]
         self.num_classes = len(self._classes)
         self.fingerprint = fingerprint
         self.runtime = f"scikit-learn {sklearn.__version__}, cpu"
         self.batch_size: int | None = None
 
     def __call__(self, batch: NDArray[np.floating]) -> NDArray[np.int64]:
-        rows = batch.reshape(len(batch), -1)
+        rows = batch.reshape(len(batch), -1).copy()  # a pipeline may work in place
         try:
-            found = self._estimator.predict(rows)
-        except ValueError as error:
-            reason = str(error).strip().splitlines()[0][:300]
-            raise ValueError(f"the model failed on {len(rows)} rows of {rows.shape[1]} values: {reason}") from error
-        # fit sorts classes_, so a binary search inverts it
-        return labels_of(np.searchsorted(self._classes, found), batch_size=len(batch), num_classes=self.num_classes)
+            found = np.asarray(self._estimator.predict(rows))
+        except Exception as error:  # a pipeline can hold anything
+            raise ValueError(
+                f"the model failed on {len(rows)} rows of {rows.shape[1]} values: {first_line(error)}"
+            ) from error
+        places = np.searchsorted(self._classes, found).clip(max=self.num_classes - 1)
+        unknown = self._classes[places] != found
+        if unknown.any():
+            raise ValueError(f"the model predicted {str(found[unknown][0])!r}, which is none of its classes_")
+        return labels_of(self._order[places], batch_size=len(batch), num_classes=self.num_classes)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import chain
 from typing import Any, final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from topcert.classifiers.classifier import labels_of, width_of
+from topcert.classifiers.classifier import check_device, first_line, labels_of, width_of
 
 
 @final
@@ -39,31 +40,33 @@ class TorchClassifier:
 
     @torch.inference_mode()
     def _run(self, batch: NDArray[np.floating]) -> NDArray[Any]:
-        tensor = torch.from_numpy(batch.astype(np.float32, copy=False)).to(self._device)
+        tensor = torch.tensor(batch, dtype=torch.float32, device=self._device)  # a copy: a module may work in place
         try:
             output = self._module(tensor)
-        except (RuntimeError, ValueError, TypeError) as error:
-            reason = str(error).strip().splitlines()[0][:300]
-            raise ValueError(f"the model failed on a batch of shape {batch.shape}: {reason}") from error
+        except Exception as error:  # a person's module can raise anything
+            raise ValueError(f"the model failed on a batch of shape {batch.shape}: {first_line(error)}") from error
         if not isinstance(output, torch.Tensor):
             raise ValueError(f"the module gave a {type(output).__name__}; expected one tensor of scores")
         return output.float().cpu().numpy() if output.is_floating_point() else output.cpu().numpy()
 
 
 def _device(name: str) -> torch.device:
+    check_device(name)
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and not torch.cuda.is_available():
+    if name == "cpu":
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
         raise ValueError(f"--device {name}: PyTorch sees no CUDA device here; use --device cpu")
-    try:
-        return torch.device(name)
-    except RuntimeError as error:
-        raise ValueError(f"--device must be auto, cpu, cuda or cuda:N, got {name!r}") from error
+    device = torch.device(name)
+    if (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"--device {name}: the last CUDA device here is cuda:{torch.cuda.device_count() - 1}")
+    return device
 
 
 def _hash(module: torch.nn.Module) -> str:
     digest = hashlib.sha256(str(module).encode())
-    for name, tensor in module.state_dict().items():
+    for name, tensor in chain(module.named_parameters(remove_duplicate=False), module.named_buffers(remove_duplicate=False)):
         values = tensor.detach().cpu().contiguous()
         digest.update(f"{name}{tuple(values.shape)}{values.dtype}".encode())
         digest.update(values.flatten().view(torch.uint8).numpy().tobytes())

@@ -23,7 +23,6 @@ import operator
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
-from math import ceil, floor
 from typing import Any, Final, SupportsIndex
 
 import numpy as np
@@ -95,7 +94,8 @@ def counted_bounds(lower: NDArray[Any], upper: NDArray[Any], label: int, total: 
 def _negated_survivors(num_features: int, num_kept: int, grid: int, fits: bool) -> NDArray[Any]:
     """-floor(beta(r) G), ascending in r, so that a binary search finds the last r above a bar."""
     beta = survival(num_features, num_kept)
-    exact = [-(m * grid // beta.denominator) for m in beta.numerators]
+    same = grid == beta.denominator  # a product of numbers as long as C(50176, 1000) takes its time
+    exact = [-m if same else -(m * grid // beta.denominator) for m in beta.numerators]
     out = np.array(exact, dtype=np.int64 if fits else object)
     out.flags.writeable = False
     return out
@@ -125,14 +125,15 @@ def _onto_grid(values: NDArray[Any], grid: int, *, outward: int, quantize: bool)
     distinct, where = np.unique(values, return_inverse=True)
     if floats:
         distinct = np.nextafter(distinct, values.dtype.type(outward * np.inf))
-    rounding = ceil if (outward < 0) == quantize else floor
+    upward = (outward < 0) == quantize
     cells = []
     for value in distinct.tolist():
         if isinstance(value, int):
             cells.append(value)
             continue
         top, bottom = value.as_integer_ratio()
-        cells.append(min(max(rounding(Fraction(top * grid, bottom)), 0), grid))
+        scaled = -(-top * grid // bottom) if upward else top * grid // bottom
+        cells.append(min(max(scaled, 0), grid))
     return np.array(cells, dtype=object)[where].reshape(values.shape)
 
 
@@ -205,4 +206,5 @@ def _as_integers(bounds: NDArray[Any], *, fits: bool) -> NDArray[Any]:
 
 
 def _as_fractions(bounds: NDArray[Any]) -> NDArray[Any]:
-    return np.array([Fraction(value) for value in bounds.flat], dtype=object).reshape(bounds.shape)
+    exact = [value if isinstance(value, Fraction) else Fraction(int(value)) for value in bounds.flat]
+    return np.array(exact, dtype=object).reshape(bounds.shape)

@@ -42,9 +42,9 @@ def tightness_witness(
 ) -> TightnessWitness:
     """The witness that nobody can certify more than `certified_radius` does from the same bounds.
 
-    `lower` and `upper` are `(classes,)`, in any form that `certified_radius` takes. Raises ValueError for bounds that
-    no classifier meets (the label's lower bound and the others' upper bounds sum to less than 1) and for more than
-    `MAX_ABLATED_INPUTS` kept sets.
+    `lower` and `upper` are `(classes,)`, in any form that `certified_radius` takes. Raises ValueError for a lower bound
+    of the label that no classifier is down at (it and the others' upper bounds sum to less than 1, so these alone prove
+    more) and for more than `MAX_ABLATED_INPUTS` kept sets.
     """
     lows, ups = np.asarray(lower)[None], np.asarray(upper)[None]
     radius = int(certified_radius(lows, ups, [label], k=k, num_features=num_features, num_kept=num_kept)[0])
@@ -54,8 +54,8 @@ def tightness_witness(
     held, limits = counted_bounds(lows, ups, label, total)
     if held + sum(limits.values()) < total:
         raise ValueError(
-            f"no classifier meets these bounds: the label's lower bound and the others' upper bounds "
-            f"make {held + sum(limits.values())} of {total} ablated inputs"
+            f"label {label} has at least {total - sum(limits.values())} of {total} ablated inputs by the others' upper "
+            f"bounds; its lower bound is {held} of {total}: raise it to that"
         )
     broken = radius + 1
     spent = total - comb(num_features - broken, num_kept)

@@ -148,7 +148,7 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
             f"{request.data} holds the label {labels.max()}, {request.model} has {classifier.num_classes} classes, "
             f"0 .. {classifier.num_classes - 1}; use data and a model with the same classes"
         )
-    chosen = request.batch_size or recorded_batch_size
+    chosen = recorded_batch_size if request.batch_size is None else request.batch_size
     if chosen is None:
         chosen = default_batch_size(num_samples=request.num_samples, cells_per_input=example.size, classifier=classifier)
     if chosen < 1:

@@ -1,0 +1,88 @@
+"""A run that is killed anywhere and resumed ends with the votes and certificates of one that was not."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.conftest import Outcome
+from topcert.voting import sampling
+from topcert.voting.ledger import Ledger
+
+ARGUMENTS = ["certify", "table.npz", "models_for_tests:slow", "--keep", "4", "--samples", "300", "--batch-size", "25"]
+
+
+def _start(out: str, *more: str) -> subprocess.Popen[bytes]:
+    code = "import topcert.voting.sampling as s; s.SECONDS_PER_BLOCK = 0.1; from topcert.cli import main; main()"
+    command = [sys.executable, "-c", code, *ARGUMENTS, "--k", "1", "--k", "3", "--out", out, *more]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
+def test_killed_at_random_moments_and_resumed_it_gives_the_same(workplace: Path) -> None:
+    whole = _start("whole")
+    _, errors = whole.communicate()
+    assert whole.returncode == 0, errors.decode()
+    moments = random.Random(5)
+    kills = 0
+    while True:
+        run = _start("cut", "--resume")
+        if kills < 4:
+            # wait for the first sign of life, so that a slow machine is killed at work and not while importing
+            deadline = time.monotonic() + 60
+            before = len(list(Path("cut").glob("ledger/block-*")))
+            while run.poll() is None and time.monotonic() < deadline:
+                if len(list(Path("cut").glob("ledger/block-*"))) > before:
+                    break
+                time.sleep(0.01)
+            time.sleep(moments.uniform(0.0, 0.3))
+            if run.poll() is None:
+                run.send_signal(signal.SIGKILL)
+                kills += 1
+        _, errors = run.communicate()
+        if run.returncode == 0:
+            break
+        assert run.returncode == -signal.SIGKILL, errors.decode()
+    assert kills >= 2
+    assert Ledger.open(Path("whole")).counts().sum() == 8 * 300
+    one, other = ([*Ledger.open(Path(name)).iterate_inputs()] for name in ("whole", "cut"))
+    assert all((a == b).all() for a, b in zip(one, other, strict=True))
+    for name in ("counts.csv", "accuracy.csv"):
+        assert Path("whole", name).read_bytes() == Path("cut", name).read_bytes()
+    assert pq.read_table("whole/certificates.parquet").equals(pq.read_table("cut/certificates.parquet"))
+    assert not list(Path("cut").rglob("*.tmp"))
+
+
+def test_resume_computes_only_what_is_missing(
+    workplace: Path, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "SECONDS_PER_BLOCK", 0.0)
+    run = [
+        "certify",
+        "table.npz",
+        "models_for_tests:linear",
+        "--keep",
+        4,
+        "--samples",
+        100,
+        "--batch-size",
+        50,
+        "--out",
+        "o",
+    ]
+    assert topcert(*run).code == 0
+    ledger = Ledger.open(Path("o"))
+    before = {path.name: path.stat().st_mtime_ns for path in Path("o/ledger").glob("block-*")}
+    ledger.block_path(3).unlink()
+    assert topcert(*run, "--resume").code == 0
+    after = {path.name: path.stat().st_mtime_ns for path in Path("o/ledger").glob("block-*")}
+    assert {name for name in after if after[name] != before[name]} == {"block-000003.parquet"}
