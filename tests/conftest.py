@@ -18,15 +18,12 @@ import numpy as np
 
 _WEIGHTS = np.random.default_rng(0).normal(size=(4096, 5)).astype(np.float32)
 
-
 def _scores(batch):
     flat = batch.reshape(len(batch), -1)
     return flat @ _WEIGHTS[: flat.shape[1]]
 
-
 def linear():
     return _scores
-
 
 def slow():
     def scores(batch):
@@ -35,11 +32,9 @@ def slow():
 
     return scores
 
-
 def noisy():
     generator = np.random.default_rng()
     return lambda batch: generator.integers(0, 5, (len(batch), 5)).astype(float)
-
 
 def drifting():
     calls = []
@@ -50,14 +45,11 @@ def drifting():
 
     return scores
 
-
 def nan():
     return lambda batch: np.full((len(batch), 5), np.nan)
 
-
 def labels():
     return lambda batch: _scores(batch).argmax(1)
-
 
 def wild():
     return lambda batch: np.full(len(batch), 99)
@@ -102,7 +94,7 @@ def topcert(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
         capsys.readouterr()
         with pytest.raises(SystemExit) as stopped:
             main()
-            sys.exit(0)
+
         out, err = capsys.readouterr()
         return Outcome(code=int(stopped.value.code or 0), out=out, err=err)
 

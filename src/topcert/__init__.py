@@ -5,6 +5,7 @@ from topcert.theory.counting import Survival, survival
 from topcert.theory.radius import ABSTAIN, certified_radius
 from topcert.theory.witness import TightnessWitness, tightness_witness
 from topcert.version import __version__
+from topcert.voting.arrays import count_votes
 
 __all__ = [
     "ABSTAIN",
@@ -12,6 +13,7 @@ __all__ = [
     "TightnessWitness",
     "__version__",
     "certified_radius",
+    "count_votes",
     "simultaneous_bounds",
     "survival",
     "tightness_witness",

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracle import Number, oracle_margin, oracle_radius
 
+from tests.theory.oracle import Number, oracle_margin, oracle_radius
 from topcert.theory.radius import ABSTAIN, certified_radius
 
 KINDS = ("integer", "fraction", "float64", "float32")
@@ -211,6 +211,30 @@ def test_floats_in_a_huge_space_are_smaller_only_within_the_documented_slack(
         )
         assert margin > 0
         assert fast == slow or margin <= (k + 3) * SLACK
+
+
+@pytest.mark.parametrize("k", [1, 3, 10])
+@pytest.mark.parametrize(("num_features", "num_kept"), [(1024, 50), (50176, 50), (50176, 1000)])
+def test_floats_in_a_huge_space_never_gain_by_rounding_however_near_the_bar(
+    num_features: int, num_kept: int, k: int
+) -> None:
+    # k equal rivals, so small that their floats are finer than 1/G: Eq. 6 at t = k within some 1/G of an equality.
+    lost = certified = tried = 0
+    for r in (1, 4, 9):
+        beta = Fraction(math.comb(num_features - r, num_kept), math.comb(num_features, num_kept))
+        needed = (1 - beta) * (k + 1) / k
+        own = float(needed + Fraction(1, 3000 + r))
+        rival = float(Fraction(math.nextafter(own, 0.0)) - needed)
+        for step in range(-40 * k, 40 * k + 1, 8 * k):
+            low, up = row("float64", 1, 0, own, [rival + step * math.ulp(rival)] * k)
+            case = Case(num_features=num_features, num_kept=num_kept, lower=[low], upper=[up], labels=[0], ks=[k])
+            [[fast]], [[slow]] = case.fast(), case.oracle()
+            assert slow in (r - 1, r)
+            assert fast in (slow - 1, slow)
+            lost += slow - fast
+            certified += slow == r
+            tried += 1
+    assert 0 < lost <= certified < tried  # both sides of the bar were tried, and the slack is real
 
 
 def test_floats_far_from_a_bar_lose_nothing_in_a_huge_space() -> None:

@@ -81,6 +81,23 @@ def _function(
         ) from error
     source = getattr(module, "__file__", None)  # a built-in module has none
     fingerprint = hashlib.sha256(Path(source).read_bytes() + f":{attribute}".encode()).hexdigest() if source else ""
+    return wrap(model, input_shape=input_shape, device=device, num_classes=num_classes, fingerprint=fingerprint)
+
+
+def wrap(
+    model: Any,
+    *,
+    input_shape: tuple[int, ...],
+    device: str = "auto",
+    num_classes: int | None = None,
+    fingerprint: str = "",
+) -> Classifier:
+    """A classifier from a torch module, a fitted scikit-learn estimator or a callable.
+
+    `input_shape` is one encoded input; `num_classes` is needed only for callables that return labels. A module has its
+    own fingerprint, the others get the one that is given. Raises ValueError where the model is none of the three or
+    fails on a batch of zeros.
+    """
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(model, torch.nn.Module):
         from topcert.classifiers.torch import TorchClassifier
@@ -91,7 +108,7 @@ def _function(
 
         return SklearnClassifier(model, fingerprint=fingerprint)
     if not callable(model):
-        raise ValueError(f"{module_name}:{attribute}() gave a {type(model).__name__}, not a torch module or a callable")
+        raise ValueError(f"the model is a {type(model).__name__}, not a torch module, a fitted estimator or a callable")
     return _callable(model, fingerprint, input_shape, num_classes)
 
 

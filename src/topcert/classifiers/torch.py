@@ -40,7 +40,7 @@ class TorchClassifier:
 
     @torch.inference_mode()
     def _run(self, batch: NDArray[np.floating]) -> NDArray[Any]:
-        tensor = torch.tensor(batch, dtype=torch.float32, device=self._device)  # a copy: a module may work in place
+        tensor = torch.from_numpy(batch.astype(np.float32)).to(self._device)  # a copy: a module may work in place
         try:
             output = self._module(tensor)
         except Exception as error:  # a person's module can raise anything

@@ -22,7 +22,7 @@ from topcert.theory.radius import ABSTAIN
 from topcert.training.digits import train_digits
 from topcert.voting.run import Request
 
-KEEP: Final = 20
+KEEP: Final = 10
 SHOWN: Final = 6
 VIEWS: Final = 3
 

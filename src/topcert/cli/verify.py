@@ -13,10 +13,10 @@ from topcert.cli.progress import console, progress_bar
 from topcert.evaluation.results import Results
 from topcert.evaluation.verification import recompute, refuted, replay_votes, same_run
 from topcert.randomization.masks import ALGORITHM
-from topcert.voting.fresh import count_votes
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest
 from topcert.voting.run import Prepared, Request, prepare
+from topcert.voting.voter import count_all
 
 REFUTE_ERROR = 0.001
 
@@ -115,7 +115,7 @@ def _fresh(results: Results, prepared: Prepared, seed: int, samples: int) -> lis
     if seed == manifest.seed:
         raise ValueError(f"--fresh-seed {seed} is the seed of the run itself; choose one that its maker did not know")
     with progress_bar("fresh votes", unit="passes") as update:
-        counts = count_votes(
+        counts = count_all(
             prepared.voter(seed=seed, num_samples=samples),
             num_inputs=manifest.num_inputs,
             num_samples=samples,

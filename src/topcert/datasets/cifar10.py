@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from pathlib import Path
 from typing import IO, Any, Final, Literal, final
 
@@ -30,8 +31,9 @@ def load_cifar10(
     parts = [_read(folder, name) for name in _FILES[split]]
     images = np.concatenate([part[0] for part in parts]).reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
     labels = np.concatenate([part[1] for part in parts])
-    if labels.max() >= len(CLASS_NAMES):
-        raise ValueError(f"{folder} holds the label {labels.max()}, CIFAR-10 has 0 .. 9; the files are damaged")
+    for label in (labels.min(), labels.max()):
+        if not 0 <= label < len(CLASS_NAMES):
+            raise ValueError(f"{folder} holds the label {label}, CIFAR-10 has 0 .. 9; the files are damaged")
     return np.ascontiguousarray(images), labels
 
 
@@ -86,30 +88,69 @@ def _read(folder: Path, name: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]
     try:
         with pickled.open("rb") as file:
             batch = _PlainUnpickler(file, encoding="bytes").load()
-        images = np.asarray(batch[b"data"], np.uint8).reshape(-1, _IMAGE_BYTES)
-        labels = np.asarray(batch[b"labels"], np.int64)
-    except (pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        images, labels = (
+            part.values if isinstance(part, _PickledArray) else np.asarray(part)
+            for part in (batch[b"data"], batch[b"labels"])
+        )
+        if images.dtype != np.uint8 or labels.dtype.kind not in "iu":
+            raise TypeError(f"images are {images.dtype} and labels {labels.dtype}")
+        images = images.reshape(-1, _IMAGE_BYTES)
+    except Exception as error:  # a damaged pickle can raise anything
         raise ValueError(f"{pickled} is not a CIFAR-10 batch ({error}); fetch it again") from error
-    if len(images) != len(labels):
-        raise ValueError(f"{pickled} holds {len(images)} images and {len(labels)} labels; fetch it again")
-    return images, labels
+    if not len(images) == len(labels) == _PER_FILE:
+        raise ValueError(
+            f"{pickled} holds {len(images)} images and {len(labels)} labels, CIFAR-10 has {_PER_FILE} of each; "
+            "fetch it again"
+        )
+    return images, labels.astype(np.int64)
+
+
+@final
+class _PickledDtype:
+    """Stands in for `numpy.dtype`: its code, then its byte order."""
+
+    def __init__(self, code: bytes | str, *_: Any) -> None:
+        self._code, self._order = _text(code), ""
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self._order = _text(state[1])
+
+    def made(self) -> np.dtype[Any]:
+        if not re.fullmatch("[<>|=]?[iu][1248]", self._order + self._code):
+            raise TypeError(f"its arrays are {self._order + self._code}, not whole numbers")
+        return np.dtype(self._order + self._code)
+
+
+@final
+class _PickledArray:
+    """Stands in for `numpy.ndarray`, whose own reading of a pickle trusts what stands there, memory addresses too."""
+
+    values: NDArray[Any]
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, shape, dtype, fortran, raw = state
+        self.values = np.frombuffer(raw, dtype.made()).reshape(shape, order="F" if fortran else "C")
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
 
 
 @final
 class _PlainUnpickler(pickle.Unpickler):
-    """Reads NumPy arrays and built-in containers, nothing that could run code."""
+    """Reads arrays of whole numbers and built-in containers, nothing that could run code."""
 
     def __init__(self, file: IO[bytes], *, encoding: str) -> None:
         super().__init__(file, encoding=encoding)
 
     def find_class(self, module: str, name: str) -> Any:
         allowed = {
-            ("numpy", "ndarray"): np.ndarray,
-            ("numpy", "dtype"): np.dtype,
+            ("numpy", "ndarray"): _PickledArray,
+            ("numpy", "dtype"): _PickledDtype,
+            ("numpy.core.multiarray", "_reconstruct"): lambda *_: _PickledArray(),
+            ("numpy._core.multiarray", "_reconstruct"): lambda *_: _PickledArray(),
             ("_codecs", "encode"): lambda text, encoding: text.encode(encoding),
         }
-        if name == "_reconstruct" and module in ("numpy.core.multiarray", "numpy._core.multiarray"):
-            return np.empty(0).__reduce__()[0]  # wherever this NumPy keeps it
         if (module, name) in allowed:
             return allowed[module, name]
         raise pickle.UnpicklingError(f"it names {module}.{name}, which no CIFAR-10 batch does")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Final, Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from topcert.datasets.cifar10 import CLASS_NAMES, load_cifar10
 
@@ -170,9 +169,12 @@ def _image_folder(folder: Path, crop: int | None) -> Dataset:
 def _read_image(path: Path, crop: int | None, shape: tuple[int, ...] | None) -> NDArray[np.float32]:
     try:
         with Image.open(path) as image:
+            mode = image.mode
             pixels = np.asarray(image.convert("RGB"))
-    except (UnidentifiedImageError, OSError) as error:
+    except Exception as error:  # a damaged image can raise anything
         raise ValueError(f"{path} cannot be read as an image ({error}); remove or replace it") from error
+    if mode.startswith(("I", "F")):  # Pillow cuts these off at 255
+        raise ValueError(f"{path} has more than 8 bits a channel (mode {mode}); convert it to 8-bit RGB")
     if crop is not None:
         height, width = pixels.shape[:2]
         if not 1 <= crop <= min(height, width):
@@ -191,10 +193,13 @@ def _npz(path: Path) -> Dataset:
     if not path.is_file():
         raise ValueError(f"{path} does not exist")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file:  # NumPy leaves a file that it cannot read open
+            archive = np.load(file, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
+                raise ValueError("it is a single array; write it with numpy.savez(path, x=array)")
             arrays = {key: archive[key] for key in ("x", "y", "x_train") if key in archive.files}
             present = archive.files
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
+    except Exception as error:  # a damaged archive can raise anything
         raise ValueError(f"{path} is not a readable .npz file ({error})") from error
     if "x" not in arrays:
         raise ValueError(f"{path} has no array x; it has: {', '.join(present) or 'nothing'}")
@@ -219,6 +224,8 @@ def _npz(path: Path) -> Dataset:
         reference = _as_floats(reference, f"{path}: x_train")
         if reference.shape[1:] != x.shape[1:]:
             raise ValueError(f"{path}: x_train holds inputs of shape {reference.shape[1:]}, x of {x.shape[1:]}")
+        if reference.size == 0:
+            raise ValueError(f"{path}: x_train is empty, of shape {reference.shape}")
     return Dataset(
         name=str(path),
         kind=kinds[x.ndim],

@@ -75,7 +75,7 @@ def train(
 
     After each epoch `folder` holds `checkpoint.pt` and `log.csv`; where a checkpoint of the same plan is there already,
     training goes on from it. `on_step(step, total, note)` is called after each step. Raises ValueError where the
-    checkpoint was made under another plan.
+    checkpoint is damaged or was made under another plan.
     """
     folder.mkdir(parents=True, exist_ok=True)
     images, labels = (torch.from_numpy(part).to(device) for part in train_set)
@@ -196,7 +196,11 @@ def _restore(
     path = folder / "checkpoint.pt"
     if not path.is_file():
         return []
-    state = torch.load(path, weights_only=True, map_location="cpu")
+    try:
+        state = torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:  # a damaged file can raise anything
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise ValueError(f"{path} is damaged ({reason[:120]}); remove it to start again") from error
     for name, value in asdict(plan).items():
         if state["plan"].get(name) != value:
             raise ValueError(
@@ -217,6 +221,11 @@ def _save(
     schedule: torch.optim.lr_scheduler.OneCycleLR,
     logs: list[EpochLog],
 ) -> None:
+    # The checkpoint comes last: after a kill in between, the epoch is trained again and its row written again.
+    with replacing(folder / "log.csv") as aside, aside.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(asdict(logs[0])))
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in logs)
     with replacing(folder / "checkpoint.pt") as aside:
         torch.save(
             {
@@ -228,7 +237,3 @@ def _save(
             },
             aside,
         )
-    with replacing(folder / "log.csv") as aside, aside.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(asdict(logs[0])))
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in logs)

@@ -20,7 +20,8 @@ from topcert.theory.counting import check_counts
 from topcert.version import __version__
 from topcert.voting.ledger import Ledger, fingerprint_inputs, inputs_table
 from topcert.voting.manifest import Manifest, refuse_other
-from topcert.voting.sampling import Voter, calibrate, default_batch_size, fill
+from topcert.voting.sampling import batches_per_block, check_deterministic, fill
+from topcert.voting.voter import Voter, default_batch_size
 
 DEFAULT_UNIT: Final[dict[Kind, Unit]] = {"image": "pixel", "table": "column", "points": "point"}
 DEFAULT_ENCODING: Final[dict[Kind, str]] = {"image": "six-channel", "table": "sentinel", "points": "keep-only"}
@@ -60,6 +61,7 @@ class Prepared:
     encoding: str
     fill: NDArray[np.floating] | float | None
     classifier: Classifier
+    cells_per_input: int
     batch_size: int
 
     def encoder(self, batch_size: int) -> Encoder:
@@ -69,7 +71,7 @@ class Prepared:
         """Computes the votes of this run, or those in another batch size, under another seed or number of masks."""
         size = self.batch_size if batch_size is None else batch_size
         return Voter(
-            dataset=self.dataset,
+            read=self.dataset.read,
             unit=self.unit,
             encoder=self.encoder(size),
             classifier=self.classifier,
@@ -80,7 +82,8 @@ class Prepared:
             batch_size=size,
         )
 
-    def manifest(self, *, batches_per_block: int, fingerprint: str) -> Manifest:
+    def manifest(self, fingerprint: str) -> Manifest:
+        """The manifest of this run on data of that fingerprint."""
         request = self.request
         options: dict[str, Any] = {
             "data_dir": None if request.data_dir is None else str(request.data_dir.resolve()),
@@ -110,7 +113,7 @@ class Prepared:
             encoding=self.encoding,
             fill=_fingerprint_fill(self.fill) if isinstance(self.fill, np.ndarray) else self.fill,
             batch_size=self.batch_size,
-            batches_per_block=batches_per_block,
+            batches_per_block=batches_per_block(batch_size=self.batch_size, cells_per_input=self.cells_per_input),
         )
 
 
@@ -163,6 +166,7 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
         encoding=encoding,
         fill=filled,
         classifier=classifier,
+        cells_per_input=example.size,
         batch_size=chosen,
     )
 
@@ -204,14 +208,12 @@ def collect_votes(opened: Opened, *, on_progress: Callable[[int, int, str], None
     dataset = prepared.dataset
     inputs = inputs_table(dataset.indices, dataset.labels, [dataset.fingerprint_input(i) for i in range(len(dataset))])
     fingerprint = fingerprint_inputs(inputs)
-    voter = prepared.voter()
-    if recorded is None:
-        pace = calibrate(voter, batch_size=prepared.batch_size)
-        manifest = prepared.manifest(batches_per_block=pace, fingerprint=fingerprint)
-    else:
-        asked = prepared.manifest(batches_per_block=recorded.batches_per_block, fingerprint=fingerprint)
-        refuse_other(recorded, asked, folder)
+    manifest = prepared.manifest(fingerprint)
+    if recorded is not None:
+        refuse_other(recorded, manifest, folder)
         manifest = recorded
+    voter = prepared.voter()
+    check_deterministic(voter)
     try:
         (folder / "ledger").mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -7,100 +7,32 @@ stops the run.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from topcert.classifiers.classifier import Classifier
-from topcert.datasets.dataset import Dataset
-from topcert.randomization.encodings import Encoder, Unit, to_planes
-from topcert.randomization.masks import draw_masks
 from topcert.voting.ledger import Ledger
+from topcert.voting.voter import Voter
 
-SECONDS_PER_BLOCK: Final = 2.0  # of work that a kill can cost
+BLOCK_CELLS: Final = 1 << 25  # what a kill can cost: 5,461 passes of a six-channel 32 x 32 image
+MAX_BLOCK_VOTES: Final = 1 << 14
 REPLAYED_BATCHES: Final = 4
-BATCH_CELLS: Final = 1 << 21  # values in a default batch on a CPU: 8 MiB of float32, near the cache
-MAX_BATCH: Final = 256
-_MASK_CACHE_BYTES: Final = 1 << 29
 
 
-def default_batch_size(*, num_samples: int, cells_per_input: int, classifier: Classifier) -> int:
-    """Masks a batch: what the model fixes, else about `BATCH_CELLS` values (16 times that on a GPU), evenly cut.
-
-    Cutting n evenly leaves next to no padding in an input's last batch.
-    """
-    if classifier.batch_size is not None:
-        return classifier.batch_size
-    factor = 1 if classifier.runtime.endswith("cpu") else 16
-    most = max(8, min(factor * MAX_BATCH, factor * BATCH_CELLS // cells_per_input))
-    return -(-num_samples // -(-num_samples // most))
+def batches_per_block(*, batch_size: int, cells_per_input: int) -> int:
+    """How many batches make a block: about `BLOCK_CELLS` values of ablated input, which is a second or two of work for a
+    network that fits its input size. It depends on shapes alone, so that the same run gives the same files."""
+    votes = max(1, min(BLOCK_CELLS // cells_per_input, MAX_BLOCK_VOTES))
+    return max(1, votes // batch_size)
 
 
-@final
-class Voter:
-    """Votes of any (input, masks) of a run; a vote depends on nothing else, so any part can be computed alone."""
-
-    def __init__(
-        self,
-        *,
-        dataset: Dataset,
-        unit: Unit,
-        encoder: Encoder,
-        classifier: Classifier,
-        seed: int,
-        num_samples: int,
-        num_features: int,
-        num_kept: int,
-        batch_size: int,
-    ) -> None:
-        self._dataset, self._unit, self._encoder, self._classifier = dataset, unit, encoder, classifier
-        self._seed, self._num_features, self._num_kept = seed, num_features, num_kept
-        self.batch_size = batch_size
-        self._planes: tuple[int, NDArray[np.floating]] = (-1, np.empty(0))
-        padded = -(-num_samples // batch_size) * batch_size
-        self._cached: dict[int, NDArray[np.int32]] | None = {} if 4 * padded * num_kept <= _MASK_CACHE_BYTES else None
-
-    def votes(self, position: int, start: int, stop: int) -> NDArray[np.int64]:
-        """Labels of masks `start .. stop - 1` of one input; one batch at most.
-
-        A short batch is filled up with the masks that follow: the classifier always sees the recorded shape.
-        """
-        batch = self._encoder(self._input(position), self._masks(start))
-        return self._classifier(batch)[: stop - start]
-
-    def _input(self, position: int) -> NDArray[np.floating]:
-        if self._planes[0] != position:
-            self._planes = (position, to_planes(self._dataset.read(position), self._unit))
-        return self._planes[1]
-
-    def _masks(self, start: int) -> NDArray[np.int32]:
-        if self._cached is not None and start in self._cached:
-            return self._cached[start]
-        kept = draw_masks(
-            seed=self._seed,
-            start=start,
-            stop=start + self.batch_size,
-            num_features=self._num_features,
-            num_kept=self._num_kept,
-        )
-        if self._cached is not None:
-            self._cached[start] = kept
-        return kept
-
-
-def calibrate(voter: Voter, *, batch_size: int) -> int:
-    """Run the first batch twice, stop if the votes differ, and say how many batches make a block."""
-    first = voter.votes(0, 0, batch_size)
-    began = time.perf_counter()
-    again = voter.votes(0, 0, batch_size)
-    seconds = max(time.perf_counter() - began, 1e-6)
+def check_deterministic(voter: Voter) -> None:
+    """Run the first batch twice; raise ValueError where a vote differs."""
+    first, again = (voter.votes(0, 0, voter.batch_size) for _ in range(2))
     if not np.array_equal(first, again):
-        raise ValueError(_not_deterministic(int((first != again).sum()), batch_size))
-    return max(1, min(int(SECONDS_PER_BLOCK / seconds), (1 << 20) // batch_size))
+        raise ValueError(_not_deterministic(int((first != again).sum()), voter.batch_size))
 
 
 def fill(ledger: Ledger, voter: Voter, *, on_progress: Callable[[int, int, str], None]) -> None:

@@ -1,0 +1,76 @@
+"""Votes on arrays in Python, for those who need no ledger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from topcert.classifiers.loading import wrap
+from topcert.randomization.encodings import Unit, make_encoder, to_planes
+from topcert.voting.voter import Voter, count_all, default_batch_size
+
+
+def count_votes(
+    model: Any,
+    x: ArrayLike,
+    *,
+    num_kept: int,
+    num_samples: int,
+    seed: int = 0,
+    encoding: str | None = None,
+    unit: Unit | None = None,
+    fill: NDArray[np.floating] | float | None = None,
+    num_classes: int | None = None,
+    batch_size: int | None = None,
+    device: str = "auto",
+) -> NDArray[np.int64]:
+    """Votes of each class over `num_samples` random ablations of each input, int64 `(inputs, classes)`.
+
+    `model` is a torch module, a fitted scikit-learn estimator, or any callable from a batch to scores `(B, classes)` or
+    integer labels `(B,)` (then give `num_classes`). `x` is float: images `(inputs, H, W, C)` with values in [0, 1],
+    tables `(inputs, columns)`, or sets of points `(inputs, points, coordinates)`. `encoding` and `unit` default to
+    six-channel pixels, sentinel columns and keep-only points. Every input sees the same masks, those of `seed`; input
+    and model must have been fixed before the seed was drawn. Raises ValueError where anything does not fit.
+    """
+    inputs = np.asarray(x)
+    if inputs.dtype.kind != "f" or inputs.ndim not in (2, 3, 4) or not inputs.size:
+        raise ValueError(f"x must be a float array of 2, 3 or 4 dimensions, got {inputs.dtype} of shape {inputs.shape}")
+    if not np.isfinite(inputs).all():
+        raise ValueError("x holds NaN or infinite values; a certificate needs finite inputs")
+    if num_samples < 1:
+        raise ValueError(f"num_samples must be at least 1, got {num_samples}")
+    units: dict[int, Unit] = {2: "column", 3: "point", 4: "pixel"}
+    encodings = {2: "sentinel", 3: "keep-only", 4: "six-channel"}
+    used_unit = unit or units[inputs.ndim]
+    shape = inputs.shape[1:]
+    num_features = to_planes(inputs[0], used_unit).shape[1]
+    if not 1 <= num_kept <= num_features:
+        raise ValueError(f"num_kept must lie in 1 .. {num_features}, got {num_kept}")
+
+    def encoder(size: int) -> Any:
+        name = encoding or encodings[inputs.ndim]
+        return make_encoder(name, shape=shape, unit=used_unit, batch_size=size, fill=fill, dtype=inputs.dtype)
+
+    example = encoder(1)(to_planes(inputs[0], used_unit), np.arange(num_kept, dtype=np.int32)[None])
+    classifier = wrap(model, input_shape=example.shape[1:], device=device, num_classes=num_classes)
+    size = batch_size or default_batch_size(num_samples=num_samples, cells_per_input=example.size, classifier=classifier)
+    voter = Voter(
+        read=lambda position: inputs[position],
+        unit=used_unit,
+        encoder=encoder(size),
+        classifier=classifier,
+        seed=seed,
+        num_samples=num_samples,
+        num_features=num_features,
+        num_kept=num_kept,
+        batch_size=size,
+    )
+    return count_all(
+        voter,
+        num_inputs=len(inputs),
+        num_samples=num_samples,
+        num_classes=classifier.num_classes,
+        on_progress=lambda _done, _total, _note: None,
+    )

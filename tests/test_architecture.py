@@ -1,0 +1,265 @@
+"""Imports point one way, and what is heavy is imported only where it is used."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import topcert
+
+SOURCE = Path(topcert.__file__).parent
+
+# What a layer may import of ours, in functions too. A layer that is not here is held by FORBIDDEN alone.
+ALLOWED = {
+    "version": set[str](),
+    "files": set[str](),
+    "theory": {"theory"},
+    "randomization": {"randomization", "theory", "files"},
+    "methods": {"methods", "theory", "files"},
+    "models": {"models"},
+}
+
+# What nothing in a layer may import of ours. Votes are the record: nothing that makes them knows what they are for.
+FORBIDDEN = {
+    "classifiers": {"methods", "evaluation", "report", "training", "voting"},
+    "datasets": {"methods", "evaluation", "report", "training", "voting"},
+    "voting": {"methods", "evaluation", "report", "training"},
+    "training": {"methods", "evaluation", "report", "voting"},
+    "evaluation": {"report", "training"},
+    "report": {"training"},
+}
+
+# Where a heavy package may be imported as a module is, not only when a function is called.
+HEAVY = {
+    "torch": {"topcert.classifiers.torch", "topcert.models.compact", "topcert.training.ablated", "topcert.training.export"},
+    "onnx": {"topcert.training.export"},
+    "onnxruntime": {"topcert.classifiers.onnx"},
+    "sklearn": {"topcert.classifiers.sklearn"},
+    "matplotlib": {"topcert.report.figures"},
+    "joblib": {"topcert.cli.demo"},
+    "pooch": set[str](),
+}
+
+# What a layer must not load, however far along its imports.
+NEVER_LOADED = {
+    "evaluation": {"torch", "onnxruntime", "sklearn", "matplotlib"},
+    "report": {"torch", "onnxruntime", "sklearn"},
+    "cli": {"torch", "onnx", "onnxruntime", "sklearn", "pooch"},
+}
+
+
+@dataclass(frozen=True)
+class Module:
+    """What a module imports: as soon as it is imported itself, and at any time."""
+
+    at_once: frozenset[str]
+    ever: frozenset[str]
+
+
+Modules = dict[str, Module]
+
+
+def read_modules(folder: Path) -> Modules:
+    """Every module of the package in `folder`, with the full names of what it imports."""
+    paths = {}
+    for path in folder.rglob("*.py"):
+        parts = (folder.name, *path.relative_to(folder).with_suffix("").parts)
+        paths[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    found = {}
+    for name, path in paths.items():
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+        at_once, ever = (
+            frozenset(target for node in nodes for target in targets(node, package, set(paths)))
+            for nodes in (executed(tree), ast.walk(tree))
+        )
+        found[name] = Module(at_once, ever)
+    return found
+
+
+def executed(tree: ast.AST) -> Iterator[ast.AST]:
+    """The nodes that run when the module is imported: no function bodies, nothing for type checkers alone."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+            continue
+        yield node
+        yield from executed(node)
+
+
+def targets(node: ast.AST, package: str, ours: set[str]) -> Iterator[str]:
+    """The full names of the modules that a node imports."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        above = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
+        base = ".".join([*above, *([node.module] if node.module else [])])
+        inner = {f"{base}.{alias.name}" for alias in node.names} & ours
+        yield from inner
+        if len(inner) < len(node.names):
+            yield base
+    elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("importlib.import_module", "import_module", "__import__"):
+        yield from (argument.value for argument in node.args[:1] if isinstance(argument, ast.Constant))
+
+
+def layer(name: str) -> str:
+    """`voting` for `topcert.voting.run`; nothing for `topcert` itself."""
+    return name.split(".")[1] if "." in name else ""
+
+
+def loaded_with(name: str, modules: Modules) -> set[str]:
+    """All that importing `name` imports, ours followed to the end, with the packages that hold them."""
+    seen: set[str] = set()
+    waiting = [name]
+    while waiting:
+        here = waiting.pop()
+        if here in seen:
+            continue
+        seen.add(here)
+        waiting.extend(here.rsplit(".", level)[0] for level in range(1, here.count(".") + 1))
+        waiting.extend(modules[here].at_once if here in modules else ())
+    return seen
+
+
+def broken_rules(modules: Modules) -> list[str]:
+    """One line for each import that a rule forbids."""
+    broken = []
+    for name, module in sorted(modules.items()):
+        mine = layer(name)
+        for target in sorted(module.ever):
+            theirs = layer(target)
+            if target in modules and name != "topcert":
+                if theirs == "cli" and mine != "cli":
+                    broken.append(f"{name} imports {target}: only cli imports cli")
+                if theirs in FORBIDDEN.get(mine, ()) or (mine in ALLOWED and theirs not in ALLOWED[mine]):
+                    broken.append(f"{name} imports {target}: {mine} does not import {theirs or 'the package'}")
+        for target in sorted(module.at_once):
+            heavy = target.split(".")[0]
+            if heavy in HEAVY and name not in HEAVY[heavy]:
+                broken.append(f"{name} imports {target} at once: import it where it is used")
+        everything = {target.split(".")[0] for target in loaded_with(name, modules)}
+        for heavy in sorted(everything & NEVER_LOADED.get(mine, set())):
+            broken.append(f"{name} loads {heavy}: {mine} does without")
+    return broken
+
+
+def test_every_import_follows_the_rules() -> None:
+    modules = read_modules(SOURCE)
+    assert {layer(name) for name in modules} >= {*ALLOWED, *FORBIDDEN, *NEVER_LOADED}, "a rule is of a layer that is gone"
+    assert {name for places in HEAVY.values() for name in places} <= set(modules), "a rule is of a module that is gone"
+    assert broken_rules(modules) == []
+
+
+def test_the_imports_are_really_read() -> None:
+    modules = read_modules(SOURCE)
+    assert "topcert.theory.radius" in modules["topcert"].at_once
+    assert "topcert.files" in modules["topcert.voting.ledger"].at_once
+    assert "pyarrow.parquet" in modules["topcert.voting.ledger"].at_once
+    assert "topcert.classifiers.torch" in modules["topcert.classifiers.loading"].ever
+    assert "topcert.classifiers.torch" not in modules["topcert.classifiers.loading"].at_once
+    assert {"topcert", "topcert.theory", "topcert.theory.radius", "scipy.special"} <= loaded_with(
+        "topcert.voting.run", modules
+    )
+
+
+FAKE = {
+    "__init__.py": "",
+    "theory/__init__.py": "",
+    "theory/radius.py": "import numpy",
+    "files.py": "",
+    "methods/__init__.py": "from topcert.theory.radius import radius",
+    "evaluation/__init__.py": "",
+    "evaluation/curves.py": "from topcert import files",
+    "voting/__init__.py": "",
+    "voting/run.py": "import numpy",
+    "classifiers/__init__.py": "",
+    "classifiers/torch.py": "import torch",
+    "cli/__init__.py": "",
+    "cli/app.py": "from topcert.evaluation import curves",
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "source", "said"),
+    [
+        (
+            "theory/radius.py",
+            "import topcert.files",
+            "topcert.theory.radius imports topcert.files: theory does not import files",
+        ),
+        ("theory/radius.py", "def f():\n    from topcert import methods", "theory does not import methods"),
+        ("theory/radius.py", "from .. import files", "theory does not import files"),
+        ("theory/radius.py", "from ..methods import certify", "theory does not import methods"),
+        ("theory/radius.py", "from topcert import __version__", "theory does not import the package"),
+        ("theory/radius.py", "import importlib\nimportlib.import_module('topcert.files')", "theory does not import files"),
+        ("methods/__init__.py", "from topcert.voting.run import run", "methods does not import voting"),
+        ("voting/run.py", "import topcert.methods as m", "voting does not import methods"),
+        (
+            "voting/run.py",
+            "def f():\n    import topcert.cli.app",
+            "topcert.voting.run imports topcert.cli.app: only cli imports cli",
+        ),
+        ("evaluation/curves.py", "import torch", "topcert.evaluation.curves loads torch: evaluation does without"),
+        (
+            "evaluation/curves.py",
+            "try:\n    import torch.nn\nexcept ImportError:\n    pass",
+            "evaluation.curves imports torch.nn at once",
+        ),
+        ("evaluation/curves.py", "class A:\n    import torch", "evaluation.curves loads torch"),
+        ("evaluation/curves.py", "import topcert.classifiers.torch", "evaluation.curves loads torch"),
+        ("files.py", "import topcert.classifiers.torch", "topcert.evaluation.curves loads torch"),
+        ("evaluation/__init__.py", "import matplotlib", "topcert.evaluation.curves loads matplotlib"),
+        ("__init__.py", "import topcert.classifiers.torch", "topcert.cli.app loads torch: cli does without"),
+        ("cli/app.py", "import sklearn", "topcert.cli.app imports sklearn at once: import it where it is used"),
+    ],
+)
+def test_the_check_can_fail(tmp_path: Path, changed: str, source: str, said: str) -> None:
+    folder = tmp_path / "topcert"
+    for name, content in FAKE.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
+    assert broken_rules(read_modules(folder)) == []
+    (folder / changed).write_text(source)
+    assert any(said in line for line in broken_rules(read_modules(folder)))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f():\n    import torch",
+        "async def f():\n    import torch",
+        "class A:\n    def f(self):\n        import torch",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import torch",
+        "import torchlike",
+    ],
+)
+def test_what_is_not_imported_at_once_may_be_heavy(tmp_path: Path, source: str) -> None:
+    folder = tmp_path / "topcert"
+    (folder / "evaluation").mkdir(parents=True)
+    (folder / "__init__.py").write_text("")
+    (folder / "evaluation" / "__init__.py").write_text(source)
+    assert broken_rules(read_modules(folder)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "absent"),
+    [
+        (
+            "topcert",
+            ["torch", "onnx", "onnxruntime", "matplotlib", "sklearn", "pyarrow", "pooch", "joblib", "typer", "rich"],
+        ),
+        ("topcert.evaluation.verification", ["torch", "onnx", "onnxruntime", "matplotlib", "sklearn", "pooch"]),
+        ("topcert.cli", ["torch", "onnx", "onnxruntime", "sklearn", "pooch"]),
+    ],
+)
+def test_an_import_in_a_fresh_process_loads_nothing_heavy(name: str, absent: list[str]) -> None:
+    code = f"import sys, {name}; print(*sorted(set(sys.modules) & set({absent!r})))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

@@ -1,0 +1,280 @@
+"""Ablated training: deterministic, resumed without a trace, on masks that no certificate uses."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from topcert.files import replacing
+from topcert.randomization import masks
+from topcert.randomization.encodings import make_encoder, to_planes
+from topcert.training import ablated
+from topcert.training.ablated import EpochLog, TrainingPlan, ablate, augment, single_pass_accuracy, train
+
+torch.set_num_threads(1)
+
+PLAN = TrainingPlan(num_kept=20, epochs=3, batch_size=16, learning_rate=0.05, max_shift=1, seed=5)
+STEPS = 3  # an epoch: 50 images in batches of 16, the rest left out
+TIMES = ("seconds", "mask_seconds")
+
+Images = tuple[Any, Any]
+
+
+def make_images(count: int, seed: int = 0) -> Images:
+    """Two classes, bright in the upper or in the lower half."""
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, 2, count)
+    images = generator.integers(0, 80, (count, 3, 8, 8), np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        image[:, 4 * label : 4 * label + 4] += 150
+    return images, labels
+
+
+def make_network() -> nn.Module:
+    torch.manual_seed(1)
+    return nn.Sequential(
+        nn.Conv2d(6, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.AvgPool2d(4), nn.Flatten(), nn.Linear(32, 2)
+    )
+
+
+def ignore(*_: Any) -> None:
+    pass
+
+
+def run(
+    folder: Path, plan: TrainingPlan = PLAN, on_step: Callable[[int, int, str], None] = ignore, seed: int = 0
+) -> tuple[nn.Module, list[EpochLog]]:
+    network = make_network()
+    logs = train(network, make_images(50, seed), make_images(30, 9), plan=plan, folder=folder, on_step=on_step)
+    return network, logs
+
+
+def timeless(logs: list[EpochLog]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in asdict(row).items() if name not in TIMES} for row in logs]
+
+
+def read_log(folder: Path) -> list[dict[str, str]]:
+    with (folder / "log.csv").open(newline="") as file:
+        return [{name: value for name, value in row.items() if name not in TIMES} for row in csv.DictReader(file)]
+
+
+def assert_same_weights(one: nn.Module, other: nn.Module) -> None:
+    expected = one.state_dict()
+    for name, tensor in other.state_dict().items():
+        assert torch.equal(tensor, expected[name]), name
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[nn.Module, list[EpochLog], Path]:
+    """A run that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("whole")
+    return *run(folder), folder
+
+
+def test_the_same_plan_gives_the_same_weights_and_log(tmp_path: Path, whole: tuple[nn.Module, list[EpochLog], Path]) -> None:
+    network, logs = run(tmp_path)
+    assert_same_weights(whole[0], network)
+    assert timeless(logs) == timeless(whole[1])
+    assert read_log(tmp_path) == read_log(whole[2])
+
+
+@pytest.mark.parametrize("change", [{"seed": 6}, {"num_kept": 21}, {"max_shift": 0}, {"learning_rate": 0.04}])
+def test_another_plan_gives_other_weights(
+    tmp_path: Path, whole: tuple[nn.Module, list[EpochLog], Path], change: dict[str, Any]
+) -> None:
+    _, logs = run(tmp_path, replace(PLAN, **change))
+    assert [row.train_loss for row in logs] != [row.train_loss for row in whole[1]]
+
+
+def test_the_log_has_a_row_an_epoch_and_every_step_is_told(tmp_path: Path) -> None:
+    told: list[tuple[int, int, str]] = []
+    _, logs = run(tmp_path, on_step=lambda *step: told.append(step))
+    assert [row.epoch for row in logs] == [1, 2, 3]
+    assert [step[:2] for step in told] == [(step, 3 * STEPS) for step in range(1, 3 * STEPS + 1)]
+    assert told[-1][2].startswith("epoch 3, loss ")
+    rows = read_log(tmp_path)
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert [float(row["test_accuracy"]) for row in rows] == [row.test_accuracy for row in logs]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.pt", "log.csv"]
+
+
+@pytest.mark.parametrize("killed_at", [2, STEPS, STEPS + 2, 2 * STEPS, 3 * STEPS])
+def test_killed_in_an_epoch_and_resumed_it_ends_as_if_it_had_not_been(
+    tmp_path: Path, whole: tuple[nn.Module, list[EpochLog], Path], killed_at: int
+) -> None:
+    def kill(step: int, *_: Any) -> None:
+        if step == killed_at:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, on_step=kill)
+    assert (tmp_path / "checkpoint.pt").exists() == (killed_at > STEPS)
+    steps: list[int] = []
+    network, logs = run(tmp_path, on_step=lambda step, *_: steps.append(step))
+    assert steps[0] == 1 + (killed_at - 1) // STEPS * STEPS, "it goes on from the last whole epoch"
+    assert_same_weights(whole[0], network)
+    assert timeless(logs) == timeless(whole[1])
+    assert read_log(tmp_path) == read_log(whole[2])
+
+
+@pytest.mark.parametrize("killed_at", range(1, 7))
+def test_killed_before_any_file_is_in_place_it_ends_as_if_it_had_not_been(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    whole: tuple[nn.Module, list[EpochLog], Path],
+    killed_at: int,
+) -> None:
+    written: list[Path] = []
+
+    @contextmanager
+    def killed(path: Path) -> Iterator[Path]:
+        with replacing(path) as aside:
+            yield aside
+            written.append(path)
+            if len(written) == killed_at:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(ablated, "replacing", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path)
+    monkeypatch.undo()
+    network, logs = run(tmp_path)
+    assert_same_weights(whole[0], network)
+    assert timeless(logs) == timeless(whole[1])
+    assert read_log(tmp_path) == read_log(whole[2])
+
+
+def test_a_finished_training_is_not_trained_on(tmp_path: Path) -> None:
+    network, logs = run(tmp_path)
+    steps: list[int] = []
+    again, told = run(tmp_path, on_step=lambda step, *_: steps.append(step))
+    assert steps == []
+    assert told == logs
+    assert_same_weights(network, again)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("seed", 6), ("num_kept", 10), ("epochs", 4), ("learning_rate", 0.1), ("warmup", 0.3)]
+)
+def test_another_plan_is_refused_on_a_checkpoint_and_harms_nothing(tmp_path: Path, name: str, value: Any) -> None:
+    plan = replace(PLAN, epochs=1)
+    _, logs = run(tmp_path, plan)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    old = asdict(plan)[name]
+    with pytest.raises(
+        ValueError, match=rf"checkpoint\.pt was trained with {name} = {old}, not {value}; pass the same value"
+    ):
+        run(tmp_path, replace(plan, **{name: value}))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert run(tmp_path, plan)[1] == logs
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", None])
+def test_a_damaged_checkpoint_is_named(tmp_path: Path, content: bytes | None) -> None:
+    run(tmp_path, replace(PLAN, epochs=1))
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(path.read_bytes()[:2000] if content is None else content)
+    with pytest.raises(ValueError, match=r"checkpoint\.pt is damaged \(.+\); remove it to start again"):
+        run(tmp_path, replace(PLAN, epochs=1))
+
+
+def test_a_batch_larger_than_the_data_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="batch size 64 is larger than the 50 training images; lower it"):
+        run(tmp_path, replace(PLAN, batch_size=64))
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"the loss is not finite in epoch \d; lower --learning-rate"):
+        run(tmp_path, replace(PLAN, learning_rate=1e30))
+    assert not (tmp_path / "checkpoint.pt").exists()
+
+
+def test_it_learns_what_can_be_learnt(tmp_path: Path) -> None:
+    _, logs = run(tmp_path, replace(PLAN, epochs=8, max_shift=0))
+    assert logs[-1].test_accuracy >= 0.9
+    assert logs[-1].train_loss < logs[0].train_loss
+
+
+def test_every_image_of_every_epoch_has_a_mask_of_its_own_that_no_certificate_uses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[dict[str, int]] = []
+
+    def draw(**asked: int) -> Any:
+        drawn.append(asked)
+        return masks.draw_masks(**asked)
+
+    monkeypatch.setattr(ablated, "draw_masks", draw)
+    run(tmp_path)
+    assert {asked["domain"] for asked in drawn} == {masks.TRAIN} != {masks.CERTIFY}
+    numbers = [number for asked in drawn for number in range(asked["start"], asked["stop"])]
+    training = [number for number in numbers if number < 2**40]
+    assert len(training) == len(set(training)) == 3 * STEPS * PLAN.batch_size
+    assert sorted({number for number in numbers if number >= 2**40}) == list(range(2**40, 2**40 + 30))
+
+
+@pytest.mark.parametrize("max_shift", [0, 1, 2])
+def test_augmentation_equals_a_loop_over_pixels(max_shift: int) -> None:
+    images, _ = make_images(6)
+    found = augment(torch.from_numpy(images), np.random.default_rng(4), max_shift=max_shift)
+    generator = np.random.default_rng(4)
+    shifts = generator.integers(0, 2 * max_shift + 1, (2, 6, 1))[:, :, 0] - max_shift
+    mirrored = generator.random(6) < 0.5
+    wanted = np.zeros_like(images)
+    for image in range(6):
+        for row in range(8):
+            for column in range(8):
+                from_row = row + shifts[0, image]
+                from_column = (7 - column if mirrored[image] else column) + shifts[1, image]
+                if 0 <= from_row < 8 and 0 <= from_column < 8:
+                    wanted[image, :, row, column] = images[image, :, from_row, from_column]
+    assert found.dtype == torch.uint8
+    np.testing.assert_array_equal(found.numpy(), wanted)
+    assert mirrored.any() != mirrored.all()
+
+
+def test_augmentation_mirrors_half_and_shifts_evenly() -> None:
+    image = torch.zeros(4000, 1, 5, 7, dtype=torch.uint8)
+    image[:, 0, 2, 2] = 255
+    rows, columns = augment(image, np.random.default_rng(0), max_shift=1)[:, 0].nonzero()[:, 1:].T
+    assert len(rows) == 4000
+    assert sorted(set(rows.tolist())) == [1, 2, 3]
+    assert sorted(set(columns.tolist())) == [1, 2, 3, 4, 5]  # 2 and its mirror 4, each shifted
+    assert abs(float((rows == 1).float().mean()) - 1 / 3) < 0.04
+    assert abs(float((columns < 3).float().mean()) - 1 / 3) < 0.04
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_are_encoded_in_training_as_they_are_in_certificates(channels: int) -> None:
+    generator = np.random.default_rng(2)
+    images = generator.integers(0, 256, (4, channels, 16, 16), np.uint8)
+    images[0, 0] = np.arange(256).reshape(16, 16)
+    kept = masks.draw_masks(seed=1, start=0, stop=4, num_features=256, num_kept=90)
+    found = ablate(torch.from_numpy(images), torch.from_numpy(kept.astype(np.int64)))
+    assert found.dtype == torch.float32
+    assert found.shape == (4, 2 * channels, 16, 16)
+    encoder = make_encoder("six-channel", shape=(16, 16, channels), unit="pixel", batch_size=1)
+    for row in range(4):
+        scaled = images[row].transpose(1, 2, 0).astype(np.float32) / np.float32(255)
+        wanted = encoder(to_planes(scaled, "pixel"), kept[row : row + 1])
+        np.testing.assert_array_equal(found[row].numpy(), wanted[0])
+
+
+def test_the_accuracy_of_a_single_pass_counts_right_labels_in_evaluation_mode() -> None:
+    images, _ = make_images(30)
+    network = nn.Sequential(nn.Dropout(0.9), nn.Flatten(), nn.Linear(384, 2)).train()
+    with torch.no_grad():
+        network[2].weight.zero_()
+        network[2].bias.copy_(torch.tensor([0.0, 1.0]))
+    labels = np.arange(30) % 3 % 2  # a third of them is 1
+    assert single_pass_accuracy(network, images, labels, plan=PLAN, batch_size=7) == 1 / 3
+    assert not network.training

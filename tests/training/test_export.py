@@ -1,0 +1,96 @@
+"""The exported network: the same scores, what it says of itself, and nothing of the machine that made it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+import topcert
+from topcert.classifiers.onnx import OnnxClassifier
+from topcert.classifiers.torch import TorchClassifier
+from topcert.models.compact import Compact
+from topcert.training.export import export_onnx
+
+torch.set_num_threads(1)
+
+SHAPE = (6, 32, 32)
+METADATA = {"network": "compact", "num_kept": "50", "note": "ünicode"}
+
+
+@pytest.fixture(scope="module")
+def network() -> Compact:
+    """With running statistics that differ from those of a fresh network."""
+    torch.manual_seed(0)
+    network = Compact().to(memory_format=torch.channels_last)
+    with torch.no_grad():
+        for _ in range(3):
+            network(torch.rand(16, *SHAPE))
+    return network
+
+
+@pytest.fixture(scope="module")
+def path(network: Compact, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("export") / "compact.onnx"
+    network.train()
+    export_onnx(network, path, input_shape=SHAPE, metadata=METADATA)
+    return path
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_scores_equal_those_of_torch_in_any_batch_size(network: Compact, path: Path, size: int) -> None:
+    batch = np.random.default_rng(size).random((size, *SHAPE)).astype(np.float32)
+    with torch.no_grad():
+        wanted = network.eval()(torch.from_numpy(batch)).numpy()
+    (found,) = onnxruntime.InferenceSession(path).run(["scores"], {"ablated": batch})
+    assert found.shape == (size, 10)
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+def test_it_is_loaded_as_a_classifier_with_the_labels_of_torch(network: Compact, path: Path) -> None:
+    batch = np.random.default_rng(0).random((16, *SHAPE)).astype(np.float32)
+    classifier = OnnxClassifier(path, input_shape=SHAPE, device="cpu")
+    assert classifier.batch_size is None
+    assert classifier.num_classes == 10
+    wanted = TorchClassifier(network, input_shape=SHAPE, device="cpu")(batch)
+    np.testing.assert_array_equal(classifier(batch), wanted)
+
+
+def test_the_network_is_left_in_evaluation_mode(network: Compact, path: Path) -> None:
+    assert path.is_file()
+    assert not network.training
+
+
+def test_it_carries_the_metadata_and_no_other(path: Path) -> None:
+    assert {entry.key: entry.value for entry in onnx.load(path).metadata_props} == METADATA
+
+
+def test_it_is_one_file_with_nothing_left_beside_it(path: Path) -> None:
+    assert [entry.name for entry in path.parent.iterdir()] == ["compact.onnx"]
+
+
+def test_it_holds_no_path_of_this_machine(path: Path) -> None:
+    content = path.read_bytes()
+    machine = {
+        Path(topcert.__file__).parent,
+        Path(torch.__file__).parent,
+        Path(sys.prefix),
+        Path.cwd(),
+        Path.home(),
+        path.parent,
+    }
+    found = [place for place in machine if len(place.parts) > 1 and str(place).encode() in content]
+    assert found == []
+    for trace in (b"site-packages", b"stack_trace", b'File "', b".py"):
+        assert trace not in content
+
+
+def test_compact_gives_scores_and_has_the_size_that_it_claims(network: Compact) -> None:
+    assert network.eval()(torch.zeros(2, *SHAPE)).shape == (2, 10)
+    assert round(sum(tensor.numel() for tensor in network.parameters()) / 1e6, 1) == 1.5
+    assert Compact(in_channels=2, num_classes=7).eval()(torch.zeros(1, 2, 32, 32)).shape == (1, 7)
