@@ -245,13 +245,13 @@ def test_a_function_that_cannot_be_called_without_arguments_is_refused(write: Wr
 
 def test_what_is_neither_a_module_nor_callable_is_refused(write: Write) -> None:
     name = write("def make():\n    return np.zeros(3)\n")
-    with pytest.raises(ValueError, match=rf"{name}:make\(\) gave a ndarray, not a torch module or a callable"):
+    with pytest.raises(ValueError, match="the model is a ndarray, not a torch module, a fitted estimator or a callable"):
         load(f"{name}:make")
 
 
-@pytest.mark.parametrize("name", ["time:time", "gc:get_count", "math:pi"])
-def test_a_module_that_has_no_source_is_refused_as_any_other(name: str) -> None:
-    with pytest.raises(ValueError, match=rf"{name}\(\) (gave a \w+, not a torch module|failed: TypeError)"):
+@pytest.mark.parametrize(("name", "kind"), [("time:time", "float"), ("gc:get_count", "tuple")])
+def test_a_built_in_module_is_refused_as_any_other(name: str, kind: str) -> None:
+    with pytest.raises(ValueError, match=f"the model is a {kind}, not a torch module"):
         load(name)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from fractions import Fraction
@@ -195,7 +196,7 @@ def huge_floats(draw: st.DrawFn, num_features: int, num_kept: int, dtype: str) -
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize(("num_features", "num_kept"), HUGE)
+@pytest.mark.parametrize(("num_features", "num_kept"), [(66, 33), *HUGE])
 @few
 @given(data=st.data())
 def test_floats_in_a_huge_space_are_smaller_only_within_the_documented_slack(
@@ -214,27 +215,29 @@ def test_floats_in_a_huge_space_are_smaller_only_within_the_documented_slack(
 
 
 @pytest.mark.parametrize("k", [1, 3, 10])
-@pytest.mark.parametrize(("num_features", "num_kept"), [(1024, 50), (50176, 50), (50176, 1000)])
+@pytest.mark.parametrize(("num_features", "num_kept"), [(1024, 50), (50176, 50)])
 def test_floats_in_a_huge_space_never_gain_by_rounding_however_near_the_bar(
     num_features: int, num_kept: int, k: int
 ) -> None:
-    # k equal rivals, so small that their floats are finer than 1/G: Eq. 6 at t = k within some 1/G of an equality.
-    lost = certified = tried = 0
-    for r in (1, 4, 9):
+    # k equal rivals put Eq. 6 at t = k within a few 1/G of an equality; some are multiples of 1/G, others finer.
+    certified = tried = 0
+    for r, ulps in itertools.product((1, 2, 5), range(4)):
         beta = Fraction(math.comb(num_features - r, num_kept), math.comb(num_features, num_kept))
         needed = (1 - beta) * (k + 1) / k
         own = float(needed + Fraction(1, 3000 + r))
+        own += ulps * math.ulp(own)
         rival = float(Fraction(math.nextafter(own, 0.0)) - needed)
-        for step in range(-40 * k, 40 * k + 1, 8 * k):
-            low, up = row("float64", 1, 0, own, [rival + step * math.ulp(rival)] * k)
+        near = [rival + step * math.ulp(rival) for step in range(-60, 61, 20)]
+        near += [(math.floor(rival / SLACK) + step) * float(SLACK) for step in range(-3, 4)]
+        for value in near:
+            low, up = row("float64", 1, 0, own, [value] * k)
             case = Case(num_features=num_features, num_kept=num_kept, lower=[low], upper=[up], labels=[0], ks=[k])
             [[fast]], [[slow]] = case.fast(), case.oracle()
             assert slow in (r - 1, r)
             assert fast in (slow - 1, slow)
-            lost += slow - fast
             certified += slow == r
             tried += 1
-    assert 0 < lost <= certified < tried  # both sides of the bar were tried, and the slack is real
+    assert 0 < certified < tried  # both sides of the bar were tried
 
 
 def test_floats_far_from_a_bar_lose_nothing_in_a_huge_space() -> None:
@@ -275,11 +278,16 @@ def test_exact_numbers_are_decided_exactly_in_a_huge_space(num_features: int, nu
     assert fast == case.oracle()
 
 
-def test_integer_arrays_and_fractions_may_be_mixed_in_a_huge_space() -> None:
-    upper = np.array([[Fraction(1), Fraction(1, 50), Fraction(1, 60)]], dtype=object)
-    found = certified_radius(np.array([[1, 0, 0]]), upper, [0], k=1, num_features=1024, num_kept=50)
-    assert found[0] == oracle_radius([Fraction(1), 0, 0], upper[0].tolist(), 0, k=1, num_features=1024, num_kept=50)
-    assert found[0] > 0
+@pytest.mark.parametrize(("num_features", "num_kept"), [(20, 4), *HUGE])
+def test_integers_beside_other_numbers_are_plain_ones(num_features: int, num_kept: int) -> None:
+    sure = Fraction(1)
+    beside = [sure, Fraction(1, 50), Fraction(1, 60)]
+    expected = oracle_radius([sure, sure, sure], beside, 0, k=1, num_features=num_features, num_kept=num_kept)
+    assert expected > 0
+    integers = np.array([[1, 0, 0]])
+    for upper in (np.array([beside], dtype=object), np.array([beside], dtype=np.float64)):
+        found = certified_radius(integers, upper, [0], k=1, num_features=num_features, num_kept=num_kept)
+        assert found.tolist() == [expected]
 
 
 # Sums that would not fit int64.
@@ -488,8 +496,6 @@ LOW, UP = [[0.9, 0.0, 0.0]], [[1.0, 0.05, 0.02]]
         ({"upper": [[Fraction(1), 0.25, 0.0]]}, "upper must hold floats, or exact numbers .* not a mixture"),
         ({"lower": [[Fraction(9, 10), 0, 0]]}, "must both be exact or both be floats"),
         ({"upper": [[Fraction(1), Fraction(0), 1]]}, "must both be exact or both be floats"),
-        ({"lower": [[1, 0, 0]]}, "must both be exact or both be floats"),  # 1 of 15, or certainty?
-        ({"upper": [[1, 1, 1]]}, "must both be exact or both be floats"),
         ({"lower": [["a", "b", "c"]]}, "lower must hold floats, integers or Fractions"),
         ({"lower": [[True, False, False]]}, "lower must hold floats, integers or Fractions, got bool"),
         ({"num_kept": 7}, r"num_kept must lie in 1 \.\. num_features = 6, got 7"),

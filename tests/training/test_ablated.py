@@ -222,6 +222,19 @@ def test_every_image_of_every_epoch_has_a_mask_of_its_own_that_no_certificate_us
     assert sorted({number for number in numbers if number >= 2**40}) == list(range(2**40, 2**40 + 30))
 
 
+def test_every_epoch_has_an_order_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches: list[bytes] = []
+
+    def watched(images: torch.Tensor, generator: np.random.Generator, *, max_shift: int) -> torch.Tensor:
+        batches.append(images.numpy().tobytes())
+        return augment(images, generator, max_shift=max_shift)
+
+    monkeypatch.setattr(ablated, "augment", watched)
+    run(tmp_path)
+    assert len(batches) == 3 * STEPS
+    assert len({batches[0], batches[STEPS], batches[2 * STEPS]}) == 3
+
+
 @pytest.mark.parametrize("max_shift", [0, 1, 2])
 def test_augmentation_equals_a_loop_over_pixels(max_shift: int) -> None:
     images, _ = make_images(6)

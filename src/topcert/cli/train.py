@@ -22,6 +22,9 @@ def train(
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 40,
     batch_size: Annotated[int, typer.Option(min=2, help="Images a step.")] = 256,
     learning_rate: Annotated[float, typer.Option(min=1e-9, help="Peak of the one-cycle schedule.")] = 0.2,
+    weight_decay: Annotated[float, typer.Option(min=0.0, help="Of stochastic gradient descent.")] = 5e-4,
+    label_smoothing: Annotated[float, typer.Option(min=0.0, max=0.5, help="Of the cross-entropy.")] = 0.05,
+    start_from: Annotated[Path | None, typer.Option(help="A checkpoint.pt whose weights to begin with.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights, order, augmentation and masks.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
     data_dir: Annotated[Path | None, typer.Option(help="Folder that holds the data set.")] = None,
@@ -34,7 +37,7 @@ def train(
     import torch
 
     from topcert.models.compact import Compact
-    from topcert.training.ablated import TrainingPlan
+    from topcert.training.ablated import TrainingPlan, load_weights
     from topcert.training.ablated import train as run
     from topcert.training.export import export_onnx
 
@@ -44,13 +47,23 @@ def train(
         raise ValueError(f"unknown network {network!r}; topcert trains: compact")
     if (out / "checkpoint.pt").exists() and not resume:
         raise ValueError(f"{out} already holds a checkpoint; pass --resume to go on from it, or another --out")
-    plan = TrainingPlan(num_kept=keep, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed)
+    plan = TrainingPlan(
+        num_kept=keep,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        label_smoothing=label_smoothing,
+        seed=seed,
+    )
     sets = []
     for split in ("train", "test"):
         images, labels = load_cifar10(split, data_dir=data_dir)
         sets.append((images.transpose(0, 3, 1, 2).copy(), labels))
     torch.manual_seed(seed)
     module = Compact()
+    if start_from is not None:
+        load_weights(module, start_from)
     with progress_bar("train", unit="steps") as update:
         logs = run(module, sets[0], sets[1], plan=plan, folder=out, device=device, on_step=update)
     path = out / f"{network}.onnx"
@@ -67,6 +80,9 @@ def train(
             "epochs": str(epochs),
             "batch_size": str(batch_size),
             "learning_rate": str(learning_rate),
+            "weight_decay": str(weight_decay),
+            "label_smoothing": str(label_smoothing),
+            "started_from": "" if start_from is None else start_from.parent.name,
             "seed": str(seed),
             "single_pass_test_accuracy": f"{logs[-1].test_accuracy:.4f}",
         },

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, betaincc, betainccinv, betaincinv
 
+from topcert.theory.labels import checked_labels
+
 # Both relative. For n up to 10**7 and SciPy 1.17, the function's own error stayed below 1e-11, the inverses' below 2e-10,
 # except at a shape parameter of exactly 1000: there they stop early, up to 2e-5 from the quantile and on either side.
 MARGIN: Final = 1e-10  # of `error`, left to the function's own error
@@ -72,12 +74,7 @@ def simultaneous_bounds(
     if labels is None:
         error = alpha / (2 * classes)
         return _by_table(votes, trials, error, lower_bound), _by_table(votes, trials, error, upper_bound)
-    named = np.asarray(labels)
-    if named.dtype.kind not in "iu" or named.shape != (inputs,):
-        raise ValueError(f"labels must be integers of shape ({inputs},), got {named.dtype} of shape {named.shape}")
-    if inputs and not (named.min() >= 0 and named.max() < classes):
-        bad = named[(named < 0) | (named >= classes)][0]
-        raise ValueError(f"label {bad} is out of range; there are {classes} classes, 0 .. {classes - 1}")
+    named = checked_labels(labels, inputs=inputs, classes=classes)
     error = alpha / classes
     rows = np.arange(inputs)
     lower = np.zeros(votes.shape)

@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from topcert.theory.counting import survival
+from topcert.theory.labels import checked_labels
 
 ABSTAIN: Final = -1  # not even r = 0 is certified; radius 0 is a real guarantee
 
@@ -57,7 +58,7 @@ def certified_radius(
     most = max(ks)
     total = survival(num_features, num_kept).denominator
     lows, ups = _checked_bounds(lower, upper, total)
-    rows = _checked_labels(labels, lows.shape)
+    rows = checked_labels(labels, inputs=lows.shape[0], classes=lows.shape[1])
     if not 1 <= min(ks) <= most < lows.shape[1]:
         raise ValueError(f"k must lie in 1 .. classes - 1 = {lows.shape[1] - 1}, got {k}")
 
@@ -144,16 +145,6 @@ def _checked_ks(k: int | Sequence[int]) -> list[int]:
     return [operator.index(item) for item in given]
 
 
-def _checked_labels(labels: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.int64]:
-    found = np.asarray(labels)
-    if found.dtype.kind not in "iu" or found.shape != shape[:1]:
-        raise ValueError(f"labels must be integers of shape ({shape[0]},), got {found.dtype} of shape {found.shape}")
-    if found.size and not (found.min() >= 0 and found.max() < shape[1]):
-        bad = found[(found < 0) | (found >= shape[1])][0]
-        raise ValueError(f"label {bad} is out of range; there are {shape[1]} classes, 0 .. {shape[1] - 1}")
-    return found.astype(np.int64)
-
-
 def _checked_bounds(lower: ArrayLike, upper: ArrayLike, total: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Both bounds as arrays of one kind: float (own precision kept), integer, or object (exact)."""
     lows, ups = np.asarray(lower), np.asarray(upper)
@@ -165,17 +156,19 @@ def _checked_bounds(lower: ArrayLike, upper: ArrayLike, total: int) -> tuple[NDA
                 raise ValueError(f"{name} must hold floats, or exact numbers (int, Fraction) only, not a mixture")
         elif bounds.dtype.kind not in "fiu":
             raise ValueError(f"{name} must hold floats, integers or Fractions, got {bounds.dtype}")
-    kinds = {lows.dtype.kind, ups.dtype.kind}
-    if "f" in kinds and kinds != {"f"}:
-        raise ValueError("lower and upper must both be exact or both be floats")
-    if _all_integers(lows) and _all_integers(ups):
+    whole = _all_integers(lows) and _all_integers(ups)
+    if whole:
         limit, unit = total, f"integers in units of 1/C(d, e), 0 .. {total if total < 10**12 else 'C(d, e)'}"
         fits = total < 2**62
         lows, ups = (_as_integers(bounds, fits=fits) for bounds in (lows, ups))
+    elif object in (lows.dtype, ups.dtype):
+        if "f" in (lows.dtype.kind, ups.dtype.kind):
+            raise ValueError("lower and upper must both be exact or both be floats")
+        limit, unit = 1, "in [0, 1]"
+        lows, ups = (_as_fractions(bounds) for bounds in (lows, ups))
     else:
         limit, unit = 1, "in [0, 1]"
-        if kinds != {"f"}:
-            lows, ups = (_as_fractions(bounds) for bounds in (lows, ups))
+        lows, ups = (bounds if bounds.dtype.kind == "f" else bounds.astype(np.float64) for bounds in (lows, ups))
     if lows.size:
         for name, bounds in (("lower", lows), ("upper", ups)):
             least, greatest = bounds.min(), bounds.max()

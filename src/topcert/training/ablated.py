@@ -136,6 +136,16 @@ def train(
     return logs
 
 
+def load_weights(network: nn.Module, checkpoint: Path) -> None:
+    """Give `network` the weights of a checkpoint. Raises ValueError where the file is none, or of another network."""
+    try:
+        network.load_state_dict(torch.load(checkpoint, weights_only=True, map_location="cpu")["network"])
+    except FileNotFoundError as error:
+        raise ValueError(f"{checkpoint} does not exist") from error
+    except Exception as error:  # torch.load can raise anything on a file that is no checkpoint
+        raise ValueError(f"{checkpoint} holds no weights of this network: {str(error).splitlines()[0][:200]}") from error
+
+
 def augment(images: torch.Tensor, generator: np.random.Generator, *, max_shift: int) -> torch.Tensor:
     """Mirror half of the images and shift each by up to `max_shift` pixels, black coming in at the edges."""
     batch, channels, height, width = images.shape
