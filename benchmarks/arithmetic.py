@@ -1,6 +1,6 @@
 """The certificate arithmetic alone: 50,000 inputs x 1,000 classes, bounds and radii for k = 1 .. 10.
 
-    python benchmarks/arithmetic.py [--inputs 50000] [--classes 1000] [--seed 0]
+python benchmarks/arithmetic.py [--inputs 50000] [--classes 1000] [--seed 0]
 """
 
 from __future__ import annotations

@@ -250,6 +250,18 @@ def test_bad_counts_alpha_and_labels_are_refused(
         simultaneous_bounds(counts, alpha=alpha, labels=labels)
 
 
+@pytest.mark.parametrize("classes", [2, 3, 6])
+@pytest.mark.parametrize("trials", [1, 7, 300])
+def test_the_others_upper_bounds_leave_room_for_the_labels_lower_bound(classes: int, trials: int) -> None:
+    # So the radius that follows is exactly tight: no larger lower bound follows from the others' bounds.
+    generator = np.random.default_rng(classes)
+    counts = generator.multinomial(trials, generator.dirichlet(np.full(classes, 0.5), size=500))
+    for alpha in (0.5, 0.001):
+        lower, upper = simultaneous_bounds(counts, alpha=alpha, labels=np.zeros(500, np.int64))
+        room = lower[:, 0] + upper[:, 1:].sum(axis=1)
+        assert (room >= (1.0 if classes > 2 else 1.0 - LOOSE)).all()
+
+
 # Coverage. A joint rule may fail with probability alpha; the number of failures of DRAWS runs is binomial, so its share
 # stays below alpha + 5 standard deviations but once in millions of runs (the seed is fixed in any case).
 
