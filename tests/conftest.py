@@ -9,6 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
+
+settings.register_profile("repeatable", derandomize=True, deadline=None)  # a red run stays red when run again
+settings.load_profile("repeatable")
 
 MODELS = '''
 """Base classifiers of the tests: deterministic functions of the ablated batch."""

@@ -20,10 +20,10 @@ All of it is decided in integers, in units of 1/G ("the grid"):
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any, Final, SupportsIndex
+from typing import Any, Final, SupportsIndex, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -80,7 +80,7 @@ def certified_radius(
         need = taken + grid + t * (grid - won)[:, None]
         bar = (need // (t + 1)).min(axis=1)
         radii[:, column] = np.searchsorted(falling, -bar, side="left") - 1
-    return radii[:, 0] if isinstance(k, SupportsIndex) else radii
+    return radii[:, 0] if _is_single(k) else radii
 
 
 def counted_bounds(lower: NDArray[Any], upper: NDArray[Any], label: int, total: int) -> tuple[int, dict[int, int]]:
@@ -138,8 +138,12 @@ def _onto_grid(values: NDArray[Any], grid: int, *, outward: int, quantize: bool)
     return np.array(cells, dtype=object)[where].reshape(values.shape)
 
 
+def _is_single(k: object) -> bool:
+    return np.ndim(k) == 0 if isinstance(k, np.ndarray) else not isinstance(k, Iterable)
+
+
 def _checked_ks(k: int | Sequence[int]) -> list[int]:
-    given = [k] if isinstance(k, SupportsIndex) else list(k)
+    given: list[Any] = [k] if _is_single(k) else list(cast("Sequence[int]", k))
     if not given or any(isinstance(item, bool) or not isinstance(item, SupportsIndex) for item in given):
         raise ValueError(f"k must be an integer or a non-empty sequence of integers, got {k!r}")
     return [operator.index(item) for item in given]
