@@ -23,7 +23,7 @@ class TorchClassifier:
     """
 
     def __init__(self, module: torch.nn.Module, *, input_shape: tuple[int, ...], device: str = "auto") -> None:
-        self._device = _device(device)
+        self._device = resolve_device(device)
         self._module = module.eval().to(self._device)
         self.batch_size: int | None = None
         name = "cpu" if self._device.type == "cpu" else torch.cuda.get_device_name(self._device)
@@ -50,7 +50,8 @@ class TorchClassifier:
         return output.float().cpu().numpy() if output.is_floating_point() else output.cpu().numpy()
 
 
-def _device(name: str) -> torch.device:
+def resolve_device(name: str) -> torch.device:
+    """The device that `name` means: auto, cpu, cuda or cuda:N. Raises ValueError where there is no such device."""
     check_device(name)
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")

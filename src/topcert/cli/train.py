@@ -26,7 +26,7 @@ def train(
     label_smoothing: Annotated[float, typer.Option(min=0.0, max=0.5, help="Of the cross-entropy.")] = 0.05,
     start_from: Annotated[Path | None, typer.Option(help="A checkpoint.pt whose weights to begin with.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights, order, augmentation and masks.")] = 0,
-    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     data_dir: Annotated[Path | None, typer.Option(help="Folder that holds the data set.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for checkpoint.pt, log.csv and NETWORK.onnx.")],
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")] = False,
@@ -36,6 +36,7 @@ def train(
         raise ValueError("training needs PyTorch and the ONNX exporter; install them with: pip install 'topcert[torch]'")
     import torch
 
+    from topcert.classifiers.torch import resolve_device
     from topcert.models.compact import Compact
     from topcert.training.ablated import TrainingPlan, load_weights
     from topcert.training.ablated import train as run
@@ -45,6 +46,7 @@ def train(
         raise ValueError(f"unknown training data {data!r}; topcert trains on: cifar10")
     if network != "compact":
         raise ValueError(f"unknown network {network!r}; topcert trains: compact")
+    where = resolve_device(device)
     if (out / "checkpoint.pt").exists() and not resume:
         raise ValueError(f"{out} already holds a checkpoint; pass --resume to go on from it, or another --out")
     plan = TrainingPlan(
@@ -65,7 +67,7 @@ def train(
     if start_from is not None:
         load_weights(module, start_from)
     with progress_bar("train", unit="steps") as update:
-        logs = run(module, sets[0], sets[1], plan=plan, folder=out, device=device, on_step=update)
+        logs = run(module, sets[0], sets[1], plan=plan, folder=out, device=where, on_step=update)
     path = out / f"{network}.onnx"
     export_onnx(
         module,

@@ -68,7 +68,7 @@ def train(
     *,
     plan: TrainingPlan,
     folder: Path,
-    device: str = "cpu",
+    device: torch.device | str = "cpu",
     on_step: Callable[[int, int, str], None],
 ) -> list[EpochLog]:
     """Train `network` in place; images are uint8 `(inputs, C, H, W)`, labels int64 `(inputs,)`.
@@ -168,7 +168,7 @@ def single_pass_accuracy(
     labels: NDArray[np.int64],
     *,
     plan: TrainingPlan,
-    device: str = "cpu",
+    device: torch.device | str = "cpu",
     batch_size: int = 500,
 ) -> float:
     """Share of images that the network labels rightly on one mask each; the masks are new to training too."""
