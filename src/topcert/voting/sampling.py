@@ -18,7 +18,7 @@ from topcert.voting.voter import Voter
 
 BLOCK_CELLS: Final = 1 << 25  # what a kill can cost: 5,461 passes of a six-channel 32 x 32 image
 MAX_BLOCK_VOTES: Final = 1 << 14
-REPLAYED_BATCHES: Final = 4
+REPLAYED_BATCHES: Final = 4  # at most, and at most one in a hundred beyond the first
 
 
 def batches_per_block(*, batch_size: int, cells_per_input: int) -> int:
@@ -41,9 +41,10 @@ def fill(ledger: Ledger, voter: Voter, *, on_progress: Callable[[int, int, str],
     missing = ledger.missing_blocks()
     present = sorted(set(range(ledger.num_blocks)) - set(missing))
     chooser = np.random.default_rng()
+    count = max(1, min(REPLAYED_BATCHES, ledger.num_batches // 100))
     if present and missing:
         batches = [batch for block in present for batch in ledger.batches_of(block)]
-        replay(ledger, voter, chooser.choice(batches, min(REPLAYED_BATCHES, len(batches)), replace=False).tolist())
+        replay(ledger, voter, chooser.choice(batches, min(count, len(batches)), replace=False).tolist())
     total = manifest.num_inputs * manifest.num_samples
     done = sum(ledger.offset(part.stop) - ledger.offset(part.start) for part in map(ledger.batches_of, present))
     on_progress(done, total, "")
@@ -56,7 +57,6 @@ def fill(ledger: Ledger, voter: Voter, *, on_progress: Callable[[int, int, str],
             on_progress(done, total, f"input {position + 1} of {manifest.num_inputs}")
         ledger.write_block(block, np.concatenate(parts))
     if missing:
-        count = min(REPLAYED_BATCHES, ledger.num_batches)
         replay(ledger, voter, chooser.choice(ledger.num_batches, count, replace=False).tolist())
 
 
