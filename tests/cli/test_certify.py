@@ -195,3 +195,16 @@ def test_images_by_pixel_and_by_feature_differ_in_d(workplace: Path, topcert: Ca
         )
         assert run.code == 0, run.err
         assert Ledger.open(Path(unit)).manifest.num_features == size
+
+
+def test_the_carried_network_certifies_images(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.uint8)
+    np.savez("images.npz", x=images, y=np.array([3, 5]))
+    run = topcert("certify", "images.npz", "compact", "--keep", 50, "--samples", 100, "--out", "o")
+    assert run.code == 0, run.err
+    assert Ledger.open(Path("o")).counts().sum(axis=1).tolist() == [100, 100]
+    assert topcert("verify", "o", "--model", "compact", "--replay", 3).code == 0
+    wrong = topcert("certify", "images.npz", "compact", "--keep", 50, "--encoding", "constant", "--out", "p")
+    assert wrong.code == 2
+    assert "(6, 32, 32)" in wrong.err
+    assert "(3, 32, 32)" in wrong.err
