@@ -14,6 +14,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Both the file and the rename are on disk when this returns, so a kill or a power cut leaves the old file or the new.
     """
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; name a file to write")
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield aside

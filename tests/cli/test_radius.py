@@ -154,6 +154,7 @@ def test_predict_shows_certified_labels_or_abstains(workplace: Path, topcert: Ca
     run = topcert(*command)
     assert run.code == 0, run.err
     kept = topcert(*command, "--out", "o")
+    assert "alpha = 0.001" in run.err
     assert kept.out == run.out == Path("o/predictions.csv").read_text()
     counts = Ledger.open(Path("o")).counts()
     labels, radii = predicted_radii(counts, ks=[2], alpha=0.001, num_features=12, num_kept=2)
@@ -173,7 +174,7 @@ def test_predict_shows_certified_labels_or_abstains(workplace: Path, topcert: Ca
 
 def test_predict_draws_fresh_masks_unless_a_seed_is_named(workplace: Path, topcert: Callable[..., Outcome]) -> None:
     command = ["predict", "table.npz", "models_for_tests:linear", "--keep", 2, "--k", 2, "--samples", 100, "--alpha", 0.5]
-    assert topcert(*command).err.split("seed")[1] != topcert(*command).err.split("seed")[1]
+    assert topcert(*command).err.split("seed")[1].split(",")[0] != topcert(*command).err.split("seed")[1].split(",")[0]
 
 
 @pytest.mark.parametrize(("d", "e", "k"), [(1024, 50, 1), (1024, 50, 3), (64, 20, 3), (50176, 1000, 5)])
@@ -214,3 +215,39 @@ def test_help_reads_well_and_every_command_has_one(topcert: Callable[..., Outcom
         assert command in whole.out
         assert topcert(command, "--help").code == 0
     assert topcert("--version").out.startswith("topcert ")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("90,5,3\n80,10,8\n", "name the classes"),
+        ("2,1,0,label\n90,5,3,2\n", "name the classes"),
+        ("index,a,b\n7,90,5\n", "index"),
+        ("a,b,Label\n90,5,1\n", "Label"),
+        ("a,b, label\n90,5,1\n", "label"),
+        ("a,b,c,d,e\n" + ",".join([str(2**62)] * 5) + "\n", "100,000,000"),
+        ("a,b,c,d,e\n" + ",".join([str(2**63)] * 5) + "\n", "integers"),
+        ("a,b,c\n90000000,90000000,1\n", "100,000,000"),
+    ],
+)
+def test_tables_that_can_only_be_a_mistake_are_refused(
+    workplace: Path, topcert: Callable[..., Outcome], text: str, says: str
+) -> None:
+    Path("odd.csv").write_text(text)
+    run = topcert("radius", "odd.csv", *OPTIONS, "--k", 1)
+    assert run.code == 2
+    assert says in run.err
+
+
+def test_usage_errors_are_one_line_too(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    for arguments in (["radius"], ["nonsense"], ["plan", "--keep", "x"], ["certify", "digits"]):
+        run = topcert(*arguments)
+        assert run.code == 2
+        assert len(run.err.strip().splitlines()) == 1
+        assert "--help" in run.err
+
+
+def test_too_many_features_are_refused_at_once(counts: np.ndarray, topcert: Callable[..., Outcome]) -> None:
+    run = topcert("radius", "counts.csv", "--features", 3 * 10**9, "--keep", 2, "--k", 1, "--alpha", 0.01)
+    assert run.code == 2
+    assert "num_features" in run.err

@@ -37,7 +37,8 @@ def rewrite_certificates(folder: Path, change: Callable[[list[dict[str, object]]
 
 def rewrite_manifest(folder: Path, **changes: object) -> None:
     path = folder / "manifest.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    changed = {**json.loads(path.read_text()), **changes}
+    path.write_text(json.dumps(changed, indent=2, sort_keys=True) + "\n")
 
 
 def forge(folder: Path, **changes: object) -> None:
@@ -205,3 +206,56 @@ def test_an_unfinished_or_foreign_folder_cannot_be_checked(folder: Path, topcert
     assert topcert("verify", folder).code == 2
     assert topcert("verify", ".").code == 2
     assert topcert("verify", "nowhere").code == 2
+
+
+def test_a_manifest_with_an_entry_twice_is_refused(folder: Path, topcert: Callable[..., Outcome]) -> None:
+    path = folder / "manifest.json"
+    path.write_text(path.read_text().replace("{", '{\n  "seed": 31337,', 1))
+    assert topcert("verify", folder).code == 2
+
+
+@pytest.mark.parametrize("changes", [{"input_shape": [9]}, {"fill": -2.0}, {"unit": "feature"}, {"num_kept": 3}])
+def test_a_forged_description_is_refused_with_a_model(
+    folder: Path, topcert: Callable[..., Outcome], changes: dict[str, object]
+) -> None:
+    forge(folder, **changes)
+    assert topcert("verify", folder, *MODEL, "--replay", 5).code in (1, 2)
+
+
+def test_a_claimed_other_runtime_does_not_excuse_made_up_votes(folder: Path, topcert: Callable[..., Outcome]) -> None:
+    ledger = Ledger.open(folder)
+    for block in range(ledger.num_blocks):
+        ledger.write_block(block, np.zeros(len(ledger.read_block(block)), np.int64))
+    forge(folder, runtime="some other library, cpu")
+    shutil.move(folder / "certificates.parquet", "old.parquet")
+    from topcert.evaluation.results import derive, write_results
+
+    write_results(derive(Ledger.open(folder), ks=[1, 3], alpha=0.001))
+    assert topcert("verify", folder).code == 0
+    assert topcert("verify", folder, *MODEL, "--replay", 5).code == 1
+
+
+def test_what_was_not_checked_is_said(folder: Path, topcert: Callable[..., Outcome]) -> None:
+    for more in ([], MODEL):
+        run = topcert("verify", folder, *more)
+        assert "not checked" in run.out
+        assert "alpha = 0.001" in run.out
+    assert "not checked" not in topcert("verify", folder, *MODEL, "--replay", 5).out
+
+
+@pytest.mark.parametrize("kind", [pa.uint64(), pa.uint8(), pa.string(), pa.list_(pa.int64())])
+def test_odd_column_types_never_crash(folder: Path, topcert: Callable[..., Outcome], kind: pa.DataType) -> None:
+    path = folder / "certificates.parquet"
+    table = pq.read_table(path)
+    radius = pa.array([None] * table.num_rows, kind)
+    pq.write_table(table.set_column(3, "radius", radius), path)
+    assert topcert("verify", folder).code in (1, 2)
+    pq.write_table(table.append_column("certified_radius", table.column("radius")), path)
+    assert topcert("verify", folder).code == 2
+
+
+def test_a_folder_named_like_built_in_data_does_not_confuse(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    Path("digits").mkdir()
+    run = ["certify", "digits", "models_for_tests:linear", "--keep", 10, "--limit", 1, "--samples", 20, "--out", "o"]
+    assert topcert(*run).code == 0
+    assert topcert("verify", "o", *MODEL, "--replay", 3).code == 0

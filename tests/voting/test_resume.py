@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import random
 import signal
@@ -16,6 +17,7 @@ import pytest
 from tests.conftest import Outcome
 from topcert.voting import sampling
 from topcert.voting.ledger import Ledger
+from topcert.voting.run import Request, collect_votes, open_run
 
 ARGUMENTS = ["certify", "table.npz", "models_for_tests:slow", "--keep", "4", "--samples", "300", "--batch-size", "25"]
 
@@ -86,3 +88,51 @@ def test_resume_computes_only_what_is_missing(
     assert topcert(*run, "--resume").code == 0
     after = {path.name: path.stat().st_mtime_ns for path in Path("o/ledger").glob("block-*")}
     assert {name for name in after if after[name] != before[name]} == {"block-000003.parquet"}
+
+
+BASE = ["certify", "table.npz", "models_for_tests:linear", "--keep", 4, "--samples", 100, "--batch-size", 50, "--out", "o"]
+
+
+def test_a_lost_manifest_is_only_replaced_by_its_own(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    assert topcert(*BASE).code == 0
+    whole = Path("o/manifest.json").read_bytes()
+    Path("o/manifest.json").unlink()
+    other = topcert(*BASE, "--seed", 5, "--resume")
+    assert other.code == 2
+    assert not Path("o/manifest.json").exists()
+    assert topcert(*BASE, "--resume").code == 0
+    assert Path("o/manifest.json").read_bytes() == whole
+
+
+def test_lost_or_damaged_inputs_are_written_again(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    assert topcert(*BASE).code == 0
+    for damage in (b"", None):
+        path = Path("o/ledger/inputs.parquet")
+        path.unlink() if damage is None else path.write_bytes(damage)
+        assert topcert("verify", "o").code == 2
+        assert topcert(*BASE, "--resume").code == 0
+        assert topcert("verify", "o").code == 0
+
+
+def test_damage_is_named_before_any_new_pass(
+    workplace: Path, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "MAX_BLOCK_VOTES", 1)
+    assert topcert(*BASE).code == 0
+    ledger = Ledger.open(Path("o"))
+    ledger.block_path(0).write_bytes(b"")
+    ledger.block_path(5).unlink()
+    run = topcert(*BASE, "--resume")
+    assert run.code == 2
+    assert "block-000000.parquet is damaged" in run.err
+    assert ledger.missing_blocks() == [5]
+
+
+def test_a_faster_process_keeps_its_run(workplace: Path) -> None:
+    request = Request(data="table.npz", model="models_for_tests:linear", num_kept=4, num_samples=60)
+    slow = open_run(dataclasses.replace(request, seed=2), Path("o"), resume=False)
+    collect_votes(open_run(request, Path("o"), resume=False), on_progress=lambda *_: None)
+    with pytest.raises(ValueError, match="another process"):
+        collect_votes(slow, on_progress=lambda *_: None)
+    assert Ledger.open(Path("o")).manifest.seed == 0
+    assert Ledger.open(Path("o")).counts().sum() == 8 * 60

@@ -70,6 +70,6 @@ def check_device(name: str) -> None:
         raise ValueError(f"--device must be auto, cpu, cuda or cuda:N, got {name!r}")
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """What a library says went wrong, short enough to print."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

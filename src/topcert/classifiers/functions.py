@@ -25,6 +25,6 @@ class FunctionClassifier:
     def __call__(self, batch: NDArray[np.floating]) -> NDArray[np.int64]:
         try:
             output = self._function(batch.copy())  # it may work in place
-        except Exception as error:  # a person's function can raise anything
+        except (Exception, SystemExit) as error:  # a person's function can raise anything
             raise ValueError(f"the model failed on a batch of shape {batch.shape}: {error!r}") from error
         return labels_of(output, batch_size=len(batch), num_classes=self.num_classes)

@@ -56,7 +56,7 @@ def _joblib(path: Path) -> Classifier:
         raise ValueError(f"{path} does not exist")
     try:
         estimator = joblib.load(path)
-    except Exception as error:  # unpickling can raise anything
+    except (Exception, SystemExit) as error:  # unpickling can raise anything
         raise ValueError(f"{path} does not load with joblib: {type(error).__name__}: {error}") from error
     return SklearnClassifier(estimator, fingerprint=hashlib.sha256(path.read_bytes()).hexdigest())
 
@@ -65,16 +65,16 @@ def _function(
     module_name: str, attribute: str, input_shape: tuple[int, ...], device: str, num_classes: int | None
 ) -> Classifier:
     if str(Path.cwd()) not in sys.path:  # as `python -m` does: a person's own file lies where they stand
-        sys.path.insert(0, str(Path.cwd()))
+        sys.path.append(str(Path.cwd()))
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # a person's module can raise anything
+    except (Exception, SystemExit) as error:  # a person's module can raise anything
         raise ValueError(f"cannot import {module_name}: {type(error).__name__}: {error}") from error
     if not hasattr(module, attribute):
         raise ValueError(f"{module_name} has no {attribute}")
     try:
         model = getattr(module, attribute)()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(
             f"{module_name}:{attribute}() failed: {type(error).__name__}: {error}; "
             "it must take no arguments and return a torch module or a callable"
@@ -94,15 +94,18 @@ def wrap(
 ) -> Classifier:
     """A classifier from a torch module, a fitted scikit-learn estimator or a callable.
 
-    `input_shape` is one encoded input; `num_classes` is needed only for callables that return labels. A module has its
-    own fingerprint, the others get the one that is given. Raises ValueError where the model is none of the three or
-    fails on a batch of zeros.
+    `input_shape` is one encoded input; `num_classes` is needed only for callables that return labels. A module's
+    fingerprint covers its weights and the one that is given, the others get the one that is given. Raises ValueError
+    where the model is none of the three or fails on a batch of zeros.
     """
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(model, torch.nn.Module):
         from topcert.classifiers.torch import TorchClassifier
 
-        return TorchClassifier(model, input_shape=input_shape, device=device)
+        made = TorchClassifier(model, input_shape=input_shape, device=device)
+        if fingerprint:  # weights do not say what forward does with them
+            made.fingerprint = hashlib.sha256(f"{fingerprint}{made.fingerprint}".encode()).hexdigest()
+        return made
     if hasattr(model, "predict") and hasattr(model, "classes_"):
         from topcert.classifiers.sklearn import SklearnClassifier
 
@@ -117,7 +120,7 @@ def _callable(model: Any, fingerprint: str, input_shape: tuple[int, ...], num_cl
 
     try:
         width = width_of(model(np.zeros((2, *input_shape), np.float32)))
-    except Exception as error:  # a person's function can raise anything
+    except (Exception, SystemExit) as error:  # a person's function can raise anything
         raise ValueError(f"the model failed on a batch of shape {(2, *input_shape)}: {error!r}") from error
     classes = width or num_classes or getattr(model, "num_classes", None)
     if not isinstance(classes, int) or (width is None and classes < 2):

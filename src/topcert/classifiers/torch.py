@@ -43,7 +43,7 @@ class TorchClassifier:
         tensor = torch.from_numpy(batch.astype(np.float32)).to(self._device)  # a copy: a module may work in place
         try:
             output = self._module(tensor)
-        except Exception as error:  # a person's module can raise anything
+        except (Exception, SystemExit) as error:  # a person's module can raise anything
             raise ValueError(f"the model failed on a batch of shape {batch.shape}: {first_line(error)}") from error
         if not isinstance(output, torch.Tensor):
             raise ValueError(f"the module gave a {type(output).__name__}; expected one tensor of scores")

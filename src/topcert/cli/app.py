@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -48,11 +49,28 @@ def _topcert(
 def main() -> None:
     """Run the command; every error is one line on standard error and exit code 2."""
     try:
-        app()
-    except (ValueError, OSError, MemoryError) as error:
-        text = " ".join(str(error).split()) or type(error).__name__
-        messages.print(f"[bold red]error:[/] {escape(text)}", soft_wrap=True, highlight=False)
-        sys.exit(2)
+        code = app(standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
         messages.print("stopped")
         sys.exit(130)
+    except Exception as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error)
+            sys.exit(2)
+        _print_error(error)
+        if os.environ.get("TOPCERT_TRACEBACK"):
+            raise
+        sys.exit(2)
+    sys.exit(code or 0)
+
+
+def _print_error(error: Exception) -> None:
+    usage = getattr(error, "format_message", None)  # what typer raises for options that do not parse
+    if usage is not None:
+        text = f"{usage().rstrip('.')}; see topcert --help, or --help after a command"
+    elif isinstance(error, (ValueError, OSError, MemoryError)):
+        text = str(error) or type(error).__name__
+    else:
+        text = f"unexpected {type(error).__name__}: {error} (set TOPCERT_TRACEBACK=1 to see where)"
+    line = " ".join(text.split())
+    messages.print(f"[bold red]error:[/] {escape(line)}", soft_wrap=True, highlight=False)

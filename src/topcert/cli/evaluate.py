@@ -8,7 +8,6 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from topcert.cli import options
 from topcert.cli.parsing import check_alpha, check_ks, choose_label
 from topcert.cli.printing import print_curves, print_promise
 from topcert.cli.progress import console
@@ -23,15 +22,16 @@ def evaluate(
     *,
     k: Annotated[list[int] | None, typer.Option("--k", help="Top-k; by default those that were certified.")] = None,
     alpha: Annotated[float | None, typer.Option(help="Chance of error; by default that of the run.")] = None,
-    label: options.Label = None,
+    label: Annotated[str | None, typer.Option(help="given or predicted; by default that of the run.")] = None,
     out: Annotated[Path | None, typer.Option(help="CSV to write as well, in the form of accuracy.csv.")] = None,
 ) -> None:
     """Certified top-k accuracy from the ledger alone, at any k and alpha: no new passes."""
     ledger = Ledger.open(folder)
-    if k is None or alpha is None:
+    if k is None or alpha is None or label is None:
         stored, _ = Certificates.read(folder / "certificates.parquet")
         k = np.unique(stored.k).tolist() if k is None else k
         alpha = stored.alpha if alpha is None else alpha
+        label = stored.label_choice if label is None else label
     check_alpha(alpha)
     check_ks(k, ledger.manifest.num_classes)
     _, labels, _ = ledger.read_inputs()

@@ -25,7 +25,7 @@ def plan(
     *,
     features: Annotated[int | None, typer.Option(help="Features of an input (d); read from DATA if given.")] = None,
     keep: options.Keep,
-    classes: Annotated[int | None, typer.Option(help="Number of classes (c); read from MODEL if given.")] = None,
+    classes: Annotated[int | None, typer.Option(max=10**6, help="Number of classes (c); read from MODEL if given.")] = None,
     k: options.Ks = [3],  # noqa: B006 - typer reads the default, nobody changes it
     samples: options.Samples = 10_000,
     alpha: options.Alpha = 0.001,

@@ -41,17 +41,19 @@ def predict(
     classes: options.Classes = None,
     batch_size: options.BatchSize = None,
     out: Annotated[Path | None, typer.Option(help="Folder to keep the votes and predictions.csv in.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out (name its --seed).")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
 ) -> None:
     """Show the k labels of the smoothed classifier, each with its certified radius, or abstain.
 
     Labels are ordered by votes (ties: lower index first). Test: all k shown labels are certified at radius 0 at least,
     by bounds on both sides of all labels that hold jointly with probability 1 - alpha. So with probability at most
     alpha an input's shown set is not the top k over all masks or one of its radii is too large. The order within the
-    set is not certified. Prints CSV `index,rank,label,votes,radius`; an input that abstains has one row with rank
+    set is not certified. Prints CSV `index,rank,label,votes,radius,unit,alpha`; an input that abstains has one row with rank
     `abstain`.
     """
     check_alpha(alpha)
+    if seed is None and resume and out is not None and (out / "manifest.json").exists():
+        seed = Ledger.open(out).manifest.seed
     request = Request(
         data=data,
         model=model,
@@ -69,8 +71,14 @@ def predict(
         num_classes=classes,
         batch_size=batch_size,
     )
-    if resume and (out is None or seed is None):
-        raise ValueError("--resume needs --out and the --seed that the run was started with")
+    if resume and out is None:
+        raise ValueError("--resume needs --out")
+    messages.print(
+        f"masks of seed {request.seed}, n = {samples}; for each input, with probability at most alpha = {alpha!r} the shown "
+        "set is not the top k over all masks or a radius is too large",
+        highlight=False,
+        soft_wrap=True,
+    )
     if out is not None:
         opened = _checked(open_run(request, out, resume=resume), k)
         ledger = run_to_ledger(opened)
@@ -80,7 +88,6 @@ def predict(
     else:
         with tempfile.TemporaryDirectory(prefix="topcert-") as folder:
             _write(run_to_ledger(_checked(open_run(request, Path(folder), resume=False), k)), k, alpha, sys.stdout)
-    messages.print(f"masks: seed {request.seed}, n = {samples}", highlight=False)
 
 
 def _checked(opened: Opened, k: int) -> Opened:
@@ -93,12 +100,13 @@ def _write(ledger: Ledger, k: int, alpha: float, file: TextIO) -> None:
     labels, radii = predicted_radii(
         counts, ks=[k], alpha=alpha, num_features=ledger.manifest.num_features, num_kept=ledger.manifest.num_kept
     )
+    unit = ledger.manifest.unit
     told = tells_top_k(radii[:, :, 0], k)
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["index", "rank", "label", "votes", "radius"])
+    writer.writerow(["index", "rank", "label", "votes", "radius", "unit", "alpha"])
     for row, place in enumerate(index.tolist()):
         if not told[row]:
-            writer.writerow([place, "abstain", "", "", ""])
+            writer.writerow([place, "abstain", "", "", "", unit, alpha])
             continue
         for rank, label in enumerate(labels[row].tolist()):
-            writer.writerow([place, rank + 1, label, counts[row, label], radii[row, rank, 0]])
+            writer.writerow([place, rank + 1, label, counts[row, label], radii[row, rank, 0], unit, alpha])

@@ -35,7 +35,8 @@ def print_promise(certificates: Certificates, manifest: Manifest) -> None:
     console.print(
         f"The certified input is the {shape} array whose {unit}s are ablated ({manifest.num_kept} of "
         f"{manifest.num_features} kept). Radius r: however an attacker rewrites up to r of its {unit}s, the label stays in "
-        f"the top k of the vote over all masks. Each input's certificates hold with probability {1 - certificates.alpha:g} "
-        f"over the masks (n = {manifest.num_samples}, {escape(certificates.label_choice)} labels); alpha is per input.",
+        f"the top k of the vote over all masks. Each input's certificates are wrong with probability at most "
+        f"{certificates.alpha!r} over the masks (n = {manifest.num_samples}, {escape(certificates.label_choice)} labels); "
+        "alpha is per input.",
         soft_wrap=False,
     )

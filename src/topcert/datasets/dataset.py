@@ -15,6 +15,7 @@ from PIL import Image
 from topcert.datasets.cifar10 import CLASS_NAMES, load_cifar10
 
 Kind = Literal["image", "table", "points"]
+BUILT_IN: Final = ("digits", "cifar10")  # names that never mean a folder
 IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png")
 
 
@@ -65,7 +66,7 @@ def load_dataset(
         raise ValueError(f"--stride must be at least 1, got {stride}")
     if limit is not None and limit < 1:
         raise ValueError(f"--limit must be at least 1, got {limit}")
-    if crop is not None and not Path(name).is_dir():
+    if crop is not None and (name in BUILT_IN or not Path(name).is_dir()):
         raise ValueError(f"--crop is for image folders, and {name} is none")
     if name == "digits":
         whole = _digits()
@@ -216,8 +217,9 @@ def _npz(path: Path) -> Dataset:
     if labels is not None:
         if labels.dtype.kind not in "iu" or labels.shape != x.shape[:1]:
             raise ValueError(f"{path}: y must be integers of shape ({len(x)},), got {labels.dtype} {labels.shape}")
-        if labels.min() < 0:
-            raise ValueError(f"{path}: y holds the label {labels.min()}; labels are class indices from 0")
+        for label in (labels.min(), labels.max()):
+            if not 0 <= label < 2**31:
+                raise ValueError(f"{path}: y holds the label {label}; labels are class indices from 0")
         labels = labels.astype(np.int64)
     reference = arrays.get("x_train")
     if reference is not None:

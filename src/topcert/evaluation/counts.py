@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from topcert.files import replacing
+from topcert.theory.confidence import MAX_SAMPLES
 
 
 def write_counts(counts: NDArray[np.int64], labels: NDArray[np.int64] | None, path: Path) -> None:
@@ -29,7 +30,7 @@ def read_counts(path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64] | None
     two classes or no rows, or a label is no class.
     """
     if not path.is_file():
-        raise ValueError(f"{path} does not exist")
+        raise ValueError(f"{path} does not exist, or is no file")
     try:
         table = pq.read_table(path) if path.suffix.lower() in (".parquet", ".pq") else pyarrow.csv.read_csv(path)
     except (OSError, pa.ArrowException) as error:
@@ -38,6 +39,7 @@ def read_counts(path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64] | None
     if len(set(names)) != len(names):
         doubled = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"{path} has two columns named {doubled!r}; name each class once")
+    _check_header(path, names)
     if table.num_rows == 0:
         raise ValueError(f"{path} holds no rows; one row an input is needed, under a header")
     arrays = {}
@@ -47,7 +49,10 @@ def read_counts(path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64] | None
             raise ValueError(f"{path}: column {name!r} has empty cells; every input needs every count")
         if not pa.types.is_integer(column.type):
             raise ValueError(f"{path}: column {name!r} holds {column.type}, counts are integers")
-        arrays[name] = column.to_numpy().astype(np.int64)
+        values = column.to_numpy()
+        if values.max() > MAX_SAMPLES:
+            raise ValueError(f"{path}: column {name!r} holds {values.max()}; counts go up to {MAX_SAMPLES:,}")
+        arrays[name] = values.astype(np.int64)
     labels = arrays.pop("label", None)
     if len(arrays) < 2:
         raise ValueError(f"{path} has {len(arrays)} class columns; at least 2 are needed")
@@ -59,3 +64,17 @@ def read_counts(path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64] | None
         bad = labels[(labels < 0) | (labels >= counts.shape[1])][0]
         raise ValueError(f"{path}: label {bad} is out of range; there are {counts.shape[1]} classes, from 0")
     return counts, labels
+
+
+def _check_header(path: Path, names: list[str]) -> None:
+    """Refuse headers that can only be a mistake: numbers out of class order (or data), and near misses of `label`."""
+    classes = [name for name in names if name != "label"]
+    numbers = [name for name in classes if name.strip().lstrip("+-").isdecimal()]
+    if numbers and classes != [str(j) for j in range(len(classes))]:
+        raise ValueError(
+            f"{path}: the first line must name the classes; numbers must be 0 .. {len(classes) - 1} in order, got "
+            f"{', '.join(classes)[:80]}"
+        )
+    for name in classes:
+        if name.strip().lower() in ("label", "index"):
+            raise ValueError(f"{path}: a column is named {name!r}; call the labels `label`, and leave an index out")

@@ -9,6 +9,7 @@ A ValueError means "cannot be checked"; a returned finding means "does not hold"
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -19,8 +20,9 @@ from topcert.evaluation.results import Results, derive, parameters_of
 from topcert.methods.certificates import Certificates
 from topcert.theory.confidence import simultaneous_bounds
 from topcert.theory.radius import ABSTAIN, certified_radius
-from topcert.voting.ledger import Ledger
-from topcert.voting.run import Prepared
+from topcert.voting.ledger import Ledger, fingerprint_inputs
+from topcert.voting.manifest import first_difference
+from topcert.voting.run import Prepared, read_inputs_table
 from topcert.voting.sampling import Replay, compare
 
 
@@ -31,7 +33,7 @@ def recompute(ledger: Ledger) -> tuple[Results, list[str]]:
     try:
         asked = json.loads(metadata["parameters"])
         ks = [int(k) for k in asked["ks"]]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{folder / 'certificates.parquet'} is damaged: it names no parameters") from error
     if metadata.get("manifest") != ledger.manifest.digest():
         raise ValueError(f"{folder / 'certificates.parquet'} was made under another manifest; one of them was changed")
@@ -75,22 +77,19 @@ def _check_counts(results: Results) -> list[str]:
 
 
 def same_run(ledger: Ledger, prepared: Prepared) -> None:
-    """Raise ValueError where the auditor's data or model is not what the manifest's fingerprints name."""
-    manifest, dataset = ledger.manifest, prepared.dataset
-    index, labels, hashes = ledger.read_inputs()
-    mine = [dataset.fingerprint_input(i) for i in range(len(dataset))]
-    if mine != hashes or not np.array_equal(index, dataset.indices):
-        raise ValueError(f"{dataset.name} here is not the data that was certified: its inputs have other fingerprints")
-    mine_labels = dataset.labels
-    if labels is not None and (mine_labels is None or not np.array_equal(labels, mine_labels)):
-        raise ValueError(f"{dataset.name} here has other labels than the ledger")
-    if prepared.classifier.fingerprint != manifest.model_fingerprint:
+    """Raise ValueError where the auditor's data, labels or model are not those that the manifest records.
+
+    The runtime may differ: what that does to votes is for a replay to tell.
+    """
+    inputs = read_inputs_table(prepared.dataset)
+    here = dataclasses.replace(prepared.manifest(fingerprint_inputs(inputs)), runtime=ledger.manifest.runtime)
+    found = first_difference(ledger.manifest, here)
+    if found is not None:
+        name, before, now = found
         raise ValueError(
-            f"{prepared.request.model} is not the model that was certified: its fingerprint is "
-            f"{prepared.classifier.fingerprint[:16]}..., the manifest's {manifest.model_fingerprint[:16]}..."
+            f"what was certified is not what you named: the manifest has {name} = {before!r}, {prepared.request.data} and "
+            f"{prepared.request.model} give {now!r}"
         )
-    if prepared.classifier.num_classes != manifest.num_classes or prepared.num_features != manifest.num_features:
-        raise ValueError("the manifest's num_classes or num_features is not that of the model and data named")
 
 
 def replay_votes(ledger: Ledger, prepared: Prepared, *, count: int, generator: np.random.Generator) -> Replay:
@@ -137,7 +136,7 @@ def refuted(results: Results, fresh_counts: np.ndarray, *, error: float) -> list
         for row in np.flatnonzero(best < made.radius[rows])[:5]:
             at = rows[row]
             findings.append(
-                f"input {made.index[at]}, label {made.label[at]}, k = {k}: radius {made.radius[at]} is claimed, "
+                f"input {made.index[at]}, label {made.label[at]}, k = {k}: {made.radius[at]} {made.unit}s are claimed, "
                 f"fresh votes allow at most {'none' if best[row] == ABSTAIN else best[row]}"
             )
     return findings

@@ -17,6 +17,8 @@ from topcert.theory.radius import ABSTAIN
 LabelChoice = Literal["given", "predicted"]
 LABEL_CHOICES: Final = ("given", "predicted")
 
+COLUMNS: Final = ("index", "label", "k", "radius", "unit", "method", "alpha", "label_choice")
+
 
 @final
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +62,13 @@ class Certificates:
         """Certificates and metadata. Raises ValueError where the file is missing, damaged or not of this form."""
         try:
             table = pq.read_table(path)
+            if tuple(table.column_names) != COLUMNS:
+                raise ValueError(f"its columns are {', '.join(table.column_names)}")
             columns = {name: table.column(name) for name in ("index", "label", "k", "radius")}
             shared = {name: set(table.column(name).to_pylist()) for name in ("unit", "method", "alpha", "label_choice")}
         except FileNotFoundError as error:
             raise ValueError(f"{path} is missing; run certify --resume to write it again") from error
-        except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+        except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is damaged ({str(error).splitlines()[0][:200]})") from error
         if any(len(values) != 1 for values in shared.values()):
             raise ValueError(f"{path} mixes certificates of several kinds; expected one unit, method, alpha, label_choice")
@@ -83,7 +87,7 @@ class Certificates:
             index=columns["index"].to_numpy().astype(np.int64),
             label=columns["label"].to_numpy().astype(np.int64),
             k=columns["k"].to_numpy().astype(np.int64),
-            radius=radii.fill_null(ABSTAIN).to_numpy().astype(np.int64),
+            radius=radii.cast(pa.int64()).fill_null(ABSTAIN).to_numpy(),
             unit=unit,
             method=method,
             alpha=alpha,

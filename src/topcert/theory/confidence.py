@@ -23,6 +23,8 @@ from topcert.theory.labels import checked_labels
 MARGIN: Final = 1e-10  # of `error`, left to the function's own error
 NUDGE: Final = 2e-10  # of the bound: the first step outward, doubled until the bound stands
 
+MAX_SAMPLES: Final = 10**8  # as far as the errors above were measured
+
 Bound = Callable[[ArrayLike, ArrayLike, float], NDArray[np.float64]]
 
 
@@ -155,6 +157,9 @@ def _checked_counts(counts: ArrayLike) -> NDArray[np.int64]:
         raise ValueError(f"counts must be (inputs, classes) with at least 2 classes, got shape {votes.shape}")
     if votes.dtype.kind not in "iu":
         raise ValueError(f"counts must be integers, got {votes.dtype}")
+    if votes.size and (votes.max() > MAX_SAMPLES or votes.sum(axis=1, dtype=np.float64).max() > MAX_SAMPLES):
+        row = int(votes.sum(axis=1, dtype=np.float64).argmax())
+        raise ValueError(f"input {row} has more than {MAX_SAMPLES:,} votes, beyond which bounds are not known to be sound")
     if votes.size and votes.min() < 0:
         row, column = np.argwhere(votes < 0)[0]
         raise ValueError(f"counts must not be negative, got {votes[row, column]} for input {row}, class {column}")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+MAX_FEATURES: Final = 10**7  # beta(r) is listed for every r
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +45,8 @@ def survival(num_features: int, num_kept: int) -> Survival:
 
 def check_counts(num_features: int, num_kept: int) -> None:
     """Raise ValueError where `1 <= num_kept <= num_features` fails."""
-    if num_features < 1:
-        raise ValueError(f"num_features must be at least 1, got {num_features}")
+    if not 1 <= num_features <= MAX_FEATURES:
+        raise ValueError(f"num_features must lie in 1 .. {MAX_FEATURES:,}, got {num_features}")
     if not 1 <= num_kept <= num_features:
         raise ValueError(f"num_kept must lie in 1 .. num_features = {num_features}, got {num_kept}")
 

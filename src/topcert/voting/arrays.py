@@ -41,6 +41,8 @@ def count_votes(
         raise ValueError("x holds NaN or infinite values; a certificate needs finite inputs")
     if num_samples < 1:
         raise ValueError(f"num_samples must be at least 1, got {num_samples}")
+    if batch_size is not None and batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     units: dict[int, Unit] = {2: "column", 3: "point", 4: "pixel"}
     encodings = {2: "sentinel", 3: "keep-only", 4: "six-channel"}
     used_unit = unit or units[inputs.ndim]

@@ -68,6 +68,9 @@ class Ledger:
         position, start, _ = self.place(batch)
         return position * self.manifest.num_samples + start
 
+    def present_blocks(self) -> list[int]:
+        return [block for block in range(self.num_blocks) if self.block_path(block).is_file()]
+
     def missing_blocks(self) -> list[int]:
         return [block for block in range(self.num_blocks) if not self.block_path(block).is_file()]
 
@@ -145,8 +148,9 @@ class Ledger:
             held.acquire(timeout=0)
         except Timeout as error:
             raise ValueError(f"another process is writing to {self.folder}; wait for it or choose another --out") from error
-        for stale in (self.folder / "ledger").glob(".*.tmp"):  # left by a kill between write and rename
-            stale.unlink()
+        for folder in (self.folder, self.folder / "ledger"):
+            for stale in folder.glob(".*.tmp"):  # left by a kill between write and rename
+                stale.unlink(missing_ok=True)
         return held
 
 

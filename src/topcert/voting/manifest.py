@@ -68,10 +68,11 @@ class Manifest:
     def read(path: Path) -> Manifest:
         """Raises ValueError where the file is missing, not a manifest of this format, or holds unsound values."""
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            found = json.loads(text)
         except FileNotFoundError as error:
             raise ValueError(f"{path.parent} holds no manifest.json; it is not the folder of a run") from error
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
             raise ValueError(f"{path} is damaged ({error})") from error
         if not isinstance(found, dict) or found.get("format") != FORMAT:
             raise ValueError(f"{path} is not a manifest of format {FORMAT}")
@@ -81,7 +82,10 @@ class Manifest:
             raise ValueError(f"{path} is damaged: missing or unknown entries {odd}")
         _check_types(path, found)
         found["input_shape"] = tuple(found["input_shape"])
-        return Manifest(**found)
+        manifest = Manifest(**found)
+        if text != manifest.to_json():  # an entry twice, say, of which another reader may take the other
+            raise ValueError(f"{path} has been changed: it is not as topcert writes it")
+        return manifest
 
 
 _WHOLE: Final = (
@@ -120,12 +124,21 @@ def _check_types(path: Path, found: dict[str, Any]) -> None:
 _NOT_COMPARED: Final = ("topcert_version", "batches_per_block", "data", "data_options", "model")
 
 
+def first_difference(recorded: Manifest, other: Manifest) -> tuple[str, Any, Any] | None:
+    """Name and both values of the first entry in which `other` would not give the votes of `recorded`."""
+    before, now = asdict(recorded), asdict(other)
+    for name in sorted(before, key=lambda name: name.endswith("fingerprint")):  # what a person can read comes first
+        if name not in _NOT_COMPARED and before[name] != now[name]:
+            return name, before[name], now[name]
+    return None
+
+
 def refuse_other(recorded: Manifest, asked: Manifest, folder: Path) -> None:
     """Raise ValueError, naming the first difference, where `asked` would not give the votes of `recorded`."""
-    before, now = asdict(recorded), asdict(asked)
-    for name in before:
-        if name not in _NOT_COMPARED and before[name] != now[name]:
-            raise ValueError(
-                f"{folder} was started with {name} = {before[name]!r}, this run has {now[name]!r}; "
-                "resume with the same, or choose another --out"
-            )
+    found = first_difference(recorded, asked)
+    if found is not None:
+        name, before, now = found
+        raise ValueError(
+            f"{folder} was started with {name} = {before!r}, this run has {now!r}; "
+            "resume with the same, or choose another --out"
+        )

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Final, cast, final, get_args
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from topcert.classifiers.classifier import Classifier
-from topcert.classifiers.loading import load_classifier
-from topcert.datasets.dataset import Dataset, Kind, load_dataset
+from topcert.classifiers.loading import CARRIED, load_classifier
+from topcert.datasets.dataset import BUILT_IN, Dataset, Kind, load_dataset
 from topcert.randomization.encodings import GREY, SENTINEL, Encoder, Unit, make_encoder, to_planes
 from topcert.randomization.masks import ALGORITHM
 from topcert.theory.counting import check_counts
@@ -143,6 +144,10 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
     classifier = load_classifier(
         request.model, input_shape=example.shape[1:], device=request.device, num_classes=request.num_classes
     )
+    if request.num_classes not in (None, classifier.num_classes):
+        raise ValueError(
+            f"{request.num_classes} classes are named, {request.model} has {classifier.num_classes}; leave --classes out"
+        )
     if classifier.num_classes < 2:
         raise ValueError(f"{request.model} has {classifier.num_classes} class; a top k needs at least 2")
     labels = dataset.labels
@@ -199,14 +204,18 @@ def open_run(request: Request, folder: Path, *, resume: bool) -> Opened:
     )
 
 
+def read_inputs_table(dataset: Dataset) -> pa.Table:
+    """The inputs table of a data set; reads every input once."""
+    return inputs_table(dataset.indices, dataset.labels, [dataset.fingerprint_input(i) for i in range(len(dataset))])
+
+
 def collect_votes(opened: Opened, *, on_progress: Callable[[int, int, str], None]) -> Ledger:
     """Fill the ledger: start it, or go on with it.
 
     Raises ValueError where the folder holds another run or the classifier is not deterministic; what is stored stays.
     """
     folder, prepared, recorded = opened.folder, opened.prepared, opened.recorded
-    dataset = prepared.dataset
-    inputs = inputs_table(dataset.indices, dataset.labels, [dataset.fingerprint_input(i) for i in range(len(dataset))])
+    inputs = read_inputs_table(prepared.dataset)
     fingerprint = fingerprint_inputs(inputs)
     manifest = prepared.manifest(fingerprint)
     if recorded is not None:
@@ -221,8 +230,12 @@ def collect_votes(opened: Opened, *, on_progress: Callable[[int, int, str], None
     ledger = Ledger(folder, manifest)
     with ledger.lock():
         if recorded is None:
-            ledger.write_inputs(inputs)
+            if (folder / "manifest.json").exists():  # another process was faster between open_run and the lock
+                raise ValueError(f"{folder} has just been started by another process; wait for it, then pass --resume")
+            if ledger.present_blocks():  # of a run whose manifest was lost: only its own may take its place
+                ledger.read_block(ledger.present_blocks()[0])
             manifest.write(folder / "manifest.json")
+        ledger.write_inputs(inputs)
         fill(ledger, voter, on_progress=on_progress)
     return ledger
 
@@ -264,4 +277,4 @@ def _fingerprint_fill(values: NDArray[np.floating]) -> str:
 
 def _placed(name: str) -> str:
     """A path as an absolute one, so that it can be found again from elsewhere; any other name as it is."""
-    return str(Path(name).resolve()) if Path(name).exists() else name
+    return str(Path(name).resolve()) if name not in (*BUILT_IN, *CARRIED) and Path(name).exists() else name

@@ -7,7 +7,7 @@ stops the run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -18,7 +18,7 @@ from topcert.voting.voter import Voter
 
 BLOCK_CELLS: Final = 1 << 25  # what a kill can cost: 5,461 passes of a six-channel 32 x 32 image
 MAX_BLOCK_VOTES: Final = 1 << 14
-REPLAYED_BATCHES: Final = 4  # at most, and at most one in a hundred beyond the first
+REPLAYED_BATCHES: Final = 4
 
 
 def batches_per_block(*, batch_size: int, cells_per_input: int) -> int:
@@ -38,13 +38,11 @@ def check_deterministic(voter: Voter) -> None:
 def fill(ledger: Ledger, voter: Voter, *, on_progress: Callable[[int, int, str], None]) -> None:
     """Compute what the ledger lacks; then replay some of it. Raises ValueError where a replay differs."""
     manifest = ledger.manifest
-    missing = ledger.missing_blocks()
-    present = sorted(set(range(ledger.num_blocks)) - set(missing))
-    chooser = np.random.default_rng()
-    count = max(1, min(REPLAYED_BATCHES, ledger.num_batches // 100))
+    missing, present = ledger.missing_blocks(), ledger.present_blocks()
+    for block in present:  # damage is better known before the work than after it
+        ledger.read_block(block)
     if present and missing:
-        batches = [batch for block in present for batch in ledger.batches_of(block)]
-        replay(ledger, voter, chooser.choice(batches, min(count, len(batches)), replace=False).tolist())
+        replay(ledger, voter, _chosen([batch for block in present for batch in ledger.batches_of(block)]))
     total = manifest.num_inputs * manifest.num_samples
     done = sum(ledger.offset(part.stop) - ledger.offset(part.start) for part in map(ledger.batches_of, present))
     on_progress(done, total, "")
@@ -57,7 +55,13 @@ def fill(ledger: Ledger, voter: Voter, *, on_progress: Callable[[int, int, str],
             on_progress(done, total, f"input {position + 1} of {manifest.num_inputs}")
         ledger.write_block(block, np.concatenate(parts))
     if missing:
-        replay(ledger, voter, chooser.choice(ledger.num_batches, count, replace=False).tolist())
+        replay(ledger, voter, _chosen(range(ledger.num_batches)))
+
+
+def _chosen(batches: Sequence[int]) -> set[int]:
+    """The first of `batches`, which tells of a drift, and some at random: one in a hundred, within limits."""
+    count = max(1, min(REPLAYED_BATCHES - 1, len(batches) // 100))
+    return {batches[0], *np.random.default_rng().choice(batches, count).tolist()}
 
 
 @final
