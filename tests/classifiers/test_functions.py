@@ -25,7 +25,7 @@ def test_whatever_the_function_raises_becomes_one_clear_error() -> None:
     def broken(_: NDArray[np.floating]) -> NDArray[np.floating]:
         raise KeyError("weights")
 
-    with pytest.raises(ValueError, match=r"the model failed on a batch of shape \(2, 5\): KeyError\('weights'\)") as caught:
+    with pytest.raises(ValueError, match=r"the model failed on a batch of shape \(2, 5\): KeyError: 'weights'") as caught:
         FunctionClassifier(broken, num_classes=2)(np.zeros((2, 5)))
     assert isinstance(caught.value.__cause__, KeyError)
 

@@ -257,5 +257,5 @@ def test_a_built_in_module_is_refused_as_any_other(name: str, kind: str) -> None
 
 def test_a_callable_that_fails_on_the_input_is_refused_with_its_shape(write: Write) -> None:
     name = write("def make():\n    return lambda batch: {}['scores']\n")
-    with pytest.raises(ValueError, match=r"the model failed on a batch of shape \(2, 2, 3, 3\): KeyError\('scores'\)"):
+    with pytest.raises(ValueError, match=r"the model failed on a batch of shape \(2, 2, 3, 3\): KeyError: 'scores'"):
         load(f"{name}:make")

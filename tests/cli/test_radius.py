@@ -127,7 +127,7 @@ def test_bad_options_are_refused(
 def test_a_missing_file_is_named(workplace: Path, topcert: Callable[..., Outcome]) -> None:
     run = topcert("radius", "absent.csv", *OPTIONS, "--k", 1)
     assert run.code == 2
-    assert "absent.csv does not exist" in run.err
+    assert "absent.csv is not a file" in run.err
 
 
 def test_evaluate_needs_no_model_and_takes_any_k_and_alpha(workplace: Path, topcert: Callable[..., Outcome]) -> None:

@@ -73,3 +73,11 @@ def check_device(name: str) -> None:
 def first_line(error: BaseException) -> str:
     """What a library says went wrong, short enough to print."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+
+
+def failure(shape: tuple[int, ...], error: BaseException) -> str:
+    """What to tell a person whose model failed on a batch of `shape`, and the usual reason."""
+    return (
+        f"the model failed on a batch of shape {shape}: {type(error).__name__}: {first_line(error)}; is it made for this "
+        "encoding? six-channel gives twice the channels of an image (constant as many as it has), channel first"
+    )

@@ -8,7 +8,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.classifiers.classifier import labels_of
+from topcert.classifiers.classifier import failure, labels_of
 
 
 @final
@@ -26,5 +26,5 @@ class FunctionClassifier:
         try:
             output = self._function(batch.copy())  # it may work in place
         except (Exception, SystemExit) as error:  # a person's function can raise anything
-            raise ValueError(f"the model failed on a batch of shape {batch.shape}: {error!r}") from error
+            raise ValueError(failure(batch.shape, error)) from error
         return labels_of(output, batch_size=len(batch), num_classes=self.num_classes)

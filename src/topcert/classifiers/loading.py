@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from topcert.classifiers.classifier import Classifier, width_of
+from topcert.classifiers.classifier import Classifier, failure, width_of
 
 CARRIED: Final = {"compact": "compact.onnx"}  # networks inside the package, in topcert/models
 
@@ -121,7 +121,7 @@ def _callable(model: Any, fingerprint: str, input_shape: tuple[int, ...], num_cl
     try:
         width = width_of(model(np.zeros((2, *input_shape), np.float32)))
     except (Exception, SystemExit) as error:  # a person's function can raise anything
-        raise ValueError(f"the model failed on a batch of shape {(2, *input_shape)}: {error!r}") from error
+        raise ValueError(failure((2, *input_shape), error)) from error
     classes = width or num_classes or getattr(model, "num_classes", None)
     if not isinstance(classes, int) or (width is None and classes < 2):
         raise ValueError("the model returns labels, so say how many classes there are with --classes")

@@ -8,7 +8,7 @@ import numpy as np
 import sklearn
 from numpy.typing import NDArray
 
-from topcert.classifiers.classifier import first_line, labels_of
+from topcert.classifiers.classifier import failure, labels_of
 
 
 @final
@@ -32,9 +32,7 @@ class SklearnClassifier:
         try:
             found = np.asarray(self._estimator.predict(rows))
         except Exception as error:  # a pipeline can hold anything
-            raise ValueError(
-                f"the model failed on {len(rows)} rows of {rows.shape[1]} values: {first_line(error)}"
-            ) from error
+            raise ValueError(failure(rows.shape, error)) from error
         places = np.searchsorted(self._classes, found).clip(max=self.num_classes - 1)
         unknown = self._classes[places] != found
         if unknown.any():

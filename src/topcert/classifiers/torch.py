@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from topcert.classifiers.classifier import check_device, first_line, labels_of, width_of
+from topcert.classifiers.classifier import check_device, failure, labels_of, width_of
 
 
 @final
@@ -44,7 +44,7 @@ class TorchClassifier:
         try:
             output = self._module(tensor)
         except (Exception, SystemExit) as error:  # a person's module can raise anything
-            raise ValueError(f"the model failed on a batch of shape {batch.shape}: {first_line(error)}") from error
+            raise ValueError(failure(batch.shape, error)) from error
         if not isinstance(output, torch.Tensor):
             raise ValueError(f"the module gave a {type(output).__name__}; expected one tensor of scores")
         return output.float().cpu().numpy() if output.is_floating_point() else output.cpu().numpy()

@@ -25,5 +25,8 @@ def choose_label(label: str | None, *, has_labels: bool) -> LabelChoice:
     if label not in LABEL_CHOICES:
         raise ValueError(f"--label must be given or predicted, got {label!r}")
     if label == "given" and not has_labels:
-        raise ValueError("--label given needs labels, and the data has none; use --label predicted")
+        raise ValueError(
+            "--label given needs labels (y in an .npz, a column `label` in counts), and there are none; "
+            "add them, or use --label predicted"
+        )
     return "given" if label == "given" else "predicted"

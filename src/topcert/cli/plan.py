@@ -101,7 +101,12 @@ def _print_setting(setting: Setting, unit: str) -> None:
         highlight=False,
     )
     radii = shown_radii(largest)
-    table = Table(title="votes that a given label needs", title_justify="left")
+    console.print(
+        f"votes that a given label needs, if the others share the rest evenly or if one rival has it all; other splits lie "
+        f"elsewhere{', and radii in between are left out' if len(radii) <= largest else ''}",
+        highlight=False,
+    )
+    table = Table()
     for heading in ("r", "others share the rest evenly", "share", "one rival has the rest", "share"):
         table.add_column(heading, justify="right")
     n = setting.num_samples

@@ -102,6 +102,13 @@ def _write(ledger: Ledger, k: int, alpha: float, file: TextIO) -> None:
     )
     unit = ledger.manifest.unit
     told = tells_top_k(radii[:, :, 0], k)
+    if not told.all() and file is sys.stdout:
+        messages.print(
+            f"abstained on {(~told).sum()} of {len(told)}: the votes cannot tell label {k} from the next; lower --k or "
+            "raise --samples",
+            highlight=False,
+            soft_wrap=True,
+        )
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["index", "rank", "label", "votes", "radius", "unit", "alpha"])
     for row, place in enumerate(index.tolist()):

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final, final
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -35,6 +36,16 @@ class _RateColumn(ProgressColumn):
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
         return Text("" if speed is None else f"{speed:,.0f} {self._unit}/s")
+
+
+@contextmanager
+def stoppable(what_is_kept: str) -> Iterator[None]:
+    """On Ctrl-C say what is kept, in one line, and leave with exit code 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        messages.print(f"stopped; {what_is_kept}", soft_wrap=True, highlight=False)
+        raise typer.Exit(130) from None
 
 
 @contextmanager

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import typer
-
-from topcert.cli.progress import messages, progress_bar
+from topcert.cli.progress import messages, progress_bar, stoppable
 from topcert.voting.ledger import Ledger
-from topcert.voting.run import Opened, collect_votes
+from topcert.voting.run import Opened, Prepared, collect_votes
 from topcert.voting.sampling import flip_rate
 
 
 def run_to_ledger(opened: Opened) -> Ledger:
     """Fill the ledger with a progress bar; on Ctrl-C say what is kept and leave with exit code 130."""
-    try:
-        with progress_bar("votes", unit="passes") as update:
-            ledger = collect_votes(opened, on_progress=update)
-    except KeyboardInterrupt:
-        messages.print(f"stopped; all finished blocks in {opened.folder} are kept: go on with --resume", soft_wrap=True)
-        raise typer.Exit(130) from None
+    _warn_of_range(opened.prepared)
+    kept = f"finished blocks are kept in {opened.folder}: repeat the command with --resume"
+    with stoppable(kept), progress_bar("votes", unit="passes") as update:
+        ledger = collect_votes(opened, on_progress=update)
     prepared = opened.prepared
     if prepared.classifier.batch_size is None and prepared.batch_size > 1:
         other = max(1, prepared.batch_size // 2)
@@ -28,3 +24,17 @@ def run_to_ledger(opened: Opened) -> Ledger:
             soft_wrap=True,
         )
     return ledger
+
+
+def _warn_of_range(prepared: Prepared) -> None:
+    """Six-channel input outside [0, 1] is certified as it is, but is seldom meant."""
+    if prepared.encoding != "six-channel":
+        return
+    first = prepared.dataset.read(0)
+    if first.min() < 0 or first.max() > 1:
+        messages.print(
+            f"note: the first input holds values from {first.min():g} to {first.max():g}; six-channel is made for [0, 1], "
+            "so scale the data unless the model was trained on these",
+            highlight=False,
+            soft_wrap=True,
+        )

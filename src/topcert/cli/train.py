@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from topcert import __version__
-from topcert.cli.progress import console, progress_bar
+from topcert.cli.progress import console, progress_bar, stoppable
 from topcert.datasets.cifar10 import load_cifar10
 
 
@@ -66,7 +66,8 @@ def train(
     module = Compact()
     if start_from is not None:
         load_weights(module, start_from)
-    with progress_bar("train", unit="steps") as update:
+    kept = f"finished epochs are kept in {out}: repeat the command with --resume"
+    with stoppable(kept), progress_bar("train", unit="steps") as update:
         logs = run(module, sets[0], sets[1], plan=plan, folder=out, device=where, on_step=update)
     path = out / f"{network}.onnx"
     export_onnx(

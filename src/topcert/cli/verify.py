@@ -9,7 +9,7 @@ import numpy as np
 import typer
 
 from topcert.cli import options
-from topcert.cli.progress import console, progress_bar
+from topcert.cli.progress import console, progress_bar, stoppable
 from topcert.evaluation.results import Results
 from topcert.evaluation.verification import recompute, refuted, replay_votes, same_run
 from topcert.randomization.masks import ALGORITHM
@@ -78,7 +78,9 @@ def verify(
         console.print(f"[bold red]does not hold:[/] {finding}", highlight=False, soft_wrap=True)
     if findings:
         raise typer.Exit(1)
-    console.print("[bold green]good:[/] every certificate follows from the votes", highlight=False)
+    asked = [f"{replay} random votes and their batches came out the same"] if replay is not None else []
+    asked += [f"{samples} fresh votes an input rule none out"] if fresh_seed is not None else []
+    console.print(f"[bold green]good:[/] {'; '.join(['every certificate follows from the votes', *asked])}", highlight=False)
 
 
 def _request(
@@ -128,7 +130,7 @@ def _fresh(results: Results, prepared: Prepared, seed: int, samples: int) -> lis
     manifest = results.ledger.manifest
     if seed == manifest.seed:
         raise ValueError(f"--fresh-seed {seed} is the seed of the run itself; choose one that its maker did not know")
-    with progress_bar("fresh votes", unit="passes") as update:
+    with stoppable("fresh votes are not kept"), progress_bar("fresh votes", unit="passes") as update:
         counts = count_all(
             prepared.voter(seed=seed, num_samples=samples),
             num_inputs=manifest.num_inputs,

@@ -78,7 +78,10 @@ def load_dataset(
     elif name.endswith(".npz"):
         whole = _npz(Path(name))
     else:
-        raise ValueError(f"unknown data {name!r}; give digits, cifar10, an image folder (CLASS/*.jpg) or an .npz file")
+        raise ValueError(
+            f"unknown data {name!r}; give digits, cifar10, an image folder (CLASS/*.jpg) or an .npz file "
+            "(numpy.savez(path, x=inputs, y=labels))"
+        )
     places = np.arange(0, len(whole), stride or 1)[:limit]
     if not len(places):
         raise ValueError(f"{name} holds no inputs")

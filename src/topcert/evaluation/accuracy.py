@@ -76,7 +76,7 @@ def read_accuracy(path: Path) -> list[tuple[str, ...]]:
         with path.open(newline="", encoding="utf-8") as file:
             header, *rows = list(csv.reader(file)) or [[]]
     except FileNotFoundError as error:
-        raise ValueError(f"{path} is missing; run certify --resume to write it again") from error
+        raise ValueError(f"{path} is missing; the whole certify command with --resume writes it") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path} is damaged ({error})") from error
     if tuple(header) != COLUMNS:

@@ -30,7 +30,7 @@ def read_counts(path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64] | None
     two classes or no rows, or a label is no class.
     """
     if not path.is_file():
-        raise ValueError(f"{path} does not exist, or is no file")
+        raise ValueError(f"{path} is not a file; give a CSV or Parquet table of counts, such as the counts.csv of a run")
     try:
         table = pq.read_table(path) if path.suffix.lower() in (".parquet", ".pq") else pyarrow.csv.read_csv(path)
     except (OSError, pa.ArrowException) as error:

@@ -67,7 +67,10 @@ class Certificates:
             columns = {name: table.column(name) for name in ("index", "label", "k", "radius")}
             shared = {name: set(table.column(name).to_pylist()) for name in ("unit", "method", "alpha", "label_choice")}
         except FileNotFoundError as error:
-            raise ValueError(f"{path} is missing; run certify --resume to write it again") from error
+            raise ValueError(
+                f"{path} is missing: the run is not finished, or was made by predict; the whole certify command with "
+                "--resume writes it"
+            ) from error
         except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is damaged ({str(error).splitlines()[0][:200]})") from error
         if any(len(values) != 1 for values in shared.values()):

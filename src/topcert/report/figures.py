@@ -77,10 +77,12 @@ def draw_gallery(
             truth = int(labels[row])
             colours = [COLOURS[1] if j == truth else "#b8c4ce" for j in range(counts.shape[1])]
             bars.bar(range(counts.shape[1]), counts[row] / counts[row].sum(), color=colours)
-            bars.set(ylim=(0, 1), yticks=[0, 0.5, 1])
+            bars.set(ylim=(0, 1), ylabel="share of votes")
+            bars.set_yticks([0, 0.5, 1], ["0", "0.5", "1"], fontsize=8)
             bars.set_xticks(range(counts.shape[1]), class_names, rotation=0 if _short(class_names) else 60, fontsize=8)
             text = "   ".join(f"top {k}: {_radius(radius, unit)}" for k, radius in sorted(radii[row].items()))
             bars.set_title(f"label {class_names[truth]}   {text}", fontsize=9, loc="left")
+        figure.supxlabel("red: the true label; light blue: hidden pixels", fontsize=9)
         for axes, title in zip(grid[0], ["input", *["what one pass saw"] * views], strict=False):
             axes.set_title(title, fontsize=9)
         return _save(figure, stem)
