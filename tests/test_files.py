@@ -74,10 +74,16 @@ def test_where_nothing_is_written_the_old_file_stays(path: Path) -> None:
 
 
 def test_a_rename_that_fails_leaves_nothing_aside(tmp_path: Path) -> None:
-    (tmp_path / "taken").mkdir()
     with pytest.raises(OSError, match="taken"), replacing(tmp_path / "taken") as aside:
         aside.write_text("new")
+        (tmp_path / "taken").mkdir()
     assert names(tmp_path) == ["taken"]
+
+
+def test_a_folder_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is a folder"), replacing(tmp_path):
+        pass
+    assert names(tmp_path) == []
 
 
 @pytest.mark.skipif(os.name != "posix", reason="other systems cannot sync a folder")

@@ -500,7 +500,7 @@ LOW, UP = [[0.9, 0.0, 0.0]], [[1.0, 0.05, 0.02]]
         ({"lower": [[True, False, False]]}, "lower must hold floats, integers or Fractions, got bool"),
         ({"num_kept": 7}, r"num_kept must lie in 1 \.\. num_features = 6, got 7"),
         ({"num_kept": 0}, "num_kept must lie in"),
-        ({"num_features": 0}, "num_features must be at least 1"),
+        ({"num_features": 0}, "num_features must lie in 1"),
     ],
 )
 def test_bad_input_is_refused_with_its_value(changes: dict[str, Any], message: str) -> None:
