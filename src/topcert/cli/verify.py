@@ -18,6 +18,7 @@ from topcert.voting.manifest import Manifest
 from topcert.voting.run import Prepared, Request, prepare
 from topcert.voting.voter import count_all
 
+FINDINGS_SHOWN: Final = 20
 REFUTE_ERROR: Final = 0.001
 ROUNDING_SHARE: Final = 0.01  # of votes; more than that differ between runtimes only if something else is wrong
 
@@ -74,8 +75,10 @@ def verify(
             findings += _fresh(results, prepared, fresh_seed, samples)
     if replay is None and fresh_seed is None:
         console.print("not checked: whether the votes came from the model; name it with --model, and --replay some votes")
-    for finding in findings:
+    for finding in findings[:FINDINGS_SHOWN]:
         console.print(f"[bold red]does not hold:[/] {finding}", highlight=False, soft_wrap=True)
+    if len(findings) > FINDINGS_SHOWN:
+        console.print(f"... and {len(findings) - FINDINGS_SHOWN} more", highlight=False)
     if findings:
         raise typer.Exit(1)
     asked = [f"{replay} random votes and their batches came out the same"] if replay is not None else []

@@ -2,7 +2,8 @@
 
 `recompute` needs the folder alone: every certificate must follow from the votes, every file must agree with them, and
 every block must belong to the manifest. What it cannot see is whether the votes came from the model; for that the
-auditor names a model, and `replay_votes` runs some of them again, or `sample_afresh` asks that model with new masks.
+auditor names a model, and `replay_votes` runs some of them again, or `refuted` weighs the certificates against votes
+of that model on new masks.
 
 A ValueError means "cannot be checked"; a returned finding means "does not hold".
 """
@@ -133,7 +134,7 @@ def refuted(results: Results, fresh_counts: np.ndarray, *, error: float) -> list
             num_features=manifest.num_features,
             num_kept=manifest.num_kept,
         )
-        for row in np.flatnonzero(best < made.radius[rows])[:5]:
+        for row in np.flatnonzero(best < made.radius[rows]):
             at = rows[row]
             findings.append(
                 f"input {made.index[at]}, label {made.label[at]}, k = {k}: {made.radius[at]} {made.unit}s are claimed, "

@@ -65,16 +65,13 @@ class Prepared:
     cells_per_input: int
     batch_size: int
 
-    def encoder(self, batch_size: int) -> Encoder:
-        return _encoder(self.dataset, self.encoding, self.unit, self.fill, batch_size)
-
     def voter(self, *, batch_size: int | None = None, seed: int | None = None, num_samples: int | None = None) -> Voter:
         """Computes the votes of this run, or those in another batch size, under another seed or number of masks."""
         size = self.batch_size if batch_size is None else batch_size
         return Voter(
             read=self.dataset.read,
             unit=self.unit,
-            encoder=self.encoder(size),
+            encoder=_encoder(self.dataset, self.encoding, self.unit, self.fill, size),
             classifier=self.classifier,
             seed=self.request.seed if seed is None else seed,
             num_samples=self.request.num_samples if num_samples is None else num_samples,

@@ -54,8 +54,8 @@ def fill(ledger: Ledger, voter: Voter, *, on_progress: Callable[[int, int, str],
             done += stop - start
             on_progress(done, total, f"input {position + 1} of {manifest.num_inputs}")
         ledger.write_block(block, np.concatenate(parts))
-    if missing:
-        replay(ledger, voter, _chosen(range(ledger.num_batches)))
+    # Also where nothing was missing: the last run may have been killed, or stopped by this very check, just before.
+    replay(ledger, voter, _chosen(range(ledger.num_batches)))
 
 
 def _chosen(batches: Sequence[int]) -> set[int]:
