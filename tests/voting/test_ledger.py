@@ -29,13 +29,17 @@ def manifest(**changes: object) -> Manifest:
         "model_fingerprint": "g",
         "num_classes": 5,
         "runtime": "r, cpu",
-        "mask_law": "iid",
-        "mask_algorithm": "a",
+        "noise": "ablation",
+        "law": "iid",
+        "algorithm": "a",
         "stopping": "fixed",
         "seed": 0,
+        "num_selection": 0,
         "num_samples": 10,
         "num_features": 4,
         "num_kept": 2,
+        "sigma": None,
+        "keep_probability": None,
         "unit": "column",
         "encoding": "sentinel",
         "fill": -1.0,
@@ -48,7 +52,7 @@ def manifest(**changes: object) -> Manifest:
 def filled(folder: Path, law: Manifest, seed: int = 0) -> tuple[Ledger, np.ndarray]:
     (folder / "ledger").mkdir(parents=True, exist_ok=True)
     ledger = Ledger(folder, law)
-    votes = np.random.default_rng(seed).integers(0, law.num_classes, (law.num_inputs, law.num_samples))
+    votes = np.random.default_rng(seed).integers(0, law.num_classes, (law.num_inputs, law.num_votes))
     for block in range(ledger.num_blocks):
         batches = ledger.batches_of(block)
         ledger.write_block(block, votes.reshape(-1)[ledger.offset(batches.start) : ledger.offset(batches.stop)])
@@ -89,12 +93,12 @@ def test_a_block_is_refused_under_any_other_manifest(tmp_path: Path, name: str) 
     path = tmp_path / "manifest.json"
     found = json.loads(path.read_text())
     old = found[name]
-    found[name] = {"x": 1} if isinstance(old, dict) else [5] if isinstance(old, list) else None
+    found[name] = {"x": 1} if isinstance(old, dict) else [5] if isinstance(old, list) else "0.5"
     if isinstance(old, str):
         found[name] = old + "x"
     elif isinstance(old, (int, float)):
         found[name] = old + 1
-    path.write_text(json.dumps(found))
+    path.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n")
     with pytest.raises(ValueError, match=r"manifest|damaged|missing|checksum"):
         Ledger.open(tmp_path).counts()
 
@@ -171,6 +175,11 @@ def test_two_writers_cannot_share_a_ledger(tmp_path: Path) -> None:
     [
         ("seed", 1),
         ("num_samples", 11),
+        ("num_selection", 5),
+        ("noise", "gaussian"),
+        ("sigma", 0.5),
+        ("keep_probability", "0.5"),
+        ("algorithm", "b"),
         ("num_kept", 3),
         ("batch_size", 5),
         ("model_fingerprint", "x"),
@@ -178,7 +187,7 @@ def test_two_writers_cannot_share_a_ledger(tmp_path: Path) -> None:
         ("encoding", "constant"),
         ("fill", 0.0),
         ("runtime", "other"),
-        ("mask_law", "design"),
+        ("law", "design"),
         ("stopping", "radius=5"),
         ("num_classes", 6),
     ],

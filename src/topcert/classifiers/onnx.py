@@ -61,7 +61,7 @@ class OnnxClassifier:
         self._output = next((item.name for item in outputs if len(item.shape or ()) == 2), outputs[0].name)
         self.batch_size: int | None = wanted[0] if isinstance(wanted[0], int) else None
         self.runtime = f"onnxruntime {onnxruntime.__version__}, {'cuda' if on_cuda else 'cpu'}"
-        self.fingerprint = _hash(path)
+        self.fingerprint = fingerprint_onnx(path)
         output = self._run(np.zeros((self.batch_size or 1, *input_shape), np.float32))
         width = width_of(output)
         if width is None:
@@ -92,7 +92,7 @@ def _providers(device: str) -> list[Any]:
     return [("CUDAExecutionProvider", {"device_id": number}), "CPUExecutionProvider"]
 
 
-def _hash(path: Path) -> str:
+def fingerprint_onnx(path: Path) -> str:
     """SHA-256 of the file, and of the weights in other files where the exporter put them there."""
     content = path.read_bytes()
     digest = hashlib.sha256(content)
@@ -109,3 +109,12 @@ def _locations(content: bytes) -> Iterator[str]:
         low, high = found.groups()
         length = high[0] if not low else (low[0] & 0x7F) + (high[0] << 7)
         yield content[found.end() : found.end() + length].decode(errors="replace")
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """What the file says of itself. Raises ValueError where it is no network that ONNX Runtime can load."""
+    try:
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    except Exception as error:  # as above
+        raise ValueError(f"{path} is not a network that ONNX Runtime can load: {first_line(error)}") from error
+    return dict(session.get_modelmeta().custom_metadata_map)

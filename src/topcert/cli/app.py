@@ -11,10 +11,13 @@ from rich.markup import escape
 from topcert.cli.certify import certify
 from topcert.cli.demo import demo
 from topcert.cli.evaluate import evaluate
+from topcert.cli.lee_table import lee_table
+from topcert.cli.methods import methods
 from topcert.cli.plan import plan
 from topcert.cli.predict import predict
 from topcert.cli.progress import messages
 from topcert.cli.radius import radius
+from topcert.cli.reproduce import app as reproduce
 from topcert.cli.train import train
 from topcert.cli.verify import verify
 from topcert.version import __version__
@@ -26,8 +29,9 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, certify, predict, evaluate, radius, verify, plan, train):
+for command in (demo, certify, predict, evaluate, radius, verify, plan, train, methods, lee_table):
     app.command()(command)
+app.add_typer(reproduce, name="reproduce")
 
 
 def _print_version(asked: bool) -> None:

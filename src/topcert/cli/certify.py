@@ -8,11 +8,14 @@ from typing import Annotated
 import typer
 
 from topcert.cli import options
-from topcert.cli.parsing import check_alpha, check_ks, choose_label
-from topcert.cli.printing import print_curves, print_promise
+from topcert.cli.bounding import certify_bounds
+from topcert.cli.parsing import check_alpha, check_ks, choose_ks, choose_label, choose_selection, noise_of
+from topcert.cli.printing import noise_in_words, print_curves, print_promise
 from topcert.cli.progress import console
 from topcert.cli.running import run_to_ledger
 from topcert.evaluation.results import Results, derive, write_results
+from topcert.methods.method import VoteMethod
+from topcert.methods.registry import find_method
 from topcert.report.figures import draw_curves
 from topcert.voting.run import Request, open_run
 
@@ -21,11 +24,16 @@ def certify(
     data: options.Data,
     model: options.Model,
     *,
-    keep: options.Keep,
     out: Annotated[Path, typer.Option(help="Folder for the votes, the certificates and the curve.")],
-    k: options.Ks = [3],  # noqa: B006 - typer reads the default, nobody changes it
+    method: options.Method = "ablation",
+    keep: options.NoiseKeep = None,
+    sigma: options.Sigma = None,
+    keep_probability: options.KeepProbability = None,
+    k: options.MethodKs = None,
+    selection: options.Selection = None,
     samples: options.Samples = 10_000,
     alpha: options.Alpha = 0.001,
+    max_radius: Annotated[int, typer.Option(min=0, help="chiang: the largest radius that is looked for, in pixels.")] = 32,
     seed: options.Seed = 0,
     label: options.Label = None,
     encoding: options.Encoding = None,
@@ -45,10 +53,32 @@ def certify(
     The folder --out then holds manifest.json, ledger/ (every vote), counts.csv, certificates.parquet, accuracy.csv and
     accuracy.png/.svg. A run that was stopped goes on with --resume.
     """
+    certifier = find_method(method)
+    if not isinstance(certifier, VoteMethod):
+        given = {"--keep": keep, "--sigma": sigma, "--keep-probability": keep_probability, "--selection": selection}
+        for option, value in given.items():
+            if value is not None:
+                raise ValueError(f"{option} is for methods on votes, not for {method}; leave it out")
+        data_options = {"data_dir": data_dir, "limit": limit, "stride": stride, "crop": crop}
+        certify_bounds(
+            data,
+            model,
+            out=out,
+            ks=[1] if k is None else k,
+            label=label,
+            max_radius=max_radius,
+            data_options=data_options,
+            resume=resume,
+        )
+        return
     request = Request(
         data=data,
         model=model,
+        noise=noise_of(certifier),
         num_kept=keep,
+        sigma=sigma,
+        keep_probability=keep_probability,
+        num_selection=choose_selection(selection, certifier, label),
         num_samples=samples,
         seed=seed,
         encoding=encoding,
@@ -62,23 +92,30 @@ def certify(
         num_classes=classes,
         batch_size=batch_size,
     )
-    results = run_certification(request, out=out, ks=k, alpha=alpha, label=label, resume=resume)
+    results = run_certification(
+        request, method=method, out=out, ks=choose_ks(k, method), alpha=alpha, label=label, resume=resume
+    )
     print_curves(results.curves, unit=results.certificates.unit)
     print_promise(results.certificates, results.ledger.manifest)
     console.print(f"wrote {out}", soft_wrap=True)
 
 
 def run_certification(
-    request: Request, *, out: Path, ks: list[int], alpha: float, label: str | None, resume: bool
+    request: Request, *, method: str, out: Path, ks: list[int], alpha: float, label: str | None, resume: bool
 ) -> Results:
     """Everything `certify` does but print: check all parameters, fill the ledger, derive, write, draw."""
     check_alpha(alpha)
     opened = open_run(request, out, resume=resume)
     check_ks(ks, opened.prepared.classifier.num_classes)
-    choice = choose_label(label, has_labels=opened.prepared.dataset.labels is not None)
+    choice = choose_label(
+        label,
+        find_method(method),
+        num_selection=request.num_selection,
+        has_labels=opened.prepared.dataset.labels is not None,
+    )
     ledger = run_to_ledger(opened)
-    results = derive(ledger, ks=ks, alpha=alpha, label_choice=choice)
+    results = derive(ledger, method=method, ks=ks, alpha=alpha, label_choice=choice)
     write_results(results)
-    title = f"{Path(request.data).name}, e = {request.num_kept}, n = {request.num_samples}, alpha = {alpha:g}"
+    title = f"{Path(request.data).name}, {noise_in_words(ledger.manifest)}, n = {request.num_samples}, alpha = {alpha:g}"
     draw_curves(results.curves, unit=results.certificates.unit, title=title, stem=out / "accuracy")
     return results

@@ -45,7 +45,7 @@ def demo(
     with replacing(model) as aside:
         joblib.dump(network, aside)
     request = Request(data="digits", model=str(model), num_kept=KEEP, num_samples=samples, seed=seed)
-    results = run_certification(request, out=out, ks=[1, 3], alpha=alpha, label="given", resume=False)
+    results = run_certification(request, method="ablation", out=out, ks=[1, 3], alpha=alpha, label="given", resume=False)
     _draw(results, images[test], out, seed=seed)
     print_curves(results.curves, unit="pixel")
     _print_inputs(results)

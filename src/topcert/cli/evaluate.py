@@ -8,12 +8,13 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from topcert.cli.parsing import check_alpha, check_ks, choose_label
+from topcert.cli.parsing import check_alpha, check_ks, choose_ks, choose_label
 from topcert.cli.printing import print_curves, print_promise
 from topcert.cli.progress import console
 from topcert.evaluation.accuracy import write_accuracy
 from topcert.evaluation.results import derive
 from topcert.methods.certificates import Certificates
+from topcert.methods.registry import find_method
 from topcert.voting.ledger import Ledger
 
 
@@ -22,21 +23,27 @@ def evaluate(
     *,
     k: Annotated[list[int] | None, typer.Option("--k", help="Top-k; by default those that were certified.")] = None,
     alpha: Annotated[float | None, typer.Option(help="Chance of error; by default that of the run.")] = None,
-    label: Annotated[str | None, typer.Option(help="given or predicted; by default that of the run.")] = None,
+    method: Annotated[str | None, typer.Option(help="The certificate; by default that of the run.")] = None,
+    label: Annotated[str | None, typer.Option(help="given, predicted or selected; by default that of the run.")] = None,
     out: Annotated[Path | None, typer.Option(help="CSV to write as well, in the form of accuracy.csv.")] = None,
 ) -> None:
-    """Certified top-k accuracy from the ledger alone, at any k and alpha: no new passes."""
+    """Certified top-k accuracy from the ledger alone, at any k and alpha, by any method of its noise: no new passes."""
     ledger = Ledger.open(folder)
-    if k is None or alpha is None or label is None:
+    if k is None or alpha is None or label is None or method is None:
         stored, _ = Certificates.read(folder / "certificates.parquet")
-        k = np.unique(stored.k).tolist() if k is None else k
+        other = method is not None and find_method(method).name != stored.method
+        method = stored.method if method is None else method
+        k = (choose_ks(None, method) if other else np.unique(stored.k).tolist()) if k is None else k
         alpha = stored.alpha if alpha is None else alpha
-        label = stored.label_choice if label is None else label
+        label = stored.label_choice if label is None and not other else label
+    k = choose_ks(k, method)
     check_alpha(alpha)
     check_ks(k, ledger.manifest.num_classes)
     _, labels, _ = ledger.read_inputs()
-    choice = choose_label(label, has_labels=labels is not None)
-    results = derive(ledger, ks=k, alpha=alpha, label_choice=choice)
+    choice = choose_label(
+        label, find_method(method), num_selection=ledger.manifest.num_selection, has_labels=labels is not None
+    )
+    results = derive(ledger, method=method, ks=k, alpha=alpha, label_choice=choice)
     print_curves(results.curves, unit=ledger.manifest.unit)
     print_promise(results.certificates, ledger.manifest)
     if out is not None:

@@ -13,11 +13,24 @@ Model = Annotated[
     typer.Argument(metavar="MODEL", help="compact (carried), an .onnx or .joblib file, or module:function (runs its code)."),
 ]
 Keep = Annotated[int, typer.Option(help="Features that each mask keeps (e).")]
+NoiseKeep = Annotated[int | None, typer.Option("--keep", help="Ablation: features that each mask keeps (e).")]
+Sigma = Annotated[float | None, typer.Option(help="Gaussian noise: its standard deviation, inputs in [0, 1].")]
+KeepProbability = Annotated[str | None, typer.Option(help="Discrete noise: the chance that a value stays, such as 0.2.")]
+Method = Annotated[str, typer.Option(help="The certificate; `topcert methods` lists them.")]
+MethodKs = Annotated[
+    list[int] | None, typer.Option("--k", help="Top-k to certify, several times for several; 3, or 1 where that is all.")
+]
+Selection = Annotated[
+    int | None,
+    typer.Option(max=10**8, help="Votes of a first sample that selects the label (n0); 100 where the method selects."),
+]
 Ks = Annotated[list[int], typer.Option("--k", help="Top-k to certify; give it several times for several.")]
 Samples = Annotated[int, typer.Option(max=10**8, help="Masks an input (n).")]
 Alpha = Annotated[float, typer.Option(help="Chance per input that a certificate is wrong.")]
 Seed = Annotated[int, typer.Option(help="Seed of the mask stream.")]
-Label = Annotated[str | None, typer.Option(help="given or predicted; by default given where there are labels.")]
+Label = Annotated[
+    str | None, typer.Option(help="given, predicted or selected; by default selected where the method does, else given.")
+]
 Encoding = Annotated[
     str | None,
     typer.Option(help="six-channel, constant, mean, median, sentinel or keep-only; by default what suits the data."),

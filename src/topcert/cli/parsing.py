@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final, cast, get_args
 
+from topcert.evaluation.results import default_choice
 from topcert.methods.certificates import LABEL_CHOICES, LabelChoice
+from topcert.methods.method import Method
+from topcert.methods.registry import ALIASES, find_method
+from topcert.voting.run import Noise
+
+SELECTION: Final = 100
 
 
 def check_alpha(alpha: float) -> None:
@@ -18,15 +25,48 @@ def check_ks(ks: Sequence[int], num_classes: int) -> None:
             raise ValueError(f"--k must lie in 1 .. {num_classes - 1}, one less than the {num_classes} classes; got {k}")
 
 
-def choose_label(label: str | None, *, has_labels: bool) -> LabelChoice:
-    """Given labels where there are any, unless --label says otherwise."""
+def choose_ks(ks: list[int] | None, method: str) -> list[int]:
+    """The top-k that were asked for; else 3, or 1 where the method certifies no other. Refuses others there."""
+    top_1 = find_method(method).only_top_1 or method in ALIASES
+    if ks is None:
+        return [1] if top_1 else [3]
+    if top_1 and set(ks) != {1}:
+        raise ValueError(f"--method {method} certifies k = 1 only, got --k {' --k '.join(map(str, ks))}; leave --k out")
+    return ks
+
+
+def choose_selection(selection: int | None, method: Method, label: str | None) -> int:
+    """Votes of the first sample: what was asked for, else the 100 of Cohen et al. 2019 where the method selects."""
+    if selection is None:
+        return SELECTION if label == "selected" or (method.selects and label is None) else 0
+    if selection < 0 or (selection == 0 and label == "selected"):
+        raise ValueError(f"--selection must be positive to select a label, got {selection}; leave it out for {SELECTION}")
+    return selection
+
+
+def noise_of(method: Method) -> Noise:
+    """The noise that the method's votes are drawn under."""
+    for noise in get_args(Noise):
+        if noise == method.noise:
+            return cast("Noise", noise)
+    raise ValueError(f"the method {method.name} does not certify from votes")
+
+
+def choose_label(label: str | None, method: Method, *, num_selection: int, has_labels: bool) -> LabelChoice:
+    """As the method's authors do, unless --label says otherwise."""
     if label is None:
-        return "given" if has_labels else "predicted"
-    if label not in LABEL_CHOICES:
-        raise ValueError(f"--label must be given or predicted, got {label!r}")
-    if label == "given" and not has_labels:
-        raise ValueError(
-            "--label given needs labels (y in an .npz, a column `label` in counts), and there are none; "
-            "add them, or use --label predicted"
-        )
-    return "given" if label == "given" else "predicted"
+        return default_choice(method, num_selection, has_labels=has_labels)
+    for choice in get_args(LabelChoice):
+        if label == choice:
+            if choice == "given" and not has_labels:
+                raise ValueError(
+                    "--label given needs labels (y in an .npz, a column `label` in counts), and there are none; "
+                    "add them, or use --label predicted"
+                )
+            if choice == "selected" and not num_selection:
+                raise ValueError(
+                    "--label selected needs a first sample that selects, and there is none: run certify with --selection "
+                    f"{SELECTION}, or use --label given or predicted"
+                )
+            return cast("LabelChoice", choice)
+    raise ValueError(f"--label must be {', '.join(LABEL_CHOICES[:-1])} or {LABEL_CHOICES[-1]}, got {label!r}")

@@ -15,8 +15,10 @@ from topcert.cli import options
 from topcert.cli.parsing import check_alpha, check_ks
 from topcert.cli.progress import messages
 from topcert.cli.running import run_to_ledger
+from topcert.evaluation.results import smoothing_of
 from topcert.files import replacing
-from topcert.methods.ablation import predicted_radii, tells_top_k
+from topcert.methods.ablation import METHOD
+from topcert.methods.certify import predicted_radii, tells_top_k
 from topcert.voting.ledger import Ledger
 from topcert.voting.run import Opened, Request, open_run
 
@@ -97,9 +99,8 @@ def _checked(opened: Opened, k: int) -> Opened:
 
 def _write(ledger: Ledger, k: int, alpha: float, file: TextIO) -> None:
     counts, (index, _, _) = ledger.counts(), ledger.read_inputs()
-    labels, radii = predicted_radii(
-        counts, ks=[k], alpha=alpha, num_features=ledger.manifest.num_features, num_kept=ledger.manifest.num_kept
-    )
+    labels, found = predicted_radii(METHOD, counts, smoothing=smoothing_of(ledger.manifest), ks=[k], alpha=alpha)
+    radii = found.radius
     unit = ledger.manifest.unit
     told = tells_top_k(radii[:, :, 0], k)
     if not told.all() and file is sys.stdout:

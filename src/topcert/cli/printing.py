@@ -28,15 +28,29 @@ def print_curves(curves: list[AccuracyCurve], *, unit: str) -> None:
     console.print(table)
 
 
+def noise_in_words(manifest: Manifest) -> str:
+    """The noise with its parameter, as in a title."""
+    if manifest.sigma is not None:
+        return f"Gaussian noise, sigma = {manifest.sigma:g}"
+    if manifest.keep_probability is not None:
+        return f"discrete noise, a = {manifest.keep_probability}"
+    return f"e = {manifest.num_kept}"
+
+
 def print_promise(certificates: Certificates, manifest: Manifest) -> None:
     """What the numbers mean, in two sentences."""
     unit = certificates.unit
     shape = " x ".join(map(str, manifest.input_shape))
+    if manifest.noise == "ablation":
+        done = f"{unit}s are ablated ({manifest.num_kept} of {manifest.num_features} kept)"
+        draws, within = "masks", ""
+    else:
+        done = f"values get {noise_in_words(manifest)}"
+        draws, within = "noise", " within [0, 1]" if manifest.noise == "gaussian" else " to any 8-bit values"
     console.print(
-        f"The certified input is the {shape} array whose {unit}s are ablated ({manifest.num_kept} of "
-        f"{manifest.num_features} kept). Radius r: however an attacker rewrites up to r of its {unit}s, the label stays in "
-        f"the top k of the vote over all masks. Each input's certificates are wrong with probability at most "
-        f"{certificates.alpha!r} over the masks (n = {manifest.num_samples}, {escape(certificates.label_choice)} labels); "
-        "alpha is per input.",
+        f"The certified input is the {shape} array whose {done}. Radius r: however an attacker rewrites up to r of its "
+        f"{unit}s{within}, the label stays in the top k of the vote over all {draws}. Each input's certificates are wrong "
+        f"with probability at most {certificates.alpha!r} over the {draws} (method {certificates.method}, n = "
+        f"{manifest.num_samples}, {escape(certificates.label_choice)} labels); alpha is per input.",
         soft_wrap=False,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import sys
 from pathlib import Path
 from typing import Annotated, TextIO
@@ -10,21 +11,31 @@ from typing import Annotated, TextIO
 import typer
 
 from topcert.cli import options
-from topcert.cli.parsing import check_alpha, check_ks, choose_label
+from topcert.cli.parsing import check_alpha, check_ks, choose_ks, choose_label, noise_of
+from topcert.evaluation.accuracy import floored_float
 from topcert.evaluation.counts import read_counts
 from topcert.files import replacing
-from topcert.methods.ablation import certify_ablation
 from topcert.methods.certificates import Certificates
+from topcert.methods.certify import certify
+from topcert.methods.method import Method, Smoothing
+from topcert.methods.registry import find_vote_method
 from topcert.theory.radius import ABSTAIN
+from topcert.voting.run import NOISE_OPTIONS, read_share
 
 
 def radius(
     counts: Annotated[Path, typer.Argument(metavar="COUNTS", help="CSV or Parquet: one row an input, one column a class.")],
     *,
-    keep: options.Keep,
-    features: Annotated[int, typer.Option(help="Features of an input (d).")],
-    k: options.Ks,
-    alpha: options.Alpha,
+    method: options.Method = "ablation",
+    keep: options.NoiseKeep = None,
+    sigma: options.Sigma = None,
+    keep_probability: options.KeepProbability = None,
+    features: Annotated[int | None, typer.Option(help="Features of an input (d); needed with --keep.")] = None,
+    channels: Annotated[
+        int | None, typer.Option(help="Values of a feature: 3 for a colour pixel. Gaussian, discrete.")
+    ] = None,
+    k: options.MethodKs = None,
+    alpha: options.Alpha = 0.001,
     label: options.Label = None,
     samples: Annotated[int | None, typer.Option(help="Check that the counts of every input sum to this.")] = None,
     out: Annotated[Path | None, typer.Option(help="CSV to write; standard output without it.")] = None,
@@ -33,26 +44,31 @@ def radius(
 
     COUNTS has a header, one row an input, one integer column a class in class order, and an optional column `label`
     (class index from 0), which --label given needs. Prints CSV `index,label,k,radius`, index being the row from 0 and
-    radius empty where nothing is certified; for predicted labels the k most voted ones, most voted first.
+    radius, in features, empty where nothing is certified; for predicted labels the k most voted ones, most voted first.
+    Methods of Gaussian noise add `l2_radius`, floored at six decimals.
     """
     check_alpha(alpha)
+    certifier = find_vote_method(method)
+    smoothing = _smoothing(
+        certifier, keep=keep, sigma=sigma, keep_probability=keep_probability, features=features, channels=channels
+    )
+    ks = choose_ks(k, method)
     votes, labels = read_counts(counts)
-    check_ks(k, votes.shape[1])
+    check_ks(ks, votes.shape[1])
     sums = votes.sum(axis=1)
     if samples is not None and (sums != samples).any():
         row = int((sums != samples).argmax())
         raise ValueError(f"{counts}: the counts of row {row} sum to {sums[row]}, not to --samples {samples}")
     if (sums == 0).any():
         raise ValueError(f"{counts}: row {int((sums == 0).argmax())} holds no votes")
-    certificates = certify_ablation(
+    certificates = certify(
+        certifier,
         votes,
+        smoothing=smoothing,
         labels=labels,
-        label_choice=choose_label(label, has_labels=labels is not None),
-        ks=k,
+        label_choice=choose_label(label, certifier, num_selection=0, has_labels=labels is not None),
+        ks=ks,
         alpha=alpha,
-        num_features=features,
-        num_kept=keep,
-        unit="feature",
     )
     if out is None:
         _write(certificates, sys.stdout)
@@ -61,9 +77,50 @@ def radius(
         _write(certificates, file)
 
 
+def _smoothing(
+    method: Method,
+    *,
+    keep: int | None,
+    sigma: float | None,
+    keep_probability: str | None,
+    features: int | None,
+    channels: int | None,
+) -> Smoothing:
+    """What the options say the votes were drawn under; refuses what is missing and what belongs to another noise."""
+    noise = noise_of(method)
+    given = {"ablation": keep, "gaussian": sigma, "discrete": keep_probability}
+    for name, value in given.items():
+        if (value is not None) != (name == noise):
+            fix = "leave it out" if value is not None else "give it"
+            raise ValueError(f"{NOISE_OPTIONS[name]} is for methods of {name} noise; {method.name} is of {noise}: {fix}")
+    if features is not None and features < 1:
+        raise ValueError(f"--features must be at least 1, got {features}")
+    if noise == "ablation":
+        if features is None:
+            raise ValueError(f"--method {method.name} needs --features, the number of features of an input (d)")
+        if channels is not None:
+            raise ValueError(f"--channels is for Gaussian and discrete noise, not for {method.name}; leave it out")
+    elif channels is None or channels < 1:
+        got = "" if channels is None else f", got {channels}"
+        raise ValueError(f"--method {method.name} needs --channels, the values of a feature: 3 for a colour pixel{got}")
+    if sigma is not None and not 0 < sigma < math.inf:
+        raise ValueError(f"--sigma must be positive, got {sigma}")
+    return Smoothing(
+        noise=noise,
+        unit="feature",
+        num_features=features,
+        channels=channels or 1,
+        num_kept=keep,
+        sigma=sigma,
+        keep_probability=None if keep_probability is None else read_share(keep_probability),
+    )
+
+
 def _write(certificates: Certificates, file: TextIO) -> None:
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["index", "label", "k", "radius"])
+    l2 = certificates.l2_radius
+    writer.writerow(["index", "label", "k", "radius", *([] if l2 is None else ["l2_radius"])])
     columns = (certificates.index, certificates.label, certificates.k, certificates.radius)
-    for index, label, k, reach in zip(*(column.tolist() for column in columns), strict=True):
-        writer.writerow([index, label, k, "" if reach == ABSTAIN else reach])
+    for row, (index, label, k, reach) in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
+        ends = [] if l2 is None else ["" if reach == ABSTAIN else floored_float(float(l2[row]), 6)]
+        writer.writerow([index, label, k, "" if reach == ABSTAIN else reach, *ends])

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.table import Table
 
-from topcert import __version__
 from topcert.cli.progress import console, progress_bar, stoppable
-from topcert.datasets.cifar10 import load_cifar10
+
+if TYPE_CHECKING:
+    from topcert.training.noise import Noise
 
 
 def train(
     data: Annotated[str, typer.Argument(help="Training data: cifar10.")],
-    network: Annotated[str, typer.Argument(help="Network: compact.")] = "compact",
+    network: Annotated[str, typer.Argument(help="compact, small, resnet18, resnet110; mlp or cnn.")] = "compact",
     *,
-    keep: Annotated[int, typer.Option(help="Pixels kept by each mask (e).")] = 50,
+    noise: Annotated[
+        str, typer.Option(help="ablation, gaussian or discrete, as its certificate will draw; interval for chiang.")
+    ] = "ablation",
+    keep: Annotated[int | None, typer.Option(help="ablation: pixels kept by each mask (e); 50 without it.")] = None,
+    sigma: Annotated[float | None, typer.Option(help="gaussian: standard deviation, values in [0, 1].")] = None,
+    keep_probability: Annotated[float | None, typer.Option(help="discrete: chance that a value stays.")] = None,
+    radius: Annotated[int | None, typer.Option(help="interval: pixels that may change in the worst case.")] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 40,
     batch_size: Annotated[int, typer.Option(min=2, help="Images a step.")] = 256,
     learning_rate: Annotated[float, typer.Option(min=1e-9, help="Peak of the one-cycle schedule.")] = 0.2,
@@ -31,26 +38,22 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder for checkpoint.pt, log.csv and NETWORK.onnx.")],
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")] = False,
 ) -> None:
-    """Train a base classifier on freshly ablated images (needs the extra `torch`)."""
+    """Train a base classifier on images under fresh noise (needs the extra `torch`)."""
     if find_spec("torch") is None or find_spec("onnxscript") is None:
         raise ValueError("training needs PyTorch and the ONNX exporter; install them with: pip install 'topcert[torch]'")
-    import torch
-
     from topcert.classifiers.torch import resolve_device
-    from topcert.models.compact import Compact
-    from topcert.training.ablated import TrainingPlan, load_weights
-    from topcert.training.ablated import train as run
-    from topcert.training.export import export_onnx
+    from topcert.training.networks import check_network, train_on_cifar10
+    from topcert.training.trainer import TrainingPlan
 
     if data != "cifar10":
         raise ValueError(f"unknown training data {data!r}; topcert trains on: cifar10")
-    if network != "compact":
-        raise ValueError(f"unknown network {network!r}; topcert trains: compact")
+    drawn = _noise(noise, keep=keep, sigma=sigma, keep_probability=keep_probability, radius=radius)
+    check_network(network, drawn.law)
     where = resolve_device(device)
     if (out / "checkpoint.pt").exists() and not resume:
         raise ValueError(f"{out} already holds a checkpoint; pass --resume to go on from it, or another --out")
     plan = TrainingPlan(
-        num_kept=keep,
+        noise=drawn,
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
@@ -58,41 +61,61 @@ def train(
         label_smoothing=label_smoothing,
         seed=seed,
     )
-    sets = []
-    for split in ("train", "test"):
-        images, labels = load_cifar10(split, data_dir=data_dir)
-        sets.append((images.transpose(0, 3, 1, 2).copy(), labels))
-    torch.manual_seed(seed)
-    module = Compact()
-    if start_from is not None:
-        load_weights(module, start_from)
     kept = f"finished epochs are kept in {out}: repeat the command with --resume"
     with stoppable(kept), progress_bar("train", unit="steps") as update:
-        logs = run(module, sets[0], sets[1], plan=plan, folder=out, device=where, on_step=update)
+        logs = train_on_cifar10(
+            network,
+            plan,
+            data_dir=data_dir,
+            folder=out,
+            device=where,
+            start_from=start_from,
+            on_step=update,
+        )
     path = out / f"{network}.onnx"
-    export_onnx(
-        module,
-        path,
-        input_shape=(6, 32, 32),
-        metadata={
-            "topcert_version": __version__,
-            "network": network,
-            "training_data": data,
-            "encoding": "six-channel",
-            "num_kept": str(keep),
-            "epochs": str(epochs),
-            "batch_size": str(batch_size),
-            "learning_rate": str(learning_rate),
-            "weight_decay": str(weight_decay),
-            "label_smoothing": str(label_smoothing),
-            "started_from": "" if start_from is None else start_from.parent.name,
-            "seed": str(seed),
-            "single_pass_test_accuracy": f"{logs[-1].test_accuracy:.4f}",
-        },
-    )
     table = Table("epoch", "loss", "train accuracy", "test accuracy", "seconds", title="last epochs, one pass an image")
     for row in logs[-5:]:
         cells = (f"{row.train_loss:.3f}", f"{row.train_accuracy:.4f}", f"{row.test_accuracy:.4f}", f"{row.seconds:.0f}")
         table.add_row(str(row.epoch), *cells)
     console.print(table)
     console.print(f"wrote {path}")
+
+
+NOISE_OPTIONS: Final = {
+    "ablation": "--keep",
+    "gaussian": "--sigma",
+    "discrete": "--keep-probability",
+    "interval": "--radius",
+}
+
+
+def _noise(name: str, *, keep: int | None, sigma: float | None, keep_probability: float | None, radius: int | None) -> Noise:
+    """The noise that the options name; refuses those that belong to another noise."""
+    from topcert.training.interval import IntervalNoise
+    from topcert.training.noise import AblationNoise, DiscreteNoise, GaussianNoise
+
+    if name not in NOISE_OPTIONS:
+        raise ValueError(f"unknown --noise {name!r}; choose one of: {', '.join(NOISE_OPTIONS)}")
+    given = {"--keep": keep, "--sigma": sigma, "--keep-probability": keep_probability, "--radius": radius}
+    own = NOISE_OPTIONS[name]
+    foreign = [option for option, value in given.items() if value is not None and option != own]
+    if foreign:
+        raise ValueError(f"{foreign[0]} is not an option of --noise {name}, which takes {own}; leave it out")
+    if name == "ablation":
+        kept = 50 if keep is None else keep
+        if not 1 <= kept <= 1024:
+            raise ValueError(f"--keep must lie in 1 .. 1024, the pixels of an image; got {kept}")
+        return AblationNoise(num_kept=kept)
+    if sigma is not None:
+        if not 0 < sigma < float("inf"):
+            raise ValueError(f"--sigma must be positive, got {sigma}")
+        return GaussianNoise(sigma=sigma)
+    if keep_probability is not None:
+        if not 0 < keep_probability < 1:
+            raise ValueError(f"--keep-probability must lie strictly between 0 and 1, got {keep_probability}")
+        return DiscreteNoise(keep_probability=keep_probability)
+    if radius is not None:
+        if not 1 <= radius <= 1024:
+            raise ValueError(f"--radius must lie in 1 .. 1024, the pixels of an image; got {radius}")
+        return IntervalNoise(radius=radius)
+    raise ValueError(f"--noise {name} needs {own}")

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_args
 
 import numpy as np
 import typer
 
 from topcert.cli import options
+from topcert.cli.bounding import recheck_bounds
+from topcert.cli.printing import noise_in_words
 from topcert.cli.progress import console, progress_bar, stoppable
 from topcert.evaluation.results import Results
 from topcert.evaluation.verification import recompute, refuted, replay_votes, same_run
-from topcert.randomization.masks import ALGORITHM
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest
-from topcert.voting.run import Prepared, Request, prepare
+from topcert.voting.run import ALGORITHMS, Noise, Prepared, Request, prepare
 from topcert.voting.voter import count_all
 
 FINDINGS_SHOWN: Final = 20
@@ -45,6 +46,13 @@ def verify(
         raise ValueError("--replay and --fresh-seed need --model: name the model yourself, the folder's word is not taken")
     if (fresh_seed is None) != (samples is None):
         raise ValueError("--fresh-seed and --samples go together: give both, or neither")
+    if (folder / "bounds.json").is_file():
+        if replay is not None or fresh_seed is not None:
+            raise ValueError(f"{folder} holds no votes to replay or sample afresh: leave --replay and --fresh-seed out")
+        findings = recheck_bounds(folder, model, data=data, data_dir=data_dir)
+        _print_findings(findings)
+        console.print("[bold green]good:[/] every certificate follows from the weights", highlight=False)
+        return
     ledger = Ledger.open(folder)
     results, findings = recompute(ledger)
     console.print(
@@ -56,7 +64,7 @@ def verify(
     ks = ", ".join(map(str, sorted(set(made.k.tolist()))))
     console.print(
         f"they say: {made.label_choice} labels, k = {ks}, alpha = {made.alpha!r}, n = {manifest.num_samples}, "
-        f"{manifest.num_kept} of {manifest.num_features} {made.unit}s kept, masks of seed {manifest.seed}",
+        f"{noise_in_words(manifest)} of {manifest.num_features} {made.unit}s, seed {manifest.seed}, method {made.method}",
         highlight=False,
         soft_wrap=True,
     )
@@ -75,22 +83,28 @@ def verify(
             findings += _fresh(results, prepared, fresh_seed, samples)
     if replay is None and fresh_seed is None:
         console.print("not checked: whether the votes came from the model; name it with --model, and --replay some votes")
+    _print_findings(findings)
+    asked = [f"{replay} random votes and their batches came out the same"] if replay is not None else []
+    asked += [f"{samples} fresh votes an input rule none out"] if fresh_seed is not None else []
+    console.print(f"[bold green]good:[/] {'; '.join(['every certificate follows from the votes', *asked])}", highlight=False)
+
+
+def _print_findings(findings: list[str]) -> None:
+    """What does not hold; leaves with exit code 1 if there is anything."""
     for finding in findings[:FINDINGS_SHOWN]:
         console.print(f"[bold red]does not hold:[/] {finding}", highlight=False, soft_wrap=True)
     if len(findings) > FINDINGS_SHOWN:
         console.print(f"... and {len(findings) - FINDINGS_SHOWN} more", highlight=False)
     if findings:
         raise typer.Exit(1)
-    asked = [f"{replay} random votes and their batches came out the same"] if replay is not None else []
-    asked += [f"{samples} fresh votes an input rule none out"] if fresh_seed is not None else []
-    console.print(f"[bold green]good:[/] {'; '.join(['every certificate follows from the votes', *asked])}", highlight=False)
 
 
 def _request(
     manifest: Manifest, model: str, data: str | None, data_dir: Path | None, device: str, classes: int | None
 ) -> Request:
-    if manifest.mask_algorithm != ALGORITHM:
-        raise ValueError(f"the manifest names the mask algorithm {manifest.mask_algorithm}; this release has {ALGORITHM}")
+    noise = next(noise for noise in get_args(Noise) if noise == manifest.noise)
+    if manifest.algorithm != ALGORITHMS[noise]:
+        raise ValueError(f"the manifest names the algorithm {manifest.algorithm}; this release has {ALGORITHMS[noise]}")
     options_: dict[str, Any] = manifest.data_options
     recorded = options_.get("data_dir")
     numbers = {name: options_.get(name) for name in ("limit", "stride", "crop")}
@@ -99,7 +113,11 @@ def _request(
     return Request(
         data=manifest.data if data is None else data,
         model=model,
+        noise=noise,
         num_kept=manifest.num_kept,
+        sigma=manifest.sigma,
+        keep_probability=manifest.keep_probability,
+        num_selection=manifest.num_selection,
         num_samples=manifest.num_samples,
         seed=manifest.seed,
         encoding=manifest.encoding,
@@ -135,7 +153,7 @@ def _fresh(results: Results, prepared: Prepared, seed: int, samples: int) -> lis
         raise ValueError(f"--fresh-seed {seed} is the seed of the run itself; choose one that its maker did not know")
     with stoppable("fresh votes are not kept"), progress_bar("fresh votes", unit="passes") as update:
         counts = count_all(
-            prepared.voter(seed=seed, num_samples=samples),
+            prepared.voter(seed=seed, num_votes=samples),
             num_inputs=manifest.num_inputs,
             num_samples=samples,
             num_classes=manifest.num_classes,

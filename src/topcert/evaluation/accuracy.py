@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,3 +89,8 @@ def floored(part: int, whole: int, decimals: int) -> str:
     """`part / whole` as text, cut after `decimals` digits: never rounded up."""
     scaled = part * 10**decimals // whole
     return f"{scaled // 10**decimals}.{scaled % 10**decimals:0{decimals}d}"
+
+
+def floored_float(value: float, decimals: int) -> str:
+    """A finite number of at least 0 as text, its exact value cut after `decimals` digits; `inf` as it is."""
+    return "inf" if math.isinf(value) else floored(*value.as_integer_ratio(), decimals)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import final
 
 import numpy as np
@@ -12,17 +14,23 @@ from numpy.typing import NDArray
 
 from topcert.evaluation.accuracy import AccuracyCurve, accuracy_curves, write_accuracy
 from topcert.evaluation.counts import write_counts
-from topcert.methods.ablation import certify_ablation
 from topcert.methods.certificates import Certificates, LabelChoice
+from topcert.methods.certify import certify
+from topcert.methods.method import Method, Smoothing, VoteMethod
+from topcert.methods.registry import find_vote_method
+from topcert.randomization.discrete import law_error
+from topcert.randomization.randomizer import NUM_VALUES
 from topcert.voting.ledger import Ledger
+from topcert.voting.manifest import Manifest
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """All that follows from a full ledger and (ks, alpha, label_choice)."""
+    """All that follows from a full ledger and (method, ks, alpha, label_choice)."""
 
     ledger: Ledger
+    method: VoteMethod
     index: NDArray[np.int64]
     labels: NDArray[np.int64] | None
     counts: NDArray[np.int64]
@@ -33,43 +41,71 @@ class Results:
 def derive(
     ledger: Ledger,
     *,
+    method: str = "ablation",
     ks: Sequence[int],
     alpha: float,
     label_choice: LabelChoice | None = None,
     counts: NDArray[np.int64] | None = None,
 ) -> Results:
-    """Certificates and curves of a full ledger; `label_choice` None takes given labels where there are any.
+    """Certificates and curves of a full ledger by the method of that name.
+
+    `label_choice` None takes selected labels where the method selects and the ledger has a first sample, else given ones
+    where there are any.
 
     `counts` int `(inputs, classes)` are read from the ledger unless given. Raises ValueError where the ledger is
     incomplete or damaged, or a parameter is out of range.
     """
-    manifest = ledger.manifest
-    if (manifest.mask_law, manifest.stopping) != ("iid", "fixed"):
+    manifest, certifier = ledger.manifest, find_vote_method(method)
+    if (manifest.law, manifest.stopping) != ("iid", "fixed"):
         raise ValueError(
-            f"the method ablation needs mask_law iid and stopping fixed; this ledger has {manifest.mask_law} and "
+            f"the method {certifier.name} needs the law iid and stopping fixed; this ledger has {manifest.law} and "
             f"{manifest.stopping}"
         )
     index, labels, _ = ledger.read_inputs()
     votes = ledger.counts() if counts is None else counts
-    certificates = certify_ablation(
+    certificates = certify(
+        certifier,
         votes,
+        smoothing=smoothing_of(manifest),
         labels=labels,
-        label_choice=label_choice or ("predicted" if labels is None else "given"),
+        selection=ledger.selection_counts(),
+        label_choice=label_choice or default_choice(certifier, manifest.num_selection, has_labels=labels is not None),
         ks=ks,
         alpha=alpha,
-        num_features=manifest.num_features,
-        num_kept=manifest.num_kept,
-        unit=manifest.unit,
         index=index,
     )
     truth = None if labels is None else dict(zip(index.tolist(), labels.tolist(), strict=True))
     return Results(
         ledger=ledger,
+        method=certifier,
         index=index,
         labels=labels,
         counts=votes,
         certificates=certificates,
         curves=accuracy_curves(certificates, truth),
+    )
+
+
+def default_choice(method: Method, num_selection: int, *, has_labels: bool) -> LabelChoice:
+    """As the method's authors do, where the votes allow it; else given labels, else predicted ones."""
+    if method.selects and num_selection:
+        return "selected"
+    return "given" if has_labels else "predicted"
+
+
+def smoothing_of(manifest: Manifest) -> Smoothing:
+    """What the votes of a ledger were drawn under."""
+    width = math.prod(manifest.input_shape)
+    discrete = manifest.keep_probability is not None
+    return Smoothing(
+        noise=manifest.noise,
+        unit=manifest.unit,
+        num_features=manifest.num_features,
+        channels=width // manifest.num_features,
+        num_kept=manifest.num_kept,
+        sigma=manifest.sigma,
+        keep_probability=Fraction(manifest.keep_probability) if manifest.keep_probability is not None else None,
+        law_error=law_error(width=width, num_values=NUM_VALUES) if discrete else 0.0,
     )
 
 

@@ -17,10 +17,10 @@ import numpy as np
 
 from topcert.evaluation.accuracy import curve_rows, read_accuracy
 from topcert.evaluation.counts import read_counts
-from topcert.evaluation.results import Results, derive, parameters_of
+from topcert.evaluation.results import Results, derive, parameters_of, smoothing_of
 from topcert.methods.certificates import Certificates
 from topcert.theory.confidence import simultaneous_bounds
-from topcert.theory.radius import ABSTAIN, certified_radius
+from topcert.theory.radius import ABSTAIN
 from topcert.voting.ledger import Ledger, fingerprint_inputs
 from topcert.voting.manifest import first_difference
 from topcert.voting.run import Prepared, read_inputs_table
@@ -33,12 +33,12 @@ def recompute(ledger: Ledger) -> tuple[Results, list[str]]:
     stored, metadata = Certificates.read(folder / "certificates.parquet")
     try:
         asked = json.loads(metadata["parameters"])
-        ks = [int(k) for k in asked["ks"]]
+        ks, method = [int(k) for k in asked["ks"]], str(asked["method"])
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{folder / 'certificates.parquet'} is damaged: it names no parameters") from error
     if metadata.get("manifest") != ledger.manifest.digest():
         raise ValueError(f"{folder / 'certificates.parquet'} was made under another manifest; one of them was changed")
-    results = derive(ledger, ks=ks, alpha=stored.alpha, label_choice=stored.label_choice)
+    results = derive(ledger, method=method, ks=ks, alpha=stored.alpha, label_choice=stored.label_choice)
     made = results.certificates
     findings = []
     if metadata["parameters"] != parameters_of(stored, "")["parameters"]:
@@ -56,6 +56,12 @@ def _differences(stored: Certificates, made: Certificates) -> list[str]:
     if len(stored.index) != len(made.index):
         return [f"certificates.parquet has {len(stored.index)} rows, the votes give {len(made.index)}"]
     findings = []
+    if (stored.l2_radius is None) != (made.l2_radius is None) or (
+        stored.l2_radius is not None
+        and made.l2_radius is not None
+        and not np.allclose(stored.l2_radius, made.l2_radius, rtol=1e-9, atol=0.0, equal_nan=True)
+    ):
+        findings.append("certificates.parquet: its l2 radii are not those that the votes give")
     for name in ("index", "label", "k", "radius"):
         for row in np.flatnonzero(getattr(stored, name) != getattr(made, name))[:3]:
             had, gives = (
@@ -98,9 +104,9 @@ def replay_votes(ledger: Ledger, prepared: Prepared, *, count: int, generator: n
 
     Of a ledger in which a share s of the batches was falsified, it misses all of them with chance (1 - s)^count at most.
     """
-    total = ledger.manifest.num_inputs * ledger.manifest.num_samples
+    total = ledger.manifest.num_inputs * ledger.manifest.num_votes
     chosen = generator.integers(0, total, count)
-    position, mask = np.divmod(chosen, ledger.manifest.num_samples)
+    position, mask = np.divmod(chosen, ledger.manifest.num_votes)
     batches = position * ledger.batches_per_input + mask // ledger.manifest.batch_size
     return compare(ledger, prepared.voter(), np.unique(batches).tolist())
 
@@ -112,7 +118,7 @@ def refuted(results: Results, fresh_counts: np.ndarray, *, error: float) -> list
     `error` over all inputs together) give a smaller radius. A true certificate falls with probability at most `error`,
     all of them together.
     """
-    made, manifest = results.certificates, results.ledger.manifest
+    made, smoothing = results.certificates, smoothing_of(results.ledger.manifest)
     inputs = len(results.index)
     low, high = simultaneous_bounds(fresh_counts, alpha=error / inputs)
     rows_of = {int(place): row for row, place in enumerate(results.index)}
@@ -126,14 +132,7 @@ def refuted(results: Results, fresh_counts: np.ndarray, *, error: float) -> list
         best_lower, best_upper = np.zeros((len(rows), low.shape[1])), low[places]
         best_lower[np.arange(len(rows)), labels] = high[places, labels]
         best_upper[np.arange(len(rows)), labels] = 1.0
-        best = certified_radius(
-            best_lower,
-            best_upper,
-            labels,
-            k=int(k),
-            num_features=manifest.num_features,
-            num_kept=manifest.num_kept,
-        )
+        best = results.method.theorem(best_lower, best_upper, labels, ks=[int(k)], smoothing=smoothing).radius[:, 0]
         for row in np.flatnonzero(best < made.radius[rows]):
             at = rows[row]
             findings.append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, final
+from typing import Final, Literal, final, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from topcert.files import replacing
 from topcert.theory.radius import ABSTAIN
 
-LabelChoice = Literal["given", "predicted"]
-LABEL_CHOICES: Final = ("given", "predicted")
+LabelChoice = Literal["given", "predicted", "selected"]
+LABEL_CHOICES: Final = get_args(LabelChoice)
 
 COLUMNS: Final = ("index", "label", "k", "radius", "unit", "method", "alpha", "label_choice")
+L2_COLUMN: Final = "l2_radius"  # after the others, where the method has one
 
 
 @final
@@ -27,7 +28,8 @@ class Certificates:
 
     The arrays are int64 `(rows,)`, `radius` in `unit`s and `ABSTAIN` where nothing is certified. Rows are sorted by
     input, then k, then (for predicted labels) votes, most voted first. Each input's rows hold together with probability
-    at least 1 - alpha over the masks.
+    at least 1 - alpha over the noise; alpha is 0 where nothing is left to chance. `l2_radius` float64 `(rows,)`, NaN
+    where nothing is certified, is what the radius was made of in the methods of Gaussian noise.
     """
 
     index: NDArray[np.int64]
@@ -38,31 +40,32 @@ class Certificates:
     method: str
     alpha: float
     label_choice: LabelChoice
+    l2_radius: NDArray[np.float64] | None = None
 
     def write(self, path: Path, *, metadata: dict[str, str]) -> None:
         """As Parquet, radius null where it abstains; `metadata` goes into the file."""
         rows = len(self.index)
-        table = pa.table(
-            {
-                "index": self.index,
-                "label": self.label,
-                "k": self.k,
-                "radius": pa.array(self.radius, mask=self.radius == ABSTAIN),
-                "unit": pa.repeat(self.unit, rows),
-                "method": pa.repeat(self.method, rows),
-                "alpha": pa.repeat(self.alpha, rows),
-                "label_choice": pa.repeat(self.label_choice, rows),
-            }
-        )
+        columns = {
+            "index": self.index,
+            "label": self.label,
+            "k": self.k,
+            "radius": pa.array(self.radius, mask=self.radius == ABSTAIN),
+            "unit": pa.repeat(self.unit, rows),
+            "method": pa.repeat(self.method, rows),
+            "alpha": pa.repeat(self.alpha, rows),
+            "label_choice": pa.repeat(self.label_choice, rows),
+        }
+        if self.l2_radius is not None:
+            columns[L2_COLUMN] = pa.array(self.l2_radius, mask=np.isnan(self.l2_radius))
         with replacing(path) as aside:
-            pq.write_table(table.replace_schema_metadata(metadata), aside)
+            pq.write_table(pa.table(columns).replace_schema_metadata(metadata), aside)
 
     @staticmethod
     def read(path: Path) -> tuple[Certificates, dict[str, str]]:
         """Certificates and metadata. Raises ValueError where the file is missing, damaged or not of this form."""
         try:
             table = pq.read_table(path)
-            if tuple(table.column_names) != COLUMNS:
+            if tuple(table.column_names) not in (COLUMNS, (*COLUMNS, L2_COLUMN)):
                 raise ValueError(f"its columns are {', '.join(table.column_names)}")
             columns = {name: table.column(name) for name in ("index", "label", "k", "radius")}
             shared = {name: set(table.column(name).to_pylist()) for name in ("unit", "method", "alpha", "label_choice")}
@@ -83,7 +86,7 @@ class Certificates:
         if radii.null_count < len(radii) and pa.compute.min(radii).as_py() < 0:
             raise ValueError(f"{path} holds a negative radius; abstaining is null")
         unit, method, alpha, choice = (shared[name].pop() for name in ("unit", "method", "alpha", "label_choice"))
-        if choice not in LABEL_CHOICES or not isinstance(alpha, float) or not 0 < alpha < 1:
+        if choice not in LABEL_CHOICES or not isinstance(alpha, float) or not 0 <= alpha < 1:
             raise ValueError(f"{path} holds label_choice {choice!r} and alpha {alpha!r}, which no certificate has")
         metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
         return Certificates(
@@ -95,4 +98,14 @@ class Certificates:
             method=method,
             alpha=alpha,
             label_choice=choice,
+            l2_radius=_read_l2(table, path),
         ), metadata
+
+
+def _read_l2(table: pa.Table, path: Path) -> NDArray[np.float64] | None:
+    if L2_COLUMN not in table.column_names:
+        return None
+    column = table.column(L2_COLUMN)
+    if column.type != pa.float64():
+        raise ValueError(f"{path} is damaged: {L2_COLUMN} holds {column.type}, not float64")
+    return np.asarray(column.fill_null(np.nan).to_numpy())

@@ -72,8 +72,7 @@ def simultaneous_bounds(
     integers in two dimensions with at least two classes, alpha outside (0, 1), or labels out of range.
     """
     votes = _checked_counts(counts)
-    if not 0.0 < alpha < 1.0:
-        raise ValueError(f"alpha must lie in (0, 1), got {alpha}")
+    _check_alpha(alpha)
     inputs, classes = votes.shape
     trials = votes.sum(axis=1)
     if labels is None:
@@ -86,6 +85,29 @@ def simultaneous_bounds(
     lower[rows, named] = lower_bound(votes[rows, named], trials, error)
     upper = _by_table(votes, trials, error, upper_bound)
     upper[rows, named] = 1.0
+    return lower, upper
+
+
+def one_sided_bounds(
+    counts: ArrayLike, *, alpha: float, labels: ArrayLike | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Clopper-Pearson lower bounds alone: lower and upper, both `(inputs, classes)`, upper being 1 throughout.
+
+    `labels`, int `(inputs,)`, named before the votes were seen: theirs at alpha, and 0 for all others (Cohen et al. 2019,
+    Levine & Feizi 2019, Lee et al. 2019). Without them: of all labels, at alpha/c. Raises ValueError as
+    `simultaneous_bounds` does.
+    """
+    votes = _checked_counts(counts)
+    _check_alpha(alpha)
+    inputs, classes = votes.shape
+    trials = votes.sum(axis=1)
+    upper = np.ones(votes.shape)
+    if labels is None:
+        return lower_bound(votes, trials[:, None], alpha / classes), upper
+    named = checked_labels(labels, inputs=inputs, classes=classes)
+    lower = np.zeros(votes.shape)
+    rows = np.arange(inputs)
+    lower[rows, named] = lower_bound(votes[rows, named], trials, alpha)
     return lower, upper
 
 
@@ -118,6 +140,11 @@ def _settled(
         step *= 2
         bound = np.where(unproven, np.clip(start * (1 + step), 0.0, 1.0), bound)
     return bound
+
+
+def _check_alpha(alpha: float) -> None:
+    if not 0.0 < alpha < 1.0:
+        raise ValueError(f"alpha must lie in (0, 1), got {alpha}")
 
 
 def _checked_trials(successes: ArrayLike, trials: ArrayLike, error: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

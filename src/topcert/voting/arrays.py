@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from topcert.classifiers.loading import wrap
 from topcert.randomization.encodings import Unit, make_encoder, to_planes
+from topcert.randomization.randomizer import Ablation
 from topcert.voting.voter import Voter, count_all, default_batch_size
 
 
@@ -51,24 +52,23 @@ def count_votes(
     if not 1 <= num_kept <= num_features:
         raise ValueError(f"num_kept must lie in 1 .. {num_features}, got {num_kept}")
 
-    def encoder(size: int) -> Any:
+    def ablation(size: int) -> Ablation:
         name = encoding or encodings[inputs.ndim]
-        return make_encoder(name, shape=shape, unit=used_unit, batch_size=size, fill=fill, dtype=inputs.dtype)
+        return Ablation(
+            unit=used_unit,
+            encoder=make_encoder(name, shape=shape, unit=used_unit, batch_size=size, fill=fill, dtype=inputs.dtype),
+            seed=seed,
+            num_features=num_features,
+            num_kept=num_kept,
+            num_masks=num_samples,
+            batch_size=size,
+        )
 
-    example = encoder(1)(to_planes(inputs[0], used_unit), np.arange(num_kept, dtype=np.int32)[None])
+    one = ablation(1)
+    example = one.batch(one.hold(inputs[0]), 0)
     classifier = wrap(model, input_shape=example.shape[1:], device=device, num_classes=num_classes)
     size = batch_size or default_batch_size(num_samples=num_samples, cells_per_input=example.size, classifier=classifier)
-    voter = Voter(
-        read=lambda position: inputs[position],
-        unit=used_unit,
-        encoder=encoder(size),
-        classifier=classifier,
-        seed=seed,
-        num_samples=num_samples,
-        num_features=num_features,
-        num_kept=num_kept,
-        batch_size=size,
-    )
+    voter = Voter(read=lambda position: inputs[position], randomizer=ablation(size), classifier=classifier)
     return count_all(
         voter,
         num_inputs=len(inputs),

@@ -1,10 +1,10 @@
-"""The vote ledger: which label each (input, mask) got, as Parquet blocks that are whole or absent.
+"""The vote ledger: which label each (input, draw of the noise) got, as Parquet blocks that are whole or absent.
 
     DIR/manifest.json                what decides the votes
     DIR/ledger/inputs.parquet        one row an input: index, label (or null), SHA-256
     DIR/ledger/block-000000.parquet  one column `vote`, in the smallest unsigned type that holds every label
 
-Batches are numbered input by input: with n samples in batches of B, input p has batches p ceil(n/B) and on. A block is a
+Batches are numbered input by input: with n votes in batches of B, input p has batches p ceil(n/B) and on. A block is a
 run of whole batches, so a block's place in the ledger follows from its number. Each carries the manifest's digest and
 the SHA-256 of its votes.
 """
@@ -35,7 +35,7 @@ class Ledger:
         self.manifest = manifest
         self._digest = manifest.digest()
         self._dtype = np.min_scalar_type(manifest.num_classes - 1)
-        self.batches_per_input = -(-manifest.num_samples // manifest.batch_size)
+        self.batches_per_input = -(-manifest.num_votes // manifest.batch_size)
         self.num_batches = manifest.num_inputs * self.batches_per_input
         self.num_blocks = -(-self.num_batches // manifest.batches_per_block)
 
@@ -52,10 +52,10 @@ class Ledger:
         return self.folder / "ledger" / f"block-{block:06d}.parquet"
 
     def place(self, batch: int) -> tuple[int, int, int]:
-        """Of a batch: its input, its first mask and the mask after its last (padding not counted)."""
+        """Of a batch: its input, its first draw and the draw after its last (padding not counted)."""
         position, part = divmod(batch, self.batches_per_input)
         start = part * self.manifest.batch_size
-        return position, start, min(start + self.manifest.batch_size, self.manifest.num_samples)
+        return position, start, min(start + self.manifest.batch_size, self.manifest.num_votes)
 
     def batches_of(self, block: int) -> range:
         first = block * self.manifest.batches_per_block
@@ -64,9 +64,9 @@ class Ledger:
     def offset(self, batch: int) -> int:
         """Where a batch starts among all votes, input by input."""
         if batch >= self.num_batches:
-            return self.manifest.num_inputs * self.manifest.num_samples
+            return self.manifest.num_inputs * self.manifest.num_votes
         position, start, _ = self.place(batch)
-        return position * self.manifest.num_samples + start
+        return position * self.manifest.num_votes + start
 
     def present_blocks(self) -> list[int]:
         return [block for block in range(self.num_blocks) if self.block_path(block).is_file()]
@@ -103,8 +103,8 @@ class Ledger:
         return votes
 
     def iterate_inputs(self) -> Iterator[NDArray[np.unsignedinteger]]:
-        """The votes `(num_samples,)` of each input in turn, one block in memory at a time."""
-        size = self.manifest.num_samples
+        """The votes `(num_votes,)` of each input in turn, one block in memory at a time."""
+        size = self.manifest.num_votes
         parts: list[NDArray[np.unsignedinteger]] = []
         held = 0
         for block in range(self.num_blocks):
@@ -118,9 +118,19 @@ class Ledger:
                 held %= size
 
     def counts(self) -> NDArray[np.int64]:
-        """Votes of each class, int64 `(inputs, classes)`. Raises ValueError where a block is missing or damaged."""
+        """Votes of each class among the `num_samples` that certify, int64 `(inputs, classes)`.
+
+        Raises ValueError where a block is missing or damaged.
+        """
+        return self._counted(slice(self.manifest.num_selection, None))
+
+    def selection_counts(self) -> NDArray[np.int64] | None:
+        """Votes of each class among the first `num_selection`, which certify nothing; None where there are none."""
+        return self._counted(slice(self.manifest.num_selection)) if self.manifest.num_selection else None
+
+    def _counted(self, part: slice) -> NDArray[np.int64]:
         classes = self.manifest.num_classes
-        return np.stack([np.bincount(votes, minlength=classes) for votes in self.iterate_inputs()])
+        return np.stack([np.bincount(votes[part], minlength=classes) for votes in self.iterate_inputs()])
 
     def write_inputs(self, inputs: pa.Table) -> None:
         with replacing(self.inputs_path) as aside:

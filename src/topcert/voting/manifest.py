@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import re
 from dataclasses import asdict, dataclass, fields
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -22,9 +25,12 @@ FORMAT: Final = "topcert-ledger-1"
 class Manifest:
     """Parameters of a ledger.
 
-    Masks are number 0 .. num_samples - 1 of the stream `(seed, mask_algorithm)`, the same for every input, drawn under
-    `mask_law` ("iid": each mask uniform and independent) and `stopping` ("fixed": num_samples was set beforehand).
-    Votes are computed in batches of `batch_size` masks of one input, the last one filled up with the masks that follow.
+    `noise` is "ablation" (masks that keep `num_kept` features, shown in `encoding`), "gaussian" (`sigma`) or "discrete"
+    (`keep_probability`, an exact decimal); what the other noises need is null. Its draws are numbers 0 .. num_votes - 1
+    of the stream `(seed, algorithm)`, the same for every input, under the `law` "iid" (each draw independent of the
+    others) and `stopping` "fixed" (their number was set beforehand). The first `num_selection` votes may choose what is
+    certified, the `num_samples` after them certify. Votes are computed in batches of `batch_size` draws for one input,
+    the last one filled up with the draws that follow.
     `fill` is the number that stands for NULL, or the SHA-256 of the array that does, or null where the encoding needs
     none. `data` and `data_options` say where the data was; what it was is `data_fingerprint`.
     """
@@ -39,19 +45,28 @@ class Manifest:
     model_fingerprint: str
     num_classes: int
     runtime: str
-    mask_law: str
-    mask_algorithm: str
+    noise: str
+    law: str
+    algorithm: str
     stopping: str
     seed: int
+    num_selection: int
     num_samples: int
     num_features: int
-    num_kept: int
+    num_kept: int | None
+    sigma: float | None
+    keep_probability: str | None
     unit: str
-    encoding: str
+    encoding: str | None
     fill: float | str | None
     batch_size: int
     batches_per_block: int
     format: str = FORMAT
+
+    @property
+    def num_votes(self) -> int:
+        """Votes of each input."""
+        return self.num_selection + self.num_samples
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
@@ -93,7 +108,6 @@ _WHOLE: Final = (
     "num_classes",
     "num_samples",
     "num_features",
-    "num_kept",
     "batch_size",
     "batches_per_block",
 )
@@ -105,8 +119,9 @@ def _check_types(path: Path, found: dict[str, Any]) -> None:
             raise ValueError(f"{path}: {name} must be a whole number of at least 1, got {found[name]!r}")
     if not isinstance(found["seed"], int) or not 0 <= found["seed"] < 2**64:
         raise ValueError(f"{path}: seed must lie in 0 .. 2^64 - 1, got {found['seed']!r}")
-    if found["num_kept"] > found["num_features"]:
-        raise ValueError(f"{path}: num_kept {found['num_kept']} exceeds num_features {found['num_features']}")
+    if not isinstance(found["num_selection"], int) or isinstance(found["num_selection"], bool) or found["num_selection"] < 0:
+        raise ValueError(f"{path}: num_selection must be a whole number, got {found['num_selection']!r}")
+    _check_noise(path, found)
     shape = found["input_shape"]
     if not isinstance(shape, list) or not shape or not all(isinstance(size, int) and size > 0 for size in shape):
         raise ValueError(f"{path}: input_shape must be a list of positive numbers, got {shape!r}")
@@ -119,8 +134,44 @@ def _check_types(path: Path, found: dict[str, Any]) -> None:
             raise ValueError(f"{path}: {field.name} must be text, got {found[field.name]!r}")
 
 
+def _check_noise(path: Path, found: dict[str, Any]) -> None:
+    """Each noise has its own parameter, sound, and no other's."""
+    own = {"ablation": "num_kept", "gaussian": "sigma", "discrete": "keep_probability"}
+    if found["noise"] not in own:
+        raise ValueError(f"{path}: noise must be one of {', '.join(own)}, got {found['noise']!r}")
+    for noise, name in own.items():
+        if (found[name] is not None) != (found["noise"] == noise):
+            raise ValueError(f"{path}: {name} is {found[name]!r}, which does not go with the noise {found['noise']}")
+    if (found["encoding"] is not None) != (found["noise"] == "ablation"):
+        raise ValueError(f"{path}: encoding is {found['encoding']!r}, which does not go with the noise {found['noise']}")
+    kept, sigma, keep_probability = (found[name] for name in own.values())
+    if kept is not None and not (
+        isinstance(kept, int) and not isinstance(kept, bool) and 1 <= kept <= found["num_features"]
+    ):
+        raise ValueError(f"{path}: num_kept must lie in 1 .. num_features = {found['num_features']}, got {kept!r}")
+    if sigma is not None and not (isinstance(sigma, float) and 0 < sigma < math.inf):
+        raise ValueError(f"{path}: sigma must be a positive number, got {sigma!r}")
+    if keep_probability is not None and parse_share(keep_probability) is None:
+        raise ValueError(f"{path}: keep_probability must be a decimal strictly between 0 and 1, got {keep_probability!r}")
+
+
+# As exact as the theorem of discrete noise takes it; an exponent could make an integer of any size.
+_SHARE: Final = re.compile(r"[0-9]{0,3}\.[0-9]{1,24}|[0-9]{1,24}/[0-9]{1,24}")
+
+
+def parse_share(text: object) -> Fraction | None:
+    """An exact number strictly between 0 and 1, of a decimal or a fraction of at most 24 digits; None of anything else."""
+    if not isinstance(text, str) or _SHARE.fullmatch(text) is None:
+        return None
+    try:
+        share = Fraction(text)
+    except ZeroDivisionError:
+        return None
+    return share if 0 < share < 1 else None
+
+
 # What may differ when a run is resumed: where things lay (fingerprints say what they are), how far a block reaches, and
-# the release (one that draws other masks or encodes otherwise names another mask_algorithm or format).
+# the release (one that draws other noise or encodes otherwise names another algorithm or format).
 _NOT_COMPARED: Final = ("topcert_version", "batches_per_block", "data", "data_options", "model")
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final, cast, final, get_args
+from typing import Any, Final, Literal, cast, final, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -15,16 +18,24 @@ from numpy.typing import NDArray
 from topcert.classifiers.classifier import Classifier
 from topcert.classifiers.loading import CARRIED, load_classifier
 from topcert.datasets.dataset import BUILT_IN, Dataset, Kind, load_dataset
-from topcert.randomization.encodings import GREY, SENTINEL, Encoder, Unit, make_encoder, to_planes
-from topcert.randomization.masks import ALGORITHM
+from topcert.randomization import discrete, gaussian, masks
+from topcert.randomization.encodings import GREY, SENTINEL, Unit, make_encoder, to_planes
+from topcert.randomization.randomizer import Ablation, DiscreteNoise, GaussianNoise, Randomizer
 from topcert.theory.counting import check_counts
 from topcert.version import __version__
 from topcert.voting.ledger import Ledger, fingerprint_inputs, inputs_table
-from topcert.voting.manifest import Manifest, refuse_other
+from topcert.voting.manifest import Manifest, parse_share, refuse_other
 from topcert.voting.sampling import batches_per_block, check_deterministic, fill
 from topcert.voting.voter import Voter, default_batch_size
 
 DEFAULT_UNIT: Final[dict[Kind, Unit]] = {"image": "pixel", "table": "column", "points": "point"}
+Noise = Literal["ablation", "gaussian", "discrete"]
+ALGORITHMS: Final[dict[Noise, str]] = {
+    "ablation": masks.ALGORITHM,
+    "gaussian": gaussian.ALGORITHM,
+    "discrete": discrete.ALGORITHM,
+}
+NOISE_OPTIONS: Final = {"ablation": "--keep", "gaussian": "--sigma", "discrete": "--keep-probability"}
 DEFAULT_ENCODING: Final[dict[Kind, str]] = {"image": "six-channel", "table": "sentinel", "points": "keep-only"}
 
 
@@ -35,8 +46,12 @@ class Request:
 
     data: str
     model: str
-    num_kept: int
     num_samples: int
+    noise: Noise = "ablation"
+    num_kept: int | None = None
+    sigma: float | None = None
+    keep_probability: str | None = None
+    num_selection: int = 0
     seed: int = 0
     encoding: str | None = None
     fill: float | None = None
@@ -59,26 +74,26 @@ class Prepared:
     dataset: Dataset
     unit: Unit
     num_features: int
-    encoding: str
+    encoding: str | None
     fill: NDArray[np.floating] | float | None
     classifier: Classifier
     cells_per_input: int
     batch_size: int
 
-    def voter(self, *, batch_size: int | None = None, seed: int | None = None, num_samples: int | None = None) -> Voter:
-        """Computes the votes of this run, or those in another batch size, under another seed or number of masks."""
-        size = self.batch_size if batch_size is None else batch_size
-        return Voter(
-            read=self.dataset.read,
+    def voter(self, *, batch_size: int | None = None, seed: int | None = None, num_votes: int | None = None) -> Voter:
+        """Computes the votes of this run, or those in another batch size, under another seed or number of draws."""
+        request = self.request
+        randomizer = _randomizer(
+            dataclasses.replace(request, seed=request.seed if seed is None else seed),
+            self.dataset,
             unit=self.unit,
-            encoder=_encoder(self.dataset, self.encoding, self.unit, self.fill, size),
-            classifier=self.classifier,
-            seed=self.request.seed if seed is None else seed,
-            num_samples=self.request.num_samples if num_samples is None else num_samples,
             num_features=self.num_features,
-            num_kept=self.request.num_kept,
-            batch_size=size,
+            encoding=self.encoding,
+            filled=self.fill,
+            batch_size=self.batch_size if batch_size is None else batch_size,
+            num_votes=request.num_selection + request.num_samples if num_votes is None else num_votes,
         )
+        return Voter(read=self.dataset.read, randomizer=randomizer, classifier=self.classifier)
 
     def manifest(self, fingerprint: str) -> Manifest:
         """The manifest of this run on data of that fingerprint."""
@@ -100,13 +115,17 @@ class Prepared:
             model_fingerprint=self.classifier.fingerprint,
             num_classes=self.classifier.num_classes,
             runtime=self.classifier.runtime,
-            mask_law="iid",
-            mask_algorithm=ALGORITHM,
+            noise=request.noise,
+            law="iid",
+            algorithm=ALGORITHMS[request.noise],
             stopping="fixed",
             seed=request.seed,
+            num_selection=request.num_selection,
             num_samples=request.num_samples,
             num_features=self.num_features,
             num_kept=request.num_kept,
+            sigma=request.sigma,
+            keep_probability=request.keep_probability,
             unit=self.unit,
             encoding=self.encoding,
             fill=_fingerprint_fill(self.fill) if isinstance(self.fill, np.ndarray) else self.fill,
@@ -123,6 +142,8 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
     """
     if request.num_samples < 1:
         raise ValueError(f"--samples must be at least 1, got {request.num_samples}")
+    if request.num_selection < 0:
+        raise ValueError(f"--selection must be at least 0, got {request.num_selection}")
     if not 0 <= request.seed < 2**64:
         raise ValueError(f"--seed must lie in 0 .. 2^64 - 1, got {request.seed}")
     dataset = load_dataset(
@@ -130,14 +151,20 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
     )
     unit = _unit(request.unit, dataset)
     num_features = to_planes(np.zeros(dataset.shape), unit).shape[1]
-    if not 1 <= request.num_kept <= num_features:
-        raise ValueError(f"--keep must lie in 1 .. {num_features}, the {unit}s of an input; got {request.num_kept}")
-    check_counts(num_features, request.num_kept)
-    encoding = request.encoding or DEFAULT_ENCODING[dataset.kind]
-    filled = _fill(dataset, encoding, request.fill)
-    example = _encoder(dataset, encoding, unit, filled, 1)(
-        to_planes(dataset.read(0), unit), np.arange(request.num_kept, dtype=np.int32)[None]
+    _check_noise(request, dataset, unit=unit, num_features=num_features)
+    encoding = (request.encoding or DEFAULT_ENCODING[dataset.kind]) if request.noise == "ablation" else None
+    filled = None if encoding is None else _fill(dataset, encoding, request.fill)
+    one = _randomizer(
+        request,
+        dataset,
+        unit=unit,
+        num_features=num_features,
+        encoding=encoding,
+        filled=filled,
+        batch_size=1,
+        num_votes=1,
     )
+    example = one.batch(one.hold(dataset.read(0)), 0)
     classifier = load_classifier(
         request.model, input_shape=example.shape[1:], device=request.device, num_classes=request.num_classes
     )
@@ -153,9 +180,10 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
             f"{request.data} holds the label {labels.max()}, {request.model} has {classifier.num_classes} classes, "
             f"0 .. {classifier.num_classes - 1}; use data and a model with the same classes"
         )
+    num_votes = request.num_selection + request.num_samples
     chosen = recorded_batch_size if request.batch_size is None else request.batch_size
     if chosen is None:
-        chosen = default_batch_size(num_samples=request.num_samples, cells_per_input=example.size, classifier=classifier)
+        chosen = default_batch_size(num_samples=num_votes, cells_per_input=example.size, classifier=classifier)
     if chosen < 1:
         raise ValueError(f"--batch-size must be at least 1, got {chosen}")
     if classifier.batch_size not in (None, chosen):
@@ -246,10 +274,68 @@ def _unit(given: str | None, dataset: Dataset) -> Unit:
     raise ValueError(f"unknown unit {given!r}; choose one of: {', '.join(get_args(Unit))}")
 
 
-def _encoder(
-    dataset: Dataset, encoding: str, unit: Unit, filled: NDArray[np.floating] | float | None, batch_size: int
-) -> Encoder:
-    return make_encoder(encoding, shape=dataset.shape, unit=unit, batch_size=batch_size, fill=filled, dtype=dataset.dtype)
+def _check_noise(request: Request, dataset: Dataset, *, unit: Unit, num_features: int) -> None:
+    """Refuse a noise without its parameter or with another's, and one that the data has no place for."""
+    given = {"ablation": request.num_kept, "gaussian": request.sigma, "discrete": request.keep_probability}
+    for noise, value in given.items():
+        if value is None and noise == request.noise:
+            raise ValueError(f"the noise {noise} needs {NOISE_OPTIONS[noise]}")
+        if value is not None and noise != request.noise:
+            raise ValueError(f"{NOISE_OPTIONS[noise]} belongs to the noise {noise}, not to {request.noise}; leave it out")
+    if request.num_kept is not None:
+        if not 1 <= request.num_kept <= num_features:
+            raise ValueError(f"--keep must lie in 1 .. {num_features}, the {unit}s of an input; got {request.num_kept}")
+        check_counts(num_features, request.num_kept)
+        return
+    if dataset.kind != "image":
+        raise ValueError(f"the noise {request.noise} is for images in [0, 1], {dataset.name} holds a {dataset.kind} each")
+    for option, set_ in (("--encoding", request.encoding), ("--fill", request.fill)):
+        if set_ is not None:
+            raise ValueError(f"{option} belongs to the noise ablation, not to {request.noise}; leave it out")
+    if request.sigma is not None and not 0 < request.sigma < math.inf:
+        raise ValueError(f"--sigma must be positive, got {request.sigma}")
+    if request.keep_probability is not None:
+        read_share(request.keep_probability)
+
+
+def read_share(text: str) -> Fraction:
+    """An exact number strictly between 0 and 1, from at most 24 digits; raises ValueError for anything else."""
+    share = parse_share(text)
+    if share is None:
+        raise ValueError(
+            f"--keep-probability must be a number strictly between 0 and 1 such as 0.2, of at most 24 decimals; got {text}"
+        )
+    return share
+
+
+def _randomizer(
+    request: Request,
+    dataset: Dataset,
+    *,
+    unit: Unit,
+    num_features: int,
+    encoding: str | None,
+    filled: NDArray[np.floating] | float | None,
+    batch_size: int,
+    num_votes: int,
+) -> Randomizer:
+    shape, seed = dataset.shape, request.seed
+    if request.sigma is not None:
+        return GaussianNoise(shape=shape, sigma=request.sigma, seed=seed, num_noises=num_votes, batch_size=batch_size)
+    if request.keep_probability is not None:
+        share = read_share(request.keep_probability)
+        return DiscreteNoise(shape=shape, keep_probability=share, seed=seed, num_noises=num_votes, batch_size=batch_size)
+    assert encoding is not None
+    assert request.num_kept is not None
+    return Ablation(
+        unit=unit,
+        encoder=make_encoder(encoding, shape=shape, unit=unit, batch_size=batch_size, fill=filled, dtype=dataset.dtype),
+        seed=seed,
+        num_features=num_features,
+        num_kept=request.num_kept,
+        num_masks=num_votes,
+        batch_size=batch_size,
+    )
 
 
 def _fill(dataset: Dataset, encoding: str, given: float | None) -> NDArray[np.floating] | float | None:

@@ -1,4 +1,4 @@
-"""Fill a ledger: masks, encoder and classifier in, votes out, block by block.
+"""Fill a ledger: inputs, noise and classifier in, votes out, block by block.
 
 Rule 4 of a true certificate: the classifier must be deterministic in the recorded batch shape. The first batch is run
 twice before anything is stored, some stored batches are run again on every resume and at the end, and one differing vote
@@ -22,7 +22,7 @@ REPLAYED_BATCHES: Final = 4
 
 
 def batches_per_block(*, batch_size: int, cells_per_input: int) -> int:
-    """How many batches make a block: about `BLOCK_CELLS` values of ablated input, which is a second or two of work for a
+    """How many batches make a block: about `BLOCK_CELLS` values of randomized input, which is a second or two of work for a
     network that fits its input size. It depends on shapes alone, so that the same run gives the same files."""
     votes = max(1, min(BLOCK_CELLS // cells_per_input, MAX_BLOCK_VOTES))
     return max(1, votes // batch_size)
@@ -43,7 +43,7 @@ def fill(ledger: Ledger, voter: Voter, *, on_progress: Callable[[int, int, str],
         ledger.read_block(block)
     if present and missing:
         replay(ledger, voter, _chosen([batch for block in present for batch in ledger.batches_of(block)]))
-    total = manifest.num_inputs * manifest.num_samples
+    total = manifest.num_inputs * manifest.num_votes
     done = sum(ledger.offset(part.stop) - ledger.offset(part.start) for part in map(ledger.batches_of, present))
     on_progress(done, total, "")
     for block in missing:
@@ -99,7 +99,7 @@ def replay(ledger: Ledger, voter: Voter, batches: Iterable[int]) -> Replay:
 
 def _not_deterministic(flips: int, votes: int) -> str:
     return (
-        f"{flips} of {votes} votes came out otherwise when run again on the same masks in the same batch shape; the "
+        f"{flips} of {votes} votes came out otherwise when run again under the same noise in the same batch shape; the "
         "classifier must be deterministic: switch off dropout, sampling and non-deterministic kernels"
     )
 

@@ -1,8 +1,7 @@
-"""Train an image network on freshly ablated inputs; stops and goes on without a trace.
+"""Train an image network under the noise of its certificate; stops and goes on without a trace.
 
-Every image of every epoch gets its own mask from the training domain of the mask stream, so the masks of a
-certificate are new to the network. Masks, order and augmentation are functions of `(seed, epoch)` alone: a run that was
-killed and resumed follows the trajectory of one that was not.
+Every image of every epoch gets its own noise, which no certificate will draw again. Noise, order and augmentation are
+functions of `(seed, epoch)` alone: a run that was killed and resumed follows the trajectory of one that was not.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from topcert.files import replacing
-from topcert.randomization.masks import TRAIN, draw_masks
+from topcert.training.noise import Noise
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingPlan:
     """All that decides the trained weights, beside the data and the network."""
 
-    num_kept: int
+    noise: Noise
     epochs: int = 40
     batch_size: int = 256
     learning_rate: float = 0.2
@@ -41,7 +40,7 @@ class TrainingPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class EpochLog:
-    """One row of `log.csv`; accuracies are of a single pass, one fresh mask an image."""
+    """One row of `log.csv`; accuracies are of a single pass, fresh noise for each image."""
 
     epoch: int
     learning_rate: float
@@ -49,16 +48,7 @@ class EpochLog:
     train_accuracy: float
     test_accuracy: float
     seconds: float
-    mask_seconds: float
-
-
-def ablate(images: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
-    """Six-channel encoding of uint8 images `(B, C, H, W)`: `x * m`, then `(1 - x) * m`; float32 `(B, 2 C, H, W)`."""
-    batch, _, height, width = images.shape
-    mask = torch.zeros(batch, height * width, device=images.device).scatter_(1, kept, 1.0)
-    mask = mask.view(batch, 1, height, width)
-    shown = images.float().div_(255.0).mul_(mask)
-    return torch.cat([shown, mask - shown], dim=1).contiguous(memory_format=torch.channels_last)
+    noise_seconds: float
 
 
 def train(
@@ -91,29 +81,32 @@ def train(
         nesterov=True,
         weight_decay=plan.weight_decay,
     )
+    total_steps = plan.epochs * steps
+    if total_steps < 2:
+        raise ValueError(f"{plan.epochs} epoch of {steps} step is too little to train; raise --epochs or lower --batch-size")
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, plan.learning_rate, total_steps=plan.epochs * steps, pct_start=plan.warmup
+        optimizer,
+        plan.learning_rate,
+        total_steps=total_steps,
+        pct_start=max(plan.warmup, 1.5 / total_steps),  # a warm-up of exactly one step divides by zero in it
     )
-    loss_function = nn.CrossEntropyLoss(label_smoothing=plan.label_smoothing)
     logs = _restore(folder, plan, network, optimizer, schedule)
-    height, width = images.shape[2:]
     for epoch in range(len(logs), plan.epochs):
-        began, mask_seconds, total_loss, hits = time.perf_counter(), 0.0, 0.0, 0
+        began, noise_seconds, total_loss, hits = time.perf_counter(), 0.0, 0.0, 0
         network.train()
         # Order and augmentation may differ between NumPy releases; masks may not, and do not come from here.
         generator = np.random.Generator(np.random.Philox(key=plan.seed + (epoch << 64)))
         order = torch.from_numpy(generator.permutation(num_inputs)).to(device)
         for step in range(steps):
             rows = order[step * plan.batch_size : (step + 1) * plan.batch_size]
-            mask_began = time.perf_counter()
-            first = epoch * num_inputs + step * plan.batch_size
-            kept = _masks(plan, first, len(rows), height * width)
-            mask_seconds += time.perf_counter() - mask_began
-            shown = ablate(augment(images[rows], generator, max_shift=plan.max_shift), kept.to(device))
-            scores = network(shown)
-            loss = loss_function(scores, labels[rows])
+            augmented = augment(images[rows], generator, max_shift=plan.max_shift)
+            noise_began = time.perf_counter()
+            shown = plan.noise.show(augmented, seed=plan.seed, first=epoch * num_inputs + step * plan.batch_size)
+            noise_seconds += time.perf_counter() - noise_began
+            progress = (epoch * steps + step) / (plan.epochs * steps)
+            loss, scores = plan.noise.loss(network, shown, labels[rows], smoothing=plan.label_smoothing, progress=progress)
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
             total_loss += loss.item()
@@ -129,7 +122,7 @@ def train(
                 train_accuracy=hits / (steps * plan.batch_size),
                 test_accuracy=single_pass_accuracy(network, *test_set, plan=plan, device=device),
                 seconds=time.perf_counter() - began,
-                mask_seconds=mask_seconds,
+                noise_seconds=noise_seconds,
             )
         )
         _save(folder, plan, network, optimizer, schedule, logs)
@@ -171,29 +164,16 @@ def single_pass_accuracy(
     device: torch.device | str = "cpu",
     batch_size: int = 500,
 ) -> float:
-    """Share of images that the network labels rightly on one mask each; the masks are new to training too."""
+    """Share of images that the network labels rightly in one pass each; their noise is new to training too."""
     network.eval()
     hits = 0
-    # Training uses the mask numbers below epochs * inputs; these lie far above any of them.
-    first_mask = 2**40
+    # Training uses the numbers below epochs * inputs; these lie far above any of them.
+    first = 2**40
     for start in range(0, len(images), batch_size):
         batch = torch.from_numpy(images[start : start + batch_size]).to(device)
-        kept = _masks(plan, first_mask + start, len(batch), images.shape[2] * images.shape[3]).to(device)
-        found = network(ablate(batch, kept)).argmax(1).cpu()
+        found = network(plan.noise.show(batch, seed=plan.seed, first=first + start)).argmax(1).cpu()
         hits += int((found == torch.from_numpy(labels[start : start + batch_size])).sum())
     return hits / len(images)
-
-
-def _masks(plan: TrainingPlan, first: int, count: int, num_features: int) -> torch.Tensor:
-    kept = draw_masks(
-        seed=plan.seed,
-        start=first,
-        stop=first + count,
-        num_features=num_features,
-        num_kept=plan.num_kept,
-        domain=TRAIN,
-    )
-    return torch.from_numpy(kept.astype(np.int64))
 
 
 def _restore(

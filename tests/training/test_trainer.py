@@ -1,8 +1,9 @@
-"""Ablated training: deterministic, resumed without a trace, on masks that no certificate uses."""
+"""Training under noise: deterministic, resumed without a trace, on masks that no certificate uses."""
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -17,14 +18,15 @@ from torch import nn
 from topcert.files import replacing
 from topcert.randomization import masks
 from topcert.randomization.encodings import make_encoder, to_planes
-from topcert.training import ablated
-from topcert.training.ablated import EpochLog, TrainingPlan, ablate, augment, single_pass_accuracy, train
+from topcert.training import noise, trainer
+from topcert.training.noise import AblationNoise, DiscreteNoise, GaussianNoise, Noise, ablate
+from topcert.training.trainer import EpochLog, TrainingPlan, augment, single_pass_accuracy, train
 
 torch.set_num_threads(1)
 
-PLAN = TrainingPlan(num_kept=20, epochs=3, batch_size=16, learning_rate=0.05, max_shift=1, seed=5)
+PLAN = TrainingPlan(noise=AblationNoise(num_kept=20), epochs=3, batch_size=16, learning_rate=0.05, max_shift=1, seed=5)
 STEPS = 3  # an epoch: 50 images in batches of 16, the rest left out
-TIMES = ("seconds", "mask_seconds")
+TIMES = ("seconds", "noise_seconds")
 
 Images = tuple[Any, Any]
 
@@ -39,10 +41,15 @@ def make_images(count: int, seed: int = 0) -> Images:
     return images, labels
 
 
-def make_network() -> nn.Module:
+def make_network(in_channels: int = 6) -> nn.Module:
     torch.manual_seed(1)
     return nn.Sequential(
-        nn.Conv2d(6, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.AvgPool2d(4), nn.Flatten(), nn.Linear(32, 2)
+        nn.Conv2d(in_channels, 8, 3, padding=1),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.AvgPool2d(4),
+        nn.Flatten(),
+        nn.Linear(32, 2),
     )
 
 
@@ -53,7 +60,7 @@ def ignore(*_: Any) -> None:
 def run(
     folder: Path, plan: TrainingPlan = PLAN, on_step: Callable[[int, int, str], None] = ignore, seed: int = 0
 ) -> tuple[nn.Module, list[EpochLog]]:
-    network = make_network()
+    network = make_network(3 * plan.noise.planes)
     logs = train(network, make_images(50, seed), make_images(30, 9), plan=plan, folder=folder, on_step=on_step)
     return network, logs
 
@@ -87,7 +94,9 @@ def test_the_same_plan_gives_the_same_weights_and_log(tmp_path: Path, whole: tup
     assert read_log(tmp_path) == read_log(whole[2])
 
 
-@pytest.mark.parametrize("change", [{"seed": 6}, {"num_kept": 21}, {"max_shift": 0}, {"learning_rate": 0.04}])
+@pytest.mark.parametrize(
+    "change", [{"seed": 6}, {"noise": AblationNoise(num_kept=21)}, {"max_shift": 0}, {"learning_rate": 0.04}]
+)
 def test_another_plan_gives_other_weights(
     tmp_path: Path, whole: tuple[nn.Module, list[EpochLog], Path], change: dict[str, Any]
 ) -> None:
@@ -126,6 +135,25 @@ def test_killed_in_an_epoch_and_resumed_it_ends_as_if_it_had_not_been(
     assert read_log(tmp_path) == read_log(whole[2])
 
 
+@pytest.mark.parametrize("drawn", [GaussianNoise(sigma=0.3), DiscreteNoise(keep_probability=0.5)])
+def test_other_noises_are_learnt_under_and_resumed_without_a_trace(tmp_path: Path, drawn: Noise) -> None:
+    plan = replace(PLAN, noise=drawn, epochs=4)
+
+    def kill(step: int, *_: Any) -> None:
+        if step == 2 * STEPS + 1:
+            raise KeyboardInterrupt
+
+    network, logs = run(tmp_path / "whole", plan)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", plan, on_step=kill)
+    again, told = run(tmp_path / "cut", plan)
+    assert_same_weights(network, again)
+    assert timeless(told) == timeless(logs)
+    assert logs[-1].train_loss < logs[0].train_loss
+    other = replace(plan, noise=replace(drawn, **{next(iter(asdict(drawn))): 0.25}))
+    assert timeless(run(tmp_path / "other", other)[1]) != timeless(logs)
+
+
 @pytest.mark.parametrize("killed_at", range(1, 7))
 def test_killed_before_any_file_is_in_place_it_ends_as_if_it_had_not_been(
     tmp_path: Path,
@@ -143,7 +171,7 @@ def test_killed_before_any_file_is_in_place_it_ends_as_if_it_had_not_been(
             if len(written) == killed_at:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr(ablated, "replacing", killed)
+    monkeypatch.setattr(trainer, "replacing", killed)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path)
     monkeypatch.undo()
@@ -163,17 +191,17 @@ def test_a_finished_training_is_not_trained_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("seed", 6), ("num_kept", 10), ("epochs", 4), ("learning_rate", 0.1), ("warmup", 0.3)]
+    ("name", "value"),
+    [("seed", 6), ("noise", AblationNoise(num_kept=10)), ("epochs", 4), ("learning_rate", 0.1), ("warmup", 0.3)],
 )
 def test_another_plan_is_refused_on_a_checkpoint_and_harms_nothing(tmp_path: Path, name: str, value: Any) -> None:
     plan = replace(PLAN, epochs=1)
     _, logs = run(tmp_path, plan)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    old = asdict(plan)[name]
-    with pytest.raises(
-        ValueError, match=rf"checkpoint\.pt was trained with {name} = {old}, not {value}; pass the same value"
-    ):
-        run(tmp_path, replace(plan, **{name: value}))
+    changed = replace(plan, **{name: value})
+    old, new = (re.escape(str(asdict(one)[name])) for one in (plan, changed))
+    with pytest.raises(ValueError, match=rf"checkpoint\.pt was trained with {name} = {old}, not {new}; pass the same value"):
+        run(tmp_path, changed)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     assert run(tmp_path, plan)[1] == logs
 
@@ -213,13 +241,29 @@ def test_every_image_of_every_epoch_has_a_mask_of_its_own_that_no_certificate_us
         drawn.append(asked)
         return masks.draw_masks(**asked)
 
-    monkeypatch.setattr(ablated, "draw_masks", draw)
+    monkeypatch.setattr(noise, "draw_masks", draw)
     run(tmp_path)
     assert {asked["domain"] for asked in drawn} == {masks.TRAIN} != {masks.CERTIFY}
     numbers = [number for asked in drawn for number in range(asked["start"], asked["stop"])]
     training = [number for number in numbers if number < 2**40]
     assert len(training) == len(set(training)) == 3 * STEPS * PLAN.batch_size
     assert sorted({number for number in numbers if number >= 2**40}) == list(range(2**40, 2**40 + 30))
+
+
+def test_every_batch_of_every_epoch_has_noise_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, int, int]] = []
+    shows = GaussianNoise.show
+
+    def show(self: GaussianNoise, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
+        seen.append((seed, first, len(images)))
+        return shows(self, images, seed=seed, first=first)
+
+    monkeypatch.setattr(GaussianNoise, "show", show)
+    run(tmp_path, replace(PLAN, noise=GaussianNoise(sigma=0.5)))
+    assert {seed for seed, _, _ in seen} == {PLAN.seed}
+    training = [first for _, first, size in seen if size == PLAN.batch_size]
+    assert sorted(training) == [50 * epoch + PLAN.batch_size * step for epoch in range(3) for step in range(STEPS)]
+    assert {first for _, first, size in seen if size != PLAN.batch_size} == {2**40}
 
 
 def test_every_epoch_has_an_order_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,7 +273,7 @@ def test_every_epoch_has_an_order_of_its_own(tmp_path: Path, monkeypatch: pytest
         batches.append(images.numpy().tobytes())
         return augment(images, generator, max_shift=max_shift)
 
-    monkeypatch.setattr(ablated, "augment", watched)
+    monkeypatch.setattr(trainer, "augment", watched)
     run(tmp_path)
     assert len(batches) == 3 * STEPS
     assert len({batches[0], batches[STEPS], batches[2 * STEPS]}) == 3

@@ -1,0 +1,176 @@
+"""Deterministic certificates of a network from its weights: made, stored and checked again.
+
+DIR/bounds.json            data, network and options, with fingerprints
+DIR/certificates.parquet   as for votes, alpha being 0
+DIR/accuracy.csv           the certified-accuracy curve
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Final, final
+
+import numpy as np
+
+from topcert.classifiers.layers import read_layers
+from topcert.datasets.dataset import Dataset
+from topcert.evaluation.accuracy import AccuracyCurve, accuracy_curves, curve_rows, read_accuracy, write_accuracy
+from topcert.files import replacing
+from topcert.methods.certificates import Certificates
+from topcert.methods.chiang import certify_bounded
+from topcert.version import __version__
+from topcert.voting.ledger import fingerprint_inputs
+from topcert.voting.run import read_inputs_table
+
+FORMAT: Final = "topcert-bounds-1"
+CHUNK: Final = 50  # images between two updates of the progress bar
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """All that decides deterministic certificates."""
+
+    topcert_version: str
+    data: str
+    data_options: dict[str, Any]
+    data_fingerprint: str
+    num_inputs: int
+    model: str
+    model_fingerprint: str
+    ks: tuple[int, ...]
+    max_radius: int
+    label_choice: str
+    format: str = FORMAT
+
+    def write(self, folder: Path) -> None:
+        with replacing(folder / "bounds.json") as aside:
+            aside.write_text(json.dumps(asdict(self), indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+    @staticmethod
+    def read(folder: Path) -> Bounds:
+        """Raises ValueError where bounds.json is missing or damaged."""
+        path = folder / "bounds.json"
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(found, dict) or found.keys() != {field.name for field in fields(Bounds)}:
+                raise ValueError("missing or unknown entries")
+            found["ks"] = tuple(int(k) for k in found["ks"])
+            found["max_radius"] = int(found["max_radius"])
+            if found["format"] != FORMAT or not isinstance(found["data_options"], dict):
+                raise ValueError(f"it is not of the format {FORMAT}")
+            return Bounds(**found)
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            raise ValueError(f"{path} is damaged ({str(error).splitlines()[0][:200]})") from error
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class BoundedResults:
+    """Certificates, what decides them, and the curves."""
+
+    bounds: Bounds
+    certificates: Certificates
+    curves: list[AccuracyCurve]
+
+
+def certify_network(
+    dataset: Dataset,
+    model: Path,
+    *,
+    data: str,
+    data_options: dict[str, Any],
+    ks: Sequence[int],
+    max_radius: int,
+    label_choice: str,
+    on_progress: Callable[[int, int, str], None],
+) -> BoundedResults:
+    """Bound every image of `dataset` through the network in the ONNX file `model`.
+
+    Raises ValueError where the data are no images in [0, 1], the network holds what bounds cannot follow, or a k or
+    `max_radius` is out of range.
+    """
+    if dataset.kind != "image":
+        raise ValueError(f"the method chiang is for images in [0, 1], {dataset.name} holds a {dataset.kind} each")
+    from topcert.classifiers.onnx import fingerprint_onnx  # loads ONNX Runtime
+
+    layers = read_layers(model)
+    inputs = read_inputs_table(dataset)
+    parts = []
+    total = len(dataset)
+    for start in range(0, total, CHUNK):
+        rows = range(start, min(start + CHUNK, total))
+        images = np.stack([dataset.read(row).transpose(2, 0, 1) for row in rows])
+        labels = None if label_choice == "predicted" or dataset.labels is None else dataset.labels[rows.start : rows.stop]
+        index = dataset.indices[rows.start : rows.stop]
+        parts.append(certify_bounded(layers, images, labels, ks=ks, max_radius=max_radius, index=index))
+        on_progress(rows.stop, total, "")
+    certificates = _joined(parts)
+    truth = None if dataset.labels is None else dict(zip(dataset.indices.tolist(), dataset.labels.tolist(), strict=True))
+    return BoundedResults(
+        bounds=Bounds(
+            topcert_version=__version__,
+            data=data,
+            data_options=data_options,
+            data_fingerprint=fingerprint_inputs(inputs),
+            num_inputs=total,
+            model=str(model.resolve()),
+            model_fingerprint=fingerprint_onnx(model),
+            ks=tuple(sorted(set(ks))),
+            max_radius=max_radius,
+            label_choice=certificates.label_choice,
+        ),
+        certificates=certificates,
+        curves=accuracy_curves(certificates, truth),
+    )
+
+
+def write_bounded(results: BoundedResults, folder: Path) -> None:
+    """Write the three files into `folder`, each whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    results.bounds.write(folder)
+    results.certificates.write(folder / "certificates.parquet", metadata={})
+    write_accuracy(results.curves, folder / "accuracy.csv")
+
+
+def compare_bounded(folder: Path, made: BoundedResults) -> list[str]:
+    """What in `folder` differs from certificates made again, a line each.
+
+    Raises ValueError where data or network are not those that bounds.json names, or a file is damaged.
+    """
+    stored = Bounds.read(folder)
+    for name in ("data_fingerprint", "model_fingerprint"):
+        if getattr(stored, name) != getattr(made.bounds, name):
+            what = name.partition("_")[0]
+            raise ValueError(f"what was certified is not what you named: the {what} has another fingerprint")
+    certificates, _ = Certificates.read(folder / "certificates.parquet")
+    again = made.certificates
+    findings = []
+    if (certificates.unit, certificates.method, certificates.alpha) != (again.unit, again.method, again.alpha):
+        findings.append(f"certificates.parquet says {certificates.method}, alpha = {certificates.alpha}")
+    for name in ("index", "label", "k", "radius"):
+        if not np.array_equal(getattr(certificates, name), getattr(again, name)):
+            findings.append(f"certificates.parquet: its column {name} is not what the network gives")
+    if read_accuracy(folder / "accuracy.csv") != curve_rows(made.curves):
+        findings.append("accuracy.csv is not the accuracy of these certificates")
+    return findings
+
+
+def _joined(parts: list[Certificates]) -> Certificates:
+    first = parts[0]
+    index, label, k, radius = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("index", "label", "k", "radius")
+    )
+    return Certificates(
+        index=index,
+        label=label,
+        k=k,
+        radius=radius,
+        unit=first.unit,
+        method=first.method,
+        alpha=first.alpha,
+        label_choice=first.label_choice,
+    )

@@ -1,0 +1,48 @@
+"""Cohen et al. 2019: Gaussian noise, top-1. R = sigma Phi^-1(p_l), turned into changed features of inputs in [0, 1]."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topcert.methods.method import Radii, Smoothing, VoteMethod
+from topcert.theory.confidence import one_sided_bounds
+from topcert.theory.counting import MAX_FEATURES
+from topcert.theory.gaussian import changed_units, l2_radius_majority
+
+
+@final
+class Cohen(VoteMethod):
+    """Label selected on `n0` votes, Clopper-Pearson on the others; nothing is certified at p_l <= 1/2."""
+
+    name: ClassVar[str] = "cohen"
+    noise: ClassVar[str] = "gaussian"
+    norm: ClassVar[str] = "l2"
+    needs: ClassVar[str] = "--sigma"
+    guarantee: ClassVar[str] = "holds with probability 1 - alpha, for changes within [0, 1]"
+    only_top_1: ClassVar[bool] = True
+    selects: ClassVar[bool] = True
+
+    def bounds(
+        self, counts: NDArray[np.int64], *, alpha: float, labels: NDArray[np.int64] | None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return one_sided_bounds(counts, alpha=alpha, labels=labels)
+
+    def theorem(
+        self,
+        lower: NDArray[np.float64],
+        upper: NDArray[np.float64],
+        labels: NDArray[np.int64],
+        *,
+        ks: Sequence[int],
+        smoothing: Smoothing,
+    ) -> Radii:
+        assert smoothing.sigma is not None
+        l2 = l2_radius_majority(np.take_along_axis(lower, labels[:, None], axis=1), sigma=smoothing.sigma)
+        return Radii(changed_units(l2, channels=smoothing.channels, num_units=smoothing.num_features or MAX_FEATURES), l2)
+
+
+METHOD = Cohen()

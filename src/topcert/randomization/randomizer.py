@@ -1,0 +1,154 @@
+"""How a batch for the classifier is made of an input and the numbers of its noise.
+
+`hold` turns an input into what `batch` works on, once; `batch` then gives the randomized inputs `start .. start +
+batch_size - 1`, valid until its next call. Noise is the same for every input, so what fits is kept: sampling costs next
+to nothing beside the classifier.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topcert.randomization.discrete import draw_shifts
+from topcert.randomization.encodings import Encoder, Unit, to_planes
+from topcert.randomization.gaussian import draw_normals
+from topcert.randomization.masks import draw_masks
+
+NUM_VALUES: Final = 256  # of a channel of an 8-bit image, v / 255
+_CACHE_BYTES: Final = 1 << 29
+
+
+class Randomizer(ABC):
+    """Randomized inputs of one law, in batches."""
+
+    batch_size: int
+
+    @abstractmethod
+    def hold(self, x: NDArray[np.floating]) -> NDArray[Any]:
+        """One input as `batch` wants it; raises ValueError where the law has no place for it."""
+
+    @abstractmethod
+    def batch(self, held: NDArray[Any], start: int) -> NDArray[np.floating]:
+        """Randomized inputs `start .. start + batch_size - 1`, `(batch_size, ...)`."""
+
+
+@final
+class Ablation(Randomizer):
+    """Masks that keep `num_kept` features, shown by an encoder of the same batch size."""
+
+    def __init__(
+        self, *, unit: Unit, encoder: Encoder, seed: int, num_features: int, num_kept: int, num_masks: int, batch_size: int
+    ) -> None:
+        self.batch_size = batch_size
+        self._unit, self._encoder = unit, encoder
+        self._masks = _Cache(
+            lambda start: draw_masks(
+                seed=seed, start=start, stop=start + batch_size, num_features=num_features, num_kept=num_kept
+            ),
+            bytes_in_all=4 * _padded(num_masks, batch_size) * num_kept,
+        )
+
+    def hold(self, x: NDArray[np.floating]) -> NDArray[Any]:
+        return to_planes(x, self._unit)
+
+    def batch(self, held: NDArray[Any], start: int) -> NDArray[np.floating]:
+        return self._encoder(held, self._masks(start))
+
+
+@final
+class GaussianNoise(Randomizer):
+    """Images `(H, W, C)` in [0, 1] as `(C, H, W)` plus N(0, sigma^2) in every value, float32."""
+
+    def __init__(self, *, shape: tuple[int, ...], sigma: float, seed: int, num_noises: int, batch_size: int) -> None:
+        self.batch_size = batch_size
+        self._shape = (batch_size, shape[2], shape[0], shape[1])
+        width = int(np.prod(shape))
+        self._batch = np.empty((batch_size, width), np.float32)
+        self._noise = _Cache(
+            lambda start: draw_normals(seed=seed, start=start, stop=start + batch_size, width=width) * np.float32(sigma),
+            bytes_in_all=4 * _padded(num_noises, batch_size) * width,
+        )
+
+    def hold(self, x: NDArray[np.floating]) -> NDArray[Any]:
+        _check_range(x)
+        return np.asarray(to_planes(x, "feature")[0], np.float32)
+
+    def batch(self, held: NDArray[Any], start: int) -> NDArray[np.floating]:
+        np.add(self._noise(start), held, out=self._batch)
+        return self._batch.reshape(self._shape)
+
+
+@final
+class DiscreteNoise(Randomizer):
+    """Images `(H, W, C)` of values v / 255 as `(C, H, W)`, each v kept or replaced by another of 0 .. 255, float32."""
+
+    def __init__(
+        self, *, shape: tuple[int, ...], keep_probability: Fraction, seed: int, num_noises: int, batch_size: int
+    ) -> None:
+        self.batch_size = batch_size
+        self._shape = (batch_size, shape[2], shape[0], shape[1])
+        width = int(np.prod(shape))
+        self._batch = np.empty((batch_size, width), np.float32)
+        self._table = (np.arange(NUM_VALUES) / (NUM_VALUES - 1)).astype(np.float32)
+        self._shifts = _Cache(
+            lambda start: draw_shifts(
+                seed=seed,
+                start=start,
+                stop=start + batch_size,
+                width=width,
+                keep_probability=keep_probability,
+                num_values=NUM_VALUES,
+            ),
+            bytes_in_all=_padded(num_noises, batch_size) * width,
+        )
+
+    def hold(self, x: NDArray[np.floating]) -> NDArray[Any]:
+        _check_range(x)
+        scaled = to_planes(x, "feature")[0].astype(np.float64) * (NUM_VALUES - 1)
+        values = np.rint(scaled)
+        off = np.abs(scaled - values).max()
+        if off > 1e-3:
+            raise ValueError(
+                f"discrete noise is for 8-bit images, values v / {NUM_VALUES - 1}; one lies {off:.3f} of a step off; "
+                "store the images as 8 bits, or choose a method of another noise"
+            )
+        return np.asarray(values, np.uint8)
+
+    def batch(self, held: NDArray[Any], start: int) -> NDArray[np.floating]:
+        np.take(self._table, self._shifts(start) + held, out=self._batch, mode="clip")  # uint8 wraps at 256
+        return self._batch.reshape(self._shape)
+
+
+@final
+class _Cache:
+    """Remembers what `draw(start)` gave, where all of it fits."""
+
+    def __init__(self, draw: Callable[[int], NDArray[Any]], *, bytes_in_all: int) -> None:
+        self._draw = draw
+        self._kept: dict[int, NDArray[Any]] | None = {} if bytes_in_all <= _CACHE_BYTES else None
+
+    def __call__(self, start: int) -> NDArray[Any]:
+        if self._kept is None:
+            return self._draw(start)
+        if start not in self._kept:
+            self._kept[start] = self._draw(start)
+        return self._kept[start]
+
+
+def _padded(count: int, batch_size: int) -> int:
+    return -(-count // batch_size) * batch_size
+
+
+def _check_range(x: NDArray[np.floating]) -> None:
+    low, high = float(x.min()), float(x.max())
+    if x.ndim != 3 or low < 0 or high > 1:
+        raise ValueError(
+            f"this noise is for images with values in [0, 1]; the input has shape {x.shape} and values from {low:g} to "
+            f"{high:g}; scale the data, or choose the noise ablation"
+        )

@@ -1,0 +1,244 @@
+"""Measure the settings of a table: train what is missing, collect votes, keep the counts. Goes on where it was stopped.
+
+OUT/networks/SETTING/   checkpoint.pt, log.csv and NETWORK.onnx, as `topcert train` writes them
+OUT/runs/SETTING/       the votes, as `topcert certify` writes them
+OUT/counts/             the records that redraw the table
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, final
+
+import numpy as np
+
+from topcert.datasets.dataset import load_dataset
+from topcert.evaluation.bounded import certify_network
+from topcert.methods.registry import find_vote_method
+from topcert.reproduce.records import Counted, Origin, write_origin, write_radii
+from topcert.reproduce.tables import ALPHA, Budget, PaperTable, Row, Setting
+from topcert.theory.radius import ABSTAIN
+from topcert.voting.run import Request, collect_votes, open_run
+
+OnStep = Callable[[int, int, str], None]
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """What a budget spends on each setting; the interval row has its own network."""
+
+    network: str
+    epochs: int
+    num_samples: int
+    batch_size: int = 256
+    learning_rate: float = 0.2
+    weight_decay: float = 5e-4
+    label_smoothing: float = 0.05
+    max_shift: int = 2
+
+
+TABLE1_EFFORT: Final[dict[Budget, Effort]] = {
+    "small": Effort(network="small", epochs=12, num_samples=10_000),
+    "paper": Effort(
+        network="resnet110",
+        epochs=90,
+        num_samples=100_000,
+        learning_rate=0.1,
+        weight_decay=1e-4,
+        label_smoothing=0.0,
+        max_shift=4,
+    ),
+}
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class IntervalEffort:
+    """How the network of the deterministic row is trained, at either budget."""
+
+    network: str = "mlp"
+    epochs: int = 30
+    batch_size: int = 256
+    radius: int = 3
+    learning_rate: float = 0.05
+    max_radius: int = 5
+
+
+INTERVAL_EFFORT: Final = IntervalEffort()
+
+
+def can_matter(table: PaperTable, row: Row, setting: Setting, *, num_samples: int) -> bool:
+    """Whether any votes under this setting could certify a single pixel, even all of them for the one label."""
+    method = find_vote_method(row.method)
+    counts = np.zeros((1, table.num_classes), np.int64)
+    counts[0, 0] = num_samples
+    label = np.zeros(1, np.int64)
+    lower, upper = method.bounds(counts, alpha=ALPHA, labels=label)
+    (radius,) = method.theorem(lower, upper, label, ks=[row.k], smoothing=table.smoothing(setting)).radius[:, 0]
+    return bool(radius != ABSTAIN and radius >= 1)
+
+
+def useful_settings(table: PaperTable, *, num_samples: int) -> tuple[Setting, ...]:
+    """The settings that can matter to some row."""
+    return tuple(
+        setting
+        for setting in table.settings
+        if any(setting in row.settings and can_matter(table, row, setting, num_samples=num_samples) for row in table.rows)
+    )
+
+
+def train_setting(
+    setting: Setting, effort: Effort, folder: Path, *, data_dir: Path | None, device: str, on_step: OnStep
+) -> Path:
+    """The network of a setting, trained on CIFAR-10, as ONNX; there already, or made now (needs the extra `torch`)."""
+    path = folder / f"{effort.network}.onnx"
+    if path.is_file():
+        return path
+    from topcert.classifiers.torch import resolve_device
+    from topcert.training.networks import train_on_cifar10
+    from topcert.training.noise import AblationNoise, DiscreteNoise, GaussianNoise, Noise
+    from topcert.training.trainer import TrainingPlan
+
+    noise: Noise
+    if setting.num_kept is not None:
+        noise = AblationNoise(num_kept=setting.num_kept)
+    elif setting.sigma is not None:
+        noise = GaussianNoise(sigma=setting.sigma)
+    else:
+        noise = DiscreteNoise(keep_probability=float(setting.value))
+    plan = TrainingPlan(
+        noise=noise,
+        epochs=effort.epochs,
+        batch_size=effort.batch_size,
+        learning_rate=effort.learning_rate,
+        weight_decay=effort.weight_decay,
+        label_smoothing=effort.label_smoothing,
+        max_shift=effort.max_shift,
+    )
+    train_on_cifar10(effort.network, plan, data_dir=data_dir, folder=folder, device=resolve_device(device), on_step=on_step)
+    return path
+
+
+def train_interval(effort: IntervalEffort, folder: Path, *, data_dir: Path | None, on_step: OnStep) -> Path:
+    """The network of the deterministic row, as ONNX; there already, or trained now (needs the extra `torch`)."""
+    path = folder / f"{effort.network}.onnx"
+    if path.is_file():
+        return path
+    from topcert.training.interval import IntervalNoise
+    from topcert.training.networks import train_on_cifar10
+    from topcert.training.trainer import TrainingPlan
+
+    plan = TrainingPlan(
+        noise=IntervalNoise(radius=effort.radius),
+        epochs=effort.epochs,
+        batch_size=effort.batch_size,
+        learning_rate=effort.learning_rate,
+        weight_decay=0.0,
+        label_smoothing=0.0,
+        max_shift=0,
+    )
+    train_on_cifar10(effort.network, plan, data_dir=data_dir, folder=folder, device="cpu", on_step=on_step)
+    return path
+
+
+def bound_images(network: Path, effort: IntervalEffort, counts: Path, *, data_dir: Path | None, on_progress: OnStep) -> None:
+    """Certify the test images through the network's weights, and keep the radii in `counts`."""
+    dataset = load_dataset("cifar10", data_dir=data_dir)
+    results = certify_network(
+        dataset,
+        network,
+        data="cifar10",
+        data_options={},
+        ks=[1],
+        max_radius=effort.max_radius,
+        label_choice="given",
+        on_progress=on_progress,
+    )
+    made = results.certificates
+    write_radii(counts, made.index, made.label, made.radius)
+    write_origin(counts, "interval", _origin(network, model_fingerprint=results.bounds.model_fingerprint))
+
+
+def untrained_resnet50(setting: Setting, path: Path) -> Path:
+    """A ResNet-50 of random weights for 224 x 224 images under a setting; there already, or made now."""
+    if path.is_file():
+        return path
+    import torch
+
+    from topcert.models.residual import resnet50
+    from topcert.training.export import export_onnx
+
+    channels = 6 if setting.noise == "ablation" else 3
+    torch.manual_seed(0)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    export_onnx(
+        resnet50(in_channels=channels, num_classes=1000),
+        path,
+        input_shape=(channels, 224, 224),
+        metadata={"network": "resnet50, untrained"},
+    )
+    return path
+
+
+def request_for(
+    setting: Setting, network: Path, *, data: str, data_dir: Path | None, num_samples: int, num_selection: int, device: str
+) -> Request:
+    """The votes of a setting on the inputs that `data` means."""
+    return Request(
+        data=data,
+        model=str(network),
+        data_dir=data_dir,
+        noise=setting.noise,
+        num_kept=setting.num_kept,
+        sigma=setting.sigma,
+        keep_probability=setting.keep_probability,
+        num_selection=num_selection,
+        num_samples=num_samples,
+        device=device,
+    )
+
+
+def count_setting(request: Request, folder: Path, *, on_progress: OnStep) -> Counted:
+    """The votes of a request on labelled inputs, collected in `folder` or gone on with there.
+
+    Raises ValueError where the data has no labels, or `folder` holds other votes.
+    """
+    ledger = collect_votes(open_run(request, folder, resume=True), on_progress=on_progress)
+    _, labels, _ = ledger.read_inputs()
+    selection = ledger.selection_counts()
+    if labels is None or selection is None:
+        raise ValueError(f"a table needs labelled inputs and a first sample that selects; {request.data} has no labels")
+    return Counted(
+        counts=ledger.counts(),
+        selection=selection,
+        labels=labels,
+        origin=_origin(
+            Path(request.model),
+            num_selection=ledger.manifest.num_selection,
+            num_samples=ledger.manifest.num_samples,
+            seed=ledger.manifest.seed,
+            model_fingerprint=ledger.manifest.model_fingerprint,
+        ),
+    )
+
+
+def _origin(network: Path, *, model_fingerprint: str, num_selection: int = 0, num_samples: int = 0, seed: int = 0) -> Origin:
+    """What record.json says: of the network, what its file says of itself."""
+    from topcert.classifiers.onnx import read_metadata  # loads ONNX Runtime
+
+    facts = read_metadata(network)
+    accuracy = facts.get("single_pass_test_accuracy")
+    return Origin(
+        network=facts.get("network", network.stem),
+        multiply_adds=int(facts["multiply_adds"]) if "multiply_adds" in facts else None,
+        epochs=int(facts["epochs"]) if "epochs" in facts else None,
+        training_seconds=float(facts["training_seconds"]) if "training_seconds" in facts else None,
+        single_pass_accuracy=None if accuracy is None else float(accuracy),
+        num_selection=num_selection,
+        num_samples=num_samples,
+        seed=seed,
+        model_fingerprint=model_fingerprint,
+    )

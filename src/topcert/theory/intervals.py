@@ -1,0 +1,328 @@
+"""Deterministic certificates of a ReLU network by interval bounds (Chiang et al. 2020), rounding included.
+
+Any r pixels of an image, all channels of a pixel together, take any values in [0, 1]. Weight w of the first layer on a
+channel of value x moves an output up by at most w (1 - x) where w > 0 and -w x where w < 0, and down by at most the same
+for -w. A pixel's contribution is the sum over its channels, never negative, and r pixels move the output by at most the
+sum of the r largest: this is attained. The paper adds up |w| instead, which is the sum of both contributions. Later
+layers carry a centre and a half-width, c -> W c + b and h -> |W| h; the last one has the rows W[label] - W[j], so that it
+bounds margins and not scores. All contributions and half-widths are >= 0: bounds only fall as r grows.
+
+The guarantee is about the network in real arithmetic, for the weights and pixels given. A float64 dot product of length
+n, in any order of summation, is off by at most gamma(n) |w| . |x|, gamma(n) = n u / (1 - n u), u = 2^-53 (Higham 2002,
+section 3.1); a sum of n terms >= 0 is off by at most gamma(n) of itself. Every half-width is enlarged by that, with a few
+units more in n for the roundings of the enlargement, and by a constant for underflow.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, SupportsIndex, final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from topcert.theory.labels import checked_labels
+
+_CELLS_PER_CHUNK: Final = 1 << 22  # numbers of the largest array that is made at a time
+_UNIT: Final = 2.0**-53
+_UNDERFLOW: Final = 2.0**-990  # more than any dot product of less than 2^30 terms loses below the normal numbers
+
+Floats = NDArray[np.float64]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Dense:
+    """`weight @ x + bias` of flat inputs; weight `(outputs, inputs)`, bias `(outputs,)`."""
+
+    weight: NDArray[np.floating[Any]]
+    bias: NDArray[np.floating[Any]]
+
+    def __post_init__(self) -> None:
+        _check_weights(self.weight, self.bias, 2)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Conv:
+    """Cross-correlation; weight `(outputs, channels, height, width)`, bias `(outputs,)`; zeros are padded on both sides."""
+
+    weight: NDArray[np.floating[Any]]
+    bias: NDArray[np.floating[Any]]
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] = (0, 0)
+
+    def __post_init__(self) -> None:
+        _check_weights(self.weight, self.bias, 4)
+        if min(self.stride) < 1 or min(self.padding) < 0:
+            raise ValueError(f"stride must be positive and padding at least 0, got {self.stride} and {self.padding}")
+
+
+@final
+@dataclass(frozen=True)
+class ReLU:
+    """max(x, 0)."""
+
+
+@final
+@dataclass(frozen=True)
+class Flatten:
+    """All that an input has, in one row."""
+
+
+Layer = Dense | Conv | ReLU | Flatten
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def margin_lower_bounds(
+    layers: Sequence[Layer], images: ArrayLike, labels: ArrayLike, *, radii: Sequence[int]
+) -> NDArray[np.float64]:
+    """Lower bounds of score[label] - score[j] while any r pixels take any values in [0, 1], for every r in `radii`.
+
+    `images` are `(inputs, channels, height, width)` (or any other axes after the channels) in [0, 1]. The layers begin
+    with `Conv` or with `Flatten` and `Dense`, and end with `Dense`. Returns float64 `(inputs, len(radii), classes)`, 0
+    at the label itself. Raises ValueError for layers that do not fit, values outside [0, 1] or a negative radius.
+    """
+    pixels, classes = _checked_images(layers, images)
+    rows = checked_labels(labels, inputs=len(pixels), classes=classes)
+    if any(r < 0 for r in radii):
+        raise ValueError(f"radii must be at least 0, got {min(radii)}")
+    out = np.empty((len(pixels), len(radii), classes))
+    for chunk, margins in _chunks(layers, pixels, rows, most=max(radii, default=0)):
+        for column, r in enumerate(radii):
+            out[chunk, column] = margins(np.full(len(chunk), r))
+    return out
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def certified_radius_intervals(
+    layers: Sequence[Layer], images: ArrayLike, labels: ArrayLike, *, max_radius: int, k: int | Sequence[int] = 1
+) -> NDArray[np.int64]:
+    """The largest r <= `max_radius` at which interval bounds keep `labels[i]` among the top `k`, in pixels.
+
+    Fewer than k of the other classes may reach the label's score: fewer than k margins have a lower bound <= 0.
+    Arguments are those of `margin_lower_bounds`. Returns int64 `(inputs,)`, or `(inputs, len(k))` for a sequence of k;
+    `ABSTAIN` (-1) where not even r = 0 is certified.
+    """
+    pixels, classes = _checked_images(layers, images)
+    rows = checked_labels(labels, inputs=len(pixels), classes=classes)
+    single = isinstance(k, SupportsIndex)
+    ks = [operator.index(k)] if isinstance(k, SupportsIndex) else [operator.index(item) for item in k]
+    if not ks or not 1 <= min(ks) <= max(ks) < classes:
+        raise ValueError(f"k must lie in 1 .. classes - 1 = {classes - 1}, got {k}")
+    if max_radius < 0:
+        raise ValueError(f"max_radius must be at least 0, got {max_radius}")
+    out = np.empty((len(pixels), len(ks)), np.int64)
+    for chunk, margins in _chunks(layers, pixels, rows, most=max_radius):
+        for column, places in enumerate(ks):
+            # Bisection: r = certified holds or is ABSTAIN, r = refused does not hold or is not asked for.
+            certified, refused = np.full(len(chunk), -1), np.full(len(chunk), max_radius + 1)
+            while (refused - certified > 1).any():
+                middle = np.maximum((certified + refused) // 2, 0)
+                reached = (margins(middle) <= 0).sum(1) - 1  # the label's own margin is 0
+                certified = np.where(reached < places, np.maximum(certified, middle), certified)
+                refused = np.where(reached < places, refused, np.minimum(refused, middle))
+            out[chunk, column] = certified
+    return out[:, 0] if single else out
+
+
+def scores(layers: Sequence[Layer], images: ArrayLike) -> NDArray[np.float64]:
+    """The network's scores `(inputs, classes)`, in float64 without bounds."""
+    found, _ = _checked_images(layers, images)
+    for layer in layers:
+        if isinstance(layer, ReLU):
+            found = np.maximum(found, 0)
+        elif isinstance(layer, Flatten):
+            found = found.reshape(len(found), -1)
+        else:
+            found = _affine(layer, found, layer.weight) + _broadcast(layer)
+    return found
+
+
+Margins = Callable[[NDArray[np.int64]], Floats]
+
+
+def _chunks(
+    layers: Sequence[Layer], images: Floats, labels: NDArray[np.int64], *, most: int
+) -> Iterator[tuple[NDArray[np.int64], Margins]]:
+    """Inputs of one label, few enough for the memory, with their margins' lower bounds as a function of their radii."""
+    step = max(1, _CELLS_PER_CHUNK // _largest_array(layers, images.shape[1:]))
+    last = layers[-1]
+    assert isinstance(last, Dense)
+    weight, bias = last.weight.astype(np.float64), last.bias.astype(np.float64)
+    for label in np.unique(labels).tolist():
+        rest = [*layers[:-1], Dense(weight[label] - weight, bias[label] - bias)]
+        if isinstance(rest[0], Flatten):
+            rest = rest[1:]
+        rows = np.flatnonzero(labels == label)
+        for start in range(0, len(rows), step):
+            chunk = rows[start : start + step]
+            yield chunk, _margins(rest, images[chunk], label, most)
+
+
+def _margins(layers: Sequence[Layer], images: Floats, label: int, most: int) -> Margins:
+    first = layers[0]
+    assert isinstance(first, Dense | Conv)
+    value, ups, downs = _first_layer(first, images, most)
+    inputs = np.arange(len(images))
+
+    def at(radii: NDArray[np.int64]) -> Floats:
+        taken = np.minimum(radii, ups.shape[1] - 1)
+        lower = np.nextafter(value - downs[inputs, taken], -np.inf)
+        upper = np.nextafter(value + ups[inputs, taken], np.inf)
+        for layer in layers[1:]:
+            lower, upper = _through(layer, lower, upper)
+        lower[:, label] = 0
+        return np.where(np.isnan(lower), -np.inf, lower)  # weights so large that they overflow prove nothing
+
+    return at
+
+
+def _first_layer(layer: Dense | Conv, images: Floats, most: int) -> tuple[Floats, Floats, Floats]:
+    """The clean outputs, and how far r = 0, 1, ... pixels can move them up and down, `(inputs, r, ...)`."""
+    inputs, channels = images.shape[:2]
+    weight = _kernel(layer, layer.weight, channels)  # (outputs, channels, pixels that one output sees)
+    shown, room = _patches(layer, images), _patches(layer, 1 - images)  # (inputs, places, channels, pixels); padding is 0
+    outputs, _, seen = weight.shape
+    places = shown.shape[1]
+    both = np.concatenate([room, shown], axis=2).transpose(3, 0, 1, 2).reshape(seen, inputs * places, 2 * channels)
+    taken = min(most, seen)
+    gamma = _gamma(2 * channels + taken)
+    slack = (
+        _gamma(channels * seen)
+        * (_affine(layer, images, np.abs(layer.weight)) + np.abs(_broadcast(layer)))
+        * (1 + 2 * _gamma(channels * seen))
+        + _UNDERFLOW
+    )
+    moved = []
+    for sign in (1, -1):
+        gains = np.concatenate([np.maximum(sign * weight, 0), np.maximum(-sign * weight, 0)], axis=1)
+        per_pixel = both @ gains.transpose(2, 1, 0)  # (pixels, inputs * places, outputs)
+        if 0 < taken < seen:
+            per_pixel.partition(seen - taken, axis=0)
+        largest = np.sort(per_pixel[seen - taken :], axis=0)[::-1]
+        total = np.zeros((taken + 1, inputs, places, outputs))
+        np.cumsum(largest.reshape(taken, inputs, places, outputs), axis=0, out=total[1:])
+        total *= 1 + 2 * gamma
+        summed = _placed(layer, total.reshape(-1, places, outputs), images.shape[2:])
+        by_input = summed.reshape(taken + 1, inputs, *summed.shape[1:]).swapaxes(0, 1)
+        moved.append((by_input + slack[:, None]) * (1 + 4 * _UNIT))
+    return _affine(layer, images, layer.weight) + _broadcast(layer), moved[0], moved[1]
+
+
+def _through(layer: Layer, lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
+    """Bounds of a layer's outputs from bounds of its inputs."""
+    if isinstance(layer, ReLU):
+        return np.maximum(lower, 0), np.maximum(upper, 0)
+    if isinstance(layer, Flatten):
+        return lower.reshape(len(lower), -1), upper.reshape(len(upper), -1)
+    centre = (lower + upper) / 2
+    half = np.maximum(upper - centre, centre - lower) + _UNDERFLOW
+    gamma = _gamma(int(np.prod(layer.weight.shape[1:])))
+    bias = _broadcast(layer)
+    reach = _affine(layer, half + gamma * np.abs(centre), np.abs(layer.weight)) + gamma * np.abs(bias)
+    reach = reach * (1 + 2 * gamma) + _UNDERFLOW
+    value = _affine(layer, centre, layer.weight) + bias
+    return np.nextafter(value - reach, -np.inf), np.nextafter(value + reach, np.inf)
+
+
+def _gamma(length: int) -> float:
+    """Relative error of a dot product of that length, a bias, a rounded weight and what else is rounded on the way."""
+    return (length + 12) * _UNIT / (1 - (length + 12) * _UNIT)
+
+
+def _affine(layer: Dense | Conv, x: Floats, weight: NDArray[np.floating[Any]]) -> Floats:
+    """The layer's map with these weights and no bias."""
+    patches = _patches(layer, x)
+    kernel = weight.astype(np.float64).reshape(len(weight), -1)
+    return _placed(layer, patches.reshape(*patches.shape[:2], -1) @ kernel.T, x.shape[2:])
+
+
+def _patches(layer: Dense | Conv, x: Floats) -> Floats:
+    """What each place of the output sees, `(inputs, places, channels, pixels)`; a `Dense` has one place, which sees all."""
+    if isinstance(layer, Dense):
+        channels = x.shape[1] if x.ndim > 2 else 1
+        return x.reshape(len(x), 1, channels, -1)
+    height, width = layer.padding
+    padded = np.pad(x, ((0, 0), (0, 0), (height, height), (width, width)))
+    kernel = layer.weight.shape[2:]
+    windows = np.lib.stride_tricks.sliding_window_view(padded, kernel, axis=(2, 3))
+    windows = windows[:, :, :: layer.stride[0], :: layer.stride[1]]
+    inputs, channels, rows, columns = windows.shape[:4]
+    return windows.transpose(0, 2, 3, 1, 4, 5).reshape(inputs, rows * columns, channels, kernel[0] * kernel[1])
+
+
+def _placed(layer: Dense | Conv, found: Floats, size: tuple[int, ...]) -> Floats:
+    """`(inputs, places, outputs)` in the layer's own shape, for inputs of that height and width."""
+    if isinstance(layer, Dense):
+        return found[:, 0]
+    return found.swapaxes(1, 2).reshape(len(found), -1, *_size(layer, size))
+
+
+def _kernel(layer: Dense | Conv, weight: NDArray[np.floating[Any]], channels: int) -> Floats:
+    return weight.astype(np.float64).reshape(len(layer.bias), channels, -1)
+
+
+def _broadcast(layer: Dense | Conv) -> Floats:
+    bias = layer.bias.astype(np.float64)
+    return bias if isinstance(layer, Dense) else bias[:, None, None]
+
+
+def _size(layer: Conv, size: tuple[int, ...]) -> tuple[int, int]:
+    rows, columns = (
+        (length + 2 * padding - kernel) // stride + 1
+        for length, padding, kernel, stride in zip(size, layer.padding, layer.weight.shape[2:], layer.stride, strict=True)
+    )
+    return rows, columns
+
+
+def _largest_array(layers: Sequence[Layer], shape: tuple[int, ...]) -> int:
+    """Numbers, for one input, in the largest array of the bounds. Raises ValueError for layers that do not fit."""
+    channels, largest, first = shape[0], 1, True
+    for position, layer in enumerate(layers):
+        if isinstance(layer, Flatten):
+            shape = (int(np.prod(shape)),)
+        elif isinstance(layer, ReLU):
+            if first:
+                raise ValueError("the first layer is ReLU; it must be Conv, or Flatten and Dense")
+        else:
+            fits = len(shape) == layer.weight.ndim - 1 and shape[0] == layer.weight.shape[1]
+            after = _size(layer, shape[1:]) if fits and isinstance(layer, Conv) else ()
+            if not fits or min(after, default=1) < 1:
+                raise ValueError(
+                    f"layer {position} is {type(layer).__name__} with weights {layer.weight.shape}, "
+                    f"which does not take inputs of shape {shape}"
+                )
+            seen = int(np.prod(layer.weight.shape[1:])) * int(np.prod(after))
+            largest = max(largest, seen * len(layer.bias) // channels if first else seen)
+            shape, first = (len(layer.bias), *after), False
+    return largest
+
+
+def _checked_images(layers: Sequence[Layer], images: ArrayLike) -> tuple[Floats, int]:
+    """Images in float64, and the number of classes."""
+    found = np.asarray(images)
+    if found.dtype.kind != "f" or found.ndim < 3:
+        raise ValueError(
+            f"images must be floats of shape (inputs, channels, height, width), got {found.dtype} of shape {found.shape}"
+        )
+    wide = found.astype(np.float64)
+    if not ((wide >= 0) & (wide <= 1)).all():
+        raise ValueError("images must lie in [0, 1]; divide bytes by 255")
+    last = layers[-1] if layers else None
+    if not isinstance(last, Dense) or len(last.bias) < 2:
+        raise ValueError("the last layer must be Dense, with two outputs or more: the scores of the classes")
+    _largest_array(layers, wide.shape[1:])
+    return wide, len(last.bias)
+
+
+def _check_weights(weight: NDArray[np.floating[Any]], bias: NDArray[np.floating[Any]], axes: int) -> None:
+    if weight.ndim != axes or bias.shape != weight.shape[:1] or weight.dtype.kind != "f" or bias.dtype.kind != "f":
+        raise ValueError(
+            f"weights must be floats with {axes} axes and one bias an output, "
+            f"got {weight.dtype} of shape {weight.shape} and {bias.dtype} of shape {bias.shape}"
+        )
+    if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+        raise ValueError("weights must be finite")

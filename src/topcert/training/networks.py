@@ -1,0 +1,84 @@
+"""Networks by name, and one call that trains one on CIFAR-10 and exports it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from topcert.datasets.cifar10 import load_cifar10
+from topcert.models.bounded import make_cnn, make_mlp
+from topcert.models.compact import Compact
+from topcert.models.cost import multiply_adds
+from topcert.models.residual import resnet18, resnet110
+from topcert.models.small import Small
+from topcert.training.export import export_onnx
+from topcert.training.trainer import EpochLog, TrainingPlan, load_weights, train
+from topcert.version import __version__
+
+NETWORKS: Final[dict[str, Callable[[int], nn.Module]]] = {  # from input channels, for 32 x 32 images of 10 classes
+    "compact": lambda channels: Compact(in_channels=channels),
+    "small": lambda channels: Small(in_channels=channels),
+    "resnet18": lambda channels: resnet18(in_channels=channels, num_classes=10),
+    "resnet110": lambda channels: resnet110(in_channels=channels, num_classes=10),
+    "mlp": lambda channels: make_mlp(in_features=1024 * channels),
+    "cnn": lambda channels: make_cnn(in_channels=channels),
+}
+BOUNDED: Final = ("mlp", "cnn")  # networks that interval bounds can follow
+
+
+def check_network(name: str, law: str) -> None:
+    """Raise ValueError where there is no such network, or interval bounds cannot follow it."""
+    if name not in NETWORKS:
+        raise ValueError(f"unknown network {name!r}; topcert trains: {', '.join(NETWORKS)}")
+    if law == "interval" and name not in BOUNDED:
+        raise ValueError(f"interval training needs a network that bounds can follow: {', '.join(BOUNDED)}; got {name}")
+
+
+def train_on_cifar10(
+    name: str,
+    plan: TrainingPlan,
+    *,
+    data_dir: Path | None,
+    folder: Path,
+    device: torch.device | str,
+    start_from: Path | None = None,
+    on_step: Callable[[int, int, str], None],
+) -> list[EpochLog]:
+    """Train network `name` on CIFAR-10, going on from `folder`'s checkpoint; writes `folder / NAME.onnx`."""
+    check_network(name, plan.noise.law)
+    channels = 3 * plan.noise.planes
+    torch.manual_seed(plan.seed)
+    module = NETWORKS[name](channels)
+    if start_from is not None:
+        load_weights(module, start_from)
+    train_set, test_set = _channels_first("train", data_dir), _channels_first("test", data_dir)
+    logs = train(module, train_set, test_set, plan=plan, folder=folder, device=device, on_step=on_step)
+    recipe = {field.name: str(getattr(plan, field.name)) for field in fields(plan)}
+    export_onnx(
+        module,
+        folder / f"{name}.onnx",
+        input_shape=(channels, 32, 32),
+        metadata={
+            "topcert_version": __version__,
+            "network": name,
+            "training_data": "cifar10",
+            **recipe,
+            "started_from": "" if start_from is None else start_from.parent.name,
+            "multiply_adds": str(multiply_adds(module, (channels, 32, 32))),
+            "training_seconds": f"{sum(row.seconds for row in logs):.0f}",
+            "single_pass_test_accuracy": f"{logs[-1].test_accuracy:.4f}",
+        },
+    )
+    return logs
+
+
+def _channels_first(split: Literal["train", "test"], data_dir: Path | None) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    images, labels = load_cifar10(split, data_dir=data_dir)
+    return images.transpose(0, 3, 1, 2).copy(), labels

@@ -1,0 +1,100 @@
+"""How training images are shown under noise: the right law, a function of (seed, first), in the network's own shape."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torch import nn
+
+from topcert.randomization import gaussian
+from topcert.training.noise import AblationNoise, DiscreteNoise, GaussianNoise, Noise
+
+torch.set_num_threads(1)
+
+NOISES: list[Noise] = [AblationNoise(num_kept=9), GaussianNoise(sigma=0.25), DiscreteNoise(keep_probability=0.4)]
+by_noise = pytest.mark.parametrize("noise", NOISES, ids=[noise.law for noise in NOISES])
+
+
+def make_images(count: int = 4, channels: int = 3, size: int = 6) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(1).integers(0, 256, (count, channels, size, size), np.uint8))
+
+
+@by_noise
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_network_sees_as_many_channels_as_planes_say(noise: Noise, channels: int) -> None:
+    images = make_images(channels=channels)
+    before = images.clone()
+    shown = noise.show(images, seed=3, first=10)
+    assert shown.dtype == torch.float32
+    assert shown.shape == (4, noise.planes * channels, 6, 6)
+    assert shown.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(images, before)
+
+
+@by_noise
+def test_noise_is_a_function_of_seed_and_number(noise: Noise) -> None:
+    images = make_images()
+    one = noise.show(images, seed=3, first=10)
+    torch.manual_seed(99)
+    assert torch.equal(one, noise.show(images, seed=3, first=10))
+    assert not torch.equal(one, noise.show(images, seed=4, first=10))
+    assert not torch.equal(one, noise.show(images, seed=3, first=11))
+    state = torch.random.get_rng_state()
+    noise.show(images, seed=3, first=10)
+    assert torch.equal(torch.random.get_rng_state(), state)  # order and weights of a training do not depend on it
+
+
+@by_noise
+def test_any_seed_and_number_is_taken(noise: Noise) -> None:
+    for seed, first in ((0, 0), (2**64 - 1, 2**40), (2**63, 2**40 + 9999)):
+        assert torch.isfinite(noise.show(make_images(), seed=seed, first=first)).all()
+
+
+@by_noise
+def test_images_of_a_batch_have_noise_of_their_own(noise: Noise) -> None:
+    shown = noise.show(torch.full((5, 3, 6, 6), 128, dtype=torch.uint8), seed=0, first=0)
+    assert len({image.numpy().tobytes() for image in shown}) == 5
+
+
+def test_gaussian_noise_is_normal_around_the_scaled_image() -> None:
+    images = make_images(20, 3, 16)
+    shown = GaussianNoise(sigma=0.25).show(images, seed=1, first=0).double()
+    noise = ((shown - images.double() / 255) / 0.25).flatten().numpy()
+    assert stats.kstest(noise, "norm").pvalue > 0.001
+    assert abs(np.corrcoef(noise, images.double().flatten().numpy())[0, 1]) < 0.03
+
+
+@pytest.mark.parametrize("keep", [0.1, 0.5, 0.9])
+def test_discrete_noise_keeps_values_or_takes_any_other(keep: float) -> None:
+    images = make_images(60, 3, 16)
+    shown = DiscreteNoise(keep_probability=keep).show(images, seed=1, first=0)
+    values = (shown.double() * 255).round()
+    assert torch.equal(values.float() / 255, shown)  # on the grid of 8-bit values
+    shifts = ((values - images.double()) % 256).long().flatten().numpy()
+    wanted = np.full(256, (1 - keep) / 255)
+    wanted[0] = keep
+    assert stats.chisquare(np.bincount(shifts, minlength=256), wanted * shifts.size).pvalue > 0.001
+
+
+def test_training_noise_is_not_that_of_certificates() -> None:
+    black = torch.zeros(1, 3, 6, 6, dtype=torch.uint8)
+    for first in (0, 1, 2**40):
+        shown = GaussianNoise(sigma=1.0).show(black, seed=7, first=first).flatten().numpy()
+        certified = gaussian.draw_normals(seed=7, start=first, stop=first + 1, width=108)[0]
+        assert not set(np.round(shown, 4)) >= set(np.round(certified[:20], 4))
+
+
+@by_noise
+def test_the_loss_is_the_smoothed_cross_entropy_of_what_is_shown(noise: Noise) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(noise.planes * 108, 5))
+    labels = torch.tensor([0, 1, 2, 4])
+    shown = noise.show(make_images(), seed=0, first=0)
+    loss, scores = noise.loss(network, shown, labels, smoothing=0.1, progress=0.5)
+    assert torch.equal(scores, network(shown))
+    logs = scores.log_softmax(1)
+    wanted = -(0.9 * logs[range(4), labels] + 0.1 * logs.mean(1)).mean()
+    assert torch.allclose(loss, wanted)
+    assert loss.requires_grad
