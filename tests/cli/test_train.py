@@ -11,6 +11,9 @@ import pytest
 import torch
 
 from tests.conftest import Outcome
+from topcert.training.interval import IntervalNoise
+from topcert.training.noise import AblationNoise, DiscreteNoise, GaussianNoise, Noise
+from topcert.training.trainer import EpochLog, TrainingPlan
 
 RUN = ["train", "cifar10", "--epochs", 2, "--batch-size", 8, "--learning-rate", 0.05]
 
@@ -27,7 +30,7 @@ def tiny_cifar(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         images = generator.integers(0, 100, (32, 32, 32, 3)) + 150 * labels[:, None, None, None]
         return images.astype(np.uint8), labels
 
-    monkeypatch.setattr(importlib.import_module("topcert.cli.train"), "load_cifar10", load)
+    monkeypatch.setattr(importlib.import_module("topcert.training.networks"), "load_cifar10", load)
     yield
     torch.set_num_threads(threads)
 
@@ -59,6 +62,50 @@ def test_a_trained_network_is_certified_and_started_from(workplace: Path, topcer
     assert topcert(*RUN, "--start-from", "absent.pt", "--out", "c").code == 2
 
 
+@pytest.mark.usefixtures("tiny_cifar")
+def test_a_network_trained_under_gaussian_noise_is_certified_by_its_methods(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
+    run = topcert(*RUN[:2], "small", "--noise", "gaussian", "--sigma", 0.25, "--epochs", 1, "--batch-size", 16, "--out", "a")
+    assert run.code == 0, run.err
+    np.savez("images.npz", x=np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.uint8), y=np.zeros(2, int))
+    certify = ["certify", "images.npz", "a/small.onnx", "--samples", 40, "--selection", 10, "--alpha", 0.1]
+    assert topcert(*certify, "--method", "cohen", "--sigma", 0.25, "--out", "o").code == 0
+    assert topcert("verify", "o", "--model", "a/small.onnx", "--replay", 5).code == 0
+    ablated = topcert(*certify, "--keep", 50, "--out", "p")
+    assert ablated.code == 2
+    assert "(3, 32, 32)" in ablated.err
+
+
+@pytest.mark.parametrize(
+    ("options", "drawn"),
+    [
+        ([], AblationNoise(num_kept=50)),
+        (["--noise", "ablation", "--keep", 7], AblationNoise(num_kept=7)),
+        (["--noise", "gaussian", "--sigma", 0.12], GaussianNoise(sigma=0.12)),
+        (["--noise", "discrete", "--keep-probability", 0.2], DiscreteNoise(keep_probability=0.2)),
+        (["cnn", "--noise", "interval", "--radius", 2], IntervalNoise(radius=2)),
+    ],
+)
+def test_the_noise_that_is_named_is_trained_under(
+    workplace: Path,
+    topcert: Callable[..., Outcome],
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[object],
+    drawn: Noise,
+) -> None:
+    plans: list[TrainingPlan] = []
+
+    def record(network: str, plan: TrainingPlan, **_: object) -> list[EpochLog]:
+        plans.append(plan)
+        return []
+
+    monkeypatch.setattr(importlib.import_module("topcert.training.networks"), "train_on_cifar10", record)
+    run = topcert("train", "cifar10", *options, "--seed", 3, "--out", "a")
+    assert run.code == 0, run.err
+    assert [(plan.noise, plan.seed) for plan in plans] == [(drawn, 3)]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -66,7 +113,23 @@ def test_a_trained_network_is_certified_and_started_from(workplace: Path, topcer
         (["train", "cifar10", "resnet", "--out", "o"], "unknown network"),
         (["train", "cifar10", "--out", "o", "--batch-size", 64], "batch size 64"),
         (["train", "cifar10", "--out", "o", "--device", "cuda:99"], "cuda"),
-        (["train", "cifar10", "--out", "o", "--keep", 2000, "--batch-size", 8], "num_kept"),
+        (["train", "cifar10", "--out", "o", "--keep", 2000], "--keep must lie in 1 .. 1024"),
+        (["train", "cifar10", "--out", "o", "--keep", 0], "--keep must lie in 1 .. 1024"),
+        (["train", "cifar10", "--out", "o", "--noise", "salt"], "unknown --noise 'salt'; choose one of: ablation, gaussian"),
+        (["train", "cifar10", "--out", "o", "--noise", "gaussian"], "--noise gaussian needs --sigma"),
+        (["train", "cifar10", "--out", "o", "--noise", "discrete"], "--noise discrete needs --keep-probability"),
+        (["train", "cifar10", "mlp", "--out", "o", "--noise", "interval"], "--noise interval needs --radius"),
+        (["train", "cifar10", "--out", "o", "--sigma", 0.5], "--sigma is not an option of --noise ablation"),
+        (["train", "cifar10", "--out", "o", "--noise", "gaussian", "--sigma", 1, "--keep", 5], "--keep is not an option"),
+        (["train", "cifar10", "--out", "o", "--noise", "discrete", "--sigma", 1], "which takes --keep-probability"),
+        (["train", "cifar10", "--out", "o", "--noise", "gaussian", "--radius", 1], "--radius is not an option"),
+        (["train", "cifar10", "--out", "o", "--noise", "gaussian", "--sigma", 0], "--sigma must be positive"),
+        (["train", "cifar10", "--out", "o", "--noise", "gaussian", "--sigma", "inf"], "--sigma must be positive"),
+        (["train", "cifar10", "--out", "o", "--noise", "gaussian", "--sigma", "nan"], "--sigma must be positive"),
+        (["train", "cifar10", "--out", "o", "--noise", "discrete", "--keep-probability", 0], "strictly between 0 and 1"),
+        (["train", "cifar10", "--out", "o", "--noise", "discrete", "--keep-probability", 1], "strictly between 0 and 1"),
+        (["train", "cifar10", "--out", "o", "--noise", "interval", "--radius", 0], "--radius must lie in 1 .. 1024"),
+        (["train", "cifar10", "--out", "o", "--noise", "interval", "--radius", 2], "bounds can follow: mlp, cnn"),
     ],
 )
 @pytest.mark.usefixtures("tiny_cifar")
@@ -76,3 +139,5 @@ def test_what_cannot_be_trained_is_refused(
     run = topcert(*arguments)
     assert run.code == 2
     assert says in run.err
+    assert len(run.err.strip().splitlines()) == 1
+    assert not Path("o/checkpoint.pt").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from topcert.evaluation.accuracy import accuracy_curves, curve_rows, floored, read_accuracy, write_accuracy
+from topcert.evaluation.accuracy import accuracy_curves, curve_rows, floored, floored_float, read_accuracy, write_accuracy
 from topcert.methods.certificates import Certificates, LabelChoice
 from topcert.theory.radius import ABSTAIN
 
@@ -61,6 +62,19 @@ def test_floored_never_rounds_up_and_is_within_one_digit(part: int, whole: int, 
     assert shown <= Fraction(part, whole) < shown + Fraction(1, 10**decimals)
 
 
+@given(st.floats(0, 1e9), st.integers(1, 9))
+def test_a_floored_float_never_exceeds_it_and_is_within_one_digit(value: float, decimals: int) -> None:
+    shown = Fraction(floored_float(value, decimals))
+    assert shown <= Fraction(value) < shown + Fraction(1, 10**decimals)
+
+
+def test_floats_are_floored_by_their_exact_value() -> None:
+    assert floored_float(0.3, 6) == "0.299999"  # the float lies below
+    assert floored_float(0.5, 6) == "0.500000"
+    assert floored_float(5e-324, 6) == "0.000000"
+    assert floored_float(float("inf"), 6) == "inf"
+
+
 def test_curves_survive_the_disk(tmp_path: Path) -> None:
     curves = accuracy_curves(certificates([0, 1], [1, 1], [1, 3], [2, 0]), {0: 1, 1: 1})
     write_accuracy(curves, tmp_path / "accuracy.csv")
@@ -74,6 +88,22 @@ def test_certificates_survive_the_disk_with_abstain_as_null(tmp_path: Path) -> N
     assert found.radius.tolist() == [ABSTAIN, 0]
     assert metadata == {"a": "b"}
     assert (found.unit, found.method, found.alpha, found.label_choice) == ("pixel", "ablation", 0.1, "given")
+
+
+def test_l2_radii_survive_the_disk_with_nan_as_null(tmp_path: Path) -> None:
+    l2 = np.array([np.nan, 0.1234567890123])
+    replace(certificates([0, 1], [1, 0], [1, 1], [ABSTAIN, 0]), l2_radius=l2).write(tmp_path / "c.parquet", metadata={})
+    found, _ = Certificates.read(tmp_path / "c.parquet")
+    np.testing.assert_array_equal(found.l2_radius, l2)
+    certificates([0], [1], [1], [0]).write(tmp_path / "d.parquet", metadata={})
+    assert Certificates.read(tmp_path / "d.parquet")[0].l2_radius is None
+
+
+def test_selected_labels_count_only_where_the_true_one_was_selected() -> None:
+    made = certificates([0, 1, 2], [1, 1, 2], [1] * 3, [2, 3, ABSTAIN], "selected")
+    (curve,) = accuracy_curves(made, {0: 1, 1: 0, 2: 2})
+    assert curve.certified.tolist() == [1, 1, 1, 0]
+    assert curve.total == 3
 
 
 @pytest.mark.parametrize("text", ["", "k,radius\n", "not a table"])

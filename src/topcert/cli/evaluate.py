@@ -33,7 +33,7 @@ def evaluate(
         stored, _ = Certificates.read(folder / "certificates.parquet")
         other = method is not None and find_method(method).name != stored.method
         method = stored.method if method is None else method
-        k = (choose_ks(None, method) if other else np.unique(stored.k).tolist()) if k is None else k
+        k = (np.unique(stored.k).tolist() if method == stored.method else choose_ks(None, method)) if k is None else k
         alpha = stored.alpha if alpha is None else alpha
         label = stored.label_choice if label is None and not other else label
     k = choose_ks(k, method)

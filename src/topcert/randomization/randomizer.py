@@ -95,7 +95,7 @@ class DiscreteNoise(Randomizer):
         self._shape = (batch_size, shape[2], shape[0], shape[1])
         width = int(np.prod(shape))
         self._batch = np.empty((batch_size, width), np.float32)
-        self._table = (np.arange(NUM_VALUES) / (NUM_VALUES - 1)).astype(np.float32)
+        self._values = np.empty((batch_size, width), np.uint8)
         self._shifts = _Cache(
             lambda start: draw_shifts(
                 seed=seed,
@@ -121,7 +121,8 @@ class DiscreteNoise(Randomizer):
         return np.asarray(values, np.uint8)
 
     def batch(self, held: NDArray[Any], start: int) -> NDArray[np.floating]:
-        np.take(self._table, self._shifts(start) + held, out=self._batch, mode="clip")  # uint8 wraps at 256
+        np.add(self._shifts(start), held, out=self._values)  # uint8 wraps around at 256 values
+        np.divide(self._values, np.float32(NUM_VALUES - 1), out=self._batch, dtype=np.float32)
         return self._batch.reshape(self._shape)
 
 

@@ -60,9 +60,9 @@ class IntervalEffort:
     """How the network of the deterministic row is trained, at either budget."""
 
     network: str = "mlp"
-    epochs: int = 30
+    epochs: int = 24
     batch_size: int = 256
-    radius: int = 3
+    radius: int = 5
     learning_rate: float = 0.05
     max_radius: int = 5
 

@@ -27,7 +27,7 @@ NETWORKS: Final[dict[str, Callable[[int], nn.Module]]] = {  # from input channel
     "small": lambda channels: Small(in_channels=channels),
     "resnet18": lambda channels: resnet18(in_channels=channels, num_classes=10),
     "resnet110": lambda channels: resnet110(in_channels=channels, num_classes=10),
-    "mlp": lambda channels: make_mlp(in_features=1024 * channels),
+    "mlp": lambda channels: make_mlp(in_features=1024 * channels, hidden=(256,)),
     "cnn": lambda channels: make_cnn(in_channels=channels),
 }
 BOUNDED: Final = ("mlp", "cnn")  # networks that interval bounds can follow
