@@ -124,8 +124,9 @@ def table2(
             if not rehearse:
                 continue
             where = out / "rehearsal"
-            network = untrained_resnet50(setting, where / "networks" / setting.name / "resnet50.onnx")
-        elif _is_counted(counts, setting, network="resnet50", num_samples=samples):
+            _need_torch(network)
+            network = untrained_resnet50(setting, where / "networks")
+        elif _is_counted(counts, setting, network=None, num_samples=samples):
             continue
         untrained = " (untrained: enters no cell)" if where != out else ""
         messages.print(f"{number} of {len(settings)}: {setting.name}{untrained}", highlight=False)
@@ -172,15 +173,17 @@ def _carried(table: PaperTable, budget: Budget) -> Path:
     return folder
 
 
-def _is_counted(counts: Path, setting: Setting, *, network: str, num_samples: int) -> bool:
+def _is_counted(counts: Path, setting: Setting, *, network: str | None, num_samples: int) -> bool:
     """Whether the votes of a setting are there; raises ValueError where they are of another budget."""
     found = read_counted(counts, setting.name)
-    if found is not None and (found.origin.network, found.origin.num_samples) != (network, num_samples):
+    if found is None:
+        return False
+    if found.origin.num_samples != num_samples or network not in (None, found.origin.network):
         raise ValueError(
             f"{counts / setting.name}.csv holds n = {found.origin.num_samples} votes of {found.origin.network}, not n = "
-            f"{num_samples} of {network}; choose another --out"
+            f"{num_samples}{'' if network is None else f' of {network}'}; choose another --out"
         )
-    return found is not None
+    return True
 
 
 def _finish(table: PaperTable, counts: Path, out: Path, *, num_samples: int) -> None:

@@ -28,9 +28,13 @@ def train(
     radius: Annotated[int | None, typer.Option(help="interval: pixels that may change in the worst case.")] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 40,
     batch_size: Annotated[int, typer.Option(min=2, help="Images a step.")] = 256,
-    learning_rate: Annotated[float, typer.Option(min=1e-9, help="Peak of the one-cycle schedule.")] = 0.2,
-    weight_decay: Annotated[float, typer.Option(min=0.0, help="Of stochastic gradient descent.")] = 5e-4,
-    label_smoothing: Annotated[float, typer.Option(min=0.0, max=0.5, help="Of the cross-entropy.")] = 0.05,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=1e-9, help="Peak of the one-cycle schedule; 0.2, interval 0.05.")
+    ] = None,
+    weight_decay: Annotated[float | None, typer.Option(min=0.0, help="Of SGD; 0.0005, interval 0.")] = None,
+    label_smoothing: Annotated[
+        float | None, typer.Option(min=0.0, max=0.5, help="Of the cross-entropy; 0.05, interval 0.")
+    ] = None,
     start_from: Annotated[Path | None, typer.Option(help="A checkpoint.pt whose weights to begin with.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights, order, augmentation and masks.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
@@ -52,14 +56,12 @@ def train(
     where = resolve_device(device)
     if (out / "checkpoint.pt").exists() and not resume:
         raise ValueError(f"{out} already holds a checkpoint; pass --resume to go on from it, or another --out")
+    # Interval bounds are a loss that resists: what helps against overfitting only hurts there.
+    usual = INTERVAL_RECIPE if noise == "interval" else NOISE_RECIPE
+    asked = {"learning_rate": learning_rate, "weight_decay": weight_decay, "label_smoothing": label_smoothing}
+    recipe = {name: usual[name] if value is None else value for name, value in asked.items()}
     plan = TrainingPlan(
-        noise=drawn,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        label_smoothing=label_smoothing,
-        seed=seed,
+        noise=drawn, epochs=epochs, batch_size=batch_size, seed=seed, max_shift=int(usual["max_shift"]), **recipe
     )
     kept = f"finished epochs are kept in {out}: repeat the command with --resume"
     with stoppable(kept), progress_bar("train", unit="steps") as update:
@@ -81,6 +83,8 @@ def train(
     console.print(f"wrote {path}")
 
 
+NOISE_RECIPE: Final = {"learning_rate": 0.2, "weight_decay": 5e-4, "label_smoothing": 0.05, "max_shift": 2}
+INTERVAL_RECIPE: Final = {"learning_rate": 0.05, "weight_decay": 0.0, "label_smoothing": 0.0, "max_shift": 0}
 NOISE_OPTIONS: Final = {
     "ablation": "--keep",
     "gaussian": "--sigma",

@@ -162,8 +162,10 @@ def bound_images(network: Path, effort: IntervalEffort, counts: Path, *, data_di
     write_origin(counts, "interval", _origin(network, model_fingerprint=results.bounds.model_fingerprint))
 
 
-def untrained_resnet50(setting: Setting, path: Path) -> Path:
+def untrained_resnet50(setting: Setting, folder: Path) -> Path:
     """A ResNet-50 of random weights for 224 x 224 images under a setting; there already, or made now."""
+    channels = 6 if setting.noise == "ablation" else 3
+    path = folder / f"untrained-{channels}.onnx"
     if path.is_file():
         return path
     import torch
@@ -171,9 +173,8 @@ def untrained_resnet50(setting: Setting, path: Path) -> Path:
     from topcert.models.residual import resnet50
     from topcert.training.export import export_onnx
 
-    channels = 6 if setting.noise == "ablation" else 3
     torch.manual_seed(0)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     export_onnx(
         resnet50(in_channels=channels, num_classes=1000),
         path,

@@ -32,7 +32,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import erfcx, ndtri
 
 from topcert.theory.labels import checked_labels
-from topcert.theory.radius import ABSTAIN, _checked_bounds, _checked_ks, _is_single, _strongest_rivals
+from topcert.theory.radius import ABSTAIN, checked_bounds, checked_ks, is_single, strongest_rivals
 
 Floats = NDArray[np.float64]
 
@@ -56,14 +56,14 @@ def l2_radius(
     shift either. Raises ValueError for bounds outside [0, 1], NaN, lower above upper, labels out of range, k outside
     1 .. classes - 1, or a sigma that is not positive and finite.
     """
-    ks = _checked_ks(k)
+    ks = checked_ks(k)
     lows, ups = _checked_probabilities(prob_lower, prob_upper)
     rows = checked_labels(labels, inputs=lows.shape[0], classes=lows.shape[1])
     if not 1 <= min(ks) <= max(ks) < lows.shape[1]:
         raise ValueError(f"k must lie in 1 .. classes - 1 = {lows.shape[1] - 1}, got {k}")
 
     held = _outward(lows[np.arange(len(rows)), rows], -math.inf)
-    rivals = _outward(_strongest_rivals(ups, rows, max(ks)), math.inf)
+    rivals = _outward(strongest_rivals(ups, rows, max(ks)), math.inf)
     shifts = np.empty((len(rows), len(ks)))
     for column, size in enumerate(ks):
         taken = np.cumsum(rivals[:, max(ks) - size :], axis=1)
@@ -73,7 +73,7 @@ def l2_radius(
             best = np.maximum(best, _shift(held, taken[:, t - 1], t))
         shifts[:, column] = best
     radii = _scaled(shifts, sigma)
-    return radii[:, 0] if _is_single(k) else radii
+    return radii[:, 0] if is_single(k) else radii
 
 
 def l2_radius_majority(prob_lower: ArrayLike, *, sigma: float) -> Floats:
@@ -166,4 +166,4 @@ def _checked_probabilities(lower: ArrayLike, upper: ArrayLike) -> tuple[NDArray[
     lows, ups = (
         bounds.astype(np.float64) if bounds.dtype.kind in "iu" else bounds for bounds in map(np.asarray, (lower, upper))
     )
-    return _checked_bounds(lows, ups, 1)
+    return checked_bounds(lows, ups, 1)

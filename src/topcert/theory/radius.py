@@ -54,10 +54,10 @@ def certified_radius(
     ValueError for bounds outside [0, 1], NaN, lower above upper, labels out of range, k outside 1 .. classes - 1, or
     `num_kept` outside 1 .. num_features.
     """
-    ks = _checked_ks(k)
+    ks = checked_ks(k)
     most = max(ks)
     total = survival(num_features, num_kept).denominator
-    lows, ups = _checked_bounds(lower, upper, total)
+    lows, ups = checked_bounds(lower, upper, total)
     rows = checked_labels(labels, inputs=lows.shape[0], classes=lows.shape[1])
     if not 1 <= min(ks) <= most < lows.shape[1]:
         raise ValueError(f"k must lie in 1 .. classes - 1 = {lows.shape[1] - 1}, got {k}")
@@ -67,7 +67,7 @@ def certified_radius(
     grid = total if exact or total <= room else room
     held = lows[np.arange(len(rows)), rows]
     won = _onto_grid(held, grid, outward=-1, quantize=grid == total)
-    rivals = _onto_grid(_strongest_rivals(ups, rows, most), grid, outward=+1, quantize=grid == total)
+    rivals = _onto_grid(strongest_rivals(ups, rows, most), grid, outward=+1, quantize=grid == total)
     whole = np.dtype(np.int64 if grid <= room else object)  # integer bounds may fit int64 where their sums do not
     won, rivals = won.astype(whole), rivals.astype(whole)
 
@@ -80,12 +80,12 @@ def certified_radius(
         need = taken + grid + t * (grid - won)[:, None]
         bar = (need // (t + 1)).min(axis=1)
         radii[:, column] = np.searchsorted(falling, -bar, side="left") - 1
-    return radii[:, 0] if _is_single(k) else radii
+    return radii[:, 0] if is_single(k) else radii
 
 
 def counted_bounds(lower: NDArray[Any], upper: NDArray[Any], label: int, total: int) -> tuple[int, dict[int, int]]:
     """One input's bounds, `(1, classes)`, in whole votes of the `total` ablated inputs (Eq. 4): label, then others."""
-    lows, ups = _checked_bounds(lower, upper, total)
+    lows, ups = checked_bounds(lower, upper, total)
     held = _onto_grid(lows[:, label], total, outward=-1, quantize=True)
     limits = _onto_grid(ups, total, outward=+1, quantize=True)
     return int(held[0]), {j: int(limit) for j, limit in enumerate(limits[0]) if j != label}
@@ -102,7 +102,7 @@ def _negated_survivors(num_features: int, num_kept: int, grid: int, fits: bool) 
     return out
 
 
-def _strongest_rivals(upper: NDArray[Any], labels: NDArray[np.int64], count: int) -> NDArray[Any]:
+def strongest_rivals(upper: NDArray[Any], labels: NDArray[np.int64], count: int) -> NDArray[Any]:
     """The `count` largest upper bounds of labels other than `labels[i]`, ascending, `(inputs, count)`."""
     inputs, classes = upper.shape
     out = np.empty((inputs, count), upper.dtype)
@@ -138,18 +138,18 @@ def _onto_grid(values: NDArray[Any], grid: int, *, outward: int, quantize: bool)
     return np.array(cells, dtype=object)[where].reshape(values.shape)
 
 
-def _is_single(k: object) -> bool:
+def is_single(k: object) -> bool:
     return np.ndim(k) == 0 if isinstance(k, np.ndarray) else not isinstance(k, Iterable)
 
 
-def _checked_ks(k: int | Sequence[int]) -> list[int]:
-    given: list[Any] = [k] if _is_single(k) else list(cast("Sequence[int]", k))
+def checked_ks(k: int | Sequence[int]) -> list[int]:
+    given: list[Any] = [k] if is_single(k) else list(cast("Sequence[int]", k))
     if not given or any(isinstance(item, bool) or not isinstance(item, SupportsIndex) for item in given):
         raise ValueError(f"k must be an integer or a non-empty sequence of integers, got {k!r}")
     return [operator.index(item) for item in given]
 
 
-def _checked_bounds(lower: ArrayLike, upper: ArrayLike, total: int) -> tuple[NDArray[Any], NDArray[Any]]:
+def checked_bounds(lower: ArrayLike, upper: ArrayLike, total: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Both bounds as arrays of one kind: float (own precision kept), integer, or object (exact)."""
     lows, ups = np.asarray(lower), np.asarray(upper)
     if lows.ndim != 2 or lows.shape != ups.shape:
