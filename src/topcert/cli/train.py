@@ -1,4 +1,4 @@
-"""`topcert train`: a base classifier under ablation."""
+"""`topcert train`: a base classifier under the noise of its certificate."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def verify(
     ks = ", ".join(map(str, sorted(set(made.k.tolist()))))
     console.print(
         f"they say: {made.label_choice} labels, k = {ks}, alpha = {made.alpha!r}, n = {manifest.num_samples}, "
-        f"{noise_in_words(manifest)} of {manifest.num_features} {made.unit}s, seed {manifest.seed}, method {made.method}",
+        f"{noise_in_words(manifest)}, {manifest.num_features} {made.unit}s, seed {manifest.seed}, method {made.method}",
         highlight=False,
         soft_wrap=True,
     )

@@ -19,7 +19,10 @@ def all_methods() -> dict[str, Method]:
         for module in pkgutil.iter_modules(topcert.methods.__path__)
     )
     found: list[Method] = [module.METHOD for module in modules if hasattr(module, "METHOD")]
-    return {method.name: method for method in sorted(found, key=lambda method: method.name)}
+    methods = {method.name: method for method in sorted(found, key=lambda method: method.name)}
+    if len(methods) < len(found):
+        raise ValueError("two files of topcert.methods hold a method of the same name; rename one")
+    return methods
 
 
 def find_method(name: str) -> Method:

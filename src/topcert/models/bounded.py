@@ -8,7 +8,7 @@ from itertools import pairwise
 from torch import nn
 
 
-def make_mlp(*, in_features: int = 3072, hidden: Sequence[int] = (256, 256), num_classes: int = 10) -> nn.Sequential:
+def make_mlp(*, in_features: int = 3072, hidden: Sequence[int] = (256,), num_classes: int = 10) -> nn.Sequential:
     """Scores `(B, num_classes)` of images with `in_features` values; a hidden layer of each width in `hidden`."""
     layers: list[nn.Module] = [nn.Flatten()]
     for before, after in pairwise([in_features, *hidden]):

@@ -124,7 +124,7 @@ class Prepared:
             num_samples=request.num_samples,
             num_features=self.num_features,
             num_kept=request.num_kept,
-            sigma=request.sigma,
+            sigma=None if request.sigma is None else float(request.sigma),
             keep_probability=request.keep_probability,
             unit=self.unit,
             encoding=self.encoding,
@@ -247,6 +247,9 @@ def collect_votes(opened: Opened, *, on_progress: Callable[[int, int, str], None
         refuse_other(recorded, manifest, folder)
         manifest = recorded
     voter = prepared.voter()
+    if manifest.noise != "ablation":  # better known before the work than after most of it
+        for position in range(manifest.num_inputs):
+            voter.check_input(position)
     check_deterministic(voter)
     try:
         (folder / "ledger").mkdir(parents=True, exist_ok=True)

@@ -41,6 +41,13 @@ class Voter:
         self.batch_size = randomizer.batch_size
         self._held: tuple[int, NDArray[Any]] = (-1, np.empty(0))
 
+    def check_input(self, position: int) -> None:
+        """Raise ValueError, naming the input, where the noise has no place for it."""
+        try:
+            self._randomizer.hold(self._read(position))
+        except ValueError as error:
+            raise ValueError(f"input {position}: {error}") from error
+
     def votes(self, position: int, start: int, stop: int) -> NDArray[np.int64]:
         """Labels under noise `start .. stop - 1` of one input; one batch at most.
 
