@@ -715,3 +715,25 @@ def test_the_error_of_the_discrete_law_is_taken_off(run_of: Callable[..., Outcom
     assert smoothing.law_error == law_error(width=300, num_values=256) > 0
     assert smoothing.keep_probability == Fraction(1, 5)
     assert (smoothing.channels, smoothing.num_features) == (3, 100)
+
+
+def test_an_input_that_does_not_fit_is_named_before_the_first_pass(pictures: Path, topcert: Callable[..., Outcome]) -> None:
+    images = VALUES.astype(np.float32) / np.float32(255)
+    images[3, 0, 0, 0] += 0.001
+    np.savez("odd.npz", x=images, y=LABELS)
+    arguments = [
+        "odd.npz",
+        "brightness:model",
+        "--method",
+        "lee",
+        "--keep-probability",
+        "0.2",
+        "--samples",
+        50,
+        "--out",
+        "odd",
+    ]
+    run = topcert("certify", *arguments)
+    assert run.code == 2
+    assert "input 3: discrete noise is for 8-bit images" in run.err
+    assert not list(Path("odd").rglob("block-*"))

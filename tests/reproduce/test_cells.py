@@ -76,7 +76,8 @@ def test_every_cell_is_the_best_of_its_settings(folder: Path) -> None:
         }
         assert cell.certified == max(by_setting.values())
         assert cell.total == INPUTS
-        assert cell.setting in {setting.in_words() for setting, hits in by_setting.items() if hits == cell.certified}
+        best = {setting.in_words() for setting, hits in by_setting.items() if hits == cell.certified}
+        assert cell.setting in (best if cell.certified else {""})
         if cell.certified:
             seen_above_zero.add(cell.method)
     assert {"ablation", "levine-feizi", "cohen", "jia-2020", "lee"} <= seen_above_zero
@@ -117,7 +118,8 @@ def test_a_row_takes_the_settings_that_were_measured(folder: Path) -> None:
     for setting in SIGMAS[:-1]:
         (folder / f"{setting.name}.csv").unlink()
     cells = [cell for cell in all_cells(TABLE1, folder) if cell.method == "cohen"]
-    assert {cell.setting for cell in cells} == {"sigma = 1.0"}
+    assert {cell.setting for cell in cells} <= {"sigma = 1.0", ""}
+    assert cells[0].certified
 
 
 def test_the_three_forms_hold_the_same_numbers(folder: Path, tmp_path: Path) -> None:

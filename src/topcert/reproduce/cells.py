@@ -20,7 +20,10 @@ from topcert.theory.radius import ABSTAIN
 @final
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One number and the paper's: `certified` of `total` inputs in `setting`, or None where nothing was measured."""
+    """One number and the paper's: `certified` of `total` inputs in `setting`, or None where nothing was measured.
+
+    `setting` is empty where no setting certifies anything.
+    """
 
     k: int
     method: str
@@ -54,7 +57,7 @@ def all_cells(table: PaperTable, folder: Path) -> list[Cell]:
                     paper=row.paper[column],
                     certified=None if hits is None else int(hits[column]),
                     total=total,
-                    setting="" if best is None else best.in_words(),
+                    setting=best.in_words() if best is not None and hits is not None and hits[column] else "",
                     alpha=ALPHA,
                     origin=origin,
                 )
