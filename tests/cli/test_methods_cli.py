@@ -500,10 +500,10 @@ IMAGES = ["certify", "images.npz", model("cohen"), "--samples", 50]
         ([*IMAGES, "--method", "cohen", "--sigma", 0.5, "--label", "selected", "--selection", 0], "--selection must be pos"),
         ([*IMAGES, "--method", "cohen", "--sigma", 0.5, "--selection", -1], "--selection"),
         ([*IMAGES, "--method", "magic", "--keep", 4], "unknown method 'magic'; choose one of: ablation, "),
-        ([*IMAGES, "--method", "cohen", "--sigma", 0], "--sigma must be positive"),
-        ([*IMAGES, "--method", "cohen", "--sigma", -1], "--sigma must be positive"),
-        ([*IMAGES, "--method", "cohen", "--sigma", "inf"], "--sigma must be positive"),
-        ([*IMAGES, "--method", "cohen", "--sigma", "nan"], "--sigma must be positive"),
+        ([*IMAGES, "--method", "cohen", "--sigma", 0], "--sigma must lie in"),
+        ([*IMAGES, "--method", "cohen", "--sigma", -1], "--sigma must lie in"),
+        ([*IMAGES, "--method", "cohen", "--sigma", "inf"], "--sigma must lie in"),
+        ([*IMAGES, "--method", "cohen", "--sigma", "nan"], "--sigma must lie in"),
         ([*IMAGES, "--method", "lee", "--keep-probability", 0], "--keep-probability must be"),
         ([*IMAGES, "--method", "lee", "--keep-probability", 1], "--keep-probability must be"),
         ([*IMAGES, "--method", "lee", "--keep-probability", "x"], "--keep-probability must be"),
@@ -681,22 +681,22 @@ def test_predicted_labels_come_with_l2_radii_too(topcert: Callable[..., Outcome]
     [
         (["--method", "cohen", "--sigma", 1], "--method cohen needs --channels"),
         (["--method", "cohen", "--sigma", 1, "--channels", 0], "--channels"),
-        (["--method", "cohen", "--channels", 3], "--sigma is for methods of gaussian noise"),
-        (["--method", "cohen", "--sigma", 0, "--channels", 3], "--sigma must be positive"),
-        (["--method", "cohen", "--sigma", 1, "--channels", 3, "--keep", 5], "--keep is for methods of ablation"),
+        (["--method", "cohen", "--channels", 3], "--method cohen needs --sigma"),
+        (["--method", "cohen", "--sigma", 0, "--channels", 3], "--sigma must lie in"),
+        (["--method", "cohen", "--sigma", 1, "--channels", 3, "--keep", 5], "--keep is not an option of --method cohen"),
         (["--method", "cohen", "--sigma", 1, "--channels", 3, "--k", 2], "k = 1 only"),
         (
             ["--method", "cohen", "--sigma", 1, "--channels", 3, "--label", "selected"],
             "--label selected needs a first sample",
         ),
         (["--method", "lee", "--keep-probability", 2, "--channels", 3], "--keep-probability must be"),
-        (["--method", "lee", "--channels", 3], "--keep-probability is for methods of discrete noise"),
+        (["--method", "lee", "--channels", 3], "--method lee needs --keep-probability"),
         (["--method", "levine-feizi", "--keep", 5], "--method levine-feizi needs --features"),
         (["--keep", 5, "--features", 100, "--channels", 3], "--channels is for Gaussian and discrete noise"),
         (["--keep", 5], "--features"),
         ([], "--keep"),
         (["--method", "magic"], "unknown method 'magic'"),
-        (["--method", "jia-2020", "--sigma", 1, "--channels", 3, "--features", 0], "--features must be at least 1"),
+        (["--method", "jia-2020", "--sigma", 1, "--channels", 3, "--features", 0], "--features must lie in 1"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused_in_one_line(
@@ -723,7 +723,7 @@ def test_an_input_that_does_not_fit_is_named_before_the_first_pass(pictures: Pat
     np.savez("odd.npz", x=images, y=LABELS)
     arguments = [
         "odd.npz",
-        "brightness:model",
+        model("lee"),
         "--method",
         "lee",
         "--keep-probability",
@@ -737,3 +737,28 @@ def test_an_input_that_does_not_fit_is_named_before_the_first_pass(pictures: Pat
     assert run.code == 2
     assert "input 3: discrete noise is for 8-bit images" in run.err
     assert not list(Path("odd").rglob("block-*"))
+
+
+def test_a_run_of_votes_leaves_a_folder_of_bounds_alone(pictures: Path, topcert: Callable[..., Outcome]) -> None:
+    Path("o").mkdir()
+    Path("o/bounds.json").write_text("{}")
+    run = topcert(*command("jia-2020"))
+    assert run.code == 2
+    assert "choose another --out" in run.err
+    assert [path.name for path in Path("o").iterdir()] == ["bounds.json"]
+
+
+def test_an_option_of_the_method_without_votes_is_refused(pictures: Path, topcert: Callable[..., Outcome]) -> None:
+    run = topcert(*command("jia-2020", "--max-radius", 3))
+    assert run.code == 2
+    assert "--max-radius is for the method chiang" in run.err
+
+
+def test_a_run_goes_on_with_its_own_first_sample_whatever_label_is_asked_for(
+    pictures: Path, topcert: Callable[..., Outcome]
+) -> None:
+    run = ["certify", "images.npz", model("cohen"), "--method", "cohen", "--sigma", 1, "--samples", 60, "--alpha", 0.05]
+    assert topcert(*run, "--out", "o").code == 0
+    again = topcert(*run, "--out", "o", "--label", "given", "--resume")
+    assert again.code == 0, again.err
+    assert Ledger.open(Path("o")).manifest.num_selection == 100

@@ -75,7 +75,7 @@ def test_counts_of_another_budget_are_not_mixed_in(
     monkeypatch.setattr(command, "TABLE1_EFFORT", {"small": effort})
     run = topcert("reproduce", "table1", "--out", "t")
     assert run.code == 2
-    assert "holds n = 40 votes of small, not n = 60" in run.err
+    assert "num_samples = 40, this run has 60" in run.err
 
 
 def test_the_carried_counts_redraw_the_committed_table(workplace: Path, topcert: Callable[..., Outcome]) -> None:

@@ -215,7 +215,9 @@ def test_a_manifest_with_an_entry_twice_is_refused(folder: Path, topcert: Callab
     assert topcert("verify", folder).code == 2
 
 
-@pytest.mark.parametrize("changes", [{"input_shape": [9]}, {"fill": -2.0}, {"unit": "feature"}, {"num_kept": 3}])
+@pytest.mark.parametrize(
+    "changes", [{"input_shape": [9], "num_features": 9}, {"fill": -2.0}, {"unit": "feature"}, {"num_kept": 3}]
+)
 def test_a_forged_description_is_refused_with_a_model(
     folder: Path, topcert: Callable[..., Outcome], changes: dict[str, object]
 ) -> None:

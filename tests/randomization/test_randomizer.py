@@ -67,7 +67,7 @@ def plain_gaussian(number: int) -> np.ndarray:
     (noise,) = draw_normals(seed=9, start=number, stop=number + 1, width=60)
     shown = np.zeros((3, 4, 5), np.float32)
     for i, (channel, row, column) in enumerate(np.ndindex(3, 4, 5)):
-        shown[channel, row, column] = IMAGE[row, column, channel] + noise[i] * np.float32(SIGMA)
+        shown[channel, row, column] = IMAGE[row, column, channel] + np.float32(float(noise[i]) * SIGMA)
     return shown
 
 

@@ -200,3 +200,21 @@ def test_a_resume_under_another_parameter_is_refused_by_name(tmp_path: Path, nam
 def test_a_resume_from_another_place_or_release_is_allowed(tmp_path: Path) -> None:
     refuse_other(manifest(), manifest(data="/elsewhere", model="copy.onnx", topcert_version="9"), tmp_path)
     assert manifest().digest() != manifest(topcert_version="9").digest()
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"num_features": 5}, "has 4 columns, not 5"),
+        ({"unit": "pixel"}, "has None pixels"),
+        ({"input_shape": (2, 2, 3), "unit": "pixel", "num_features": 12}, "has 4 pixels, not 12"),
+        ({"noise": "gaussian", "num_kept": None, "encoding": None, "sigma": 1e300}, "sigma must lie in"),
+        ({"noise": ["a"]}, "noise must be one of"),
+        ({"noise": "gaussian"}, "does not go with the noise"),
+        ({"num_selection": -1}, "num_selection"),
+    ],
+)
+def test_a_manifest_that_contradicts_itself_is_refused(tmp_path: Path, changes: dict[str, object], says: str) -> None:
+    manifest(**changes).write(tmp_path / "manifest.json")
+    with pytest.raises(ValueError, match=says):
+        Manifest.read(tmp_path / "manifest.json")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -17,7 +17,10 @@ from topcert.evaluation.results import Results, derive, write_results
 from topcert.methods.method import VoteMethod
 from topcert.methods.registry import find_method
 from topcert.report.figures import draw_curves
+from topcert.voting.manifest import Manifest
 from topcert.voting.run import Request, open_run
+
+MAX_RADIUS: Final = 32
 
 
 def certify(
@@ -33,7 +36,9 @@ def certify(
     selection: options.Selection = None,
     samples: options.Samples = 10_000,
     alpha: options.Alpha = 0.001,
-    max_radius: Annotated[int, typer.Option(min=0, help="chiang: the largest radius that is looked for, in pixels.")] = 32,
+    max_radius: Annotated[
+        int | None, typer.Option(min=0, help="chiang: the largest radius that is looked for, in pixels; 32 without it.")
+    ] = None,
     seed: options.Seed = 0,
     label: options.Label = None,
     encoding: options.Encoding = None,
@@ -55,7 +60,17 @@ def certify(
     """
     certifier = find_method(method)
     if not isinstance(certifier, VoteMethod):
-        given = {"--keep": keep, "--sigma": sigma, "--keep-probability": keep_probability, "--selection": selection}
+        given = {
+            "--keep": keep,
+            "--sigma": sigma,
+            "--keep-probability": keep_probability,
+            "--selection": selection,
+            "--encoding": encoding,
+            "--fill": fill,
+            "--unit": unit,
+            "--classes": classes,
+            "--batch-size": batch_size,
+        }
         for option, value in given.items():
             if value is not None:
                 raise ValueError(f"{option} is for methods on votes, not for {method}; leave it out")
@@ -66,11 +81,15 @@ def certify(
             out=out,
             ks=[1] if k is None else k,
             label=label,
-            max_radius=max_radius,
+            max_radius=MAX_RADIUS if max_radius is None else max_radius,
             data_options=data_options,
             resume=resume,
         )
         return
+    if max_radius is not None:
+        raise ValueError(f"--max-radius is for the method chiang, not for {method}; leave it out")
+    if resume and selection is None and (out / "manifest.json").is_file():
+        selection = Manifest.read(out / "manifest.json").num_selection
     request = Request(
         data=data,
         model=model,

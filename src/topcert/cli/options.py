@@ -25,9 +25,9 @@ Selection = Annotated[
     typer.Option(max=10**8, help="Votes of a first sample that selects the label (n0); 100 where the method selects."),
 ]
 Ks = Annotated[list[int], typer.Option("--k", help="Top-k to certify; give it several times for several.")]
-Samples = Annotated[int, typer.Option(max=10**8, help="Masks an input (n).")]
+Samples = Annotated[int, typer.Option(max=10**8, help="Votes an input (n), each under its own mask or noise.")]
 Alpha = Annotated[float, typer.Option(help="Chance per input that a certificate is wrong.")]
-Seed = Annotated[int, typer.Option(help="Seed of the mask stream.")]
+Seed = Annotated[int, typer.Option(help="Seed of the masks or the noise.")]
 Label = Annotated[
     str | None, typer.Option(help="given, predicted or selected; by default selected where the method does, else given.")
 ]
@@ -45,4 +45,4 @@ Stride = Annotated[int | None, typer.Option(max=10**9, help="Every so many-th in
 Crop = Annotated[int | None, typer.Option(help="Certify the central square of so many pixels of each image.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Classes = Annotated[int | None, typer.Option(max=10**6, help="Number of classes, for functions that return labels.")]
-BatchSize = Annotated[int | None, typer.Option(max=10**6, help="Masks a batch; chosen for you, recorded, kept on --resume.")]
+BatchSize = Annotated[int | None, typer.Option(max=10**6, help="Votes a batch; chosen for you, recorded, kept on --resume.")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 import sys
 from pathlib import Path
 from typing import Annotated, TextIO
@@ -19,8 +18,9 @@ from topcert.methods.certificates import Certificates
 from topcert.methods.certify import certify
 from topcert.methods.method import Method, Smoothing
 from topcert.methods.registry import find_vote_method
+from topcert.theory.counting import MAX_FEATURES
 from topcert.theory.radius import ABSTAIN
-from topcert.voting.run import NOISE_OPTIONS, read_share
+from topcert.voting.run import NOISE_OPTIONS, check_sigma, read_share
 
 
 def radius(
@@ -91,20 +91,21 @@ def _smoothing(
     given = {"ablation": keep, "gaussian": sigma, "discrete": keep_probability}
     for name, value in given.items():
         if (value is not None) != (name == noise):
-            fix = "leave it out" if value is not None else "give it"
-            raise ValueError(f"{NOISE_OPTIONS[name]} is for methods of {name} noise; {method.name} is of {noise}: {fix}")
-    if features is not None and features < 1:
-        raise ValueError(f"--features must be at least 1, got {features}")
+            if value is None:
+                raise ValueError(f"--method {method.name} needs {NOISE_OPTIONS[name]}")
+            raise ValueError(f"{NOISE_OPTIONS[name]} is not an option of --method {method.name}; leave it out")
+    if features is not None and not 1 <= features <= MAX_FEATURES:
+        raise ValueError(f"--features must lie in 1 .. {MAX_FEATURES:,}, got {features}")
     if noise == "ablation":
         if features is None:
             raise ValueError(f"--method {method.name} needs --features, the number of features of an input (d)")
         if channels is not None:
             raise ValueError(f"--channels is for Gaussian and discrete noise, not for {method.name}; leave it out")
-    elif channels is None or channels < 1:
+    elif channels is None or not 1 <= channels <= MAX_FEATURES:
         got = "" if channels is None else f", got {channels}"
         raise ValueError(f"--method {method.name} needs --channels, the values of a feature: 3 for a colour pixel{got}")
-    if sigma is not None and not 0 < sigma < math.inf:
-        raise ValueError(f"--sigma must be positive, got {sigma}")
+    if sigma is not None:
+        check_sigma(sigma)
     return Smoothing(
         noise=noise,
         unit="feature",

@@ -26,9 +26,9 @@ from topcert.reproduce.collecting import (
     untrained_resnet50,
     useful_settings,
 )
-from topcert.reproduce.records import read_counted, read_radii, write_counted
+from topcert.reproduce.records import write_counted
 from topcert.reproduce.rendering import by_row, conditions, ours, write_table
-from topcert.reproduce.tables import NUM_SELECTION, RADII, TABLE1, TABLE2, Budget, PaperTable, Setting
+from topcert.reproduce.tables import NUM_SELECTION, RADII, TABLE1, TABLE2, Budget, PaperTable
 
 CROP: Final = 224
 
@@ -63,8 +63,6 @@ def table1(
     settings = TABLE1.settings if every_setting else useful_settings(TABLE1, num_samples=effort.num_samples)
     kept = f"what is finished is kept in {out}: repeat the command"
     for number, setting in enumerate(settings, 1):
-        if _is_counted(counts, setting, network=effort.network, num_samples=effort.num_samples):
-            continue
         messages.print(f"{number} of {len(settings) + 1}: {setting.name}", highlight=False)
         folder = out / "networks" / setting.name
         _need_torch(folder / f"{effort.network}.onnx")
@@ -81,14 +79,13 @@ def table1(
         )
         with stoppable(kept), progress_bar("votes", unit="passes") as update:
             write_counted(counts, setting.name, count_setting(request, out / "runs" / setting.name, on_progress=update))
-    if read_radii(counts) is None:
-        messages.print(f"{len(settings) + 1} of {len(settings) + 1}: interval bounds", highlight=False)
-        folder = out / "networks" / "interval"
-        _need_torch(folder / f"{INTERVAL_EFFORT.network}.onnx")
-        with stoppable(kept), progress_bar("train", unit="steps") as update:
-            network = train_interval(INTERVAL_EFFORT, folder, data_dir=data_dir, on_step=update)
-        with stoppable(kept), progress_bar("bounds", unit="images") as update:
-            bound_images(network, INTERVAL_EFFORT, counts, data_dir=data_dir, on_progress=update)
+    messages.print(f"{len(settings) + 1} of {len(settings) + 1}: interval bounds", highlight=False)
+    folder = out / "networks" / "interval"
+    _need_torch(folder / f"{INTERVAL_EFFORT.network}.onnx")
+    with stoppable(kept), progress_bar("train", unit="steps") as update:
+        network = train_interval(INTERVAL_EFFORT, folder, data_dir=data_dir, on_step=update)
+    with stoppable(kept), progress_bar("bounds", unit="images") as update:
+        bound_images(network, INTERVAL_EFFORT, counts, data_dir=data_dir, on_progress=update)
     _finish(TABLE1, counts, out, num_samples=effort.num_samples)
 
 
@@ -126,8 +123,6 @@ def table2(
             where = out / "rehearsal"
             _need_torch(network)
             network = untrained_resnet50(setting, where / "networks")
-        elif _is_counted(counts, setting, network=None, num_samples=samples):
-            continue
         untrained = " (untrained: enters no cell)" if where != out else ""
         messages.print(f"{number} of {len(settings)}: {setting.name}{untrained}", highlight=False)
         request = replace(
@@ -169,21 +164,8 @@ def _carried(table: PaperTable, budget: Budget) -> Path:
     """The counts inside the package."""
     folder = Path(str(files("topcert.reproduce").joinpath(f"{table.name}-{budget}")))
     if not folder.is_dir():
-        raise ValueError(f"topcert carries no vote counts of {table.name} at --budget {budget}; leave --from-counts out")
+        raise ValueError(f"topcert carries no vote counts of {table.name} at --budget {budget}: nobody measured it yet")
     return folder
-
-
-def _is_counted(counts: Path, setting: Setting, *, network: str | None, num_samples: int) -> bool:
-    """Whether the votes of a setting are there; raises ValueError where they are of another budget."""
-    found = read_counted(counts, setting.name)
-    if found is None:
-        return False
-    if found.origin.num_samples != num_samples or network not in (None, found.origin.network):
-        raise ValueError(
-            f"{counts / setting.name}.csv holds n = {found.origin.num_samples} votes of {found.origin.network}, not n = "
-            f"{num_samples}{'' if network is None else f' of {network}'}; choose another --out"
-        )
-    return True
 
 
 def _finish(table: PaperTable, counts: Path, out: Path, *, num_samples: int) -> None:

@@ -7,6 +7,7 @@ DIR/accuracy.csv           the certified-accuracy curve
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -46,25 +47,56 @@ class Bounds:
     label_choice: str
     format: str = FORMAT
 
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
+
+    def digest(self) -> str:
+        """SHA-256 of the text of bounds.json."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
     def write(self, folder: Path) -> None:
         with replacing(folder / "bounds.json") as aside:
-            aside.write_text(json.dumps(asdict(self), indent=2, sort_keys=True) + "\n", encoding="utf-8")
+            aside.write_text(self.to_json(), encoding="utf-8")
 
     @staticmethod
     def read(folder: Path) -> Bounds:
         """Raises ValueError where bounds.json is missing or damaged."""
         path = folder / "bounds.json"
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            found = json.loads(text)
             if not isinstance(found, dict) or found.keys() != {field.name for field in fields(Bounds)}:
                 raise ValueError("missing or unknown entries")
-            found["ks"] = tuple(int(k) for k in found["ks"])
-            found["max_radius"] = int(found["max_radius"])
-            if found["format"] != FORMAT or not isinstance(found["data_options"], dict):
-                raise ValueError(f"it is not of the format {FORMAT}")
-            return Bounds(**found)
+            _check_entries(found)
+            bounds = Bounds(**{**found, "ks": tuple(found["ks"])})
+            if text != bounds.to_json():
+                raise ValueError("it is not as topcert writes it")
+            return bounds
         except (OSError, ValueError, TypeError, RecursionError) as error:
             raise ValueError(f"{path} is damaged ({str(error).splitlines()[0][:200]})") from error
+
+
+def _check_entries(found: dict[str, Any]) -> None:
+    options, ks = found["data_options"], found["ks"]
+    whole = {"num_inputs": found["num_inputs"], "max_radius": found["max_radius"]}
+    if found["format"] != FORMAT:
+        raise ValueError(f"it is not of the format {FORMAT}")
+    for name in ("topcert_version", "data", "data_fingerprint", "model", "model_fingerprint", "label_choice"):
+        if not isinstance(found[name], str):
+            raise ValueError(f"{name} must be text, got {found[name]!r}")
+    for name, value in whole.items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise ValueError(f"{name} must be a whole number, got {value!r}")
+    if not isinstance(ks, list) or not ks or not all(isinstance(k, int) and k > 0 for k in ks):
+        raise ValueError(f"ks must be positive numbers, got {ks!r}")
+    if found["label_choice"] not in ("given", "predicted"):
+        raise ValueError(f"label_choice must be given or predicted, got {found['label_choice']!r}")
+    numbers = ("limit", "stride", "crop")
+    if not isinstance(options, dict) or not (
+        isinstance(options.get("data_dir"), str | None)
+        and all(isinstance(options.get(name), int | None) for name in numbers)
+    ):
+        raise ValueError(f"data_options cannot be {options!r}")
 
 
 @final
@@ -94,7 +126,7 @@ def certify_network(
     `max_radius` is out of range.
     """
     if dataset.kind != "image":
-        raise ValueError(f"the method chiang is for images in [0, 1], {dataset.name} holds a {dataset.kind} each")
+        raise ValueError(f"the method chiang is for images in [0, 1], and {dataset.name} holds none")
     from topcert.classifiers.onnx import fingerprint_onnx  # loads ONNX Runtime
 
     layers = read_layers(model)
@@ -132,7 +164,7 @@ def write_bounded(results: BoundedResults, folder: Path) -> None:
     """Write the three files into `folder`, each whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     results.bounds.write(folder)
-    results.certificates.write(folder / "certificates.parquet", metadata={})
+    results.certificates.write(folder / "certificates.parquet", metadata={"bounds": results.bounds.digest()})
     write_accuracy(results.curves, folder / "accuracy.csv")
 
 
@@ -146,11 +178,21 @@ def compare_bounded(folder: Path, made: BoundedResults) -> list[str]:
         if getattr(stored, name) != getattr(made.bounds, name):
             what = name.partition("_")[0]
             raise ValueError(f"what was certified is not what you named: the {what} has another fingerprint")
-    certificates, _ = Certificates.read(folder / "certificates.parquet")
+    certificates, metadata = Certificates.read(folder / "certificates.parquet")
     again = made.certificates
+    if metadata.get("bounds") != stored.digest():
+        raise ValueError(f"{folder / 'certificates.parquet'} was made under another bounds.json; one of them was changed")
     findings = []
-    if (certificates.unit, certificates.method, certificates.alpha) != (again.unit, again.method, again.alpha):
-        findings.append(f"certificates.parquet says {certificates.method}, alpha = {certificates.alpha}")
+    for name in ("num_inputs", "ks", "max_radius", "label_choice"):
+        if getattr(stored, name) != getattr(made.bounds, name):
+            findings.append(
+                f"bounds.json: {name} is {getattr(stored, name)}, the certificates have {getattr(made.bounds, name)}"
+            )
+    for name in ("unit", "method", "alpha", "label_choice"):
+        if getattr(certificates, name) != getattr(again, name):
+            findings.append(f"certificates.parquet: {name} is {getattr(certificates, name)}, not {getattr(again, name)}")
+    if certificates.l2_radius is not None:
+        findings.append("certificates.parquet holds l2 radii, which interval bounds do not give")
     for name in ("index", "label", "k", "radius"):
         if not np.array_equal(getattr(certificates, name), getattr(again, name)):
             findings.append(f"certificates.parquet: its column {name} is not what the network gives")

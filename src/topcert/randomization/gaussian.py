@@ -15,6 +15,8 @@ from scipy.special import ndtri
 
 from topcert.randomization.words import draw_words
 
+MIN_SIGMA: Final = 1e-6  # noise that float32 images would swallow is no noise
+MAX_SIGMA: Final = 1e6
 ALGORITHM: Final = "philox4x64-quantile53-1"
 
 

@@ -71,7 +71,7 @@ class GaussianNoise(Randomizer):
         width = int(np.prod(shape))
         self._batch = np.empty((batch_size, width), np.float32)
         self._noise = _Cache(
-            lambda start: draw_normals(seed=seed, start=start, stop=start + batch_size, width=width) * np.float32(sigma),
+            lambda start: _scaled(draw_normals(seed=seed, start=start, stop=start + batch_size, width=width), sigma),
             bytes_in_all=4 * _padded(num_noises, batch_size) * width,
         )
 
@@ -142,13 +142,18 @@ class _Cache:
         return self._kept[start]
 
 
+def _scaled(normals: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    """In double precision: sigma itself, not its float32, is what the radius is made of."""
+    return np.asarray(normals.astype(np.float64) * sigma, np.float32)
+
+
 def _padded(count: int, batch_size: int) -> int:
     return -(-count // batch_size) * batch_size
 
 
 def _check_range(x: NDArray[np.floating]) -> None:
     low, high = float(x.min()), float(x.max())
-    if x.ndim != 3 or low < 0 or high > 1:
+    if x.ndim != 3 or not (low >= 0 and high <= 1):  # NaN too
         raise ValueError(
             f"this noise is for images with values in [0, 1]; the input has shape {x.shape} and values from {low:g} to "
             f"{high:g}; scale the data, or choose the noise ablation"

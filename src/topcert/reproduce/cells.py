@@ -45,6 +45,8 @@ def all_cells(table: PaperTable, folder: Path) -> list[Cell]:
     for row in table.rows:
         curves = {setting: _hits(table, row, setting, folder) for setting in row.settings}
         measured = {setting: found for setting, found in curves.items() if found is not None}
+        if len({total for _, total, _ in measured.values()}) > 1:
+            raise ValueError(f"{folder}: the settings of {row.title} were measured on different numbers of inputs")
         for column, radius in enumerate(RADII):
             best = max(measured, key=lambda setting: measured[setting][0][column], default=None)
             hits, total, origin = (None, 0, None) if best is None else measured[best]

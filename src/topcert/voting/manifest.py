@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from topcert.files import replacing
+from topcert.randomization.gaussian import MAX_SIGMA, MIN_SIGMA
 
-FORMAT: Final = "topcert-ledger-1"
+FORMAT: Final = "topcert-ledger-2"
 
 
 @final
@@ -125,6 +126,9 @@ def _check_types(path: Path, found: dict[str, Any]) -> None:
     shape = found["input_shape"]
     if not isinstance(shape, list) or not shape or not all(isinstance(size, int) and size > 0 for size in shape):
         raise ValueError(f"{path}: input_shape must be a list of positive numbers, got {shape!r}")
+    implied = _features_of(tuple(shape), found["unit"])
+    if implied != found["num_features"]:  # the channels of a feature follow from it
+        raise ValueError(f"{path}: an input of shape {shape} has {implied} {found['unit']}s, not {found['num_features']}")
     if not isinstance(found["data_options"], dict):
         raise ValueError(f"{path}: data_options must be an object, got {found['data_options']!r}")
     if found["fill"] is not None and not isinstance(found["fill"], (int, float, str)):
@@ -134,10 +138,18 @@ def _check_types(path: Path, found: dict[str, Any]) -> None:
             raise ValueError(f"{path}: {field.name} must be text, got {found[field.name]!r}")
 
 
+def _features_of(shape: tuple[int, ...], unit: object) -> int | None:
+    """How many `unit`s an input of `shape` has, as `to_planes` cuts it; None where it has none."""
+    if unit == "feature" and len(shape) in (1, 3):
+        return math.prod(shape)
+    parts = {("pixel", 3): 2, ("column", 1): 1, ("point", 2): 1}.get((str(unit), len(shape)))
+    return None if parts is None else math.prod(shape[:parts])
+
+
 def _check_noise(path: Path, found: dict[str, Any]) -> None:
     """Each noise has its own parameter, sound, and no other's."""
     own = {"ablation": "num_kept", "gaussian": "sigma", "discrete": "keep_probability"}
-    if found["noise"] not in own:
+    if not isinstance(found["noise"], str) or found["noise"] not in own:
         raise ValueError(f"{path}: noise must be one of {', '.join(own)}, got {found['noise']!r}")
     for noise, name in own.items():
         if (found[name] is not None) != (found["noise"] == noise):
@@ -149,18 +161,18 @@ def _check_noise(path: Path, found: dict[str, Any]) -> None:
         isinstance(kept, int) and not isinstance(kept, bool) and 1 <= kept <= found["num_features"]
     ):
         raise ValueError(f"{path}: num_kept must lie in 1 .. num_features = {found['num_features']}, got {kept!r}")
-    if sigma is not None and not (isinstance(sigma, float) and 0 < sigma < math.inf):
-        raise ValueError(f"{path}: sigma must be a positive number, got {sigma!r}")
+    if sigma is not None and not (isinstance(sigma, float) and MIN_SIGMA <= sigma <= MAX_SIGMA):
+        raise ValueError(f"{path}: sigma must lie in {MIN_SIGMA:g} .. {MAX_SIGMA:g}, got {sigma!r}")
     if keep_probability is not None and parse_share(keep_probability) is None:
         raise ValueError(f"{path}: keep_probability must be a decimal strictly between 0 and 1, got {keep_probability!r}")
 
 
-# As exact as the theorem of discrete noise takes it; an exponent could make an integer of any size.
-_SHARE: Final = re.compile(r"[0-9]{0,3}\.[0-9]{1,24}|[0-9]{1,24}/[0-9]{1,24}")
+# Thresholds are exact, so their integers grow with the digits: with nine, a thousand of them still take seconds.
+_SHARE: Final = re.compile(r"[0-9]{0,3}\.[0-9]{1,9}|[0-9]{1,9}/[0-9]{1,9}")
 
 
 def parse_share(text: object) -> Fraction | None:
-    """An exact number strictly between 0 and 1, of a decimal or a fraction of at most 24 digits; None of anything else."""
+    """An exact number strictly between 0 and 1, of a decimal or a fraction of at most nine digits; None of anything else."""
     if not isinstance(text, str) or _SHARE.fullmatch(text) is None:
         return None
     try:

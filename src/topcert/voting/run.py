@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -217,6 +216,8 @@ def open_run(request: Request, folder: Path, *, resume: bool) -> Opened:
     Raises ValueError where the folder holds a run and not `resume`, and as `prepare` does.
     """
     path = folder / "manifest.json"
+    if (folder / "bounds.json").exists():
+        raise ValueError(f"{folder} holds certificates of a network's weights; choose another --out")
     if path.exists() and not resume:
         raise ValueError(f"{folder} already holds a run; pass --resume to go on with it, or choose another --out")
     if folder.exists() and not folder.is_dir():
@@ -291,14 +292,20 @@ def _check_noise(request: Request, dataset: Dataset, *, unit: Unit, num_features
         check_counts(num_features, request.num_kept)
         return
     if dataset.kind != "image":
-        raise ValueError(f"the noise {request.noise} is for images in [0, 1], {dataset.name} holds a {dataset.kind} each")
+        raise ValueError(f"the noise {request.noise} is for images in [0, 1], and {dataset.name} holds none")
     for option, set_ in (("--encoding", request.encoding), ("--fill", request.fill)):
         if set_ is not None:
             raise ValueError(f"{option} belongs to the noise ablation, not to {request.noise}; leave it out")
-    if request.sigma is not None and not 0 < request.sigma < math.inf:
-        raise ValueError(f"--sigma must be positive, got {request.sigma}")
+    if request.sigma is not None:
+        check_sigma(request.sigma)
     if request.keep_probability is not None:
         read_share(request.keep_probability)
+
+
+def check_sigma(sigma: float) -> None:
+    """Raises ValueError for a deviation of no use, or none."""
+    if not gaussian.MIN_SIGMA <= sigma <= gaussian.MAX_SIGMA:
+        raise ValueError(f"--sigma must lie in {gaussian.MIN_SIGMA:g} .. {gaussian.MAX_SIGMA:g}, got {sigma}")
 
 
 def read_share(text: str) -> Fraction:
