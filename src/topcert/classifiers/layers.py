@@ -63,6 +63,9 @@ def _append(
 ) -> None:
     """Add to `layers` what the node does to the tensor `here`."""
     operator = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
+    if operator not in _KNOWN:
+        known = ", ".join(_KNOWN)
+        raise ValueError(f"{path} has the operator {operator}, which interval bounds cannot follow; they follow {known}")
     given = list(node.input)
     if operator == "Add" and here in given[1:]:
         given.reverse()
@@ -101,10 +104,7 @@ def _append(
                 bias = parameters[1] if len(parameters) > 1 else _no_bias(parameters[0])
                 layers.append(Conv(parameters[0], bias, stride=tuple(stride), padding=tuple(pads[:2])))
                 return
-    if operator in _KNOWN:
-        raise ValueError(f"{path} has a {operator} of a kind that interval bounds cannot follow ({_spelled(attributes)})")
-    known = ", ".join(_KNOWN)
-    raise ValueError(f"{path} has the operator {operator}, which interval bounds cannot follow; they follow {known}")
+    raise ValueError(f"{path} has a {operator} of a kind that interval bounds cannot follow ({_spelled(attributes)})")
 
 
 def _is_plain(attributes: dict[str, Any]) -> bool:

@@ -171,7 +171,7 @@ def _carried(table: PaperTable, budget: Budget) -> Path:
 def _finish(table: PaperTable, counts: Path, out: Path, *, num_samples: int) -> None:
     """Draw the table from counts: print it, and write it in three forms."""
     cells = all_cells(table, counts)
-    shown = Table(title=f"{table.name}: ours (the paper's)", title_justify="left")
+    shown = Table(title=table.caption, title_justify="left")
     for heading in ("k", "method", *(f"r = {radius}" for radius in RADII)):
         shown.add_column(heading)
     for row in by_row(cells):
@@ -188,7 +188,5 @@ def _finish(table: PaperTable, counts: Path, out: Path, *, num_samples: int) -> 
             highlight=False,
             soft_wrap=True,
         )
-    for path in write_table(
-        cells, out / table.name, caption=f"{table.name.capitalize()}: ours (the paper's), {table.data}."
-    ):
+    for path in write_table(cells, out / table.name, caption=table.caption):
         console.print(f"wrote {path}", highlight=False, soft_wrap=True)
