@@ -182,3 +182,9 @@ def test_what_cannot_be_bounded_is_refused(
     assert says in run.err
     assert "unexpected" not in run.err
     assert not Path("o").exists()
+
+
+def test_there_are_no_votes_to_evaluate(folder: Path, topcert: Callable[..., Outcome]) -> None:
+    run = topcert("evaluate", "o", "--k", 2)
+    assert run.code == 2
+    assert "no votes" in run.err

@@ -56,7 +56,8 @@ def certify(
     """Certify how many features an attacker may change before a label can leave the top k.
 
     The folder --out then holds manifest.json, ledger/ (every vote), counts.csv, certificates.parquet, accuracy.csv and
-    accuracy.png/.svg. A run that was stopped goes on with --resume.
+    accuracy.png/.svg. A run that was stopped goes on with --resume; with another --method, --k, --alpha or --label the same
+    votes are certified anew. The method chiang has no votes: bounds.json takes the place of the first three.
     """
     certifier = find_method(method)
     if not isinstance(certifier, VoteMethod):

@@ -28,6 +28,10 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="CSV to write as well, in the form of accuracy.csv.")] = None,
 ) -> None:
     """Certified top-k accuracy from the ledger alone, at any k and alpha, by any method of its noise: no new passes."""
+    if (folder / "bounds.json").is_file():
+        raise ValueError(
+            f"{folder} holds certificates of a network's weights and no votes: repeat certify with the k you want"
+        )
     ledger = Ledger.open(folder)
     if k is None or alpha is None or label is None or method is None:
         stored, _ = Certificates.read(folder / "certificates.parquet")

@@ -36,7 +36,9 @@ def radius(
     ] = None,
     k: options.MethodKs = None,
     alpha: options.Alpha = 0.001,
-    label: options.Label = None,
+    label: Annotated[
+        str | None, typer.Option(help="given or predicted; by default given where there is a column `label`.")
+    ] = None,
     samples: Annotated[int | None, typer.Option(help="Check that the counts of every input sum to this.")] = None,
     out: Annotated[Path | None, typer.Option(help="CSV to write; standard output without it.")] = None,
 ) -> None:
