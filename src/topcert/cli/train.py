@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from topcert.cli.progress import console, progress_bar, stoppable
+from topcert.voting.run import check_sigma
 
 if TYPE_CHECKING:
     from topcert.training.noise import Noise
@@ -111,8 +112,7 @@ def _noise(name: str, *, keep: int | None, sigma: float | None, keep_probability
             raise ValueError(f"--keep must lie in 1 .. 1024, the pixels of an image; got {kept}")
         return AblationNoise(num_kept=kept)
     if sigma is not None:
-        if not 0 < sigma < float("inf"):
-            raise ValueError(f"--sigma must be positive, got {sigma}")
+        check_sigma(sigma)
         return GaussianNoise(sigma=sigma)
     if keep_probability is not None:
         if not 0 < keep_probability < 1:
