@@ -43,12 +43,17 @@ HEAVY = {
         "topcert.models.bounded",
         "topcert.models.compact",
         "topcert.models.cost",
+        "topcert.models.pointnet",
+        "topcert.models.pretrained",
         "topcert.models.residual",
         "topcert.models.small",
+        "topcert.training.augmentation",
         "topcert.training.export",
         "topcert.training.interval",
         "topcert.training.networks",
         "topcert.training.noise",
+        "topcert.training.optimization",
+        "topcert.training.points",
         "topcert.training.trainer",
     },
     "onnx": {"topcert.training.export"},
@@ -57,6 +62,7 @@ HEAVY = {
     "matplotlib": {"topcert.report.figures"},
     "joblib": {"topcert.cli.demo"},
     "pooch": set[str](),
+    "h5py": set[str](),
 }
 
 # What a layer must not load, however far along its imports.

@@ -36,7 +36,8 @@ def tiny_cifar(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def weights(folder: str) -> dict[str, torch.Tensor]:
-    found: dict[str, torch.Tensor] = torch.load(Path(folder, "checkpoint.pt"), weights_only=True)["network"]
+    """The average of weights, which is what a network is exported and started from with."""
+    found: dict[str, torch.Tensor] = torch.load(Path(folder, "checkpoint.pt"), weights_only=True)["averaged"]
     return found
 
 
@@ -82,8 +83,8 @@ def test_a_network_trained_under_gaussian_noise_is_certified_by_its_methods(
     [
         ([], AblationNoise(num_kept=50)),
         (["--noise", "ablation", "--keep", 7], AblationNoise(num_kept=7)),
-        (["--noise", "gaussian", "--sigma", 0.12], GaussianNoise(sigma=0.12)),
-        (["--noise", "discrete", "--keep-probability", 0.2], DiscreteNoise(keep_probability=0.2)),
+        (["small", "--noise", "gaussian", "--sigma", 0.12], GaussianNoise(sigma=0.12)),
+        (["small", "--noise", "discrete", "--keep-probability", 0.2], DiscreteNoise(keep_probability=0.2)),
         (["cnn", "--noise", "interval", "--radius", 2], IntervalNoise(radius=2)),
     ],
 )
@@ -110,6 +111,13 @@ def test_the_noise_that_is_named_is_trained_under(
     ("arguments", "says"),
     [
         (["train", "imagenet", "--out", "o"], "unknown training data"),
+        (["train", "cifar10", "--noise", "gaussian", "--sigma", 1, "--out", "o"], "compact looks for kept pixels"),
+        (
+            ["train", "cifar10", "--optimizer", "lion", "--out", "o"],
+            "unknown --optimizer 'lion'; choose one of: sgd, muon, adam",
+        ),
+        (["train", "cifar10", "--schedule", "cosine", "--out", "o"], "unknown --schedule"),
+        (["train", "cifar10", "--precision", "float16", "--out", "o"], "float32, bfloat16"),
         (["train", "cifar10", "resnet", "--out", "o"], "unknown network"),
         (["train", "cifar10", "--out", "o", "--batch-size", 64], "batch size 64"),
         (["train", "cifar10", "--out", "o", "--device", "cuda:99"], "cuda"),

@@ -92,5 +92,5 @@ def test_it_holds_no_path_of_this_machine(path: Path) -> None:
 
 def test_compact_gives_scores_and_has_the_size_that_it_claims(network: Compact) -> None:
     assert network.eval()(torch.zeros(2, *SHAPE)).shape == (2, 10)
-    assert round(sum(tensor.numel() for tensor in network.parameters()) / 1e6, 1) == 1.5
-    assert Compact(in_channels=2, num_classes=7).eval()(torch.zeros(1, 2, 32, 32)).shape == (1, 7)
+    assert round(sum(tensor.numel() for tensor in network.parameters()) / 1e6, 1) == 1.2
+    assert Compact(num_classes=7).eval()(torch.zeros(1, 6, 32, 32)).shape == (1, 7)

@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from topcert.models.bounded import make_cnn, make_mlp
 from topcert.theory.intervals import Conv, Dense, certified_radius_intervals, margin_lower_bounds, scores
+from topcert.training.augmentation import ShiftAndMirror
 from topcert.training.interval import IntervalNoise, layers_of, scores_and_margin_bounds
 from topcert.training.trainer import TrainingPlan, train
 
@@ -167,7 +168,14 @@ def trained(folder: Path, noise: IntervalNoise) -> nn.Sequential:
     torch.manual_seed(1)
     network = make_mlp(in_features=192, hidden=(16,), num_classes=2)
     plan = TrainingPlan(
-        noise=noise, epochs=8, batch_size=32, learning_rate=0.1, weight_decay=0, label_smoothing=0, max_shift=0, seed=2
+        noise=noise,
+        epochs=8,
+        batch_size=32,
+        learning_rate=0.1,
+        weight_decay=0,
+        label_smoothing=0,
+        augmentation=ShiftAndMirror(max_shift=0),
+        seed=2,
     )
     train(network, make_images(640, 0), make_images(64, 1), plan=plan, folder=folder, on_step=lambda *_: None)
     return network

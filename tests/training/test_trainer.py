@@ -6,9 +6,9 @@ import csv
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -19,14 +19,22 @@ from topcert.files import replacing
 from topcert.randomization import masks
 from topcert.randomization.encodings import make_encoder, to_planes
 from topcert.training import noise, trainer
+from topcert.training.augmentation import ShiftAndMirror
 from topcert.training.noise import AblationNoise, DiscreteNoise, GaussianNoise, Noise, ablate
-from topcert.training.trainer import EpochLog, TrainingPlan, augment, single_pass_accuracy, train
+from topcert.training.trainer import EpochLog, TrainingPlan, single_pass_accuracy, train
 
 torch.set_num_threads(1)
 
-PLAN = TrainingPlan(noise=AblationNoise(num_kept=20), epochs=3, batch_size=16, learning_rate=0.05, max_shift=1, seed=5)
+PLAN = TrainingPlan(
+    noise=AblationNoise(num_kept=20),
+    augmentation=ShiftAndMirror(max_shift=1),
+    epochs=3,
+    batch_size=16,
+    learning_rate=0.05,
+    seed=5,
+)
 STEPS = 3  # an epoch: 50 images in batches of 16, the rest left out
-TIMES = ("seconds", "noise_seconds")
+TIMES = ("seconds", "data_seconds")
 
 Images = tuple[Any, Any]
 
@@ -95,7 +103,13 @@ def test_the_same_plan_gives_the_same_weights_and_log(tmp_path: Path, whole: tup
 
 
 @pytest.mark.parametrize(
-    "change", [{"seed": 6}, {"noise": AblationNoise(num_kept=21)}, {"max_shift": 0}, {"learning_rate": 0.04}]
+    "change",
+    [
+        {"seed": 6},
+        {"noise": AblationNoise(num_kept=21)},
+        {"augmentation": ShiftAndMirror(max_shift=0)},
+        {"learning_rate": 0.04},
+    ],
 )
 def test_another_plan_gives_other_weights(
     tmp_path: Path, whole: tuple[nn.Module, list[EpochLog], Path], change: dict[str, Any]
@@ -216,7 +230,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path, content: bytes | None) ->
 
 
 def test_a_batch_larger_than_the_data_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="batch size 64 is larger than the 50 training images; lower it"):
+    with pytest.raises(ValueError, match="batch size 64 is larger than the 50 training inputs; lower it"):
         run(tmp_path, replace(PLAN, batch_size=64))
 
 
@@ -227,7 +241,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_way_out(tmp_path: Path) -> Non
 
 
 def test_it_learns_what_can_be_learnt(tmp_path: Path) -> None:
-    _, logs = run(tmp_path, replace(PLAN, epochs=8, max_shift=0))
+    _, logs = run(tmp_path, replace(PLAN, epochs=8, augmentation=ShiftAndMirror(max_shift=0)))
     assert logs[-1].test_accuracy >= 0.9
     assert logs[-1].train_loss < logs[0].train_loss
 
@@ -266,15 +280,21 @@ def test_every_batch_of_every_epoch_has_noise_of_its_own(tmp_path: Path, monkeyp
     assert {first for _, first, size in seen if size != PLAN.batch_size} == {2**40}
 
 
-def test_every_epoch_has_an_order_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    batches: list[bytes] = []
+@dataclass(frozen=True)
+class Watched:
+    """Leaves images as they are, and remembers them."""
 
-    def watched(images: torch.Tensor, generator: np.random.Generator, *, max_shift: int) -> torch.Tensor:
-        batches.append(images.numpy().tobytes())
-        return augment(images, generator, max_shift=max_shift)
+    batches: ClassVar[list[bytes]] = []
 
-    monkeypatch.setattr(trainer, "augment", watched)
-    run(tmp_path)
+    def __call__(self, batch: torch.Tensor, _: np.random.Generator) -> torch.Tensor:
+        self.batches.append(batch.numpy().tobytes())
+        return batch
+
+
+def test_every_epoch_has_an_order_of_its_own(tmp_path: Path) -> None:
+    batches = Watched.batches
+    batches.clear()
+    run(tmp_path, replace(PLAN, augmentation=Watched()))
     assert len(batches) == 3 * STEPS
     assert len({batches[0], batches[STEPS], batches[2 * STEPS]}) == 3
 
@@ -282,7 +302,7 @@ def test_every_epoch_has_an_order_of_its_own(tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize("max_shift", [0, 1, 2])
 def test_augmentation_equals_a_loop_over_pixels(max_shift: int) -> None:
     images, _ = make_images(6)
-    found = augment(torch.from_numpy(images), np.random.default_rng(4), max_shift=max_shift)
+    found = ShiftAndMirror(max_shift=max_shift)(torch.from_numpy(images), np.random.default_rng(4))
     generator = np.random.default_rng(4)
     shifts = generator.integers(0, 2 * max_shift + 1, (2, 6, 1))[:, :, 0] - max_shift
     mirrored = generator.random(6) < 0.5
@@ -302,7 +322,7 @@ def test_augmentation_equals_a_loop_over_pixels(max_shift: int) -> None:
 def test_augmentation_mirrors_half_and_shifts_evenly() -> None:
     image = torch.zeros(4000, 1, 5, 7, dtype=torch.uint8)
     image[:, 0, 2, 2] = 255
-    rows, columns = augment(image, np.random.default_rng(0), max_shift=1)[:, 0].nonzero()[:, 1:].T
+    rows, columns = ShiftAndMirror(max_shift=1)(image, np.random.default_rng(0))[:, 0].nonzero()[:, 1:].T
     assert len(rows) == 4000
     assert sorted(set(rows.tolist())) == [1, 2, 3]
     assert sorted(set(columns.tolist())) == [1, 2, 3, 4, 5]  # 2 and its mirror 4, each shifted

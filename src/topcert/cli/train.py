@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 from rich.table import Table
 
 from topcert.cli.progress import console, progress_bar, stoppable
+from topcert.report.figures import draw_training
 from topcert.voting.run import check_sigma
 
 if TYPE_CHECKING:
@@ -27,15 +29,18 @@ def train(
     sigma: Annotated[float | None, typer.Option(help="gaussian: standard deviation, values in [0, 1].")] = None,
     keep_probability: Annotated[float | None, typer.Option(help="discrete: chance that a value stays.")] = None,
     radius: Annotated[int | None, typer.Option(help="interval: pixels that may change in the worst case.")] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 40,
-    batch_size: Annotated[int, typer.Option(min=2, help="Images a step.")] = 256,
-    learning_rate: Annotated[
-        float | None, typer.Option(min=1e-9, help="Peak of the one-cycle schedule; 0.2, interval 0.05.")
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training inputs.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=2, help="Inputs a step.")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="sgd, muon or adam.")] = None,
+    schedule: Annotated[str | None, typer.Option(help="one-cycle, or steps (a tenth after each third).")] = None,
+    learning_rate: Annotated[float | None, typer.Option(min=1e-9, help="Peak of the schedule.")] = None,
+    weight_decay: Annotated[float | None, typer.Option(min=0.0, help="Of SGD and Adam.")] = None,
+    label_smoothing: Annotated[float | None, typer.Option(min=0.0, max=0.5, help="Of the cross-entropy.")] = None,
+    average: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=0.99999, help="Decay a step of the average of weights, which is kept; 0: none."),
     ] = None,
-    weight_decay: Annotated[float | None, typer.Option(min=0.0, help="Of SGD; 0.0005, interval 0.")] = None,
-    label_smoothing: Annotated[
-        float | None, typer.Option(min=0.0, max=0.5, help="Of the cross-entropy; 0.05, interval 0.")
-    ] = None,
+    precision: Annotated[str | None, typer.Option(help="float32 or bfloat16 (mixed, faster where supported).")] = None,
     start_from: Annotated[Path | None, typer.Option(help="A checkpoint.pt whose weights to begin with.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights, order, augmentation and masks.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
@@ -43,12 +48,18 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder for checkpoint.pt, log.csv and NETWORK.onnx.")],
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")] = False,
 ) -> None:
-    """Train a base classifier on images under fresh noise (needs the extra `torch`)."""
+    """Train a base classifier under fresh noise (needs the extra `torch`).
+
+    Every network has a recipe of its own; options change parts of it. The folder --out then holds checkpoint.pt, log.csv,
+    log.png/.svg and NETWORK.onnx.
+    """
     if find_spec("torch") is None or find_spec("onnxscript") is None:
         raise ValueError("training needs PyTorch and the ONNX exporter; install them with: pip install 'topcert[torch]'")
     from topcert.classifiers.torch import resolve_device
     from topcert.training.networks import check_network, train_on_cifar10
-    from topcert.training.trainer import TrainingPlan
+    from topcert.training.optimization import ALGORITHMS, SCHEDULES
+    from topcert.training.plans import usual_plan
+    from topcert.training.trainer import PRECISIONS
 
     if data != "cifar10":
         raise ValueError(f"unknown training data {data!r}; topcert trains on: cifar10")
@@ -57,12 +68,19 @@ def train(
     where = resolve_device(device)
     if (out / "checkpoint.pt").exists() and not resume:
         raise ValueError(f"{out} already holds a checkpoint; pass --resume to go on from it, or another --out")
-    # Interval bounds are a loss that resists: what helps against overfitting only hurts there.
-    usual = INTERVAL_RECIPE if noise == "interval" else NOISE_RECIPE
-    asked = {"learning_rate": learning_rate, "weight_decay": weight_decay, "label_smoothing": label_smoothing}
-    recipe = {name: usual[name] if value is None else value for name, value in asked.items()}
-    plan = TrainingPlan(
-        noise=drawn, epochs=epochs, batch_size=batch_size, seed=seed, max_shift=int(usual["max_shift"]), **recipe
+    usual = usual_plan(network, drawn)
+    plan = replace(
+        usual,
+        epochs=usual.epochs if epochs is None else epochs,
+        batch_size=usual.batch_size if batch_size is None else batch_size,
+        algorithm=usual.algorithm if optimizer is None else chosen("optimizer", optimizer, ALGORITHMS),
+        schedule=usual.schedule if schedule is None else chosen("schedule", schedule, SCHEDULES),
+        learning_rate=usual.learning_rate if learning_rate is None else learning_rate,
+        weight_decay=usual.weight_decay if weight_decay is None else weight_decay,
+        label_smoothing=usual.label_smoothing if label_smoothing is None else label_smoothing,
+        average=usual.average if average is None else average,
+        precision=usual.precision if precision is None else chosen("precision", precision, PRECISIONS),
+        seed=seed,
     )
     kept = f"finished epochs are kept in {out}: repeat the command with --resume"
     with stoppable(kept), progress_bar("train", unit="steps") as update:
@@ -76,6 +94,12 @@ def train(
             on_step=update,
         )
     path = out / f"{network}.onnx"
+    draw_training(
+        [row.epoch for row in logs],
+        {"training": [row.train_accuracy for row in logs], "test": [row.test_accuracy for row in logs]},
+        title=f"{network} on {data}, accuracy of a single pass under fresh noise",
+        stem=out / "log",
+    )
     table = Table("epoch", "loss", "train accuracy", "test accuracy", "seconds", title="last epochs, one pass an image")
     for row in logs[-5:]:
         cells = (f"{row.train_loss:.3f}", f"{row.train_accuracy:.4f}", f"{row.test_accuracy:.4f}", f"{row.seconds:.0f}")
@@ -84,14 +108,23 @@ def train(
     console.print(f"wrote {path}")
 
 
-NOISE_RECIPE: Final = {"learning_rate": 0.2, "weight_decay": 5e-4, "label_smoothing": 0.05, "max_shift": 2}
-INTERVAL_RECIPE: Final = {"learning_rate": 0.05, "weight_decay": 0.0, "label_smoothing": 0.0, "max_shift": 0}
 NOISE_OPTIONS: Final = {
     "ablation": "--keep",
     "gaussian": "--sigma",
     "discrete": "--keep-probability",
     "interval": "--radius",
 }
+
+
+Choice = TypeVar("Choice", bound=str)
+
+
+def chosen(option: str, value: str, choices: tuple[Choice, ...]) -> Choice:
+    """The one of `choices` that `value` names. Raises ValueError where there is none."""
+    for choice in choices:
+        if choice == value:
+            return choice
+    raise ValueError(f"unknown --{option} {value!r}; choose one of: {', '.join(choices)}")
 
 
 def _noise(name: str, *, keep: int | None, sigma: float | None, keep_probability: float | None, radius: int | None) -> Noise:

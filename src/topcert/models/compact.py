@@ -1,15 +1,35 @@
 """`compact`: a small residual network for ablated 32 x 32 images.
 
-At 50 kept pixels of 1,024 a 4 x 4 patch holds less than one, so full resolution is paid for and hardly used: the stem
-halves it with patches that overlap, and almost all the work is done at 8 x 8 and 4 x 4.
+At 50 kept pixels of 1,024 a 4 x 4 patch holds less than one. So the network begins with what can be said of a place from
+the kept pixels around it, their mean colour at three widths, beside the pixels themselves; full resolution is left at
+once, and almost all the work is done at 8 x 8 and 4 x 4.
 """
 
 from __future__ import annotations
 
-from typing import final
+from typing import Final, final
 
 import torch
 from torch import nn
+
+BOXES: Final = (3, 5, 5, 7)  # cells a side of the blurs, one after the other: standard deviations 0.8, 1.6, 2.2, 2.9 cells
+
+
+@final
+class LocalMeans(nn.Module):
+    """Mean colour and density of the kept pixels around each 2 x 2 cell, at four widths: normalized convolution.
+
+    From shown pixels `(B, 3, H, W)` and masks `(B, 1, H, W)` to `(B, 16, H / 2, W / 2)`.
+    """
+
+    def forward(self, shown: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+        blurred = nn.functional.avg_pool2d(torch.cat([shown, kept], 1), 2)
+        said: list[torch.Tensor] = []
+        for box in BOXES:
+            blurred = nn.functional.avg_pool2d(blurred, box, 1, box // 2)
+            density = blurred[:, 3:]
+            said += [blurred[:, :3] / (density + 1e-4), density]  # black where nothing is kept nearby
+        return torch.cat(said, 1)
 
 
 @final
@@ -40,17 +60,45 @@ class ResidualBlock(nn.Module):
 
 
 @final
-class Compact(nn.Module):
-    """Scores `(B, num_classes)` of ablated images `(B, in_channels, 32, 32)`; 50 M multiply-adds, 1.5 M parameters."""
+class Downsample(nn.Module):
+    """A residual block that halves the resolution: 2 x 2 with stride 2, then 3 x 3; the shortcut is pooled."""
 
-    def __init__(self, *, in_channels: int = 6, num_classes: int = 10) -> None:
+    def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(in_channels, 64, 4, 2, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True))
-        self.blocks = nn.Sequential(
-            ResidualBlock(64, 128, stride=2), ResidualBlock(128, 128), ResidualBlock(128, 256, stride=2)
+        self.body = nn.Sequential(
+            nn.Conv2d(in_channels, out_channels, 2, 2, bias=False),
+            nn.BatchNorm2d(out_channels),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(out_channels),
         )
-        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, num_classes))
+        self.shortcut = nn.Sequential(
+            nn.AvgPool2d(2), nn.Conv2d(in_channels, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels)
+        )
+        self.activation = nn.ReLU(inplace=True)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = self.head(self.blocks(self.stem(x)))
+        out: torch.Tensor = self.activation(self.body(x) + self.shortcut(x))
+        return out
+
+
+@final
+class Compact(nn.Module):
+    """Scores `(B, num_classes)` of six-channel images `(B, 6, 32, 32)`; 28 M multiply-adds, 1.2 M parameters."""
+
+    def __init__(self, *, num_classes: int = 10) -> None:
+        super().__init__()
+        self.means = LocalMeans()
+        self.pixels = nn.Conv2d(8, 48, 4, 2, 1, bias=False)
+        self.places = nn.Conv2d(4 * len(BOXES), 48, 3, 1, 1, bias=False)
+        self.stem = nn.Sequential(nn.BatchNorm2d(48), nn.ReLU(inplace=True))
+        self.blocks = nn.Sequential(Downsample(48, 96), Downsample(96, 192), ResidualBlock(192, 192))
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(192, num_classes))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        shown = x[:, :3]
+        kept = shown[:, :1] + x[:, 3:4]  # x m + (1 - x) m = m
+        # Ones tell the network where the image ends; eight channels are also what bfloat16 kernels are made for.
+        pixels = torch.cat([x, kept, torch.ones_like(kept)], 1)
+        out: torch.Tensor = self.head(self.blocks(self.stem(self.pixels(pixels) + self.places(self.means(shown, kept)))))
         return out

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, final
 
 import matplotlib as mpl
 import numpy as np
@@ -17,6 +18,7 @@ from topcert.files import replacing
 from topcert.theory.radius import ABSTAIN
 
 COLOURS: Final = ("#1b6ca8", "#d1495b", "#2e8b57", "#8e5ea2", "#e0a030", "#555555")  # told apart when printed grey
+DASHES: Final = ((), (7, 2), (3, 2), (1, 1.5))  # lines that coincide are all seen: the earlier in the gaps of the later
 STYLE: Final[Any] = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -25,6 +27,15 @@ STYLE: Final[Any] = {
     "grid.alpha": 0.3,
     "svg.hashsalt": "topcert",  # the same figure gives the same bytes
 }
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """One pair of axes: its title, which may have several lines, and its curves, each with what it is called."""
+
+    title: str
+    lines: Sequence[tuple[str, AccuracyCurve]]
 
 
 def draw_curves(curves: Sequence[AccuracyCurve], *, unit: str, title: str, stem: Path) -> list[Path]:
@@ -37,13 +48,58 @@ def draw_curves(curves: Sequence[AccuracyCurve], *, unit: str, title: str, stem:
             shares = [curve.at(r) for r in range(longest)]
             axes.plot(range(longest), shares, drawstyle="steps-mid", color=colour, linewidth=1.0, alpha=0.5)
             axes.plot(range(longest), shares, "o", color=colour, markersize=4, label=f"k = {curve.k}")
-        axes.set(
-            xlabel=f"radius r ({unit}s that an attacker may change)",
-            ylabel=curves[0].quantity,
-            ylim=(0.0, 1.02),
-            xlim=(-0.5, longest - 0.5),
-            title=title,
-        )
+        _dress(axes, longest, unit=unit, quantity=curves[0].quantity, title=title)
+        return _save(figure, stem)
+
+
+def draw_panels(panels: Sequence[Panel], *, unit: str, title: str, stem: Path) -> list[Path]:
+    """Panels side by side, each with its own radii and legend; a line ends where it meets zero.
+
+    Writes `stem`.png and .svg.
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(6.4 * len(panels), 4.6), layout="constrained")
+        figure.suptitle(title, fontsize=11, fontweight="bold")
+        for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+            for place, (name, curve) in enumerate(panel.lines):
+                radii = range(len(curve.certified))
+                axes.plot(
+                    radii,
+                    [curve.at(r) for r in radii],
+                    drawstyle="steps-mid",
+                    color=COLOURS[place % len(COLOURS)],
+                    dashes=DASHES[place % len(DASHES)],
+                    linewidth=1.8,
+                    label=name,
+                )
+            longest = max(len(curve.certified) for _, curve in panel.lines)
+            _dress(axes, longest, unit=unit, quantity=panel.lines[0][1].quantity, title=panel.title)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+            axes.title.set_fontsize(9)
+        return _save(figure, stem)
+
+
+def _dress(axes: Any, longest: int, *, unit: str, quantity: str, title: str) -> None:
+    """Name the axes, cut them to radii 0 .. `longest` - 1, and add the legend."""
+    axes.set(
+        xlabel=f"radius r ({unit}s that an attacker may change)",
+        ylabel=quantity,
+        ylim=(0.0, 1.02),
+        xlim=(-0.5, longest - 0.5),
+        title=title,
+    )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(frameon=False)
+
+
+def draw_training(epochs: Sequence[int], accuracies: Mapping[str, Sequence[float]], *, title: str, stem: Path) -> list[Path]:
+    """Accuracy against the epoch, one line for each name; writes `stem`.png and .svg."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+        axes = figure.subplots()
+        for (name, shares), colour in zip(accuracies.items(), _cycle(len(accuracies)), strict=True):
+            axes.plot(epochs, shares, color=colour, linewidth=1.4, marker="o" if len(epochs) < 3 else None, label=name)
+        axes.set(xlabel="epoch", ylabel="accuracy", ylim=(0.0, 1.0), title=title)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(frameon=False)
         return _save(figure, stem)

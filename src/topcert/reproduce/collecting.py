@@ -8,7 +8,7 @@ OUT/counts/             the records that redraw the table
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, final
 
@@ -33,24 +33,11 @@ class Effort:
     network: str
     epochs: int
     num_samples: int
-    batch_size: int = 256
-    learning_rate: float = 0.2
-    weight_decay: float = 5e-4
-    label_smoothing: float = 0.05
-    max_shift: int = 2
 
 
 TABLE1_EFFORT: Final[dict[Budget, Effort]] = {
     "small": Effort(network="small", epochs=12, num_samples=10_000),
-    "paper": Effort(
-        network="resnet110",
-        epochs=90,
-        num_samples=100_000,
-        learning_rate=0.1,
-        weight_decay=1e-4,
-        label_smoothing=0.0,
-        max_shift=4,
-    ),
+    "paper": Effort(network="resnet110", epochs=90, num_samples=100_000),
 }
 
 
@@ -61,9 +48,7 @@ class IntervalEffort:
 
     network: str = "mlp"
     epochs: int = 24
-    batch_size: int = 256
     radius: int = 5
-    learning_rate: float = 0.05
     max_radius: int = 5
 
 
@@ -100,7 +85,7 @@ def train_setting(
     from topcert.classifiers.torch import resolve_device
     from topcert.training.networks import train_on_cifar10
     from topcert.training.noise import AblationNoise, DiscreteNoise, GaussianNoise, Noise
-    from topcert.training.trainer import TrainingPlan
+    from topcert.training.plans import usual_plan
 
     noise: Noise
     if setting.num_kept is not None:
@@ -109,15 +94,7 @@ def train_setting(
         noise = GaussianNoise(sigma=setting.sigma)
     else:
         noise = DiscreteNoise(keep_probability=float(setting.value))
-    plan = TrainingPlan(
-        noise=noise,
-        epochs=effort.epochs,
-        batch_size=effort.batch_size,
-        learning_rate=effort.learning_rate,
-        weight_decay=effort.weight_decay,
-        label_smoothing=effort.label_smoothing,
-        max_shift=effort.max_shift,
-    )
+    plan = replace(usual_plan(effort.network, noise), epochs=effort.epochs)
     train_on_cifar10(effort.network, plan, data_dir=data_dir, folder=folder, device=resolve_device(device), on_step=on_step)
     return path
 
@@ -129,17 +106,9 @@ def train_interval(effort: IntervalEffort, folder: Path, *, data_dir: Path | Non
         return path
     from topcert.training.interval import IntervalNoise
     from topcert.training.networks import train_on_cifar10
-    from topcert.training.trainer import TrainingPlan
+    from topcert.training.plans import usual_plan
 
-    plan = TrainingPlan(
-        noise=IntervalNoise(radius=effort.radius),
-        epochs=effort.epochs,
-        batch_size=effort.batch_size,
-        learning_rate=effort.learning_rate,
-        weight_decay=0.0,
-        label_smoothing=0.0,
-        max_shift=0,
-    )
+    plan = replace(usual_plan(effort.network, IntervalNoise(radius=effort.radius)), epochs=effort.epochs)
     train_on_cifar10(effort.network, plan, data_dir=data_dir, folder=folder, device="cpu", on_step=on_step)
     return path
 
@@ -230,10 +199,11 @@ def _origin(network: Path, *, model_fingerprint: str, num_selection: int = 0, nu
     """What record.json says: of the network, what its file says of itself."""
     from topcert.classifiers.onnx import read_metadata  # loads ONNX Runtime
 
-    facts = read_metadata(network)
+    stored = network.suffix == ".onnx"  # else module:function, or another model that tells nothing of itself
+    facts = read_metadata(network) if stored else {}
     accuracy = facts.get("single_pass_test_accuracy")
     return Origin(
-        network=facts.get("network", network.stem),
+        network=facts.get("network", network.stem if stored else network.name),
         multiply_adds=int(facts["multiply_adds"]) if "multiply_adds" in facts else None,
         epochs=int(facts["epochs"]) if "epochs" in facts else None,
         training_seconds=float(facts["training_seconds"]) if "training_seconds" in facts else None,

@@ -23,7 +23,7 @@ from topcert.training.trainer import EpochLog, TrainingPlan, load_weights, train
 from topcert.version import __version__
 
 NETWORKS: Final[dict[str, Callable[[int], nn.Module]]] = {  # from input channels, for 32 x 32 images of 10 classes
-    "compact": lambda channels: Compact(in_channels=channels),
+    "compact": lambda _: Compact(),
     "small": lambda channels: Small(in_channels=channels),
     "resnet18": lambda channels: resnet18(in_channels=channels, num_classes=10),
     "resnet110": lambda channels: resnet110(in_channels=channels, num_classes=10),
@@ -34,9 +34,11 @@ BOUNDED: Final = ("mlp", "cnn")  # networks that interval bounds can follow
 
 
 def check_network(name: str, law: str) -> None:
-    """Raise ValueError where there is no such network, or interval bounds cannot follow it."""
+    """Raise ValueError where there is no such network, or it is not made for the noise `law`."""
     if name not in NETWORKS:
         raise ValueError(f"unknown network {name!r}; topcert trains: {', '.join(NETWORKS)}")
+    if name == "compact" and law != "ablation":
+        raise ValueError(f"compact looks for kept pixels, and {law} noise hides none; train small instead")
     if law == "interval" and name not in BOUNDED:
         raise ValueError(f"interval training needs a network that bounds can follow: {', '.join(BOUNDED)}; got {name}")
 

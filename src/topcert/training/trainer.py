@@ -1,6 +1,6 @@
-"""Train an image network under the noise of its certificate; stops and goes on without a trace.
+"""Train a network under the noise of its certificate; stops and goes on without a trace.
 
-Every image of every epoch gets its own noise, which no certificate will draw again. Noise, order and augmentation are
+Every input of every epoch gets its own noise, which no certificate will draw again. Noise, order and augmentation are
 functions of `(seed, epoch)` alone: a run that was killed and resumed follows the trajectory of one that was not.
 """
 
@@ -12,35 +12,54 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from topcert.files import replacing
+from topcert.training.augmentation import Augmentation, ShiftAndMirror
 from topcert.training.noise import Noise
+from topcert.training.optimization import Algorithm, Optimization, Schedule
+
+Tensors = tuple[torch.Tensor, ...] | list[torch.Tensor]
+Precision = Literal["float32", "bfloat16"]
+PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)
+USUAL_AUGMENTATION: Final = ShiftAndMirror()
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingPlan:
-    """All that decides the trained weights, beside the data and the network."""
+    """All that decides the trained weights, beside the data and the network.
+
+    `average` is the decay a step of the exponential average of the weights, 0 for none: what is tested and exported is the
+    average. Under `bfloat16` weights stay float32 and the forward and backward passes are mixed.
+    """
 
     noise: Noise
+    augmentation: Augmentation = USUAL_AUGMENTATION
     epochs: int = 40
     batch_size: int = 256
+    algorithm: Algorithm = "sgd"
+    schedule: Schedule = "one-cycle"
     learning_rate: float = 0.2
-    momentum: float = 0.9
     weight_decay: float = 5e-4
     label_smoothing: float = 0.05
     warmup: float = 0.2
-    max_shift: int = 2
+    average: float = 0.0
+    precision: Precision = "float32"
     seed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class EpochLog:
-    """One row of `log.csv`; accuracies are of a single pass, fresh noise for each image."""
+    """One row of `log.csv`; accuracies are of a single pass, fresh noise for each input.
+
+    `seconds` are of the whole epoch with its test; `data_seconds` of them went into augmentation and noise.
+    """
 
     epoch: int
     learning_rate: float
@@ -48,140 +67,144 @@ class EpochLog:
     train_accuracy: float
     test_accuracy: float
     seconds: float
-    noise_seconds: float
+    data_seconds: float
 
 
 def train(
     network: nn.Module,
-    train_set: tuple[NDArray[np.uint8], NDArray[np.int64]],
-    test_set: tuple[NDArray[np.uint8], NDArray[np.int64]],
+    train_set: tuple[NDArray[Any], NDArray[np.int64]],
+    test_set: tuple[NDArray[Any], NDArray[np.int64]],
     *,
     plan: TrainingPlan,
     folder: Path,
     device: torch.device | str = "cpu",
     on_step: Callable[[int, int, str], None],
 ) -> list[EpochLog]:
-    """Train `network` in place; images are uint8 `(inputs, C, H, W)`, labels int64 `(inputs,)`.
+    """Train `network` in place; inputs are as `plan.noise` takes them, such as uint8 images `(inputs, C, H, W)`.
 
     After each epoch `folder` holds `checkpoint.pt` and `log.csv`; where a checkpoint of the same plan is there already,
     training goes on from it. `on_step(step, total, note)` is called after each step. Raises ValueError where the
     checkpoint is damaged or was made under another plan.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    images, labels = (torch.from_numpy(part).to(device) for part in train_set)
+    inputs, labels = (torch.from_numpy(part).to(device) for part in train_set)
     network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    num_inputs = len(images)
+    num_inputs = len(inputs)
     steps = num_inputs // plan.batch_size
     if steps == 0:
-        raise ValueError(f"batch size {plan.batch_size} is larger than the {num_inputs} training images; lower it")
-    optimizer = torch.optim.SGD(
-        network.parameters(),
-        lr=plan.learning_rate,
-        momentum=plan.momentum,
-        nesterov=True,
-        weight_decay=plan.weight_decay,
-    )
+        raise ValueError(f"batch size {plan.batch_size} is larger than the {num_inputs} training inputs; lower it")
     total_steps = plan.epochs * steps
     if total_steps < 2:
         raise ValueError(f"{plan.epochs} epoch of {steps} step is too little to train; raise --epochs or lower --batch-size")
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer,
-        plan.learning_rate,
+    optimization = Optimization(
+        network,
+        algorithm=plan.algorithm,
+        schedule=plan.schedule,
+        learning_rate=plan.learning_rate,
+        weight_decay=plan.weight_decay,
+        warmup=plan.warmup,
         total_steps=total_steps,
-        pct_start=max(plan.warmup, 1.5 / total_steps),  # a warm-up of exactly one step divides by zero in it
     )
-    logs = _restore(folder, plan, network, optimizer, schedule)
+    averaged = AveragedModel(network, multi_avg_fn=_moving_average(plan.average), use_buffers=True)
+    logs = _restore(folder, plan, network, averaged, optimization)
+    mixed = torch.autocast(torch.device(device).type, torch.bfloat16, enabled=plan.precision == "bfloat16")
     for epoch in range(len(logs), plan.epochs):
-        began, noise_seconds, total_loss, hits = time.perf_counter(), 0.0, 0.0, 0
+        began, data_seconds, total_loss, hits = time.perf_counter(), 0.0, 0.0, 0
         network.train()
         # Order and augmentation may differ between NumPy releases; masks may not, and do not come from here.
         generator = np.random.Generator(np.random.Philox(key=plan.seed + (epoch << 64)))
         order = torch.from_numpy(generator.permutation(num_inputs)).to(device)
         for step in range(steps):
             rows = order[step * plan.batch_size : (step + 1) * plan.batch_size]
-            augmented = augment(images[rows], generator, max_shift=plan.max_shift)
-            noise_began = time.perf_counter()
+            data_began = time.perf_counter()
+            augmented = plan.augmentation(inputs[rows], generator)
             shown = plan.noise.show(augmented, seed=plan.seed, first=epoch * num_inputs + step * plan.batch_size)
-            noise_seconds += time.perf_counter() - noise_began
-            progress = (epoch * steps + step) / (plan.epochs * steps)
-            loss, scores = plan.noise.loss(network, shown, labels[rows], smoothing=plan.label_smoothing, progress=progress)
-            optimizer.zero_grad()
+            data_seconds += time.perf_counter() - data_began
+            progress = (epoch * steps + step) / total_steps
+            with mixed:
+                loss, scores = plan.noise.loss(
+                    network, shown, labels[rows], smoothing=plan.label_smoothing, progress=progress
+                )
+            optimization.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
+            optimization.step()
+            if plan.average:
+                averaged.update_parameters(network)
             total_loss += loss.item()
             hits += int((scores.argmax(1) == labels[rows]).sum())
             if not math.isfinite(total_loss):
                 raise ValueError(f"the loss is not finite in epoch {epoch}; lower --learning-rate")
-            on_step(epoch * steps + step + 1, plan.epochs * steps, f"epoch {epoch + 1}, loss {loss.item():.3f}")
+            on_step(epoch * steps + step + 1, total_steps, f"epoch {epoch + 1}, loss {loss.item():.3f}")
         logs.append(
             EpochLog(
                 epoch=epoch + 1,
-                learning_rate=float(schedule.get_last_lr()[0]),
+                learning_rate=optimization.learning_rate,
                 train_loss=total_loss / steps,
                 train_accuracy=hits / (steps * plan.batch_size),
-                test_accuracy=single_pass_accuracy(network, *test_set, plan=plan, device=device),
+                test_accuracy=single_pass_accuracy(
+                    averaged.module if plan.average else network, *test_set, plan=plan, device=device
+                ),
                 seconds=time.perf_counter() - began,
-                noise_seconds=noise_seconds,
+                data_seconds=data_seconds,
             )
         )
-        _save(folder, plan, network, optimizer, schedule, logs)
+        _save(folder, plan, network, averaged, optimization, logs)
+    if plan.average:
+        network.load_state_dict(averaged.module.state_dict())
     return logs
+
+
+def _moving_average(decay: float) -> Callable[[Tensors, Tensors, torch.Tensor | int], None]:
+    """An exponential average that forgets the first steps, which are the worst: its decay grows from 0.1 to `decay`."""
+
+    @torch.no_grad()
+    def update(averaged: Tensors, latest: Tensors, count: torch.Tensor | int) -> None:
+        step = float(count)
+        share = 1 - min(decay, (1 + step) / (10 + step))
+        for mean, value in zip(averaged, latest, strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(value, share)
+            else:
+                mean.copy_(value)
+
+    return update
 
 
 def load_weights(network: nn.Module, checkpoint: Path) -> None:
     """Give `network` the weights of a checkpoint. Raises ValueError where the file is none, or of another network."""
     try:
-        network.load_state_dict(torch.load(checkpoint, weights_only=True, map_location="cpu")["network"])
+        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+        network.load_state_dict(state["averaged"] or state["network"])
     except FileNotFoundError as error:
         raise ValueError(f"{checkpoint} does not exist") from error
     except Exception as error:  # torch.load can raise anything on a file that is no checkpoint
         raise ValueError(f"{checkpoint} holds no weights of this network: {str(error).splitlines()[0][:200]}") from error
 
 
-def augment(images: torch.Tensor, generator: np.random.Generator, *, max_shift: int) -> torch.Tensor:
-    """Mirror half of the images and shift each by up to `max_shift` pixels, black coming in at the edges."""
-    batch, channels, height, width = images.shape
-    device = images.device
-    shifts = torch.from_numpy(generator.integers(0, 2 * max_shift + 1, (2, batch, 1))).to(device)
-    mirrored = torch.from_numpy(generator.random(batch) < 0.5).to(device)
-    rows = torch.arange(height, device=device) + shifts[0]
-    columns = torch.arange(width, device=device) + shifts[1]
-    columns = torch.where(mirrored[:, None], columns.flip(1), columns)
-    padded = nn.functional.pad(images, (max_shift,) * 4)
-    stride = width + 2 * max_shift
-    flat = (rows[:, :, None] * stride + columns[:, None, :]).view(batch, 1, -1).expand(-1, channels, -1)
-    return padded.flatten(2).gather(2, flat).view(batch, channels, height, width)
-
-
 @torch.inference_mode()
 def single_pass_accuracy(
     network: nn.Module,
-    images: NDArray[np.uint8],
+    inputs: NDArray[Any],
     labels: NDArray[np.int64],
     *,
     plan: TrainingPlan,
     device: torch.device | str = "cpu",
     batch_size: int = 500,
 ) -> float:
-    """Share of images that the network labels rightly in one pass each; their noise is new to training too."""
+    """Share of inputs that the network labels rightly in one pass each; their noise is new to training too."""
     network.eval()
     hits = 0
     # Training uses the numbers below epochs * inputs; these lie far above any of them.
     first = 2**40
-    for start in range(0, len(images), batch_size):
-        batch = torch.from_numpy(images[start : start + batch_size]).to(device)
+    for start in range(0, len(inputs), batch_size):
+        batch = torch.from_numpy(inputs[start : start + batch_size]).to(device)
         found = network(plan.noise.show(batch, seed=plan.seed, first=first + start)).argmax(1).cpu()
         hits += int((found == torch.from_numpy(labels[start : start + batch_size])).sum())
-    return hits / len(images)
+    return hits / len(inputs)
 
 
 def _restore(
-    folder: Path,
-    plan: TrainingPlan,
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.OneCycleLR,
+    folder: Path, plan: TrainingPlan, network: nn.Module, averaged: AveragedModel, optimization: Optimization
 ) -> list[EpochLog]:
     path = folder / "checkpoint.pt"
     if not path.is_file():
@@ -198,8 +221,10 @@ def _restore(
                 f"pass the same value or another --out"
             )
     network.load_state_dict(state["network"])
-    optimizer.load_state_dict(state["optimizer"])
-    schedule.load_state_dict(state["schedule"])
+    if plan.average:
+        averaged.module.load_state_dict(state["averaged"])
+        averaged.n_averaged.fill_(state["num_averaged"])
+    optimization.load_state_dict(state["optimization"])
     return [EpochLog(**row) for row in state["logs"]]
 
 
@@ -207,8 +232,8 @@ def _save(
     folder: Path,
     plan: TrainingPlan,
     network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.OneCycleLR,
+    averaged: AveragedModel,
+    optimization: Optimization,
     logs: list[EpochLog],
 ) -> None:
     # The checkpoint comes last: after a kill in between, the epoch is trained again and its row written again.
@@ -221,8 +246,9 @@ def _save(
             {
                 "plan": asdict(plan),
                 "network": network.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "schedule": schedule.state_dict(),
+                "averaged": averaged.module.state_dict() if plan.average else None,
+                "num_averaged": int(averaged.n_averaged),
+                "optimization": optimization.state_dict(),
                 "logs": [asdict(row) for row in logs],
             },
             aside,

@@ -1,0 +1,41 @@
+"""How each network is trained unless told otherwise."""
+
+from __future__ import annotations
+
+from topcert.training.augmentation import ShiftAndMirror
+from topcert.training.noise import Noise
+from topcert.training.trainer import TrainingPlan
+
+
+def usual_plan(network: str, noise: Noise) -> TrainingPlan:
+    """The recipe of a network under a noise; change parts of it with `dataclasses.replace`."""
+    if noise.law == "interval":  # a loss that resists: what helps against overfitting only hurts there
+        return TrainingPlan(
+            noise=noise,
+            augmentation=ShiftAndMirror(max_shift=0),
+            learning_rate=0.05,
+            weight_decay=0.0,
+            label_smoothing=0.0,
+        )
+    if network in ("resnet18", "resnet110"):  # Cohen et al. 2019, whose ResNet-110 the paper trains
+        return TrainingPlan(
+            noise=noise,
+            augmentation=ShiftAndMirror(max_shift=4),
+            epochs=90,
+            schedule="steps",
+            learning_rate=0.1,
+            weight_decay=1e-4,
+            label_smoothing=0.0,
+        )
+    if network == "compact":
+        return TrainingPlan(
+            noise=noise,
+            augmentation=ShiftAndMirror(max_shift=3),
+            epochs=100,
+            batch_size=512,
+            algorithm="muon",
+            learning_rate=0.3,
+            average=0.998,
+            precision="bfloat16",
+        )
+    return TrainingPlan(noise=noise)
