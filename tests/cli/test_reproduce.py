@@ -27,19 +27,20 @@ RESULTS = Path(__file__).parents[2] / "docs" / "results" / "table1-small"
 
 @pytest.fixture
 def tiny_cifar(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Forty images, one epoch, forty votes: every step of Table 1 in seconds."""
+    """Forty test images, two steps of training, forty votes: every step of Table 1 in seconds."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
 
     def load(split: str, *, data_dir: Path | None) -> tuple[np.ndarray, np.ndarray]:
-        labels = np.arange(40) % 10
-        images = np.random.default_rng(len(split)).integers(0, 30, (40, 32, 32, 3)) + 20 * labels[:, None, None, None]
+        size = 512 if split == "train" else 40
+        labels = np.arange(size) % 10
+        images = np.random.default_rng(len(split)).integers(0, 30, (size, 32, 32, 3)) + 20 * labels[:, None, None, None]
         return images.astype(np.uint8), labels
 
     for name in ("topcert.training.networks", "topcert.datasets.dataset"):
         monkeypatch.setattr(importlib.import_module(name), "load_cifar10", load)
-    effort = Effort(network="small", epochs=1, num_samples=40, batch_size=8)
-    interval = IntervalEffort(epochs=1, batch_size=8)
+    effort = Effort(network="small", epochs=1, num_samples=40)
+    interval = IntervalEffort(epochs=1)
     monkeypatch.setattr(command, "TABLE1_EFFORT", {"small": effort})
     monkeypatch.setattr(command, "INTERVAL_EFFORT", interval)
     yield

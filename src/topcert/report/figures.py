@@ -38,8 +38,23 @@ class Panel:
     lines: Sequence[tuple[str, AccuracyCurve]]
 
 
-def draw_curves(curves: Sequence[AccuracyCurve], *, unit: str, title: str, stem: Path) -> list[Path]:
-    """Certified accuracy against the radius, one step line for each k; writes `stem`.png and .svg."""
+@final
+@dataclass(frozen=True, kw_only=True)
+class Marks:
+    """Somebody else's shares at some radii, drawn as crosses beside our curves."""
+
+    name: str
+    radii: Sequence[int]
+    shares: Sequence[float]
+
+
+def draw_curves(
+    curves: Sequence[AccuracyCurve], *, unit: str, title: str, stem: Path, marks: Sequence[Marks] = ()
+) -> list[Path]:
+    """Certified accuracy against the radius, one step line for each k; writes `stem`.png and .svg.
+
+    The n-th of `marks` has the colour of the n-th curve.
+    """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 4.0), layout="constrained")
         axes = figure.subplots()
@@ -48,6 +63,9 @@ def draw_curves(curves: Sequence[AccuracyCurve], *, unit: str, title: str, stem:
             shares = [curve.at(r) for r in range(longest)]
             axes.plot(range(longest), shares, drawstyle="steps-mid", color=colour, linewidth=1.0, alpha=0.5)
             axes.plot(range(longest), shares, "o", color=colour, markersize=4, label=f"k = {curve.k}")
+        for mark, colour in zip(marks, _cycle(len(marks)), strict=True):
+            axes.plot(mark.radii, mark.shares, "x", color=colour, markersize=7, label=mark.name)
+            longest = max(longest, max(mark.radii) + 2)
         _dress(axes, longest, unit=unit, quantity=curves[0].quantity, title=title)
         return _save(figure, stem)
 
@@ -62,7 +80,7 @@ def draw_panels(panels: Sequence[Panel], *, unit: str, title: str, stem: Path) -
         figure.suptitle(title, fontsize=11, fontweight="bold")
         for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
             for place, (name, curve) in enumerate(panel.lines):
-                radii = range(len(curve.certified))
+                radii = range(max(2, len(curve.certified)))  # where nothing is certified, a line along the bottom
                 axes.plot(
                     radii,
                     [curve.at(r) for r in radii],
@@ -72,9 +90,9 @@ def draw_panels(panels: Sequence[Panel], *, unit: str, title: str, stem: Path) -
                     linewidth=1.8,
                     label=name,
                 )
-            longest = max(len(curve.certified) for _, curve in panel.lines)
+            longest = max(2, *(len(curve.certified) for _, curve in panel.lines))
             _dress(axes, longest, unit=unit, quantity=panel.lines[0][1].quantity, title=panel.title)
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
             axes.title.set_fontsize(9)
         return _save(figure, stem)
 

@@ -117,12 +117,18 @@ class Ledger:
                 parts = [joined[held - held % size :]]
                 held %= size
 
-    def counts(self) -> NDArray[np.int64]:
-        """Votes of each class among the `num_samples` that certify, int64 `(inputs, classes)`.
+    def counts(self, *, first: int | None = None) -> NDArray[np.int64]:
+        """Votes of each class among the `num_samples` that certify, or the `first` of them, int64 `(inputs, classes)`.
 
-        Raises ValueError where a block is missing or damaged.
+        The `first` are what a run of so many samples would have had. Raises ValueError where a block is missing or
+        damaged, or `first` lies outside 1 .. num_samples.
         """
-        return self._counted(slice(self.manifest.num_selection, None))
+        start, wanted = self.manifest.num_selection, self.manifest.num_samples if first is None else first
+        if not 1 <= wanted <= self.manifest.num_samples:
+            raise ValueError(
+                f"{self.folder} holds {self.manifest.num_samples} votes an input; the first {wanted} are not there"
+            )
+        return self._counted(slice(start, start + wanted))
 
     def selection_counts(self) -> NDArray[np.int64] | None:
         """Votes of each class among the first `num_selection`, which certify nothing; None where there are none."""
