@@ -97,8 +97,9 @@ def test_the_noise_that_is_named_is_trained_under(
 ) -> None:
     plans: list[TrainingPlan] = []
 
-    def record(network: str, plan: TrainingPlan, **_: object) -> list[EpochLog]:
+    def record(network: str, plan: TrainingPlan, *, folder: Path, **_: object) -> list[EpochLog]:
         plans.append(plan)
+        folder.mkdir()
         return []
 
     monkeypatch.setattr(importlib.import_module("topcert.training.networks"), "train_on_cifar10", record)

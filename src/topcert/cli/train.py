@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeVar
@@ -19,13 +20,15 @@ if TYPE_CHECKING:
 
 
 def train(
-    data: Annotated[str, typer.Argument(help="Training data: cifar10.")],
-    network: Annotated[str, typer.Argument(help="compact, small, resnet18, resnet110; mlp or cnn.")] = "compact",
+    data: Annotated[str, typer.Argument(help="Training data: cifar10; modelnet40 or surfaces (generated), sets of points.")],
+    network: Annotated[
+        str | None, typer.Argument(help="compact, small, resnet18, resnet110; mlp or cnn; pointnet for points.")
+    ] = None,
     *,
     noise: Annotated[
         str, typer.Option(help="ablation, gaussian or discrete, as its certificate will draw; interval for chiang.")
     ] = "ablation",
-    keep: Annotated[int | None, typer.Option(help="ablation: pixels kept by each mask (e); 50 without it.")] = None,
+    keep: Annotated[int | None, typer.Option(help="ablation: kept by each mask (e); 50 pixels or 16 points.")] = None,
     sigma: Annotated[float | None, typer.Option(help="gaussian: standard deviation, values in [0, 1].")] = None,
     keep_probability: Annotated[float | None, typer.Option(help="discrete: chance that a value stays.")] = None,
     radius: Annotated[int | None, typer.Option(help="interval: pixels that may change in the worst case.")] = None,
@@ -56,19 +59,25 @@ def train(
     if find_spec("torch") is None or find_spec("onnxscript") is None:
         raise ValueError("training needs PyTorch and the ONNX exporter; install them with: pip install 'topcert[torch]'")
     from topcert.classifiers.torch import resolve_device
+    from topcert.training.clouds import CLASSES, check_cloud_network, train_on_clouds
     from topcert.training.networks import check_network, train_on_cifar10
     from topcert.training.optimization import ALGORITHMS, SCHEDULES
     from topcert.training.plans import usual_plan
     from topcert.training.trainer import PRECISIONS
 
-    if data != "cifar10":
-        raise ValueError(f"unknown training data {data!r}; topcert trains on: cifar10")
-    drawn = _noise(noise, keep=keep, sigma=sigma, keep_probability=keep_probability, radius=radius)
-    check_network(network, drawn.law)
+    points = data in CLASSES
+    if not points and data != "cifar10":
+        raise ValueError(f"unknown training data {data!r}; topcert trains on: cifar10, {', '.join(CLASSES)}")
+    network = network or ("pointnet" if points else "compact")
+    drawn = _noise(noise, points=points, keep=keep, sigma=sigma, keep_probability=keep_probability, radius=radius)
+    if points:
+        check_cloud_network(network)
+    else:
+        check_network(network, drawn.law)
     where = resolve_device(device)
     if (out / "checkpoint.pt").exists() and not resume:
         raise ValueError(f"{out} already holds a checkpoint; pass --resume to go on from it, or another --out")
-    usual = usual_plan(network, drawn)
+    usual = usual_plan(network, drawn, data=data)
     plan = replace(
         usual,
         epochs=usual.epochs if epochs is None else epochs,
@@ -84,7 +93,8 @@ def train(
     )
     kept = f"finished epochs are kept in {out}: repeat the command with --resume"
     with stoppable(kept), progress_bar("train", unit="steps") as update:
-        logs = train_on_cifar10(
+        train_on = partial(train_on_clouds, data) if points else train_on_cifar10
+        logs = train_on(
             network,
             plan,
             data_dir=data_dir,
@@ -100,7 +110,7 @@ def train(
         title=f"{network} on {data}, accuracy of a single pass under fresh noise",
         stem=out / "log",
     )
-    table = Table("epoch", "loss", "train accuracy", "test accuracy", "seconds", title="last epochs, one pass an image")
+    table = Table("epoch", "loss", "train accuracy", "test accuracy", "seconds", title="last epochs, one pass an input")
     for row in logs[-5:]:
         cells = (f"{row.train_loss:.3f}", f"{row.train_accuracy:.4f}", f"{row.test_accuracy:.4f}", f"{row.seconds:.0f}")
         table.add_row(str(row.epoch), *cells)
@@ -127,10 +137,19 @@ def chosen(option: str, value: str, choices: tuple[Choice, ...]) -> Choice:
     raise ValueError(f"unknown --{option} {value!r}; choose one of: {', '.join(choices)}")
 
 
-def _noise(name: str, *, keep: int | None, sigma: float | None, keep_probability: float | None, radius: int | None) -> Noise:
+def _noise(
+    name: str,
+    *,
+    points: bool,
+    keep: int | None,
+    sigma: float | None,
+    keep_probability: float | None,
+    radius: int | None,
+) -> Noise:
     """The noise that the options name; refuses those that belong to another noise."""
     from topcert.training.interval import IntervalNoise
     from topcert.training.noise import AblationNoise, DiscreteNoise, GaussianNoise
+    from topcert.training.points import PointNoise
 
     if name not in NOISE_OPTIONS:
         raise ValueError(f"unknown --noise {name!r}; choose one of: {', '.join(NOISE_OPTIONS)}")
@@ -139,11 +158,14 @@ def _noise(name: str, *, keep: int | None, sigma: float | None, keep_probability
     foreign = [option for option, value in given.items() if value is not None and option != own]
     if foreign:
         raise ValueError(f"{foreign[0]} is not an option of --noise {name}, which takes {own}; leave it out")
+    if points and name != "ablation":
+        raise ValueError(f"sets of points are trained under --noise ablation alone, not {name}; leave --noise out")
     if name == "ablation":
-        kept = 50 if keep is None else keep
-        if not 1 <= kept <= 1024:
-            raise ValueError(f"--keep must lie in 1 .. 1024, the pixels of an image; got {kept}")
-        return AblationNoise(num_kept=kept)
+        most, what, usual = (2048, "the points of a set", 16) if points else (1024, "the pixels of an image", 50)
+        kept = usual if keep is None else keep
+        if not 1 <= kept <= most:
+            raise ValueError(f"--keep must lie in 1 .. {most}, {what}; got {kept}")
+        return PointNoise(num_kept=kept) if points else AblationNoise(num_kept=kept)
     if sigma is not None:
         check_sigma(sigma)
         return GaussianNoise(sigma=sigma)

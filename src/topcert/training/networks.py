@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import torch
@@ -37,10 +37,10 @@ def check_network(name: str, law: str) -> None:
     """Raise ValueError where there is no such network, or it is not made for the noise `law`."""
     if name not in NETWORKS:
         raise ValueError(f"unknown network {name!r}; topcert trains: {', '.join(NETWORKS)}")
-    if name == "compact" and law != "ablation":
-        raise ValueError(f"compact looks for kept pixels, and {law} noise hides none; train small instead")
     if law == "interval" and name not in BOUNDED:
         raise ValueError(f"interval training needs a network that bounds can follow: {', '.join(BOUNDED)}; got {name}")
+    if name == "compact" and law != "ablation":
+        raise ValueError(f"compact looks for kept pixels, and {law} noise hides none; train small instead")
 
 
 def train_on_cifar10(
@@ -60,20 +60,50 @@ def train_on_cifar10(
     module = NETWORKS[name](channels)
     if start_from is not None:
         load_weights(module, start_from)
-    train_set, test_set = _channels_first("train", data_dir), _channels_first("test", data_dir)
-    logs = train(module, train_set, test_set, plan=plan, folder=folder, device=device, on_step=on_step)
+    return train_and_export(
+        module,
+        (_channels_first("train", data_dir), _channels_first("test", data_dir)),
+        plan,
+        name=name,
+        data="cifar10",
+        input_shape=(channels, 32, 32),
+        folder=folder,
+        device=device,
+        start_from=start_from,
+        on_step=on_step,
+    )
+
+
+def train_and_export(
+    module: nn.Module,
+    splits: tuple[tuple[NDArray[Any], NDArray[np.int64]], tuple[NDArray[Any], NDArray[np.int64]]],
+    plan: TrainingPlan,
+    *,
+    name: str,
+    data: str,
+    input_shape: tuple[int, ...],
+    folder: Path,
+    device: torch.device | str,
+    start_from: Path | None,
+    on_step: Callable[[int, int, str], None],
+) -> list[EpochLog]:
+    """Train `module` on the first of `splits` and test it on the second, then write `folder / NAME.onnx`.
+
+    `input_shape` is what the network sees of one input; `start_from` is only written down, as the origin of its weights.
+    """
+    logs = train(module, *splits, plan=plan, folder=folder, device=device, on_step=on_step)
     recipe = {field.name: str(getattr(plan, field.name)) for field in fields(plan)}
     export_onnx(
         module,
         folder / f"{name}.onnx",
-        input_shape=(channels, 32, 32),
+        input_shape=input_shape,
         metadata={
             "topcert_version": __version__,
             "network": name,
-            "training_data": "cifar10",
+            "training_data": data,
             **recipe,
             "started_from": "" if start_from is None else start_from.parent.name,
-            "multiply_adds": str(multiply_adds(module, (channels, 32, 32))),
+            "multiply_adds": str(multiply_adds(module, input_shape)),
             "training_seconds": f"{sum(row.seconds for row in logs):.0f}",
             "single_pass_test_accuracy": f"{logs[-1].test_accuracy:.4f}",
         },

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from topcert.training.augmentation import ShiftAndMirror
 from topcert.training.noise import Noise
+from topcert.training.points import RotateAndJitter
 from topcert.training.trainer import TrainingPlan
 
 
-def usual_plan(network: str, noise: Noise) -> TrainingPlan:
-    """The recipe of a network under a noise; change parts of it with `dataclasses.replace`."""
+def usual_plan(network: str, noise: Noise, *, data: str = "cifar10") -> TrainingPlan:
+    """The recipe of a network under a noise on `data`; change parts of it with `dataclasses.replace`."""
     if noise.law == "interval":  # a loss that resists: what helps against overfitting only hurts there
         return TrainingPlan(
             noise=noise,
@@ -25,6 +26,18 @@ def usual_plan(network: str, noise: Noise) -> TrainingPlan:
             schedule="steps",
             learning_rate=0.1,
             weight_decay=1e-4,
+            label_smoothing=0.0,
+        )
+    if network == "pointnet":  # as its authors train it, but for batch and schedule; surfaces lie in any pose
+        generated = data == "surfaces"
+        return TrainingPlan(
+            noise=noise,
+            augmentation=RotateAndJitter(around="any" if generated else "up"),
+            epochs=40 if generated else 250,
+            batch_size=64,
+            algorithm="adam",
+            learning_rate=1e-3,
+            weight_decay=0.0,
             label_smoothing=0.0,
         )
     if network == "compact":

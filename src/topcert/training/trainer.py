@@ -1,7 +1,7 @@
 """Train a network under the noise of its certificate; stops and goes on without a trace.
 
-Every input of every epoch gets its own noise, which no certificate will draw again. Noise, order and augmentation are
-functions of `(seed, epoch)` alone: a run that was killed and resumed follows the trajectory of one that was not.
+Every input of every epoch gets its own noise, which no certificate will draw again. Noise, order, augmentation and
+dropout are functions of `(seed, epoch)` alone: a run that was killed and resumed follows the trajectory of one that was not.
 """
 
 from __future__ import annotations
@@ -113,6 +113,7 @@ def train(
         network.train()
         # Order and augmentation may differ between NumPy releases; masks may not, and do not come from here.
         generator = np.random.Generator(np.random.Philox(key=plan.seed + (epoch << 64)))
+        torch.manual_seed(int(np.random.SeedSequence([plan.seed, epoch]).generate_state(1, np.uint64)[0] >> 1))  # dropout's
         order = torch.from_numpy(generator.permutation(num_inputs)).to(device)
         for step in range(steps):
             rows = order[step * plan.batch_size : (step + 1) * plan.batch_size]
