@@ -48,6 +48,7 @@ HEAVY = {
         "topcert.models.residual",
         "topcert.models.small",
         "topcert.training.augmentation",
+        "topcert.training.clouds",
         "topcert.training.export",
         "topcert.training.interval",
         "topcert.training.networks",

@@ -50,9 +50,9 @@ def test_a_stride_or_limit_below_one_is_refused(table: str, option: str, value: 
         load_dataset(table, **{option: value})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", ["imagenet", "table.csv", "no/such/folder"])
+@pytest.mark.parametrize("name", ["imagenet2012", "table.csv", "no/such/folder"])
 def test_an_unknown_name_is_refused_with_the_choices(name: str) -> None:
-    with pytest.raises(ValueError, match=r"unknown data .*; give digits, cifar10, an image folder") as caught:
+    with pytest.raises(ValueError, match=r"unknown data .*; give digits, cifar10, .*an image folder") as caught:
         load_dataset(name)
     assert repr(name) in str(caught.value)
 

@@ -79,5 +79,5 @@ def failure(shape: tuple[int, ...], error: BaseException) -> str:
     """What to tell a person whose model failed on a batch of `shape`, and the usual reason."""
     return (
         f"the model failed on a batch of shape {shape}: {type(error).__name__}: {first_line(error)}; is it made for this "
-        "encoding? six-channel gives twice the channels of an image (constant as many as it has), channel first"
+        "encoding? six-channel gives twice the channels of an image (constant and infill as many as it has), channel first"
     )

@@ -7,7 +7,12 @@ from typing import Annotated
 
 import typer
 
-Data = Annotated[str, typer.Argument(metavar="DATA", help="digits, cifar10, an image folder (CLASS/*.jpg) or an .npz.")]
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA", help="digits, cifar10, imagenet, modelnet40, surfaces, an image folder (CLASS/*.jpg) or an .npz."
+    ),
+]
 Model = Annotated[
     str,
     typer.Argument(metavar="MODEL", help="compact (carried), an .onnx or .joblib file, or module:function (runs its code)."),
@@ -33,13 +38,13 @@ Label = Annotated[
 ]
 Encoding = Annotated[
     str | None,
-    typer.Option(help="six-channel, constant, mean, median, sentinel or keep-only; by default what suits the data."),
+    typer.Option(help="six-channel, constant, mean, median, infill, sentinel or keep-only; by default what suits the data."),
 ]
 Fill = Annotated[float | None, typer.Option(help="The value of NULL in constant (0.5) and sentinel (-1).")]
 UnitOption = Annotated[
     str | None, typer.Option("--unit", help="What counts as one feature: pixel, feature, column or point.")
 ]
-DataDir = Annotated[Path | None, typer.Option(help="Folder that holds CIFAR-10; without it, it is downloaded.")]
+DataDir = Annotated[Path | None, typer.Option(help="Folder of CIFAR-10 or ModelNet40 (downloaded without it) or ImageNet.")]
 Limit = Annotated[int | None, typer.Option(max=10**9, help="At most so many inputs.")]
 Stride = Annotated[int | None, typer.Option(max=10**9, help="Every so many-th input.")]
 Crop = Annotated[int | None, typer.Option(help="Certify the central square of so many pixels of each image.")]

@@ -6,6 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from topcert.cli.progress import console
+from topcert.datasets.imagenet import INPUT_IN_WORDS
 from topcert.evaluation.accuracy import AccuracyCurve, floored
 from topcert.methods.certificates import Certificates
 from topcert.voting.manifest import Manifest
@@ -41,6 +42,7 @@ def print_promise(certificates: Certificates, manifest: Manifest) -> None:
     """What the numbers mean, in two sentences."""
     unit = certificates.unit
     shape = " x ".join(map(str, manifest.input_shape))
+    cut = f" ({INPUT_IN_WORDS})" if manifest.data == "imagenet" else ""
     if manifest.noise == "ablation":
         done = f"{unit}s are ablated ({manifest.num_kept} of {manifest.num_features} kept)"
         draws, within = "masks", ""
@@ -48,7 +50,7 @@ def print_promise(certificates: Certificates, manifest: Manifest) -> None:
         done = f"values get {noise_in_words(manifest)}"
         draws, within = "noise", " within [0, 1]" if manifest.noise == "gaussian" else " to any 8-bit values"
     console.print(
-        f"The certified input is the {shape} array whose {done}. Radius r: however an attacker rewrites up to r of its "
+        f"The certified input is the {shape} array{cut} whose {done}. Radius r: however an attacker rewrites up to r of its "
         f"{unit}s{within}, the label stays in the top k of the vote over all {draws}. Each input's certificates are wrong "
         f"with probability at most {certificates.alpha!r} over the {draws} (method {certificates.method}, n = "
         f"{manifest.num_samples}, {escape(certificates.label_choice)} labels); alpha is per input.",

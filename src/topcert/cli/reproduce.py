@@ -1,19 +1,20 @@
-"""`topcert reproduce`: a table of the paper, ours beside theirs."""
+"""`topcert reproduce`: a table of the paper, ours beside theirs, or a figure."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib.resources import files
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Final, cast, get_args
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from topcert.cli import options
 from topcert.cli.progress import console, messages, progress_bar, stoppable
-from topcert.datasets.dataset import load_dataset
+from topcert.cli.reproduce_figures import figure_command
+from topcert.cli.reproduce_infill import infill
+from topcert.cli.reproduce_points import points
+from topcert.cli.reproducing import FromCounts, carried_counts, need_torch, read_budget
 from topcert.reproduce.cells import all_cells
 from topcert.reproduce.collecting import (
     INTERVAL_EFFORT,
@@ -26,16 +27,14 @@ from topcert.reproduce.collecting import (
     untrained_resnet50,
     useful_settings,
 )
+from topcert.reproduce.figures import FIGURES
 from topcert.reproduce.records import write_counted
 from topcert.reproduce.rendering import by_row, conditions, ours, write_table
-from topcert.reproduce.tables import NUM_SELECTION, RADII, TABLE1, TABLE2, Budget, PaperTable
+from topcert.reproduce.tables import NUM_SELECTION, RADII, TABLE1, TABLE2, PaperTable
 
-CROP: Final = 224
-
-app = typer.Typer(no_args_is_help=True, help="Measure a table of the paper again, ours beside theirs.")
+app = typer.Typer(no_args_is_help=True, help="Measure a table or a figure of the paper again.")
 
 Out = Annotated[Path, typer.Option(help="Folder for networks, votes, counts and the table.")]
-FromCounts = Annotated[bool, typer.Option("--from-counts", help="Redraw from the vote counts that topcert carries.")]
 Every = Annotated[bool, typer.Option("--every-setting", help="Also settings that cannot certify one pixel at this n.")]
 
 
@@ -54,10 +53,10 @@ def table1(
     Trains what OUT/networks lacks (extra `torch`), collects the votes that OUT/runs lacks, and goes on where it was
     stopped: repeat the command. A network of your own is taken if it lies at OUT/networks/SETTING/NETWORK.onnx.
     """
-    size = _budget(budget)
+    size = read_budget(budget)
     effort = TABLE1_EFFORT[size]
     if from_counts:
-        _finish(TABLE1, _carried(TABLE1, size), out, num_samples=effort.num_samples)
+        _finish(TABLE1, carried_counts(TABLE1.name, size), out, num_samples=effort.num_samples)
         return
     counts = out / "counts"
     settings = TABLE1.settings if every_setting else useful_settings(TABLE1, num_samples=effort.num_samples)
@@ -65,7 +64,7 @@ def table1(
     for number, setting in enumerate(settings, 1):
         messages.print(f"{number} of {len(settings) + 1}: {setting.name}", highlight=False)
         folder = out / "networks" / setting.name
-        _need_torch(folder / f"{effort.network}.onnx")
+        need_torch(folder / f"{effort.network}.onnx")
         with stoppable(kept), progress_bar("train", unit="steps") as update:
             network = train_setting(setting, effort, folder, data_dir=data_dir, device=device, on_step=update)
         request = request_for(
@@ -81,7 +80,7 @@ def table1(
             write_counted(counts, setting.name, count_setting(request, out / "runs" / setting.name, on_progress=update))
     messages.print(f"{len(settings) + 1} of {len(settings) + 1}: interval bounds", highlight=False)
     folder = out / "networks" / "interval"
-    _need_torch(folder / f"{INTERVAL_EFFORT.network}.onnx")
+    need_torch(folder / f"{INTERVAL_EFFORT.network}.onnx")
     with stoppable(kept), progress_bar("train", unit="steps") as update:
         network = train_interval(INTERVAL_EFFORT, folder, data_dir=data_dir, on_step=update)
     with stoppable(kept), progress_bar("bounds", unit="images") as update:
@@ -92,7 +91,9 @@ def table1(
 @app.command()
 def table2(
     *,
-    data_dir: Annotated[Path | None, typer.Option(help="Folder of ImageNet validation images, WNID/*.jpg.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder of ImageNet validation images, WNID/*.jpg or as published.")
+    ] = None,
     out: Out = Path("topcert-table2"),
     samples: options.Samples = 100_000,
     selection: Annotated[int, typer.Option(min=1, help="Votes of the first sample, which selects labels (n0).")] = 100,
@@ -112,8 +113,6 @@ def table2(
         raise ValueError(f"--data-dir must name a folder of validation images, WNID/*.jpg; got {data_dir}")
     counts = out / "counts"
     settings = TABLE2.settings if every_setting else useful_settings(TABLE2, num_samples=samples)
-    images = load_dataset(str(data_dir), crop=CROP)
-    step = max(1, len(images) // limit) if stride is None else stride
     kept = f"what is finished is kept in {out}: repeat the command"
     for number, setting in enumerate(settings, 1):
         network, where = out / "networks" / setting.name / "resnet50.onnx", out
@@ -121,7 +120,7 @@ def table2(
             if not rehearse:
                 continue
             where = out / "rehearsal"
-            _need_torch(network)
+            need_torch(network)
             network = untrained_resnet50(setting, where / "networks")
         untrained = " (untrained: enters no cell)" if where != out else ""
         messages.print(f"{number} of {len(settings)}: {setting.name}{untrained}", highlight=False)
@@ -129,14 +128,13 @@ def table2(
             request_for(
                 setting,
                 network,
-                data=str(data_dir),
-                data_dir=None,
+                data="imagenet",
+                data_dir=data_dir,
                 num_samples=samples,
                 num_selection=selection,
                 device=device,
             ),
-            crop=CROP,
-            stride=step,
+            stride=stride,
             limit=limit,
         )
         with stoppable(kept), progress_bar("votes", unit="passes") as update:
@@ -146,26 +144,6 @@ def table2(
         rehearsed = sum(cell.certified is not None for cell in all_cells(TABLE2, out / "rehearsal" / "counts"))
         console.print(f"rehearsed {rehearsed} cells with untrained networks; they are not in the table", highlight=False)
     _finish(TABLE2, counts, out, num_samples=samples)
-
-
-def _need_torch(network: Path) -> None:
-    if not network.is_file() and (find_spec("torch") is None or find_spec("onnxscript") is None):
-        raise ValueError("training needs PyTorch and the ONNX exporter; install them with: pip install 'topcert[torch]'")
-
-
-def _budget(name: str) -> Budget:
-    for budget in get_args(Budget):
-        if name == budget:
-            return cast("Budget", budget)
-    raise ValueError(f"--budget must be one of {', '.join(get_args(Budget))}, got {name!r}")
-
-
-def _carried(table: PaperTable, budget: Budget) -> Path:
-    """The counts inside the package."""
-    folder = Path(str(files("topcert.reproduce").joinpath(f"{table.name}-{budget}")))
-    if not folder.is_dir():
-        raise ValueError(f"topcert carries no vote counts of {table.name} at --budget {budget}: nobody measured it yet")
-    return folder
 
 
 def _finish(table: PaperTable, counts: Path, out: Path, *, num_samples: int) -> None:
@@ -190,3 +168,9 @@ def _finish(table: PaperTable, counts: Path, out: Path, *, num_samples: int) -> 
         )
     for path in write_table(cells, out / table.name, caption=table.caption):
         console.print(f"wrote {path}", highlight=False, soft_wrap=True)
+
+
+app.command()(points)
+for figure in FIGURES:
+    app.command(figure.name)(figure_command(figure))
+app.command()(infill)

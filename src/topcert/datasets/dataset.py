@@ -10,13 +10,16 @@ from typing import Final, Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from topcert.datasets.cifar10 import CLASS_NAMES, load_cifar10
+from topcert.datasets.imagenet import CROP, SUBSET, load_imagenet
+from topcert.datasets.images import SUFFIXES, central_square, decode
+from topcert.datasets.modelnet40 import holds_modelnet40, load_modelnet40
+from topcert.datasets.surfaces import CLASS_NAMES as SURFACE_NAMES
+from topcert.datasets.surfaces import NUM_POINTS, label_surfaces, make_surfaces
 
 Kind = Literal["image", "table", "points"]
-BUILT_IN: Final = ("digits", "cifar10")  # names that never mean a folder
-IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png")
+BUILT_IN: Final = ("digits", "cifar10", "imagenet", "modelnet40", "surfaces")  # names that never mean a folder
 
 
 @final
@@ -56,11 +59,13 @@ def load_dataset(
     stride: int | None = None,
     crop: int | None = None,
 ) -> Dataset:
-    """The data set that `name` means: `digits`, `cifar10`, a folder of `CLASS/*.jpg|png`, or an .npz file.
+    """The data set that `name` means: `digits`, `cifar10`, `imagenet`, `modelnet40` (or its folder), the generated
+    `surfaces`, a folder of `CLASS/*.jpg|png`, or an .npz file.
 
-    Every `stride`-th input is taken, at most `limit`; by default all, and for CIFAR-10 the field's 500 test images
-    0, 20, 40, ... `crop` takes the central square of that many pixels from each image of a folder: the crop, not the
-    file, is the certified input. Raises ValueError where data is missing, empty, damaged, ragged or not finite.
+    Every `stride`-th input is taken, at most `limit`; by default all, but of CIFAR-10 the field's 500 test images 0, 20,
+    40, ..., and of ImageNet `limit` (500) spread evenly: of all 50,000 images 0, 100, 200, ... `crop` takes the central
+    square of that many pixels from each image of a folder: the crop, not the file, is the certified input (for ImageNet
+    224 pixels, after resizing). Raises ValueError where data is missing, empty, damaged, ragged or not finite.
     """
     if stride is not None and stride < 1:
         raise ValueError(f"--stride must be at least 1, got {stride}")
@@ -73,14 +78,24 @@ def load_dataset(
     elif name == "cifar10":
         whole = _cifar10(data_dir)
         stride, limit = (20 if stride is None else stride), (500 if limit is None else limit)
+    elif name == "imagenet":
+        whole = _imagenet(data_dir)
+        if stride is None:  # images are sorted by class: the first few would be fish
+            stride = max(1, -(-len(whole) // (limit or SUBSET)))
+    elif name == "modelnet40" or holds_modelnet40(Path(name)):
+        if crop is not None:
+            raise ValueError(f"--crop is for image folders, and {name} holds sets of points")
+        whole = _modelnet40(Path(name) if name != "modelnet40" else data_dir)
+    elif name == "surfaces":
+        whole = _surfaces()
     elif Path(name).is_dir():
         whole = _image_folder(Path(name), crop)
     elif name.endswith(".npz"):
         whole = _npz(Path(name))
     else:
         raise ValueError(
-            f"unknown data {name!r}; give digits, cifar10, an image folder (CLASS/*.jpg) or an .npz file "
-            "(numpy.savez(path, x=inputs, y=labels))"
+            f"unknown data {name!r}; give digits, cifar10, imagenet, modelnet40, surfaces, an image folder (CLASS/*.jpg) "
+            "or an .npz file (numpy.savez(path, x=inputs, y=labels))"
         )
     places = np.arange(0, len(whole), stride or 1)[:limit]
     if not len(places):
@@ -138,6 +153,48 @@ def _cifar10(data_dir: Path | None) -> Dataset:
     )
 
 
+def _imagenet(data_dir: Path | None) -> Dataset:
+    images = load_imagenet(data_dir)
+    return Dataset(
+        name="imagenet",
+        kind="image",
+        shape=(CROP, CROP, 3),
+        dtype=np.dtype(np.float32),
+        indices=np.arange(len(images.labels)),
+        labels=images.labels,
+        read=lambda position: scale_bytes(images.read(position)),
+        class_names=images.class_names,
+    )
+
+
+def _modelnet40(data_dir: Path | None) -> Dataset:
+    points, labels, names = load_modelnet40("test", data_dir=data_dir)
+    return Dataset(
+        name="modelnet40",
+        kind="points",
+        shape=points.shape[1:],
+        dtype=points.dtype,
+        indices=np.arange(len(labels)),
+        labels=labels,
+        read=lambda position: points[position],
+        class_names=names,
+    )
+
+
+def _surfaces() -> Dataset:
+    labels = label_surfaces("test")
+    return Dataset(
+        name="surfaces",
+        kind="points",
+        shape=(NUM_POINTS, 3),
+        dtype=np.dtype(np.float32),
+        indices=np.arange(len(labels)),
+        labels=labels,
+        read=lambda position: make_surfaces("test", position, position + 1)[0],
+        class_names=SURFACE_NAMES,
+    )
+
+
 def scale_bytes(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Bytes 0 .. 255 as float32 in [0, 1]."""
     return images.astype(np.float32) / np.float32(255)
@@ -149,7 +206,7 @@ def _image_folder(folder: Path, crop: int | None) -> Dataset:
         (path, label)
         for label, part in enumerate(classes)
         for path in sorted(part.iterdir())
-        if path.suffix.lower() in IMAGE_SUFFIXES
+        if path.suffix.lower() in SUFFIXES
     ]
     if not files:
         raise ValueError(f"{folder} holds no images; expected CLASS/*.jpg or CLASS/*.png")
@@ -171,20 +228,12 @@ def _image_folder(folder: Path, crop: int | None) -> Dataset:
 
 
 def _read_image(path: Path, crop: int | None, shape: tuple[int, ...] | None) -> NDArray[np.float32]:
-    try:
-        with Image.open(path) as image:
-            mode = image.mode
-            pixels = np.asarray(image.convert("RGB"))
-    except Exception as error:  # a damaged image can raise anything
-        raise ValueError(f"{path} cannot be read as an image ({error}); remove or replace it") from error
-    if mode.startswith(("I", "F")):  # Pillow cuts these off at 255
-        raise ValueError(f"{path} has more than 8 bits a channel (mode {mode}); convert it to 8-bit RGB")
+    pixels = np.asarray(decode(path, str(path)))
     if crop is not None:
         height, width = pixels.shape[:2]
         if not 1 <= crop <= min(height, width):
             raise ValueError(f"--crop {crop} does not fit {path}, which is {width} x {height} pixels; crop less")
-        top, left = (height - crop) // 2, (width - crop) // 2
-        pixels = pixels[top : top + crop, left : left + crop]
+        pixels = central_square(pixels, crop)
     if shape is not None and pixels.shape != shape:
         raise ValueError(
             f"{path} is {pixels.shape[1]} x {pixels.shape[0]} pixels, the first image {shape[1]} x {shape[0]}; "

@@ -4,8 +4,9 @@ An input is held as planes, `(width, num_features)`: a pixel has one plane a col
 column just one. An encoder turns planes and a batch of masks into a batch of ablated inputs in the classifier's own
 layout: images channel first `(B, C, H, W)`, tables `(B, columns)`, sets of points `(B, num_kept, coordinates)`.
 
-Only kept features are touched: the batch is one buffer in which the last masks are undone and the next ones written, so
-a batch costs the kept features, not all of them. The batch that is returned is overwritten by the next call.
+Only kept features are touched (`infill` is the exception: it computes every hidden one): the batch is one buffer in which
+the last masks are undone and the next ones written, so a batch costs the kept features, not all of them. The batch that is
+returned is overwritten by the next call.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from typing import Final, Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.randomization.infill import Infiller
+
 Unit = Literal["pixel", "feature", "column", "point"]
-ENCODINGS: Final = ("six-channel", "constant", "mean", "median", "sentinel", "keep-only")
+ENCODINGS: Final = ("six-channel", "constant", "mean", "median", "infill", "sentinel", "keep-only")
 
 GREY: Final = 0.5  # the default fill of `constant`: the middle of [0, 1]
 SENTINEL: Final = -1.0  # the default fill of `sentinel`: outside [0, 1], where scaled columns lie
@@ -67,11 +70,15 @@ def make_encoder(
         raise ValueError(f"unknown encoding {name!r}; choose one of: {', '.join(ENCODINGS)}")
     if (name == "keep-only") != (unit == "point"):
         raise ValueError(f"encoding {name} and unit {unit} do not go together; sets of points use keep-only, only they do")
+    if name == "infill" and (unit != "pixel" or len(shape) != 3):
+        raise ValueError(f"encoding infill is for the pixels of images, not for the {unit}s of inputs of shape {shape}")
     width = to_planes(np.zeros(shape), unit).shape[0]
     if name == "keep-only":
         return KeepOnly(dtype=np.dtype(dtype))
     if name == "six-channel":
         return SixChannel(shape=_layout(shape, 2), width=width, batch_size=batch_size, dtype=np.dtype(dtype))
+    if name == "infill":
+        return Infill(shape=_layout(shape, 1), batch_size=batch_size, dtype=np.dtype(dtype))
     if fill is None:
         if name in ("mean", "median"):
             raise ValueError(f"encoding {name} needs the {name} of training inputs, and this data set brings none")
@@ -113,6 +120,31 @@ class Fill(Encoder):
 
     def __call__(self, planes: NDArray[np.floating], kept: NDArray[np.int32]) -> NDArray[np.floating]:
         return self._buffer.write(kept, [plane[kept] for plane in planes]).reshape(self._shape)
+
+
+@final
+class Infill(Encoder):
+    """NULL is what the kept pixels around it suggest: `topcert.randomization.infill`."""
+
+    def __init__(self, *, shape: tuple[int, ...], batch_size: int, dtype: np.dtype[np.floating]) -> None:
+        self._shape, self._dtype = (batch_size, *shape), dtype
+        self._known = _ScatterBuffer(np.zeros((shape[0] + 1, shape[1] * shape[2]), dtype), batch_size)
+        self._infillers: dict[int, Infiller] = {}  # by num_kept, of which a run has one
+
+    def __call__(self, planes: NDArray[np.floating], kept: NDArray[np.int32]) -> NDArray[np.floating]:
+        batch_size, channels, height, width = self._shape
+        if kept.shape[1] not in self._infillers:
+            self._infillers[kept.shape[1]] = Infiller(
+                channels=channels,
+                height=height,
+                width=width,
+                num_kept=kept.shape[1],
+                batch_size=batch_size,
+                dtype=self._dtype,
+            )
+        shown = [plane[kept] for plane in planes]
+        known = self._known.write(kept, [*shown, np.ones_like(shown[0])])
+        return self._infillers[kept.shape[1]](known.reshape(batch_size, channels + 1, height, width), kept, shown)
 
 
 @final

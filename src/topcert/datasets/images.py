@@ -1,0 +1,48 @@
+"""Image files as bytes: decoded to RGB, and cut to the square that is certified."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import IO, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+SUFFIXES: Final = (".jpg", ".jpeg", ".png")
+
+
+def decode(source: Path | IO[bytes], name: str) -> Image.Image:
+    """The image in a file or stream as 8-bit RGB, whatever 8-bit mode it has (grey, palette, CMYK, with alpha, ...).
+
+    Orientation tags are ignored, as published networks were trained. Raises ValueError, with `name`, for what is damaged
+    or has more than 8 bits a channel.
+    """
+    try:
+        with warnings.catch_warnings():
+            # odd tags, of which ImageNet has some, do not touch the pixels
+            warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
+            with Image.open(source) as image:
+                mode = image.mode
+                rgb = image.convert("RGB")
+    except Exception as error:  # a damaged image can raise anything
+        raise ValueError(f"{name} cannot be read as an image ({error}); remove or replace it") from error
+    if mode.startswith(("I", "F")):  # Pillow cuts these off at 255
+        raise ValueError(f"{name} has more than 8 bits a channel (mode {mode}); convert it to 8-bit RGB")
+    return rgb
+
+
+def resize_shorter(image: Image.Image, side: int) -> Image.Image:
+    """The image with its shorter side at `side` pixels: bilinear, antialiased; the longer side is rounded down."""
+    width, height = image.size
+    short = min(width, height)
+    size = (side * width // short, side * height // short)
+    return image.resize(size, Image.Resampling.BILINEAR)
+
+
+def central_square(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """The central `(side, side, C)` of `(H, W, C)`, which must hold it; of two middles the upper left one."""
+    height, width = pixels.shape[:2]
+    top, left = (height - side) // 2, (width - side) // 2
+    return pixels[top : top + side, left : left + side]
