@@ -2,8 +2,9 @@
 
     python benchmarks/networks.py [--rounds 5] [--batch 250]
 
-Networks and runtimes take turns, batch by batch, on constant inputs, so that all meet the same noise of the machine; the best
-round counts. Weights are random: they do not matter to speed. Needs the extra `torch`.
+Networks and runtimes take turns on constant inputs, so that all meet the same noise of the machine; the best round counts. Before
+a turn there is a pause and a pass that is not timed: threads of the one before go on waiting for work, at full speed, for a
+while. Weights are random: they do not matter to speed. Needs the extra `torch`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from topcert.models.residual import resnet18, resnet50, resnet110
 from topcert.models.small import Small
 from topcert.training.export import export_onnx
 
+PAUSE = 0.3  # seconds
 IMAGE, CROP, POINTS = (6, 32, 32), (6, 224, 224), (16, 3)
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "ResNet-110": (lambda: resnet110(in_channels=6, num_classes=10), IMAGE),
@@ -57,8 +59,10 @@ def main() -> None:
             passes[name, "onnx"] = (_onnx(path, batch), count)
             passes[name, "torch"] = (_torch(network, batch), count)
     best = dict.fromkeys(passes, float("inf"))
-    for _ in range(options.rounds + 1):
+    for _ in range(options.rounds):
         for key, (run, _) in passes.items():
+            time.sleep(PAUSE)
+            run()
             began = time.perf_counter()
             run()
             best[key] = min(best[key], time.perf_counter() - began)

@@ -40,7 +40,7 @@ def test_local_means_are_what_a_loop_over_cells_gives() -> None:
         cells, density = [blur(plane, box) for plane in cells], blur(density, box)
         wanted += [plane / (density + 1e-4) for plane in cells] + [density]
     shown = torch.from_numpy((image * kept)[None]).float()
-    found = LocalMeans()(shown, torch.from_numpy(kept[None, None]).float())
+    found = LocalMeans(8)(shown, torch.from_numpy(kept[None, None]).float())
     assert found.shape == (1, 4 * len(BOXES), 8, 8)
     np.testing.assert_allclose(found[0].numpy(), wanted, atol=1e-5)
     assert found[:, :3].max() <= 1

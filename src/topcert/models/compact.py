@@ -19,17 +19,33 @@ BOXES: Final = (3, 5, 5, 7)  # cells a side of the blurs, one after the other: s
 class LocalMeans(nn.Module):
     """Mean colour and density of the kept pixels around each 2 x 2 cell, at four widths: normalized convolution.
 
-    From shown pixels `(B, 3, H, W)` and masks `(B, 1, H, W)` to `(B, 16, H / 2, W / 2)`.
+    From shown pixels `(B, 3, 2 cells, 2 cells)` and masks `(B, 1, 2 cells, 2 cells)` to `(B, 16, cells, cells)`. All blurs are
+    one product with a matrix, which ONNX Runtime does several times as fast as it averages pools.
     """
 
+    blurs: torch.Tensor
+
+    def __init__(self, cells: int) -> None:
+        super().__init__()
+        self.cells = cells
+        self.register_buffer("blurs", _blurs(cells), persistent=False)
+
     def forward(self, shown: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
-        blurred = nn.functional.avg_pool2d(torch.cat([shown, kept], 1), 2)
-        said: list[torch.Tensor] = []
-        for box in BOXES:
-            blurred = nn.functional.avg_pool2d(blurred, box, 1, box // 2)
-            density = blurred[:, 3:]
-            said += [blurred[:, :3] / (density + 1e-4), density]  # black where nothing is kept nearby
-        return torch.cat(said, 1)
+        pooled = nn.functional.avg_pool2d(torch.cat([shown, kept], 1), 2).flatten(2)
+        blurred = (pooled @ self.blurs).unflatten(2, (len(BOXES), self.cells, self.cells))
+        density = blurred[:, 3:]
+        means = blurred[:, :3] / (density + 1e-4)  # black where nothing is kept nearby
+        return torch.cat([means, density], 1).transpose(1, 2).flatten(1, 2)
+
+
+def _blurs(cells: int) -> torch.Tensor:
+    """What turns a plane of cells, as a row, into its blurs by `BOXES`: `(cells^2, len(BOXES) cells^2)`; zeros outside."""
+    planes = torch.eye(cells * cells).view(-1, 1, cells, cells)
+    blurred: list[torch.Tensor] = []
+    for box in BOXES:
+        planes = nn.functional.avg_pool2d(planes, box, 1, box // 2)
+        blurred.append(planes.flatten(1))
+    return torch.cat(blurred, 1)
 
 
 @final
@@ -88,7 +104,7 @@ class Compact(nn.Module):
 
     def __init__(self, *, num_classes: int = 10) -> None:
         super().__init__()
-        self.means = LocalMeans()
+        self.means = LocalMeans(16)
         self.pixels = nn.Conv2d(8, 48, 4, 2, 1, bias=False)
         self.places = nn.Conv2d(4 * len(BOXES), 48, 3, 1, 1, bias=False)
         self.stem = nn.Sequential(nn.BatchNorm2d(48), nn.ReLU(inplace=True))
