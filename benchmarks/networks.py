@@ -2,9 +2,9 @@
 
     python benchmarks/networks.py [--rounds 5] [--batch 250]
 
-Networks and runtimes take turns on constant inputs, so that all meet the same noise of the machine; the best round counts. Before
-a turn there is a pause and a pass that is not timed: threads of the one before go on waiting for work, at full speed, for a
-while. Weights are random: they do not matter to speed. Needs the extra `torch`.
+Networks and runtimes take turns on constant inputs, so that all meet the same noise of the machine; the best round counts.
+Before a turn there is a pause and a pass that is not timed: threads of the one before go on waiting for work, at full
+speed, for a while. Weights are random: they do not matter to speed. Needs the extra `torch`.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def main() -> None:
             run()
             best[key] = min(best[key], time.perf_counter() - began)
     rate = {key: count / best[key] for key, (_, count) in passes.items()}
-    print("| network | parameters | multiply-adds | ONNX Runtime, passes/s | torch, passes/s | ONNX Runtime, ResNet-110 = 1 |")
+    print("| network | parameters | multiply-adds | ONNX Runtime, passes/s | torch, passes/s | to ResNet-110 |")
     print("|---|---|---|---|---|---|")
     for name, size in sizes.items():
         onnx, eager = rate[name, "onnx"], rate[name, "torch"]

@@ -19,8 +19,8 @@ BOXES: Final = (3, 5, 5, 7)  # cells a side of the blurs, one after the other: s
 class LocalMeans(nn.Module):
     """Mean colour and density of the kept pixels around each 2 x 2 cell, at four widths: normalized convolution.
 
-    From shown pixels `(B, 3, 2 cells, 2 cells)` and masks `(B, 1, 2 cells, 2 cells)` to `(B, 16, cells, cells)`. All blurs are
-    one product with a matrix, which ONNX Runtime does several times as fast as it averages pools.
+    From shown pixels `(B, 3, 2 cells, 2 cells)` and masks `(B, 1, 2 cells, 2 cells)` to `(B, 16, cells, cells)`. All blurs
+    are one product with a matrix, which ONNX Runtime does several times as fast as it averages pools.
     """
 
     blurs: torch.Tensor
@@ -32,7 +32,8 @@ class LocalMeans(nn.Module):
 
     def forward(self, shown: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
         pooled = nn.functional.avg_pool2d(torch.cat([shown, kept], 1), 2).flatten(2)
-        blurred = (pooled @ self.blurs).unflatten(2, (len(BOXES), self.cells, self.cells))
+        product = pooled @ self.blurs
+        blurred = product.unflatten(2, (len(BOXES), self.cells, self.cells))  # type: ignore[no-untyped-call]
         density = blurred[:, 3:]
         means = blurred[:, :3] / (density + 1e-4)  # black where nothing is kept nearby
         return torch.cat([means, density], 1).transpose(1, 2).flatten(1, 2)
