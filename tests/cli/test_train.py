@@ -117,6 +117,7 @@ def test_the_noise_that_is_named_is_trained_under(
             ["train", "cifar10", "--optimizer", "lion", "--out", "o"],
             "unknown --optimizer 'lion'; choose one of: sgd, muon, adam",
         ),
+        (["train", "cifar10", "--seed", 2**64, "--out", "o"], "--seed must lie in 0 .. 2^64 - 1"),
         (["train", "cifar10", "--schedule", "cosine", "--out", "o"], "unknown --schedule"),
         (["train", "cifar10", "--precision", "float16", "--out", "o"], "float32, bfloat16"),
         (["train", "cifar10", "resnet", "--out", "o"], "unknown network"),

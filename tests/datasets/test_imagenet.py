@@ -249,3 +249,22 @@ def test_archives_that_are_cut_off_are_refused(tmp_path: Path) -> None:
     kit.write_bytes(kit.read_bytes()[:200])
     with pytest.raises(ValueError, match=r"ILSVRC2012_devkit_t12\.tar\.gz cannot be read \(.*\); fetch it again"):
         load(tmp_path)
+
+
+def test_numbered_folders_are_classes_by_their_numbers(tmp_path: Path) -> None:
+    """As ImageNetV2 has them: sorted as text, 10 would come before 2."""
+    for number in (0, 2, 10, 999):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "a.jpeg").write_bytes(photograph(number))
+    found = load_dataset("imagenet", data_dir=tmp_path)
+    assert found.labels is not None
+    assert found.labels.tolist() == [0, 2, 10, 999]
+    assert found.class_names == read_wnids()
+    assert found.read(1).shape == (224, 224, 3)
+
+
+def test_one_folder_of_all_images_is_no_class(tmp_path: Path) -> None:
+    (tmp_path / "val" / "images").mkdir(parents=True)
+    (tmp_path / "val" / "images" / "a.jpg").write_bytes(photograph(1))
+    with pytest.raises(ValueError, match="in one folder alone, images, which names no class"):
+        load_dataset("imagenet", data_dir=tmp_path)

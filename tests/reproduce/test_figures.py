@@ -177,3 +177,16 @@ def test_lines_that_were_not_measured_alike_are_refused(folder: Path) -> None:
     write_prefixes(folder, "ablation-100", votes(1))
     with pytest.raises(ValueError, match="other inputs at e = 100"):
         measured_lines(FIGURES[1], CIFAR10, folder)
+
+
+def test_a_network_of_few_classes_is_drawn_for_the_k_that_it_has(tmp_path: Path) -> None:
+    labels = np.arange(INPUTS) % 5
+    write_prefixes(tmp_path, IMAGENET.record_name(1000), votes(0, classes=5, labels=labels))
+    assert [line.point.k for line in measured_lines(FIGURES[0], IMAGENET, tmp_path)] == [1, 3]
+
+
+def test_a_network_of_three_classes_has_no_figure(tmp_path: Path) -> None:
+    labels = np.arange(INPUTS) % 3
+    write_prefixes(tmp_path, IMAGENET.record_name(1000), votes(0, classes=3, labels=labels))
+    with pytest.raises(ValueError, match="k = 3, and the network has 3 classes"):
+        measured_lines(FIGURES[3], IMAGENET, tmp_path)

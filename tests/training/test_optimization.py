@@ -86,6 +86,11 @@ def test_muon_refuses_filters_that_it_cannot_step_on_in_place() -> None:
         optimization(make_network().to(memory_format=torch.contiguous_format))
 
 
+def test_muon_is_refused_where_there_is_nothing_for_it() -> None:
+    with pytest.raises(ValueError, match="this network has none; take sgd or adam"):
+        optimization(nn.Sequential(nn.Flatten(), nn.Linear(384, 2)))
+
+
 def test_the_paper_s_schedule_takes_a_tenth_after_each_third() -> None:
     network = make_network()
     stepped = optimization(network, "sgd", "steps", 9)

@@ -229,6 +229,19 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path, content: bytes | None) ->
         run(tmp_path, replace(PLAN, epochs=1))
 
 
+def test_a_checkpoint_of_another_network_is_named(tmp_path: Path) -> None:
+    run(tmp_path)
+    other = nn.Sequential(nn.Flatten(), nn.Linear(384, 2))
+    with pytest.raises(ValueError, match=r"checkpoint\.pt is not a checkpoint of this network \(.+\); pass another --out"):
+        train(other, make_images(50), make_images(30, 9), plan=PLAN, folder=tmp_path, on_step=ignore)
+
+
+def test_a_file_that_is_no_checkpoint_of_ours_is_named(tmp_path: Path) -> None:
+    torch.save({"weights": torch.zeros(2)}, tmp_path / "checkpoint.pt")
+    with pytest.raises(ValueError, match=r"checkpoint\.pt is damaged"):
+        run(tmp_path)
+
+
 def test_a_batch_larger_than_the_data_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="batch size 64 is larger than the 50 training inputs; lower it"):
         run(tmp_path, replace(PLAN, batch_size=64))

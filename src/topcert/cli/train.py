@@ -65,6 +65,8 @@ def train(
     from topcert.training.plans import usual_plan
     from topcert.training.trainer import PRECISIONS
 
+    if seed >= 2**64:
+        raise ValueError(f"--seed must lie in 0 .. 2^64 - 1, got {seed}")
     points = data in CLASSES
     if not points and data != "cifar10":
         raise ValueError(f"unknown training data {data!r}; topcert trains on: cifar10, {', '.join(CLASSES)}")

@@ -14,7 +14,7 @@ import io
 import re
 import tarfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Final, final
@@ -72,8 +72,9 @@ def load_imagenet(data_dir: Path | None) -> Photographs:
     """The validation images that `data_dir` holds, all of them or some; only their names are read yet.
 
     A class is the place of its WNID among the 1,000 sorted ones, as published networks count, however many of them are
-    there. Folders none of whose names is one of the 1,000 are classes of their own, in the order of their names. Raises
-    ValueError where there are no images, the kit is missing or damaged, or folders of both kinds are mixed.
+    there; folders named 0 .. 999 are those places. Other folders, none of whose names is one of the 1,000, are classes of
+    their own, in the order of their names. Raises ValueError where there are no images, the kit is missing or damaged, or
+    folders of both kinds are mixed.
     """
     if data_dir is None:
         raise ValueError(
@@ -129,9 +130,18 @@ def _in_class_folders(folder: Path, known: tuple[str, ...]) -> tuple[list[_File]
         for path in part.iterdir()
         if path.suffix.lower() in SUFFIXES
     ]
-    strangers = sorted({file.wnid for file in found} - set(known))
+    names = {file.wnid for file in found}
+    if names and all(name.isdecimal() and str(int(name)) == name and int(name) < len(known) for name in names):
+        # numbered folders (as ImageNetV2's) are numbered as published networks count
+        return [replace(file, wnid=known[int(file.wnid)]) for file in found], known
+    strangers = sorted(names - set(known))
     if found and not strangers:
         return found, known
+    if len(strangers) == 1 == len(names):
+        raise ValueError(
+            f"{folder} holds images in one folder alone, {strangers[0]}, which names no class of ImageNet; expected "
+            "a folder for each class"
+        )
     if any(file.wnid in known for file in found):
         raise ValueError(
             f"{folder} holds classes of ImageNet and others ({', '.join(strangers)[:80]}): a label would be a guess; move "

@@ -17,7 +17,7 @@ def decode(source: Path | IO[bytes], name: str) -> Image.Image:
     """The image in a file or stream as 8-bit RGB, whatever 8-bit mode it has (grey, palette, CMYK, with alpha, ...).
 
     Orientation tags are ignored, as published networks were trained. Raises ValueError, with `name`, for what is damaged
-    or has more than 8 bits a channel.
+    or is grey with more than 8 bits; of 16-bit colour Pillow gives the upper 8.
     """
     try:
         with warnings.catch_warnings():

@@ -117,14 +117,18 @@ def measured_lines(figure: PaperFigure, data: FigureData, folder: Path) -> list[
     return [
         Line(point=point, curve=_curve(data, point, votes), origin=votes.origin)
         for num_kept, votes in found.items()
-        for point in _points(figure, data, num_kept, votes.origin.num_samples)
+        for point in _points(figure, data, num_kept, votes)
     ]
 
 
-def _points(figure: PaperFigure, data: FigureData, num_kept: int, num_samples: int) -> list[Point]:
+def _points(figure: PaperFigure, data: FigureData, num_kept: int, votes: PrefixCounts) -> list[Point]:
+    num_samples = votes.origin.num_samples
+    num_classes = votes.counts[num_samples].shape[1]
+    if num_classes <= K:
+        raise ValueError(f"{data.title}: figures show k = {K}, and the network has {num_classes} classes; take one of more")
     default = Point(k=K, num_kept=num_kept, num_samples=num_samples, alpha=ALPHA)
     if figure.varied == "k":
-        return [replace(default, k=k) for k in data.ks]
+        return [replace(default, k=k) for k in data.ks if k < num_classes]
     if figure.varied == "n":
         return [replace(default, num_samples=size) for size in prefix_sizes(num_samples)]
     if figure.varied == "alpha":

@@ -108,8 +108,8 @@ def count_fill(request: Request, out: Path, *, on_progress: Callable[[int, int, 
     (out / "counts").mkdir(parents=True, exist_ok=True)
     write_counts(ledger.counts(), labels, out / "counts" / f"{name}.csv")
     origin = Origin(
-        network=facts["network"],
-        multiply_adds=int(facts["multiply_adds"]),
+        network=facts.get("network", NETWORK),
+        multiply_adds=int(facts["multiply_adds"]) if "multiply_adds" in facts else None,
         num_samples=ledger.manifest.num_samples,
         seed=ledger.manifest.seed,
         model_fingerprint=ledger.manifest.model_fingerprint,

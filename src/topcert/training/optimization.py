@@ -37,6 +37,8 @@ class Optimization:
     ) -> None:
         parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
         self._filters = [parameter for parameter in parameters if parameter.ndim == 4] if algorithm == "muon" else []
+        if algorithm == "muon" and not self._filters:
+            raise ValueError("muon trains filters of convolutions, and this network has none; take sgd or adam")
         self._matrices = [_as_matrix(parameter) for parameter in self._filters]
         optimizers: list[torch.optim.Optimizer] = []
         if algorithm == "adam":
@@ -65,8 +67,8 @@ class Optimization:
 
     def step(self) -> None:
         for parameter, matrix in zip(self._filters, self._matrices, strict=True):
-            assert parameter.grad is not None
-            matrix.grad = parameter.grad.permute(0, 2, 3, 1).reshape(len(parameter), -1)
+            gradient = parameter.grad
+            matrix.grad = None if gradient is None else gradient.permute(0, 2, 3, 1).reshape(len(parameter), -1)
         for optimizer in self._optimizers:
             optimizer.step()
         for schedule in self._schedules:

@@ -1,7 +1,8 @@
 """Train a network under the noise of its certificate; stops and goes on without a trace.
 
 Every input of every epoch gets its own noise, which no certificate will draw again. Noise, order, augmentation and
-dropout are functions of `(seed, epoch)` alone: a run that was killed and resumed follows the trajectory of one that was not.
+dropout are functions of `(seed, epoch)` alone: a run that was killed and resumed follows the trajectory of one that was
+not, to the bit on a CPU; sums on a GPU may round differently from run to run.
 """
 
 from __future__ import annotations
@@ -212,21 +213,25 @@ def _restore(
         return []
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")
+        planned = dict(state["plan"])
     except Exception as error:  # a damaged file can raise anything
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise ValueError(f"{path} is damaged ({reason[:120]}); remove it to start again") from error
     for name, value in asdict(plan).items():
-        if state["plan"].get(name) != value:
+        if planned.get(name) != value:
             raise ValueError(
-                f"{path} was trained with {name} = {state['plan'].get(name)}, not {value}; "
-                f"pass the same value or another --out"
+                f"{path} was trained with {name} = {planned.get(name)}, not {value}; pass the same value or another --out"
             )
-    network.load_state_dict(state["network"])
-    if plan.average:
-        averaged.module.load_state_dict(state["averaged"])
-        averaged.n_averaged.fill_(state["num_averaged"])
-    optimization.load_state_dict(state["optimization"])
-    return [EpochLog(**row) for row in state["logs"]]
+    try:
+        network.load_state_dict(state["network"])
+        if plan.average:
+            averaged.module.load_state_dict(state["averaged"])
+            averaged.n_averaged.fill_(state["num_averaged"])
+        optimization.load_state_dict(state["optimization"])
+        return [EpochLog(**row) for row in state["logs"]]
+    except Exception as error:  # a checkpoint of another network, of another version, or damaged
+        reason = str(error).partition("\n")[0][:120]
+        raise ValueError(f"{path} is not a checkpoint of this network ({reason}); pass another --out") from error
 
 
 def _save(
