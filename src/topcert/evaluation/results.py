@@ -76,7 +76,7 @@ def derive(
         alpha=alpha,
         index=index,
         bounds=bounds,
-        votes=ReplayedMasks(ledger) if isinstance(certifier, MaskMethod) else None,
+        votes=ReplayedMasks(ledger) if isinstance(certifier, MaskMethod) and certifier.noise == manifest.noise else None,
     )
     truth = None if labels is None else dict(zip(index.tolist(), labels.tolist(), strict=True))
     return Results(
