@@ -210,29 +210,38 @@ def test_the_search_would_notice_a_rule_that_forgets_a_vote(monkeypatch: pytest.
 # The rule itself, slowly: every R, every set of rivals, every part of it.
 
 
-def slow_radius(kept: Ints, votes: Ints, label: int, *, k: int, error: float, classes: int, num_features: int) -> int:
-    n, num_kept = len(kept), kept.shape[1]
+def slow_radius(
+    kept: Ints, votes: Ints, label: int, *, k: int, picked: int | None, error: float, alpha: float, num_features: int
+) -> int:
+    """`error` is for the label, `alpha` for its rivals; `picked` is how many labels the rivals are some of, if any are."""
+    n, num_kept, classes = len(kept), kept.shape[1], int(votes.max()) + 1
     keeps = np.zeros((n, num_features), np.int64)
     np.put_along_axis(keeps, kept, 1, axis=1)
     of = [[int(keeps[votes == j, i].sum()) for i in range(num_features)] for j in range(classes)]
     not_label = [int(keeps[votes != label, i].sum()) for i in range(num_features)]
     counts = np.bincount(votes, minlength=classes).tolist()
+
+    def met(kind: list[int], changed: tuple[int, ...]) -> int:
+        return max((kind[i] for i in changed), default=0)
+
     for r in range(num_features - num_kept + 1):
         sets = list(itertools.combinations(range(num_features), r))
         beta = math.comb(num_features - r, num_kept) / math.comb(num_features, num_kept)
-
-        def met(kind: list[int], changed: tuple[int, ...]) -> int:
-            return max((kind[i] for i in changed), default=0)
-
-        held = min(counts[label] - sum(of[label][i] for i in changed) for changed in sets)
+        held = max(min(counts[label] - sum(of[label][i] for i in changed) for changed in sets), 0)
         others = max(n - counts[label] - met(not_label, changed) for changed in sets)
         left = [max(counts[j] - met(of[j], changed) for changed in sets) for j in range(classes)]
-        s = max(float(lower_bound(max(held, 0), n, error / 4)), beta - float(upper_bound(others, n, error / 4)))
+        if picked is None:
+            s = max(float(lower_bound(held, n, error / 2)), beta - float(upper_bound(others, n, error / 2)))
+        else:
+            left, s = counts, float(lower_bound_by_mass(held, n, error / 2))
+            if error / 2 * s >= located.LEAST_ERROR:
+                s = max(s, beta - float(upper_bound(others, n, error / 2 * s)))
+        among = k if picked is None else picked
         for rivals in itertools.combinations([j for j in range(classes) if j != label], k):
             passes = False
             for t in range(1, k + 1):
                 for some in itertools.combinations(rivals, t):
-                    q = float(upper_bound(sum(left[j] for j in some), n, error / 2 / (k * math.comb(k, t))))
+                    q = float(upper_bound(sum(left[j] for j in some), n, alpha / (among * math.comb(among, t))))
                     passes = passes or t * s > min(q, beta - s) + 1 - beta + 1e-13
             if not passes:
                 return r - 1
@@ -243,7 +252,6 @@ def slow_radius(kept: Ints, votes: Ints, label: int, *, k: int, error: float, cl
 def test_the_fast_way_is_the_slow_one(num_features: int, num_kept: int, classes: int) -> None:
     generator = np.random.default_rng(classes)
     every = every_mask(num_features, num_kept)
-    space: dict[str, Any] = {"classes": classes, "num_features": num_features}
     ks = list(range(1, classes))
     seen = set()
     for size, alpha in ((40, 0.5), (2000, 0.05)):
@@ -251,21 +259,18 @@ def test_the_fast_way_is_the_slow_one(num_features: int, num_kept: int, classes:
         for concentration in (0.3, 3.0, 40.0):
             law = generator.dirichlet([concentration, *[0.3] * (classes - 1)], size=len(every)).cumsum(axis=1)
             votes = (generator.random((size, 1)) > law[drawn]).sum(axis=1).clip(0, classes - 1)
-            found = located_radii(every[drawn], votes[None], np.array([0]), ks=ks, alpha=alpha, **space)[0, 0]
-            errors = dict.fromkeys(ks, alpha / len(ks))
-            slow = [slow_radius(every[drawn], votes, 0, k=k, error=errors[k], **space) for k in ks]
+            votes[0] = classes - 1  # so that the slow way knows of all classes
+            asked: dict[str, Any] = {"ks": ks, "alpha": alpha, "classes": classes, "num_features": num_features}
+            found = located_radii(every[drawn], votes[None], np.array([0]), **asked)[0, 0]
+            half: dict[str, Any] = {"error": alpha / len(ks) / 2, "num_features": num_features}
+            slow = [slow_radius(every[drawn], votes, 0, k=k, picked=None, alpha=half["error"], **half) for k in ks]
             assert found.tolist() == slow
             seen |= set(slow)
-            counts = np.bincount(votes, minlength=classes)
-            shown = np.argsort(-counts, kind="stable")[: max(ks)].tolist()
-            picked = located_radii(every[drawn], votes[None], None, ks=ks, alpha=alpha, **space)[0]
-            for rank, label in enumerate(shown):
-                mass = float(lower_bound_by_mass(counts[label], size, alpha / 2))
-                for column, k in enumerate(ks):
-                    error = alpha / len(ks) / 2 * mass
-                    could = k > rank and error >= located.LEAST_ERROR
-                    wanted = slow_radius(every[drawn], votes, label, k=k, error=error, **space) if could else ABSTAIN
-                    assert picked[rank, column] == wanted
+            shown = np.argsort(-np.bincount(votes, minlength=classes), kind="stable")[: max(ks)].tolist()
+            picked = located_radii(every[drawn], votes[None], None, **asked)[0]
+            for (rank, label), (column, k) in itertools.product(enumerate(shown), enumerate(ks)):
+                wanted = slow_radius(every[drawn], votes, label, k=k, picked=max(ks) + 1, alpha=alpha / 2, **half)
+                assert picked[rank, column] == (wanted if k > rank else ABSTAIN)
     assert len(seen) >= 2
 
 

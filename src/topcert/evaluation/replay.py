@@ -31,6 +31,7 @@ class ReplayedMasks:
         self._ledger, self._num_kept = ledger, manifest.num_kept
         self._block = max(1, _MASK_BYTES // (4 * manifest.num_kept))
         self._degrees: NDArray[np.int64] | None = None
+        self._all: NDArray[np.int32] | None = None  # where they fit in one block
 
     def degrees(self) -> NDArray[np.int64]:
         """How many masks keep each feature, int64 `(num_features,)`."""
@@ -60,19 +61,24 @@ class ReplayedMasks:
 
     def _masks(self) -> Iterator[tuple[int, NDArray[np.int32]]]:
         """Blocks of masks in turn, each with the place of its first among the votes."""
+        size = self._ledger.manifest.num_samples
+        if size <= self._block:
+            if self._all is None:
+                self._all = self._draw(0, size)
+            yield 0, self._all
+        else:
+            for start in range(0, size, self._block):
+                yield start, self._draw(start, min(start + self._block, size))
+
+    def _draw(self, start: int, stop: int) -> NDArray[np.int32]:
         manifest = self._ledger.manifest
-        for start in range(0, manifest.num_samples, self._block):
-            stop = min(start + self._block, manifest.num_samples)
-            yield (
-                start,
-                draw_masks(
-                    seed=manifest.seed,
-                    start=manifest.num_selection + start,
-                    stop=manifest.num_selection + stop,
-                    num_features=manifest.num_features,
-                    num_kept=self._num_kept,
-                ),
-            )
+        return draw_masks(
+            seed=manifest.seed,
+            start=manifest.num_selection + start,
+            stop=manifest.num_selection + stop,
+            num_features=manifest.num_features,
+            num_kept=self._num_kept,
+        )
 
     def _features(self, kept: NDArray[np.int32]) -> NDArray[np.int64]:
         return np.bincount(kept.reshape(-1), minlength=self._ledger.manifest.num_features)

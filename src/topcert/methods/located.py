@@ -6,14 +6,24 @@ No new passes: the masks are drawn again from the seed of a ledger.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topcert.methods.method import MaskMethod, MaskVotes, Radii, Smoothing
-from topcert.theory.intersection import lower_bound_by_mass
-from topcert.theory.located import LEAST_ERROR, least_met, located_radius, located_reach, luckiest_radius, most_met
+from topcert.theory.counting import survival
+from topcert.theory.located import (
+    label_share,
+    least_met,
+    located_radius,
+    located_reach,
+    luckiest_radius,
+    most_met,
+    picked_label_share,
+    rival_shares,
+)
 from topcert.theory.radius import ABSTAIN, strongest_rivals
 
 Ints = NDArray[np.int64]
@@ -22,7 +32,7 @@ Floats = NDArray[np.float64]
 
 @final
 class Located(MaskMethod):
-    """docs/beyond.md, section 2. Each k has an equal share of alpha."""
+    """docs/beyond.md, section 2."""
 
     name: ClassVar[str] = "located"
     noise: ClassVar[str] = "ablation"
@@ -44,42 +54,15 @@ class Located(MaskMethod):
         assert smoothing.num_kept is not None
         if not 0.0 < alpha < 1.0:
             raise ValueError(f"alpha must lie in (0, 1), got {alpha}")
-        (inputs, classes), most = counts.shape, max(ks)
+        classes, most = counts.shape[1], max(ks)
         if not 1 <= min(ks) <= most < classes:
             raise ValueError(f"k must lie in 1 .. classes - 1 = {classes - 1}, got {list(ks)}")
-        order = _by_votes(counts, labels)
-        near = order[:, : most + 1]  # the labels in question and their strongest rivals, which are located
-        far = np.take_along_axis(counts, order[:, most + 1 : 2 * most + 1], axis=1)  # as strong as any other can be
         reach = located_reach(most, smoothing.num_features, smoothing.num_kept)
-        votes_near = np.take_along_axis(counts, near, axis=1)
-        trials = counts.sum(axis=1)
-        lost, kept_by_others, sure = _met(votes, near, reach)
-        held = np.maximum(votes_near[:, :, None] - lost, 0)
-        others = (trials[:, None] - votes_near)[:, :, None] - kept_by_others
-        as_rival = votes_near[:, :, None] - sure
-
-        ranks = most if labels is None else 1
-        out = np.full((inputs, ranks, len(ks)), ABSTAIN)
-        for rank in range(ranks):
-            error = np.full(inputs, alpha / len(ks))
-            if labels is None:  # picked by the votes: a chance of error in proportion to the label's own probability
-                error *= lower_bound_by_mass(votes_near[:, rank], trials, alpha / 2) / 2
-            able = np.flatnonzero(error >= LEAST_ERROR)
-            located = np.delete(as_rival[able], rank, axis=1)
-            rivals = np.concatenate([located, np.repeat(far[able, :, None], reach + 1, axis=2)], axis=1)
-            ascending = np.sort(np.swapaxes(rivals, 1, 2), axis=2)
-            for column in [column for column, k in enumerate(ks) if k > rank or labels is not None]:
-                out[able, rank, column] = located_radius(
-                    held[able, rank],
-                    others[able, rank],
-                    ascending,
-                    trials=trials[able],
-                    error=error[able],
-                    k=ks[column],
-                    num_features=smoothing.num_features,
-                    num_kept=smoothing.num_kept,
-                )
-        return out
+        beta = survival(smoothing.num_features, smoothing.num_kept).floats[: reach + 1]
+        found = _located(counts, votes, _by_votes(counts, labels), most, reach)
+        if labels is None:
+            return _of_picked(found, ks=ks, alpha=alpha, beta=beta)
+        return _of_named(found, ks=ks, alpha=alpha, beta=beta)[:, None]
 
     def favourable(
         self,
@@ -108,6 +91,57 @@ class Located(MaskMethod):
 METHOD = Located()
 
 
+@final
+@dataclass(frozen=True, kw_only=True)
+class _Located:
+    """The labels in question and their strongest rivals, `(inputs, labels)`, and what any r = 0 .. reach features leave.
+
+    Of `counts` votes for each, `held` is the least that is left and `left` the most, and `others` the most for all other
+    labels together: `(inputs, labels, reach + 1)`. `far` `(inputs, rivals)` are the counts of the next strongest labels.
+    """
+
+    trials: Ints
+    counts: Ints
+    held: Ints
+    left: Ints
+    others: Ints
+    far: Ints
+
+
+def _of_named(found: _Located, *, ks: Sequence[int], alpha: float, beta: Floats) -> Ints:
+    """Radii of the first label for each k, `(inputs, len(ks))`: half of its share of alpha each for it and for rivals."""
+    error = alpha / len(ks) / 2
+    share = label_share(found.held[:, 0], found.others[:, 0], trials=found.trials, error=error, beta=beta)
+    rest = np.repeat(found.far[:, :, None], len(beta), axis=2)
+    rivals = np.sort(np.swapaxes(np.concatenate([found.left[:, 1:], rest], axis=1), 1, 2), axis=2)
+    radii = [
+        located_radius(share, rival_shares(rivals[:, :, -k:], trials=found.trials, error=error, k=k, among=k), beta=beta)
+        for k in ks
+    ]
+    return np.stack(radii, axis=1)
+
+
+def _of_picked(found: _Located, *, ks: Sequence[int], alpha: float, beta: Floats) -> Ints:
+    """Radii of the max(ks) most voted labels for each k, `(inputs, max(ks), len(ks))`.
+
+    Half of alpha is for labels, a share for each k. The other half is for rivals, once for all: whichever label and k it
+    is, the likeliest rivals are some of the max(ks) + 1 likeliest labels. These are counted over all masks, for which masks
+    R spares depends on the label.
+    """
+    most = max(ks)
+    radii = np.full((len(found.trials), most, len(ks)), ABSTAIN)
+    for rank in range(most):
+        share = picked_label_share(
+            found.held[:, rank], found.others[:, rank], trials=found.trials, error=alpha / len(ks) / 2, beta=beta
+        )
+        rivals = np.sort(np.delete(found.counts, rank, axis=1), axis=1)
+        for column in [column for column, k in enumerate(ks) if k > rank]:
+            k = ks[column]
+            taken = rival_shares(rivals[:, -k:], trials=found.trials, error=alpha / 2, k=k, among=most + 1)
+            radii[:, rank, column] = located_radius(share, taken[:, None], beta=beta)
+    return radii
+
+
 def _by_votes(counts: Ints, labels: Ints | None) -> Ints:
     """All labels of each input, most voted first (ties: lower index first), a named label before all others."""
     ranked = counts.copy()
@@ -116,14 +150,15 @@ def _by_votes(counts: Ints, labels: Ints | None) -> Ints:
     return np.argsort(-ranked, axis=1, kind="stable")
 
 
-def _met(votes: MaskVotes, labels: Ints, reach: int) -> tuple[Ints, Ints, Ints]:
-    """Of each label `(inputs, labels)`: how many masks that voted for it any r = 0 .. reach features meet at most, how many
-    that did not they meet at least, and how many that did at least; each `(inputs, labels, reach + 1)`."""
+def _located(counts: Ints, votes: MaskVotes, order: Ints, most: int, reach: int) -> _Located:
+    near, far = order[:, : most + 1], order[:, most + 1 : 2 * most + 1]
+    cast, trials = np.take_along_axis(counts, near, axis=1), counts.sum(axis=1)
+    held, left, others = (np.empty((*near.shape, reach + 1), np.int64) for _ in range(3))
     degrees = votes.degrees()
-    parts = [
-        (most_met(kept, reach), least_met(degrees - kept, reach), least_met(kept, reach))
-        for kept in votes.kept_counts(labels)
-    ]
-    shape = (len(labels), labels.shape[1], reach + 1)
-    at_most, others_at_least, at_least = (np.array(part, np.int64).reshape(shape) for part in zip(*parts, strict=True))
-    return at_most, others_at_least, at_least
+    for row, kept in enumerate(votes.kept_counts(near)):
+        held[row] = np.maximum(cast[row, :, None] - most_met(kept, reach), 0)
+        left[row] = cast[row, :, None] - least_met(kept, reach)
+        others[row] = (trials[row] - cast[row])[:, None] - least_met(degrees - kept, reach)
+    return _Located(
+        trials=trials, counts=cast, held=held, left=left, others=others, far=np.take_along_axis(counts, far, axis=1)
+    )

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from topcert.theory.confidence import lower_bound, upper_bound
 from topcert.theory.counting import survival
+from topcert.theory.intersection import lower_bound_by_mass
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -29,42 +30,62 @@ LEAST_ERROR: Final = 1e-15  # Clopper-Pearson was measured down to here; a bound
 _ROUNDING: Final = 2.0**-48  # times t + 1: far more than the few roundings of one comparison of numbers up to t + 1
 
 
-def located_radius(
-    held: Ints, others: Ints, rivals: Ints, *, trials: Ints, error: Floats, k: int, num_features: int, num_kept: int
-) -> Ints:
-    """Certified radius of one label of each input among its top `k`, wrong with probability at most `error`.
+def label_share(held: Ints, others: Ints, *, trials: Ints, error: float, beta: Floats) -> Floats:
+    """Lower bounds of s(R) for a label named before the votes, each wrong with probability at most `error`.
 
-    Of an input's votes that keep nothing of any r features, for r = 0 .. reach (columns): `held` `(inputs, reach + 1)` are
-    the fewest for the label, `others` `(inputs, reach + 1)` the most for all others together, and `rivals`
-    `(inputs, reach + 1, >= k)` the most for each of its strongest rivals, ascending. `trials` and `error` are `(inputs,)`:
-    votes, and the chance of error of the one claim about this label and this k, at least `LEAST_ERROR`.
-
-    Returns int64 `(inputs,)`, -1 (ABSTAIN) where not even r = 0 holds, never above `located_reach`.
+    Of an input's votes that keep nothing of any r features, for r = 0 .. reach (columns), `held` `(inputs, reach + 1)` are
+    the fewest for the label and `others`, of that shape, the most for all others together; `trials` `(inputs,)` are all
+    votes and `beta` `(reach + 1,)` is beta(r). Returns float64 like `held`.
     """
-    n, half = trials[:, None], error[:, None] / 2
-    beta = survival(num_features, num_kept).floats[: held.shape[1]]
+    n = trials[:, None]
     # Twice s(R): by the votes for l, and by those for others, all of beta(r) but which are for l. At the second's chance of
     # error, Theorem 1's own bound is never better than it.
-    share = np.maximum(lower_bound(held, n, half / 2), beta - upper_bound(others, n, half / 2))
-    taken = np.cumsum(rivals[:, :, rivals.shape[2] - k :], axis=2)
-    bounds = np.ones(taken.shape)
-    for t in range(1, k + 1):  # any t of the k rivals: as many claims as there are parts of that size, for each size
-        chance = half / float(k * math.comb(k, t))
-        sure = chance[:, 0] >= LEAST_ERROR
-        bounds[sure, :, t - 1] = upper_bound(taken[sure, :, t - 1], n[sure], chance[sure])
-    return certified_prefix(share, bounds, beta=beta)
+    return np.maximum(lower_bound(held, n, error / 2), beta - upper_bound(others, n, error / 2))
 
 
-def certified_prefix(share: Floats, rivals: Floats, *, beta: Floats) -> Ints:
+def picked_label_share(held: Ints, others: Ints, *, trials: Ints, error: float, beta: Floats) -> Floats:
+    """As `label_share`, for labels picked by the votes: those of all labels hold together with probability 1 - `error`.
+
+    For one R a label, whichever: the s(R) of all labels sum to 1 at most, so each may have a chance of error in proportion
+    to its own, of which the first bound is a lower one.
+    """
+    n = trials[:, None]
+    direct = lower_bound_by_mass(held, n, error / 2)
+    chance = error / 2 * direct
+    left = np.zeros(held.shape)
+    told = chance >= LEAST_ERROR
+    trials_told = np.broadcast_to(n, held.shape)[told]
+    left[told] = np.broadcast_to(beta, held.shape)[told] - upper_bound(others[told], trials_told, chance[told])
+    return np.maximum(direct, left)
+
+
+def rival_shares(rivals: Ints, *, trials: Ints, error: float, k: int, among: int) -> Floats:
+    """Upper bounds of what the t weakest of `k` rivals have together, t = 1 .. k: all hold with probability 1 - `error`.
+
+    `rivals` `(inputs, ..., k)` are the most votes that each can have, ascending. They may be any k of `among` labels fixed
+    before the votes: each part of t of these is asked for, as one count. Returns float64 like `rivals`.
+    """
+    together = np.cumsum(rivals, axis=-1)
+    n = trials.reshape(-1, *[1] * (rivals.ndim - 2))
+    bounds = np.ones(rivals.shape)
+    for t in range(1, k + 1):
+        chance = error / float(among * math.comb(among, t))
+        if chance >= LEAST_ERROR:
+            bounds[..., t - 1] = upper_bound(together[..., t - 1], n, chance)
+    return bounds
+
+
+def located_radius(share: Floats, rivals: Floats, *, beta: Floats) -> Ints:
     """The last r of which it and all before it are certified: t s > min(q_t, beta - s) + 1 - beta for some t.
 
-    `share` `(inputs, reach + 1)` bounds s(R) from below, `rivals` `(inputs, reach + 1, k)` the q_Y(R) of the t weakest
-    rivals from above, both at most beta; `beta` `(reach + 1,)` is beta(r), at most a rounding below it.
+    `share` `(inputs, reach + 1)` bounds s(R) from below, `rivals` `(inputs, reach + 1 or 1, k)` the q_Y(R) of the t weakest
+    rivals from above; `beta` `(reach + 1,)` is beta(r), at most a rounding below it. Returns int64 `(inputs,)`, -1 (ABSTAIN)
+    where not even r = 0 holds.
     """
     t = np.arange(1, rivals.shape[2] + 1)
     taken = np.minimum(rivals, (beta - share)[:, :, None])
     spare = t * share[:, :, None] - taken - (1.0 - beta)[:, None]
-    return _last_of_all((spare > (t + 1) * _ROUNDING).any(axis=2))
+    return _last_of_all(np.asarray((spare > (t + 1) * _ROUNDING).any(axis=2)))
 
 
 def located_reach(k: int, num_features: int, num_kept: int) -> int:
@@ -84,12 +105,12 @@ def luckiest_radius(share: Floats, rivals: Floats, *, num_features: int, num_kep
     touched = 1.0 - beta[:, None]
     left = np.minimum(share[:, None, None], beta[:, None])
     spare = t * left - np.maximum(rivals[:, None, :] - touched, 0.0) - touched
-    return _last_of_all((spare > -(t + 1) * _ROUNDING).any(axis=2))
+    return _last_of_all(np.asarray((spare > -(t + 1) * _ROUNDING).any(axis=2)))
 
 
 def _last_of_all(passed: NDArray[np.bool_]) -> Ints:
     """Of each row, the last column of which it and all before it are true; -1 where the first is not."""
-    return np.logical_and.accumulate(passed, axis=1).sum(axis=1) - 1
+    return np.asarray(np.logical_and.accumulate(passed, axis=1).sum(axis=1) - 1)
 
 
 def most_met(kept: Ints, reach: int) -> Ints:
