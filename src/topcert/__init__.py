@@ -2,6 +2,7 @@
 
 from topcert.theory.confidence import simultaneous_bounds
 from topcert.theory.counting import Survival, survival
+from topcert.theory.intersection import intersection_union_bounds
 from topcert.theory.radius import ABSTAIN, certified_radius
 from topcert.theory.witness import TightnessWitness, tightness_witness
 from topcert.version import __version__
@@ -14,6 +15,7 @@ __all__ = [
     "__version__",
     "certified_radius",
     "count_votes",
+    "intersection_union_bounds",
     "simultaneous_bounds",
     "survival",
     "tightness_witness",

@@ -21,8 +21,8 @@ from tests.conftest import Outcome
 from topcert.methods import lee
 from topcert.methods.certificates import Certificates, LabelChoice
 from topcert.methods.certify import certify
-from topcert.methods.method import Method, Radii, Smoothing, VoteMethod
-from topcert.methods.registry import ALIASES, all_methods, find_method, find_vote_method
+from topcert.methods.method import Method, Radii, SampledMethod, Smoothing, VoteMethod
+from topcert.methods.registry import ALIASES, all_methods, find_method, find_sampled_method, find_vote_method
 from topcert.theory import discrete
 from topcert.theory.confidence import lower_bound, simultaneous_bounds
 from topcert.theory.discrete import lee_radius, lee_threshold
@@ -436,10 +436,16 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
 
 
 def test_a_method_that_is_not_about_votes_is_refused_for_them() -> None:
-    others = [name for name, method in all_methods().items() if not isinstance(method, VoteMethod)]
-    for name in others:
-        with pytest.raises(ValueError, match="not from votes"):
+    others = {name: method for name, method in all_methods().items() if not isinstance(method, VoteMethod)}
+    for name, method in others.items():
+        sampled = isinstance(method, SampledMethod)
+        with pytest.raises(ValueError, match="which counts do not tell" if sampled else "not from votes"):
             find_vote_method(name)
+        if sampled:
+            assert find_sampled_method(name) is method
+        else:
+            with pytest.raises(ValueError, match="not from votes"):
+                find_sampled_method(name)
 
 
 def test_the_command_lists_every_method(topcert: Callable[..., Outcome]) -> None:

@@ -14,8 +14,9 @@ from topcert.cli.printing import noise_in_words, print_curves, print_promise
 from topcert.cli.progress import console
 from topcert.cli.running import run_to_ledger
 from topcert.evaluation.results import Results, derive, write_results
-from topcert.methods.method import VoteMethod
+from topcert.methods.method import SampledMethod
 from topcert.methods.registry import find_method
+from topcert.methods.rules import check_rule
 from topcert.report.figures import draw_curves
 from topcert.voting.manifest import Manifest
 from topcert.voting.run import Request, open_run
@@ -29,6 +30,7 @@ def certify(
     *,
     out: Annotated[Path, typer.Option(help="Folder for the votes, the certificates and the curve.")],
     method: options.Method = "ablation",
+    bounds: options.Bounds = None,
     keep: options.NoiseKeep = None,
     sigma: options.Sigma = None,
     keep_probability: options.KeepProbability = None,
@@ -56,12 +58,13 @@ def certify(
     """Certify how many features an attacker may change before a label can leave the top k.
 
     The folder --out then holds manifest.json, ledger/ (every vote), counts.csv, certificates.parquet, accuracy.csv and
-    accuracy.png/.svg. A run that was stopped goes on with --resume; with another --method, --k, --alpha or --label the same
-    votes are certified anew. The method chiang has no votes: bounds.json takes the place of the first three.
+    accuracy.png/.svg. A run that was stopped goes on with --resume; with another --method, --bounds, --k, --alpha or --label
+    the same votes are certified anew. The method chiang has no votes: bounds.json takes the place of the first three.
     """
     certifier = find_method(method)
-    if not isinstance(certifier, VoteMethod):
+    if not isinstance(certifier, SampledMethod):
         given = {
+            "--bounds": bounds,
             "--keep": keep,
             "--sigma": sigma,
             "--keep-probability": keep_probability,
@@ -89,6 +92,7 @@ def certify(
         return
     if max_radius is not None:
         raise ValueError(f"--max-radius is for the method chiang, not for {method}; leave it out")
+    rule = check_rule(certifier, bounds)
     if resume and selection is None and (out / "manifest.json").is_file():
         selection = Manifest.read(out / "manifest.json").num_selection
     request = Request(
@@ -113,7 +117,14 @@ def certify(
         batch_size=batch_size,
     )
     results = run_certification(
-        request, method=method, out=out, ks=choose_ks(k, method), alpha=alpha, label=label, resume=resume
+        request,
+        method=method,
+        bounds=rule,
+        out=out,
+        ks=choose_ks(k, method),
+        alpha=alpha,
+        label=label,
+        resume=resume,
     )
     print_curves(results.curves, unit=results.certificates.unit)
     print_promise(results.certificates, results.ledger.manifest)
@@ -121,7 +132,15 @@ def certify(
 
 
 def run_certification(
-    request: Request, *, method: str, out: Path, ks: list[int], alpha: float, label: str | None, resume: bool
+    request: Request,
+    *,
+    method: str,
+    bounds: str | None = None,
+    out: Path,
+    ks: list[int],
+    alpha: float,
+    label: str | None,
+    resume: bool,
 ) -> Results:
     """Everything `certify` does but print: check all parameters, fill the ledger, derive, write, draw."""
     check_alpha(alpha)
@@ -134,7 +153,7 @@ def run_certification(
         has_labels=opened.prepared.dataset.labels is not None,
     )
     ledger = run_to_ledger(opened)
-    results = derive(ledger, method=method, ks=ks, alpha=alpha, label_choice=choice)
+    results = derive(ledger, method=method, bounds=bounds, ks=ks, alpha=alpha, label_choice=choice)
     write_results(results)
     title = f"{Path(request.data).name}, {noise_in_words(ledger.manifest)}, n = {request.num_samples}, alpha = {alpha:g}"
     draw_curves(results.curves, unit=results.certificates.unit, title=title, stem=out / "accuracy")

@@ -24,6 +24,10 @@ def evaluate(
     k: Annotated[list[int] | None, typer.Option("--k", help="Top-k; by default those that were certified.")] = None,
     alpha: Annotated[float | None, typer.Option(help="Chance of error; by default that of the run.")] = None,
     method: Annotated[str | None, typer.Option(help="The certificate; by default that of the run.")] = None,
+    bounds: Annotated[
+        str | None,
+        typer.Option(help="ablation: simuem or intersection-union; by default those of the run where the method is its."),
+    ] = None,
     label: Annotated[str | None, typer.Option(help="given, predicted or selected; by default that of the run.")] = None,
     out: Annotated[Path | None, typer.Option(help="CSV to write as well, in the form of accuracy.csv.")] = None,
 ) -> None:
@@ -33,13 +37,14 @@ def evaluate(
             f"{folder} holds certificates of a network's weights and no votes: repeat certify with the k you want"
         )
     ledger = Ledger.open(folder)
-    if k is None or alpha is None or label is None or method is None:
+    if k is None or alpha is None or label is None or method is None or bounds is None:
         stored, _ = Certificates.read(folder / "certificates.parquet")
         other = method is not None and find_method(method).name != stored.method
         method = stored.method if method is None else method
         k = (np.unique(stored.k).tolist() if method == stored.method else choose_ks(None, method)) if k is None else k
         alpha = stored.alpha if alpha is None else alpha
         label = stored.label_choice if label is None and not other else label
+        bounds = stored.bounds if bounds is None and method == stored.method else bounds
     k = choose_ks(k, method)
     check_alpha(alpha)
     check_ks(k, ledger.manifest.num_classes)
@@ -47,7 +52,7 @@ def evaluate(
     choice = choose_label(
         label, find_method(method), num_selection=ledger.manifest.num_selection, has_labels=labels is not None
     )
-    results = derive(ledger, method=method, ks=k, alpha=alpha, label_choice=choice)
+    results = derive(ledger, method=method, bounds=bounds, ks=k, alpha=alpha, label_choice=choice)
     print_curves(results.curves, unit=ledger.manifest.unit)
     print_promise(results.certificates, ledger.manifest)
     if out is not None:

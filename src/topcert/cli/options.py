@@ -22,6 +22,10 @@ NoiseKeep = Annotated[int | None, typer.Option("--keep", help="Ablation: feature
 Sigma = Annotated[float | None, typer.Option(help="Gaussian noise: its standard deviation, inputs in [0, 1].")]
 KeepProbability = Annotated[str | None, typer.Option(help="Discrete noise: the chance that a value stays, such as 0.2.")]
 Method = Annotated[str, typer.Option(help="The certificate; `topcert methods` lists them.")]
+Bounds = Annotated[
+    str | None,
+    typer.Option(help="ablation: simuem (the paper's, by default) or intersection-union (the same promise, larger radii)."),
+]
 MethodKs = Annotated[
     list[int] | None, typer.Option("--k", help="Top-k to certify, several times for several; 3, or 1 where that is all.")
 ]

@@ -18,7 +18,7 @@ from topcert.cli.running import run_to_ledger
 from topcert.evaluation.results import smoothing_of
 from topcert.files import replacing
 from topcert.methods.ablation import METHOD
-from topcert.methods.certify import predicted_radii, tells_top_k
+from topcert.methods.certify import most_voted, radii_of, tells_top_k
 from topcert.voting.ledger import Ledger
 from topcert.voting.run import Opened, Request, open_run
 
@@ -99,8 +99,8 @@ def _checked(opened: Opened, k: int) -> Opened:
 
 def _write(ledger: Ledger, k: int, alpha: float, file: TextIO) -> None:
     counts, (index, _, _) = ledger.counts(), ledger.read_inputs()
-    labels, found = predicted_radii(METHOD, counts, smoothing=smoothing_of(ledger.manifest), ks=[k], alpha=alpha)
-    radii = found.radius
+    labels = most_voted(counts, k)
+    radii = radii_of(METHOD, counts, None, smoothing=smoothing_of(ledger.manifest), ks=[k], alpha=alpha).radius
     unit = ledger.manifest.unit
     told = tells_top_k(radii[:, :, 0], k)
     if not told.all() and file is sys.stdout:

@@ -38,6 +38,11 @@ def noise_in_words(manifest: Manifest) -> str:
     return f"e = {manifest.num_kept}"
 
 
+def method_in_words(certificates: Certificates) -> str:
+    """The method, and its bounds where they are not its own."""
+    return certificates.method + ("" if certificates.bounds is None else f" with {certificates.bounds} bounds")
+
+
 def print_promise(certificates: Certificates, manifest: Manifest) -> None:
     """What the numbers mean, in two sentences."""
     unit = certificates.unit
@@ -52,7 +57,7 @@ def print_promise(certificates: Certificates, manifest: Manifest) -> None:
     console.print(
         f"The certified input is the {shape} array{cut} whose {done}. Radius r: however an attacker rewrites up to r of its "
         f"{unit}s{within}, the label stays in the top k of the vote over all {draws}. Each input's certificates are wrong "
-        f"with probability at most {certificates.alpha!r} over the {draws} (method {certificates.method}, n = "
+        f"with probability at most {certificates.alpha!r} over the {draws} (method {method_in_words(certificates)}, n = "
         f"{manifest.num_samples}, {escape(certificates.label_choice)} labels); alpha is per input.",
         soft_wrap=False,
     )

@@ -10,7 +10,7 @@ import typer
 
 from topcert.cli import options
 from topcert.cli.bounding import recheck_bounds
-from topcert.cli.printing import noise_in_words
+from topcert.cli.printing import method_in_words, noise_in_words
 from topcert.cli.progress import console, progress_bar, stoppable
 from topcert.evaluation.results import Results
 from topcert.evaluation.verification import recompute, refuted, replay_votes, same_run
@@ -64,7 +64,8 @@ def verify(
     ks = ", ".join(map(str, sorted(set(made.k.tolist()))))
     console.print(
         f"they say: {made.label_choice} labels, k = {ks}, alpha = {made.alpha!r}, n = {manifest.num_samples}, "
-        f"{noise_in_words(manifest)}, {manifest.num_features} {made.unit}s, seed {manifest.seed}, method {made.method}",
+        f"{noise_in_words(manifest)}, {manifest.num_features} {made.unit}s, seed {manifest.seed}, method "
+        f"{method_in_words(made)}",
         highlight=False,
         soft_wrap=True,
     )

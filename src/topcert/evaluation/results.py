@@ -7,17 +7,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topcert.evaluation.accuracy import AccuracyCurve, accuracy_curves, write_accuracy
 from topcert.evaluation.counts import write_counts
+from topcert.evaluation.replay import ReplayedMasks
 from topcert.methods.certificates import Certificates, LabelChoice
 from topcert.methods.certify import certify
-from topcert.methods.method import Method, Smoothing, VoteMethod
-from topcert.methods.registry import find_vote_method
+from topcert.methods.method import MaskMethod, Method, SampledMethod, Smoothing
+from topcert.methods.registry import find_sampled_method
 from topcert.randomization.discrete import law_error
 from topcert.randomization.randomizer import NUM_VALUES
 from topcert.voting.ledger import Ledger
@@ -27,10 +28,10 @@ from topcert.voting.manifest import Manifest
 @final
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """All that follows from a full ledger and (method, ks, alpha, label_choice)."""
+    """All that follows from a full ledger and (method, bounds, ks, alpha, label_choice)."""
 
     ledger: Ledger
-    method: VoteMethod
+    method: SampledMethod
     index: NDArray[np.int64]
     labels: NDArray[np.int64] | None
     counts: NDArray[np.int64]
@@ -46,16 +47,17 @@ def derive(
     alpha: float,
     label_choice: LabelChoice | None = None,
     counts: NDArray[np.int64] | None = None,
+    bounds: str | None = None,
 ) -> Results:
     """Certificates and curves of a full ledger by the method of that name.
 
     `label_choice` None takes selected labels where the method selects and the ledger has a first sample, else given ones
-    where there are any.
+    where there are any. `bounds` None takes the method's own.
 
     `counts` int `(inputs, classes)` are read from the ledger unless given. Raises ValueError where the ledger is
     incomplete or damaged, or a parameter is out of range.
     """
-    manifest, certifier = ledger.manifest, find_vote_method(method)
+    manifest, certifier = ledger.manifest, find_sampled_method(method)
     if (manifest.law, manifest.stopping) != ("iid", "fixed"):
         raise ValueError(
             f"the method {certifier.name} needs the law iid and stopping fixed; this ledger has {manifest.law} and "
@@ -73,6 +75,8 @@ def derive(
         ks=ks,
         alpha=alpha,
         index=index,
+        bounds=bounds,
+        votes=ReplayedMasks(ledger) if isinstance(certifier, MaskMethod) and certifier.noise == manifest.noise else None,
     )
     truth = None if labels is None else dict(zip(index.tolist(), labels.tolist(), strict=True))
     return Results(
@@ -111,12 +115,14 @@ def smoothing_of(manifest: Manifest) -> Smoothing:
 
 def parameters_of(certificates: Certificates, manifest_digest: str) -> dict[str, str]:
     """The metadata of certificates.parquet: what they were derived with, and from which votes."""
-    asked = {
+    asked: dict[str, Any] = {
         "ks": np.unique(certificates.k).tolist(),
         "alpha": certificates.alpha,
         "label_choice": certificates.label_choice,
         "method": certificates.method,
     }
+    if certificates.bounds is not None:
+        asked["bounds"] = certificates.bounds
     return {"parameters": json.dumps(asked, sort_keys=True), "manifest": manifest_digest}
 
 

@@ -33,17 +33,17 @@ def recompute(ledger: Ledger) -> tuple[Results, list[str]]:
     stored, metadata = Certificates.read(folder / "certificates.parquet")
     try:
         asked = json.loads(metadata["parameters"])
-        ks, method = [int(k) for k in asked["ks"]], str(asked["method"])
+        ks, method, bounds = [int(k) for k in asked["ks"]], str(asked["method"]), asked.get("bounds")
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{folder / 'certificates.parquet'} is damaged: it names no parameters") from error
     if metadata.get("manifest") != ledger.manifest.digest():
         raise ValueError(f"{folder / 'certificates.parquet'} was made under another manifest; one of them was changed")
-    results = derive(ledger, method=method, ks=ks, alpha=stored.alpha, label_choice=stored.label_choice)
+    results = derive(ledger, method=method, ks=ks, alpha=stored.alpha, label_choice=stored.label_choice, bounds=bounds)
     made = results.certificates
     findings = []
     if metadata["parameters"] != parameters_of(stored, "")["parameters"]:
         findings.append(f"certificates.parquet: its rows are not those of its parameters {metadata['parameters']}")
-    if (stored.unit, stored.method) != (made.unit, made.method):
+    if (stored.unit, stored.method, stored.bounds) != (made.unit, made.method, made.bounds):
         findings.append(f"certificates.parquet says {stored.method}, {stored.unit}s; the votes {made.method}, {made.unit}s")
     findings += _differences(stored, made)
     findings += _check_counts(results)
@@ -132,7 +132,7 @@ def refuted(results: Results, fresh_counts: np.ndarray, *, error: float) -> list
         best_lower, best_upper = np.zeros((len(rows), low.shape[1])), low[places]
         best_lower[np.arange(len(rows)), labels] = high[places, labels]
         best_upper[np.arange(len(rows)), labels] = 1.0
-        best = results.method.theorem(best_lower, best_upper, labels, ks=[int(k)], smoothing=smoothing).radius[:, 0]
+        best = results.method.favourable(best_lower, best_upper, labels, ks=[int(k)], smoothing=smoothing).radius[:, 0]
         for row in np.flatnonzero(best < made.radius[rows]):
             at = rows[row]
             findings.append(

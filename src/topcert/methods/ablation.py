@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.methods.method import Radii, Smoothing, VoteMethod
+from topcert.methods.rules import RULES
 from topcert.theory.confidence import simultaneous_bounds
 from topcert.theory.radius import certified_radius
 
@@ -25,6 +26,7 @@ class Ablation(VoteMethod):
     norm: ClassVar[str] = "l0"
     needs: ClassVar[str] = "--keep"
     guarantee: ClassVar[str] = "holds with probability 1 - alpha; exactly tight given its bounds"
+    rules: ClassVar[tuple[str, ...]] = RULES
 
     def bounds(
         self, counts: NDArray[np.int64], *, alpha: float, labels: NDArray[np.int64] | None

@@ -18,7 +18,8 @@ LabelChoice = Literal["given", "predicted", "selected"]
 LABEL_CHOICES: Final = get_args(LabelChoice)
 
 COLUMNS: Final = ("index", "label", "k", "radius", "unit", "method", "alpha", "label_choice")
-L2_COLUMN: Final = "l2_radius"  # after the others, where the method has one
+BOUNDS_COLUMN: Final = "bounds"  # after the others, where they are not the method's own
+L2_COLUMN: Final = "l2_radius"  # last, where the method has one
 
 
 @final
@@ -29,7 +30,8 @@ class Certificates:
     The arrays are int64 `(rows,)`, `radius` in `unit`s and `ABSTAIN` where nothing is certified. Rows are sorted by
     input, then k, then (for predicted labels) votes, most voted first. Each input's rows hold together with probability
     at least 1 - alpha over the noise; alpha is 0 where nothing is left to chance. `l2_radius` float64 `(rows,)`, NaN
-    where nothing is certified, is what the radius was made of in the methods of Gaussian noise.
+    where nothing is certified, is what the radius was made of in the methods of Gaussian noise. `bounds` names the rule that
+    made bounds of counts, None for the method's own.
     """
 
     index: NDArray[np.int64]
@@ -41,6 +43,7 @@ class Certificates:
     alpha: float
     label_choice: LabelChoice
     l2_radius: NDArray[np.float64] | None = None
+    bounds: str | None = None
 
     def write(self, path: Path, *, metadata: dict[str, str]) -> None:
         """As Parquet, radius null where it abstains; `metadata` goes into the file."""
@@ -55,6 +58,8 @@ class Certificates:
             "alpha": pa.repeat(self.alpha, rows),
             "label_choice": pa.repeat(self.label_choice, rows),
         }
+        if self.bounds is not None:
+            columns[BOUNDS_COLUMN] = pa.repeat(self.bounds, rows)
         if self.l2_radius is not None:
             columns[L2_COLUMN] = pa.array(self.l2_radius, mask=np.isnan(self.l2_radius))
         with replacing(path) as aside:
@@ -65,10 +70,12 @@ class Certificates:
         """Certificates and metadata. Raises ValueError where the file is missing, damaged or not of this form."""
         try:
             table = pq.read_table(path)
-            if tuple(table.column_names) not in (COLUMNS, (*COLUMNS, L2_COLUMN)):
+            more = [name for name in (BOUNDS_COLUMN, L2_COLUMN) if name in table.column_names]
+            if table.column_names != [*COLUMNS, *more]:
                 raise ValueError(f"its columns are {', '.join(table.column_names)}")
             columns = {name: table.column(name) for name in ("index", "label", "k", "radius")}
-            shared = {name: set(table.column(name).to_pylist()) for name in ("unit", "method", "alpha", "label_choice")}
+            one_of_each = ("unit", "method", "alpha", "label_choice", *more[: BOUNDS_COLUMN in more])
+            shared = {name: set(table.column(name).to_pylist()) for name in one_of_each}
         except FileNotFoundError as error:
             raise ValueError(
                 f"{path} is missing: the run is not finished, or was made by predict; the whole certify command with "
@@ -77,7 +84,7 @@ class Certificates:
         except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is damaged ({str(error).splitlines()[0][:200]})") from error
         if any(len(values) != 1 for values in shared.values()):
-            raise ValueError(f"{path} mixes certificates of several kinds; expected one unit, method, alpha, label_choice")
+            raise ValueError(f"{path} mixes certificates of several kinds; expected one {', '.join(shared)}")
         radii = columns["radius"]
         if any(columns[name].null_count for name in ("index", "label", "k")) or any(
             not pa.types.is_integer(column.type) for column in columns.values()
@@ -88,6 +95,9 @@ class Certificates:
         unit, method, alpha, choice = (shared[name].pop() for name in ("unit", "method", "alpha", "label_choice"))
         if choice not in LABEL_CHOICES or not isinstance(alpha, float) or not 0 <= alpha < 1:
             raise ValueError(f"{path} holds label_choice {choice!r} and alpha {alpha!r}, which no certificate has")
+        bounds = shared[BOUNDS_COLUMN].pop() if BOUNDS_COLUMN in shared else None
+        if BOUNDS_COLUMN in shared and not isinstance(bounds, str):
+            raise ValueError(f"{path} is damaged: {BOUNDS_COLUMN} must be text")
         metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
         return Certificates(
             index=columns["index"].to_numpy().astype(np.int64),
@@ -99,6 +109,7 @@ class Certificates:
             alpha=alpha,
             label_choice=choice,
             l2_radius=_read_l2(table, path),
+            bounds=bounds,
         ), metadata
 
 

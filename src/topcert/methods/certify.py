@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.methods.certificates import Certificates, LabelChoice
-from topcert.methods.method import Radii, Smoothing, VoteMethod
+from topcert.methods.method import MaskMethod, MaskVotes, Radii, SampledMethod, Smoothing, VoteMethod
+from topcert.methods.rules import bounds_by, check_rule
+from topcert.theory.labels import checked_labels
 from topcert.theory.radius import ABSTAIN
 
 
 def certify(
-    method: VoteMethod,
+    method: SampledMethod,
     counts: NDArray[np.int64],
     *,
     smoothing: Smoothing,
@@ -23,13 +25,17 @@ def certify(
     ks: Sequence[int],
     alpha: float,
     index: NDArray[np.int64] | None = None,
+    bounds: str | None = None,
+    votes: MaskVotes | None = None,
 ) -> Certificates:
     """Certificates from vote counts int `(inputs, classes)`.
 
     `label_choice` "given": of `labels` int `(inputs,)`, which were named before the votes. "selected": of the most voted
     label of `selection`, the counts of a separate first sample. "predicted": of the k most voted labels (ties: lower
     index first) for each k, with bounds that pay for picking labels by the same votes. `index` names the inputs, by
-    default 0, 1, ... Raises ValueError where the method does not fit the noise or k, and as its bounds and theorem do.
+    default 0, 1, ... `bounds` is one of the method's rules, by default its own. `votes`, of which `counts` are the counts,
+    is for methods that ask for masks. Raises ValueError where the method does not fit the noise, k or what is given, and as
+    its bounds and theorem do.
     """
     places = np.arange(len(counts)) if index is None else index
     distinct = sorted(set(ks))
@@ -37,17 +43,13 @@ def certify(
         raise ValueError(f"the method {method.name} needs votes under the noise {method.noise}, not {smoothing.noise}")
     if method.only_top_1 and distinct != [1]:
         raise ValueError(f"the method {method.name} certifies k = 1 only, got {distinct}; leave --k out, or say --k 1")
-    if label_choice == "predicted":
-        shown, radii = predicted_radii(method, counts, smoothing=smoothing, ks=distinct, alpha=alpha)
-        pairs = [(column, rank) for column, k in enumerate(distinct) for rank in range(k)]
-        rows = [(distinct[column], shown[:, rank]) for column, rank in pairs]
-        picked = [_part(radii, (slice(None), rank, column)) for column, rank in pairs]
-    else:
-        named = _named(labels, selection, label_choice)
-        lower, upper = method.bounds(counts, alpha=alpha, labels=named)
-        radii = method.theorem(lower, upper, named, ks=distinct, smoothing=smoothing)
-        rows = [(k, named) for k in distinct]
-        picked = [_part(radii, (slice(None), column)) for column in range(len(distinct))]
+    rule = check_rule(method, bounds)
+    named = None if label_choice == "predicted" else _named(labels, selection, label_choice)
+    radii = radii_of(method, counts, named, smoothing=smoothing, ks=distinct, alpha=alpha, bounds=rule, votes=votes)
+    shown = most_voted(counts, distinct[-1]) if named is None else named[:, None]
+    pairs = [(column, rank) for column, k in enumerate(distinct) for rank in range(k if named is None else 1)]
+    rows = [(distinct[column], shown[:, rank]) for column, rank in pairs]
+    picked = [_part(radii, (slice(None), rank, column)) for column, rank in pairs]
     l2 = [part.l2_radius for part in picked if part.l2_radius is not None]
     return Certificates(
         index=np.repeat(places, len(rows)),
@@ -59,10 +61,11 @@ def certify(
         method=method.name,
         alpha=alpha,
         label_choice=label_choice,
+        bounds=rule,
     )
 
 
-def _part(radii: Radii, at: tuple[slice | int, ...]) -> Radii:
+def _part(radii: Radii, at: tuple[slice | int | None, ...]) -> Radii:
     return Radii(radii.radius[at], None if radii.l2_radius is None else radii.l2_radius[at])
 
 
@@ -81,20 +84,58 @@ def _named(
     return labels
 
 
-def predicted_radii(
-    method: VoteMethod, counts: NDArray[np.int64], *, smoothing: Smoothing, ks: Sequence[int], alpha: float
-) -> tuple[NDArray[np.int64], Radii]:
-    """The most voted labels `(inputs, max(ks))` and the radii of each for each k, `(inputs, max(ks), len(ks))`.
+def most_voted(counts: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+    """The k labels with the most votes, most voted first (ties: lower index first), int64 `(inputs, k)`."""
+    return np.argsort(-counts, axis=1, kind="stable")[:, :k]
 
-    Ranks beyond a k hold ABSTAIN there. All bounds hold jointly with probability 1 - alpha for each input.
+
+def radii_of(
+    method: SampledMethod,
+    counts: NDArray[np.int64],
+    labels: NDArray[np.int64] | None,
+    *,
+    smoothing: Smoothing,
+    ks: Sequence[int],
+    alpha: float,
+    bounds: str | None = None,
+    votes: MaskVotes | None = None,
+) -> Radii:
+    """Radii for each k, `(inputs, labels, len(ks))`: of one label, named before the votes, or of the `most_voted` max(ks).
+
+    Ranks beyond a k hold ABSTAIN there. All radii of an input hold together with probability at least 1 - alpha.
     """
-    lower, upper = method.bounds(counts, alpha=alpha, labels=None)
     classes, most = counts.shape[1], max(ks)
     if not 1 <= min(ks) <= most < classes:
         raise ValueError(f"k must lie in 1 .. classes - 1 = {classes - 1}, got {list(ks)}")
+    named = None if labels is None else checked_labels(labels, inputs=len(counts), classes=classes)
+    if isinstance(method, MaskMethod):
+        if votes is None:
+            raise ValueError(
+                f"the method {method.name} asks under which mask each vote was cast, which counts do not tell; certify the "
+                "ledger of a run"
+            )
+        return Radii(method.radii(counts, votes, named, ks=ks, alpha=alpha, smoothing=smoothing))
+    assert isinstance(method, VoteMethod)
+    lower, upper = bounds_by(method, bounds, counts, alpha=alpha, labels=named, k=most)
+    if named is None:
+        return _radii_of_most_voted(method, counts, lower, upper, smoothing=smoothing, ks=ks)
+    found = method.theorem(lower, upper, named, ks=ks, smoothing=smoothing)
+    return _part(found, (slice(None), None, slice(None)))
+
+
+def _radii_of_most_voted(
+    method: VoteMethod,
+    counts: NDArray[np.int64],
+    lower: NDArray[np.float64],
+    upper: NDArray[np.float64],
+    *,
+    smoothing: Smoothing,
+    ks: Sequence[int],
+) -> Radii:
+    most = max(ks)
     # A label's k strongest rivals are among the k + 1 most voted, for bounds rise with votes: the rest is not needed.
-    order = np.argsort(-counts, axis=1, kind="stable")[:, : most + 1]
-    near_lower, near_upper = (np.take_along_axis(bounds, order, axis=1) for bounds in (lower, upper))
+    order = most_voted(counts, most + 1)
+    near_lower, near_upper = (np.take_along_axis(side, order, axis=1) for side in (lower, upper))
     radius = np.full((len(counts), most, len(ks)), ABSTAIN)
     l2 = np.full(radius.shape, np.nan)
     known = True
@@ -111,7 +152,7 @@ def predicted_radii(
         known = found.l2_radius is not None
         if found.l2_radius is not None:
             l2[:, rank, wanted] = found.l2_radius
-    return order[:, :most], Radii(radius, l2 if known else None)
+    return Radii(radius, l2 if known else None)
 
 
 def tells_top_k(radii: NDArray[np.int64], k: int) -> NDArray[np.bool_]:

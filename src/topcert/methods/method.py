@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar, NamedTuple, final
+from typing import ClassVar, NamedTuple, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,19 @@ class Radii(NamedTuple):
     l2_radius: NDArray[np.float64] | None = None
 
 
+class MaskVotes(Protocol):
+    """Votes of which it is known under which mask each was cast."""
+
+    def degrees(self) -> NDArray[np.int64]:
+        """How many masks keep each feature, `(num_features,)`."""
+
+    def kept_counts(self, labels: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+        """For each input in turn: how many masks voted `labels[input, j]` and keep feature i, `(labels, num_features)`.
+
+        `labels` is int64 `(inputs, labels)`.
+        """
+
+
 class Method(ABC):
     """A certificate, as people are told of it. A final subclass has no state and lies in a file of its own, as `METHOD`."""
 
@@ -51,7 +64,29 @@ class Method(ABC):
     selects: ClassVar[bool] = False  # whether its authors choose the label on a separate first sample
 
 
-class VoteMethod(Method):
+class SampledMethod(Method):
+    """A certificate from votes."""
+
+    rules: ClassVar[tuple[str, ...]] = ()  # names for --bounds, the method's own first; none where there is no choice
+
+    @abstractmethod
+    def favourable(
+        self,
+        lower: NDArray[np.float64],
+        upper: NDArray[np.float64],
+        labels: NDArray[np.int64],
+        *,
+        ks: Sequence[int],
+        smoothing: Smoothing,
+    ) -> Radii:
+        """Radii that no true certificate of `labels` exceeds, given that the bounds hold: what an auditor's votes allow.
+
+        `lower` and `upper` are `(inputs, classes)`, and turned about: of the label its greatest probability, of the others
+        the least. What is given may not fall as the first rises or the others fall.
+        """
+
+
+class VoteMethod(SampledMethod):
     """A certificate from vote counts."""
 
     @abstractmethod
@@ -74,4 +109,41 @@ class VoteMethod(Method):
         ks: Sequence[int],
         smoothing: Smoothing,
     ) -> Radii:
-        """The radius of `labels` for each k, given that the bounds hold; it may not fall when bounds tighten."""
+        """The radius of `labels` for each k, given that the bounds hold; it may not fall when bounds tighten.
+
+        A method with more than one rule of bounds uses no bounds but the label's lower one and, of the others' upper ones,
+        the k largest: `intersection-union` proves no more.
+        """
+
+    def favourable(
+        self,
+        lower: NDArray[np.float64],
+        upper: NDArray[np.float64],
+        labels: NDArray[np.int64],
+        *,
+        ks: Sequence[int],
+        smoothing: Smoothing,
+    ) -> Radii:
+        return self.theorem(lower, upper, labels, ks=ks, smoothing=smoothing)
+
+
+class MaskMethod(SampledMethod):
+    """A certificate from votes and the masks that they were cast under: a ledger has both, a table of counts does not."""
+
+    @abstractmethod
+    def radii(
+        self,
+        counts: NDArray[np.int64],
+        votes: MaskVotes,
+        labels: NDArray[np.int64] | None,
+        *,
+        ks: Sequence[int],
+        alpha: float,
+        smoothing: Smoothing,
+    ) -> NDArray[np.int64]:
+        """Radii for each k, of `labels` int64 `(inputs,)` named before the votes, or (None) of the most voted labels.
+
+        `counts` `(inputs, classes)` are those of `votes`. Returns int64 `(inputs, labels, len(ks))` with one label or, most
+        voted first (ties: lower index first), max(ks) of them. All radii of an input hold together with probability at
+        least 1 - alpha, those of ranks beyond a k excepted.
+        """

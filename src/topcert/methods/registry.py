@@ -7,7 +7,7 @@ import pkgutil
 from typing import Final
 
 import topcert.methods
-from topcert.methods.method import Method, VoteMethod
+from topcert.methods.method import Method, SampledMethod, VoteMethod
 
 ALIASES: Final = {"levine-feizi-simuem": "ablation"}  # the same certificate, at k = 1
 
@@ -34,9 +34,20 @@ def find_method(name: str) -> Method:
     return found
 
 
-def find_vote_method(name: str) -> VoteMethod:
+def find_sampled_method(name: str) -> SampledMethod:
     """The method of that name or alias; raises ValueError where there is none, or it does not work on votes."""
     found = find_method(name)
-    if not isinstance(found, VoteMethod):
+    if not isinstance(found, SampledMethod):
         raise ValueError(f"the method {found.name} certifies a network from its weights, not from votes")
+    return found
+
+
+def find_vote_method(name: str) -> VoteMethod:
+    """The method of that name or alias; raises ValueError where there is none, or it needs more than vote counts."""
+    found = find_sampled_method(name)
+    if not isinstance(found, VoteMethod):
+        raise ValueError(
+            f"the method {found.name} asks under which mask each vote was cast, which counts do not tell; give the folder "
+            f"of the run instead: topcert evaluate DIR --method {found.name}"
+        )
     return found

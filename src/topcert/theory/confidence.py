@@ -28,33 +28,33 @@ MAX_SAMPLES: Final = 10**8  # as far as the errors above were measured
 Bound = Callable[[ArrayLike, ArrayLike, float], NDArray[np.float64]]
 
 
-def lower_bound(successes: ArrayLike, trials: ArrayLike, error: float) -> NDArray[np.float64]:
+def lower_bound(successes: ArrayLike, trials: ArrayLike, error: ArrayLike) -> NDArray[np.float64]:
     """One-sided Clopper-Pearson lower bound of a probability: wrong with chance at most `error`.
 
-    B(error; s, n - s + 1), and 0 where s = 0. `successes` and `trials` are ints that broadcast. Raises ValueError
-    where `0 <= successes <= trials` or `0 < error < 1` fails.
+    B(error; s, n - s + 1), and 0 where s = 0. `successes` and `trials` are ints, `error` floats, that broadcast. Raises
+    ValueError where `0 <= successes <= trials` or `0 < error < 1` fails.
     """
-    wins, total = _checked_trials(successes, trials, error)
+    wins, total, chance = _checked_trials(successes, trials, error)
     out = np.zeros(wins.shape)
     some = wins > 0
-    a, b = wins[some], total[some] - wins[some] + 1
-    guess = _polished(betaincinv(a, b, error), a, b, lambda p: betainc(a, b, p) - error)
-    out[some] = _settled(guess, 0.0, lambda p: betainc(a, b, p), error)
+    a, b, q = wins[some], total[some] - wins[some] + 1, chance[some]
+    guess = _polished(betaincinv(a, b, q), a, b, lambda p: betainc(a, b, p) - q)
+    out[some] = _settled(guess, 0.0, lambda p: betainc(a, b, p), q)
     return out
 
 
-def upper_bound(successes: ArrayLike, trials: ArrayLike, error: float) -> NDArray[np.float64]:
+def upper_bound(successes: ArrayLike, trials: ArrayLike, error: ArrayLike) -> NDArray[np.float64]:
     """One-sided Clopper-Pearson upper bound of a probability: wrong with chance at most `error`.
 
-    B(1 - error; s + 1, n - s), and 1 where s = n. `successes` and `trials` are ints that broadcast. Raises ValueError
-    where `0 <= successes <= trials` or `0 < error < 1` fails.
+    B(1 - error; s + 1, n - s), and 1 where s = n. `successes` and `trials` are ints, `error` floats, that broadcast.
+    Raises ValueError where `0 <= successes <= trials` or `0 < error < 1` fails.
     """
-    wins, total = _checked_trials(successes, trials, error)
+    wins, total, chance = _checked_trials(successes, trials, error)
     out = np.ones(wins.shape)
     some = wins < total
-    a, b = wins[some] + 1, total[some] - wins[some]
-    guess = _polished(betainccinv(a, b, error), a, b, lambda p: error - betaincc(a, b, p))
-    out[some] = _settled(guess, 1.0, lambda p: betaincc(a, b, p), error)
+    a, b, q = wins[some] + 1, total[some] - wins[some], chance[some]
+    guess = _polished(betainccinv(a, b, q), a, b, lambda p: q - betaincc(a, b, p))
+    out[some] = _settled(guess, 1.0, lambda p: betaincc(a, b, p), q)
     return out
 
 
@@ -71,19 +71,19 @@ def simultaneous_bounds(
     Returns `(lower, upper)`, float64 `(inputs, classes)`. Raises ValueError for counts that are not non-negative
     integers in two dimensions with at least two classes, alpha outside (0, 1), or labels out of range.
     """
-    votes = _checked_counts(counts)
-    _check_alpha(alpha)
+    votes = checked_counts(counts)
+    check_alpha(alpha)
     inputs, classes = votes.shape
     trials = votes.sum(axis=1)
     if labels is None:
         error = alpha / (2 * classes)
-        return _by_table(votes, trials, error, lower_bound), _by_table(votes, trials, error, upper_bound)
+        return by_table(votes, trials, error, lower_bound), by_table(votes, trials, error, upper_bound)
     named = checked_labels(labels, inputs=inputs, classes=classes)
     error = alpha / classes
     rows = np.arange(inputs)
     lower = np.zeros(votes.shape)
     lower[rows, named] = lower_bound(votes[rows, named], trials, error)
-    upper = _by_table(votes, trials, error, upper_bound)
+    upper = by_table(votes, trials, error, upper_bound)
     upper[rows, named] = 1.0
     return lower, upper
 
@@ -97,8 +97,8 @@ def one_sided_bounds(
     Levine & Feizi 2019, Lee et al. 2019). Without them: of all labels, at alpha/c. Raises ValueError as
     `simultaneous_bounds` does.
     """
-    votes = _checked_counts(counts)
-    _check_alpha(alpha)
+    votes = checked_counts(counts)
+    check_alpha(alpha)
     inputs, classes = votes.shape
     trials = votes.sum(axis=1)
     upper = np.ones(votes.shape)
@@ -130,7 +130,7 @@ def _settled(
     guess: NDArray[np.float64],
     trivial: float,
     tail: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-    error: float,
+    error: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """`guess` moved towards the `trivial` bound, 0 or 1, until `tail` confirms that it is wrong with chance `error`."""
     start = np.where(guess > 0, guess, trivial)  # an inverse that failed gives NaN
@@ -142,24 +142,27 @@ def _settled(
     return bound
 
 
-def _check_alpha(alpha: float) -> None:
+def check_alpha(alpha: float) -> None:
     if not 0.0 < alpha < 1.0:
         raise ValueError(f"alpha must lie in (0, 1), got {alpha}")
 
 
-def _checked_trials(successes: ArrayLike, trials: ArrayLike, error: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    if not 0.0 < error < 1.0:
-        raise ValueError(f"error must lie in (0, 1), got {error}")
-    wins, total = np.broadcast_arrays(np.asarray(successes), np.asarray(trials))
+def _checked_trials(
+    successes: ArrayLike, trials: ArrayLike, error: ArrayLike
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    chance = np.asarray(error, np.float64)
+    if not ((chance > 0) & (chance < 1)).all():
+        raise ValueError(f"error must lie in (0, 1), got {chance[~((chance > 0) & (chance < 1))].flat[0]}")
+    wins, total, chance = np.broadcast_arrays(np.asarray(successes), np.asarray(trials), chance)
     if wins.dtype.kind not in "iu" or total.dtype.kind not in "iu":
         raise ValueError(f"successes and trials must be integers, got {wins.dtype} and {total.dtype}")
     wrong = (wins < 0) | (wins > total)
     if wrong.any():
         raise ValueError(f"successes must lie in 0 .. trials, got {wins[wrong][0]} of {total[wrong][0]}")
-    return wins.astype(np.int64), total.astype(np.int64)
+    return wins.astype(np.int64), total.astype(np.int64), chance
 
 
-def _by_table(votes: NDArray[np.int64], trials: NDArray[np.int64], error: float, bound: Bound) -> NDArray[np.float64]:
+def by_table(votes: NDArray[np.int64], trials: NDArray[np.int64], error: float, bound: Bound) -> NDArray[np.float64]:
     """`bound` of every cell, evaluated once for each distinct (count, n): an input has few distinct counts."""
     out = np.empty(votes.shape)
     distinct = np.unique(trials)
@@ -178,7 +181,7 @@ def _by_table(votes: NDArray[np.int64], trials: NDArray[np.int64], error: float,
     return out
 
 
-def _checked_counts(counts: ArrayLike) -> NDArray[np.int64]:
+def checked_counts(counts: ArrayLike) -> NDArray[np.int64]:
     votes = np.asarray(counts)
     if votes.ndim != 2 or votes.shape[1] < 2:
         raise ValueError(f"counts must be (inputs, classes) with at least 2 classes, got shape {votes.shape}")

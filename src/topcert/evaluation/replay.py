@@ -1,0 +1,92 @@
+"""The votes of a ledger together with their masks, which are drawn again from its seed: no passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topcert.randomization.masks import ALGORITHM, draw_masks
+from topcert.voting.ledger import Ledger
+
+_MASK_BYTES: Final = 1 << 28  # of masks at a time
+_TABLE_BYTES: Final = 1 << 28  # of counts, for the inputs that share a walk over all masks
+
+
+@final
+class ReplayedMasks:
+    """Which features were kept under the votes of a ledger; those of its first sample excepted.
+
+    Masks are drawn once for as many inputs as fit in memory: all, for 1,000 images of 224 x 224 pixels and one label each.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        """Raises ValueError where the masks cannot be drawn again."""
+        manifest = ledger.manifest
+        if manifest.num_kept is None or manifest.algorithm != ALGORITHM:
+            raise ValueError(f"the masks of {manifest.algorithm} cannot be drawn again; this release has {ALGORITHM}")
+        self._ledger, self._num_kept = ledger, manifest.num_kept
+        self._block = max(1, _MASK_BYTES // (4 * manifest.num_kept))
+        self._degrees: NDArray[np.int64] | None = None
+        self._all: NDArray[np.int32] | None = None  # where they fit in one block
+
+    def degrees(self) -> NDArray[np.int64]:
+        """How many masks keep each feature, int64 `(num_features,)`."""
+        if self._degrees is None:
+            self._degrees = sum((self._features(kept) for _, kept in self._masks()), start=np.zeros(1, np.int64))
+        return self._degrees
+
+    def kept_counts(self, labels: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+        """For each input in turn: how many masks voted `labels[input, j]` and keep feature i, int64 `(labels, features)`.
+
+        `labels` is int64 `(inputs, labels)`.
+        """
+        manifest = self._ledger.manifest
+        together = max(1, _TABLE_BYTES // (4 * labels.shape[1] * manifest.num_features))
+        every = self._ledger.iterate_inputs()
+        for first in range(0, len(labels), together):
+            votes = [part[manifest.num_selection :] for part in islice(every, together)]
+            table = np.zeros((len(votes), labels.shape[1], manifest.num_features), np.int32)
+            for start, kept in self._masks():
+                degrees = self._features(kept)
+                for position, cast in enumerate(votes):
+                    shown = cast[start : start + len(kept)]
+                    for column, label in enumerate(labels[first + position].tolist()):
+                        table[position, column] += self._features_of(kept, degrees, shown == label)
+            for part in table:
+                yield part.astype(np.int64)
+
+    def _masks(self) -> Iterator[tuple[int, NDArray[np.int32]]]:
+        """Blocks of masks in turn, each with the place of its first among the votes."""
+        size = self._ledger.manifest.num_samples
+        if size <= self._block:
+            if self._all is None:
+                self._all = self._draw(0, size)
+            yield 0, self._all
+        else:
+            for start in range(0, size, self._block):
+                yield start, self._draw(start, min(start + self._block, size))
+
+    def _draw(self, start: int, stop: int) -> NDArray[np.int32]:
+        manifest = self._ledger.manifest
+        return draw_masks(
+            seed=manifest.seed,
+            start=manifest.num_selection + start,
+            stop=manifest.num_selection + stop,
+            num_features=manifest.num_features,
+            num_kept=self._num_kept,
+        )
+
+    def _features(self, kept: NDArray[np.int32]) -> NDArray[np.int64]:
+        return np.bincount(kept.reshape(-1), minlength=self._ledger.manifest.num_features)
+
+    def _features_of(
+        self, kept: NDArray[np.int32], degrees: NDArray[np.int64], chosen: NDArray[np.bool_]
+    ) -> NDArray[np.int64]:
+        """The features of the chosen masks; by those of the others where these are fewer."""
+        if 2 * np.count_nonzero(chosen) <= len(chosen):
+            return self._features(kept[chosen])
+        return degrees - self._features(kept[~chosen])

@@ -1,0 +1,40 @@
+"""How counts become bounds, for the methods that leave a choice (`--bounds`)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topcert.methods.method import SampledMethod, VoteMethod
+from topcert.theory.intersection import intersection_union_bounds
+
+INTERSECTION_UNION: Final = "intersection-union"
+RULES: Final = ("simuem", INTERSECTION_UNION)
+
+
+def check_rule(method: SampledMethod, rule: str | None) -> str | None:
+    """The rule as certificates record it: None for the method's own. Raises ValueError for one that it does not have."""
+    if rule is None:
+        return None
+    if rule not in method.rules:
+        if not method.rules:
+            raise ValueError(f"the method {method.name} has bounds of its own, got {rule!r}; leave --bounds out")
+        raise ValueError(f"the bounds of the method {method.name} are {' or '.join(method.rules)}, got {rule!r}")
+    return None if rule == method.rules[0] else rule
+
+
+def bounds_by(
+    method: VoteMethod,
+    rule: str | None,
+    counts: NDArray[np.int64],
+    *,
+    alpha: float,
+    labels: NDArray[np.int64] | None,
+    k: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`method.bounds`, or those of another rule of the method for its theorem at any k up to this one."""
+    if check_rule(method, rule) is None:
+        return method.bounds(counts, alpha=alpha, labels=labels)
+    return intersection_union_bounds(counts, alpha=alpha, labels=labels, k=k)
