@@ -233,9 +233,11 @@ def slow_radius(
         if picked is None:
             s = max(float(lower_bound(held, n, error / 2)), beta - float(upper_bound(others, n, error / 2)))
         else:
-            left, s = counts, float(lower_bound_by_mass(held, n, error / 2))
-            if error / 2 * s >= located.LEAST_ERROR:
-                s = max(s, beta - float(upper_bound(others, n, error / 2 * s)))
+            likely = float(lower_bound_by_mass(counts[label], n, alpha / 2))
+            left, s = counts, likely - (1 - beta)
+            if error * likely >= located.LEAST_ERROR:
+                s = max(s, float(lower_bound(held, n, error * likely / 2)))
+                s = max(s, beta - float(upper_bound(others, n, error * likely / 2)))
         among = k if picked is None else picked
         for rivals in itertools.combinations([j for j in range(classes) if j != label], k):
             passes = False
@@ -269,7 +271,8 @@ def test_the_fast_way_is_the_slow_one(num_features: int, num_kept: int, classes:
             shown = np.argsort(-np.bincount(votes, minlength=classes), kind="stable")[: max(ks)].tolist()
             picked = located_radii(every[drawn], votes[None], None, **asked)[0]
             for (rank, label), (column, k) in itertools.product(enumerate(shown), enumerate(ks)):
-                wanted = slow_radius(every[drawn], votes, label, k=k, picked=max(ks) + 1, alpha=alpha / 2, **half)
+                shares = {"error": alpha / 4 / len(ks), "alpha": alpha / 2, "num_features": num_features}
+                wanted = slow_radius(every[drawn], votes, label, k=k, picked=max(ks) + 1, **shares)
                 assert picked[rank, column] == (wanted if k > rank else ABSTAIN)
     assert len(seen) >= 2
 
@@ -308,6 +311,13 @@ def test_it_is_never_below_theorem_1_at_its_own_share_of_alpha() -> None:
         plain = certified_radius(lower, upper, labels, k=k, num_features=64, num_kept=8)
         assert (found >= plain).all()
         assert plain.max() > 0
+        picked = located_radii(kept, votes, None, ks=[k], alpha=alpha, classes=5, num_features=64)[:, :, 0]
+        lower = lower_bound_by_mass(counts, 3000, alpha / 4)
+        upper = upper_bound(counts, 3000, alpha / (2 * (k + 1) * math.comb(k + 1, (k + 1) // 2)))
+        shown = np.argsort(-counts, axis=1, kind="stable")[:, :k]
+        for rank in range(k):
+            plain = certified_radius(lower, upper, shown[:, rank], k=k, num_features=64, num_kept=8)
+            assert (picked[:, rank] >= plain).all()
 
 
 # At the boundary: one R breaks the label, by nothing at all, and no other comes near.

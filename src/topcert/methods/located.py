@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from topcert.methods.method import MaskMethod, MaskVotes, Radii, Smoothing
 from topcert.theory.counting import survival
+from topcert.theory.intersection import lower_bound_by_mass
 from topcert.theory.located import (
     label_share,
     least_met,
@@ -111,7 +112,8 @@ class _Located:
 def _of_named(found: _Located, *, ks: Sequence[int], alpha: float, beta: Floats) -> Ints:
     """Radii of the first label for each k, `(inputs, len(ks))`: half of its share of alpha each for it and for rivals."""
     error = alpha / len(ks) / 2
-    share = label_share(found.held[:, 0], found.others[:, 0], trials=found.trials, error=error, beta=beta)
+    each = np.full(len(found.trials), error)
+    share = label_share(found.held[:, 0], found.others[:, 0], trials=found.trials, error=each, beta=beta)
     rest = np.repeat(found.far[:, :, None], len(beta), axis=2)
     rivals = np.sort(np.swapaxes(np.concatenate([found.left[:, 1:], rest], axis=1), 1, 2), axis=2)
     radii = [
@@ -124,15 +126,20 @@ def _of_named(found: _Located, *, ks: Sequence[int], alpha: float, beta: Floats)
 def _of_picked(found: _Located, *, ks: Sequence[int], alpha: float, beta: Floats) -> Ints:
     """Radii of the max(ks) most voted labels for each k, `(inputs, max(ks), len(ks))`.
 
-    Half of alpha is for labels, a share for each k. The other half is for rivals, once for all: whichever label and k it
-    is, the likeliest rivals are some of the max(ks) + 1 likeliest labels. These are counted over all masks, for which masks
-    R spares depends on the label.
+    A quarter of alpha is for the labels' probabilities, a quarter for what is left of them, a share for each k. Half is for
+    rivals, once for all: whichever label and k it is, the likeliest rivals are some of the max(ks) + 1 likeliest labels.
+    These are counted over all masks, for which masks R spares depends on the label.
     """
     most = max(ks)
     radii = np.full((len(found.trials), most, len(ks)), ABSTAIN)
     for rank in range(most):
         share = picked_label_share(
-            found.held[:, rank], found.others[:, rank], trials=found.trials, error=alpha / len(ks) / 2, beta=beta
+            found.held[:, rank],
+            found.others[:, rank],
+            trials=found.trials,
+            error=alpha / 4 / len(ks),
+            likely=lower_bound_by_mass(found.counts[:, rank], found.trials, alpha / 4),
+            beta=beta,
         )
         rivals = np.sort(np.delete(found.counts, rank, axis=1), axis=1)
         for column in [column for column, k in enumerate(ks) if k > rank]:

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from topcert.theory.confidence import lower_bound, upper_bound
 from topcert.theory.counting import survival
-from topcert.theory.intersection import lower_bound_by_mass
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -30,33 +29,30 @@ LEAST_ERROR: Final = 1e-15  # Clopper-Pearson was measured down to here; a bound
 _ROUNDING: Final = 2.0**-48  # times t + 1: far more than the few roundings of one comparison of numbers up to t + 1
 
 
-def label_share(held: Ints, others: Ints, *, trials: Ints, error: float, beta: Floats) -> Floats:
-    """Lower bounds of s(R) for a label named before the votes, each wrong with probability at most `error`.
+def label_share(held: Ints, others: Ints, *, trials: Ints, error: Floats, beta: Floats) -> Floats:
+    """Lower bounds of s(R) for a label named before the votes, wrong for one R with probability at most `error`.
 
     Of an input's votes that keep nothing of any r features, for r = 0 .. reach (columns), `held` `(inputs, reach + 1)` are
-    the fewest for the label and `others`, of that shape, the most for all others together; `trials` `(inputs,)` are all
-    votes and `beta` `(reach + 1,)` is beta(r). Returns float64 like `held`.
+    the fewest for the label and `others`, of that shape, the most for all others together; `trials` and `error`
+    `(inputs,)` are all votes and the chance of error, `beta` `(reach + 1,)` is beta(r). Returns float64 like `held`.
     """
-    n = trials[:, None]
+    n, half = trials[:, None], error[:, None] / 2
     # Twice s(R): by the votes for l, and by those for others, all of beta(r) but which are for l. At the second's chance of
     # error, Theorem 1's own bound is never better than it.
-    return np.maximum(lower_bound(held, n, error / 2), beta - upper_bound(others, n, error / 2))
+    return np.maximum(lower_bound(held, n, half), beta - upper_bound(others, n, half))
 
 
-def picked_label_share(held: Ints, others: Ints, *, trials: Ints, error: float, beta: Floats) -> Floats:
-    """As `label_share`, for labels picked by the votes: those of all labels hold together with probability 1 - `error`.
+def picked_label_share(held: Ints, others: Ints, *, trials: Ints, error: float, likely: Floats, beta: Floats) -> Floats:
+    """As `label_share`, for labels picked by the votes: wrong, for one R for each of all labels, with `error` at most.
 
-    For one R a label, whichever: the s(R) of all labels sum to 1 at most, so each may have a chance of error in proportion
-    to its own, of which the first bound is a lower one.
+    `likely` `(inputs,)` are lower bounds of the labels' probabilities, of which all labels' hold together, and which this
+    chance of error does not cover. Each label's own is in proportion to its probability: these sum to 1.
     """
-    n = trials[:, None]
-    direct = lower_bound_by_mass(held, n, error / 2)
-    chance = error / 2 * direct
-    left = np.zeros(held.shape)
-    told = chance >= LEAST_ERROR
-    trials_told = np.broadcast_to(n, held.shape)[told]
-    left[told] = np.broadcast_to(beta, held.shape)[told] - upper_bound(others[told], trials_told, chance[told])
-    return np.maximum(direct, left)
+    share = likely[:, None] - (1.0 - beta)  # Theorem 1's own bound
+    told = error * likely >= LEAST_ERROR
+    located = label_share(held[told], others[told], trials=trials[told], error=error * likely[told], beta=beta)
+    share[told] = np.maximum(share[told], located)
+    return share
 
 
 def rival_shares(rivals: Ints, *, trials: Ints, error: float, k: int, among: int) -> Floats:
