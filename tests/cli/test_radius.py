@@ -15,7 +15,7 @@ import pytest
 import topcert as tc
 from tests.conftest import Outcome
 from topcert.methods.ablation import METHOD
-from topcert.methods.certify import predicted_radii
+from topcert.methods.certify import most_voted, radii_of
 from topcert.methods.method import Smoothing
 from topcert.methods.planning import Setting
 from topcert.voting.ledger import Ledger
@@ -64,7 +64,8 @@ def test_parquet_gives_the_same_as_csv_and_out_writes_a_file(counts: np.ndarray,
 
 def test_predicted_labels_are_the_most_voted_ones_in_order(counts: np.ndarray, topcert: Callable[..., Outcome]) -> None:
     run = topcert("radius", "counts.csv", *OPTIONS, "--k", 3, "--label", "predicted")
-    labels, (radii, _) = predicted_radii(METHOD, counts, smoothing=ablation(1024, 50), ks=[3], alpha=0.001)
+    labels = most_voted(counts, 3)
+    radii, _ = radii_of(METHOD, counts, None, smoothing=ablation(1024, 50), ks=[3], alpha=0.001)
     rows = rows_of(run.out)
     assert [row["label"] for row in rows[15:]] == ["0", "1", "2"]  # a tie: lower index first
     assert [(row["index"], row["label"], row["radius"]) for row in rows] == [
@@ -77,7 +78,8 @@ def test_predicted_labels_are_the_most_voted_ones_in_order(counts: np.ndarray, t
 def test_predicted_radii_need_only_the_nearest_rivals() -> None:
     generator = np.random.default_rng(0)
     votes = generator.multinomial(2000, generator.dirichlet(np.full(30, 0.2)), size=40)
-    labels, (radii, _) = predicted_radii(METHOD, votes, smoothing=ablation(200, 20), ks=[1, 2, 5], alpha=0.01)
+    labels = most_voted(votes, 5)
+    radii, _ = radii_of(METHOD, votes, None, smoothing=ablation(200, 20), ks=[1, 2, 5], alpha=0.01)
     lower, upper = tc.simultaneous_bounds(votes, alpha=0.01)
     for column, k in enumerate([1, 2, 5]):
         for rank in range(k):
@@ -163,7 +165,8 @@ def test_predict_shows_certified_labels_or_abstains(workplace: Path, topcert: Ca
     assert "alpha = 0.001" in run.err
     assert kept.out == run.out == Path("o/predictions.csv").read_text()
     counts = Ledger.open(Path("o")).counts()
-    labels, (radii, _) = predicted_radii(METHOD, counts, smoothing=ablation(12, 2), ks=[2], alpha=0.001)
+    labels = most_voted(counts, 2)
+    radii, _ = radii_of(METHOD, counts, None, smoothing=ablation(12, 2), ks=[2], alpha=0.001)
     rows = rows_of(run.out)
     decided = 0
     for i in range(8):
