@@ -88,7 +88,7 @@ def test_it_is_made_from_images_gone_on_with_and_redrawn(
     assert refused.code == 2
     assert "num_samples = 4, this run has 9" in refused.err
     # from the counts alone: the same bytes
-    monkeypatch.setattr(command, "_carried", lambda: Path("f/counts"))
+    monkeypatch.setattr(command, "carried_counts", lambda *_: Path("f/counts"))
     assert topcert("reproduce", "infill", "--from-counts", "--out", "g").code == 0
     assert [Path("g", path.name).read_bytes() for path in made] == list(made.values())
 
@@ -103,7 +103,7 @@ def test_it_needs_a_folder(workplace: Path, topcert: Callable[..., Outcome]) -> 
 def test_counts_that_are_not_carried_are_not_made_up(
     workplace: Path, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "files", lambda _: workplace)
+    monkeypatch.setattr("topcert.cli.reproducing.files", lambda _: workplace)
     run = topcert("reproduce", "infill", "--from-counts")
     assert run.code == 2
     assert "topcert carries no vote counts of infill" in run.err

@@ -56,7 +56,8 @@ def table1(
     size = read_budget(budget)
     effort = TABLE1_EFFORT[size]
     if from_counts:
-        _finish(TABLE1, carried_counts(TABLE1.name, size), out, num_samples=effort.num_samples)
+        carried = carried_counts(f"{TABLE1.name}-{size}", f"{TABLE1.name} at --budget {size}")
+        _finish(TABLE1, carried, out, num_samples=effort.num_samples)
         return
     counts = out / "counts"
     settings = TABLE1.settings if every_setting else useful_settings(TABLE1, num_samples=effort.num_samples)

@@ -78,7 +78,7 @@ def figure_command(figure: PaperFigure) -> Callable[..., None]:
         if from_counts:
             if imagenet_dir is not None:
                 raise ValueError("--from-counts measures nothing; leave --imagenet-dir out")
-            _finish(figure, carried_counts("figures", size), out / figure.name, note="")
+            _finish(figure, carried_counts(f"figures-{size}", f"figures at --budget {size}"), out / figure.name, note="")
             return
         if not skip_cifar10:
             _measure_cifar10(figure, TABLE1_EFFORT[size], out, data_dir=data_dir, device=device)

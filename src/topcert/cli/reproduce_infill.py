@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -11,7 +10,7 @@ from rich.table import Table
 
 from topcert.cli import options
 from topcert.cli.progress import console, messages, progress_bar, stoppable
-from topcert.cli.reproducing import FromCounts, need_torch
+from topcert.cli.reproducing import FromCounts, carried_counts, need_torch
 from topcert.datasets.imagenet import INPUT_IN_WORDS
 from topcert.evaluation.accuracy import floored
 from topcert.reproduce.fills import (
@@ -56,7 +55,7 @@ def infill(
     `topcert plan` says how large.
     """
     if from_counts:
-        _finish(_carried(), out)
+        _finish(carried_counts("infill", "infill"), out)
         return
     if data_dir is None or not data_dir.is_dir():
         raise ValueError(f"--data-dir must name a folder of ImageNet validation images, WNID/*.JPEG; got {data_dir}")
@@ -79,14 +78,6 @@ def infill(
         with stoppable(kept), progress_bar("votes", unit="passes") as update:
             count_fill(request, out, on_progress=update)
     _finish(out / "counts", out)
-
-
-def _carried() -> Path:
-    """The counts inside the package."""
-    folder = Path(str(files("topcert.reproduce").joinpath("infill")))
-    if not folder.is_dir():
-        raise ValueError("topcert carries no vote counts of infill: nobody measured it yet; name images with --data-dir")
-    return folder
 
 
 def _finish(counts: Path, out: Path) -> None:

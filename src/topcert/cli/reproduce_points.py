@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,7 @@ from rich.table import Table
 
 from topcert.cli import options
 from topcert.cli.progress import console, progress_bar, stoppable
-from topcert.cli.reproducing import FromCounts, need_torch
+from topcert.cli.reproducing import FromCounts, carried_counts, need_torch
 from topcert.reproduce.collecting import count_setting
 from topcert.reproduce.points import (
     NETWORK,
@@ -48,7 +47,7 @@ def points(
         raise ValueError(f"--data must be one of {', '.join(POINT_DATA)}, got {data!r}")
     chosen = POINT_DATA[data]
     if from_counts:
-        _finish(chosen, _carried(chosen), out)
+        _finish(chosen, carried_counts(f"points-{data}", f"points on {data}"), out)
         return
     folder, kept = out / "networks" / data, f"what is finished is kept in {out}: repeat the command"
     need_torch(folder / f"{NETWORK}.onnx")
@@ -59,13 +58,6 @@ def points(
         counted = count_setting(request, out / "runs" / data, on_progress=update)
     write_counted(out / "counts", data, counted)
     _finish(chosen, out / "counts", out)
-
-
-def _carried(data: PointData) -> Path:
-    folder = Path(str(files("topcert.reproduce").joinpath(f"points-{data.name}")))
-    if not folder.is_dir():
-        raise ValueError(f"topcert carries no vote counts of points on {data.name}: nobody measured it yet")
-    return folder
 
 
 def _finish(data: PointData, counts: Path, out: Path) -> None:

@@ -26,9 +26,9 @@ def read_budget(name: str) -> Budget:
     raise ValueError(f"--budget must be one of {', '.join(get_args(Budget))}, got {name!r}")
 
 
-def carried_counts(name: str, budget: Budget) -> Path:
-    """The folder of counts inside the package; raises ValueError where there is none."""
-    folder = Path(str(files("topcert.reproduce").joinpath(f"{name}-{budget}")))
+def carried_counts(name: str, what: str) -> Path:
+    """The folder `name` of counts inside the package; raises ValueError, saying of `what`, where there is none."""
+    folder = Path(str(files("topcert.reproduce").joinpath(name)))
     if not folder.is_dir():
-        raise ValueError(f"topcert carries no vote counts of {name} at --budget {budget}: nobody measured it yet")
+        raise ValueError(f"topcert carries no vote counts of {what}: nobody measured it yet")
     return folder
