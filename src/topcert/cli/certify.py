@@ -9,12 +9,21 @@ import typer
 
 from topcert.cli import options
 from topcert.cli.bounding import certify_bounds
-from topcert.cli.parsing import check_alpha, check_ks, choose_ks, choose_label, choose_selection, noise_of
-from topcert.cli.printing import noise_in_words, print_curves, print_promise
+from topcert.cli.parsing import (
+    check_alpha,
+    check_design,
+    check_ks,
+    choose_alpha,
+    choose_ks,
+    choose_label,
+    choose_selection,
+    noise_of,
+)
+from topcert.cli.printing import chance_in_words, noise_in_words, print_curves, print_promise
 from topcert.cli.progress import console
 from topcert.cli.running import run_to_ledger
 from topcert.evaluation.results import Results, derive, write_results
-from topcert.methods.method import SampledMethod
+from topcert.methods.method import DesignMethod, SampledMethod
 from topcert.methods.registry import find_method
 from topcert.methods.rules import check_rule
 from topcert.report.figures import draw_curves
@@ -30,6 +39,7 @@ def certify(
     *,
     out: Annotated[Path, typer.Option(help="Folder for the votes, the certificates and the curve.")],
     method: options.Method = "ablation",
+    design: options.Design = None,
     bounds: options.Bounds = None,
     keep: options.NoiseKeep = None,
     sigma: options.Sigma = None,
@@ -37,7 +47,7 @@ def certify(
     k: options.MethodKs = None,
     selection: options.Selection = None,
     samples: options.Samples = 10_000,
-    alpha: options.Alpha = 0.001,
+    alpha: options.MethodAlpha = None,
     max_radius: Annotated[
         int | None, typer.Option(min=0, help="chiang: the largest radius that is looked for, in pixels; 32 without it.")
     ] = None,
@@ -64,6 +74,7 @@ def certify(
     certifier = find_method(method)
     if not isinstance(certifier, SampledMethod):
         given = {
+            "--design": design,
             "--bounds": bounds,
             "--keep": keep,
             "--sigma": sigma,
@@ -93,6 +104,7 @@ def certify(
     if max_radius is not None:
         raise ValueError(f"--max-radius is for the method chiang, not for {method}; leave it out")
     rule = check_rule(certifier, bounds)
+    check_design(design, certifier)
     if resume and selection is None and (out / "manifest.json").is_file():
         selection = Manifest.read(out / "manifest.json").num_selection
     request = Request(
@@ -102,6 +114,7 @@ def certify(
         num_kept=keep,
         sigma=sigma,
         keep_probability=keep_probability,
+        design=design,
         num_selection=choose_selection(selection, certifier, label),
         num_samples=samples,
         seed=seed,
@@ -122,7 +135,7 @@ def certify(
         bounds=rule,
         out=out,
         ks=choose_ks(k, method),
-        alpha=alpha,
+        alpha=choose_alpha(alpha, certifier, usual=0.001),
         label=label,
         resume=resume,
     )
@@ -143,18 +156,26 @@ def run_certification(
     resume: bool,
 ) -> Results:
     """Everything `certify` does but print: check all parameters, fill the ledger, derive, write, draw."""
-    check_alpha(alpha)
+    certifier = find_method(method)
+    if isinstance(certifier, DesignMethod):
+        check_design(request.design, certifier)
+    else:
+        check_alpha(alpha)
     opened = open_run(request, out, resume=resume)
+    if isinstance(certifier, DesignMethod):
+        certifier.check_masks(request.num_samples, opened.prepared.round_size)
     check_ks(ks, opened.prepared.classifier.num_classes)
     choice = choose_label(
         label,
-        find_method(method),
+        certifier,
         num_selection=request.num_selection,
         has_labels=opened.prepared.dataset.labels is not None,
     )
     ledger = run_to_ledger(opened)
     results = derive(ledger, method=method, bounds=bounds, ks=ks, alpha=alpha, label_choice=choice)
     write_results(results)
-    title = f"{Path(request.data).name}, {noise_in_words(ledger.manifest)}, n = {request.num_samples}, alpha = {alpha:g}"
+    title = (
+        f"{Path(request.data).name}, {noise_in_words(ledger.manifest)}, n = {request.num_samples}, {chance_in_words(alpha)}"
+    )
     draw_curves(results.curves, unit=results.certificates.unit, title=title, stem=out / "accuracy")
     return results

@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from topcert.cli.parsing import check_alpha, check_ks, choose_ks, choose_label
+from topcert.cli.parsing import check_ks, choose_alpha, choose_ks, choose_label
 from topcert.cli.printing import print_curves, print_promise
 from topcert.cli.progress import console
 from topcert.evaluation.accuracy import write_accuracy
@@ -37,16 +37,17 @@ def evaluate(
             f"{folder} holds certificates of a network's weights and no votes: repeat certify with the k you want"
         )
     ledger = Ledger.open(folder)
+    usual = 0.001
     if k is None or alpha is None or label is None or method is None or bounds is None:
         stored, _ = Certificates.read(folder / "certificates.parquet")
         other = method is not None and find_method(method).name != stored.method
         method = stored.method if method is None else method
         k = (np.unique(stored.k).tolist() if method == stored.method else choose_ks(None, method)) if k is None else k
-        alpha = stored.alpha if alpha is None else alpha
+        usual = stored.alpha or usual
         label = stored.label_choice if label is None and not other else label
         bounds = stored.bounds if bounds is None and method == stored.method else bounds
     k = choose_ks(k, method)
-    check_alpha(alpha)
+    alpha = choose_alpha(alpha, find_method(method), usual=usual)
     check_ks(k, ledger.manifest.num_classes)
     _, labels, _ = ledger.read_inputs()
     choice = choose_label(

@@ -22,6 +22,9 @@ NoiseKeep = Annotated[int | None, typer.Option("--keep", help="Ablation: feature
 Sigma = Annotated[float | None, typer.Option(help="Gaussian noise: its standard deviation, inputs in [0, 1].")]
 KeepProbability = Annotated[str | None, typer.Option(help="Discrete noise: the chance that a value stays, such as 0.2.")]
 Method = Annotated[str, typer.Option(help="The certificate; `topcert methods` lists them.")]
+Design = Annotated[
+    str | None, typer.Option(help="design and fpa: how the masks are made: partitions, stratified (pixels) or random.")
+]
 Bounds = Annotated[
     str | None,
     typer.Option(help="ablation: simuem (the paper's, by default) or intersection-union (the same promise, larger radii)."),
@@ -36,6 +39,10 @@ Selection = Annotated[
 Ks = Annotated[list[int], typer.Option("--k", help="Top-k to certify; give it several times for several.")]
 Samples = Annotated[int, typer.Option(max=10**8, help="Votes an input (n), each under its own mask or noise.")]
 Alpha = Annotated[float, typer.Option(help="Chance per input that a certificate is wrong.")]
+MethodAlpha = Annotated[
+    float | None,
+    typer.Option("--alpha", help="Chance per input that a certificate is wrong; 0.001, or none where there is none."),
+]
 Seed = Annotated[int, typer.Option(help="Seed of the masks or the noise.")]
 Label = Annotated[
     str | None, typer.Option(help="given, predicted or selected; by default selected where the method does, else given.")

@@ -7,7 +7,7 @@ from typing import Final, cast, get_args
 
 from topcert.evaluation.results import default_choice
 from topcert.methods.certificates import LABEL_CHOICES, LabelChoice
-from topcert.methods.method import Method
+from topcert.methods.method import DesignMethod, Method
 from topcert.methods.registry import ALIASES, find_method
 from topcert.voting.run import Noise
 
@@ -17,6 +17,29 @@ SELECTION: Final = 100
 def check_alpha(alpha: float) -> None:
     if not 0.0 < alpha < 1.0:
         raise ValueError(f"--alpha must lie in (0, 1), got {alpha}; it is the chance of a wrong certificate, such as 0.001")
+
+
+def choose_alpha(alpha: float | None, method: Method, *, usual: float) -> float:
+    """The chance of error that was asked for, else the usual one; 0 for certificates of a design, which have none."""
+    if isinstance(method, DesignMethod):
+        if alpha is not None:
+            raise ValueError(
+                f"--alpha is for sampled votes: the method {method.name} leaves nothing to chance; leave it out"
+            )
+        return 0.0
+    chosen = usual if alpha is None else alpha
+    check_alpha(chosen)
+    return chosen
+
+
+def check_design(design: str | None, method: Method) -> None:
+    """Refuse a design that the method does not certify, and none where it needs one."""
+    laws = method.laws if isinstance(method, DesignMethod) else ()
+    if design is not None and not laws:
+        raise ValueError(f"--design is for the methods design and fpa, not for {method.name}; leave it out")
+    if laws and design not in laws:
+        got = "none" if design is None else repr(design)
+        raise ValueError(f"the method {method.name} needs --design {' or '.join(laws)}, got {got}")
 
 
 def check_ks(ks: Sequence[int], num_classes: int) -> None:

@@ -9,7 +9,7 @@ from topcert.cli.progress import console
 from topcert.datasets.imagenet import INPUT_IN_WORDS
 from topcert.evaluation.accuracy import AccuracyCurve, floored
 from topcert.methods.certificates import Certificates
-from topcert.voting.manifest import Manifest
+from topcert.voting.manifest import IID, Manifest
 
 
 def print_curves(curves: list[AccuracyCurve], *, unit: str) -> None:
@@ -31,6 +31,8 @@ def print_curves(curves: list[AccuracyCurve], *, unit: str) -> None:
 
 def noise_in_words(manifest: Manifest) -> str:
     """The noise with its parameter, as in a title."""
+    if manifest.law != IID:
+        return f"design {manifest.law}, e = {manifest.num_kept}"
     if manifest.sigma is not None:
         return f"Gaussian noise, sigma = {manifest.sigma:g}"
     if manifest.keep_probability is not None:
@@ -43,6 +45,11 @@ def method_in_words(certificates: Certificates) -> str:
     return certificates.method + ("" if certificates.bounds is None else f" with {certificates.bounds} bounds")
 
 
+def chance_in_words(alpha: float) -> str:
+    """The chance of error, or that there is none."""
+    return f"alpha = {alpha:g}" if alpha else "no failure probability"
+
+
 def print_promise(certificates: Certificates, manifest: Manifest) -> None:
     """What the numbers mean, in two sentences."""
     unit = certificates.unit
@@ -50,14 +57,18 @@ def print_promise(certificates: Certificates, manifest: Manifest) -> None:
     cut = f" ({INPUT_IN_WORDS})" if manifest.data == "imagenet" else ""
     if manifest.noise == "ablation":
         done = f"{unit}s are ablated ({manifest.num_kept} of {manifest.num_features} kept)"
-        draws, within = "masks", ""
+        draws, within = "masks" if manifest.law == IID else f"{manifest.num_samples} published masks", ""
     else:
         done = f"values get {noise_in_words(manifest)}"
         draws, within = "noise", " within [0, 1]" if manifest.noise == "gaussian" else " to any 8-bit values"
+    if manifest.law == IID:
+        chance = f"Each input's certificates are wrong with probability at most {certificates.alpha!r} over the {draws}"
+        after = "; alpha is per input"
+    else:
+        chance, after = "These masks are the classifier: there is no failure probability", ""
     console.print(
         f"The certified input is the {shape} array{cut} whose {done}. Radius r: however an attacker rewrites up to r of its "
-        f"{unit}s{within}, the label stays in the top k of the vote over all {draws}. Each input's certificates are wrong "
-        f"with probability at most {certificates.alpha!r} over the {draws} (method {method_in_words(certificates)}, n = "
-        f"{manifest.num_samples}, {escape(certificates.label_choice)} labels); alpha is per input.",
+        f"{unit}s{within}, the label stays in the top k of the vote over all {draws}. {chance} (method "
+        f"{method_in_words(certificates)}, n = {manifest.num_samples}, {escape(certificates.label_choice)} labels){after}.",
         soft_wrap=False,
     )

@@ -15,8 +15,8 @@ from topcert.cli.progress import console, progress_bar, stoppable
 from topcert.evaluation.results import Results
 from topcert.evaluation.verification import recompute, refuted, replay_votes, same_run
 from topcert.voting.ledger import Ledger
-from topcert.voting.manifest import Manifest
-from topcert.voting.run import ALGORITHMS, Noise, Prepared, Request, prepare
+from topcert.voting.manifest import IID, Manifest
+from topcert.voting.run import Noise, Prepared, Request, algorithm_of, prepare
 from topcert.voting.voter import count_all
 
 FINDINGS_SHOWN: Final = 20
@@ -54,6 +54,11 @@ def verify(
         console.print("[bold green]good:[/] every certificate follows from the weights", highlight=False)
         return
     ledger = Ledger.open(folder)
+    if fresh_seed is not None and ledger.manifest.law != IID:
+        raise ValueError(
+            f"{folder} is about the masks of the design {ledger.manifest.law}, which are the classifier: other masks are "
+            "another one; leave --fresh-seed out and --replay votes"
+        )
     results, findings = recompute(ledger)
     console.print(
         f"{len(results.certificates.index)} certificates recomputed from {results.counts.sum():,} votes of "
@@ -62,8 +67,9 @@ def verify(
     )
     made, manifest = results.certificates, ledger.manifest
     ks = ", ".join(map(str, sorted(set(made.k.tolist()))))
+    chance = f"alpha = {made.alpha!r}" if manifest.law == IID else "no failure probability"
     console.print(
-        f"they say: {made.label_choice} labels, k = {ks}, alpha = {made.alpha!r}, n = {manifest.num_samples}, "
+        f"they say: {made.label_choice} labels, k = {ks}, {chance}, n = {manifest.num_samples}, "
         f"{noise_in_words(manifest)}, {manifest.num_features} {made.unit}s, seed {manifest.seed}, method "
         f"{method_in_words(made)}",
         highlight=False,
@@ -104,8 +110,9 @@ def _request(
     manifest: Manifest, model: str, data: str | None, data_dir: Path | None, device: str, classes: int | None
 ) -> Request:
     noise = next(noise for noise in get_args(Noise) if noise == manifest.noise)
-    if manifest.algorithm != ALGORITHMS[noise]:
-        raise ValueError(f"the manifest names the algorithm {manifest.algorithm}; this release has {ALGORITHMS[noise]}")
+    ours = algorithm_of(noise, manifest.law)
+    if manifest.algorithm != ours:
+        raise ValueError(f"the manifest names the algorithm {manifest.algorithm}; this release has {ours}")
     options_: dict[str, Any] = manifest.data_options
     recorded = options_.get("data_dir")
     numbers = {name: options_.get(name) for name in ("limit", "stride", "crop")}
@@ -118,6 +125,7 @@ def _request(
         num_kept=manifest.num_kept,
         sigma=manifest.sigma,
         keep_probability=manifest.keep_probability,
+        design=None if manifest.law == IID else manifest.law,
         num_selection=manifest.num_selection,
         num_samples=manifest.num_samples,
         seed=manifest.seed,

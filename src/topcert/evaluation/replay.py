@@ -9,8 +9,12 @@ from typing import Final, final
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.randomization import designs
+from topcert.randomization.designs import Design
+from topcert.randomization.encodings import pixel_grid
 from topcert.randomization.masks import ALGORITHM, draw_masks
 from topcert.voting.ledger import Ledger
+from topcert.voting.manifest import IID, Manifest
 
 _MASK_BYTES: Final = 1 << 28  # of masks at a time
 _TABLE_BYTES: Final = 1 << 28  # of counts, for the inputs that share a walk over all masks
@@ -26,12 +30,24 @@ class ReplayedMasks:
     def __init__(self, ledger: Ledger) -> None:
         """Raises ValueError where the masks cannot be drawn again."""
         manifest = ledger.manifest
-        if manifest.num_kept is None or manifest.algorithm != ALGORITHM:
-            raise ValueError(f"the masks of {manifest.algorithm} cannot be drawn again; this release has {ALGORITHM}")
+        ours = ALGORITHM if manifest.law == IID else designs.ALGORITHMS[manifest.law]
+        if manifest.num_kept is None or manifest.algorithm != ours:
+            raise ValueError(f"the masks of {manifest.algorithm} cannot be drawn again; this release has {ours}")
         self._ledger, self._num_kept = ledger, manifest.num_kept
+        self._design = None if manifest.law == IID else design_of(manifest)
         self._block = max(1, _MASK_BYTES // (4 * manifest.num_kept))
         self._degrees: NDArray[np.int64] | None = None
         self._all: NDArray[np.int32] | None = None  # where they fit in one block
+
+    @property
+    def round_size(self) -> int:
+        """How many masks in turn share no feature; 1 where nothing is known of that."""
+        return 1 if self._design is None else self._design.round_size
+
+    def cast(self) -> Iterator[NDArray[np.int64]]:
+        """For each input in turn: its votes, in the order of the masks, int64 `(masks,)`."""
+        for votes in self._ledger.iterate_inputs():
+            yield votes[self._ledger.manifest.num_selection :].astype(np.int64)
 
     def degrees(self) -> NDArray[np.int64]:
         """How many masks keep each feature, int64 `(num_features,)`."""
@@ -72,6 +88,11 @@ class ReplayedMasks:
 
     def _draw(self, start: int, stop: int) -> NDArray[np.int32]:
         manifest = self._ledger.manifest
+        if self._design is not None:
+            kept = self._design.masks(start, stop)
+            if kept.shape[1] > 1:  # what a mask names twice counts once
+                kept[kept[:, -1] == kept[:, -2], -1] = manifest.num_features
+            return kept
         return draw_masks(
             seed=manifest.seed,
             start=manifest.num_selection + start,
@@ -81,7 +102,8 @@ class ReplayedMasks:
         )
 
     def _features(self, kept: NDArray[np.int32]) -> NDArray[np.int64]:
-        return np.bincount(kept.reshape(-1), minlength=self._ledger.manifest.num_features)
+        features = self._ledger.manifest.num_features
+        return np.bincount(kept.reshape(-1), minlength=features)[:features]
 
     def _features_of(
         self, kept: NDArray[np.int32], degrees: NDArray[np.int64], chosen: NDArray[np.bool_]
@@ -90,3 +112,15 @@ class ReplayedMasks:
         if 2 * np.count_nonzero(chosen) <= len(chosen):
             return self._features(kept[chosen])
         return degrees - self._features(kept[~chosen])
+
+
+def design_of(manifest: Manifest) -> Design:
+    """The design of a ledger whose law is one. Raises ValueError where it has no such masks."""
+    assert manifest.num_kept is not None
+    return Design(
+        name=manifest.law,
+        seed=manifest.seed,
+        num_features=manifest.num_features,
+        num_kept=manifest.num_kept,
+        grid=pixel_grid(manifest.input_shape, manifest.unit),
+    )

@@ -17,7 +17,7 @@ from topcert.evaluation.counts import write_counts
 from topcert.evaluation.replay import ReplayedMasks
 from topcert.methods.certificates import Certificates, LabelChoice
 from topcert.methods.certify import certify
-from topcert.methods.method import MaskMethod, Method, SampledMethod, Smoothing
+from topcert.methods.method import DesignMethod, MaskMethod, Method, SampledMethod, Smoothing
 from topcert.methods.registry import find_sampled_method
 from topcert.randomization.discrete import law_error
 from topcert.randomization.randomizer import NUM_VALUES
@@ -58,10 +58,10 @@ def derive(
     incomplete or damaged, or a parameter is out of range.
     """
     manifest, certifier = ledger.manifest, find_sampled_method(method)
-    if (manifest.law, manifest.stopping) != ("iid", "fixed"):
+    if manifest.law not in certifier.laws or manifest.stopping != "fixed":
         raise ValueError(
-            f"the method {certifier.name} needs the law iid and stopping fixed; this ledger has {manifest.law} and "
-            f"{manifest.stopping}"
+            f"the method {certifier.name} needs the law {' or '.join(certifier.laws)} and stopping fixed; this ledger has "
+            f"{manifest.law} and {manifest.stopping}"
         )
     index, labels, _ = ledger.read_inputs()
     votes = ledger.counts() if counts is None else counts
@@ -76,7 +76,9 @@ def derive(
         alpha=alpha,
         index=index,
         bounds=bounds,
-        votes=ReplayedMasks(ledger) if isinstance(certifier, MaskMethod) and certifier.noise == manifest.noise else None,
+        votes=ReplayedMasks(ledger)
+        if isinstance(certifier, (MaskMethod, DesignMethod)) and certifier.noise == manifest.noise
+        else None,
     )
     truth = None if labels is None else dict(zip(index.tolist(), labels.tolist(), strict=True))
     return Results(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.methods.certificates import Certificates, LabelChoice
-from topcert.methods.method import MaskMethod, MaskVotes, Radii, SampledMethod, Smoothing, VoteMethod
+from topcert.methods.method import DesignMethod, DesignVotes, MaskMethod, Radii, SampledMethod, Smoothing, VoteMethod
 from topcert.methods.rules import bounds_by, check_rule
 from topcert.theory.labels import checked_labels
 from topcert.theory.radius import ABSTAIN
@@ -26,7 +26,7 @@ def certify(
     alpha: float,
     index: NDArray[np.int64] | None = None,
     bounds: str | None = None,
-    votes: MaskVotes | None = None,
+    votes: DesignVotes | None = None,
 ) -> Certificates:
     """Certificates from vote counts int `(inputs, classes)`.
 
@@ -39,6 +39,8 @@ def certify(
     """
     places = np.arange(len(counts)) if index is None else index
     distinct = sorted(set(ks))
+    if isinstance(method, DesignMethod) and alpha:
+        raise ValueError(f"the method {method.name} leaves nothing to chance: alpha must be 0, got {alpha}")
     if smoothing.noise != method.noise:
         raise ValueError(f"the method {method.name} needs votes under the noise {method.noise}, not {smoothing.noise}")
     if method.only_top_1 and distinct != [1]:
@@ -98,7 +100,7 @@ def radii_of(
     ks: Sequence[int],
     alpha: float,
     bounds: str | None = None,
-    votes: MaskVotes | None = None,
+    votes: DesignVotes | None = None,
 ) -> Radii:
     """Radii for each k, `(inputs, labels, len(ks))`: of one label, named before the votes, or of the `most_voted` max(ks).
 
@@ -108,12 +110,14 @@ def radii_of(
     if not 1 <= min(ks) <= most < classes:
         raise ValueError(f"k must lie in 1 .. classes - 1 = {classes - 1}, got {list(ks)}")
     named = None if labels is None else checked_labels(labels, inputs=len(counts), classes=classes)
-    if isinstance(method, MaskMethod):
+    if isinstance(method, (MaskMethod, DesignMethod)):
         if votes is None:
             raise ValueError(
                 f"the method {method.name} asks under which mask each vote was cast, which counts do not tell; certify the "
                 "ledger of a run"
             )
+        if isinstance(method, DesignMethod):
+            return Radii(method.radii(counts, votes, named, ks=ks))
         return Radii(method.radii(counts, votes, named, ks=ks, alpha=alpha, smoothing=smoothing))
     assert isinstance(method, VoteMethod)
     lower, upper = bounds_by(method, bounds, counts, alpha=alpha, labels=named, k=most)

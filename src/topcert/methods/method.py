@@ -52,6 +52,17 @@ class MaskVotes(Protocol):
         """
 
 
+class DesignVotes(MaskVotes, Protocol):
+    """Votes under the masks of a design."""
+
+    @property
+    def round_size(self) -> int:
+        """How many masks in turn share no feature; 1 where nothing is known of that."""
+
+    def cast(self) -> Iterator[NDArray[np.int64]]:
+        """For each input in turn: its votes, in the order of the masks, `(masks,)`."""
+
+
 class Method(ABC):
     """A certificate, as people are told of it. A final subclass has no state and lies in a file of its own, as `METHOD`."""
 
@@ -68,6 +79,7 @@ class SampledMethod(Method):
     """A certificate from votes."""
 
     rules: ClassVar[tuple[str, ...]] = ()  # names for --bounds, the method's own first; none where there is no choice
+    laws: ClassVar[tuple[str, ...]] = ("iid",)  # of the draws that it holds for, as manifests name them
 
     @abstractmethod
     def favourable(
@@ -147,3 +159,38 @@ class MaskMethod(SampledMethod):
         voted first (ties: lower index first), max(ks) of them. All radii of an input hold together with probability at
         least 1 - alpha, those of ranks beyond a k excepted.
         """
+
+
+class DesignMethod(SampledMethod):
+    """A certificate of the vote over the masks of a design: deterministic, and about no other masks."""
+
+    @abstractmethod
+    def check_masks(self, num_samples: int, round_size: int) -> None:
+        """Raise ValueError where so many masks, in rounds of so many, are none that the method certifies."""
+
+    @abstractmethod
+    def radii(
+        self,
+        counts: NDArray[np.int64],
+        votes: DesignVotes,
+        labels: NDArray[np.int64] | None,
+        *,
+        ks: Sequence[int],
+    ) -> NDArray[np.int64]:
+        """Radii for each k, of `labels` int64 `(inputs,)`, or (None) of the most voted labels.
+
+        Shapes are those of `MaskMethod.radii`, ranks beyond a k hold ABSTAIN. A label has a radius exactly where it is among
+        the k most voted (ties: lower index first), and then is so under every change of so many features.
+        """
+
+    @final
+    def favourable(
+        self,
+        lower: NDArray[np.float64],
+        upper: NDArray[np.float64],
+        labels: NDArray[np.int64],
+        *,
+        ks: Sequence[int],
+        smoothing: Smoothing,
+    ) -> Radii:
+        raise ValueError(f"the masks of a {self.name} certificate are the classifier: other masks say nothing about it")

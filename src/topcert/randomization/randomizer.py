@@ -15,6 +15,7 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.randomization.designs import Design
 from topcert.randomization.discrete import draw_shifts
 from topcert.randomization.encodings import Encoder, Unit, to_planes
 from topcert.randomization.gaussian import draw_normals
@@ -40,17 +41,31 @@ class Randomizer(ABC):
 
 @final
 class Ablation(Randomizer):
-    """Masks that keep `num_kept` features, shown by an encoder of the same batch size."""
+    """Masks that keep `num_kept` features, or those of a design, shown by an encoder of the same batch size."""
 
     def __init__(
-        self, *, unit: Unit, encoder: Encoder, seed: int, num_features: int, num_kept: int, num_masks: int, batch_size: int
+        self,
+        *,
+        unit: Unit,
+        encoder: Encoder,
+        seed: int,
+        num_features: int,
+        num_kept: int,
+        num_masks: int,
+        batch_size: int,
+        design: Design | None = None,
     ) -> None:
         self.batch_size = batch_size
         self._unit, self._encoder = unit, encoder
+
+        def draw(start: int) -> NDArray[np.int32]:
+            stop = start + batch_size
+            if design is not None:
+                return design.masks(start, stop)
+            return draw_masks(seed=seed, start=start, stop=stop, num_features=num_features, num_kept=num_kept)
+
         self._masks = _Cache(
-            lambda start: draw_masks(
-                seed=seed, start=start, stop=start + batch_size, num_features=num_features, num_kept=num_kept
-            ),
+            draw,
             bytes_in_all=4 * _padded(num_masks, batch_size) * num_kept,
         )
 

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from topcert.files import replacing
+from topcert.randomization.designs import DESIGNS
 from topcert.randomization.gaussian import MAX_SIGMA, MIN_SIGMA
 
 FORMAT: Final = "topcert-ledger-2"
+IID: Final = "iid"
 
 
 @final
@@ -29,7 +31,8 @@ class Manifest:
     `noise` is "ablation" (masks that keep `num_kept` features, shown in `encoding`), "gaussian" (`sigma`) or "discrete"
     (`keep_probability`, an exact decimal); what the other noises need is null. Its draws are numbers 0 .. num_votes - 1
     of the stream `(seed, algorithm)`, the same for every input, under the `law` "iid" (each draw independent of the
-    others) and `stopping` "fixed" (their number was set beforehand). The first `num_selection` votes may choose what is
+    others) or that of a design, by whose name it goes (these very masks are the classifier), and `stopping` "fixed"
+    (their number was set beforehand). The first `num_selection` votes may choose what is
     certified, the `num_samples` after them certify. Votes are computed in batches of `batch_size` draws for one input,
     the last one filled up with the draws that follow.
     `fill` is the number that stands for NULL, or the SHA-256 of the array that does, or null where the encoding needs
@@ -123,6 +126,7 @@ def _check_types(path: Path, found: dict[str, Any]) -> None:
     if not isinstance(found["num_selection"], int) or isinstance(found["num_selection"], bool) or found["num_selection"] < 0:
         raise ValueError(f"{path}: num_selection must be a whole number, got {found['num_selection']!r}")
     _check_noise(path, found)
+    _check_law(path, found)
     shape = found["input_shape"]
     if not isinstance(shape, list) or not shape or not all(isinstance(size, int) and size > 0 for size in shape):
         raise ValueError(f"{path}: input_shape must be a list of positive numbers, got {shape!r}")
@@ -165,6 +169,16 @@ def _check_noise(path: Path, found: dict[str, Any]) -> None:
         raise ValueError(f"{path}: sigma must lie in {MIN_SIGMA:g} .. {MAX_SIGMA:g}, got {sigma!r}")
     if keep_probability is not None and parse_share(keep_probability) is None:
         raise ValueError(f"{path}: keep_probability must be a decimal strictly between 0 and 1, got {keep_probability!r}")
+
+
+def _check_law(path: Path, found: dict[str, Any]) -> None:
+    """A design is one of masks, and all its votes certify."""
+    if found["law"] == IID:
+        return
+    if found["law"] not in DESIGNS:
+        raise ValueError(f"{path}: law must be {IID} or a design ({', '.join(DESIGNS)}), got {found['law']!r}")
+    if found["noise"] != "ablation" or found["num_selection"]:
+        raise ValueError(f"{path}: the design {found['law']} does not go with {found['noise']} noise or a first sample")
 
 
 # Thresholds are exact, so their integers grow with the digits: with nine, a thousand of them still take seconds.

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from topcert.classifiers.classifier import Classifier
 from topcert.classifiers.loading import CARRIED, load_classifier
 from topcert.datasets.dataset import BUILT_IN, Dataset, Kind, load_dataset
-from topcert.randomization import discrete, gaussian, masks
-from topcert.randomization.encodings import GREY, SENTINEL, Unit, make_encoder, to_planes
+from topcert.randomization import designs, discrete, gaussian, masks
+from topcert.randomization.designs import Design
+from topcert.randomization.encodings import GREY, SENTINEL, Unit, make_encoder, pixel_grid, to_planes
 from topcert.randomization.randomizer import Ablation, DiscreteNoise, GaussianNoise, Randomizer
 from topcert.theory.counting import check_counts
 from topcert.version import __version__
 from topcert.voting.ledger import Ledger, fingerprint_inputs, inputs_table
-from topcert.voting.manifest import Manifest, parse_share, refuse_other
+from topcert.voting.manifest import IID, Manifest, parse_share, refuse_other
 from topcert.voting.sampling import batches_per_block, check_deterministic, fill
 from topcert.voting.voter import Voter, default_batch_size
 
@@ -34,6 +35,13 @@ ALGORITHMS: Final[dict[Noise, str]] = {
     "gaussian": gaussian.ALGORITHM,
     "discrete": discrete.ALGORITHM,
 }
+
+
+def algorithm_of(noise: Noise, law: str) -> str:
+    """The algorithm that this release draws by, under a law that a manifest may name."""
+    return ALGORITHMS[noise] if law == IID else designs.ALGORITHMS[law]
+
+
 NOISE_OPTIONS: Final = {"ablation": "--keep", "gaussian": "--sigma", "discrete": "--keep-probability"}
 DEFAULT_ENCODING: Final[dict[Kind, str]] = {"image": "six-channel", "table": "sentinel", "points": "keep-only"}
 
@@ -50,6 +58,7 @@ class Request:
     num_kept: int | None = None
     sigma: float | None = None
     keep_probability: str | None = None
+    design: str | None = None
     num_selection: int = 0
     seed: int = 0
     encoding: str | None = None
@@ -94,6 +103,19 @@ class Prepared:
         )
         return Voter(read=self.dataset.read, randomizer=randomizer, classifier=self.classifier)
 
+    @property
+    def round_size(self) -> int:
+        """How many masks in turn share no feature, by their design; 1 where nothing is known of that."""
+        request = self.request
+        if request.design is None or request.num_kept is None:
+            return 1
+        shape, space = self.dataset.shape, {"num_features": self.num_features, "num_kept": request.num_kept}
+        return _design(request.design, shape, seed=request.seed, unit=self.unit, **space).round_size
+
+    @property
+    def law(self) -> str:
+        return IID if self.request.design is None else self.request.design
+
     def manifest(self, fingerprint: str) -> Manifest:
         """The manifest of this run on data of that fingerprint."""
         request = self.request
@@ -115,8 +137,8 @@ class Prepared:
             num_classes=self.classifier.num_classes,
             runtime=self.classifier.runtime,
             noise=request.noise,
-            law="iid",
-            algorithm=ALGORITHMS[request.noise],
+            law=self.law,
+            algorithm=algorithm_of(request.noise, self.law),
             stopping="fixed",
             seed=request.seed,
             num_selection=request.num_selection,
@@ -286,6 +308,8 @@ def _check_noise(request: Request, dataset: Dataset, *, unit: Unit, num_features
             raise ValueError(f"the noise {noise} needs {NOISE_OPTIONS[noise]}")
         if value is not None and noise != request.noise:
             raise ValueError(f"{NOISE_OPTIONS[noise]} belongs to the noise {noise}, not to {request.noise}; leave it out")
+    if request.design is not None and request.num_selection:
+        raise ValueError(f"--selection draws masks beside the design {request.design}, which has its own; leave it out")
     if request.num_kept is not None:
         if not 1 <= request.num_kept <= num_features:
             raise ValueError(f"--keep must lie in 1 .. {num_features}, the {unit}s of an input; got {request.num_kept}")
@@ -337,6 +361,9 @@ def _randomizer(
         return DiscreteNoise(shape=shape, keep_probability=share, seed=seed, num_noises=num_votes, batch_size=batch_size)
     assert encoding is not None
     assert request.num_kept is not None
+    design = None
+    if request.design is not None:
+        design = _design(request.design, shape, seed=seed, unit=unit, num_features=num_features, num_kept=request.num_kept)
     return Ablation(
         unit=unit,
         encoder=make_encoder(encoding, shape=shape, unit=unit, batch_size=batch_size, fill=filled, dtype=dataset.dtype),
@@ -345,7 +372,20 @@ def _randomizer(
         num_kept=request.num_kept,
         num_masks=num_votes,
         batch_size=batch_size,
+        design=design,
     )
+
+
+def _design(name: str, shape: tuple[int, ...], *, seed: int, unit: Unit, num_features: int, num_kept: int) -> Design:
+    """Refuses blocks that differ in size where the classifier is shown the kept features alone."""
+    grid = pixel_grid(shape, unit)
+    design = Design(name=name, seed=seed, num_features=num_features, num_kept=num_kept, grid=grid)
+    if unit == "point" and not design.even:
+        raise ValueError(
+            f"a set of {num_features} points is cut into {design.round_size} blocks of different sizes, and a classifier of "
+            "points is shown equally many; choose a --keep that divides the points"
+        )
+    return design
 
 
 def _fill(dataset: Dataset, encoding: str, given: float | None) -> NDArray[np.floating] | float | None:

@@ -1,0 +1,51 @@
+"""Feature Partition Aggregation (Hammoudeh & Lowd 2024): one partition of the features, one vote for each block of it.
+
+Its authors train one model for each block; here one network, trained on ablated inputs, votes for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topcert.methods.method import DesignMethod, DesignVotes
+from topcert.theory.design import partition_radius
+from topcert.theory.radius import ABSTAIN
+
+Ints = NDArray[np.int64]
+
+
+@final
+class Fpa(DesignMethod):
+    """A changed feature moves one vote; the radius is one less than the fewest moves that lift k rivals over the label."""
+
+    name: ClassVar[str] = "fpa"
+    noise: ClassVar[str] = "ablation"
+    norm: ClassVar[str] = "l0"
+    needs: ClassVar[str] = "--keep, --design of partitions, and --samples of one round"
+    guarantee: ClassVar[str] = "deterministic, no failure probability; about the vote over the blocks of one partition"
+    laws: ClassVar[tuple[str, ...]] = ("partitions", "stratified")
+
+    def check_masks(self, num_samples: int, round_size: int) -> None:
+        if num_samples != round_size:
+            raise ValueError(
+                f"the method fpa takes one vote for each of the {round_size} blocks of a partition, got {num_samples} votes; "
+                f"use --samples {round_size}, or the method design"
+            )
+
+    def radii(self, counts: Ints, votes: DesignVotes, labels: Ints | None, *, ks: Sequence[int]) -> Ints:
+        degrees = votes.degrees()
+        self.check_masks(int(counts[0].sum()), votes.round_size)
+        most = max(ks)
+        named = np.argsort(-counts, axis=1, kind="stable")[:, :most] if labels is None else labels[:, None]
+        radii = np.full((*named.shape, len(ks)), ABSTAIN)
+        for (row, rank), label in np.ndenumerate(named):
+            for column, k in [(column, k) for column, k in enumerate(ks) if labels is not None or k > rank]:
+                radii[row, rank, column] = partition_radius(counts[row], int(label), k=k, num_features=len(degrees))
+        return radii
+
+
+METHOD = Fpa()

@@ -1,0 +1,147 @@
+"""Fixed designs: masks that are drawn once and published, and are then the classifier (docs/beyond.md, section 3).
+
+- `partitions`: rounds of b = ceil(d / e) masks. Each round is a random partition of the d features into b blocks, whose
+  sizes differ by one at most; a mask keeps one block, so never more than e = `num_kept` features.
+- `stratified`: the same, for the pixels of images. The pixels are ordered along a Hilbert curve and cut into runs of b
+  neighbours; in each round the b pixels of a run go to the b blocks in random order, so each mask is spread evenly.
+- `random`: the plain mask stream of the seed (`masks.draw_masks`); each mask is a round by itself.
+
+Mask `i` is block `i mod b` of round `i // b`, a pure function of `(seed, i)`. Round `q` takes the 64-bit words of number
+`q` of the stream `draw_words` in a domain of its own, d of them for `partitions` and b ceil(d / b) for `stratified`, and
+sorts their places by them, stably: an order in which no draw is ever repeated. Two equal words, a chance of d^2 / 2^64, make
+it a hair less than uniform, which no certificate of a design minds. Pinned by test vectors, as masks are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topcert.randomization import masks
+from topcert.randomization.masks import draw_masks
+from topcert.randomization.words import draw_words
+
+ALGORITHMS: Final = {
+    "partitions": "philox4x64-sorted-partitions-1",
+    "stratified": "philox4x64-sorted-hilbert-runs-1",
+    "random": masks.ALGORITHM,
+}
+DESIGNS: Final = tuple(ALGORITHMS)
+DOMAIN: Final = int.from_bytes(b"designed", "big")  # neither that of certification nor that of training
+
+_CHUNK_BYTES: Final = 1 << 25  # of words at a time
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Design:
+    """The masks of a design under a seed. `grid` is height and width of the pixels, None where features are no pixels.
+
+    Raises ValueError for a name that is none of DESIGNS, `stratified` without a grid of `num_features` pixels, a seed
+    outside 0 .. 2^64 - 1, or where `1 <= num_kept <= num_features < 2^31` fails.
+    """
+
+    name: str
+    seed: int
+    num_features: int
+    num_kept: int
+    grid: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.name not in DESIGNS:
+            raise ValueError(f"unknown design {self.name!r}; choose one of: {', '.join(DESIGNS)}")
+        if not 1 <= self.num_kept <= self.num_features < 2**31:
+            raise ValueError(f"num_kept must lie in 1 .. num_features = {self.num_features}, got {self.num_kept}")
+        if not 0 <= self.seed < 2**64:
+            raise ValueError(f"seed must lie in 0 .. 2^64 - 1, got {self.seed}")
+        if self.name == "stratified" and (self.grid is None or self.grid[0] * self.grid[1] != self.num_features):
+            raise ValueError(
+                f"the design stratified spreads the pixels of images, and these {self.num_features} features are none; "
+                "choose the design partitions"
+            )
+
+    @property
+    def round_size(self) -> int:
+        """How many masks in turn share no feature, b; 1 where nothing is known of that."""
+        return 1 if self.name == "random" else -(-self.num_features // self.num_kept)
+
+    @property
+    def width(self) -> int:
+        """How many features the widest mask keeps; all masks are arrays of so many."""
+        return self.num_kept if self.name == "random" else -(-self.num_features // self.round_size)
+
+    @property
+    def even(self) -> bool:
+        """Whether all masks keep equally many features, so that none of them repeats one."""
+        return self.name == "random" or self.num_features % self.round_size == 0
+
+    def masks(self, start: int, stop: int) -> NDArray[np.int32]:
+        """Kept features of masks `start .. stop - 1`, ascending, int32 `(stop - start, width)`.
+
+        A mask that keeps one feature fewer than the widest names its last one twice. Raises ValueError where
+        `0 <= start <= stop` fails.
+        """
+        if not 0 <= start <= stop:
+            raise ValueError(f"mask numbers must satisfy 0 <= start <= stop, got {start} and {stop}")
+        if self.name == "random":
+            return draw_masks(seed=self.seed, start=start, stop=stop, num_features=self.num_features, num_kept=self.num_kept)
+        size = self.round_size
+        chunk = max(1, _CHUNK_BYTES // (8 * self.num_features))
+        kept = np.empty((stop - start, self.width), np.int32)
+        for first in range(start // size, -(-stop // size), chunk):
+            last = min(first + chunk, -(-stop // size))
+            low, high = max(start, first * size), min(stop, last * size)
+            kept[low - start : high - start] = self._rounds(first, last)[low - first * size : high - first * size]
+        return kept
+
+    def _rounds(self, first: int, last: int) -> NDArray[np.int32]:
+        """All masks of rounds `first .. last - 1`, int32 `((last - first) * round_size, width)`."""
+        block = self._blocks(first, last)
+        order = np.argsort(block, axis=1, kind="stable").astype(np.int32)  # the features of block 0, then 1, ...
+        sizes = np.stack([np.bincount(row, minlength=self.round_size) for row in block])
+        ends = np.cumsum(sizes, axis=1)
+        places = np.minimum((ends - sizes)[:, :, None] + np.arange(self.width), ends[:, :, None] - 1)
+        return np.take_along_axis(order, places.reshape(len(block), -1), axis=1).reshape(-1, self.width)
+
+    def _blocks(self, first: int, last: int) -> NDArray[np.int64]:
+        """The block of each feature in rounds `first .. last - 1`, int64 `(last - first, num_features)`."""
+        size, features, rounds = self.round_size, self.num_features, last - first
+        runs = -(-features // size)
+        width = features if self.name == "partitions" else runs * size
+        words = draw_words(seed=self.seed, start=first, stop=last, width=width, domain=DOMAIN)
+        block = np.empty((rounds, features), np.int64)
+        if self.name == "partitions":
+            order = np.argsort(words, axis=1, kind="stable")
+            np.put_along_axis(block, order, np.broadcast_to(np.arange(features) % size, order.shape), axis=1)
+        else:
+            assert self.grid is not None
+            order = np.argsort(words.reshape(rounds, runs, size), axis=2, kind="stable")
+            block[:, hilbert_order(*self.grid)] = order.reshape(rounds, -1)[:, :features]
+        return block
+
+
+def hilbert_order(height: int, width: int) -> NDArray[np.int64]:
+    """The pixels `row * width + column` in the order in which a Hilbert curve meets them, int64 `(height * width,)`.
+
+    The curve is that of the smallest square whose side is a power of two and that holds them all; what lies outside is
+    left out, so pixels in turn are neighbours, but where the curve leaves the image and comes back.
+    """
+    rows, columns = (part.astype(np.int64) for part in np.divmod(np.arange(height * width), width))
+    place = np.zeros(height * width, np.int64)
+    side = 1 << max((max(height, width) - 1).bit_length() - 1, 0)  # half of the square's side, then a quarter, ...
+    while side:
+        right, low = (columns & side) > 0, (rows & side) > 0
+        place += side * side * ((3 * right) ^ low)
+        # The quarters at the curve's two ends are turned: rows and columns change places, mirrored in the second.
+        turned = ~low
+        mirrored = turned & right
+        rows, columns = (
+            np.where(mirrored, side - 1 - (rows & (side - 1)), rows),
+            np.where(mirrored, side - 1 - (columns & (side - 1)), columns),
+        )
+        rows, columns = np.where(turned, columns, rows), np.where(turned, rows, columns)
+        side //= 2
+    return np.argsort(place, kind="stable")

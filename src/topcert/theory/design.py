@@ -1,0 +1,121 @@
+"""Fixed designs: the vote over n published masks is the classifier, so counts are the truth (docs/beyond.md, section 3).
+
+Changing the features of R rewrites the votes of the masks that meet R, those that keep some of it, and no others. N_j are
+the votes for j, M_j = N_j - [j > l] what they are worth beside l, as a tie goes to the lower index. l leaves the top k
+under a change of R only if there are k rivals A such that every part Y of A, of t labels, has
+
+    t N_l - sum of M_j over Y  <=  F_Y(R) = sum over masks s that meet R of (1 + t [v_s = l] - [v_s in Y]).     (3)
+
+So l is certified at r if each A has a part Y whose left side exceeds F_Y(R) for every R of r features. With w_i(j) masks
+that keep feature i and voted j, deg_i masks in all, F_Y(R) is at most either of
+
+    the sum of the r largest  deg_i + t w_i(l) - sum of w_i(j) over Y;                                          (4)
+    over all rounds, the r largest of 1 + t [v_s = l] - [v_s in Y] in it: of a round, r features meet r masks.   (5)
+
+Everything here is a whole number; nothing is left to chance.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topcert.theory.radius import ABSTAIN
+
+Ints = NDArray[np.int64]
+
+MOST_PARTS: Final = 256  # of near rivals, for one input, label and k
+MOST_NEAR: Final = 8  # near rivals beyond k
+
+
+def worth(counts: Ints, label: int) -> Ints:
+    """M_j of all labels, int64 like `counts` `(classes,)`: j is shown before `label` where M_j >= N_label."""
+    return counts - (np.arange(len(counts)) > label)
+
+
+def near_rivals(classes: int, k: int) -> int:
+    """Of how many of the strongest rivals the parts are looked at one by one: all, where `MOST_PARTS` allow it."""
+    most = min(classes - 1, k + MOST_NEAR)
+    while sum(math.comb(most, t) for t in range(1, k + 1)) > MOST_PARTS:
+        most -= 1
+    return most
+
+
+def design_radius(
+    cast: Ints,
+    label: int,
+    rivals: Ints,
+    *,
+    counts: Ints,
+    kept: Ints,
+    degrees: Ints,
+    k: int,
+    round_size: int,
+) -> int:
+    """The certified radius of `label` among the top k, in features; ABSTAIN where it is not among them at all.
+
+    `cast` int `(masks,)` are all votes, `counts` `(classes,)` how many each label got. `rivals` are the other labels by
+    `worth`, the largest first: the first ones are near, as many as `kept` `(1 + near, num_features)` has rows after that of
+    the label: masks that voted for each and keep feature i. `degrees` `(num_features,)` are all masks that keep i. Masks
+    0 .. round_size - 1 share no feature, nor do the next so many, and so on. The guarantee is exact: l is in the top k
+    (ties: lower index first) of the vote over these masks under every change of so many features.
+    """
+    value = worth(counts, label)
+    won, near, reaches = int(counts[label]), len(kept) - 1, dict[tuple[int, ...], int]()
+    rounds = _by_round(cast, round_size)
+
+    def reach(part: tuple[int, ...]) -> int:
+        """The largest r at which this part fails (3) for all R; votes of rivals that are not near are not subtracted."""
+        if part not in reaches:
+            t, spare = len(part), len(part) * won - int(value[rivals[list(part)]].sum())
+            known = [place for place in part if place < near]
+            weights = degrees + t * kept[0] - kept[[1 + place for place in known]].sum(axis=0)
+            by_feature = np.cumsum(np.sort(weights)[::-1])
+            of_mask = 1 + t * (rounds == label) - np.isin(rounds, rivals[known])
+            of_mask[rounds < 0] = 0
+            by_round = np.cumsum(np.sort(of_mask, axis=1)[:, ::-1].sum(axis=0))
+            most = np.minimum(by_feature, by_round[np.minimum(np.arange(len(by_feature)), len(by_round) - 1)])
+            reaches[part] = int((most < spare).sum()) if spare > 0 else ABSTAIN
+        return reaches[part]
+
+    return min(
+        max(reach(part) for t in range(1, k + 1) for part in itertools.combinations(chosen, t))
+        for chosen in rival_sets(near, len(rivals), k)
+    )
+
+
+def rival_sets(near: int, rivals: int, k: int) -> Iterator[tuple[int, ...]]:
+    """Sets of k places among `rivals`, the strongest first, one of which is in the attacker's reach if any set is.
+
+    Of rivals that are not near only their worth is looked at: of these a set has the strongest.
+    """
+    for far in range(max(0, k - near), min(k, rivals - near) + 1):
+        for chosen in itertools.combinations(range(near), k - far):
+            yield (*chosen, *range(near, near + far))
+
+
+def _by_round(cast: Ints, round_size: int) -> Ints:
+    """Votes `(rounds, round_size)`; -1 where the last round has no mask."""
+    rounds = -(-len(cast) // round_size)
+    padded = np.full(rounds * round_size, -1)
+    padded[: len(cast)] = cast
+    return padded.reshape(rounds, round_size)
+
+
+def partition_radius(counts: Ints, label: int, *, k: int, num_features: int) -> int:
+    """The same for the votes `(classes,)` of the blocks of one partition (Hammoudeh & Lowd 2024): m features move m votes.
+
+    The fewest that break the label are taken from it and given to the k rivals that need the fewest. At k = 1 that is
+    floor((N_l - N_a - [a < l]) / 2) for the strongest rival a.
+    """
+    value = worth(counts, label)
+    strongest = np.sort(np.delete(value, label))[-k:]
+    for moved in range(int(counts.sum()) + 1):
+        if np.maximum(max(int(counts[label]) - moved, 0) - strongest, 0).sum() <= moved:
+            return moved - 1
+    return num_features
