@@ -2,6 +2,8 @@
 
 python benchmarks/beyond.py bounds     intersection-union against SimuEM, on the votes that the repository carries
 python benchmarks/beyond.py located    located against Theorem 1, on votes of a made-up network with known masks
+python benchmarks/beyond.py design     fixed designs against the sampled certificates, on votes of the same networks
+python benchmarks/beyond.py worst      fixed designs against their exact radii (integer programming), in small spaces
 python benchmarks/beyond.py cost       located for 224 x 224 images, 1,000 classes, 10,000 masks
 """
 
@@ -20,10 +22,13 @@ from numpy.typing import NDArray
 from topcert.evaluation.counts import read_counts
 from topcert.evaluation.replay import ReplayedMasks
 from topcert.methods.certify import radii_of
+from topcert.methods.design import METHOD as DESIGN
 from topcert.methods.method import Smoothing
 from topcert.methods.registry import find_sampled_method
+from topcert.randomization.designs import DESIGNS, Design
 from topcert.randomization.masks import ALGORITHM, draw_masks
 from topcert.theory.radius import certified_radius
+from topcert.theory.worst_case import worst_case_radius
 
 ALPHA = 0.001
 CARRIED = Path(__file__).parent.parent / "docs" / "results" / "cifar10-compact-n2000" / "counts.csv"
@@ -44,9 +49,29 @@ class FakeLedger:
             num_samples=votes.shape[1],
             num_features=num_features,
             num_kept=num_kept,
+            law="iid",
         )
 
     def iterate_inputs(self) -> Iterator[Ints]:
+        return iter(self.votes)
+
+
+class KnownDesign:
+    """Votes `(inputs, n)` under the first masks of a design, as the method `design` asks for them."""
+
+    def __init__(self, votes: Ints, made: Design) -> None:
+        self.votes, self.round_size = votes, made.round_size
+        self.keeps = np.zeros((votes.shape[1], made.num_features), np.int64)
+        np.put_along_axis(self.keeps, made.masks(0, votes.shape[1]).astype(np.int64), 1, axis=1)
+
+    def degrees(self) -> Ints:
+        return self.keeps.sum(axis=0)
+
+    def kept_counts(self, labels: Ints) -> Iterator[Ints]:
+        for cast, asked in zip(self.votes, labels, strict=True):
+            yield np.stack([self.keeps[cast == label].sum(axis=0) for label in asked.tolist()])
+
+    def cast(self) -> Iterator[Ints]:
         return iter(self.votes)
 
 
@@ -92,10 +117,14 @@ def bounds() -> None:
                 row(name, radii_by("ablation", counts, None, k, rule, smoothing=smoothing).reshape(-1))
 
 
-def made_up_votes(*, inputs: int, samples: int, num_features: int, num_kept: int, classes: int) -> tuple[Ints, Ints]:
+def made_up_votes(
+    *, inputs: int, samples: int, num_features: int, num_kept: int, classes: int, design: Design | None = None
+) -> tuple[Ints, Ints]:
     """Votes of networks that add up what the kept pixels of a smooth map say for each class; and the right labels."""
     side = int(num_features**0.5)
     kept = draw_masks(seed=0, start=0, stop=samples, num_features=num_features, num_kept=num_kept)
+    if design is not None:
+        kept = design.masks(0, samples)
     generator = np.random.default_rng(1)
     votes, labels = np.empty((inputs, samples), np.int64), np.empty(inputs, np.int64)
     for number in range(inputs):
@@ -130,6 +159,53 @@ def located(inputs: int, samples: int) -> None:
         row("predicted: located", shown.reshape(-1))
 
 
+def design(inputs: int, samples: int) -> None:
+    space = {"num_features": 1024, "num_kept": 52}
+    smoothing = Smoothing(noise="ablation", unit="pixel", **space)
+    plain, labels = made_up_votes(inputs=inputs, samples=samples, classes=10, **space)
+    counts = np.stack([np.bincount(cast, minlength=10) for cast in plain])
+    masks = ReplayedMasks(FakeLedger(plain, **space))  # type: ignore[arg-type]
+    known = {}
+    for name in DESIGNS:
+        made = Design(name=name, seed=0, grid=(32, 32), **space)
+        votes, _ = made_up_votes(inputs=inputs, samples=samples, classes=10, design=made, **space)
+        known[name] = KnownDesign(votes, made)
+    for k in (1, 3):
+        heading(f"{inputs} made-up networks, d = 1,024, e = 52, n = {samples:,}, k = {k}, given labels")
+        row("Theorem 1, SimuEM", radii_by("ablation", counts, labels, k, None, smoothing=smoothing)[:, 0])
+        row("located", radii_by("located", counts, labels, k, None, smoothing=smoothing, votes=masks)[:, 0])
+        for name, votes_of in known.items():
+            began = time.perf_counter()
+            theirs = np.stack([np.bincount(cast, minlength=10) for cast in votes_of.votes])
+            row(f"design, {name}", DESIGN.radii(theirs, votes_of, labels, ks=[k])[:, 0, 0])
+            spent = time.perf_counter() - began
+        print(f"{1000 * spent / inputs:.0f} ms an image")
+
+
+def worst(inputs: int) -> None:
+    space = {"num_features": 64, "num_kept": 8}
+    for name in DESIGNS:
+        made = Design(name=name, seed=0, grid=(8, 8), **space)
+        votes, labels = made_up_votes(inputs=inputs, samples=40, classes=4, design=made, **space)
+        known = KnownDesign(votes, made)
+        counts = np.stack([np.bincount(cast, minlength=4) for cast in votes])
+        for k in (1, 2):
+            found = DESIGN.radii(counts, known, labels, ks=[k])[:, 0, 0]
+            exact = [
+                worst_case_radius(cast, label, keeps=known.keeps, classes=4, k=k)
+                for cast, label in zip(votes, labels.tolist(), strict=True)
+            ]
+            pairs = np.array(
+                [(ours, true) for ours, true in zip(found, exact, strict=True) if true is not None and true >= 0]
+            )
+            assert (pairs[:, 0] <= pairs[:, 1]).all()
+            print(
+                f"{name}, d = 64, e = 8, 40 masks, k = {k}: {len(pairs)} labels in the top k, mean radius "
+                f"{pairs[:, 0].mean():.2f} of {pairs[:, 1].mean():.2f}; {(pairs[:, 0] == pairs[:, 1]).sum()} are exact, "
+                f"{sum(true is None for true in exact)} not known"
+            )
+
+
 def cost(inputs: int) -> None:
     space = {"num_features": 224 * 224, "num_kept": 1000}
     generator = np.random.default_rng(0)
@@ -150,7 +226,7 @@ def cost(inputs: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["bounds", "located", "cost"])
+    parser.add_argument("what", choices=["bounds", "located", "design", "worst", "cost"])
     parser.add_argument("--inputs", type=int, default=100)
     parser.add_argument("--samples", type=int, default=10_000)
     options = parser.parse_args()
@@ -158,6 +234,10 @@ def main() -> None:
         bounds()
     elif options.what == "located":
         located(options.inputs, options.samples)
+    elif options.what == "design":
+        design(options.inputs, options.samples)
+    elif options.what == "worst":
+        worst(options.inputs)
     else:
         cost(options.inputs)
 

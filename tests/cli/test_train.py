@@ -11,10 +11,12 @@ import pytest
 import torch
 
 from tests.conftest import Outcome
+from topcert.randomization.designs import Design
 from topcert.training.interval import IntervalNoise
-from topcert.training.noise import AblationNoise, DiscreteNoise, GaussianNoise, Noise
+from topcert.training.noise import AblationNoise, DesignNoise, DiscreteNoise, GaussianNoise, Noise
 from topcert.training.trainer import EpochLog, TrainingPlan
 
+STRATIFIED = Design(name="stratified", seed=3, num_features=1024, num_kept=52, grid=(32, 32))
 RUN = ["train", "cifar10", "--epochs", 2, "--batch-size", 8, "--learning-rate", 0.05]
 
 
@@ -78,11 +80,27 @@ def test_a_network_trained_under_gaussian_noise_is_certified_by_its_methods(
     assert "(3, 32, 32)" in ablated.err
 
 
+@pytest.mark.usefixtures("tiny_cifar")
+def test_a_network_trained_on_a_design_is_certified_by_it(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    design = ["--keep", 52, "--design", "stratified", "--seed", 4]
+    run = [*RUN[:2], "small", "--epochs", 1, "--batch-size", 16, *design, "--masks", 40, "--out", "a"]
+    assert topcert(*run).code == 0
+    assert topcert(*run, "--resume").code == 0
+    other = topcert(*run[:-3], 41, "--out", "a", "--resume")
+    assert other.code == 2
+    assert "was trained with noise" in other.err
+    np.savez("images.npz", x=np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.uint8), y=np.zeros(2, int))
+    certify = ["certify", "images.npz", "a/small.onnx", "--method", "design", *design, "--samples", 40, "--out", "o"]
+    assert topcert(*certify).code == 0
+    assert topcert("verify", "o", "--model", "a/small.onnx", "--replay", 5).code == 0
+
+
 @pytest.mark.parametrize(
     ("options", "drawn"),
     [
         ([], AblationNoise(num_kept=50)),
         (["--noise", "ablation", "--keep", 7], AblationNoise(num_kept=7)),
+        (["--keep", 52, "--design", "stratified", "--masks", 2000], DesignNoise(design=STRATIFIED, num_masks=2000)),
         (["small", "--noise", "gaussian", "--sigma", 0.12], GaussianNoise(sigma=0.12)),
         (["small", "--noise", "discrete", "--keep-probability", 0.2], DiscreteNoise(keep_probability=0.2)),
         (["cnn", "--noise", "interval", "--radius", 2], IntervalNoise(radius=2)),
@@ -125,6 +143,13 @@ def test_the_noise_that_is_named_is_trained_under(
         (["train", "cifar10", "--out", "o", "--device", "cuda:99"], "cuda"),
         (["train", "cifar10", "--out", "o", "--keep", 2000], "--keep must lie in 1 .. 1024"),
         (["train", "cifar10", "--out", "o", "--keep", 0], "--keep must lie in 1 .. 1024"),
+        (["train", "cifar10", "--out", "o", "--design", "stratified"], "--design needs --masks"),
+        (["train", "cifar10", "--out", "o", "--masks", 20], "--masks belongs to --design"),
+        (["train", "cifar10", "--out", "o", "--design", "striped", "--masks", 20], "unknown design 'striped'"),
+        (
+            ["train", "surfaces", "--out", "o", "--design", "random", "--masks", 20],
+            "--design is for the pixels of images under --noise ablation",
+        ),
         (["train", "cifar10", "--out", "o", "--noise", "salt"], "unknown --noise 'salt'; choose one of: ablation, gaussian"),
         (["train", "cifar10", "--out", "o", "--noise", "gaussian"], "--noise gaussian needs --sigma"),
         (["train", "cifar10", "--out", "o", "--noise", "discrete"], "--noise discrete needs --keep-probability"),

@@ -12,6 +12,7 @@ from tests.cli.test_verify import rewrite_manifest
 from tests.conftest import Outcome
 from topcert.evaluation import replay
 from topcert.evaluation.replay import ReplayedMasks
+from topcert.randomization.designs import Design
 from topcert.randomization.masks import draw_masks
 from topcert.voting.ledger import Ledger
 
@@ -58,3 +59,37 @@ def test_masks_of_another_algorithm_are_not_guessed(workplace: Path, topcert: Ca
     rewrite_manifest(Path("o"), algorithm="shuffled-by-hand-1")
     with pytest.raises(ValueError, match="masks of shuffled-by-hand-1 cannot be drawn again"):
         ReplayedMasks(Ledger.open(Path("o")))
+
+
+@pytest.mark.parametrize("name", ["partitions", "random"])
+def test_each_mask_of_a_design_counts_a_feature_once(workplace: Path, topcert: Callable[..., Outcome], name: str) -> None:
+    run = ["certify", "table.npz", "models_for_tests:linear", "--keep", 5, "--samples", 50, "--seed", 4, "--out", "o"]
+    assert topcert(*run, "--method", "design", "--design", name).code == 0
+    made = Design(name=name, seed=4, num_features=12, num_kept=5)
+    kept = [set(mask) for mask in made.masks(0, 50).tolist()]
+    assert name == "random" or {len(mask) for mask in kept} == {4}
+    replayed = ReplayedMasks(Ledger.open(Path("o")))
+    assert replayed.round_size == made.round_size == (3 if name == "partitions" else 1)
+    assert replayed.degrees().tolist() == [sum(feature in mask for mask in kept) for feature in range(12)]
+
+
+def test_a_feature_that_a_mask_names_twice_counts_once(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    run = ["certify", "table.npz", "models_for_tests:linear", "--keep", 7, "--samples", 15, "--seed", 4, "--out", "o"]
+    table = np.load("table.npz")
+    np.savez("table.npz", x=table["x"][:, :11], y=table["y"])  # blocks of 6 and 5 columns
+    assert topcert(*run, "--method", "design", "--design", "partitions").code == 0
+    ledger = Ledger.open(Path("o"))
+    replayed = ReplayedMasks(ledger)
+    masks = Design(name="partitions", seed=4, num_features=11, num_kept=7).masks(0, 15)
+    kept = [set(mask) for mask in masks.tolist()]
+    assert {len(mask) for mask in kept} == {5, 6}
+    assert replayed.degrees().tolist() == [sum(feature in mask for mask in kept) for feature in range(11)]
+    cast = list(replayed.cast())
+    assert [votes.tolist() for votes in cast] == [votes.tolist() for votes in ledger.iterate_inputs()]
+    found = list(replayed.kept_counts(np.zeros((8, 1), np.int64)))
+    for votes, counts in zip(cast, found, strict=True):
+        wanted = [
+            sum(feature in mask for mask, vote in zip(kept, votes.tolist(), strict=True) if vote == 0)
+            for feature in range(11)
+        ]
+        assert counts.tolist() == [wanted]

@@ -9,12 +9,19 @@ from scipy import stats
 from torch import nn
 
 from topcert.randomization import gaussian
-from topcert.training.noise import AblationNoise, DiscreteNoise, GaussianNoise, Noise
+from topcert.randomization.designs import Design
+from topcert.training.noise import AblationNoise, DesignNoise, DiscreteNoise, GaussianNoise, Noise
 
 torch.set_num_threads(1)
 
-NOISES: list[Noise] = [AblationNoise(num_kept=9), GaussianNoise(sigma=0.25), DiscreteNoise(keep_probability=0.4)]
-by_noise = pytest.mark.parametrize("noise", NOISES, ids=[noise.law for noise in NOISES])
+DESIGN = Design(name="stratified", seed=8, num_features=36, num_kept=8, grid=(6, 6))
+NOISES: list[Noise] = [
+    AblationNoise(num_kept=9),
+    GaussianNoise(sigma=0.25),
+    DiscreteNoise(keep_probability=0.4),
+    DesignNoise(design=DESIGN, num_masks=1000),
+]
+by_noise = pytest.mark.parametrize("noise", NOISES, ids=["ablation", "gaussian", "discrete", "design"])
 
 
 def make_images(count: int = 4, channels: int = 3, size: int = 6) -> torch.Tensor:
@@ -98,3 +105,11 @@ def test_the_loss_is_the_smoothed_cross_entropy_of_what_is_shown(noise: Noise) -
     wanted = -(0.9 * logs[range(4), labels] + 0.1 * logs.mean(1)).mean()
     assert torch.allclose(loss, wanted)
     assert loss.requires_grad
+
+
+def test_a_network_sees_the_masks_of_its_design_and_no_others() -> None:
+    noise = DesignNoise(design=DESIGN, num_masks=7)
+    shown = noise.show(torch.full((200, 1, 6, 6), 255, dtype=torch.uint8), seed=2, first=5)
+    seen = [tuple(np.flatnonzero(image[0].numpy()).tolist()) for image in shown]
+    assert set(seen) == {tuple(sorted(set(mask))) for mask in DESIGN.masks(0, 7).tolist()}
+    assert min(seen.count(mask) for mask in set(seen)) > 10

@@ -12,6 +12,7 @@ import typer
 from rich.table import Table
 
 from topcert.cli.progress import console, progress_bar, stoppable
+from topcert.randomization.designs import Design
 from topcert.report.figures import draw_training
 from topcert.voting.run import check_sigma
 
@@ -29,6 +30,10 @@ def train(
         str, typer.Option(help="ablation, gaussian or discrete, as its certificate will draw; interval for chiang.")
     ] = "ablation",
     keep: Annotated[int | None, typer.Option(help="ablation: kept by each mask (e); 50 pixels or 16 points.")] = None,
+    design: Annotated[
+        str | None, typer.Option(help="ablation of images: train on these masks: partitions, stratified or random.")
+    ] = None,
+    masks: Annotated[int | None, typer.Option(min=1, max=10**6, help="--design: how many; as --samples of certify.")] = None,
     sigma: Annotated[float | None, typer.Option(help="gaussian: standard deviation, values in [0, 1].")] = None,
     keep_probability: Annotated[float | None, typer.Option(help="discrete: chance that a value stays.")] = None,
     radius: Annotated[int | None, typer.Option(help="interval: pixels that may change in the worst case.")] = None,
@@ -45,7 +50,9 @@ def train(
     ] = None,
     precision: Annotated[str | None, typer.Option(help="float32 or bfloat16 (mixed, faster where supported).")] = None,
     start_from: Annotated[Path | None, typer.Option(help="A checkpoint.pt whose weights to begin with.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of weights, order, augmentation and masks.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of weights, order, augmentation and masks, those of a --design too.")
+    ] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     data_dir: Annotated[Path | None, typer.Option(help="Folder that holds the data set.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for checkpoint.pt, log.csv and NETWORK.onnx.")],
@@ -72,6 +79,7 @@ def train(
         raise ValueError(f"unknown training data {data!r}; topcert trains on: cifar10, {', '.join(CLASSES)}")
     network = network or ("pointnet" if points else "compact")
     drawn = _noise(noise, points=points, keep=keep, sigma=sigma, keep_probability=keep_probability, radius=radius)
+    drawn = _designed(drawn, design, masks=masks, seed=seed)
     if points:
         check_cloud_network(network)
     else:
@@ -137,6 +145,22 @@ def chosen(option: str, value: str, choices: tuple[Choice, ...]) -> Choice:
         if choice == value:
             return choice
     raise ValueError(f"unknown --{option} {value!r}; choose one of: {', '.join(choices)}")
+
+
+def _designed(drawn: Noise, design: str | None, *, masks: int | None, seed: int) -> Noise:
+    """The noise on the masks of a design, where one is named."""
+    from topcert.training.noise import AblationNoise, DesignNoise
+
+    if design is None:
+        if masks is not None:
+            raise ValueError("--masks belongs to --design; name one, or leave it out")
+        return drawn
+    if not isinstance(drawn, AblationNoise):
+        raise ValueError("--design is for the pixels of images under --noise ablation; leave it out")
+    if masks is None:
+        raise ValueError("--design needs --masks, the number of masks that certify will be given as --samples")
+    made = Design(name=design, seed=seed, num_features=32 * 32, num_kept=drawn.num_kept, grid=(32, 32))
+    return DesignNoise(design=made, num_masks=masks)
 
 
 def _noise(

@@ -32,7 +32,7 @@ class Fpa(DesignMethod):
     def check_masks(self, num_samples: int, round_size: int) -> None:
         if num_samples != round_size:
             raise ValueError(
-                f"the method fpa takes one vote for each of the {round_size} blocks of a partition, got {num_samples} votes; "
+                f"fpa takes one vote for each of the {round_size} blocks of one partition, got {num_samples} votes; "
                 f"use --samples {round_size}, or the method design"
             )
 

@@ -7,13 +7,17 @@ is a function of `(seed, first)` and, masks apart, of the batch; it never comes 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Protocol, final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
+from topcert.randomization.designs import Design
 from topcert.randomization.masks import TRAIN, draw_masks
+from topcert.randomization.words import draw_words
 
 NUM_VALUES: Final = 256  # values of a uint8 feature
 
@@ -61,6 +65,36 @@ class AblationNoise:
         self, network: nn.Module, shown: torch.Tensor, labels: torch.Tensor, *, smoothing: float, progress: float
     ) -> tuple[torch.Tensor, torch.Tensor]:
         return _cross_entropy(network, shown, labels, smoothing)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class DesignNoise:
+    """Show each image under one of the first `num_masks` masks of a design, drawn afresh; six-channel encoding.
+
+    A certificate of a design is about these very masks, so training on them gives nothing away.
+    """
+
+    design: Design
+    num_masks: int
+    law: str = field(default="ablation", init=False)
+    planes: int = field(default=2, init=False)
+
+    def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
+        words = draw_words(seed=seed, start=first, stop=first + len(images), width=1, domain=TRAIN)[:, 0]
+        chosen = ((words >> np.uint64(32)) * np.uint64(self.num_masks)) >> np.uint64(32)
+        kept = _masks_of(self.design, self.num_masks)[chosen.astype(np.int64)]
+        return ablate(images, torch.from_numpy(kept).to(images.device))
+
+    def loss(
+        self, network: nn.Module, shown: torch.Tensor, labels: torch.Tensor, *, smoothing: float, progress: float
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        return _cross_entropy(network, shown, labels, smoothing)
+
+
+@lru_cache(maxsize=1)
+def _masks_of(design: Design, count: int) -> NDArray[np.int64]:
+    return design.masks(0, count).astype(np.int64)
 
 
 @final

@@ -1,0 +1,57 @@
+"""The exact radius of a label over a fixed design, by integer programming (HiGHS): the measure of what `design` leaves.
+
+Minimal is the number of changed features x_i, subject to
+
+    y_s <= sum of x_i over the features of mask s          (a vote is taken only where a mask meets R)
+    sum of g_a <= sum of y_s                               (votes given are votes taken)
+    z_a = 1 for k rivals, each of which then has  M_a - sum of y_s [v_s = a] + g_a  >=  N_l - sum of y_s [v_s = l].
+
+It takes seconds for 64 features and 60 masks, and grows from there as such searches do.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csr_matrix
+
+from topcert.theory.design import worth
+
+Ints = NDArray[np.int64]
+
+
+def worst_case_radius(cast: Ints, label: int, *, keeps: Ints, classes: int, k: int, seconds: float = 60.0) -> int | None:
+    """The largest radius of `label` that no attack breaks, in features; None where the search took longer than `seconds`.
+
+    `cast` int `(masks,)` are the votes, `keeps` `(masks, num_features)` is 1 where a mask keeps a feature. -1 where the
+    label is not among the top k (ties: lower index first) at all; `num_features` where no attack moves it.
+    """
+    masks, features = keeps.shape
+    value = worth(np.bincount(cast, minlength=classes), label)
+    rivals = [j for j in range(classes) if j != label]
+    took = -np.asarray(keeps)
+    size, count = features + masks + 2 * len(rivals), len(rivals)
+    y, g, z = features, features + masks, features + masks + count  # where the columns of each begin
+    rows = np.zeros((masks + count + 2, size))
+    least, most = np.full(len(rows), -np.inf), np.full(len(rows), np.inf)
+    rows[:masks, :features], rows[np.arange(masks), y + np.arange(masks)], most[:masks] = took, 1, 0
+    large = masks + 1
+    for place, rival in enumerate(rivals):
+        row = masks + place
+        rows[row, y : y + masks] = (cast == label) - (cast == rival).astype(np.int64)
+        rows[row, g + place], rows[row, z + place] = 1, -large
+        least[row] = value[label] - value[rival] - large
+    rows[-2, g : g + count], rows[-2, y : y + masks], most[-2] = 1, -1, 0
+    rows[-1, z : z + count], least[-1] = 1, k
+    upper = np.concatenate([np.ones(features + masks), np.full(count, masks), np.ones(count)])
+    found = milp(
+        np.concatenate([np.ones(features), np.zeros(size - features)]),
+        constraints=LinearConstraint(csr_matrix(rows), least, most),
+        integrality=np.ones(size),
+        bounds=Bounds(np.zeros(size), upper),
+        options={"time_limit": seconds},
+    )
+    if found.status == 2:  # no attack at all
+        return features
+    return round(found.fun) - 1 if found.status == 0 else None
