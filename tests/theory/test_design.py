@@ -13,7 +13,7 @@ from topcert.methods import design, fpa
 from topcert.methods.certify import most_voted
 from topcert.randomization.designs import Design
 from topcert.theory import design as theory
-from topcert.theory.design import near_rivals, partition_radius, rival_sets, worth
+from topcert.theory.design import near_rivals, partition_radius, parts_of, rival_sets, worth
 from topcert.theory.radius import ABSTAIN
 from topcert.theory.worst_case import worst_case_radius
 
@@ -185,11 +185,17 @@ def test_a_label_has_a_radius_exactly_where_it_is_shown() -> None:
 
 def test_near_rivals_are_all_where_they_are_few() -> None:
     assert [near_rivals(10, k) for k in (1, 2, 3)] == [9, 9, 9]
-    assert [near_rivals(1000, k) for k in (1, 3, 10)] == [9, 11, 8]
+    assert [near_rivals(1000, k) for k in (1, 3, 10)] == [9, 10, 3]
     assert near_rivals(2, 1) == 1
     assert list(rival_sets(3, 3, 2)) == [(0, 1), (0, 2), (1, 2)]
     assert list(rival_sets(2, 5, 2)) == [(0, 1), (0, 2), (1, 2), (2, 3)]
     assert list(rival_sets(1, 4, 3)) == [(0, 1, 2), (1, 2, 3)]
+    assert list(parts_of((0, 2, 3), 2)) == [(2, 3), (3,), (0, 2, 3), (0, 3), (0,)]
+    for classes, k in [(10, 3), (1000, 3), (1000, 10), (5, 4), (7, 2)]:
+        near = near_rivals(classes, k)
+        parts = {part for chosen in rival_sets(near, classes - 1, k) for part in parts_of(chosen, near)}
+        assert len(parts) <= theory.MOST_PARTS
+        assert len(parts) <= theory._count_parts(near, classes - 1, k)
 
 
 @pytest.mark.parametrize("near", [0, 1, 2, 3])

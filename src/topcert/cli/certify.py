@@ -162,8 +162,9 @@ def run_certification(
     else:
         check_alpha(alpha)
     opened = open_run(request, out, resume=resume)
-    if isinstance(certifier, DesignMethod):
-        certifier.check_masks(request.num_samples, opened.prepared.round_size)
+    made = opened.prepared.design
+    if isinstance(certifier, DesignMethod) and made is not None:
+        certifier.check_masks(request.num_samples, made.round_size)
     check_ks(ks, opened.prepared.classifier.num_classes)
     choice = choose_label(
         label,

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.randomization import designs
-from topcert.randomization.designs import Design
-from topcert.randomization.encodings import pixel_grid
+from topcert.randomization.designs import Design, make_design
 from topcert.randomization.masks import ALGORITHM, draw_masks
 from topcert.voting.ledger import Ledger
-from topcert.voting.manifest import IID, Manifest
+from topcert.voting.manifest import IID
 
 _MASK_BYTES: Final = 1 << 28  # of masks at a time
 _TABLE_BYTES: Final = 1 << 28  # of counts, for the inputs that share a walk over all masks
@@ -34,7 +33,16 @@ class ReplayedMasks:
         if manifest.num_kept is None or manifest.algorithm != ours:
             raise ValueError(f"the masks of {manifest.algorithm} cannot be drawn again; this release has {ours}")
         self._ledger, self._num_kept = ledger, manifest.num_kept
-        self._design = None if manifest.law == IID else design_of(manifest)
+        self._design: Design | None = None
+        if manifest.law != IID:
+            self._design = make_design(
+                manifest.law,
+                shape=manifest.input_shape,
+                unit=manifest.unit,
+                seed=manifest.seed,
+                num_features=manifest.num_features,
+                num_kept=manifest.num_kept,
+            )
         self._block = max(1, _MASK_BYTES // (4 * manifest.num_kept))
         self._degrees: NDArray[np.int64] | None = None
         self._all: NDArray[np.int32] | None = None  # where they fit in one block
@@ -112,15 +120,3 @@ class ReplayedMasks:
         if 2 * np.count_nonzero(chosen) <= len(chosen):
             return self._features(kept[chosen])
         return degrees - self._features(kept[~chosen])
-
-
-def design_of(manifest: Manifest) -> Design:
-    """The design of a ledger whose law is one. Raises ValueError where it has no such masks."""
-    assert manifest.num_kept is not None
-    return Design(
-        name=manifest.law,
-        seed=manifest.seed,
-        num_features=manifest.num_features,
-        num_kept=manifest.num_kept,
-        grid=pixel_grid(manifest.input_shape, manifest.unit),
-    )

@@ -123,6 +123,22 @@ class Design:
         return block
 
 
+def make_design(name: str, *, shape: tuple[int, ...], unit: str, seed: int, num_features: int, num_kept: int) -> Design:
+    """The design of that name for inputs of `shape` (as a data set holds them) in `num_features` units.
+
+    Raises ValueError as `Design` does, and where sets of points, of which a classifier is shown the kept ones alone, would
+    be cut into blocks of different sizes.
+    """
+    grid = (shape[0], shape[1]) if unit == "pixel" and len(shape) == 3 else None
+    made = Design(name=name, seed=seed, num_features=num_features, num_kept=num_kept, grid=grid)
+    if unit == "point" and not made.even:
+        raise ValueError(
+            f"a set of {num_features} points is cut into {made.round_size} blocks of different sizes, and a classifier of "
+            "points is shown equally many; choose a --keep that divides the points"
+        )
+    return made
+
+
 def hilbert_order(height: int, width: int) -> NDArray[np.int64]:
     """The pixels `row * width + column` in the order in which a Hilbert curve meets them, int64 `(height * width,)`.
 

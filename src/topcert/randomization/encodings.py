@@ -43,11 +43,6 @@ def to_planes(x: NDArray[np.floating], unit: Unit) -> NDArray[np.floating]:
     raise ValueError(f"an input of shape {x.shape} has no {unit}s; images have pixels, tables columns, sets points")
 
 
-def pixel_grid(shape: tuple[int, ...], unit: str) -> tuple[int, int] | None:
-    """Height and width where features are the pixels of inputs of `shape`, row by row; else None."""
-    return (shape[0], shape[1]) if unit == "pixel" and len(shape) == 3 else None
-
-
 class Encoder(ABC):
     """Planes and a batch of masks in, a batch of ablated inputs out.
 

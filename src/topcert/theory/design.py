@@ -29,7 +29,7 @@ from topcert.theory.radius import ABSTAIN
 
 Ints = NDArray[np.int64]
 
-MOST_PARTS: Final = 256  # of near rivals, for one input, label and k
+MOST_PARTS: Final = 256  # that are looked at for one input, label and k
 MOST_NEAR: Final = 8  # near rivals beyond k
 
 
@@ -41,9 +41,17 @@ def worth(counts: Ints, label: int) -> Ints:
 def near_rivals(classes: int, k: int) -> int:
     """Of how many of the strongest rivals the parts are looked at one by one: all, where `MOST_PARTS` allow it."""
     most = min(classes - 1, k + MOST_NEAR)
-    while sum(math.comb(most, t) for t in range(1, k + 1)) > MOST_PARTS:
+    while most and _count_parts(most, classes - 1, k) > MOST_PARTS:
         most -= 1
     return most
+
+
+def _count_parts(near: int, rivals: int, k: int) -> int:
+    """How many different `parts_of` the `rival_sets` have."""
+    found = sum(math.comb(near, t) for t in range(1, k + 1))
+    for far in range(max(0, k - near), min(k, rivals - near) + 1):
+        found += far * sum(math.comb(near, t) for t in range(k - far + 1))
+    return found
 
 
 def design_radius(
@@ -83,10 +91,7 @@ def design_radius(
             reaches[part] = int((most < spare).sum()) if spare > 0 else ABSTAIN
         return reaches[part]
 
-    return min(
-        max(reach(part) for t in range(1, k + 1) for part in itertools.combinations(chosen, t))
-        for chosen in rival_sets(near, len(rivals), k)
-    )
+    return min(max(reach(part) for part in parts_of(chosen, near)) for chosen in rival_sets(near, len(rivals), k))
 
 
 def rival_sets(near: int, rivals: int, k: int) -> Iterator[tuple[int, ...]]:
@@ -97,6 +102,16 @@ def rival_sets(near: int, rivals: int, k: int) -> Iterator[tuple[int, ...]]:
     for far in range(max(0, k - near), min(k, rivals - near) + 1):
         for chosen in itertools.combinations(range(near), k - far):
             yield (*chosen, *range(near, near + far))
+
+
+def parts_of(chosen: tuple[int, ...], near: int) -> Iterator[tuple[int, ...]]:
+    """The parts of a set of rivals that may be its best: of rivals that are not near, the weakest ones."""
+    held = sum(place < near for place in chosen)
+    for t in range(held + 1):
+        for some in itertools.combinations(chosen[:held], t):
+            for start in range(held, len(chosen) + 1):
+                if some or start < len(chosen):
+                    yield (*some, *chosen[start:])
 
 
 def _by_round(cast: Ints, round_size: int) -> Ints:

@@ -54,4 +54,4 @@ def worst_case_radius(cast: Ints, label: int, *, keeps: Ints, classes: int, k: i
     )
     if found.status == 2:  # no attack at all
         return features
-    return round(found.fun) - 1 if found.status == 0 else None
+    return round(float(found.fun)) - 1 if found.status == 0 else None

@@ -18,8 +18,8 @@ from topcert.classifiers.classifier import Classifier
 from topcert.classifiers.loading import CARRIED, load_classifier
 from topcert.datasets.dataset import BUILT_IN, Dataset, Kind, load_dataset
 from topcert.randomization import designs, discrete, gaussian, masks
-from topcert.randomization.designs import Design
-from topcert.randomization.encodings import GREY, SENTINEL, Unit, make_encoder, pixel_grid, to_planes
+from topcert.randomization.designs import Design, make_design
+from topcert.randomization.encodings import GREY, SENTINEL, Unit, make_encoder, to_planes
 from topcert.randomization.randomizer import Ablation, DiscreteNoise, GaussianNoise, Randomizer
 from topcert.theory.counting import check_counts
 from topcert.version import __version__
@@ -104,17 +104,8 @@ class Prepared:
         return Voter(read=self.dataset.read, randomizer=randomizer, classifier=self.classifier)
 
     @property
-    def round_size(self) -> int:
-        """How many masks in turn share no feature, by their design; 1 where nothing is known of that."""
-        request = self.request
-        if request.design is None or request.num_kept is None:
-            return 1
-        shape, space = self.dataset.shape, {"num_features": self.num_features, "num_kept": request.num_kept}
-        return _design(request.design, shape, seed=request.seed, unit=self.unit, **space).round_size
-
-    @property
-    def law(self) -> str:
-        return IID if self.request.design is None else self.request.design
+    def design(self) -> Design | None:
+        return _design(self.request, self.dataset.shape, unit=self.unit, num_features=self.num_features)
 
     def manifest(self, fingerprint: str) -> Manifest:
         """The manifest of this run on data of that fingerprint."""
@@ -137,8 +128,8 @@ class Prepared:
             num_classes=self.classifier.num_classes,
             runtime=self.classifier.runtime,
             noise=request.noise,
-            law=self.law,
-            algorithm=algorithm_of(request.noise, self.law),
+            law=request.design or IID,
+            algorithm=algorithm_of(request.noise, request.design or IID),
             stopping="fixed",
             seed=request.seed,
             num_selection=request.num_selection,
@@ -361,9 +352,6 @@ def _randomizer(
         return DiscreteNoise(shape=shape, keep_probability=share, seed=seed, num_noises=num_votes, batch_size=batch_size)
     assert encoding is not None
     assert request.num_kept is not None
-    design = None
-    if request.design is not None:
-        design = _design(request.design, shape, seed=seed, unit=unit, num_features=num_features, num_kept=request.num_kept)
     return Ablation(
         unit=unit,
         encoder=make_encoder(encoding, shape=shape, unit=unit, batch_size=batch_size, fill=filled, dtype=dataset.dtype),
@@ -372,20 +360,16 @@ def _randomizer(
         num_kept=request.num_kept,
         num_masks=num_votes,
         batch_size=batch_size,
-        design=design,
+        design=_design(request, shape, unit=unit, num_features=num_features),
     )
 
 
-def _design(name: str, shape: tuple[int, ...], *, seed: int, unit: Unit, num_features: int, num_kept: int) -> Design:
-    """Refuses blocks that differ in size where the classifier is shown the kept features alone."""
-    grid = pixel_grid(shape, unit)
-    design = Design(name=name, seed=seed, num_features=num_features, num_kept=num_kept, grid=grid)
-    if unit == "point" and not design.even:
-        raise ValueError(
-            f"a set of {num_features} points is cut into {design.round_size} blocks of different sizes, and a classifier of "
-            "points is shown equally many; choose a --keep that divides the points"
-        )
-    return design
+def _design(request: Request, shape: tuple[int, ...], *, unit: Unit, num_features: int) -> Design | None:
+    if request.design is None or request.num_kept is None:
+        return None
+    return make_design(
+        request.design, shape=shape, unit=unit, seed=request.seed, num_features=num_features, num_kept=request.num_kept
+    )
 
 
 def _fill(dataset: Dataset, encoding: str, given: float | None) -> NDArray[np.floating] | float | None:
