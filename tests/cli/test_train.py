@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from tests.conftest import Outcome
+from topcert.training.checkpoint import EpochLog
 from topcert.training.interval import IntervalNoise
 from topcert.training.noise import AblationNoise, DiscreteNoise, GaussianNoise, Noise
-from topcert.training.trainer import EpochLog, TrainingPlan
+from topcert.training.plans import TrainingPlan
 
 RUN = ["train", "cifar10", "--epochs", 2, "--batch-size", 8, "--learning-rate", 0.05]
 
