@@ -14,8 +14,9 @@ import torch
 from tests.conftest import Outcome
 from tests.datasets.modelnet_files import write_release
 from topcert.datasets.surfaces import SPLIT_SIZES
+from topcert.training.checkpoint import EpochLog
+from topcert.training.plans import TrainingPlan
 from topcert.training.points import PointNoise
-from topcert.training.trainer import EpochLog, TrainingPlan
 
 
 @pytest.fixture(autouse=True)

@@ -12,9 +12,10 @@ import torch
 
 from tests.conftest import Outcome
 from topcert.randomization.designs import Design
+from topcert.training.checkpoint import EpochLog
 from topcert.training.interval import IntervalNoise
 from topcert.training.noise import AblationNoise, DesignNoise, DiscreteNoise, GaussianNoise, Noise
-from topcert.training.trainer import EpochLog, TrainingPlan
+from topcert.training.plans import TrainingPlan
 
 STRATIFIED = Design(name="stratified", seed=3, num_features=1024, num_kept=52, grid=(32, 32))
 RUN = ["train", "cifar10", "--epochs", 2, "--batch-size", 8, "--learning-rate", 0.05]

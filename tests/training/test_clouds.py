@@ -13,11 +13,11 @@ import torch
 from tests.datasets.modelnet_files import write_release
 from topcert.datasets.surfaces import SPLIT_SIZES
 from topcert.training import clouds
+from topcert.training.checkpoint import EpochLog
 from topcert.training.clouds import CLASSES, train_on_clouds
 from topcert.training.noise import AblationNoise
-from topcert.training.plans import usual_plan
+from topcert.training.plans import TrainingPlan, usual_plan
 from topcert.training.points import PointNoise, RotateAndJitter
-from topcert.training.trainer import EpochLog, TrainingPlan
 
 torch.set_num_threads(1)
 PLAN = replace(usual_plan("pointnet", PointNoise(num_kept=5), data="surfaces"), epochs=2, batch_size=16)

@@ -16,7 +16,8 @@ from topcert.models.bounded import make_cnn, make_mlp
 from topcert.theory.intervals import Conv, Dense, certified_radius_intervals, margin_lower_bounds, scores
 from topcert.training.augmentation import ShiftAndMirror
 from topcert.training.interval import IntervalNoise, layers_of, scores_and_margin_bounds
-from topcert.training.trainer import TrainingPlan, train
+from topcert.training.plans import TrainingPlan
+from topcert.training.trainer import train
 
 torch.set_num_threads(1)
 

@@ -11,10 +11,11 @@ import torch
 from torch import nn
 
 from tests.training.test_trainer import PLAN, STEPS, assert_same_weights, ignore, make_images, make_network, run, timeless
+from topcert.training.checkpoint import load_weights
 from topcert.training.noise import AblationNoise
 from topcert.training.optimization import MUON_DECAY, MUON_SHARE, Optimization
-from topcert.training.plans import usual_plan
-from topcert.training.trainer import TrainingPlan, load_weights, train
+from topcert.training.plans import TrainingPlan, usual_plan
+from topcert.training.trainer import train
 
 torch.set_num_threads(1)
 

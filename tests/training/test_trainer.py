@@ -18,10 +18,12 @@ from torch import nn
 from topcert.files import replacing
 from topcert.randomization import masks
 from topcert.randomization.encodings import make_encoder, to_planes
-from topcert.training import noise, trainer
-from topcert.training.augmentation import ShiftAndMirror
+from topcert.training import checkpoint, noise, trainer
+from topcert.training.augmentation import ShiftAndMirror, WarpAndTint
+from topcert.training.checkpoint import EpochLog
 from topcert.training.noise import AblationNoise, DiscreteNoise, GaussianNoise, Noise, ablate
-from topcert.training.trainer import EpochLog, TrainingPlan, single_pass_accuracy, train
+from topcert.training.plans import TrainingPlan
+from topcert.training.trainer import single_pass_accuracy, train
 
 torch.set_num_threads(1)
 
@@ -149,6 +151,45 @@ def test_killed_in_an_epoch_and_resumed_it_ends_as_if_it_had_not_been(
     assert read_log(tmp_path) == read_log(whole[2])
 
 
+@pytest.mark.parametrize("killed_at", [1, STEPS - 1, STEPS, STEPS + 1, 3 * STEPS - 1])
+def test_saved_within_an_epoch_it_goes_on_from_there_as_if_it_had_not_been_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
+) -> None:
+    def kill(step: int, *_: Any) -> None:
+        if step == killed_at:
+            raise KeyboardInterrupt
+
+    def make_forgetful() -> nn.Module:
+        return nn.Sequential(nn.Dropout(0.2), make_network())
+
+    plan = replace(PLAN, augmentation=WarpAndTint(), average=0.9)
+    data = make_images(50), make_images(30, 9)
+    wanted = make_forgetful()
+    logs = train(wanted, *data, plan=plan, folder=tmp_path / "whole", on_step=ignore)
+    monkeypatch.setattr(trainer, "SAVE_SECONDS", 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        train(make_forgetful(), *data, plan=plan, folder=tmp_path / "cut", on_step=kill)
+    torch.manual_seed(123)  # as a process that begins anew
+    steps: list[int] = []
+    found = make_forgetful()
+    told = train(found, *data, plan=plan, folder=tmp_path / "cut", on_step=lambda step, *_: steps.append(step))
+    assert steps[0] == (killed_at if killed_at % STEPS == 0 else killed_at + 1)  # an epoch's end is saved after its test
+    assert_same_weights(wanted, found)
+    assert timeless(told) == timeless(logs)
+    assert all(row.seconds > 0 for row in told)
+
+
+def test_only_a_long_epoch_is_saved_within(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved: list[int] = []
+
+    def save(_: Any, __: Any, progress: checkpoint.Progress) -> None:
+        saved.append(progress.step)
+
+    monkeypatch.setattr(checkpoint.Checkpoint, "save", save)
+    run(tmp_path)
+    assert saved == [0, 0, 0]
+
+
 @pytest.mark.parametrize("drawn", [GaussianNoise(sigma=0.3), DiscreteNoise(keep_probability=0.5)])
 def test_other_noises_are_learnt_under_and_resumed_without_a_trace(tmp_path: Path, drawn: Noise) -> None:
     plan = replace(PLAN, noise=drawn, epochs=4)
@@ -185,7 +226,7 @@ def test_killed_before_any_file_is_in_place_it_ends_as_if_it_had_not_been(
             if len(written) == killed_at:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr(trainer, "replacing", killed)
+    monkeypatch.setattr(checkpoint, "replacing", killed)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path)
     monkeypatch.undo()
@@ -310,37 +351,6 @@ def test_every_epoch_has_an_order_of_its_own(tmp_path: Path) -> None:
     run(tmp_path, replace(PLAN, augmentation=Watched()))
     assert len(batches) == 3 * STEPS
     assert len({batches[0], batches[STEPS], batches[2 * STEPS]}) == 3
-
-
-@pytest.mark.parametrize("max_shift", [0, 1, 2])
-def test_augmentation_equals_a_loop_over_pixels(max_shift: int) -> None:
-    images, _ = make_images(6)
-    found = ShiftAndMirror(max_shift=max_shift)(torch.from_numpy(images), np.random.default_rng(4))
-    generator = np.random.default_rng(4)
-    shifts = generator.integers(0, 2 * max_shift + 1, (2, 6, 1))[:, :, 0] - max_shift
-    mirrored = generator.random(6) < 0.5
-    wanted = np.zeros_like(images)
-    for image in range(6):
-        for row in range(8):
-            for column in range(8):
-                from_row = row + shifts[0, image]
-                from_column = (7 - column if mirrored[image] else column) + shifts[1, image]
-                if 0 <= from_row < 8 and 0 <= from_column < 8:
-                    wanted[image, :, row, column] = images[image, :, from_row, from_column]
-    assert found.dtype == torch.uint8
-    np.testing.assert_array_equal(found.numpy(), wanted)
-    assert mirrored.any() != mirrored.all()
-
-
-def test_augmentation_mirrors_half_and_shifts_evenly() -> None:
-    image = torch.zeros(4000, 1, 5, 7, dtype=torch.uint8)
-    image[:, 0, 2, 2] = 255
-    rows, columns = ShiftAndMirror(max_shift=1)(image, np.random.default_rng(0))[:, 0].nonzero()[:, 1:].T
-    assert len(rows) == 4000
-    assert sorted(set(rows.tolist())) == [1, 2, 3]
-    assert sorted(set(columns.tolist())) == [1, 2, 3, 4, 5]  # 2 and its mirror 4, each shifted
-    assert abs(float((rows == 1).float().mean()) - 1 / 3) < 0.04
-    assert abs(float((columns < 3).float().mean()) - 1 / 3) < 0.04
 
 
 @pytest.mark.parametrize("channels", [1, 3])

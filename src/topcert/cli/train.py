@@ -69,8 +69,7 @@ def train(
     from topcert.training.clouds import CLASSES, check_cloud_network, train_on_clouds
     from topcert.training.networks import check_network, train_on_cifar10
     from topcert.training.optimization import ALGORITHMS, SCHEDULES
-    from topcert.training.plans import usual_plan
-    from topcert.training.trainer import PRECISIONS
+    from topcert.training.plans import PRECISIONS, usual_plan
 
     if seed >= 2**64:
         raise ValueError(f"--seed must lie in 0 .. 2^64 - 1, got {seed}")

@@ -14,9 +14,10 @@ from torch import nn
 from topcert.datasets.modelnet40 import NUM_CLASSES, load_modelnet40
 from topcert.datasets.surfaces import CLASS_NAMES, load_surfaces
 from topcert.models.pointnet import PointNet
+from topcert.training.checkpoint import EpochLog, load_weights
 from topcert.training.networks import train_and_export
+from topcert.training.plans import TrainingPlan
 from topcert.training.points import PointNoise
-from topcert.training.trainer import EpochLog, TrainingPlan, load_weights
 
 NETWORKS: Final[dict[str, Callable[[int], nn.Module]]] = {  # from the number of classes
     "pointnet": lambda num_classes: PointNet(num_classes=num_classes),

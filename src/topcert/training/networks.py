@@ -18,8 +18,10 @@ from topcert.models.compact import Compact
 from topcert.models.cost import multiply_adds
 from topcert.models.residual import resnet18, resnet110
 from topcert.models.small import Small
+from topcert.training.checkpoint import EpochLog, load_weights
 from topcert.training.export import export_onnx
-from topcert.training.trainer import EpochLog, TrainingPlan, load_weights, train
+from topcert.training.plans import TrainingPlan
+from topcert.training.trainer import train
 from topcert.version import __version__
 
 NETWORKS: Final[dict[str, Callable[[int], nn.Module]]] = {  # from input channels, for 32 x 32 images of 10 classes

@@ -1,11 +1,41 @@
-"""How each network is trained unless told otherwise."""
+"""How a network is trained: the plan, and the usual one of each network."""
 
 from __future__ import annotations
 
-from topcert.training.augmentation import ShiftAndMirror
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+from topcert.training.augmentation import Augmentation, ShiftAndMirror
 from topcert.training.noise import Noise
+from topcert.training.optimization import Algorithm, Schedule
 from topcert.training.points import RotateAndJitter
-from topcert.training.trainer import TrainingPlan
+
+Precision = Literal["float32", "bfloat16"]
+PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)
+USUAL_AUGMENTATION: Final = ShiftAndMirror()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingPlan:
+    """All that decides the trained weights, beside the data and the network.
+
+    `average` is the decay a step of the exponential average of the weights, 0 for none: what is tested and exported is the
+    average. Under `bfloat16` weights stay float32 and the forward and backward passes are mixed.
+    """
+
+    noise: Noise
+    augmentation: Augmentation = USUAL_AUGMENTATION
+    epochs: int = 40
+    batch_size: int = 256
+    algorithm: Algorithm = "sgd"
+    schedule: Schedule = "one-cycle"
+    learning_rate: float = 0.2
+    weight_decay: float = 5e-4
+    label_smoothing: float = 0.05
+    warmup: float = 0.2
+    average: float = 0.0
+    precision: Precision = "float32"
+    seed: int = 0
 
 
 def usual_plan(network: str, noise: Noise, *, data: str = "cifar10") -> TrainingPlan:

@@ -1,0 +1,123 @@
+"""`checkpoint.pt` and `log.csv`: all that a training needs to go on, and its rows so far."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import final
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
+
+from topcert.files import replacing
+from topcert.training.optimization import Optimization
+from topcert.training.plans import TrainingPlan
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochLog:
+    """One row of `log.csv`; accuracies are of a single pass, fresh noise for each input.
+
+    `seconds` are of the whole epoch with its test; `data_seconds` of them went into augmentation and noise.
+    """
+
+    epoch: int
+    learning_rate: float
+    train_loss: float
+    train_accuracy: float
+    test_accuracy: float
+    seconds: float
+    data_seconds: float
+
+
+@final
+@dataclass(kw_only=True)
+class Progress:
+    """An epoch under way: steps taken, sums over them, and the state of the generators after them.
+
+    `generators` are those of order and augmentation, then torch's, as tensors; none before the first step.
+    """
+
+    step: int = 0
+    total_loss: float = 0.0
+    hits: int = 0
+    seconds: float = 0.0
+    data_seconds: float = 0.0
+    generators: tuple[torch.Tensor, ...] = ()
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """What a training keeps in `folder`, read from it and written to it."""
+
+    folder: Path
+    plan: TrainingPlan
+    network: nn.Module
+    averaged: AveragedModel
+    optimization: Optimization
+
+    def restore(self) -> tuple[list[EpochLog], Progress]:
+        """Take up what lies in the folder, or nothing.
+
+        Raises ValueError where it is damaged, was made under another plan, or belongs to another network.
+        """
+        path = self.folder / "checkpoint.pt"
+        if not path.is_file():
+            return [], Progress()
+        try:
+            state = torch.load(path, weights_only=True, map_location="cpu")
+            planned = dict(state["plan"])
+        except Exception as error:  # a damaged file can raise anything
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            raise ValueError(f"{path} is damaged ({reason[:120]}); remove it to start again") from error
+        for name, value in asdict(self.plan).items():
+            if planned.get(name) != value:
+                was = planned.get(name)
+                raise ValueError(
+                    f"{path} was trained with {name} = {was}, not {value}; pass the same value or another --out"
+                )
+        try:
+            self.network.load_state_dict(state["network"])
+            if self.plan.average:
+                self.averaged.module.load_state_dict(state["averaged"])
+                self.averaged.n_averaged.fill_(state["num_averaged"])
+            self.optimization.load_state_dict(state["optimization"])
+            return [EpochLog(**row) for row in state["logs"]], Progress(**state["progress"])
+        except Exception as error:  # a checkpoint of another network, of another version, or damaged
+            reason = str(error).partition("\n")[0][:120]
+            raise ValueError(f"{path} is not a checkpoint of this network ({reason}); pass another --out") from error
+
+    def save(self, logs: list[EpochLog], progress: Progress) -> None:
+        # The checkpoint comes last: after a kill in between, the epoch is trained again and its row written again.
+        if logs:
+            with replacing(self.folder / "log.csv") as aside, aside.open("w", newline="") as file:
+                writer = csv.DictWriter(file, fieldnames=list(asdict(logs[0])))
+                writer.writeheader()
+                writer.writerows(asdict(row) for row in logs)
+        with replacing(self.folder / "checkpoint.pt") as aside:
+            torch.save(
+                {
+                    "plan": asdict(self.plan),
+                    "network": self.network.state_dict(),
+                    "averaged": self.averaged.module.state_dict() if self.plan.average else None,
+                    "num_averaged": int(self.averaged.n_averaged),
+                    "optimization": self.optimization.state_dict(),
+                    "logs": [asdict(row) for row in logs],
+                    "progress": asdict(progress),
+                },
+                aside,
+            )
+
+
+def load_weights(network: nn.Module, checkpoint: Path) -> None:
+    """Give `network` the weights of a checkpoint. Raises ValueError where the file is none, or of another network."""
+    try:
+        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+        network.load_state_dict(state["averaged"] or state["network"])
+    except FileNotFoundError as error:
+        raise ValueError(f"{checkpoint} does not exist") from error
+    except Exception as error:  # torch.load can raise anything on a file that is no checkpoint
+        raise ValueError(f"{checkpoint} holds no weights of this network: {str(error).splitlines()[0][:200]}") from error
