@@ -6,6 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from topcert.cli.progress import console
+from topcert.cli.stopping import votes_in_words
 from topcert.datasets.imagenet import INPUT_IN_WORDS
 from topcert.evaluation.accuracy import AccuracyCurve, floored
 from topcert.methods.certificates import Certificates
@@ -57,7 +58,7 @@ def print_promise(certificates: Certificates, manifest: Manifest) -> None:
     console.print(
         f"The certified input is the {shape} array{cut} whose {done}. Radius r: however an attacker rewrites up to r of its "
         f"{unit}s{within}, the label stays in the top k of the vote over all {draws}. Each input's certificates are wrong "
-        f"with probability at most {certificates.alpha!r} over the {draws} (method {method_in_words(certificates)}, n = "
-        f"{manifest.num_samples}, {escape(certificates.label_choice)} labels); alpha is per input.",
+        f"with probability at most {certificates.alpha!r} over the {draws} (method {method_in_words(certificates)}, "
+        f"{votes_in_words(manifest)}, {escape(certificates.label_choice)} labels); alpha is per input.",
         soft_wrap=False,
     )

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from topcert.evaluation.accuracy import AccuracyCurve, accuracy_curves, write_accuracy
 from topcert.evaluation.counts import write_counts
 from topcert.evaluation.replay import ReplayedMasks
+from topcert.evaluation.stopped import certify_stopped
 from topcert.methods.certificates import Certificates, LabelChoice
 from topcert.methods.certify import certify
 from topcert.methods.method import MaskMethod, Method, SampledMethod, Smoothing
@@ -54,30 +55,44 @@ def derive(
     `label_choice` None takes selected labels where the method selects and the ledger has a first sample, else given ones
     where there are any. `bounds` None takes the method's own.
 
+    A ledger with a stopping rule has certificates of its own, for the k, alpha and labels of the rule.
+
     `counts` int `(inputs, classes)` are read from the ledger unless given. Raises ValueError where the ledger is
     incomplete or damaged, or a parameter is out of range.
     """
     manifest, certifier = ledger.manifest, find_sampled_method(method)
-    if (manifest.law, manifest.stopping) != ("iid", "fixed"):
-        raise ValueError(
-            f"the method {certifier.name} needs the law iid and stopping fixed; this ledger has {manifest.law} and "
-            f"{manifest.stopping}"
-        )
+    if manifest.law != "iid":
+        raise ValueError(f"the method {certifier.name} needs the law iid; this ledger has {manifest.law}")
     index, labels, _ = ledger.read_inputs()
     votes = ledger.counts() if counts is None else counts
-    certificates = certify(
-        certifier,
-        votes,
-        smoothing=smoothing_of(manifest),
-        labels=labels,
-        selection=ledger.selection_counts(),
-        label_choice=label_choice or default_choice(certifier, manifest.num_selection, has_labels=labels is not None),
-        ks=ks,
-        alpha=alpha,
-        index=index,
-        bounds=bounds,
-        votes=ReplayedMasks(ledger) if isinstance(certifier, MaskMethod) and certifier.noise == manifest.noise else None,
-    )
+    choice = label_choice or default_choice(certifier, manifest.num_selection, has_labels=labels is not None)
+    if ledger.judge is not None:
+        certificates = certify_stopped(
+            ledger.judge,
+            votes,
+            labels=labels,
+            index=index,
+            unit=manifest.unit,
+            method=certifier.name,
+            bounds=bounds,
+            ks=ks,
+            alpha=alpha,
+            label_choice=choice,
+        )
+    else:
+        certificates = certify(
+            certifier,
+            votes,
+            smoothing=smoothing_of(manifest),
+            labels=labels,
+            selection=ledger.selection_counts(),
+            label_choice=choice,
+            ks=ks,
+            alpha=alpha,
+            index=index,
+            bounds=bounds,
+            votes=ReplayedMasks(ledger) if isinstance(certifier, MaskMethod) and certifier.noise == manifest.noise else None,
+        )
     truth = None if labels is None else dict(zip(index.tolist(), labels.tolist(), strict=True))
     return Results(
         ledger=ledger,

@@ -48,7 +48,7 @@ class Bets:
 
 
 def make_bets(*, k: int, num_features: int, num_kept: int, max_votes: int) -> Bets:
-    """The bets on a top k from up to `max_votes` votes. Raises ValueError where that is not in 1 .. `MAX_VOTES`, or k < 1."""
+    """The bets on a top k from up to `max_votes` votes. Raises ValueError for these outside 1 .. `MAX_VOTES`, and k < 1."""
     if not 1 <= max_votes <= MAX_VOTES:
         raise ValueError(f"votes that are looked at as they come go up to {MAX_VOTES:,} an input, got {max_votes}")
     if k < 1:
