@@ -171,8 +171,8 @@ def stopping(k: int, rounds: int) -> None:
     space = {"num_features": 1024, "num_kept": 50}
     smoothing = Smoothing(noise="ablation", unit="pixel", **space)
     print(
-        f"k = {k}, given labels, mean of {rounds} draws; differences of accuracy from n = {CAP:,} for every input, with SimuEM "
-        "and intersection-union, over the cells r = 5, r = 0 .. 5 and all r"
+        f"k = {k}, given labels, mean of {rounds} draws; differences of accuracy from n = {CAP:,} for every input, with "
+        "SimuEM and intersection-union, over the cells r = 5, r = 0 .. 5 and all r"
     )
     print(
         "\n| votes of | question | passes | times fewer | accuracy r = 1, 3, 5, 8 | SimuEM: from .. to | union | settled |"

@@ -28,7 +28,7 @@ def choose_stopping(
     alpha: float,
     label: str | None,
 ) -> tuple[Stopping | None, int]:
-    """The stopping rule, or None, and the number of votes or its cap. Raises ValueError for options that do not go together."""
+    """The stopping rule, or None, and the number of votes or its cap. Raises ValueError where options do not fit."""
     if stop is None:
         if max_samples is not None:
             raise ValueError("--max-samples is the cap of --stop; give a question with --stop, or use --samples")
@@ -43,6 +43,8 @@ def choose_stopping(
         raise ValueError(f"--stop certifies given labels only, got --label {label}; leave --stop out, or use --label given")
     if len(set(ks)) != 1:
         raise ValueError(f"--stop asks about one k, got --k {' --k '.join(map(str, ks))}; choose one")
+    if max_samples is not None and max_samples < 1:
+        raise ValueError(f"--max-samples must be at least 1, got {max_samples}")
     return Stopping(question=stop, k=ks[0], alpha=alpha), MAX_SAMPLES if max_samples is None else max_samples
 
 
@@ -61,7 +63,7 @@ def print_stopping(certificates: Certificates, manifest: Manifest) -> None:
     full = inputs * manifest.num_samples
     console.print(
         f"{floored(spent, inputs, 1)} votes an input on average, {floored(full, spent, 1)} times fewer than "
-        f"{manifest.num_samples} for all. Settled: {settled} of {inputs}; for {inputs - settled} the proven radius stands, and "
-        "more votes might prove more. What is proven is wrong with probability at most alpha however long it sampled.",
+        f"{manifest.num_samples} for all. Settled: {settled} of {inputs}; for {inputs - settled} the proven radius stands, "
+        "and more votes might prove more. What is proven is wrong with probability at most alpha however long it sampled.",
         highlight=False,
     )

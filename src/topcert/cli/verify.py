@@ -65,8 +65,8 @@ def verify(
     made, manifest = results.certificates, ledger.manifest
     ks = ", ".join(map(str, sorted(set(made.k.tolist()))))
     console.print(
-        f"they say: {made.label_choice} labels, k = {ks}, alpha = {made.alpha!r}, "
-        f"{votes_in_words(manifest)}, {noise_in_words(manifest)}, {manifest.num_features} {made.unit}s, seed {manifest.seed}, method "
+        f"they say: {made.label_choice} labels, k = {ks}, alpha = {made.alpha!r}, {votes_in_words(manifest)}, "
+        f"{noise_in_words(manifest)}, {manifest.num_features} {made.unit}s, seed {manifest.seed}, method "
         f"{method_in_words(made)}",
         highlight=False,
         soft_wrap=True,

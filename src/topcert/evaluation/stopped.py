@@ -40,8 +40,8 @@ def certify_stopped(
     if method != METHOD or bounds not in (None, BOUNDS):
         asked = method if bounds in (None, BOUNDS) else f"{method} with {bounds} bounds"
         raise ValueError(
-            f"this ledger was sampled under the stopping rule {rule.question}, which {asked} may not read: its bounds are for "
-            "a number of votes set beforehand; leave --method and --bounds out, or certify with --samples"
+            f"this ledger was sampled under the stopping rule {rule.question}, which {asked} may not read: its bounds are "
+            "for a number of votes set beforehand; leave --method and --bounds out, or certify with --samples"
         )
     wanted = (("--k", sorted(set(ks)), [rule.k]), ("--alpha", alpha, rule.alpha), ("--label", label_choice, "given"))
     for option, had, needed in wanted:
