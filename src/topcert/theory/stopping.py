@@ -23,9 +23,7 @@ Ints = NDArray[np.int64]
 RULE: Final = "evidence-1"  # all numbers below and in evidence.py
 TABLE: Final = 5  # columns r = 0 .. 5 of the paper's tables
 GROWTH: Final = 1.1  # votes of a look over those of the one before: a twentieth is cast in vain, on average
-DOUBT: Final = 2.0  # chance of giving up in error: so many times
-CAUTION: Final = 1.5  # this power of (votes / cap), for early votes are cheap and tell little,
-MOST_DOUBT: Final = 0.5  # up to here: then give up where votes such as there are would not do
+DOUBT: Final = 0.5  # chance of giving up in error at the cap; before, in proportion: early votes are cheap and tell little
 _QUESTION: Final = r"table|exact|radius=[0-9]{1,7}"
 _TEXT: Final = re.compile(rf"({_QUESTION}); k=([0-9]{{1,7}}); alpha=([0-9.e-]{{3,30}}); label=given; rule={RULE}")
 
@@ -112,7 +110,7 @@ class Judge:
         left = self._max_votes - trials
         if not left.any():
             return np.ones(len(counts), np.bool_)
-        doubt = np.minimum(MOST_DOUBT, DOUBT * (trials / self._max_votes) ** CAUTION)
+        doubt = DOUBT * trials / self._max_votes
         least = lower_bound(rivals, trials[:, None], doubt[:, None])
         most = np.minimum(upper_bound(own, trials, doubt), 1 - least.sum(axis=1))
         # What the evidence would be at the cap if all other votes came as well as these allow.
