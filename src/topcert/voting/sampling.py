@@ -47,6 +47,8 @@ def fill(ledger: Ledger, voter: Voter, *, on_progress: Callable[[int, int, str],
     done = sum(ledger.offset(part.stop) - ledger.offset(part.start) for part in map(ledger.batches_of, present))
     while True:
         total = ledger.num_stored
+        if ledger.judge is not None:
+            total += ledger.num_open  # this is not the end of it
         on_progress(done, total, "")
         for block in missing:
             parts = []
@@ -59,6 +61,8 @@ def fill(ledger: Ledger, voter: Voter, *, on_progress: Callable[[int, int, str],
         if not ledger.extend():
             break
         missing = ledger.missing_blocks()
+    if ledger.judge is not None:
+        on_progress(done, done, "")
     # Also where nothing was missing: the last run may have been killed, or stopped by this very check, just before.
     replay(ledger, voter, _chosen(range(ledger.num_batches)))
 
@@ -67,7 +71,7 @@ def _where(ledger: Ledger, position: int) -> str:
     inputs = ledger.manifest.num_inputs
     if ledger.judge is None:
         return f"input {position + 1} of {inputs}"
-    return f"{ledger.num_open} of {inputs} inputs not settled"
+    return f"{ledger.num_open} of {inputs} inputs still open"
 
 
 def _chosen(batches: Sequence[int]) -> set[int]:
