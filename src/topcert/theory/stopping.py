@@ -53,7 +53,7 @@ class Stopping:
         except ValueError:
             rule = None
         if rule is None or rule.to_text() != text or not 0 < rule.alpha < 1 or rule.k < 1:
-            raise ValueError(f"stopping is {text!r}, which this release does not know")
+            raise ValueError(f"the manifest's stopping is {text!r}, which this release does not know")
         return rule
 
 
