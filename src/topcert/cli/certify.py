@@ -22,6 +22,7 @@ from topcert.cli.parsing import (
 from topcert.cli.printing import chance_in_words, noise_in_words, print_curves, print_promise
 from topcert.cli.progress import console
 from topcert.cli.running import run_to_ledger
+from topcert.cli.stopping import choose_stopping, print_stopping, votes_in_words
 from topcert.evaluation.results import Results, derive, write_results
 from topcert.methods.method import DesignMethod, SampledMethod
 from topcert.methods.registry import find_method
@@ -46,7 +47,9 @@ def certify(
     keep_probability: options.KeepProbability = None,
     k: options.MethodKs = None,
     selection: options.Selection = None,
-    samples: options.Samples = 10_000,
+    samples: options.OptionalSamples = None,
+    stop: options.Stop = None,
+    max_samples: options.MaxSamples = None,
     alpha: options.MethodAlpha = None,
     max_radius: Annotated[
         int | None, typer.Option(min=0, help="chiang: the largest radius that is looked for, in pixels; 32 without it.")
@@ -69,7 +72,8 @@ def certify(
 
     The folder --out then holds manifest.json, ledger/ (every vote), counts.csv, certificates.parquet, accuracy.csv and
     accuracy.png/.svg. A run that was stopped goes on with --resume; with another --method, --bounds, --k, --alpha or --label
-    the same votes are certified anew. The method chiang has no votes: bounds.json takes the place of the first three.
+    the same votes are certified anew. With --stop each input has as many votes as its answer takes, for one k and alpha: no
+    other certificate may be made of them. The method chiang has no votes: bounds.json takes the place of the first three.
     """
     certifier = find_method(method)
     if not isinstance(certifier, SampledMethod):
@@ -80,6 +84,8 @@ def certify(
             "--sigma": sigma,
             "--keep-probability": keep_probability,
             "--selection": selection,
+            "--stop": stop,
+            "--max-samples": max_samples,
             "--encoding": encoding,
             "--fill": fill,
             "--unit": unit,
@@ -107,6 +113,17 @@ def certify(
     check_design(design, certifier)
     if resume and selection is None and (out / "manifest.json").is_file():
         selection = Manifest.read(out / "manifest.json").num_selection
+    chance = choose_alpha(alpha, certifier, usual=0.001)
+    stopping, num_samples = choose_stopping(
+        stop,
+        samples=samples,
+        max_samples=max_samples,
+        method=certifier,
+        bounds=bounds,
+        ks=choose_ks(k, method),
+        alpha=chance,
+        label=label,
+    )
     request = Request(
         data=data,
         model=model,
@@ -116,7 +133,8 @@ def certify(
         keep_probability=keep_probability,
         design=design,
         num_selection=choose_selection(selection, certifier, label),
-        num_samples=samples,
+        num_samples=num_samples,
+        stopping=stopping,
         seed=seed,
         encoding=encoding,
         fill=fill,
@@ -135,12 +153,13 @@ def certify(
         bounds=rule,
         out=out,
         ks=choose_ks(k, method),
-        alpha=choose_alpha(alpha, certifier, usual=0.001),
+        alpha=chance,
         label=label,
         resume=resume,
     )
     print_curves(results.curves, unit=results.certificates.unit)
     print_promise(results.certificates, results.ledger.manifest)
+    print_stopping(results.certificates, results.ledger.manifest)
     console.print(f"wrote {out}", soft_wrap=True)
 
 
@@ -175,8 +194,7 @@ def run_certification(
     ledger = run_to_ledger(opened)
     results = derive(ledger, method=method, bounds=bounds, ks=ks, alpha=alpha, label_choice=choice)
     write_results(results)
-    title = (
-        f"{Path(request.data).name}, {noise_in_words(ledger.manifest)}, n = {request.num_samples}, {chance_in_words(alpha)}"
-    )
+    votes = votes_in_words(ledger.manifest)
+    title = f"{Path(request.data).name}, {noise_in_words(ledger.manifest)}, {votes}, {chance_in_words(alpha)}"
     draw_curves(results.curves, unit=results.certificates.unit, title=title, stem=out / "accuracy")
     return results

@@ -11,6 +11,7 @@ import typer
 from topcert.cli.parsing import check_ks, choose_alpha, choose_ks, choose_label
 from topcert.cli.printing import print_curves, print_promise
 from topcert.cli.progress import console
+from topcert.cli.stopping import print_stopping
 from topcert.evaluation.accuracy import write_accuracy
 from topcert.evaluation.results import derive
 from topcert.methods.certificates import Certificates
@@ -56,6 +57,7 @@ def evaluate(
     results = derive(ledger, method=method, bounds=bounds, ks=k, alpha=alpha, label_choice=choice)
     print_curves(results.curves, unit=ledger.manifest.unit)
     print_promise(results.certificates, ledger.manifest)
+    print_stopping(results.certificates, ledger.manifest)
     if out is not None:
         write_accuracy(results.curves, out)
         console.print(f"wrote {out}", soft_wrap=True)

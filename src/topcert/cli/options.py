@@ -38,6 +38,14 @@ Selection = Annotated[
 ]
 Ks = Annotated[list[int], typer.Option("--k", help="Top-k to certify; give it several times for several.")]
 Samples = Annotated[int, typer.Option(max=10**8, help="Votes an input (n), each under its own mask or noise.")]
+OptionalSamples = Annotated[
+    int | None, typer.Option("--samples", max=10**8, help="Votes an input (n), each under its own mask or noise; 10,000.")
+]
+Stop = Annotated[
+    str | None,
+    typer.Option(help="Sample until an answer is known: radius=R (is it at least R?), table (r = 0 .. 5) or exact."),
+]
+MaxSamples = Annotated[int | None, typer.Option(max=10**7, help="With --stop: at most so many votes an input; 100,000.")]
 Alpha = Annotated[float, typer.Option(help="Chance per input that a certificate is wrong.")]
 MethodAlpha = Annotated[
     float | None,

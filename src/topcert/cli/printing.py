@@ -6,6 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from topcert.cli.progress import console
+from topcert.cli.stopping import votes_in_words
 from topcert.datasets.imagenet import INPUT_IN_WORDS
 from topcert.evaluation.accuracy import AccuracyCurve, floored
 from topcert.methods.certificates import Certificates
@@ -69,6 +70,6 @@ def print_promise(certificates: Certificates, manifest: Manifest) -> None:
     console.print(
         f"The certified input is the {shape} array{cut} whose {done}. Radius r: however an attacker rewrites up to r of its "
         f"{unit}s{within}, the label stays in the top k of the vote over all {draws}. {chance} (method "
-        f"{method_in_words(certificates)}, n = {manifest.num_samples}, {escape(certificates.label_choice)} labels){after}.",
+        f"{method_in_words(certificates)}, {votes_in_words(manifest)}, {escape(certificates.label_choice)} labels){after}.",
         soft_wrap=False,
     )

@@ -12,10 +12,12 @@ from topcert.cli import options
 from topcert.cli.bounding import recheck_bounds
 from topcert.cli.printing import method_in_words, noise_in_words
 from topcert.cli.progress import console, progress_bar, stoppable
+from topcert.cli.stopping import votes_in_words
 from topcert.evaluation.results import Results
 from topcert.evaluation.verification import recompute, refuted, replay_votes, same_run
+from topcert.theory.stopping import Stopping
 from topcert.voting.ledger import Ledger
-from topcert.voting.manifest import IID, Manifest
+from topcert.voting.manifest import FIXED, IID, Manifest
 from topcert.voting.run import Noise, Prepared, Request, algorithm_of, prepare
 from topcert.voting.voter import count_all
 
@@ -69,7 +71,7 @@ def verify(
     ks = ", ".join(map(str, sorted(set(made.k.tolist()))))
     chance = f"alpha = {made.alpha!r}" if manifest.law == IID else "no failure probability"
     console.print(
-        f"they say: {made.label_choice} labels, k = {ks}, {chance}, n = {manifest.num_samples}, "
+        f"they say: {made.label_choice} labels, k = {ks}, {chance}, {votes_in_words(manifest)}, "
         f"{noise_in_words(manifest)}, {manifest.num_features} {made.unit}s, seed {manifest.seed}, method "
         f"{method_in_words(made)}",
         highlight=False,
@@ -139,6 +141,7 @@ def _request(
         device=device,
         num_classes=classes or manifest.num_classes,
         batch_size=manifest.batch_size,
+        stopping=None if manifest.stopping == FIXED else Stopping.read(manifest.stopping),
     )
 
 

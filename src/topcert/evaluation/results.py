@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from topcert.evaluation.accuracy import AccuracyCurve, accuracy_curves, write_accuracy
 from topcert.evaluation.counts import write_counts
 from topcert.evaluation.replay import ReplayedMasks
+from topcert.evaluation.stopped import certify_stopped
 from topcert.methods.certificates import Certificates, LabelChoice
 from topcert.methods.certify import certify
 from topcert.methods.method import DesignMethod, MaskMethod, Method, SampledMethod, Smoothing
@@ -54,32 +55,47 @@ def derive(
     `label_choice` None takes selected labels where the method selects and the ledger has a first sample, else given ones
     where there are any. `bounds` None takes the method's own.
 
+    A ledger with a stopping rule has certificates of its own, for the k, alpha and labels of the rule.
+
     `counts` int `(inputs, classes)` are read from the ledger unless given. Raises ValueError where the ledger is
     incomplete or damaged, or a parameter is out of range.
     """
     manifest, certifier = ledger.manifest, find_sampled_method(method)
-    if manifest.law not in certifier.laws or manifest.stopping != "fixed":
+    if manifest.law not in certifier.laws:
         raise ValueError(
-            f"the method {certifier.name} needs the law {' or '.join(certifier.laws)} and stopping fixed; this ledger has "
-            f"{manifest.law} and {manifest.stopping}"
+            f"the method {certifier.name} needs the law {' or '.join(certifier.laws)}; this ledger has {manifest.law}"
         )
     index, labels, _ = ledger.read_inputs()
     votes = ledger.counts() if counts is None else counts
-    certificates = certify(
-        certifier,
-        votes,
-        smoothing=smoothing_of(manifest),
-        labels=labels,
-        selection=ledger.selection_counts(),
-        label_choice=label_choice or default_choice(certifier, manifest.num_selection, has_labels=labels is not None),
-        ks=ks,
-        alpha=alpha,
-        index=index,
-        bounds=bounds,
-        votes=ReplayedMasks(ledger)
-        if isinstance(certifier, (MaskMethod, DesignMethod)) and certifier.noise == manifest.noise
-        else None,
-    )
+    choice = label_choice or default_choice(certifier, manifest.num_selection, has_labels=labels is not None)
+    if ledger.judge is not None:
+        certificates = certify_stopped(
+            ledger.judge,
+            votes,
+            labels=labels,
+            index=index,
+            unit=manifest.unit,
+            method=certifier.name,
+            bounds=bounds,
+            ks=ks,
+            alpha=alpha,
+            label_choice=choice,
+        )
+    else:
+        asks_masks = isinstance(certifier, (MaskMethod, DesignMethod)) and certifier.noise == manifest.noise
+        certificates = certify(
+            certifier,
+            votes,
+            smoothing=smoothing_of(manifest),
+            labels=labels,
+            selection=ledger.selection_counts(),
+            label_choice=choice,
+            ks=ks,
+            alpha=alpha,
+            index=index,
+            bounds=bounds,
+            votes=ReplayedMasks(ledger) if asks_masks else None,
+        )
     truth = None if labels is None else dict(zip(index.tolist(), labels.tolist(), strict=True))
     return Results(
         ledger=ledger,

@@ -62,6 +62,10 @@ def _differences(stored: Certificates, made: Certificates) -> list[str]:
         and not np.allclose(stored.l2_radius, made.l2_radius, rtol=1e-9, atol=0.0, equal_nan=True)
     ):
         findings.append("certificates.parquet: its l2 radii are not those that the votes give")
+    for name in ("votes", "settled"):  # of a stopping rule
+        had, gives = getattr(stored, name), getattr(made, name)
+        if (had is None) != (gives is None) or (had is not None and not np.array_equal(had, gives)):
+            findings.append(f"certificates.parquet: its column {name} is not what the votes give")
     for name in ("index", "label", "k", "radius"):
         for row in np.flatnonzero(getattr(stored, name) != getattr(made, name))[:3]:
             had, gives = (
@@ -104,10 +108,9 @@ def replay_votes(ledger: Ledger, prepared: Prepared, *, count: int, generator: n
 
     Of a ledger in which a share s of the batches was falsified, it misses all of them with chance (1 - s)^count at most.
     """
-    total = ledger.manifest.num_inputs * ledger.manifest.num_votes
-    chosen = generator.integers(0, total, count)
-    position, mask = np.divmod(chosen, ledger.manifest.num_votes)
-    batches = position * ledger.batches_per_input + mask // ledger.manifest.batch_size
+    ledger.complete()
+    chosen = generator.integers(0, ledger.num_stored, count)
+    batches = [ledger.batch_of_vote(vote) for vote in chosen.tolist()]
     return compare(ledger, prepared.voter(), np.unique(batches).tolist())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, final, get_args
+from typing import Any, Final, Literal, final, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +19,9 @@ LABEL_CHOICES: Final = get_args(LabelChoice)
 
 COLUMNS: Final = ("index", "label", "k", "radius", "unit", "method", "alpha", "label_choice")
 BOUNDS_COLUMN: Final = "bounds"  # after the others, where they are not the method's own
-L2_COLUMN: Final = "l2_radius"  # last, where the method has one
+L2_COLUMN: Final = "l2_radius"  # then, where the method has one
+VOTES_COLUMN: Final = "votes"  # last, where a stopping rule decided how many
+SETTLED_COLUMN: Final = "settled"
 
 
 @final
@@ -31,7 +33,8 @@ class Certificates:
     input, then k, then (for predicted labels) votes, most voted first. Each input's rows hold together with probability
     at least 1 - alpha over the noise; alpha is 0 where nothing is left to chance. `l2_radius` float64 `(rows,)`, NaN
     where nothing is certified, is what the radius was made of in the methods of Gaussian noise. `bounds` names the rule that
-    made bounds of counts, None for the method's own.
+    made bounds of counts, None for the method's own. `votes` int64 and `settled` bool `(rows,)` are there where a stopping
+    rule decided how many votes an input has: so many, and whether its question is answered.
     """
 
     index: NDArray[np.int64]
@@ -44,6 +47,8 @@ class Certificates:
     label_choice: LabelChoice
     l2_radius: NDArray[np.float64] | None = None
     bounds: str | None = None
+    votes: NDArray[np.int64] | None = None
+    settled: NDArray[np.bool_] | None = None
 
     def write(self, path: Path, *, metadata: dict[str, str]) -> None:
         """As Parquet, radius null where it abstains; `metadata` goes into the file."""
@@ -62,6 +67,8 @@ class Certificates:
             columns[BOUNDS_COLUMN] = pa.repeat(self.bounds, rows)
         if self.l2_radius is not None:
             columns[L2_COLUMN] = pa.array(self.l2_radius, mask=np.isnan(self.l2_radius))
+        if self.votes is not None and self.settled is not None:
+            columns |= {VOTES_COLUMN: self.votes, SETTLED_COLUMN: self.settled}
         with replacing(path) as aside:
             pq.write_table(pa.table(columns).replace_schema_metadata(metadata), aside)
 
@@ -70,7 +77,8 @@ class Certificates:
         """Certificates and metadata. Raises ValueError where the file is missing, damaged or not of this form."""
         try:
             table = pq.read_table(path)
-            more = [name for name in (BOUNDS_COLUMN, L2_COLUMN) if name in table.column_names]
+            optional = (BOUNDS_COLUMN, L2_COLUMN, VOTES_COLUMN, SETTLED_COLUMN)
+            more = [name for name in optional if name in table.column_names]
             if table.column_names != [*COLUMNS, *more]:
                 raise ValueError(f"its columns are {', '.join(table.column_names)}")
             columns = {name: table.column(name) for name in ("index", "label", "k", "radius")}
@@ -110,6 +118,8 @@ class Certificates:
             label_choice=choice,
             l2_radius=_read_l2(table, path),
             bounds=bounds,
+            votes=_read_whole(table, VOTES_COLUMN, pa.int64(), path),
+            settled=_read_whole(table, SETTLED_COLUMN, pa.bool_(), path),
         ), metadata
 
 
@@ -120,3 +130,12 @@ def _read_l2(table: pa.Table, path: Path) -> NDArray[np.float64] | None:
     if column.type != pa.float64():
         raise ValueError(f"{path} is damaged: {L2_COLUMN} holds {column.type}, not float64")
     return np.asarray(column.fill_null(np.nan).to_numpy())
+
+
+def _read_whole(table: pa.Table, name: str, kind: pa.DataType, path: Path) -> NDArray[Any] | None:
+    if name not in table.column_names:
+        return None
+    column = table.column(name)
+    if column.type != kind or column.null_count:
+        raise ValueError(f"{path} is damaged: {name} must be {kind} without nulls")
+    return np.asarray(column.to_numpy())

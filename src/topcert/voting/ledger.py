@@ -7,11 +7,16 @@
 Batches are numbered input by input: with n votes in batches of B, input p has batches p ceil(n/B) and on. A block is a
 run of whole batches, so a block's place in the ledger follows from its number. Each carries the manifest's digest and
 the SHA-256 of its votes.
+
+Under a stopping rule the votes come in stages, each laid out like this: all inputs up to the first look of the rule, then
+those that do not stop there up to the second, and so on, blocks numbered through. Which inputs go on is not stored: it
+follows from the votes before.
 """
 
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect
 from collections.abc import Iterator
 from pathlib import Path
 from typing import final
@@ -23,7 +28,9 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from topcert.files import replacing
-from topcert.voting.manifest import Manifest
+from topcert.theory.stopping import Judge, Stopping
+from topcert.voting.manifest import FIXED, Manifest
+from topcert.voting.stages import Stage
 
 
 @final
@@ -35,9 +42,17 @@ class Ledger:
         self.manifest = manifest
         self._digest = manifest.digest()
         self._dtype = np.min_scalar_type(manifest.num_classes - 1)
-        self.batches_per_input = -(-manifest.num_votes // manifest.batch_size)
-        self.num_batches = manifest.num_inputs * self.batches_per_input
-        self.num_blocks = -(-self.num_batches // manifest.batches_per_block)
+        self.judge = judge_of(manifest)
+        self._ended = self.judge is None
+        first = Stage(
+            inputs=np.arange(manifest.num_inputs),
+            start=0,
+            stop=manifest.num_votes if self.judge is None else self.judge.looks[0],
+            batch_size=manifest.batch_size,
+            batches_per_block=manifest.batches_per_block,
+        )
+        self._stages = [first]  # those that are known: without a stopping rule there is one
+        self._so_far = np.zeros((manifest.num_inputs if self.judge else 0, manifest.num_classes), np.int64)
 
     @staticmethod
     def open(folder: Path) -> Ledger:
@@ -51,22 +66,80 @@ class Ledger:
     def block_path(self, block: int) -> Path:
         return self.folder / "ledger" / f"block-{block:06d}.parquet"
 
+    @property
+    def num_batches(self) -> int:
+        return self._stages[-1].end_batch
+
+    @property
+    def num_blocks(self) -> int:
+        return self._stages[-1].end_block
+
+    @property
+    def num_stored(self) -> int:
+        """Votes of all inputs together, as far as it is known."""
+        return self._stages[-1].end_vote
+
+    @property
+    def num_open(self) -> int:
+        """Inputs that the last known stage asks."""
+        return len(self._stages[-1].inputs)
+
+    def _stage(self, number: int, end: str) -> Stage:
+        """The stage in which a batch, a block or a vote lies; `end` is the attribute that says where stages end."""
+        return self._stages[bisect(self._stages, number, hi=len(self._stages) - 1, key=lambda stage: getattr(stage, end))]
+
     def place(self, batch: int) -> tuple[int, int, int]:
         """Of a batch: its input, its first draw and the draw after its last (padding not counted)."""
-        position, part = divmod(batch, self.batches_per_input)
-        start = part * self.manifest.batch_size
-        return position, start, min(start + self.manifest.batch_size, self.manifest.num_votes)
+        return self._stage(batch, "end_batch").place(batch)
 
     def batches_of(self, block: int) -> range:
-        first = block * self.manifest.batches_per_block
-        return range(first, min(first + self.manifest.batches_per_block, self.num_batches))
+        return self._stage(block, "end_block").batches_of(block)
+
+    def block_of(self, batch: int) -> int:
+        stage = self._stage(batch, "end_batch")
+        return stage.first_block + (batch - stage.first_batch) // stage.batches_per_block
+
+    def batch_of_vote(self, vote: int) -> int:
+        return self._stage(vote, "end_vote").batch_of_vote(vote)
 
     def offset(self, batch: int) -> int:
-        """Where a batch starts among all votes, input by input."""
-        if batch >= self.num_batches:
-            return self.manifest.num_inputs * self.manifest.num_votes
-        position, start, _ = self.place(batch)
-        return position * self.manifest.num_votes + start
+        """Where a batch starts among all votes, stage by stage and input by input."""
+        return self._stage(batch, "end_batch").offset(batch)
+
+    def extend(self) -> bool:
+        """Lay out the stage after the last, of inputs that its votes do not stop; False where there is none.
+
+        Raises ValueError where votes of the last stage are missing or damaged.
+        """
+        if self._ended or self.judge is None:
+            return False
+        stage, (_, labels, _) = self._stages[-1], self.read_inputs()
+        if labels is None:
+            raise ValueError(f"{self.folder}: a stopping rule needs labels, and inputs.parquet has none")
+        for position, votes in zip(stage.inputs.tolist(), self._votes_of(stage), strict=True):
+            self._so_far[position] += np.bincount(votes, minlength=self.manifest.num_classes)
+        going = stage.inputs[~self.judge.stops(self._so_far[stage.inputs], labels[stage.inputs])]
+        self._ended = not len(going)
+        if not self._ended:
+            self._stages.append(stage.after(going, self.judge.looks[len(self._stages)]))
+        return not self._ended
+
+    def complete(self) -> None:
+        """Know all stages. Raises ValueError where votes are missing, damaged, or more than the stopping rule asks for."""
+        while self.extend():
+            pass
+        if self.judge is not None:
+            names = {self.block_path(block).name for block in range(self.num_blocks)}
+            for path in sorted((self.folder / "ledger").glob("block-*.parquet")):
+                if path.name not in names:
+                    raise ValueError(
+                        f"{path} lies beyond the vote at which the last input stops; the ledger has been changed"
+                    )
+
+    def _votes_of(self, stage: Stage) -> NDArray[np.unsignedinteger]:
+        """The votes of a stage, `(inputs, stop - start)`."""
+        blocks = [self.read_block(block) for block in range(stage.first_block, stage.end_block)]
+        return np.concatenate(blocks).reshape(len(stage.inputs), stage.stop - stage.start)
 
     def present_blocks(self) -> list[int]:
         return [block for block in range(self.num_blocks) if self.block_path(block).is_file()]
@@ -103,7 +176,13 @@ class Ledger:
         return votes
 
     def iterate_inputs(self) -> Iterator[NDArray[np.unsignedinteger]]:
-        """The votes `(num_votes,)` of each input in turn, one block in memory at a time."""
+        """The votes `(num_votes,)` of each input in turn, one block in memory at a time.
+
+        Under a stopping rule `(votes until it stopped,)`, and all are in memory.
+        """
+        if self.judge is not None:
+            yield from self._iterate_stopped()
+            return
         size = self.manifest.num_votes
         parts: list[NDArray[np.unsignedinteger]] = []
         held = 0
@@ -117,12 +196,22 @@ class Ledger:
                 parts = [joined[held - held % size :]]
                 held %= size
 
+    def _iterate_stopped(self) -> Iterator[NDArray[np.unsignedinteger]]:
+        self.complete()
+        parts: list[list[NDArray[np.unsignedinteger]]] = [[] for _ in range(self.manifest.num_inputs)]
+        for stage in self._stages:
+            for position, votes in zip(stage.inputs.tolist(), self._votes_of(stage), strict=True):
+                parts[position].append(votes)
+        yield from map(np.concatenate, parts)
+
     def counts(self, *, first: int | None = None) -> NDArray[np.int64]:
         """Votes of each class among the `num_samples` that certify, or the `first` of them, int64 `(inputs, classes)`.
 
-        The `first` are what a run of so many samples would have had. Raises ValueError where a block is missing or
-        damaged, or `first` lies outside 1 .. num_samples.
+        The `first` are what a run of so many samples would have had; under a stopping rule there is no such run. Raises
+        ValueError where a block is missing or damaged, or `first` lies outside 1 .. num_samples.
         """
+        if first is not None and self.judge is not None:
+            raise ValueError(f"{self.folder} was sampled under a stopping rule: a run of {first} votes is not part of it")
         start, wanted = self.manifest.num_selection, self.manifest.num_samples if first is None else first
         if not 1 <= wanted <= self.manifest.num_samples:
             raise ValueError(
@@ -168,6 +257,23 @@ class Ledger:
             for stale in folder.glob(".*.tmp"):  # left by a kill between write and rename
                 stale.unlink(missing_ok=True)
         return held
+
+
+def judge_of(manifest: Manifest) -> Judge | None:
+    """What decides where inputs stop; None where their number of votes was set beforehand. Raises ValueError for a rule that
+    this release does not know."""
+    if manifest.stopping == FIXED:
+        return None
+    rule = Stopping.read(manifest.stopping)
+    if manifest.num_kept is None or manifest.num_selection or rule.k >= manifest.num_classes:
+        raise ValueError(f"the manifest's stopping is {manifest.stopping!r}, which does not go with its other entries")
+    return Judge(
+        rule,
+        num_features=manifest.num_features,
+        num_kept=manifest.num_kept,
+        max_votes=manifest.num_samples,
+        batch_size=manifest.batch_size,
+    )
 
 
 def inputs_table(indices: NDArray[np.int64], labels: NDArray[np.int64] | None, hashes: list[str]) -> pa.Table:

@@ -21,6 +21,7 @@ from topcert.randomization.gaussian import MAX_SIGMA, MIN_SIGMA
 
 FORMAT: Final = "topcert-ledger-2"
 IID: Final = "iid"
+FIXED: Final = "fixed"  # stopping: the number of votes was set beforehand
 
 
 @final
@@ -31,8 +32,9 @@ class Manifest:
     `noise` is "ablation" (masks that keep `num_kept` features, shown in `encoding`), "gaussian" (`sigma`) or "discrete"
     (`keep_probability`, an exact decimal); what the other noises need is null. Its draws are numbers 0 .. num_votes - 1
     of the stream `(seed, algorithm)`, the same for every input, under the `law` "iid" (each draw independent of the
-    others) or that of a design, by whose name it goes (these very masks are the classifier), and `stopping` "fixed"
-    (their number was set beforehand). The first `num_selection` votes may choose what is
+    others) or that of a design, by whose name it goes (these very masks are the classifier). `stopping` is "fixed" (their
+    number was set beforehand) or a rule (`topcert.theory.stopping`) under which an input has num_samples votes at most.
+    The first `num_selection` votes may choose what is
     certified, the `num_samples` after them certify. Votes are computed in batches of `batch_size` draws for one input,
     the last one filled up with the draws that follow.
     `fill` is the number that stands for NULL, or the SHA-256 of the array that does, or null where the encoding needs

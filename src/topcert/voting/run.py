@@ -22,9 +22,10 @@ from topcert.randomization.designs import Design, make_design
 from topcert.randomization.encodings import GREY, SENTINEL, Unit, make_encoder, to_planes
 from topcert.randomization.randomizer import Ablation, DiscreteNoise, GaussianNoise, Randomizer
 from topcert.theory.counting import check_counts
+from topcert.theory.stopping import Stopping
 from topcert.version import __version__
-from topcert.voting.ledger import Ledger, fingerprint_inputs, inputs_table
-from topcert.voting.manifest import IID, Manifest, parse_share, refuse_other
+from topcert.voting.ledger import Ledger, fingerprint_inputs, inputs_table, judge_of
+from topcert.voting.manifest import FIXED, IID, Manifest, parse_share, refuse_other
 from topcert.voting.sampling import batches_per_block, check_deterministic, fill
 from topcert.voting.voter import Voter, default_batch_size
 
@@ -43,6 +44,7 @@ def algorithm_of(noise: Noise, law: str) -> str:
 
 
 NOISE_OPTIONS: Final = {"ablation": "--keep", "gaussian": "--sigma", "discrete": "--keep-probability"}
+STOPPING_BATCH: Final = 32  # no input can stop before; larger batches are seldom faster on a CPU
 DEFAULT_ENCODING: Final[dict[Kind, str]] = {"image": "six-channel", "table": "sentinel", "points": "keep-only"}
 
 
@@ -71,6 +73,7 @@ class Request:
     device: str = "auto"
     num_classes: int | None = None
     batch_size: int | None = None
+    stopping: Stopping | None = None  # then `num_samples` is the cap
 
 
 @final
@@ -130,7 +133,7 @@ class Prepared:
             noise=request.noise,
             law=request.design or IID,
             algorithm=algorithm_of(request.noise, request.design or IID),
-            stopping="fixed",
+            stopping=FIXED if request.stopping is None else request.stopping.to_text(),
             seed=request.seed,
             num_selection=request.num_selection,
             num_samples=request.num_samples,
@@ -156,6 +159,8 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
         raise ValueError(f"--samples must be at least 1, got {request.num_samples}")
     if request.num_selection < 0:
         raise ValueError(f"--selection must be at least 0, got {request.num_selection}")
+    if request.stopping is not None and request.num_selection:
+        raise ValueError("--stop certifies given labels, which no first sample selects; leave --selection out")
     if not 0 <= request.seed < 2**64:
         raise ValueError(f"--seed must lie in 0 .. 2^64 - 1, got {request.seed}")
     dataset = load_dataset(
@@ -187,6 +192,8 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
     if classifier.num_classes < 2:
         raise ValueError(f"{request.model} has {classifier.num_classes} class; a top k needs at least 2")
     labels = dataset.labels
+    if request.stopping is not None and labels is None:
+        raise ValueError(f"--stop certifies given labels, and {request.data} has none; use --samples, or add labels")
     if labels is not None and labels.max() >= classifier.num_classes:
         raise ValueError(
             f"{request.data} holds the label {labels.max()}, {request.model} has {classifier.num_classes} classes, "
@@ -196,6 +203,8 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
     chosen = recorded_batch_size if request.batch_size is None else request.batch_size
     if chosen is None:
         chosen = default_batch_size(num_samples=num_votes, cells_per_input=example.size, classifier=classifier)
+        if request.stopping is not None and classifier.batch_size is None:
+            chosen = min(chosen, STOPPING_BATCH)
     if chosen < 1:
         raise ValueError(f"--batch-size must be at least 1, got {chosen}")
     if classifier.batch_size not in (None, chosen):
@@ -257,6 +266,7 @@ def collect_votes(opened: Opened, *, on_progress: Callable[[int, int, str], None
     inputs = read_inputs_table(prepared.dataset)
     fingerprint = fingerprint_inputs(inputs)
     manifest = prepared.manifest(fingerprint)
+    judge_of(manifest)  # a question without an answer is refused before any work
     if recorded is not None:
         refuse_other(recorded, manifest, folder)
         manifest = recorded

@@ -37,25 +37,41 @@ def check_deterministic(voter: Voter) -> None:
 
 def fill(ledger: Ledger, voter: Voter, *, on_progress: Callable[[int, int, str], None]) -> None:
     """Compute what the ledger lacks; then replay some of it. Raises ValueError where a replay differs."""
-    manifest = ledger.manifest
+    while not ledger.missing_blocks() and ledger.extend():  # stages of a stopping rule that are there already
+        pass
     missing, present = ledger.missing_blocks(), ledger.present_blocks()
     for block in present:  # damage is better known before the work than after it
         ledger.read_block(block)
     if present and missing:
         replay(ledger, voter, _chosen([batch for block in present for batch in ledger.batches_of(block)]))
-    total = manifest.num_inputs * manifest.num_votes
     done = sum(ledger.offset(part.stop) - ledger.offset(part.start) for part in map(ledger.batches_of, present))
-    on_progress(done, total, "")
-    for block in missing:
-        parts = []
-        for batch in ledger.batches_of(block):
-            position, start, stop = ledger.place(batch)
-            parts.append(voter.votes(position, start, stop))
-            done += stop - start
-            on_progress(done, total, f"input {position + 1} of {manifest.num_inputs}")
-        ledger.write_block(block, np.concatenate(parts))
+    while True:
+        total = ledger.num_stored
+        if ledger.judge is not None:
+            total += ledger.num_open  # this is not the end of it
+        on_progress(done, total, "")
+        for block in missing:
+            parts = []
+            for batch in ledger.batches_of(block):
+                position, start, stop = ledger.place(batch)
+                parts.append(voter.votes(position, start, stop))
+                done += stop - start
+                on_progress(done, total, _where(ledger, position))
+            ledger.write_block(block, np.concatenate(parts))
+        if not ledger.extend():
+            break
+        missing = ledger.missing_blocks()
+    if ledger.judge is not None:
+        on_progress(done, done, "")
     # Also where nothing was missing: the last run may have been killed, or stopped by this very check, just before.
     replay(ledger, voter, _chosen(range(ledger.num_batches)))
+
+
+def _where(ledger: Ledger, position: int) -> str:
+    inputs = ledger.manifest.num_inputs
+    if ledger.judge is None:
+        return f"input {position + 1} of {inputs}"
+    return f"{ledger.num_open} of {inputs} inputs still open"
 
 
 def _chosen(batches: Sequence[int]) -> set[int]:
@@ -77,7 +93,7 @@ def compare(ledger: Ledger, voter: Voter, batches: Iterable[int]) -> Replay:
     """Compute the votes of `batches` again, in the voter's own batch size, and count those that differ."""
     votes = flips = 0
     for batch in sorted(batches):
-        block = batch // ledger.manifest.batches_per_block
+        block = ledger.block_of(batch)
         base = ledger.offset(ledger.batches_of(block).start)
         position, start, stop = ledger.place(batch)
         offset = ledger.offset(batch) - base

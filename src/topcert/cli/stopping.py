@@ -1,0 +1,69 @@
+"""`certify --stop`: what goes with it, and what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from topcert.cli.progress import console
+from topcert.evaluation.accuracy import floored
+from topcert.evaluation.stopped import METHOD
+from topcert.methods.certificates import Certificates
+from topcert.methods.method import Method
+from topcert.theory.stopping import Stopping, check_question
+from topcert.voting.manifest import FIXED, Manifest
+
+SAMPLES: Final = 10_000
+MAX_SAMPLES: Final = 100_000
+
+
+def choose_stopping(
+    stop: str | None,
+    *,
+    samples: int | None,
+    max_samples: int | None,
+    method: Method,
+    bounds: str | None,
+    ks: Sequence[int],
+    alpha: float,
+    label: str | None,
+) -> tuple[Stopping | None, int]:
+    """The stopping rule, or None, and the number of votes or its cap. Raises ValueError where options do not fit."""
+    if stop is None:
+        if max_samples is not None:
+            raise ValueError("--max-samples is the cap of --stop; give a question with --stop, or use --samples")
+        return None, SAMPLES if samples is None else samples
+    check_question(stop)
+    if samples is not None:
+        raise ValueError("--samples is a number of votes set beforehand; with --stop give the cap as --max-samples")
+    if method.name != METHOD or bounds is not None:
+        asked = f"--method {method.name}" if method.name != METHOD else f"--bounds {bounds}"
+        raise ValueError(f"{asked} needs a number of votes set beforehand; leave it out with --stop, or use --samples")
+    if label not in (None, "given"):
+        raise ValueError(f"--stop certifies given labels only, got --label {label}; leave --stop out, or use --label given")
+    if len(set(ks)) != 1:
+        raise ValueError(f"--stop asks about one k, got --k {' --k '.join(map(str, ks))}; choose one")
+    if max_samples is not None and max_samples < 1:
+        raise ValueError(f"--max-samples must be at least 1, got {max_samples}")
+    return Stopping(question=stop, k=ks[0], alpha=alpha), MAX_SAMPLES if max_samples is None else max_samples
+
+
+def votes_in_words(manifest: Manifest) -> str:
+    """How many votes an input has."""
+    if manifest.stopping == FIXED:
+        return f"n = {manifest.num_samples}"
+    return f"n up to {manifest.num_samples}, until {manifest.stopping.partition(';')[0]} is settled"
+
+
+def print_stopping(certificates: Certificates, manifest: Manifest) -> None:
+    """What a stopping rule saved, and left open; nothing without one."""
+    if certificates.votes is None or certificates.settled is None:
+        return
+    inputs, spent, settled = len(certificates.votes), int(certificates.votes.sum()), int(certificates.settled.sum())
+    full = inputs * manifest.num_samples
+    console.print(
+        f"{floored(spent, inputs, 1)} votes an input on average, {floored(full, spent, 1)} times fewer than "
+        f"{manifest.num_samples} for all. Settled: {settled} of {inputs}; for {inputs - settled} the proven radius stands, "
+        "and more votes might prove more. What is proven is wrong with probability at most alpha however long it sampled.",
+        highlight=False,
+    )

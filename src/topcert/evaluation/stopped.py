@@ -1,0 +1,68 @@
+"""Certificates of a ledger that was filled under a stopping rule: only the evidence of that rule may read it.
+
+A bound for a number of votes that was set beforehand would be wrong more often than it says, for votes stop where they
+look good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topcert.methods.certificates import Certificates
+from topcert.theory.stopping import Judge
+
+METHOD: Final = "ablation"  # whose theorem it is
+BOUNDS: Final = "anytime"
+
+
+def certify_stopped(
+    judge: Judge,
+    counts: NDArray[np.int64],
+    *,
+    labels: NDArray[np.int64] | None,
+    index: NDArray[np.int64],
+    unit: str,
+    method: str,
+    bounds: str | None,
+    ks: Sequence[int],
+    alpha: float,
+    label_choice: str,
+) -> Certificates:
+    """Certificates from the counts `(inputs, classes)` at which inputs stopped.
+
+    Raises ValueError for everything that the rule was not made for: another method, other bounds, k, alpha or label choice.
+    """
+    rule = judge.rule
+    if method != METHOD or bounds not in (None, BOUNDS):
+        asked = method if bounds in (None, BOUNDS) else f"{method} with {bounds} bounds"
+        raise ValueError(
+            f"this ledger was sampled under the stopping rule {rule.question}, which {asked} may not read: its bounds are "
+            "for a number of votes set beforehand; leave --method and --bounds out, or certify with --samples"
+        )
+    wanted = (("--k", sorted(set(ks)), [rule.k]), ("--alpha", alpha, rule.alpha), ("--label", label_choice, "given"))
+    for option, had, needed in wanted:
+        if had != needed:
+            shown = needed[0] if isinstance(needed, list) else needed
+            raise ValueError(
+                f"this ledger was sampled under a stopping rule for {option} {shown}, got {had}; leave {option} out, or "
+                "choose another --out"
+            )
+    if labels is None:
+        raise ValueError("this ledger was sampled under a stopping rule for given labels, and has none; it is damaged")
+    return Certificates(
+        index=index,
+        label=labels,
+        k=np.full(len(index), rule.k),
+        radius=judge.proven(counts, labels),
+        unit=unit,
+        method=METHOD,
+        alpha=rule.alpha,
+        label_choice="given",
+        bounds=BOUNDS,
+        votes=counts.sum(axis=1),
+        settled=judge.settled(counts, labels),
+    )

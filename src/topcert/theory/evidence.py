@@ -1,0 +1,99 @@
+"""Evidence that a label has a radius, which may be looked at after any vote (docs/beyond.md, section 4).
+
+By Theorem 1, of a label l that is broken at r, of its k likeliest rivals A and of every part Y of A, of t labels,
+
+    E[X] <= h,    X = t where the vote is for l, -1 where it is for a label of Y, 0 else,    h = (t + 1) (1 - beta(r)).
+
+Who starts with 1 and risks at each vote a share f of what he has, as f / (1 + h) times X - h, never expects more than he
+has. His capital, averaged over shares f and parts Y, is the evidence: while l is broken at r, it ever reaches 1 / alpha with
+probability at most alpha (Ville 1939). It depends on the counts of the votes alone.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from topcert.theory.counting import survival
+
+Floats = NDArray[np.float64]
+
+BOLDEST: Final = 0.98  # share of the capital that is risked at most; less than 1, so that no single vote ruins
+STEP: Final = 1.6  # between neighbouring shares: the best is missed by a factor of 1.27 at most, for 6 % of the votes
+TIMID: Final = 4.5  # over the square root of the cap: the share for a margin that takes that many votes to prove
+LEAN: Final = 0.4  # a share f begins with f ** -LEAN: where many votes are needed, each nat of evidence costs the most
+# Each logarithm below is of a number of at least 1 - BOLDEST known to a few 2^-53, and MAX_VOTES of them are added up.
+SLACK: Final = 1e-5
+MAX_VOTES: Final = 10**7
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Bets:
+    """What a vote for l, for a label of Y or for another multiplies the capital by, as logarithms `(k, radii, shares)`.
+
+    Rows are t = 1 .. k, columns r = 0 .. the last that any votes could prove. `begun` `(k, 1, shares)` is the logarithm of
+    what is bet at first on one part Y of t labels with a share; it sums to 1 over all shares and parts.
+    """
+
+    won: Floats
+    lost: Floats
+    even: Floats
+    begun: Floats
+
+
+def make_bets(*, k: int, num_features: int, num_kept: int, max_votes: int) -> Bets:
+    """The bets on a top k from up to `max_votes` votes. Raises ValueError for these outside 1 .. `MAX_VOTES`, and k < 1."""
+    if not 1 <= max_votes <= MAX_VOTES:
+        raise ValueError(f"votes that are looked at as they come go up to {MAX_VOTES:,} an input, got {max_votes}")
+    if k < 1:
+        raise ValueError(f"k must be at least 1, got {k}")
+    beta = survival(num_features, num_kept)
+    reach = sum((k + 1) * left > beta.denominator for left in beta.numerators)  # t > h for t = k at least
+    timid = min(BOLDEST, TIMID / math.sqrt(max_votes))
+    steps = math.ceil(math.log(BOLDEST / timid) / math.log(STEP))
+    share = BOLDEST * STEP ** -np.arange(steps + 1.0)
+    parts = np.array([k * math.comb(k, size) for size in range(1, k + 1)], np.float64)
+    t = np.arange(1.0, k + 1)[:, None, None]
+    bar = (t + 1) * (1.0 - beta.floats[:reach, None])  # beta errs downward, so h errs upward
+    stake = share / (1 + bar)
+    begun = share**-LEAN / (share**-LEAN).sum() / parts[:, None, None]
+    return Bets(
+        won=np.log1p(stake * (t - bar)),
+        lost=np.broadcast_to(np.log1p(-share), stake.shape),
+        even=np.log1p(-stake * bar),
+        begun=np.log(begun),
+    )
+
+
+def evidence(bets: Bets, own: NDArray[Any], rivals: NDArray[Any], trials: NDArray[Any]) -> Floats:
+    """Logarithm of the evidence for each radius r = 0, 1, ..., at most; float64 `(inputs, radii)`.
+
+    Of `trials` votes `(inputs,)`, `own` `(inputs,)` are for the label, `rivals` `(inputs, k)` for its k most voted rivals,
+    fewest first. They need not be whole where the question is what would come of so many. Of the parts of t rivals only the
+    one with the fewest votes is counted, which is the larger part of the sum and errs to the safe side.
+    """
+    k, radii, shares = bets.won.shape
+    taken = np.cumsum(rivals, axis=1)
+    capital = np.empty((k, len(own), radii * shares))
+    for row in range(k):
+        votes = np.stack([own, taken[:, row], trials - own - taken[:, row]], axis=1).astype(np.float64)
+        gains = np.stack([part[row].reshape(-1) for part in (bets.won, bets.lost, bets.even)])
+        capital[row] = votes @ gains
+    capital = capital.reshape(k, len(own), radii, shares) + bets.begun[:, None]
+    return np.asarray(logsumexp(capital, axis=(0, 3)))
+
+
+def passes(found: Floats, alpha: float) -> NDArray[np.bool_]:
+    """Whether a logarithm of evidence is enough for a chance of error `alpha`; like `found`."""
+    return np.asarray(found >= math.log(1 / alpha) + SLACK)
+
+
+def proven_radius(found: Floats, alpha: float) -> NDArray[np.int64]:
+    """The last r of which it and all before it have evidence enough, int64 `(inputs,)`; -1 (ABSTAIN) where r = 0 has not."""
+    return np.asarray(np.logical_and.accumulate(passes(found, alpha), axis=1).sum(axis=1) - 1)

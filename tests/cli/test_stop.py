@@ -1,0 +1,221 @@
+"""`topcert certify --stop`: each input has as many votes as its rule gives it, whatever happens on the way."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+
+from tests.conftest import Outcome
+from topcert.voting.ledger import Ledger
+from topcert.voting.voter import Voter
+
+MODEL = "models_for_tests:linear"
+RUN = ["certify", "table.npz", MODEL, "--keep", 2, "--k", 3, "--alpha", 0.01, "--batch-size", 20]
+STOP = [*RUN, "--stop", "exact", "--max-samples", 500]
+
+
+@pytest.fixture
+def folder(workplace: Path, topcert: Callable[..., Outcome]) -> Path:
+    run = topcert(*STOP, "--out", "o")
+    assert run.code == 0, run.err
+    assert "times fewer than 500 for all. Settled: " in " ".join(run.out.split())
+    assert "however long it sampled" in " ".join(run.out.split())
+    return Path("o")
+
+
+def blocks(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (folder / "ledger").glob("block-*")}
+
+
+def test_each_input_has_the_votes_that_the_rule_gives_it(folder: Path, topcert: Callable[..., Outcome]) -> None:
+    fixed = topcert(*RUN, "--samples", 500, "--out", "fixed")
+    assert fixed.code == 0, fixed.err
+    ledger, labels = Ledger.open(folder), np.load("table.npz")["y"]
+    judge = ledger.judge
+    assert judge is not None
+    votes, every = list(ledger.iterate_inputs()), list(Ledger.open(Path("fixed")).iterate_inputs())
+    lengths = []
+    for position, cast in enumerate(every):
+        for look in judge.looks:
+            counts = np.bincount(cast[:look], minlength=5)[None]
+            if judge.stops(counts, labels[position : position + 1])[0]:
+                break
+        lengths.append(look)
+        assert np.array_equal(votes[position], cast[:look])  # the same draws, up to where it stops
+    assert len(set(lengths)) > 1
+    assert lengths != [500] * 8
+    made = pq.read_table(folder / "certificates.parquet")
+    assert made.column("votes").to_pylist() == lengths
+    assert made.column_names[-3:] == ["bounds", "votes", "settled"]
+    counts = ledger.counts()
+    assert counts.sum(axis=1).tolist() == lengths
+    radii = [None if radius < 0 else radius for radius in judge.proven(counts, labels).tolist()]
+    assert made.column("radius").to_pylist() == radii
+    table = pyarrow.csv.read_csv(folder / "counts.csv")
+    assert np.array_equal(np.stack([table.column(str(j)) for j in range(5)], axis=1), counts)
+
+
+def test_it_verifies_with_replays_and_fresh_votes(folder: Path, topcert: Callable[..., Outcome]) -> None:
+    plain = topcert("verify", folder)
+    assert plain.code == 0, plain.out + plain.err
+    assert "ablation with anytime bounds" in plain.out
+    assert "until exact is settled" in plain.out
+    asked = topcert("verify", folder, "--model", MODEL, "--replay", 60, "--fresh-seed", 5, "--samples", 300)
+    assert asked.code == 0, asked.out + asked.err
+    again = topcert("evaluate", folder)
+    assert again.code == 0, again.err
+
+
+def test_interrupted_anywhere_and_resumed_it_gives_the_same_files(
+    folder: Path, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cast, left = Voter.votes, 0
+
+    def interrupted(self: Voter, position: int, start: int, stop: int) -> np.ndarray:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise KeyboardInterrupt
+        return cast(self, position, start, stop)
+
+    monkeypatch.setattr("topcert.voting.sampling.MAX_BLOCK_VOTES", 60)
+    assert topcert(*STOP, "--out", "whole").code == 0
+    monkeypatch.setattr(Voter, "votes", interrupted)
+    codes: list[int] = []
+    while not codes or codes[-1] == 130:
+        left = 14  # a few of which are for checks of what is stored
+        codes.append(topcert(*STOP, "--out", "cut", "--resume").code)
+    assert codes[-1] == 0
+    assert len(codes) > 3
+    monkeypatch.setattr(Voter, "votes", cast)
+    assert blocks(Path("cut")) == blocks(Path("whole"))
+    assert pq.read_table("cut/certificates.parquet").equals(pq.read_table(folder / "certificates.parquet"))
+    kept = blocks(Path("cut"))
+    assert topcert(*STOP, "--out", "cut", "--resume").code == 0
+    assert blocks(Path("cut")) == kept
+
+
+def test_a_stage_too_few_or_too_many_does_not_verify(folder: Path, topcert: Callable[..., Outcome]) -> None:
+    ledger = Ledger.open(folder)
+    ledger.complete()
+    last = ledger.block_path(ledger.num_blocks - 1)
+    beyond = ledger.block_path(ledger.num_blocks)
+    shutil.copy(last, beyond)
+    more = topcert("verify", folder)
+    assert more.code == 2
+    assert "lies beyond the vote at which the last input stops" in more.err
+    beyond.unlink()
+    assert topcert("verify", folder).code == 0
+    last.unlink()
+    fewer = topcert("verify", folder)
+    assert fewer.code == 2
+    assert "is missing" in fewer.err
+
+
+def test_an_input_that_had_votes_beyond_its_stop_does_not_verify(folder: Path, topcert: Callable[..., Outcome]) -> None:
+    # A whole last stage for all inputs, as if nobody had stopped: it is not of the size that the rule asks for.
+    ledger = Ledger.open(folder)
+    ledger.complete()
+    number = ledger.num_blocks - 1
+    wanted = ledger.batches_of(number)
+    votes = ledger.read_block(number).astype(np.int64)
+    for changed in (np.concatenate([votes, votes[:20]]), votes[:-20]):
+        ledger.write_block(number, changed)
+        assert topcert("verify", folder).code == 2
+    ledger.write_block(number, votes)
+    assert topcert("verify", folder).code == 0
+    assert len(wanted) >= 1
+
+
+@pytest.mark.parametrize("column", ["votes", "settled", "radius"])
+def test_changed_certificates_do_not_verify(folder: Path, topcert: Callable[..., Outcome], column: str) -> None:
+    path = folder / "certificates.parquet"
+    table = pq.read_table(path)
+    rows = table.to_pylist()
+    rows[0][column] = {"votes": rows[0]["votes"] + 20, "settled": not rows[0]["settled"], "radius": 9}[column]
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), path)
+    run = topcert("verify", folder)
+    assert run.code == 1
+    assert column in run.out
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (["--k", 1], "--k 3, got [1]"),
+        (["--alpha", 0.05], "--alpha 0.01, got 0.05"),
+        (["--label", "predicted"], "--label given, got predicted"),
+        (["--bounds", "intersection-union"], "ablation with intersection-union bounds may not read"),
+        (["--bounds", "simuem"], "simuem"),
+        (["--method", "located", "--k", 3], "located may not read"),
+        (["--method", "levine-feizi"], "levine-feizi may not read"),
+        (["--method", "jia-2020"], "jia-2020 may not read"),
+    ],
+)
+def test_nothing_else_may_read_such_a_ledger(
+    folder: Path, topcert: Callable[..., Outcome], change: list[object], says: str
+) -> None:
+    run = topcert("evaluate", folder, *change)
+    assert run.code == 2
+    assert says in run.err
+    assert len(run.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--stop", "soon"], "--stop must be radius=R"),
+        (["--stop", "radius=99"], "no votes can certify a radius above"),
+        (["--stop", "table", "--samples", 10], "--max-samples"),
+        (["--max-samples", 10], "--stop"),
+        (["--stop", "table", "--max-samples", 0], "--max-samples"),
+        (["--stop", "table", "--method", "located"], "--method located"),
+        (["--stop", "table", "--bounds", "intersection-union"], "--bounds"),
+        (["--stop", "table", "--label", "predicted"], "--label predicted"),
+        (["--stop", "table", "--k", 1], "one k"),
+        (["--stop", "table", "--selection", 10], "--selection"),
+        (["--stop", "table", "--k", 5], "one k"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_before_any_work(
+    workplace: Path, topcert: Callable[..., Outcome], options: list[object], says: str
+) -> None:
+    run = topcert(*RUN, *options, "--out", "o")
+    assert run.code == 2
+    assert says in run.err
+    assert len(run.err.strip().splitlines()) == 1
+    assert not Path("o").exists()
+
+
+def test_without_labels_there_is_no_question(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    np.savez("bare.npz", x=np.load("table.npz")["x"])
+    run = topcert("certify", "bare.npz", *STOP[2:], "--out", "o")
+    assert run.code == 2
+    assert "--stop certifies given labels" in run.err
+
+
+def test_it_resumes_under_the_same_rule_only(folder: Path, topcert: Callable[..., Outcome]) -> None:
+    before = blocks(folder)
+    for change in (["--stop", "table"], ["--max-samples", 400], ["--alpha", 0.02]):
+        other = topcert(*STOP, *change, "--out", folder, "--resume")
+        assert other.code == 2, change
+        assert "resume with the same" in other.err
+    assert topcert(*RUN, "--samples", 500, "--out", folder, "--resume").code == 2
+    assert blocks(folder) == before
+
+
+def test_a_manifest_with_an_unknown_rule_is_refused(folder: Path, topcert: Callable[..., Outcome]) -> None:
+    path = folder / "manifest.json"
+    changed = {**json.loads(path.read_text()), "stopping": "until it suits"}
+    path.write_text(json.dumps(changed, indent=2, sort_keys=True) + "\n")
+    run = topcert("verify", folder)
+    assert run.code == 2
+    assert "'until it suits', which this release does not know" in run.err
