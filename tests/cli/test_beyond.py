@@ -289,3 +289,23 @@ def test_the_wrong_label_is_certified_by_none(run: Path, topcert: Callable[..., 
         resume(topcert, *more)
         made, _ = stored()
         assert (made.radius[(made.index == 3) & (made.k == 1)] == ABSTAIN).all()
+
+
+@pytest.mark.parametrize("method", ["located", "ablation"])
+def test_votes_that_predict_made_are_evaluated_when_all_is_said(
+    run: Path, topcert: Callable[..., Outcome], method: str
+) -> None:
+    assert topcert("predict", "images.npz", MODEL, "--keep", 4, "--samples", 50, "--k", 1, "--out", "p").code == 0
+    told = topcert("evaluate", "p", "--method", method, "--k", 1, "--alpha", 0.05, "--label", "predicted")
+    assert told.code == 0, told.err
+
+
+@pytest.mark.parametrize("ks", [[], [float("inf")]])
+def test_places_that_are_none_are_damage(run: Path, topcert: Callable[..., Outcome], ks: list[float]) -> None:
+    path = run / "certificates.parquet"
+    table = pq.read_table(path)
+    parameters = json.dumps({**json.loads(table.schema.metadata[b"parameters"]), "ks": ks})
+    pq.write_table(table.replace_schema_metadata({**table.schema.metadata, b"parameters": parameters}), path)
+    told = topcert("verify", "o")
+    assert told.code == 2
+    assert "is damaged: it names no parameters" in told.err

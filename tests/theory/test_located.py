@@ -372,3 +372,18 @@ def test_from_samples_it_fails_no_more_often_than_alpha(k: int, named: bool) -> 
 @pytest.mark.parametrize("k", [1, 3])
 def test_the_count_of_failures_sees_shares_passed_off_as_bounds(k: int) -> None:
     assert failures(k, named=True, trials=60) > 2 * LEVEL
+
+
+def test_more_parts_than_a_float_can_count_are_not_asked_for() -> None:
+    bounds = located.rival_shares(np.ones((1, 1040), np.int64), trials=np.array([2000]), error=0.0005, k=1040, among=1040)
+    assert 0 < bounds[0, 0] < bounds[0, 1] < 1
+    assert bounds[0, 519] == 1
+
+
+def test_masks_of_other_votes_than_the_counted_ones_are_refused() -> None:
+    kept = np.repeat(every_mask(6, 2), 20, axis=0)
+    votes = np.where((kept[:, 0] > 0) & (np.arange(len(kept)) % 2 == 0), 1, 0)[None]
+    smoothing = Smoothing(noise="ablation", unit="pixel", num_features=6, num_kept=2)
+    first = counts_of(votes[:, ::2], 2)
+    with pytest.raises(ValueError, match="not those of the counted votes"):
+        METHOD.radii(first, KnownVotes(kept, votes, 6), np.array([0]), ks=[1], alpha=0.1, smoothing=smoothing)

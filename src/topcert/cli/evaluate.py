@@ -39,8 +39,9 @@ def evaluate(
         )
     ledger = Ledger.open(folder)
     usual = 0.001
-    if k is None or alpha is None or label is None or method is None or bounds is None:
-        stored, _ = Certificates.read(folder / "certificates.parquet")
+    path = folder / "certificates.parquet"
+    if k is None or alpha is None or label is None or method is None or (bounds is None and path.exists()):
+        stored, _ = Certificates.read(path)
         other = method is not None and find_method(method).name != stored.method
         method = stored.method if method is None else method
         k = (np.unique(stored.k).tolist() if method == stored.method else choose_ks(None, method)) if k is None else k

@@ -34,7 +34,9 @@ def recompute(ledger: Ledger) -> tuple[Results, list[str]]:
     try:
         asked = json.loads(metadata["parameters"])
         ks, method, bounds = [int(k) for k in asked["ks"]], str(asked["method"]), asked.get("bounds")
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        if not ks:
+            raise ValueError("no k")
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(f"{folder / 'certificates.parquet'} is damaged: it names no parameters") from error
     if metadata.get("manifest") != ledger.manifest.digest():
         raise ValueError(f"{folder / 'certificates.parquet'} was made under another manifest; one of them was changed")

@@ -60,7 +60,7 @@ class Located(MaskMethod):
             raise ValueError(f"k must lie in 1 .. classes - 1 = {classes - 1}, got {list(ks)}")
         reach = located_reach(most, smoothing.num_features, smoothing.num_kept)
         beta = survival(smoothing.num_features, smoothing.num_kept).floats[: reach + 1]
-        found = _located(counts, votes, _by_votes(counts, labels), most, reach)
+        found = _located(counts, votes, _by_votes(counts, labels), most, reach, smoothing.num_kept)
         if labels is None:
             return _of_picked(found, ks=ks, alpha=alpha, beta=beta)
         return _of_named(found, ks=ks, alpha=alpha, beta=beta)[:, None]
@@ -157,12 +157,14 @@ def _by_votes(counts: Ints, labels: Ints | None) -> Ints:
     return np.argsort(-ranked, axis=1, kind="stable")
 
 
-def _located(counts: Ints, votes: MaskVotes, order: Ints, most: int, reach: int) -> _Located:
+def _located(counts: Ints, votes: MaskVotes, order: Ints, most: int, reach: int, num_kept: int) -> _Located:
     near, far = order[:, : most + 1], order[:, most + 1 : 2 * most + 1]
     cast, trials = np.take_along_axis(counts, near, axis=1), counts.sum(axis=1)
     held, left, others = (np.empty((*near.shape, reach + 1), np.int64) for _ in range(3))
     degrees = votes.degrees()
     for row, kept in enumerate(votes.kept_counts(near)):
+        if (kept.sum(axis=1) != num_kept * cast[row]).any() or degrees.sum() != num_kept * trials[row]:
+            raise ValueError(f"input {row}: the masks are not those of the counted votes; count all votes of the ledger")
         held[row] = np.maximum(cast[row, :, None] - most_met(kept, reach), 0)
         left[row] = cast[row, :, None] - least_met(kept, reach)
         others[row] = (trials[row] - cast[row])[:, None] - least_met(degrees - kept, reach)

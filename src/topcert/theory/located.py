@@ -65,9 +65,9 @@ def rival_shares(rivals: Ints, *, trials: Ints, error: float, k: int, among: int
     n = trials.reshape(-1, *[1] * (rivals.ndim - 2))
     bounds = np.ones(rivals.shape)
     for t in range(1, k + 1):
-        chance = error / float(among * math.comb(among, t))
-        if chance >= LEAST_ERROR:
-            bounds[..., t - 1] = upper_bound(together[..., t - 1], n, chance)
+        parts = among * math.comb(among, t)  # beyond the range of a float for a thousand places or so
+        if parts <= int(error / LEAST_ERROR):
+            bounds[..., t - 1] = upper_bound(together[..., t - 1], n, error / parts)
     return bounds
 
 
