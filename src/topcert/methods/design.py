@@ -38,7 +38,7 @@ class FixedDesign(DesignMethod):
         degrees = votes.degrees()
         radii = np.full((*named.shape, len(ks)), ABSTAIN)
         for row, (cast, table) in enumerate(zip(votes.cast(), votes.kept_counts(wanted), strict=True)):
-            kept_of = table[named.shape[1] :].reshape(named.shape[1], near, -1)
+            kept_of = table[named.shape[1] :].reshape(named.shape[1], near, len(degrees))
             for rank, label in enumerate(named[row].tolist()):
                 kept = np.concatenate([table[[rank]], kept_of[rank]])
                 for column, k in [(column, k) for column, k in enumerate(ks) if labels is not None or k > rank]:

@@ -53,5 +53,5 @@ def worst_case_radius(cast: Ints, label: int, *, keeps: Ints, classes: int, k: i
         options={"time_limit": seconds},
     )
     if found.status == 2:  # no attack at all
-        return features
+        return int(features)
     return round(float(found.fun)) - 1 if found.status == 0 else None
