@@ -25,7 +25,7 @@ from topcert.theory.counting import survival
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-LEAST_ERROR: Final = 1e-15  # Clopper-Pearson was measured down to here; a bound at less is not asked for
+LEAST_ERROR: Final = 1e-15  # a bound at less says so little that it is not asked for
 _ROUNDING: Final = 2.0**-48  # times t + 1: far more than the few roundings of one comparison of numbers up to t + 1
 
 
