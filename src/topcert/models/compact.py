@@ -50,29 +50,26 @@ def _blurs(cells: int) -> torch.Tensor:
 
 
 @final
-class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions with batch normalization; a strided block pools its shortcut."""
+class Bottleneck(nn.Module):
+    """A 3 x 3 convolution of half the channels between two 1 x 1 ones, beside the input."""
 
-    def __init__(self, in_channels: int, out_channels: int, *, stride: int = 1) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
+        inner = channels // 2
         self.body = nn.Sequential(
-            nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False),
-            nn.BatchNorm2d(out_channels),
+            nn.Conv2d(channels, inner, 1, bias=False),
+            nn.BatchNorm2d(inner),
             nn.ReLU(inplace=True),
-            nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False),
-            nn.BatchNorm2d(out_channels),
+            nn.Conv2d(inner, inner, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(inner),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(inner, channels, 1, bias=False),
+            nn.BatchNorm2d(channels),
         )
-        self.shortcut: nn.Module = nn.Identity()
-        if stride != 1 or in_channels != out_channels:
-            self.shortcut = nn.Sequential(
-                nn.AvgPool2d(stride) if stride != 1 else nn.Identity(),
-                nn.Conv2d(in_channels, out_channels, 1, bias=False),
-                nn.BatchNorm2d(out_channels),
-            )
         self.activation = nn.ReLU(inplace=True)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = self.activation(self.body(x) + self.shortcut(x))
+        out: torch.Tensor = self.activation(self.body(x) + x)
         return out
 
 
@@ -103,7 +100,7 @@ class Downsample(nn.Module):
 class Compact(nn.Module):
     """Scores `(B, num_classes)` of six-channel images `(B, 6, 32, 32)`.
 
-    28 M multiply-adds, and 1 M for fixed blurs; 1.2 M parameters.
+    21 M multiply-adds, and 1 M for fixed blurs; 0.8 M parameters.
     """
 
     def __init__(self, *, num_classes: int = 10) -> None:
@@ -112,7 +109,7 @@ class Compact(nn.Module):
         self.pixels = nn.Conv2d(8, 48, 4, 2, 1, bias=False)
         self.places = nn.Conv2d(4 * len(BOXES), 48, 3, 1, 1, bias=False)
         self.stem = nn.Sequential(nn.BatchNorm2d(48), nn.ReLU(inplace=True))
-        self.blocks = nn.Sequential(Downsample(48, 96), Downsample(96, 192), ResidualBlock(192, 192))
+        self.blocks = nn.Sequential(Downsample(48, 96), Downsample(96, 192), Bottleneck(192), Bottleneck(192))
         self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(192, num_classes))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

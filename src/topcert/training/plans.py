@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
-from topcert.training.augmentation import Augmentation, ShiftAndMirror
+from topcert.training.augmentation import Augmentation, ShiftAndMirror, WarpAndTint
 from topcert.training.noise import Noise
 from topcert.training.optimization import Algorithm, Schedule
 from topcert.training.points import RotateAndJitter
@@ -73,8 +73,8 @@ def usual_plan(network: str, noise: Noise, *, data: str = "cifar10") -> Training
     if network == "compact":
         return TrainingPlan(
             noise=noise,
-            augmentation=ShiftAndMirror(max_shift=3),
-            epochs=100,
+            augmentation=WarpAndTint(),
+            epochs=120,
             batch_size=512,
             algorithm="muon",
             learning_rate=0.3,
