@@ -34,7 +34,7 @@ from topcert.theory.worst_case import worst_case_radius
 
 ALPHA = 0.001
 REPOSITORY = Path(__file__).parent.parent
-CARRIED = REPOSITORY / "docs" / "results" / "cifar10-compact-n2000" / "counts.csv"
+CARRIED = REPOSITORY / "docs" / "results" / "cifar10-compact-n10000" / "counts.csv"
 SMALL = REPOSITORY / "src" / "topcert" / "reproduce" / "figures-small" / "ablation-50.n10000.csv"
 CAP = 100_000
 RADII = (0, 1, 2, 3, 4, 5, 8, 10, 15)
