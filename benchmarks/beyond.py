@@ -102,7 +102,7 @@ def bounds() -> None:
     smoothing = Smoothing(noise="ablation", unit="pixel", num_features=1024, num_kept=50)
     carried, labels = read_counts(CARRIED)
     assert labels is not None
-    generator = np.random.default_rng(0)
+    trials, generator = int(carried[0].sum()), np.random.default_rng(0)
     order = np.argsort(-carried, axis=1, kind="stable")
     # The same votes with the seven weakest classes spread over 997: as ImageNet's votes are, mostly for a few classes.
     wide = np.zeros((len(carried), 1000), np.int64)
@@ -112,12 +112,12 @@ def bounds() -> None:
     places = np.argmax(order == labels[:, None], axis=1)
     for classes, counts, named in ((10, carried, labels), (1000, wide, places)):
         for k in (1, 3):
-            heading(f"c = {classes:,}, n = 2,000, k = {k}, given labels")
+            heading(f"c = {classes:,}, n = {trials:,}, k = {k}, given labels")
             for name, rule in (("SimuEM", None), ("intersection-union", "intersection-union")):
                 row(name, radii_by("ablation", counts, named, k, rule, smoothing=smoothing)[:, 0])
             shares = counts / counts.sum(axis=1, keepdims=True)
             row("shares taken as exact", certified_radius(shares, shares, named, k=k, num_features=1024, num_kept=50))
-            heading(f"c = {classes:,}, n = 2,000, k = {k}, predicted labels (share of the k shown)")
+            heading(f"c = {classes:,}, n = {trials:,}, k = {k}, predicted labels (share of the k shown)")
             for name, rule in (("SimuEM", None), ("intersection-union", "intersection-union")):
                 row(name, radii_by("ablation", counts, None, k, rule, smoothing=smoothing).reshape(-1))
 
