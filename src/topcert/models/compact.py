@@ -75,12 +75,12 @@ class Bottleneck(nn.Module):
 
 @final
 class Downsample(nn.Module):
-    """A residual block that halves the resolution: 2 x 2 with stride 2, then 3 x 3; the shortcut is pooled."""
+    """A residual block that halves the resolution: `kernel` x `kernel` with stride 2, then 3 x 3; the shortcut is pooled."""
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, *, kernel: int = 2) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(in_channels, out_channels, 2, 2, bias=False),
+            nn.Conv2d(in_channels, out_channels, kernel, 2, (kernel - 1) // 2, bias=False),
             nn.BatchNorm2d(out_channels),
             nn.ReLU(inplace=True),
             nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False),

@@ -7,28 +7,7 @@ from typing import final
 import torch
 from torch import nn
 
-
-@final
-class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions that halve the resolution; the shortcut is pooled."""
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(in_channels, out_channels, 3, 2, 1, bias=False),
-            nn.BatchNorm2d(out_channels),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False),
-            nn.BatchNorm2d(out_channels),
-        )
-        self.shortcut = nn.Sequential(
-            nn.AvgPool2d(2), nn.Conv2d(in_channels, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels)
-        )
-        self.activation = nn.ReLU(inplace=True)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = self.activation(self.body(x) + self.shortcut(x))
-        return out
+from topcert.models.compact import Downsample
 
 
 @final
@@ -41,7 +20,7 @@ class Small(nn.Module):
     def __init__(self, *, in_channels: int = 6, num_classes: int = 10) -> None:
         super().__init__()
         self.stem = nn.Sequential(nn.Conv2d(in_channels, 32, 4, 2, 1, bias=False), nn.BatchNorm2d(32), nn.ReLU(inplace=True))
-        self.blocks = nn.Sequential(ResidualBlock(32, 64), ResidualBlock(64, 128))
+        self.blocks = nn.Sequential(Downsample(32, 64, kernel=3), Downsample(64, 128, kernel=3))
         self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, num_classes))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
