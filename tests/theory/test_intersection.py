@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.theory.boundary import SPACE, short_of
 from topcert.theory.confidence import lower_bound, simultaneous_bounds, upper_bound
 from topcert.theory.intersection import intersection_union_bounds, lower_bound_by_mass
 from topcert.theory.radius import ABSTAIN, certified_radius
@@ -19,7 +20,6 @@ Ints = NDArray[np.int64]
 
 DRAWS = 4_000
 ALPHA = 0.1
-SPACE = {"num_features": 64, "num_kept": 8}
 
 
 def at_most(alpha: float, draws: int = DRAWS) -> float:
@@ -140,17 +140,6 @@ def test_the_test_of_lower_bounds_would_notice_bounds_that_hold_one_by_one() -> 
 
 
 # Radii. Label 0 falls just short of a radius, against k rivals of which each may come out too low.
-
-
-def short_of(radius: int, k: int, others: Floats) -> Floats:
-    """Probabilities whose label 0 has not quite that radius."""
-    low, high = 0.0, 1.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        p = np.concatenate([[middle], (1 - middle) * others])[None]
-        reached = certified_radius(p, p, [0], k=k, **SPACE)[0] >= radius
-        low, high = (low, middle) if reached else (middle, high)
-    return np.concatenate([[low], (1 - low) * others])
 
 
 OTHERS = {

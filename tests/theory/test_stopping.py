@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.theory.boundary import SPACE, short_of
 from topcert.theory.confidence import lower_bound
 from topcert.theory.evidence import MAX_VOTES, evidence, make_bets, proven_radius
 from topcert.theory.radius import certified_radius
@@ -22,7 +23,6 @@ Ints = NDArray[np.int64]
 ALPHA = 0.05
 DRAWS = 500
 CAP = 500
-SPACE = {"num_features": 64, "num_kept": 8}
 
 
 def at_most(alpha: float) -> float:
@@ -35,17 +35,6 @@ def judge(question: str, k: int, *, alpha: float = ALPHA, cap: int = CAP, batch:
 
 
 # Validity.
-
-
-def at_the_boundary(radius: int, k: int, others: Floats) -> Floats:
-    """Probabilities whose label 0 has just not that radius."""
-    low, high = 0.0, 1.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        p = np.concatenate([[middle], (1 - middle) * others])[None]
-        reached = certified_radius(p, p, [0], k=k, **SPACE)[0] >= radius
-        low, high = (low, middle) if reached else (middle, high)
-    return np.concatenate([[low], (1 - low) * others])
 
 
 OTHERS = {
@@ -81,7 +70,7 @@ def wrong_claims(
 @pytest.mark.parametrize("question", ["radius=2", "table", "exact"])
 @pytest.mark.parametrize(("k", "radius", "case"), [(1, 2, "even"), (1, 2, "one strong"), (3, 0, "falling"), (3, 2, "even")])
 def test_claims_are_wrong_no_more_often_than_alpha(question: str, case: str, k: int, radius: int) -> None:
-    rule, p = judge(question, k), at_the_boundary(radius, k, OTHERS[case])
+    rule, p = judge(question, k), short_of(radius, k, OTHERS[case])
     assert certified_radius(p[None], p[None], [0], k=k, **SPACE)[0] == radius - 1
     labels = np.zeros(DRAWS, np.int64)
     stopped, ever = wrong_claims(
@@ -99,7 +88,7 @@ def test_a_bound_for_one_look_fails_the_same_test_when_it_looks_often(k: int, ra
         lower[:, 0] = lower_bound(counts[:, 0], trials, ALPHA)
         return certified_radius(lower, upper, np.zeros(len(counts), np.int64), k=k, **SPACE)
 
-    p = at_the_boundary(radius, k, np.full(k, 1 / k))
+    p = short_of(radius, k, np.full(k, 1 / k))
     looked = looks(max_votes=CAP * 4, batch_size=8)
     stopped, _ = wrong_claims(p, radius, looked, proves, lambda counts: proves(counts) >= radius)
     assert stopped > at_most(ALPHA)
@@ -178,14 +167,14 @@ def test_a_question_is_settled_when_both_sides_agree(k: int) -> None:
     shown = np.zeros(3, np.int64)
     assert rule.settled(counts[:2], shown[:2]).tolist() == [True, True]
     assert rule.proven(counts[:1], shown[:1])[0] >= 2
-    near = at_the_boundary(2, k, np.full(4, 1 / 4))
+    near = short_of(2, k, np.full(4, 1 / 4))
     level = np.round(near * 2000).astype(np.int64)[None]
     assert not rule.settled(level, shown[:1])[0]
 
 
 def test_what_is_far_from_the_question_stops_early_and_what_is_near_goes_on() -> None:
     rule = judge("radius=2", 1, alpha=0.001, cap=100_000)
-    sure, lost, near = [64, 0, 0], [0, 64, 0], np.round(at_the_boundary(2, 1, np.array([0.5, 0.5])) * 64).astype(int)
+    sure, lost, near = [64, 0, 0], [0, 64, 0], np.round(short_of(2, 1, np.array([0.5, 0.5])) * 64).astype(int)
     assert rule.stops(np.array([sure, lost, near]), np.zeros(3, np.int64)).tolist() == [True, True, False]
 
 

@@ -8,6 +8,7 @@ from typing import ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.methods.certify import most_voted
 from topcert.methods.method import DesignMethod, DesignVotes
 from topcert.theory.design import design_radius, near_rivals, worth
 from topcert.theory.radius import ABSTAIN
@@ -31,7 +32,7 @@ class FixedDesign(DesignMethod):
 
     def radii(self, counts: Ints, votes: DesignVotes, labels: Ints | None, *, ks: Sequence[int]) -> Ints:
         most, classes = max(ks), counts.shape[1]
-        named = np.argsort(-counts, axis=1, kind="stable")[:, :most] if labels is None else labels[:, None]
+        named = most_voted(counts, most) if labels is None else labels[:, None]
         near = max(near_rivals(classes, k) for k in ks)
         rivals = np.array([[_rivals(row, label) for label in asked] for row, asked in zip(counts, named, strict=True)])
         wanted = np.concatenate([named, rivals[:, :, :near].reshape(len(counts), -1)], axis=1)

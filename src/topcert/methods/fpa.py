@@ -11,6 +11,7 @@ from typing import ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.methods.certify import most_voted
 from topcert.methods.method import DesignMethod, DesignVotes
 from topcert.theory.design import partition_radius
 from topcert.theory.radius import ABSTAIN
@@ -40,7 +41,7 @@ class Fpa(DesignMethod):
         degrees = votes.degrees()
         self.check_masks(int(counts[0].sum()), votes.round_size)
         most = max(ks)
-        named = np.argsort(-counts, axis=1, kind="stable")[:, :most] if labels is None else labels[:, None]
+        named = most_voted(counts, most) if labels is None else labels[:, None]
         radii = np.full((*named.shape, len(ks)), ABSTAIN)
         for (row, rank), label in np.ndenumerate(named):
             for column, k in [(column, k) for column, k in enumerate(ks) if labels is not None or k > rank]:
