@@ -19,6 +19,7 @@ from topcert.datasets.imagenet import INPUT_IN_WORDS
 
 command = importlib.import_module("topcert.cli.reproduce_infill")
 fills = importlib.import_module("topcert.reproduce.fills")
+RESULTS = Path(__file__).parents[2] / "docs" / "results" / "infill"
 
 
 @pytest.fixture
@@ -107,6 +108,13 @@ def test_counts_that_are_not_carried_are_not_made_up(
     run = topcert("reproduce", "infill", "--from-counts")
     assert run.code == 2
     assert "topcert carries no vote counts of infill" in run.err
+
+
+def test_the_carried_counts_redraw_the_committed_table(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    run = topcert("reproduce", "infill", "--from-counts", "--out", "f")
+    assert run.code == 0, run.err
+    assert Path("f/infill.csv").read_bytes() == (RESULTS / "infill.csv").read_bytes()
+    assert "ImageNet, 50 images (224 x 224 crops), efficientnet-lite0 as published, n = 200" in run.out
 
 
 def test_certify_says_what_of_a_photograph_is_certified(photographs: Path, topcert: Callable[..., Outcome]) -> None:
