@@ -12,6 +12,7 @@ from tests.cli.test_verify import rewrite_manifest
 from tests.conftest import Outcome
 from topcert.evaluation import replay
 from topcert.evaluation.replay import ReplayedMasks
+from topcert.evaluation.results import derive
 from topcert.randomization.designs import Design
 from topcert.randomization.masks import draw_masks
 from topcert.voting.ledger import Ledger
@@ -52,6 +53,22 @@ def test_features_are_counted_under_the_votes_that_kept_them(
     for votes, asked, counts in zip(ledger.iterate_inputs(), labels.tolist(), found, strict=True):
         assert counts.dtype == np.int64
         assert counts.tolist() == slow_kept_counts(votes[first:], kept, asked, 12)
+
+
+@pytest.mark.parametrize("method", ["ablation", "located", "design"])
+def test_the_first_votes_are_those_of_a_shorter_run(workplace: Path, topcert: Callable[..., Outcome], method: str) -> None:
+    other = ["--method", "design", "--design", "partitions"] if method == "design" else ["--selection", 10]
+    assert topcert(*RUN, *other).code == 0
+    shorter = [37 if part == 90 else "short" if part == "o" else part for part in RUN]
+    assert topcert(*shorter, *other).code == 0
+    alpha = 0.0 if method == "design" else 0.05
+    made, wanted = (
+        derive(Ledger.open(Path(folder)), method=method, ks=[1, 3], alpha=alpha, label_choice="given", first=first)
+        for folder, first in (("o", 37), ("short", None))
+    )
+    assert made.counts.tolist() == wanted.counts.tolist()
+    assert made.certificates.radius.tolist() == wanted.certificates.radius.tolist()
+    assert max(made.certificates.radius) >= 0
 
 
 def test_masks_of_another_algorithm_are_not_guessed(workplace: Path, topcert: Callable[..., Outcome]) -> None:

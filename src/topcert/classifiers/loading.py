@@ -29,7 +29,7 @@ def load_classifier(
     where there is no such model, it does not load, or it does not fit.
     """
     if name in CARRIED:
-        return _onnx(Path(str(files("topcert.models").joinpath(CARRIED[name]))), input_shape, device)
+        return _onnx(carried_path(name), input_shape, device)
     path = Path(name)
     if path.suffix == ".onnx":
         return _onnx(path, input_shape, device)
@@ -39,6 +39,11 @@ def load_classifier(
     if colon and attribute.isidentifier():
         return _function(module, attribute, input_shape, device, num_classes)
     raise ValueError(f"unknown model {name!r}; give {', '.join(CARRIED)}, an .onnx file, a .joblib file or module:function")
+
+
+def carried_path(name: str) -> Path:
+    """Where the file of a carried network lies."""
+    return Path(str(files("topcert.models").joinpath(CARRIED[name])))
 
 
 def _onnx(path: Path, input_shape: tuple[int, ...], device: str) -> Classifier:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from topcert.cli import options
 from topcert.cli.progress import console, messages, progress_bar, stoppable
+from topcert.cli.reproduce_beyond import beyond
 from topcert.cli.reproduce_figures import figure_command
 from topcert.cli.reproduce_infill import infill
 from topcert.cli.reproduce_points import points
@@ -175,3 +176,4 @@ app.command()(points)
 for figure in FIGURES:
     app.command(figure.name)(figure_command(figure))
 app.command()(infill)
+app.command()(beyond)

@@ -26,13 +26,14 @@ class ReplayedMasks:
     Masks are drawn once for as many inputs as fit in memory: all, for 1,000 images of 224 x 224 pixels and one label each.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
-        """Raises ValueError where the masks cannot be drawn again."""
+    def __init__(self, ledger: Ledger, *, first: int | None = None) -> None:
+        """`first`: only so many votes of each input. Raises ValueError where the masks cannot be drawn again."""
         manifest = ledger.manifest
         ours = ALGORITHM if manifest.law == IID else designs.ALGORITHMS[manifest.law]
         if manifest.num_kept is None or manifest.algorithm != ours:
             raise ValueError(f"the masks of {manifest.algorithm} cannot be drawn again; this release has {ours}")
         self._ledger, self._num_kept = ledger, manifest.num_kept
+        self._size = manifest.num_samples if first is None else first
         self._design: Design | None = None
         if manifest.law != IID:
             self._design = make_design(
@@ -55,7 +56,7 @@ class ReplayedMasks:
     def cast(self) -> Iterator[NDArray[np.int64]]:
         """For each input in turn: its votes, in the order of the masks, int64 `(masks,)`."""
         for votes in self._ledger.iterate_inputs():
-            yield votes[self._ledger.manifest.num_selection :].astype(np.int64)
+            yield self._certifying(votes).astype(np.int64)
 
     def degrees(self) -> NDArray[np.int64]:
         """How many masks keep each feature, int64 `(num_features,)`."""
@@ -72,7 +73,7 @@ class ReplayedMasks:
         together = max(1, _TABLE_BYTES // (4 * labels.shape[1] * manifest.num_features))
         every = self._ledger.iterate_inputs()
         for first in range(0, len(labels), together):
-            votes = [part[manifest.num_selection :] for part in islice(every, together)]
+            votes = [self._certifying(part) for part in islice(every, together)]
             table = np.zeros((len(votes), labels.shape[1], manifest.num_features), np.int32)
             for start, kept in self._masks():
                 degrees = self._features(kept)
@@ -83,16 +84,20 @@ class ReplayedMasks:
             for part in table:
                 yield part.astype(np.int64)
 
+    def _certifying(self, votes: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:
+        """Those of all votes of an input that count: the first sample does not."""
+        start = self._ledger.manifest.num_selection
+        return votes[start : start + self._size]
+
     def _masks(self) -> Iterator[tuple[int, NDArray[np.int32]]]:
         """Blocks of masks in turn, each with the place of its first among the votes."""
-        size = self._ledger.manifest.num_samples
-        if size <= self._block:
+        if self._size <= self._block:
             if self._all is None:
-                self._all = self._draw(0, size)
+                self._all = self._draw(0, self._size)
             yield 0, self._all
         else:
-            for start in range(0, size, self._block):
-                yield start, self._draw(start, min(start + self._block, size))
+            for start in range(0, self._size, self._block):
+                yield start, self._draw(start, min(start + self._block, self._size))
 
     def _draw(self, start: int, stop: int) -> NDArray[np.int32]:
         manifest = self._ledger.manifest

@@ -49,6 +49,7 @@ def derive(
     label_choice: LabelChoice | None = None,
     counts: NDArray[np.int64] | None = None,
     bounds: str | None = None,
+    first: int | None = None,
 ) -> Results:
     """Certificates and curves of a full ledger by the method of that name.
 
@@ -57,8 +58,9 @@ def derive(
 
     A ledger with a stopping rule has certificates of its own, for the k, alpha and labels of the rule.
 
-    `counts` int `(inputs, classes)` are read from the ledger unless given. Raises ValueError where the ledger is
-    incomplete or damaged, or a parameter is out of range.
+    `counts` int `(inputs, classes)` are read from the ledger unless given. With `first`, the votes are the first so many of
+    each input: what a run of so many samples would have had. Raises ValueError where the ledger is incomplete or damaged, or
+    a parameter is out of range.
     """
     manifest, certifier = ledger.manifest, find_sampled_method(method)
     if manifest.law not in certifier.laws:
@@ -66,7 +68,7 @@ def derive(
             f"the method {certifier.name} needs the law {' or '.join(certifier.laws)}; this ledger has {manifest.law}"
         )
     index, labels, _ = ledger.read_inputs()
-    votes = ledger.counts() if counts is None else counts
+    votes = ledger.counts(first=first) if counts is None else counts
     choice = label_choice or default_choice(certifier, manifest.num_selection, has_labels=labels is not None)
     if ledger.judge is not None:
         certificates = certify_stopped(
@@ -94,7 +96,7 @@ def derive(
             alpha=alpha,
             index=index,
             bounds=bounds,
-            votes=ReplayedMasks(ledger) if asks_masks else None,
+            votes=ReplayedMasks(ledger, first=first) if asks_masks else None,
         )
     truth = None if labels is None else dict(zip(index.tolist(), labels.tolist(), strict=True))
     return Results(

@@ -19,6 +19,7 @@ from topcert.theory.radius import ABSTAIN
 
 COLOURS: Final = ("#1b6ca8", "#d1495b", "#2e8b57", "#8e5ea2", "#e0a030", "#555555")  # told apart when printed grey
 DASHES: Final = ((), (7, 2), (3, 2), (1, 1.5))  # lines that coincide are all seen: the earlier in the gaps of the later
+MARKS: Final = ("o", "s", "^", "D")
 STYLE: Final[Any] = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -46,6 +47,21 @@ class Marks:
     name: str
     radii: Sequence[int]
     shares: Sequence[float]
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What a method gives (`share`) in a group, such as of one network, for so many forward passes an input (`passes`).
+
+    Where there is a `curve`, it is drawn as well.
+    """
+
+    method: str
+    group: str
+    passes: float
+    share: float
+    curve: AccuracyCurve | None = None
 
 
 def draw_curves(
@@ -79,22 +95,68 @@ def draw_panels(panels: Sequence[Panel], *, unit: str, title: str, stem: Path) -
         figure = Figure(figsize=(6.4 * len(panels), 4.6), layout="constrained")
         figure.suptitle(title, fontsize=11, fontweight="bold")
         for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-            for place, (name, curve) in enumerate(panel.lines):
-                radii = range(max(2, len(curve.certified)))  # where nothing is certified, a line along the bottom
-                axes.plot(
-                    radii,
-                    [curve.at(r) for r in radii],
-                    drawstyle="steps-mid",
-                    color=COLOURS[place % len(COLOURS)],
-                    dashes=DASHES[place % len(DASHES)],
-                    linewidth=1.8,
-                    label=name,
-                )
-            longest = max(2, *(len(curve.certified) for _, curve in panel.lines))
-            _dress(axes, longest, unit=unit, quantity=panel.lines[0][1].quantity, title=panel.title)
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
-            axes.title.set_fontsize(9)
+            styles = [(place % len(COLOURS), place % len(DASHES)) for place in range(len(panel.lines))]
+            _plot_panel(axes, panel, styles, unit=unit)
         return _save(figure, stem)
+
+
+def draw_costs(columns: Mapping[str, Sequence[Cost]], *, unit: str, title: str, measure: str, stem: Path) -> list[Path]:
+    """For each title of `columns`: the curves above, and below what each method gives for its passes, on a logarithmic axis.
+
+    A method has one colour everywhere, a group one kind of line and of mark; each column has a curve at least. `measure`
+    says what a share below is. Writes `stem`.png and .svg.
+    """
+    every = [cost for costs in columns.values() for cost in costs]
+    methods, groups = dict.fromkeys(cost.method for cost in every), dict.fromkeys(cost.group for cost in every)
+    styles = {
+        (method, group): (colour % len(COLOURS), place % len(DASHES))
+        for colour, method in enumerate(methods)
+        for place, group in enumerate(groups)
+    }
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(6.4 * len(columns), 8.4), layout="constrained")
+        figure.suptitle(title, fontsize=11, fontweight="bold")
+        grid = figure.subplots(2, len(columns), squeeze=False)
+        for place, (heading, costs) in enumerate(columns.items()):
+            drawn = [(cost, cost.curve) for cost in costs if cost.curve is not None]
+            lines = [(f"{cost.method} ({cost.group})", curve) for cost, curve in drawn]
+            panel = Panel(title=heading, lines=lines)
+            _plot_panel(grid[0][place], panel, [styles[cost.method, cost.group] for cost, _ in drawn], unit=unit)
+            axes = grid[1][place]
+            for (method, group), (colour, mark) in styles.items():
+                shown = [cost for cost in costs if (cost.method, cost.group) == (method, group)]
+                if shown:
+                    axes.plot(
+                        [cost.passes for cost in shown],
+                        [cost.share for cost in shown],
+                        MARKS[mark],
+                        color=COLOURS[colour],
+                        markerfacecolor=COLOURS[colour] if mark == 0 else "none",
+                        markersize=7,
+                        label=f"{method} ({group})",
+                    )
+            axes.set(xscale="log", xlabel="forward passes an input", ylabel=measure)
+            axes.legend(frameon=False, fontsize=8)
+        return _save(figure, stem)
+
+
+def _plot_panel(axes: Any, panel: Panel, styles: Sequence[tuple[int, int]], *, unit: str) -> None:
+    """The lines of a panel, each in its colour and kind of line."""
+    for (name, curve), (colour, dash) in zip(panel.lines, styles, strict=True):
+        radii = range(max(2, len(curve.certified)))  # where nothing is certified, a line along the bottom
+        axes.plot(
+            radii,
+            [curve.at(r) for r in radii],
+            drawstyle="steps-mid",
+            color=COLOURS[colour],
+            dashes=DASHES[dash],
+            linewidth=1.8,
+            label=name,
+        )
+    longest = max(2, *(len(curve.certified) for _, curve in panel.lines))
+    _dress(axes, longest, unit=unit, quantity=panel.lines[0][1].quantity, title=panel.title)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
+    axes.title.set_fontsize(9)
 
 
 def _dress(axes: Any, longest: int, *, unit: str, quantity: str, title: str) -> None:

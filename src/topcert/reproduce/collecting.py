@@ -14,6 +14,7 @@ from typing import Final, final
 
 import numpy as np
 
+from topcert.classifiers.loading import CARRIED, carried_path
 from topcert.datasets.dataset import load_dataset
 from topcert.evaluation.bounded import certify_network
 from topcert.methods.registry import find_vote_method
@@ -128,7 +129,7 @@ def bound_images(network: Path, effort: IntervalEffort, counts: Path, *, data_di
     )
     made = results.certificates
     write_radii(counts, made.index, made.label, made.radius)
-    write_origin(counts, "interval", _origin(network, model_fingerprint=results.bounds.model_fingerprint))
+    write_origin(counts, "interval", origin_of(network, model_fingerprint=results.bounds.model_fingerprint))
 
 
 def untrained_resnet50(setting: Setting, folder: Path) -> Path:
@@ -185,8 +186,8 @@ def count_setting(request: Request, folder: Path, *, on_progress: OnStep) -> Cou
         counts=ledger.counts(),
         selection=selection,
         labels=labels,
-        origin=_origin(
-            Path(request.model),
+        origin=origin_of(
+            request.model,
             num_selection=ledger.manifest.num_selection,
             num_samples=ledger.manifest.num_samples,
             seed=ledger.manifest.seed,
@@ -195,10 +196,13 @@ def count_setting(request: Request, folder: Path, *, on_progress: OnStep) -> Cou
     )
 
 
-def _origin(network: Path, *, model_fingerprint: str, num_selection: int = 0, num_samples: int = 0, seed: int = 0) -> Origin:
+def origin_of(
+    model: Path | str, *, model_fingerprint: str, num_selection: int = 0, num_samples: int = 0, seed: int = 0
+) -> Origin:
     """What record.json says: of the network, what its file says of itself."""
     from topcert.classifiers.onnx import read_metadata  # loads ONNX Runtime
 
+    network = carried_path(str(model)) if model in CARRIED else Path(model)
     stored = network.suffix == ".onnx"  # else module:function, or another model that tells nothing of itself
     facts = read_metadata(network) if stored else {}
     accuracy = facts.get("single_pass_test_accuracy")

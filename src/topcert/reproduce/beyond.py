@@ -1,0 +1,204 @@
+"""What the certificates of docs/beyond.md give beside the paper's: every method on the same images, from kept votes.
+
+From three kinds of votes all rows follow, each kept as a ledger that is named after network and kind:
+
+NETWORK.sampled             independent masks: Theorem 1 under either bounds, and located
+NETWORK.design              the masks of a design: design, and fpa from the first partition of them
+NETWORK.stop-QUESTION-kK    as many votes as the question takes, for one k
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, final
+
+from topcert.evaluation.accuracy import AccuracyCurve
+from topcert.evaluation.counts import read_counts
+from topcert.evaluation.results import Results, derive
+from topcert.randomization.designs import make_design
+from topcert.reproduce.kept import read_seconds
+from topcert.reproduce.records import Origin, read_origins
+from topcert.reproduce.tables import ALPHA
+from topcert.theory.stopping import Stopping
+from topcert.voting.ledger import Ledger
+from topcert.voting.manifest import FIXED, IID, Manifest
+
+KS: Final = (1, 3)
+RADII: Final = tuple(range(16))
+SIZES: Final = (10_000, 2_000)  # of independent masks, beside all there are
+DESIGN_SIZES: Final = (10_000, 2_000, 500)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A certificate of one set of votes: the method, its bounds, and how many votes of each input it reads (None: all)."""
+
+    votes: str
+    title: str
+    method: str
+    bounds: str | None = None
+    first: int | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.votes}: {self.title}" if self.first is None else f"{self.votes}: {self.title}, {self.first}"
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """What a row gives for one k: votes an input on average, seconds an input where they were measured, and the curve.
+
+    `network` is the one of the votes, `masks` the most that an input was shown under, `alpha` 0 where nothing is left to
+    chance. `settled` inputs have the radius that was asked for, where a stopping rule asked.
+    """
+
+    network: str
+    row: Row
+    k: int
+    masks: int
+    alpha: float
+    passes: float
+    seconds: float | None
+    settled: int | None
+    curve: AccuracyCurve
+    origin: Origin
+
+    @property
+    def area(self) -> float:
+        """The area under the whole curve, in pixels: the mean radius, where a label that is not certified counts 0."""
+        return int(self.curve.certified[1:].sum()) / self.curve.total
+
+
+def rows_of(name: str, manifest: Manifest) -> list[Row]:
+    """The rows that follow from a set of votes."""
+    whole = manifest.num_samples
+    if manifest.stopping != FIXED:
+        return [Row(votes=name, title=f"stop {Stopping.read(manifest.stopping).question}", method="ablation")]
+    if manifest.law == IID:
+        sizes = dict.fromkeys(size for size in (whole, *SIZES) if size <= whole)
+        kinds = (
+            ("Theorem 1, SimuEM", "ablation", "simuem"),
+            ("Theorem 1, intersection-union", "ablation", "intersection-union"),
+            ("located", "located", None),
+        )
+        return [
+            Row(votes=name, title=title, method=method, bounds=bounds, first=size)
+            for title, method, bounds in kinds
+            for size in sizes
+        ]
+    sizes = dict.fromkeys(size for size in (whole, *DESIGN_SIZES) if size <= whole)
+    rows = [Row(votes=name, title="design", method="design", first=size) for size in sizes]
+    one = _round_size(manifest)
+    if 1 < one <= whole:
+        rows.append(Row(votes=name, title="fpa", method="fpa", first=one))
+    return rows
+
+
+def derive_row(ledger: Ledger, row: Row) -> Results:
+    """The certificates of a row, for each of KS or the one k of a stopping rule."""
+    rule = None if ledger.manifest.stopping == FIXED else Stopping.read(ledger.manifest.stopping)
+    tallied = ledger.folder / "counts.csv"
+    return derive(
+        ledger,
+        method=row.method,
+        bounds=row.bounds,
+        ks=KS if rule is None else [rule.k],
+        alpha=_alpha(row),
+        label_choice="given",
+        counts=read_counts(tallied)[0] if rule is not None and tallied.is_file() else None,
+        first=row.first,
+    )
+
+
+def measured_lines(folder: Path, *, skip: Sequence[str] = ()) -> list[Line]:
+    """The lines of all votes in `folder`, for each row one a k, but for the titles in `skip`.
+
+    Raises ValueError where votes are damaged, or two sets are of other inputs.
+    """
+    origins, seconds = read_origins(folder), read_seconds(folder)
+    lines: list[Line] = []
+    first: tuple[str, str] | None = None
+    for name, origin in sorted(origins.items(), key=lambda entry: _place(entry[0])):
+        ledger = Ledger.open(folder / name)
+        manifest = ledger.manifest
+        if first is not None and manifest.data_fingerprint != first[1]:
+            raise ValueError(f"{folder}: {name} has other inputs than {first[0]}; measure them alike, in another --out")
+        first = first or (name, manifest.data_fingerprint)
+        for row in rows_of(name, manifest):
+            masks = manifest.num_samples if row.first is None else row.first
+            if row.title not in skip:
+                lines += _lines(derive_row(ledger, row), row, masks=masks, origin=origin, seconds=seconds)
+    return lines
+
+
+def _lines(results: Results, row: Row, *, masks: int, origin: Origin, seconds: dict[str, float]) -> list[Line]:
+    made = results.certificates
+    inputs = len(results.index)
+    passes = masks if made.votes is None else int(made.votes.sum()) / inputs
+    pace, work = seconds.get(row.votes), seconds.get(row.name)
+    return [
+        Line(
+            network=network_of(row.votes),
+            row=row,
+            k=curve.k,
+            masks=masks,
+            alpha=made.alpha,
+            passes=passes,
+            seconds=None if pace is None or work is None else passes * pace + work,
+            settled=None if made.settled is None else int(made.settled.sum()),
+            curve=curve,
+            origin=origin,
+        )
+        for curve in results.curves
+    ]
+
+
+def time_rows(ledger: Ledger, name: str) -> dict[str, float]:
+    """Seconds an input that the certificates of each row take, all its k together, under the row's name."""
+    found = {}
+    for row in rows_of(name, ledger.manifest):
+        began = time.perf_counter()
+        inputs = len(derive_row(ledger, row).index)
+        found[row.name] = (time.perf_counter() - began) / inputs
+    return found
+
+
+def by_network(lines: Sequence[Line]) -> dict[str, list[Line]]:
+    """The lines of each network, in their order."""
+    found: dict[str, list[Line]] = {}
+    for line in lines:
+        found.setdefault(line.network, []).append(line)
+    return found
+
+
+def network_of(name: str) -> str:
+    """The network of a set of votes."""
+    return name.partition(".")[0]
+
+
+def _place(name: str) -> tuple[str, int, str]:
+    """Where a set of votes stands among the others: network by network, the paper's first, the cheap questions first."""
+    network, _, kind = name.partition(".")
+    order = ("sampled", "design", "stop-radius", "stop-table", "stop-exact")
+    return network, next((place for place, part in enumerate(order) if kind.startswith(part)), len(order)), kind
+
+
+def _alpha(row: Row) -> float:
+    return 0.0 if row.method in ("design", "fpa") else ALPHA
+
+
+def _round_size(manifest: Manifest) -> int:
+    assert manifest.num_kept is not None
+    return make_design(
+        manifest.law,
+        shape=manifest.input_shape,
+        unit=manifest.unit,
+        seed=manifest.seed,
+        num_features=manifest.num_features,
+        num_kept=manifest.num_kept,
+    ).round_size
