@@ -29,6 +29,7 @@ def _few(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+RESULTS = Path(__file__).parents[2] / "docs" / "results" / "points-surfaces"
 REPRODUCE = ["reproduce", "points", "--epochs", 1, "--samples", 60, "--limit", 4, "--out", "t"]
 
 
@@ -85,6 +86,14 @@ def test_the_plan_that_is_named_is_trained_by(
     assert first[2].noise == PointNoise(num_kept=16)
     assert second[:2] == ("modelnet40", "pointnet")
     assert (second[2].noise, second[3]) == (PointNoise(num_kept=32), release)
+
+
+def test_the_carried_counts_redraw_the_committed_table(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    run = topcert("reproduce", "points", "--from-counts", "--out", "f")
+    assert run.code == 0, run.err
+    for name in ("points-surfaces.csv", "points-surfaces.md", "points-surfaces-curves.csv"):
+        assert Path("f", name).read_bytes() == (RESULTS / name).read_bytes()
+    assert "a generated set of surfaces, 500 test inputs" in run.out
 
 
 @pytest.mark.parametrize(
