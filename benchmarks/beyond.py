@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.evaluation.counts import read_counts
-from topcert.evaluation.replay import ReplayedMasks
 from topcert.methods.certify import radii_of
 from topcert.methods.design import METHOD as DESIGN
 from topcert.methods.method import Smoothing
@@ -31,6 +30,7 @@ from topcert.randomization.masks import ALGORITHM, draw_masks
 from topcert.theory.radius import certified_radius
 from topcert.theory.stopping import Judge, Stopping
 from topcert.theory.worst_case import worst_case_radius
+from topcert.voting.replay import ReplayedMasks
 
 ALPHA = 0.001
 REPOSITORY = Path(__file__).parent.parent

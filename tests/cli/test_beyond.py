@@ -16,7 +16,6 @@ import pytest
 from tests.cli.test_methods_cli import LABELS, VALUES, lay_out
 from tests.cli.test_verify import rewrite_certificates
 from tests.conftest import Outcome
-from topcert.evaluation.replay import ReplayedMasks
 from topcert.evaluation.results import derive, smoothing_of, write_results
 from topcert.methods.certificates import COLUMNS, Certificates
 from topcert.methods.certify import certify, radii_of
@@ -24,6 +23,7 @@ from topcert.methods.registry import find_method, find_sampled_method, find_vote
 from topcert.methods.rules import RULES
 from topcert.theory.radius import ABSTAIN
 from topcert.voting.ledger import Ledger
+from topcert.voting.replay import ReplayedMasks
 
 MODEL = "brightness_for_tests:model"
 RUN = [

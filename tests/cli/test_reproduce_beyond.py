@@ -70,15 +70,20 @@ def test_every_method_stands_beside_the_paper(tiny: Path, topcert: Callable[...,
             ("stop radius=5", "64"),
             ("stop table", "64"),
             ("stop exact", "64"),
+            ("stop radius=5, located", "64"),
+            ("stop table, located", "64"),
+            ("stop exact, located", "64"),
         )
     }
-    assert len(rows) == 2 * 8
+    assert len(rows) == 2 * 11
     assert all(float(row["seconds"]) > 0 for row in rows)
     # one by one, as certify and evaluate have it
     for row in rows:
-        kind, k = row["method"].removeprefix("stop ").replace("=", ""), int(row["k"])
+        question, _, by = row["method"].removeprefix("stop ").replace("=", "").partition(", ")
+        kind, k = by if by == "located" else row["method"], int(row["k"])
         name = {"design": "design", "fpa": "design"}.get(kind, "sampled")
-        folder = Path("f/runs") / (f"sums-net.stop-{kind}-k{k}" if "stop" in row["method"] else f"sums-net.{name}")
+        asked = f"sums-net.stop-{'located-' * (by == 'located')}{question}-k{k}"
+        folder = Path("f/runs") / (asked if "stop" in row["method"] else f"sums-net.{name}")
         ledger = Ledger.open(folder)
         made: Certificates = derive(
             ledger,
@@ -104,7 +109,8 @@ def test_every_method_stands_beside_the_paper(tiny: Path, topcert: Callable[...,
 def test_it_goes_on_and_is_redrawn_from_what_is_kept(
     tiny: Path, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    some = [*RUN, "--measure", "sampled", "--measure", "radius=5", "--out", "f"]
+    asked = [part for name in ("sampled", "radius=5", "located-table") for part in ("--measure", name)]
+    some = [*RUN, *asked, "--out", "f"]
     assert topcert(*some).code == 0
     made = {path: path.read_bytes() for path in Path("f").glob("beyond.*")}
     assert sorted(path.suffix for path in made) == [".csv", ".md", ".png", ".svg"]
@@ -133,7 +139,7 @@ def test_it_goes_on_and_is_redrawn_from_what_is_kept(
     shutil.rmtree("f/counts")
     assert topcert(*some).code == 0
     before, after = rows_in(Path("g/beyond.csv")), rows_in(Path("f/beyond.csv"))
-    assert [row["seconds"] for row in after if row["method"].startswith("stop")] == ["not measured"] * 2
+    assert [row["seconds"] for row in after if row["method"].startswith("stop")] == ["not measured"] * 4
     for row in (*before, *after):
         del row["seconds"]
     assert before == after
@@ -159,7 +165,7 @@ def test_votes_of_other_inputs_are_no_rows_of_one_table(tiny: Path, topcert: Cal
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--measure", "radius=6"], "--measure must be one of sampled, design, radius=5, table, exact, got 'radius=6'"),
+        (["--measure", "radius=6"], "--measure must be one of sampled, design, radius=5, table, exact, located-radius=5,"),
         (["--model", "absent.onnx"], "absent.onnx"),
         (["--samples", 0], "--samples"),
     ],

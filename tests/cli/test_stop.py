@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import Outcome
+from topcert.randomization.masks import draw_masks
 from topcert.voting.ledger import Ledger
 from topcert.voting.voter import Voter
 
@@ -22,9 +23,14 @@ RUN = ["certify", "table.npz", MODEL, "--keep", 2, "--k", 3, "--alpha", 0.01, "-
 STOP = [*RUN, "--stop", "exact", "--max-samples", 500]
 
 
+@pytest.fixture(params=["ablation", "located"])
+def method(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def folder(workplace: Path, topcert: Callable[..., Outcome]) -> Path:
-    run = topcert(*STOP, "--out", "o")
+def folder(workplace: Path, topcert: Callable[..., Outcome], method: str) -> Path:
+    run = topcert(*STOP, "--method", method, "--out", "o")
     assert run.code == 0, run.err
     assert "times fewer than 500 for all. Settled: " in " ".join(run.out.split())
     assert "however long it sampled" in " ".join(run.out.split())
@@ -42,13 +48,22 @@ def test_each_input_has_the_votes_that_the_rule_gives_it(folder: Path, topcert: 
     judge = ledger.judge
     assert judge is not None
     votes, every = list(ledger.iterate_inputs()), list(Ledger.open(Path("fixed")).iterate_inputs())
-    lengths = []
+    lengths, proven = [], []
     for position, cast in enumerate(every):
         for look in judge.looks:
-            counts = np.bincount(cast[:look], minlength=5)[None]
-            if judge.stops(counts, labels[position : position + 1])[0]:
+            counts, label = np.bincount(cast[:look], minlength=5)[None], labels[position : position + 1]
+            left = None
+            if judge.asks_masks:
+                kept = draw_masks(seed=0, start=0, stop=look, num_features=12, num_kept=2)
+                met = [
+                    [int((kept[cast[:look] == j] == i).sum()) for i in range(12)]
+                    for j in judge.near(counts, label)[0].tolist()
+                ]
+                left = judge.spared(counts, label, [np.array(met)], np.bincount(kept.reshape(-1), minlength=12))
+            if judge.stops(counts, label, left)[0]:
                 break
         lengths.append(look)
+        proven.append(int(judge.proven(counts, label, left)[0]))
         assert np.array_equal(votes[position], cast[:look])  # the same draws, up to where it stops
     assert len(set(lengths)) > 1
     assert lengths != [500] * 8
@@ -57,16 +72,16 @@ def test_each_input_has_the_votes_that_the_rule_gives_it(folder: Path, topcert: 
     assert made.column_names[-3:] == ["bounds", "votes", "settled"]
     counts = ledger.counts()
     assert counts.sum(axis=1).tolist() == lengths
-    radii = [None if radius < 0 else radius for radius in judge.proven(counts, labels).tolist()]
+    radii = [None if radius < 0 else radius for radius in proven]
     assert made.column("radius").to_pylist() == radii
     table = pyarrow.csv.read_csv(folder / "counts.csv")
     assert np.array_equal(np.stack([table.column(str(j)) for j in range(5)], axis=1), counts)
 
 
-def test_it_verifies_with_replays_and_fresh_votes(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_it_verifies_with_replays_and_fresh_votes(folder: Path, topcert: Callable[..., Outcome], method: str) -> None:
     plain = topcert("verify", folder)
     assert plain.code == 0, plain.out + plain.err
-    assert "ablation with anytime bounds" in plain.out
+    assert f"{method} with anytime bounds" in plain.out
     assert "until exact is settled" in plain.out
     asked = topcert("verify", folder, "--model", MODEL, "--replay", 60, "--fresh-seed", 5, "--samples", 300)
     assert asked.code == 0, asked.out + asked.err
@@ -75,8 +90,9 @@ def test_it_verifies_with_replays_and_fresh_votes(folder: Path, topcert: Callabl
 
 
 def test_interrupted_anywhere_and_resumed_it_gives_the_same_files(
-    folder: Path, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+    folder: Path, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
+    stop = [*STOP, "--method", method]
     cast, left = Voter.votes, 0
 
     def interrupted(self: Voter, position: int, start: int, stop: int) -> np.ndarray:
@@ -87,19 +103,19 @@ def test_interrupted_anywhere_and_resumed_it_gives_the_same_files(
         return cast(self, position, start, stop)
 
     monkeypatch.setattr("topcert.voting.sampling.MAX_BLOCK_VOTES", 60)
-    assert topcert(*STOP, "--out", "whole").code == 0
+    assert topcert(*stop, "--out", "whole").code == 0
     monkeypatch.setattr(Voter, "votes", interrupted)
     codes: list[int] = []
     while not codes or codes[-1] == 130:
         left = 14  # a few of which are for checks of what is stored
-        codes.append(topcert(*STOP, "--out", "cut", "--resume").code)
+        codes.append(topcert(*stop, "--out", "cut", "--resume").code)
     assert codes[-1] == 0
     assert len(codes) > 3
     monkeypatch.setattr(Voter, "votes", cast)
     assert blocks(Path("cut")) == blocks(Path("whole"))
     assert pq.read_table("cut/certificates.parquet").equals(pq.read_table(folder / "certificates.parquet"))
     kept = blocks(Path("cut"))
-    assert topcert(*STOP, "--out", "cut", "--resume").code == 0
+    assert topcert(*stop, "--out", "cut", "--resume").code == 0
     assert blocks(Path("cut")) == kept
 
 
@@ -153,9 +169,8 @@ def test_changed_certificates_do_not_verify(folder: Path, topcert: Callable[...,
         (["--k", 1], "--k 3, got [1]"),
         (["--alpha", 0.05], "--alpha 0.01, got 0.05"),
         (["--label", "predicted"], "--label given, got predicted"),
-        (["--bounds", "intersection-union"], "ablation with intersection-union bounds may not read"),
-        (["--bounds", "simuem"], "simuem"),
-        (["--method", "located", "--k", 3], "located may not read"),
+        (["--method", "ablation", "--bounds", "intersection-union"], "ablation with intersection-union bounds may not read"),
+        (["--method", "ablation", "--bounds", "simuem"], "simuem"),
         (["--method", "levine-feizi"], "levine-feizi may not read"),
         (["--method", "jia-2020"], "jia-2020 may not read"),
     ],
@@ -169,6 +184,18 @@ def test_nothing_else_may_read_such_a_ledger(
     assert len(run.err.strip().splitlines()) == 1
 
 
+def test_one_kind_of_evidence_may_not_read_the_votes_of_the_other(
+    folder: Path, topcert: Callable[..., Outcome], method: str
+) -> None:
+    other = "located" if method == "ablation" else "ablation"
+    run = topcert("evaluate", folder, "--method", other, "--k", 3)
+    assert run.code == 2
+    assert f"the stopping rule exact of {method}, which {other} may not read" in run.err
+    resumed = topcert(*STOP, "--method", other, "--out", "o", "--resume")
+    assert resumed.code == 2
+    assert "stopping" in resumed.err
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -177,7 +204,7 @@ def test_nothing_else_may_read_such_a_ledger(
         (["--stop", "table", "--samples", 10], "--max-samples"),
         (["--max-samples", 10], "--stop"),
         (["--stop", "table", "--max-samples", 0], "--max-samples"),
-        (["--stop", "table", "--method", "located"], "--method located"),
+        (["--stop", "table", "--method", "levine-feizi"], "--method levine-feizi"),
         (["--stop", "table", "--bounds", "intersection-union"], "--bounds"),
         (["--stop", "table", "--label", "predicted"], "--label predicted"),
         (["--stop", "table", "--k", 1], "one k"),

@@ -17,8 +17,9 @@ from topcert.theory import located
 from topcert.theory.confidence import lower_bound, upper_bound
 from topcert.theory.counting import survival
 from topcert.theory.intersection import lower_bound_by_mass
-from topcert.theory.located import least_met, located_reach, luckiest_radius, most_met
+from topcert.theory.located import located_reach, luckiest_radius
 from topcert.theory.radius import ABSTAIN, certified_radius
+from topcert.theory.spared import least_met, most_met
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -202,7 +203,7 @@ def test_the_search_would_notice_a_rule_that_forgets_a_vote(monkeypatch: pytest.
     kept, votes = every_mask(4, 2), all_votes(4, 2, 3)
     space: dict[str, Any] = {"classes": 3, "num_features": 4}
     true = true_radii(kept, votes, 0, **space)
-    monkeypatch.setattr("topcert.methods.located.most_met", lambda kept, reach: np.maximum(most_met(kept, reach) - 1, 0))
+    monkeypatch.setattr("topcert.theory.spared.most_met", lambda kept, reach: np.maximum(most_met(kept, reach) - 1, 0))
     found = located_radii(kept, votes, np.zeros(len(votes), np.int64), ks=[1, 2], alpha=0.1, **space)[:, 0]
     assert (found > true).any()
 

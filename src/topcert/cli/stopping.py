@@ -7,10 +7,9 @@ from typing import Final
 
 from topcert.cli.progress import console
 from topcert.evaluation.accuracy import floored
-from topcert.evaluation.stopped import METHOD
 from topcert.methods.certificates import Certificates
 from topcert.methods.method import Method
-from topcert.theory.stopping import Stopping, check_question
+from topcert.theory.stopping import RULES, Stopping, check_question
 from topcert.voting.manifest import FIXED, Manifest
 
 SAMPLES: Final = 10_000
@@ -36,8 +35,8 @@ def choose_stopping(
     check_question(stop)
     if samples is not None:
         raise ValueError("--samples is a number of votes set beforehand; with --stop give the cap as --max-samples")
-    if method.name != METHOD or bounds is not None:
-        asked = f"--method {method.name}" if method.name != METHOD else f"--bounds {bounds}"
+    if method.name not in RULES or bounds is not None:
+        asked = f"--method {method.name}" if method.name not in RULES else f"--bounds {bounds}"
         raise ValueError(f"{asked} needs a number of votes set beforehand; leave it out with --stop, or use --samples")
     if label not in (None, "given"):
         raise ValueError(f"--stop certifies given labels only, got --label {label}; leave --stop out, or use --label given")
@@ -45,7 +44,8 @@ def choose_stopping(
         raise ValueError(f"--stop asks about one k, got --k {' --k '.join(map(str, ks))}; choose one")
     if max_samples is not None and max_samples < 1:
         raise ValueError(f"--max-samples must be at least 1, got {max_samples}")
-    return Stopping(question=stop, k=ks[0], alpha=alpha), MAX_SAMPLES if max_samples is None else max_samples
+    rule = Stopping(question=stop, k=ks[0], alpha=alpha, method=method.name)
+    return rule, MAX_SAMPLES if max_samples is None else max_samples
 
 
 def votes_in_words(manifest: Manifest) -> str:

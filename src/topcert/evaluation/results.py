@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, final
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from topcert.evaluation.accuracy import AccuracyCurve, accuracy_curves, write_accuracy
 from topcert.evaluation.counts import write_counts
-from topcert.evaluation.replay import ReplayedMasks
 from topcert.evaluation.stopped import certify_stopped
 from topcert.methods.certificates import Certificates, LabelChoice
 from topcert.methods.certify import certify
@@ -22,8 +21,10 @@ from topcert.methods.method import DesignMethod, MaskMethod, Method, SampledMeth
 from topcert.methods.registry import find_sampled_method
 from topcert.randomization.discrete import law_error
 from topcert.randomization.randomizer import NUM_VALUES
+from topcert.theory.spared import Spared
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest
+from topcert.voting.replay import ReplayedMasks
 
 
 @final
@@ -74,6 +75,7 @@ def derive(
         certificates = certify_stopped(
             ledger.judge,
             votes,
+            spared=_spared(ledger, labels, whole=counts is None),
             labels=labels,
             index=index,
             unit=manifest.unit,
@@ -108,6 +110,18 @@ def derive(
         certificates=certificates,
         curves=accuracy_curves(certificates, truth),
     )
+
+
+def _spared(
+    ledger: Ledger, labels: NDArray[np.int64] | None, *, whole: bool
+) -> Iterator[tuple[NDArray[np.int64], Spared | None]]:
+    """What a stopping rule asks beside counts; where these were given, it must ask for nothing."""
+    if whole and labels is not None:
+        yield from ledger.spared(labels)
+    elif ledger.judge is not None and ledger.judge.asks_masks:
+        raise ValueError(f"{ledger.folder} was sampled under a rule that asks for masks: counts alone will not do")
+    else:
+        yield np.arange(ledger.manifest.num_inputs), None
 
 
 def default_choice(method: Method, num_selection: int, *, has_labels: bool) -> LabelChoice:

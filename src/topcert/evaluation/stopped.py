@@ -6,16 +6,17 @@ look good.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topcert.methods.certificates import Certificates
+from topcert.theory.radius import ABSTAIN
+from topcert.theory.spared import Spared
 from topcert.theory.stopping import Judge
 
-METHOD: Final = "ablation"  # whose theorem it is
 BOUNDS: Final = "anytime"
 
 
@@ -23,6 +24,7 @@ def certify_stopped(
     judge: Judge,
     counts: NDArray[np.int64],
     *,
+    spared: Iterable[tuple[NDArray[np.int64], Spared | None]],
     labels: NDArray[np.int64] | None,
     index: NDArray[np.int64],
     unit: str,
@@ -34,14 +36,15 @@ def certify_stopped(
 ) -> Certificates:
     """Certificates from the counts `(inputs, classes)` at which inputs stopped.
 
+    `spared`: positions of inputs and what the rule asks of their votes beside counts, until all inputs had their turn.
     Raises ValueError for everything that the rule was not made for: another method, other bounds, k, alpha or label choice.
     """
     rule = judge.rule
-    if method != METHOD or bounds not in (None, BOUNDS):
+    if method != rule.method or bounds not in (None, BOUNDS):
         asked = method if bounds in (None, BOUNDS) else f"{method} with {bounds} bounds"
         raise ValueError(
-            f"this ledger was sampled under the stopping rule {rule.question}, which {asked} may not read: its bounds are "
-            "for a number of votes set beforehand; leave --method and --bounds out, or certify with --samples"
+            f"this ledger was sampled under the stopping rule {rule.question} of {rule.method}, which {asked} may not read: "
+            "its bounds are for a number of votes set beforehand; leave --method and --bounds out, or certify with --samples"
         )
     wanted = (("--k", sorted(set(ks)), [rule.k]), ("--alpha", alpha, rule.alpha), ("--label", label_choice, "given"))
     for option, had, needed in wanted:
@@ -53,16 +56,20 @@ def certify_stopped(
             )
     if labels is None:
         raise ValueError("this ledger was sampled under a stopping rule for given labels, and has none; it is damaged")
+    radius, settled = np.full(len(index), ABSTAIN), np.zeros(len(index), np.bool_)
+    for rows, left in spared:
+        radius[rows] = judge.proven(counts[rows], labels[rows], left)
+        settled[rows] = judge.settled(counts[rows], labels[rows], left)
     return Certificates(
         index=index,
         label=labels,
         k=np.full(len(index), rule.k),
-        radius=judge.proven(counts, labels),
+        radius=radius,
         unit=unit,
-        method=METHOD,
+        method=rule.method,
         alpha=rule.alpha,
         label_choice="given",
         bounds=BOUNDS,
         votes=counts.sum(axis=1),
-        settled=judge.settled(counts, labels),
+        settled=settled,
     )

@@ -17,7 +17,15 @@ from topcert.evaluation.accuracy import AccuracyCurve
 from topcert.files import replacing
 from topcert.theory.radius import ABSTAIN
 
-COLOURS: Final = ("#1b6ca8", "#d1495b", "#2e8b57", "#8e5ea2", "#e0a030", "#555555")  # told apart when printed grey
+COLOURS: Final = (
+    "#1b6ca8",
+    "#d1495b",
+    "#2e8b57",
+    "#8e5ea2",
+    "#e0a030",
+    "#555555",
+    "#17a2b8",
+)  # told apart when printed grey
 DASHES: Final = ((), (7, 2), (3, 2), (1, 1.5))  # lines that coincide are all seen: the earlier in the gaps of the later
 MARKS: Final = ("o", "s", "^", "D")
 STYLE: Final[Any] = {

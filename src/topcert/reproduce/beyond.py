@@ -4,7 +4,7 @@ From three kinds of votes all rows follow, each kept as a ledger that is named a
 
 NETWORK.sampled             independent masks: Theorem 1 under either bounds, and located
 NETWORK.design              the masks of a design: design, and fpa from the first partition of them
-NETWORK.stop-QUESTION-kK    as many votes as the question takes, for one k
+NETWORK.stop-QUESTION-kK    as many votes as the question takes, for one k; by located evidence where it says so
 """
 
 from __future__ import annotations
@@ -78,7 +78,9 @@ def rows_of(name: str, manifest: Manifest) -> list[Row]:
     """The rows that follow from a set of votes."""
     whole = manifest.num_samples
     if manifest.stopping != FIXED:
-        return [Row(votes=name, title=f"stop {Stopping.read(manifest.stopping).question}", method="ablation")]
+        rule = Stopping.read(manifest.stopping)
+        by = "" if rule.method == "ablation" else f", {rule.method}"
+        return [Row(votes=name, title=f"stop {rule.question}{by}", method=rule.method)]
     if manifest.law == IID:
         sizes = dict.fromkeys(size for size in (whole, *SIZES) if size <= whole)
         kinds = (
@@ -184,7 +186,7 @@ def network_of(name: str) -> str:
 def _place(name: str) -> tuple[str, int, str]:
     """Where a set of votes stands among the others: network by network, the paper's first, the cheap questions first."""
     network, _, kind = name.partition(".")
-    order = ("sampled", "design", "stop-radius", "stop-table", "stop-exact")
+    order = ("sampled", "design", "stop-radius", "stop-table", "stop-exact", "stop-located-radius", "stop-located-table")
     return network, next((place for place, part in enumerate(order) if kind.startswith(part)), len(order)), kind
 
 

@@ -28,7 +28,7 @@ COLUMNS: Final = (
     *(f"r{radius}" for radius in RADII),
 )
 UNKNOWN: Final = "not measured"
-UNASKED: Final = ("stop radius=5", "stop table")  # what is proven of larger radii, nobody asked for
+UNASKED: Final = ("stop radius=5", "stop table")  # and so no area: what is proven of larger radii nobody asked for
 
 
 def cells_of(line: Line) -> list[str]:
@@ -44,7 +44,7 @@ def cells_of(line: Line) -> list[str]:
         UNKNOWN if line.seconds is None else f"{line.seconds:.2g}",
         "" if line.settled is None else str(line.settled),
         str(total),
-        "" if line.row.title in UNASKED else f"{line.area:.2f}",
+        "" if line.row.title.startswith(UNASKED) else f"{line.area:.2f}",
         *(floored(hits[r] if r < len(hits) else 0, total, 3) for r in RADII),
     ]
 
@@ -103,7 +103,11 @@ def _draw(lines: Sequence[Line], stem: Path) -> list[Path]:
             masks = ", ".join(dict.fromkeys(f"{line.row.title}: {line.masks:,} masks" for line in drawn))
             columns[f"k = {k}, {drawn[0].curve.total} images\n{masks}"] = [
                 Cost(
-                    method=line.row.title if line.settled is None else "stop",
+                    method=line.row.title
+                    if line.settled is None
+                    else "stop"
+                    if line.row.method == "ablation"
+                    else "stop, located",
                     group=line.network,
                     passes=line.passes,
                     share=line.curve.at(SHOWN_RADIUS),

@@ -21,7 +21,8 @@ from topcert.voting.run import Request, collect_votes, open_run
 
 NETWORKS: Final = ("compact", "compact-stratified")
 QUESTIONS: Final = ("radius=5", "table", "exact")
-MEASURES: Final = ("sampled", "design", *QUESTIONS)  # what can be asked for
+LOCATED: Final = "located-"  # before a question: by located evidence
+MEASURES: Final = ("sampled", "design", *QUESTIONS, *(LOCATED + question for question in QUESTIONS))
 NUM_KEPT: Final = 50
 DESIGN: Final = "stratified"
 DESIGN_KEPT: Final = 52  # 20 blocks of 51 or 52 pixels
@@ -60,9 +61,10 @@ def requests_for(
         return {f"{network}.sampled": request(num_samples)}
     if measure == "design":
         return {f"{network}.design": request(num_masks, num_kept=DESIGN_KEPT, design=DESIGN)}
+    method, question = ("located" if measure.startswith(LOCATED) else "ablation"), measure.removeprefix(LOCATED)
     return {
         f"{network}.stop-{measure.replace('=', '')}-k{k}": request(
-            max_samples, stopping=Stopping(question=measure, k=k, alpha=ALPHA)
+            max_samples, stopping=Stopping(question=question, k=k, alpha=ALPHA, method=method)
         )
         for k in KS
     }

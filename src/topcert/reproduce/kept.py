@@ -1,6 +1,6 @@
 """What is kept of whole ledgers, so that certificates that need every vote can be derived again.
 
-DIR/NAME/           a ledger of the same votes in one block; of a stopped one counts.csv alone, all that its rule reads
+DIR/NAME/           a ledger of the same votes in few blocks; counts.csv alone where its stopping rule reads no more
 DIR/record.json     where they come from, as a table's
 DIR/seconds.json    what was measured: seconds a vote of NAME, seconds an input of a certificate
 """
@@ -11,6 +11,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -19,9 +20,11 @@ from topcert.evaluation.counts import write_counts
 from topcert.files import replacing
 from topcert.voting.ledger import Ledger
 
+MAX_BATCHES: Final = 10**6
+
 
 def keep_ledger(ledger: Ledger, folder: Path) -> Ledger:
-    """Write a full ledger again as `folder`, in one block and without the place where its data was; returns the copy.
+    """Write a full ledger again as `folder`, in few blocks and without the place where its data was; returns the copy.
 
     Raises ValueError where the ledger is incomplete or damaged.
     """
@@ -31,14 +34,20 @@ def keep_ledger(ledger: Ledger, folder: Path) -> Ledger:
         ledger.manifest,
         data_options={**ledger.manifest.data_options, "data_dir": None},
         model=Path(ledger.manifest.model).name,
-        batches_per_block=ledger.num_batches,
+        batches_per_block=MAX_BATCHES,
     )
     kept = Ledger(folder, manifest)
     kept.write_inputs(pq.read_table(ledger.inputs_path))
-    if ledger.judge is None:
-        kept.write_block(0, np.concatenate(list(ledger.iterate_inputs())).astype(np.int64))
-    else:
+    if ledger.judge is not None and not ledger.judge.asks_masks:
         write_counts(ledger.counts(), ledger.read_inputs()[1], folder / "counts.csv")
+    else:
+        votes = list(ledger.iterate_inputs())
+        more = True
+        while more:  # one block a stage
+            for block in kept.missing_blocks():
+                parts = [votes[position][start:stop] for position, start, stop in map(kept.place, kept.batches_of(block))]
+                kept.write_block(block, np.concatenate(parts).astype(np.int64))
+            more = kept.extend()
     manifest.write(folder / "manifest.json")  # last: a folder without it is no ledger
     return kept
 

@@ -7,6 +7,10 @@ By Theorem 1, of a label l that is broken at r, of its k likeliest rivals A and 
 Who starts with 1 and risks at each vote a share f of what he has, as f / (1 + h) times X - h, never expects more than he
 has. His capital, averaged over shares f and parts Y, is the evidence: while l is broken at r, it ever reaches 1 / alpha with
 probability at most alpha (Ville 1939). It depends on the counts of the votes alone.
+
+Where it is known which masks voted for what, two more are told apart by R, the features that break l, of which nothing is
+known but their number: h is 1 - beta(r) where X counts only masks that keep nothing of R (else it is 0); and the h above
+stays where X is t, too, under every mask that keeps some of R. Their mean is the located evidence.
 """
 
 from __future__ import annotations
@@ -47,8 +51,11 @@ class Bets:
     begun: Floats
 
 
-def make_bets(*, k: int, num_features: int, num_kept: int, max_votes: int) -> Bets:
-    """The bets on a top k from up to `max_votes` votes. Raises ValueError for these outside 1 .. `MAX_VOTES`, and k < 1."""
+def make_bets(*, k: int, num_features: int, num_kept: int, max_votes: int, apart: bool = False) -> Bets:
+    """The bets on a top k from up to `max_votes` votes. Raises ValueError for these outside 1 .. `MAX_VOTES`, and k < 1.
+
+    With `apart`, for votes of which those that keep some of R are told apart and count for nobody.
+    """
     if not 1 <= max_votes <= MAX_VOTES:
         raise ValueError(f"votes that are looked at as they come go up to {MAX_VOTES:,} an input, got {max_votes}")
     if k < 1:
@@ -60,7 +67,8 @@ def make_bets(*, k: int, num_features: int, num_kept: int, max_votes: int) -> Be
     share = BOLDEST * STEP ** -np.arange(steps + 1.0)
     parts = np.array([k * math.comb(k, size) for size in range(1, k + 1)], np.float64)
     t = np.arange(1.0, k + 1)[:, None, None]
-    bar = (t + 1) * (1.0 - beta.floats[:reach, None])  # beta errs downward, so h errs upward
+    touched = 1.0 - beta.floats[:reach, None]  # beta errs downward, so this and h err upward
+    bar = np.broadcast_to(touched, (k, reach, 1)) if apart else (t + 1) * touched
     stake = share / (1 + bar)
     begun = share**-LEAN / (share**-LEAN).sum() / parts[:, None, None]
     return Bets(
@@ -87,6 +95,31 @@ def evidence(bets: Bets, own: NDArray[Any], rivals: NDArray[Any], trials: NDArra
         capital[row] = votes @ gains
     capital = capital.reshape(k, len(own), radii, shares) + bets.begun[:, None]
     return np.asarray(logsumexp(capital, axis=(0, 3)))
+
+
+def located_evidence(
+    apart: Bets, whole: Bets, held: NDArray[Any], others: NDArray[Any], rivals: NDArray[Any], trials: NDArray[Any]
+) -> Floats:
+    """As `evidence`, from what any r features leave of the votes: `held` for the label at the least, `others` for all other
+    labels at the most, both `(inputs, radii)`, and `rivals` `(inputs, radii, k)` for its k rivals, fewest first.
+
+    `apart` and `whole` are the two kinds of bets.
+    """
+    n = trials[:, None]
+    by_label = _evidence_by_radius(apart, held, rivals, n)
+    by_others = _evidence_by_radius(whole, n - others, rivals, n)
+    return np.asarray(np.logaddexp(by_label, by_others) - math.log(2))
+
+
+def _evidence_by_radius(bets: Bets, own: NDArray[Any], rivals: NDArray[Any], trials: NDArray[Any]) -> Floats:
+    """`evidence` where the votes differ from radius to radius: `own` `(inputs, radii)` and `rivals` `(inputs, radii, k)`."""
+    taken = np.cumsum(rivals, axis=2)
+    parts = []
+    for row in range(len(bets.won)):
+        lost = np.minimum(taken[:, :, row], trials - own)
+        kinds = ((own, bets.won), (lost, bets.lost), (trials - own - lost, bets.even))
+        parts.append(sum(votes[:, :, None] * gains[row] for votes, gains in kinds) + bets.begun[row])
+    return np.asarray(logsumexp(np.stack(parts), axis=(0, 3)))
 
 
 def passes(found: Floats, alpha: float) -> NDArray[np.bool_]:

@@ -6,9 +6,8 @@ for every R and every set of k rivals there is a part Y of it, of t labels say, 
 
     t s(R)  >  q_Y(R) + 1 - beta(r),        where  q_Y(R) <= beta(r) - s(R)  in any case.
 
-Theorem 1 is the case s(R) = p_l - (1 - beta(r)), q_Y(R) = P_t. Both are bounded from counts here. If w_i masks of some kind
-(those that voted l, say, or any other label) keep feature i, then r features meet at most the sum of the r largest w_i of
-them, and at least the r-th smallest w_i: the second is what the first feature of R alone meets, at its worst.
+Theorem 1 is the case s(R) = p_l - (1 - beta(r)), q_Y(R) = P_t. Both are bounded here, from what any R leaves of the votes
+(spared.py).
 """
 
 from __future__ import annotations
@@ -107,23 +106,3 @@ def luckiest_radius(share: Floats, rivals: Floats, *, num_features: int, num_kep
 def _last_of_all(passed: NDArray[np.bool_]) -> Ints:
     """Of each row, the last column of which it and all before it are true; -1 where the first is not."""
     return np.asarray(np.logical_and.accumulate(passed, axis=1).sum(axis=1) - 1)
-
-
-def most_met(kept: Ints, reach: int) -> Ints:
-    """Of masks of one kind, the most that r features can meet, for r = 0 .. reach: the sum of the r largest counts.
-
-    `kept` is `(..., num_features)`, how many of the masks keep each feature. Returns `(..., reach + 1)`.
-    """
-    largest = -np.sort(np.partition(-kept, min(reach, kept.shape[-1]) - 1, axis=-1)[..., :reach]) if reach else kept[..., :0]
-    return _from_zero(np.cumsum(largest, axis=-1))
-
-
-def least_met(kept: Ints, reach: int) -> Ints:
-    """The fewest that r features must meet: the r-th smallest count; arguments and shapes are those of `most_met`."""
-    smallest = np.sort(np.partition(kept, min(reach, kept.shape[-1]) - 1, axis=-1)[..., :reach]) if reach else kept[..., :0]
-    return _from_zero(smallest)
-
-
-def _from_zero(counts: Ints) -> Ints:
-    """A column for r = 0 in front: no feature meets nothing."""
-    return np.concatenate([np.zeros((*counts.shape[:-1], 1), np.int64), counts], axis=-1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -15,17 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.theory.confidence import check_alpha, lower_bound, upper_bound
-from topcert.theory.evidence import MAX_VOTES, Bets, evidence, make_bets, passes, proven_radius
-from topcert.theory.radius import certified_radius
+from topcert.theory.evidence import MAX_VOTES, evidence, located_evidence, make_bets, passes, proven_radius
+from topcert.theory.located import luckiest_radius
+from topcert.theory.radius import certified_radius, strongest_rivals
+from topcert.theory.spared import Spared, near_labels, spare
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
-RULE: Final = "evidence-1"  # all numbers below and in evidence.py
+# Whose theorem it is, and the name of all numbers below and in evidence.py.
+RULES: Final = {"ablation": "evidence-1", "located": "located-evidence-1"}
 TABLE: Final = 5  # columns r = 0 .. 5 of the paper's tables
 GROWTH: Final = 1.1  # votes of a look over those of the one before: a twentieth is cast in vain, on average
 DOUBT: Final = 0.5  # chance of giving up in error at the cap; before, in proportion: early votes are cheap and tell little
 _QUESTION: Final = r"table|exact|radius=[0-9]{1,7}"
-_TEXT: Final = re.compile(rf"({_QUESTION}); k=([0-9]{{1,7}}); alpha=([0-9.e-]{{3,30}}); label=given; rule={RULE}")
+_TEXT: Final = re.compile(rf"({_QUESTION}); k=([0-9]{{1,7}}); alpha=([0-9.e-]{{3,30}}); label=given; rule=([a-z0-9-]+)")
 
 
 @final
@@ -33,24 +38,27 @@ _TEXT: Final = re.compile(rf"({_QUESTION}); k=([0-9]{{1,7}}); alpha=([0-9.e-]{{3
 class Stopping:
     """Sample until the `question` about a given label in the top `k` is settled, with chance of error `alpha`.
 
-    "radius=R": is its radius at least R? "table": min(radius, 5). "exact": its radius.
+    "radius=R": is its radius at least R? "table": min(radius, 5). "exact": its radius. `method` is one of RULES: "ablation"
+    goes by the counts of the votes, "located" also by which masks voted for what.
     """
 
     question: str
     k: int
     alpha: float
+    method: str = "ablation"
 
     def to_text(self) -> str:
         """As a manifest records it."""
-        return f"{self.question}; k={self.k}; alpha={self.alpha!r}; label=given; rule={RULE}"
+        return f"{self.question}; k={self.k}; alpha={self.alpha!r}; label=given; rule={RULES[self.method]}"
 
     @staticmethod
     def read(text: str) -> Stopping:
         """The inverse of `to_text`. Raises ValueError for other texts."""
         found = _TEXT.fullmatch(text)
+        methods = [] if found is None else [method for method, rule in RULES.items() if rule == found[4]]
         try:
-            rule = None if found is None else Stopping(question=found[1], k=int(found[2]), alpha=float(found[3]))
-        except ValueError:
+            rule = Stopping(question=found[1], k=int(found[2]), alpha=float(found[3]), method=methods[0]) if found else None
+        except (ValueError, IndexError):
             rule = None
         if rule is None or rule.to_text() != text or not 0 < rule.alpha < 1 or rule.k < 1:
             raise ValueError(f"the manifest's stopping is {text!r}, which this release does not know")
@@ -86,7 +94,10 @@ class Judge:
         self.looks = looks(max_votes=max_votes, batch_size=batch_size)
         self._space = {"num_features": num_features, "num_kept": num_kept}
         self._max_votes = max_votes
-        self._bets: Bets = make_bets(k=rule.k, max_votes=max_votes, **self._space)
+        self._bets, self._apart = (
+            make_bets(k=rule.k, num_features=num_features, num_kept=num_kept, max_votes=max_votes, apart=apart)
+            for apart in (False, True)
+        )
         self._reach = self._bets.won.shape[1] - 1
         asked = {"table": TABLE, "exact": self._reach}.get(rule.question)
         if asked is None:
@@ -98,15 +109,34 @@ class Judge:
                 )
         self._last = min(asked, self._reach)
 
-    def proven(self, counts: Ints, labels: Ints) -> Ints:
-        """Proven radius of `labels` `(inputs,)` by votes `(inputs, classes)`, ABSTAIN where there is none."""
-        own, rivals, trials = _parts(counts, labels, self.rule.k)
-        return proven_radius(evidence(self._bets, own, rivals, trials), self.rule.alpha)
+    @property
+    def asks_masks(self) -> bool:
+        """Whether it is asked with what any changed features leave of the votes (`spared`)."""
+        return self.rule.method == "located"
 
-    def stops(self, counts: Ints, labels: Ints) -> NDArray[np.bool_]:
+    def near(self, counts: Ints, labels: Ints) -> Ints:
+        """The labels whose masks it looks at, int64 `(inputs, k + 1)`."""
+        return near_labels(counts, labels, self.rule.k)
+
+    def spared(self, counts: Ints, labels: Ints, kept: Iterable[Ints], degrees: Ints) -> Spared:
+        """What is left of the votes; `kept` is, input by input, of the `near` labels. Raises ValueError as `spare` does."""
+        reach, num_kept = self._reach, self._space["num_kept"]
+        return spare(counts, labels, kept, degrees, k=self.rule.k, reach=reach, num_kept=num_kept)
+
+    def proven(self, counts: Ints, labels: Ints, spared: Spared | None = None) -> Ints:
+        """Proven radius of `labels` `(inputs,)` by votes `(inputs, classes)`, ABSTAIN where there is none."""
+        if self.asks_masks:
+            assert spared is not None
+            rivals = spared.rivals(self.rule.k)
+            found = located_evidence(self._apart, self._bets, spared.held[:, 0], spared.others[:, 0], rivals, spared.trials)
+        else:
+            found = evidence(self._bets, *_parts(counts, labels, self.rule.k))
+        return proven_radius(found, self.rule.alpha)
+
+    def stops(self, counts: Ints, labels: Ints, spared: Spared | None = None) -> NDArray[np.bool_]:
         """Whether inputs with these votes, all the same number of them, get no more; bool `(inputs,)`."""
         own, rivals, trials = _parts(counts, labels, self.rule.k)
-        proven = proven_radius(evidence(self._bets, own, rivals, trials), self.rule.alpha)
+        proven = self.proven(counts, labels, spared)
         left = self._max_votes - trials
         if not left.any():
             return np.ones(len(counts), np.bool_)
@@ -114,13 +144,50 @@ class Judge:
         least = lower_bound(rivals, trials[:, None], doubt[:, None])
         most = np.minimum(upper_bound(own, trials, doubt), 1 - least.sum(axis=1))
         # What the evidence would be at the cap if all other votes came as well as these allow.
-        hoped = evidence(self._bets, own + most * left, rivals + least * left[:, None], trials + left)
+        if self.asks_masks:
+            assert spared is not None
+            hoped = self._hoped(spared, left=left, most=most, least=least)
+        else:
+            hoped = evidence(self._bets, own + most * left, rivals + least * left[:, None], trials + left)
         whole = self.rule.question.startswith("radius=")
         wanted = np.full(len(counts), self._last) if whole else np.minimum(proven + 1, self._last)
         hopeless = ~passes(hoped, self.rule.alpha)[np.arange(len(counts)), wanted]
         return np.asarray((proven >= self._last) | hopeless)
 
-    def settled(self, counts: Ints, labels: Ints) -> NDArray[np.bool_]:
+    def _hoped(self, spared: Spared, *, left: Ints, most: Floats, least: Floats) -> Floats:
+        """The located evidence at the cap, if of `left` votes more `most` come for the label and `least` for its rivals (the
+        strongest, fewest first), and lie where those lie that are there, but for what is luck in that.
+        """
+        label, rivals = spared.counts[:, :1], spared.counts[:, :0:-1]
+        every, first = np.arange(self._reach + 1), np.minimum(np.arange(self._reach + 1), 1)
+        rest = spared.trials[:, None] - label
+        met = self._met(label[:, :, None] - spared.held[:, :1], label, spared.spread[:, :1], every)
+        missed = self._met(rivals[:, :, None] - spared.left[:, :0:-1], rivals, spared.spread[:, :0:-1], first)
+        others_missed = self._met(rest[:, :, None] - spared.others[:, :1], rest, spared.others_spread[:, :1], first)
+        own, other, theirs = most * left, (1 - most) * left, least * left[:, None]
+        return located_evidence(
+            self._apart,
+            self._bets,
+            spared.held[:, 0] + own[:, None] * (1 - met[:, 0]),
+            spared.others[:, 0] + other[:, None] * (1 - others_missed[:, 0]),
+            spared.rivals(self.rule.k) + np.swapaxes(theirs[:, :, None] * (1 - missed), 1, 2),
+            spared.trials + left,
+        )
+
+    def _met(self, met: Ints, votes: Ints, spread: Floats, features: Ints) -> Floats:
+        """The share of many more votes that r changed features would meet, if they meet `met` `(inputs, labels, radii)` of
+        `votes` `(inputs, labels)`, and average ones would meet as many as `features` `(radii,)` of them do.
+
+        Features differ already by chance in how many masks keep them. Of the distance between the worst and the average, the
+        part stays that chance does not explain: of the variance `spread`.
+        """
+        kept = self._space["num_kept"] / self._space["num_features"]
+        chance = votes * kept * (1 - kept)
+        real = 1 - np.divide(chance, spread, out=np.ones(spread.shape), where=spread > chance)
+        share = met / np.maximum(votes, 1)[:, :, None]
+        return np.asarray(np.clip(features * kept + real[:, :, None] * (share - features * kept), 0.0, 1.0))
+
+    def settled(self, counts: Ints, labels: Ints, spared: Spared | None = None) -> NDArray[np.bool_]:
         """Whether the question is answered from both sides, bool `(inputs,)`: what is proven is all there is to prove.
 
         All bounds of the other side hold at all looks with probability 1 - alpha, look j having alpha / (j (j + 1)).
@@ -132,8 +199,12 @@ class Judge:
         highest, lowest = np.zeros(counts.shape), lower_bound(counts, trials[:, None], error)
         highest[rows, labels] = upper_bound(counts[rows, labels], trials, error[:, 0])
         lowest[rows, labels] = 1.0
-        best = certified_radius(highest, lowest, labels, k=self.rule.k, **self._space)
-        proven = self.proven(counts, labels)
+        if self.asks_masks:
+            weakest = np.cumsum(strongest_rivals(lowest, labels, self.rule.k), axis=1)
+            best = luckiest_radius(highest[rows, labels], weakest, **self._space)
+        else:
+            best = certified_radius(highest, lowest, labels, k=self.rule.k, **self._space)
+        proven = self.proven(counts, labels, spared)
         if self.rule.question.startswith("radius="):
             return np.asarray((proven >= self._last) | (best < self._last))
         return np.asarray(np.minimum(proven, self._last) == np.minimum(best, self._last))

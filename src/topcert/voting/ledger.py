@@ -10,7 +10,7 @@ the SHA-256 of its votes.
 
 Under a stopping rule the votes come in stages, each laid out like this: all inputs up to the first look of the rule, then
 those that do not stop there up to the second, and so on, blocks numbered through. Which inputs go on is not stored: it
-follows from the votes before.
+follows from the votes before, and for a rule that asks for them from their masks.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
@@ -28,8 +29,10 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from topcert.files import replacing
+from topcert.theory.spared import Spared
 from topcert.theory.stopping import Judge, Stopping
 from topcert.voting.manifest import FIXED, Manifest
+from topcert.voting.replay import ReplayedMasks
 from topcert.voting.stages import Stage
 
 
@@ -53,6 +56,7 @@ class Ledger:
         )
         self._stages = [first]  # those that are known: without a stopping rule there is one
         self._so_far = np.zeros((manifest.num_inputs if self.judge else 0, manifest.num_classes), np.int64)
+        self._cast: dict[int, NDArray[np.unsignedinteger]] = {}  # all votes so far, for a rule that asks for masks
 
     @staticmethod
     def open(folder: Path) -> Ledger:
@@ -118,11 +122,37 @@ class Ledger:
             raise ValueError(f"{self.folder}: a stopping rule needs labels, and inputs.parquet has none")
         for position, votes in zip(stage.inputs.tolist(), self._votes_of(stage), strict=True):
             self._so_far[position] += np.bincount(votes, minlength=self.manifest.num_classes)
-        going = stage.inputs[~self.judge.stops(self._so_far[stage.inputs], labels[stage.inputs])]
+            if self.judge.asks_masks:
+                self._cast[position] = np.concatenate([self._cast[position], votes]) if stage.start else votes
+        spared = self._spared(stage.inputs, labels) if self.judge.asks_masks else None
+        going = stage.inputs[~self.judge.stops(self._so_far[stage.inputs], labels[stage.inputs], spared)]
         self._ended = not len(going)
         if not self._ended:
             self._stages.append(stage.after(going, self.judge.looks[len(self._stages)]))
         return not self._ended
+
+    def _spared(self, inputs: NDArray[np.int64], labels: NDArray[np.int64]) -> Spared:
+        """What changed features leave of the votes so far of `inputs`, all of which have the same number of them."""
+        assert self.judge is not None
+        votes = _Part(manifest=self.manifest, votes=[self._cast[position] for position in inputs.tolist()])
+        masks = ReplayedMasks(votes, first=len(votes.votes[0]))
+        counts, named = self._so_far[inputs], labels[inputs]
+        kept = masks.kept_counts(self.judge.near(counts, named))
+        return self.judge.spared(counts, named, kept, masks.degrees())
+
+    def spared(self, labels: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], Spared | None]]:
+        """Positions of inputs that stopped at one look, and what changed features leave of their votes; all in turn.
+
+        None where the stopping rule does not ask for masks. Raises ValueError as `complete` does.
+        """
+        self.complete()
+        if self.judge is None or not self.judge.asks_masks:
+            yield np.arange(self.manifest.num_inputs), None
+            return
+        spent = self._so_far.sum(axis=1)
+        for number in np.unique(spent):
+            inputs = np.flatnonzero(spent == number)
+            yield inputs, self._spared(inputs, labels)
 
     def complete(self) -> None:
         """Know all stages. Raises ValueError where votes are missing, damaged, or more than the stopping rule asks for."""
@@ -257,6 +287,18 @@ class Ledger:
             for stale in folder.glob(".*.tmp"):  # left by a kill between write and rename
                 stale.unlink(missing_ok=True)
         return held
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """Votes of some inputs of a ledger."""
+
+    manifest: Manifest
+    votes: list[NDArray[np.unsignedinteger]]
+
+    def iterate_inputs(self) -> Iterator[NDArray[np.unsignedinteger]]:
+        yield from self.votes
 
 
 def judge_of(manifest: Manifest) -> Judge | None:

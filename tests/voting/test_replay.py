@@ -10,12 +10,12 @@ import pytest
 
 from tests.cli.test_verify import rewrite_manifest
 from tests.conftest import Outcome
-from topcert.evaluation import replay
-from topcert.evaluation.replay import ReplayedMasks
 from topcert.evaluation.results import derive
 from topcert.randomization.designs import Design
 from topcert.randomization.masks import draw_masks
+from topcert.voting import replay
 from topcert.voting.ledger import Ledger
+from topcert.voting.replay import ReplayedMasks
 
 RUN = ["certify", "table.npz", "models_for_tests:linear", "--keep", 3, "--samples", 90, "--seed", 4, "--out", "o"]
 

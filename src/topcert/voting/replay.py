@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Final, final
+from typing import Final, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,21 @@ from numpy.typing import NDArray
 from topcert.randomization import designs
 from topcert.randomization.designs import Design, make_design
 from topcert.randomization.masks import ALGORITHM, draw_masks
-from topcert.voting.ledger import Ledger
-from topcert.voting.manifest import IID
+from topcert.voting.manifest import IID, Manifest
 
 _MASK_BYTES: Final = 1 << 28  # of masks at a time
 _TABLE_BYTES: Final = 1 << 28  # of counts, for the inputs that share a walk over all masks
+
+
+class Votes(Protocol):
+    """Votes under a manifest: a ledger, or some of one."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """What they were cast under."""
+
+    def iterate_inputs(self) -> Iterator[NDArray[np.unsignedinteger]]:
+        """The votes of each input in turn, those of its first sample first."""
 
 
 @final
@@ -26,7 +36,7 @@ class ReplayedMasks:
     Masks are drawn once for as many inputs as fit in memory: all, for 1,000 images of 224 x 224 pixels and one label each.
     """
 
-    def __init__(self, ledger: Ledger, *, first: int | None = None) -> None:
+    def __init__(self, ledger: Votes, *, first: int | None = None) -> None:
         """`first`: only so many votes of each input. Raises ValueError where the masks cannot be drawn again."""
         manifest = ledger.manifest
         ours = ALGORITHM if manifest.law == IID else designs.ALGORITHMS[manifest.law]
