@@ -30,6 +30,7 @@ LEAN: Final = 0.4  # a share f begins with f ** -LEAN: where many votes are need
 # Each logarithm below is of a number of at least 1 - BOLDEST known to a few 2^-53, and MAX_VOTES of them are added up.
 SLACK: Final = 1e-5
 MAX_VOTES: Final = 10**7
+_CELLS: Final = 1 << 23  # numbers at a time: inputs, parts, radii and shares
 
 
 @final
@@ -60,7 +61,7 @@ def make_bets(*, k: int, num_features: int, num_kept: int, max_votes: int) -> Be
     share = BOLDEST * STEP ** -np.arange(steps + 1.0)
     parts = np.array([k * math.comb(k, size) for size in range(1, k + 1)], np.float64)
     t = np.arange(1.0, k + 1)[:, None, None]
-    bar = (t + 1) * (1.0 - beta.floats[:reach, None])  # beta errs downward, so h errs upward
+    bar = (t + 1) * (1.0 - beta.floats[:reach, None])  # beta errs downward; the last bit of 1 - beta is for SLACK
     stake = share / (1 + bar)
     begun = share**-LEAN / (share**-LEAN).sum() / parts[:, None, None]
     return Bets(
@@ -78,6 +79,15 @@ def evidence(bets: Bets, own: NDArray[Any], rivals: NDArray[Any], trials: NDArra
     fewest first. They need not be whole where the question is what would come of so many. Of the parts of t rivals only the
     one with the fewest votes is counted, which is the larger part of the sum and errs to the safe side.
     """
+    step = max(1, _CELLS // bets.won.size)
+    found = np.empty((len(own), bets.won.shape[1]))
+    for start in range(0, len(own), step):
+        part = slice(start, start + step)
+        found[part] = _evidence(bets, own[part], rivals[part], trials[part])
+    return found
+
+
+def _evidence(bets: Bets, own: NDArray[Any], rivals: NDArray[Any], trials: NDArray[Any]) -> Floats:
     k, radii, shares = bets.won.shape
     taken = np.cumsum(rivals, axis=1)
     capital = np.empty((k, len(own), radii * shares))

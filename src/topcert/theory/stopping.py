@@ -125,14 +125,12 @@ class Judge:
 
         All bounds of the other side hold at all looks with probability 1 - alpha, look j having alpha / (j (j + 1)).
         """
-        trials = counts.sum(axis=1)
+        own, rivals, trials = _parts(counts, labels, self.rule.k)  # the k most voted have the k largest bounds
         look = np.searchsorted(np.array(self.looks), trials) + 1.0
-        error = (self.rule.alpha / (look * (look + 1)) / counts.shape[1])[:, None]
-        rows = np.arange(len(counts))
-        highest, lowest = np.zeros(counts.shape), lower_bound(counts, trials[:, None], error)
-        highest[rows, labels] = upper_bound(counts[rows, labels], trials, error[:, 0])
-        lowest[rows, labels] = 1.0
-        best = certified_radius(highest, lowest, labels, k=self.rule.k, **self._space)
+        error = self.rule.alpha / (look * (look + 1)) / counts.shape[1]
+        highest, lowest = np.zeros((len(counts), self.rule.k + 1)), np.ones((len(counts), self.rule.k + 1))
+        highest[:, 0], lowest[:, 1:] = upper_bound(own, trials, error), lower_bound(rivals, trials[:, None], error[:, None])
+        best = certified_radius(highest, lowest, np.zeros(len(counts), np.int64), k=self.rule.k, **self._space)
         proven = self.proven(counts, labels)
         if self.rule.question.startswith("radius="):
             return np.asarray((proven >= self._last) | (best < self._last))
