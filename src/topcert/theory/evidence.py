@@ -16,6 +16,7 @@ stays where X is t, too, under every mask that keeps some of R. Their mean is th
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, final
 
@@ -34,6 +35,7 @@ LEAN: Final = 0.4  # a share f begins with f ** -LEAN: where many votes are need
 # Each logarithm below is of a number of at least 1 - BOLDEST known to a few 2^-53, and MAX_VOTES of them are added up.
 SLACK: Final = 1e-5
 MAX_VOTES: Final = 10**7
+_CELLS: Final = 1 << 23  # numbers at a time: inputs, parts, radii and shares
 
 
 @final
@@ -67,7 +69,7 @@ def make_bets(*, k: int, num_features: int, num_kept: int, max_votes: int, apart
     share = BOLDEST * STEP ** -np.arange(steps + 1.0)
     parts = np.array([k * math.comb(k, size) for size in range(1, k + 1)], np.float64)
     t = np.arange(1.0, k + 1)[:, None, None]
-    touched = 1.0 - beta.floats[:reach, None]  # beta errs downward, so this and h err upward
+    touched = 1.0 - beta.floats[:reach, None]  # beta errs downward; the last bit of 1 - beta is for SLACK
     bar = np.broadcast_to(touched, (k, reach, 1)) if apart else (t + 1) * touched
     stake = share / (1 + bar)
     begun = share**-LEAN / (share**-LEAN).sum() / parts[:, None, None]
@@ -86,6 +88,20 @@ def evidence(bets: Bets, own: NDArray[Any], rivals: NDArray[Any], trials: NDArra
     fewest first. They need not be whole where the question is what would come of so many. Of the parts of t rivals only the
     one with the fewest votes is counted, which is the larger part of the sum and errs to the safe side.
     """
+    return _in_parts(_evidence, bets, own, rivals, trials)
+
+
+def _in_parts(score: Callable[..., Floats], bets: Bets, *votes: NDArray[Any]) -> Floats:
+    """`score` of the bets and the votes, for as many inputs at a time as fit in memory."""
+    step = max(1, _CELLS // bets.won.size)
+    found = np.empty((len(votes[0]), bets.won.shape[1]))
+    for start in range(0, len(found), step):
+        part = slice(start, start + step)
+        found[part] = score(bets, *(kind[part] for kind in votes))
+    return found
+
+
+def _evidence(bets: Bets, own: NDArray[Any], rivals: NDArray[Any], trials: NDArray[Any]) -> Floats:
     k, radii, shares = bets.won.shape
     taken = np.cumsum(rivals, axis=1)
     capital = np.empty((k, len(own), radii * shares))
@@ -106,8 +122,8 @@ def located_evidence(
     `apart` and `whole` are the two kinds of bets.
     """
     n = trials[:, None]
-    by_label = _evidence_by_radius(apart, held, rivals, n)
-    by_others = _evidence_by_radius(whole, n - others, rivals, n)
+    by_label = _in_parts(_evidence_by_radius, apart, held, rivals, n)
+    by_others = _in_parts(_evidence_by_radius, whole, n - others, rivals, n)
     return np.asarray(np.logaddexp(by_label, by_others) - math.log(2))
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from topcert.theory.confidence import check_alpha, lower_bound, upper_bound
 from topcert.theory.evidence import MAX_VOTES, evidence, located_evidence, make_bets, passes, proven_radius
 from topcert.theory.located import luckiest_radius
-from topcert.theory.radius import certified_radius, strongest_rivals
+from topcert.theory.radius import certified_radius
 from topcert.theory.spared import Spared, near_labels, spare
 
 Ints = NDArray[np.int64]
@@ -192,18 +192,16 @@ class Judge:
 
         All bounds of the other side hold at all looks with probability 1 - alpha, look j having alpha / (j (j + 1)).
         """
-        trials = counts.sum(axis=1)
+        own, rivals, trials = _parts(counts, labels, self.rule.k)  # the k most voted have the k largest bounds
         look = np.searchsorted(np.array(self.looks), trials) + 1.0
-        error = (self.rule.alpha / (look * (look + 1)) / counts.shape[1])[:, None]
-        rows = np.arange(len(counts))
-        highest, lowest = np.zeros(counts.shape), lower_bound(counts, trials[:, None], error)
-        highest[rows, labels] = upper_bound(counts[rows, labels], trials, error[:, 0])
-        lowest[rows, labels] = 1.0
+        error = self.rule.alpha / (look * (look + 1)) / counts.shape[1]
+        highest, lowest = upper_bound(own, trials, error), lower_bound(rivals, trials[:, None], error[:, None])
         if self.asks_masks:
-            weakest = np.cumsum(strongest_rivals(lowest, labels, self.rule.k), axis=1)
-            best = luckiest_radius(highest[rows, labels], weakest, **self._space)
+            best = luckiest_radius(highest, np.cumsum(lowest, axis=1), **self._space)
         else:
-            best = certified_radius(highest, lowest, labels, k=self.rule.k, **self._space)
+            upper = np.concatenate([highest[:, None], np.zeros(lowest.shape)], axis=1)
+            lower = np.concatenate([np.ones((len(counts), 1)), lowest], axis=1)
+            best = certified_radius(upper, lower, np.zeros(len(counts), np.int64), k=self.rule.k, **self._space)
         proven = self.proven(counts, labels, spared)
         if self.rule.question.startswith("radius="):
             return np.asarray((proven >= self._last) | (best < self._last))
