@@ -72,8 +72,9 @@ def certify(
 
     The folder --out then holds manifest.json, ledger/ (every vote), counts.csv, certificates.parquet, accuracy.csv and
     accuracy.png/.svg. A run that was stopped goes on with --resume; with another --method, --bounds, --k, --alpha or --label
-    the same votes are certified anew. With --stop each input has as many votes as its answer takes, for one k and alpha: no
-    other certificate may be made of them. The method chiang has no votes: bounds.json takes the place of the first three.
+    the same votes are certified anew. With --stop (ablation or located) each input has as many votes as its answer takes,
+    for one k and alpha: no other certificate may be made of them. The method chiang has no votes: its bounds.json takes the
+    place of the first three.
     """
     certifier = find_method(method)
     if not isinstance(certifier, SampledMethod):
