@@ -163,6 +163,22 @@ def test_changed_certificates_do_not_verify(folder: Path, topcert: Callable[...,
     assert column in run.out
 
 
+@pytest.mark.parametrize("column", ["k", "alpha"])
+def test_certificates_of_other_parameters_than_the_rule_do_not_verify(
+    folder: Path, topcert: Callable[..., Outcome], column: str
+) -> None:
+    path = folder / "certificates.parquet"
+    table = pq.read_table(path)
+    rows = [{**row, column: {"k": 2, "alpha": 0.02}[column]} for row in table.to_pylist()]
+    asked = json.loads(table.schema.metadata[b"parameters"])
+    asked.update({"k": {"ks": [2]}, "alpha": {"alpha": 0.02}}[column])
+    metadata = {**table.schema.metadata, b"parameters": json.dumps(asked, sort_keys=True).encode()}
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema).replace_schema_metadata(metadata), path)
+    run = topcert("verify", folder)
+    assert run.code == 1
+    assert "has other parameters than the stopping rule exact; k=3; alpha=0.01" in run.out
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

@@ -18,6 +18,7 @@ import numpy as np
 from topcert.evaluation.accuracy import curve_rows, read_accuracy
 from topcert.evaluation.counts import read_counts
 from topcert.evaluation.results import Results, derive, parameters_of, smoothing_of
+from topcert.evaluation.stopped import BOUNDS
 from topcert.methods.certificates import Certificates
 from topcert.theory.confidence import simultaneous_bounds
 from topcert.theory.radius import ABSTAIN
@@ -40,9 +41,15 @@ def recompute(ledger: Ledger) -> tuple[Results, list[str]]:
         raise ValueError(f"{folder / 'certificates.parquet'} is damaged: it names no parameters") from error
     if metadata.get("manifest") != ledger.manifest.digest():
         raise ValueError(f"{folder / 'certificates.parquet'} was made under another manifest; one of them was changed")
-    results = derive(ledger, method=method, ks=ks, alpha=stored.alpha, label_choice=stored.label_choice, bounds=bounds)
+    alpha, choice = stored.alpha, stored.label_choice
+    findings: list[str] = []
+    if ledger.judge is not None:
+        rule = ledger.judge.rule
+        if (method, bounds, ks, alpha, choice) != (rule.method, BOUNDS, [rule.k], rule.alpha, "given"):
+            findings.append(f"certificates.parquet has other parameters than the stopping rule {ledger.manifest.stopping}")
+        method, bounds, ks, alpha, choice = rule.method, BOUNDS, [rule.k], rule.alpha, "given"
+    results = derive(ledger, method=method, ks=ks, alpha=alpha, label_choice=choice, bounds=bounds)
     made = results.certificates
-    findings = []
     if metadata["parameters"] != parameters_of(stored, "")["parameters"]:
         findings.append(f"certificates.parquet: its rows are not those of its parameters {metadata['parameters']}")
     if (stored.unit, stored.method, stored.bounds) != (made.unit, made.method, made.bounds):
