@@ -243,12 +243,12 @@ def test_a_rule_reads_back_what_it_wrote(question: str) -> None:
         "fixed",
         "",
         "radius=5",
-        "radius=5; k=3; alpha=2.0; label=given; rule=evidence-1",
-        "radius=5; k=0; alpha=0.001; label=given; rule=evidence-1",
-        "radius=5; k=3; alpha=1e-3; label=given; rule=evidence-1",
-        "radius=5; k=3; alpha=0.001; label=predicted; rule=evidence-1",
-        "radius=5; k=3; alpha=0.001; label=given; rule=evidence-2",
-        "radius=5; k=3; alpha=1-1-1; label=given; rule=evidence-1",
+        "radius=5; k=3; alpha=2.0; label=given; rule=evidence-2",
+        "radius=5; k=0; alpha=0.001; label=given; rule=evidence-2",
+        "radius=5; k=3; alpha=1e-3; label=given; rule=evidence-2",
+        "radius=5; k=3; alpha=0.001; label=predicted; rule=evidence-2",
+        "radius=5; k=3; alpha=0.001; label=given; rule=evidence-9",
+        "radius=5; k=3; alpha=1-1-1; label=given; rule=evidence-2",
     ],
 )
 def test_other_rules_are_refused(text: str) -> None:
