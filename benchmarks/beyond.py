@@ -6,6 +6,7 @@ python benchmarks/beyond.py design     fixed designs against the sampled certifi
 python benchmarks/beyond.py worst      fixed designs against their exact radii (integer programming), in small spaces
 python benchmarks/beyond.py cost       located for 224 x 224 images, 1,000 classes, 10,000 masks
 python benchmarks/beyond.py stopping   passes until an answer is known, against 100,000 for every input (--k, --rounds)
+python benchmarks/beyond.py replayed   the same by Theorem 1's and by located evidence, on votes with their masks (--k)
 """
 
 from __future__ import annotations
@@ -30,12 +31,14 @@ from topcert.randomization.masks import ALGORITHM, draw_masks
 from topcert.theory.radius import certified_radius
 from topcert.theory.stopping import Judge, Stopping
 from topcert.theory.worst_case import worst_case_radius
+from topcert.voting.ledger import Ledger
 from topcert.voting.replay import ReplayedMasks
 
 ALPHA = 0.001
 REPOSITORY = Path(__file__).parent.parent
 CARRIED = REPOSITORY / "docs" / "results" / "cifar10-compact-n10000" / "counts.csv"
 SMALL = REPOSITORY / "src" / "topcert" / "reproduce" / "figures-small" / "ablation-50.n10000.csv"
+KEPT = REPOSITORY / "src" / "topcert" / "reproduce" / "beyond" / "compact.sampled"
 CAP = 100_000
 RADII = (0, 1, 2, 3, 4, 5, 8, 10, 15)
 
@@ -282,9 +285,41 @@ def stopping(k: int, rounds: int) -> None:
             )
 
 
+def replayed(k: int) -> None:
+    """The votes that are carried, up to the look at which each input would have stopped."""
+    ledger = Ledger.open(KEPT)
+    manifest, labels = ledger.manifest, ledger.read_inputs()[1]
+    assert labels is not None
+    votes, cap = np.stack(list(ledger.iterate_inputs())).astype(np.int64), manifest.num_samples
+    space = {"num_features": manifest.num_features, "num_kept": manifest.num_kept}
+    smoothing = Smoothing(noise="ablation", unit="pixel", **space)
+    heading(f"k = {k}, given labels, {len(votes)} images, {cap:,} votes at most, by votes an image")
+    masks = ReplayedMasks(ledger)
+    for name, method, known in (("Theorem 1, SimuEM", "ablation", None), ("located", "located", masks)):
+        found = radii_by(method, ledger.counts(), labels, k, None, smoothing=smoothing, votes=known)
+        row(f"{name}: {cap:,}", found[:, 0])
+    for question in ("radius=5", "table", "exact"):
+        for method in ("ablation", "located"):
+            rule = Stopping(question=question, k=k, alpha=ALPHA, method=method)
+            judge = Judge(rule, max_votes=cap, batch_size=32, **space)
+            spent, proven = np.zeros(len(votes), np.int64), np.zeros(len(votes), np.int64)
+            active = np.arange(len(votes))
+            for look in judge.looks:
+                counts = np.stack([np.bincount(cast, minlength=manifest.num_classes) for cast in votes[active, :look]])
+                named, left = labels[active], None
+                if judge.asks_masks:
+                    seen = ReplayedMasks(FakeLedger(votes[active, :look], **space))  # type: ignore[arg-type]
+                    left = judge.spared(counts, named, seen.kept_counts(judge.near(counts, named)), seen.degrees())
+                spent[active], proven[active] = look, judge.proven(counts, named, left)
+                active = active[~judge.stops(counts, named, left)]
+                if not len(active):
+                    break
+            row(f"stop {question}, {method}: {spent.mean():,.0f}", proven)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["bounds", "located", "design", "worst", "cost", "stopping"])
+    parser.add_argument("what", choices=["bounds", "located", "design", "worst", "cost", "stopping", "replayed"])
     parser.add_argument("--inputs", type=int, default=100)
     parser.add_argument("--samples", type=int, default=10_000)
     parser.add_argument("--k", type=int, default=1)
@@ -300,6 +335,8 @@ def main() -> None:
         worst(options.inputs)
     elif options.what == "stopping":
         stopping(options.k, options.rounds)
+    elif options.what == "replayed":
+        replayed(options.k)
     else:
         cost(options.inputs)
 
