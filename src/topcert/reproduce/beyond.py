@@ -18,13 +18,13 @@ from typing import Final, final
 from topcert.evaluation.accuracy import AccuracyCurve
 from topcert.evaluation.counts import read_counts
 from topcert.evaluation.results import Results, derive
-from topcert.randomization.designs import make_design
 from topcert.reproduce.kept import read_seconds
 from topcert.reproduce.records import Origin, read_origins
 from topcert.reproduce.tables import ALPHA
 from topcert.theory.stopping import Stopping
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import FIXED, IID, Manifest
+from topcert.voting.replay import design_of
 
 KS: Final = (1, 3)
 RADII: Final = tuple(range(16))
@@ -95,9 +95,9 @@ def rows_of(name: str, manifest: Manifest) -> list[Row]:
         ]
     sizes = dict.fromkeys(size for size in (whole, *DESIGN_SIZES) if size <= whole)
     rows = [Row(votes=name, title="design", method="design", first=size) for size in sizes]
-    one = _round_size(manifest)
-    if 1 < one <= whole:
-        rows.append(Row(votes=name, title="fpa", method="fpa", first=one))
+    made = design_of(manifest)
+    if made is not None and 1 < made.round_size <= whole:
+        rows.append(Row(votes=name, title="fpa", method="fpa", first=made.round_size))
     return rows
 
 
@@ -192,15 +192,3 @@ def _place(name: str) -> tuple[str, int, str]:
 
 def _alpha(row: Row) -> float:
     return 0.0 if row.method in ("design", "fpa") else ALPHA
-
-
-def _round_size(manifest: Manifest) -> int:
-    assert manifest.num_kept is not None
-    return make_design(
-        manifest.law,
-        shape=manifest.input_shape,
-        unit=manifest.unit,
-        seed=manifest.seed,
-        num_features=manifest.num_features,
-        num_kept=manifest.num_kept,
-    ).round_size

@@ -18,6 +18,20 @@ _MASK_BYTES: Final = 1 << 28  # of masks at a time
 _TABLE_BYTES: Final = 1 << 28  # of counts, for the inputs that share a walk over all masks
 
 
+def design_of(manifest: Manifest) -> Design | None:
+    """The design of whose masks a manifest speaks; None where its masks are independent."""
+    if manifest.law == IID or manifest.num_kept is None:
+        return None
+    return make_design(
+        manifest.law,
+        shape=manifest.input_shape,
+        unit=manifest.unit,
+        seed=manifest.seed,
+        num_features=manifest.num_features,
+        num_kept=manifest.num_kept,
+    )
+
+
 class Votes(Protocol):
     """Votes under a manifest: a ledger, or some of one."""
 
@@ -44,16 +58,7 @@ class ReplayedMasks:
             raise ValueError(f"the masks of {manifest.algorithm} cannot be drawn again; this release has {ours}")
         self._ledger, self._num_kept = ledger, manifest.num_kept
         self._size = manifest.num_samples if first is None else first
-        self._design: Design | None = None
-        if manifest.law != IID:
-            self._design = make_design(
-                manifest.law,
-                shape=manifest.input_shape,
-                unit=manifest.unit,
-                seed=manifest.seed,
-                num_features=manifest.num_features,
-                num_kept=manifest.num_kept,
-            )
+        self._design = design_of(manifest)
         self._block = max(1, _MASK_BYTES // (4 * manifest.num_kept))
         self._degrees: NDArray[np.int64] | None = None
         self._all: NDArray[np.int32] | None = None  # where they fit in one block
