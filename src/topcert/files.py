@@ -23,6 +23,10 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         aside.replace(path)
         _sync_folder(path.parent)
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error  # a full disk: writes do not name their file
     finally:
         aside.unlink(missing_ok=True)
 

@@ -122,6 +122,24 @@ def test_folders_of_other_names_are_classes_of_their_own(tmp_path: Path) -> None
     assert dataset.labels.tolist() == [0, 1]
 
 
+def test_classes_whose_images_lie_a_folder_deeper_are_refused(tmp_path: Path) -> None:
+    write_class_folders(tmp_path)
+    (tmp_path / "train" / read_wnids()[5]).mkdir(parents=True)
+    (tmp_path / "train" / read_wnids()[5] / "a.JPEG").write_bytes(photograph(1))
+    assert len(load(tmp_path)) == len(NUMBERS)  # what lies under other names is not asked
+    deeper = tmp_path / read_wnids()[5] / "images"
+    deeper.mkdir(parents=True)
+    (deeper / "a.JPEG").write_bytes(photograph(1))
+    with pytest.raises(ValueError, match=rf"{read_wnids()[5]} holds no images but a folder images with some"):
+        load(tmp_path)
+
+
+def test_hidden_files_are_no_images(tmp_path: Path) -> None:
+    write_class_folders(tmp_path)
+    (tmp_path / wnid_of(3) / "._a.JPEG").write_bytes(b"\0\5\x16\7")
+    assert len(load(tmp_path)) == len(NUMBERS)
+
+
 def test_folders_of_both_kinds_are_refused(tmp_path: Path) -> None:
     write_class_folders(tmp_path)
     (tmp_path / "notes").mkdir()

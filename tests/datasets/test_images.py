@@ -50,10 +50,18 @@ def test_what_is_not_an_image_of_a_class_is_passed_over(tmp_path: Path) -> None:
     write(tmp_path / "loose.png", draw(3, 3))
     write(tmp_path / ".thumbnails" / "a.png", draw(3, 3))
     (tmp_path / "ant" / "notes.txt").write_text("none")
+    (tmp_path / "ant" / "._a.png").write_bytes(b"\0\5\x16\7")  # as macOS leaves beside each file
     (tmp_path / "empty").mkdir()
     dataset = load(tmp_path)
     assert len(dataset) == 1
     assert dataset.class_names == ("ant", "empty")
+
+
+def test_a_class_whose_images_lie_a_folder_deeper_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "ant" / "a.png", draw(3, 3))
+    write(tmp_path / "bee" / "images" / "b.png", draw(3, 3))
+    with pytest.raises(ValueError, match=r"bee holds no images but a folder images with some; expected CLASS/\*\.jpg"):
+        load(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.PNG", "a.jpg", "a.JPG", "a.jpeg", "a.JPeG"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import errno
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +22,7 @@ from topcert.randomization import masks
 from topcert.randomization.encodings import make_encoder, to_planes
 from topcert.training import checkpoint, noise, trainer
 from topcert.training.augmentation import ShiftAndMirror, WarpAndTint
-from topcert.training.checkpoint import EpochLog
+from topcert.training.checkpoint import EpochLog, load_weights
 from topcert.training.noise import AblationNoise, DiscreteNoise, GaussianNoise, Noise, ablate
 from topcert.training.plans import TrainingPlan
 from topcert.training.trainer import single_pass_accuracy, train
@@ -268,6 +270,91 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path, content: bytes | None) ->
     path.write_bytes(path.read_bytes()[:2000] if content is None else content)
     with pytest.raises(ValueError, match=r"checkpoint\.pt is damaged \(.+\); remove it to start again"):
         run(tmp_path, replace(PLAN, epochs=1))
+
+
+def test_a_checkpoint_with_one_bit_turned_is_named(tmp_path: Path) -> None:
+    plan = replace(PLAN, epochs=1)
+    network, _ = run(tmp_path, plan)
+    path = tmp_path / "checkpoint.pt"
+    content = bytearray(path.read_bytes())
+    weights = network.get_parameter("0.weight").detach().contiguous(memory_format=torch.channels_last)
+    place = content.index(weights.permute(0, 2, 3, 1).numpy().tobytes())
+    content[place + 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"checkpoint\.pt is damaged \(the checksum of .+ is wrong\); remove it"):
+        run(tmp_path, plan)
+    with pytest.raises(ValueError, match=r"holds no weights of this network: the checksum of .+ is wrong"):
+        load_weights(make_network(), path)
+
+
+def test_a_full_disk_is_named_and_keeps_the_checkpoint_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, content: Any) -> int:
+        if "checkpoint" in path.name and (tmp_path / "checkpoint.pt").exists():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # as a write has it: without a name
+        return writes(path, content)
+
+    writes = Path.write_bytes
+    whole = run(tmp_path / "whole")[0]
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*checkpoint\.pt'"):
+        run(tmp_path)
+    monkeypatch.undo()
+    steps: list[int] = []
+    network, _ = run(tmp_path, on_step=lambda step, *_: steps.append(step))
+    assert steps[0] == STEPS + 1
+    assert_same_weights(whole, network)
+
+
+def test_a_folder_that_cannot_be_written_to_is_known_before_the_first_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(tmp_path))
+
+    steps: list[int] = []
+    monkeypatch.setattr(checkpoint, "TemporaryFile", refuse)
+    with pytest.raises(OSError, match="Read-only file system"):
+        run(tmp_path, on_step=lambda step, *_: steps.append(step))
+    monkeypatch.undo()
+    (tmp_path / "checkpoint.pt").mkdir()
+    with pytest.raises(ValueError, match=r"checkpoint\.pt is a folder; pass another --out"):
+        run(tmp_path, on_step=lambda step, *_: steps.append(step))
+    assert steps == []
+
+
+def test_a_checkpoint_on_other_data_is_refused_and_harms_nothing(tmp_path: Path) -> None:
+    run(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(
+        ValueError, match=r"was trained on other data \(SHA-256 \w{12}, now \w{12}\); pass the same --data-dir"
+    ):
+        run(tmp_path, seed=1)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_checkpoint_from_other_first_weights_is_refused(tmp_path: Path) -> None:
+    run(tmp_path / "first")
+    start = tmp_path / "first" / "checkpoint.pt"
+
+    def begin(started_from: Path | None) -> None:
+        data = make_images(50), make_images(30, 9)
+        network = make_network()
+        train(network, *data, plan=PLAN, folder=tmp_path / "next", started_from=started_from, on_step=ignore)
+
+    begin(start)
+    begin(start)
+    with pytest.raises(
+        ValueError, match=r"began with other weights \(SHA-256 \w{12}, now none\); pass the same --start-from"
+    ):
+        begin(None)
+
+
+def test_a_checkpoint_that_does_not_tell_its_data_is_gone_on_from(tmp_path: Path) -> None:
+    _, logs = run(tmp_path)
+    path = tmp_path / "checkpoint.pt"
+    state = torch.load(path, weights_only=True)
+    torch.save({name: value for name, value in state.items() if name not in ("data", "started_from")}, path)
+    assert run(tmp_path)[1] == logs
 
 
 def test_a_checkpoint_of_another_network_is_named(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from topcert.datasets.cifar10 import CLASS_NAMES, load_cifar10
 from topcert.datasets.imagenet import CROP, SUBSET, load_imagenet
-from topcert.datasets.images import SUFFIXES, central_square, decode
+from topcert.datasets.images import central_square, decode, images_of_class
 from topcert.datasets.modelnet40 import holds_modelnet40, load_modelnet40
 from topcert.datasets.surfaces import CLASS_NAMES as SURFACE_NAMES
 from topcert.datasets.surfaces import NUM_POINTS, label_surfaces, make_surfaces
@@ -202,12 +202,7 @@ def scale_bytes(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _image_folder(folder: Path, crop: int | None) -> Dataset:
     classes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    files = [
-        (path, label)
-        for label, part in enumerate(classes)
-        for path in sorted(part.iterdir())
-        if path.suffix.lower() in SUFFIXES
-    ]
+    files = [(path, label) for label, part in enumerate(classes) for path in images_of_class(part)]
     if not files:
         raise ValueError(f"{folder} holds no images; expected CLASS/*.jpg or CLASS/*.png")
     shape = _read_image(files[0][0], crop, None).shape

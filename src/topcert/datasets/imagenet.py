@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.datasets.devkit import read_validation_wnids
-from topcert.datasets.images import SUFFIXES, central_square, decode, resize_shorter
+from topcert.datasets.images import central_square, decode, images_in, images_of_class, resize_shorter
 
 SHORTER_SIDE: Final = 256
 CROP: Final = 224
@@ -127,8 +127,7 @@ def _in_class_folders(folder: Path, known: tuple[str, ...]) -> tuple[list[_File]
     found = [
         _File(name=path.name, wnid=part.name, path=path)
         for part in parts
-        for path in part.iterdir()
-        if path.suffix.lower() in SUFFIXES
+        for path in (images_of_class if part.name in known else images_in)(part)
     ]
     names = {file.wnid for file in found}
     if names and all(name.isdecimal() and str(int(name)) == name and int(name) < len(known) for name in names):

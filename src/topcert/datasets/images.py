@@ -8,9 +8,26 @@ from typing import IO, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 SUFFIXES: Final = (".jpg", ".jpeg", ".png")
+
+
+def images_in(folder: Path) -> list[Path]:
+    """The image files of a folder, in the order of their names; hidden ones, such as other systems leave, are none."""
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
+
+
+def images_of_class(folder: Path) -> list[Path]:
+    """`images_in` the folder of a class. Raises ValueError where it has none but folders with images."""
+    found = images_in(folder)
+    for deeper in [] if found else sorted(folder.iterdir()):
+        if deeper.is_dir() and not deeper.name.startswith(".") and images_in(deeper):
+            raise ValueError(
+                f"{folder} holds no images but a folder {deeper.name} with some; expected CLASS/*.jpg, so move them up "
+                f"or {folder.name} away"
+            )
+    return found
 
 
 def decode(source: Path | IO[bytes], name: str) -> Image.Image:
@@ -26,6 +43,8 @@ def decode(source: Path | IO[bytes], name: str) -> Image.Image:
             with Image.open(source) as image:
                 mode = image.mode
                 rgb = image.convert("RGB")
+    except UnidentifiedImageError as error:  # its own text may hold an address in memory
+        raise ValueError(f"{name} cannot be read as an image (its format is unknown); remove or replace it") from error
     except Exception as error:  # a damaged image can raise anything
         raise ValueError(f"{name} cannot be read as an image ({error}); remove or replace it") from error
     if mode.startswith(("I", "F")):  # Pillow cuts these off at 255

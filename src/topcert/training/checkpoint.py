@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
+import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import final
+from tempfile import TemporaryFile
+from typing import Any, final
 
 import torch
 from torch import nn
@@ -51,9 +54,14 @@ class Progress:
 @final
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """What a training keeps in `folder`, read from it and written to it."""
+    """What a training keeps in `folder`, read from it and written to it.
+
+    `data` and `started_from` are digests of the data and of the file of the first weights ("" for none).
+    """
 
     folder: Path
+    data: str
+    started_from: str
     plan: TrainingPlan
     network: nn.Module
     averaged: AveragedModel
@@ -62,13 +70,18 @@ class Checkpoint:
     def restore(self) -> tuple[list[EpochLog], Progress]:
         """Take up what lies in the folder, or nothing.
 
-        Raises ValueError where it is damaged, was made under another plan, or belongs to another network.
+        Raises ValueError where it is damaged, was made under another plan, on other data or from other weights, or belongs
+        to another network.
         """
         path = self.folder / "checkpoint.pt"
+        with TemporaryFile(dir=self.folder):  # where nothing can be written, it is better known before an epoch than after
+            pass
+        if path.is_dir():
+            raise ValueError(f"{path} is a folder; pass another --out")
         if not path.is_file():
             return [], Progress()
         try:
-            state = torch.load(path, weights_only=True, map_location="cpu")
+            state = _read(path)
             planned = dict(state["plan"])
         except Exception as error:  # a damaged file can raise anything
             reason = str(error).partition("\n")[0] or type(error).__name__
@@ -79,6 +92,12 @@ class Checkpoint:
                 raise ValueError(
                     f"{path} was trained with {name} = {was}, not {value}; pass the same value or another --out"
                 )
+        for option, name, ours in (("--data-dir", "data", self.data), ("--start-from", "started_from", self.started_from)):
+            theirs = state.get(name, ours)  # older checkpoints do not say
+            if theirs != ours:
+                had, has = (digest[:12] or "none" for digest in (theirs, ours))
+                what = "was trained on other data" if name == "data" else "began with other weights"
+                raise ValueError(f"{path} {what} (SHA-256 {had}, now {has}); pass the same {option} or another --out")
         try:
             self.network.load_state_dict(state["network"])
             if self.plan.average:
@@ -97,25 +116,38 @@ class Checkpoint:
                 writer = csv.DictWriter(file, fieldnames=list(asdict(logs[0])))
                 writer.writeheader()
                 writer.writerows(asdict(row) for row in logs)
+        content = io.BytesIO()  # torch itself hides why a file cannot be written
+        torch.save(
+            {
+                "plan": asdict(self.plan),
+                "data": self.data,
+                "started_from": self.started_from,
+                "network": self.network.state_dict(),
+                "averaged": self.averaged.module.state_dict() if self.plan.average else None,
+                "num_averaged": int(self.averaged.n_averaged),
+                "optimization": self.optimization.state_dict(),
+                "logs": [asdict(row) for row in logs],
+                "progress": asdict(progress),
+            },
+            content,
+        )
         with replacing(self.folder / "checkpoint.pt") as aside:
-            torch.save(
-                {
-                    "plan": asdict(self.plan),
-                    "network": self.network.state_dict(),
-                    "averaged": self.averaged.module.state_dict() if self.plan.average else None,
-                    "num_averaged": int(self.averaged.n_averaged),
-                    "optimization": self.optimization.state_dict(),
-                    "logs": [asdict(row) for row in logs],
-                    "progress": asdict(progress),
-                },
-                aside,
-            )
+            aside.write_bytes(content.getbuffer())
+
+
+def _read(path: Path) -> Any:
+    """What `torch.save` wrote. Raises any error where the file is none of its, or damaged in a single bit."""
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()  # torch itself does not look at checksums
+    if damaged is not None:
+        raise ValueError(f"the checksum of {damaged} is wrong")
+    return torch.load(path, weights_only=True, map_location="cpu")
 
 
 def load_weights(network: nn.Module, checkpoint: Path) -> None:
     """Give `network` the weights of a checkpoint. Raises ValueError where the file is none, or of another network."""
     try:
-        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+        state = _read(checkpoint)
         network.load_state_dict(state["averaged"] or state["network"])
     except FileNotFoundError as error:
         raise ValueError(f"{checkpoint} does not exist") from error

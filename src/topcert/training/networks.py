@@ -91,9 +91,10 @@ def train_and_export(
 ) -> list[EpochLog]:
     """Train `module` on the first of `splits` and test it on the second, then write `folder / NAME.onnx`.
 
-    `input_shape` is what the network sees of one input; `start_from` is only written down, as the origin of its weights.
+    `input_shape` is what the network sees of one input; `start_from` is the file that its weights are of: its folder is
+    written down, and a training that is gone on with must have begun from the same file.
     """
-    logs = train(module, *splits, plan=plan, folder=folder, device=device, on_step=on_step)
+    logs = train(module, *splits, plan=plan, folder=folder, device=device, started_from=start_from, on_step=on_step)
     recipe = {field.name: str(getattr(plan, field.name)) for field in fields(plan)}
     export_onnx(
         module,

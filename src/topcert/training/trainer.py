@@ -7,6 +7,7 @@ that was not, to the bit on a CPU; sums on a GPU may round differently from run 
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from collections.abc import Callable
@@ -36,13 +37,15 @@ def train(
     plan: TrainingPlan,
     folder: Path,
     device: torch.device | str = "cpu",
+    started_from: Path | None = None,
     on_step: Callable[[int, int, str], None],
 ) -> list[EpochLog]:
     """Train `network` in place; inputs are as `plan.noise` takes them, such as uint8 images `(inputs, C, H, W)`.
 
     `folder` holds `checkpoint.pt`, at most `SAVE_SECONDS` old, and `log.csv`; where a checkpoint of the same plan is there
-    already, training goes on from it. `on_step(step, total, note)` is called after each step. Raises ValueError where the
-    checkpoint is damaged or was made under another plan.
+    already, training goes on from it. `started_from` is the file that the weights of `network` are of, if any.
+    `on_step(step, total, note)` is called after each step. Raises ValueError where the checkpoint is damaged or was made
+    under another plan, on other data or from other weights.
     """
     folder.mkdir(parents=True, exist_ok=True)
     inputs, labels = (torch.from_numpy(part).to(device) for part in train_set)
@@ -64,7 +67,15 @@ def train(
         total_steps=total_steps,
     )
     averaged = AveragedModel(network, multi_avg_fn=_moving_average(plan.average), use_buffers=True)
-    checkpoint = Checkpoint(folder=folder, plan=plan, network=network, averaged=averaged, optimization=optimization)
+    checkpoint = Checkpoint(
+        folder=folder,
+        data=_digest(*train_set, *test_set),
+        started_from="" if started_from is None else hashlib.sha256(started_from.read_bytes()).hexdigest(),
+        plan=plan,
+        network=network,
+        averaged=averaged,
+        optimization=optimization,
+    )
     logs, progress = checkpoint.restore()
     mixed = torch.autocast(torch.device(device).type, torch.bfloat16, enabled=plan.precision == "bfloat16")
     for epoch in range(len(logs), plan.epochs):
@@ -122,6 +133,15 @@ def train(
     if plan.average:
         network.load_state_dict(averaged.module.state_dict())
     return logs
+
+
+def _digest(*arrays: NDArray[Any]) -> str:
+    """SHA-256 of arrays, with their shapes and kinds."""
+    found = hashlib.sha256()
+    for array in arrays:
+        found.update(f"{array.shape}{array.dtype.str}".encode())
+        found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()
 
 
 def _moving_average(decay: float) -> Callable[[Tensors, Tensors, torch.Tensor | int], None]:
