@@ -6,6 +6,7 @@ python benchmarks/beyond.py design     fixed designs against the sampled certifi
 python benchmarks/beyond.py worst      fixed designs against their exact radii (integer programming), in small spaces
 python benchmarks/beyond.py cost       located for 224 x 224 images, 1,000 classes, 10,000 masks
 python benchmarks/beyond.py stopping   passes until an answer is known, against 100,000 for every input (--k, --rounds)
+python benchmarks/beyond.py passes     single passes under masks of either kind, over CIFAR-10's test set (--data-dir)
 python benchmarks/beyond.py replayed   the same by Theorem 1's and by located evidence, on votes with their masks (--k)
 """
 
@@ -21,6 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.classifiers.loading import load_classifier
+from topcert.datasets.cifar10 import load_cifar10
 from topcert.evaluation.counts import read_counts
 from topcert.methods.certify import radii_of
 from topcert.methods.design import METHOD as DESIGN
@@ -39,6 +42,7 @@ REPOSITORY = Path(__file__).parent.parent
 CARRIED = REPOSITORY / "docs" / "results" / "cifar10-compact-n10000" / "counts.csv"
 SMALL = REPOSITORY / "src" / "topcert" / "reproduce" / "figures-small" / "ablation-50.n10000.csv"
 KEPT = REPOSITORY / "src" / "topcert" / "reproduce" / "beyond" / "compact.sampled"
+STRATIFIED = REPOSITORY / "docs" / "results" / "beyond" / "compact-stratified.onnx"
 CAP = 100_000
 RADII = (0, 1, 2, 3, 4, 5, 8, 10, 15)
 
@@ -285,6 +289,28 @@ def stopping(k: int, rounds: int) -> None:
             )
 
 
+def passes(data_dir: Path | None) -> None:
+    """Each image under one mask: independent ones, and those of two designs in turn."""
+    images, labels = load_cifar10("test", data_dir=data_dir)
+    x = np.float32(images.transpose(0, 3, 1, 2)) / 255
+    drawn = {
+        f"{kept} of 1,024 kept": draw_masks(seed=1, start=0, stop=len(x), num_features=1024, num_kept=kept)
+        for kept in (50, 52)
+    }
+    for seed in (0, 7):
+        made = Design(name="stratified", seed=seed, num_features=1024, num_kept=52, grid=(32, 32))
+        drawn[f"stratified, 2,000 masks, seed {seed}"] = made.masks(0, 2000)[np.arange(len(x)) % 2000]
+    for network in ("compact", str(STRATIFIED)):
+        classifier = load_classifier(network, input_shape=(6, 32, 32))
+        for name, kept in drawn.items():
+            mask = np.zeros((len(x), 1024), np.float32)
+            np.put_along_axis(mask, kept.astype(np.int64), 1, axis=1)
+            mask = mask.reshape(-1, 1, 32, 32)
+            shown = np.concatenate([x * mask, (1 - x) * mask], axis=1)
+            votes = np.concatenate([classifier(shown[start : start + 250]) for start in range(0, len(x), 250)])
+            print(f"{Path(network).stem}, {name}: {(votes == labels).mean():.4f} of {len(x):,} test images", flush=True)
+
+
 def replayed(k: int) -> None:
     """The votes that are carried, up to the look at which each input would have stopped."""
     ledger = Ledger.open(KEPT)
@@ -319,11 +345,12 @@ def replayed(k: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["bounds", "located", "design", "worst", "cost", "stopping", "replayed"])
+    parser.add_argument("what", choices=["bounds", "located", "design", "worst", "cost", "stopping", "replayed", "passes"])
     parser.add_argument("--inputs", type=int, default=100)
     parser.add_argument("--samples", type=int, default=10_000)
     parser.add_argument("--k", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--data-dir", type=Path)
     options = parser.parse_args()
     if options.what == "bounds":
         bounds()
@@ -335,6 +362,8 @@ def main() -> None:
         worst(options.inputs)
     elif options.what == "stopping":
         stopping(options.k, options.rounds)
+    elif options.what == "passes":
+        passes(options.data_dir)
     elif options.what == "replayed":
         replayed(options.k)
     else:

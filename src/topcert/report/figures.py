@@ -122,12 +122,12 @@ def draw_costs(columns: Mapping[str, Sequence[Cost]], *, unit: str, title: str, 
         for place, group in enumerate(groups)
     }
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(6.4 * len(columns), 8.4), layout="constrained")
+        figure = Figure(figsize=(6.4 * len(columns), 9.2), layout="constrained")
         figure.suptitle(title, fontsize=11, fontweight="bold")
         grid = figure.subplots(2, len(columns), squeeze=False)
         for place, (heading, costs) in enumerate(columns.items()):
             drawn = [(cost, cost.curve) for cost in costs if cost.curve is not None]
-            lines = [(f"{cost.method} ({cost.group})", curve) for cost, curve in drawn]
+            lines = [(f"{cost.method} ({cost.group}), {cost.passes:,.0f} passes", curve) for cost, curve in drawn]
             panel = Panel(title=heading, lines=lines)
             _plot_panel(grid[0][place], panel, [styles[cost.method, cost.group] for cost, _ in drawn], unit=unit)
             axes = grid[1][place]
@@ -144,7 +144,9 @@ def draw_costs(columns: Mapping[str, Sequence[Cost]], *, unit: str, title: str, 
                         label=f"{method} ({group})",
                     )
             axes.set(xscale="log", xlabel="forward passes an input", ylabel=measure)
-            axes.legend(frameon=False, fontsize=8)
+            grid[0][place].legend(frameon=False, fontsize=8)
+        marks = {handle.get_label(): handle for axes in grid[1] for handle in axes.lines}
+        figure.legend(handles=list(marks.values()), loc="outside lower center", ncols=4, frameon=False, fontsize=8)
         return _save(figure, stem)
 
 

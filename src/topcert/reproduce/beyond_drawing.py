@@ -100,8 +100,7 @@ def _draw(lines: Sequence[Line], stem: Path) -> list[Path]:
         chosen = [line for line in lines if line.k == k]
         drawn = [line for line in chosen if _has_curve(line, chosen)]
         if drawn:
-            masks = ", ".join(dict.fromkeys(f"{line.row.title}: {line.masks:,} masks" for line in drawn))
-            columns[f"k = {k}, {drawn[0].curve.total} images\n{masks}"] = [
+            columns[f"k = {k}, {drawn[0].curve.total} images"] = [
                 Cost(
                     method=line.row.title
                     if line.settled is None
