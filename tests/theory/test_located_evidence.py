@@ -86,16 +86,19 @@ def left_of(votes: Ints, kept: Ints, *, k: int, classes: int, num_features: int)
 
 def capital(votes: Ints, met: NDArray[np.bool_], rivals: tuple[int, ...], both: tuple[Bets, Bets], r: int) -> float:
     """What is won vote by vote with all parts of a set of rivals, the changed features being known."""
-    total = 0.0
+    return sum(math.exp(begun + gains.sum()) / 2 for begun, gains in every_bet(votes, met, rivals, both, r))
+
+
+def every_bet(
+    votes: Ints, met: NDArray[np.bool_], rivals: tuple[int, ...], both: tuple[Bets, Bets], r: int
+) -> Iterator[tuple[float, NDArray[np.float64]]]:
+    """Of each kind, part and share: what it begins with and what each vote multiplies it by, as logarithms."""
     for part in parts_of(rivals):
         for bets, (wins, loses) in zip(both, shown(votes, met, part), strict=True):
             t = len(part) - 1
             for share in range(bets.won.shape[2]):
-                gains = np.where(
-                    wins, bets.won[t, r, share], np.where(loses, bets.lost[t, r, share], bets.even[t, r, share])
-                )
-                total += math.exp(bets.begun[t, 0, share] + gains.sum()) / 2
-    return total
+                other = np.where(loses, bets.lost[t, r, share], bets.even[t, r, share])
+                yield float(bets.begun[t, 0, share]), np.where(wins, bets.won[t, r, share], other)
 
 
 def broken_by(kept: Ints, votes: Ints, k: int, r: int) -> list[tuple[Fraction, NDArray[np.bool_], tuple[int, ...]]]:
@@ -141,16 +144,10 @@ def test_nobody_gains_while_the_label_is_broken(k: int, r: int) -> None:
     both = bets_of(k, FEATURES, KEPT)
     tight = 0
     for _, met, rivals in broken_by(kept, votes, k, r):
-        for part in parts_of(rivals):
-            for bets, (wins, loses) in zip(both, shown(votes, met, part), strict=True):
-                t = len(part) - 1
-                for share in range(bets.won.shape[2]):
-                    gains = np.where(
-                        wins, bets.won[t, r, share], np.where(loses, bets.lost[t, r, share], bets.even[t, r, share])
-                    )
-                    mean = np.exp(gains).mean()  # one more vote, under any of the masks
-                    assert mean <= 1 + 1e-12
-                    tight += mean > 1 - 1e-12
+        for _, gains in every_bet(votes, met, rivals, both, r):
+            mean = np.exp(gains).mean()  # one more vote, under any of the masks
+            assert mean <= 1 + 1e-12
+            tight += mean > 1 - 1e-12
     assert tight > 0
 
 
