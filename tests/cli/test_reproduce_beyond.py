@@ -178,6 +178,17 @@ def test_what_cannot_be_measured_is_refused(
     assert says in run.err
 
 
+def test_without_a_model_it_measures_the_carried_network(tiny: Path, topcert: Callable[..., Outcome]) -> None:
+    few = ["--limit", 2, "--samples", 10, "--measure", "sampled", "--out", "f"]
+    run = topcert("reproduce", "beyond", *few)
+    assert run.code == 0, run.err
+    assert {row["network"] for row in rows_in(Path("f/beyond.csv"))} == {"compact"}
+    # of several networks one that is not there is known before any work
+    run = topcert("reproduce", "beyond", *few[:-1], "g", "--model", "compact", "--model", "absent.onnx")
+    assert run.code == 2
+    assert not Path("g").exists()
+
+
 @pytest.mark.skipif(not CARRIED.is_dir(), reason="no votes are carried yet")
 def test_the_carried_votes_give_the_committed_table() -> None:
     committed = {(row["network"], row["method"], row["k"], row["masks"]): row for row in rows_in(RESULTS / "beyond.csv")}

@@ -8,12 +8,13 @@ from typing import Annotated, Final
 import typer
 from rich.table import Table
 
+from topcert.classifiers.loading import load_classifier
 from topcert.cli import options
 from topcert.cli.progress import console, messages, progress_bar, stoppable
 from topcert.cli.reproducing import FromCounts, carried_counts
 from topcert.reproduce.beyond import Line, measured_lines
 from topcert.reproduce.beyond_drawing import CAPTION, COLUMNS, cells_of, conditions, write_comparison
-from topcert.reproduce.beyond_votes import MEASURES, NETWORKS, check_measures, keep_votes, requests_for
+from topcert.reproduce.beyond_votes import MEASURES, NETWORK, check_measures, keep_votes, requests_for
 
 SHOWN: Final = ("r1", "r3", "r5")  # as many as a terminal of 80 columns holds
 
@@ -23,7 +24,9 @@ Measure = Annotated[
 ]
 Models = Annotated[
     list[str] | None,
-    typer.Option("--model", help=f"A network (carried, .onnx or module:function); {' and '.join(NETWORKS)} without it."),
+    typer.Option(
+        "--model", help=f"A network (carried, .onnx or module:function), several times for several; {NETWORK} without it."
+    ),
 ]
 
 
@@ -50,7 +53,10 @@ def beyond(
         return
     asked = list(dict.fromkeys(measure or MEASURES))
     check_measures(asked)
-    for network in dict.fromkeys(model or NETWORKS):
+    networks = list(dict.fromkeys(model or [NETWORK]))
+    for network in networks:  # better known before the work than after that of another network
+        load_classifier(network, input_shape=(6, 32, 32), device=device)
+    for network in networks:
         for wanted in asked:
             requests = requests_for(
                 network,

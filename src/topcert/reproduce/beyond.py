@@ -170,14 +170,6 @@ def time_rows(ledger: Ledger, name: str) -> dict[str, float]:
     return found
 
 
-def by_network(lines: Sequence[Line]) -> dict[str, list[Line]]:
-    """The lines of each network, in their order."""
-    found: dict[str, list[Line]] = {}
-    for line in lines:
-        found.setdefault(line.network, []).append(line)
-    return found
-
-
 def network_of(name: str) -> str:
     """The network of a set of votes."""
     return name.partition(".")[0]

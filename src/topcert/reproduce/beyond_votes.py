@@ -19,7 +19,7 @@ from topcert.reproduce.tables import ALPHA
 from topcert.theory.stopping import Stopping
 from topcert.voting.run import Request, collect_votes, open_run
 
-NETWORKS: Final = ("compact", "compact-stratified")
+NETWORK: Final = "compact"  # where none is named
 QUESTIONS: Final = ("radius=5", "table", "exact")
 LOCATED: Final = "located-"  # before a question: by located evidence
 MEASURES: Final = ("sampled", "design", *QUESTIONS, *(LOCATED + question for question in QUESTIONS))
