@@ -224,7 +224,8 @@ def test_one_kind_of_evidence_may_not_read_the_votes_of_the_other(
         (["--stop", "table", "--bounds", "intersection-union"], "--bounds"),
         (["--stop", "table", "--label", "predicted"], "--label predicted"),
         (["--stop", "table", "--k", 1], "one k"),
-        (["--stop", "table", "--selection", 10], "--selection"),
+        (["--stop", "table", "--selection", 10], "--label selected, or no --selection"),
+        (["--stop", "table", "--label", "selected", "--selection", 0], "--selection must be positive"),
         (["--stop", "table", "--k", 5], "one k"),
     ],
 )
@@ -243,6 +244,52 @@ def test_without_labels_there_is_no_question(workplace: Path, topcert: Callable[
     run = topcert("certify", "bare.npz", *STOP[2:], "--out", "o")
     assert run.code == 2
     assert "--stop certifies given labels" in run.err
+    assert "use --label selected" in run.err
+
+
+def test_a_first_sample_may_select_the_label(workplace: Path, topcert: Callable[..., Outcome], method: str) -> None:
+    np.savez("bare.npz", x=np.load("table.npz")["x"])
+    select = ["--method", method, "--label", "selected", "--selection", 7]
+    assert topcert("certify", "bare.npz", *STOP[2:], *select, "--out", "o").code == 0
+    fixed = topcert("certify", "bare.npz", *RUN[2:], "--selection", 7, "--samples", 500, "--out", "fixed")
+    assert fixed.code == 0, fixed.err
+    ledger, every = Ledger.open(Path("o")), list(Ledger.open(Path("fixed")).iterate_inputs())
+    judge = ledger.judge
+    assert judge is not None
+    for position, cast in enumerate(ledger.iterate_inputs()):  # the same draws, the first 7 for the label alone
+        assert len(cast) - 7 in judge.looks
+        assert np.array_equal(cast, every[position][: len(cast)])
+    assert np.array_equal(ledger.counts(), [np.bincount(cast[7:], minlength=5) for cast in ledger.iterate_inputs()])
+    made = pq.read_table("o/certificates.parquet")
+    chosen = [int(np.bincount(cast[:7]).argmax()) for cast in every]
+    assert made.column("label").to_pylist() == chosen
+    assert len(set(chosen)) > 1
+    assert set(made.column("label_choice").to_pylist()) == {"selected"}
+    assert made.column("votes").to_pylist() == ledger.counts().sum(axis=1).tolist()
+    # Named beforehand, under masks that begin where those of the first sample end, the same votes give the same radii.
+    for positions, spared in ledger.spared():
+        if judge.asks_masks:
+            assert spared is not None
+            look = int(ledger.counts()[positions[0]].sum())
+            kept = draw_masks(seed=0, start=7, stop=7 + look, num_features=12, num_kept=2)
+            for row, position in enumerate(positions.tolist()):
+                counts = ledger.counts()[position : position + 1]
+                near = judge.near(counts, np.array([chosen[position]]))
+                cast = every[position][7 : 7 + look]
+                met = [[int((kept[cast == j] == i).sum()) for i in range(12)] for j in near[0].tolist()]
+                alone = judge.spared(
+                    counts, np.array([chosen[position]]), [np.array(met)], np.bincount(kept.reshape(-1), minlength=12)
+                )
+                assert np.array_equal(alone.held[0], spared.held[row])
+        radii = judge.proven(ledger.counts()[positions], np.array(chosen)[positions], spared)
+        stored = [-1 if radius is None else radius for radius in made.column("radius").to_pylist()]
+        assert radii.tolist() == [stored[position] for position in positions.tolist()]
+    assert topcert("verify", "o", "--model", MODEL, "--replay", 60, "--fresh-seed", 5, "--samples", 300).code == 0
+    assert topcert("certify", "bare.npz", *STOP[2:], *select, "--out", "o", "--resume").code == 0
+    assert topcert("evaluate", "o").code == 0
+    given = topcert("evaluate", "o", "--label", "predicted")
+    assert given.code == 2
+    assert "--label selected, got predicted" in given.err
 
 
 def test_it_resumes_under_the_same_rule_only(folder: Path, topcert: Callable[..., Outcome]) -> None:

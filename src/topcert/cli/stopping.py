@@ -9,7 +9,7 @@ from topcert.cli.progress import console
 from topcert.evaluation.accuracy import floored
 from topcert.methods.certificates import Certificates
 from topcert.methods.method import Method
-from topcert.theory.stopping import RULES, Stopping, check_question
+from topcert.theory.stopping import LABELS, RULES, Asked, Stopping, check_question
 from topcert.voting.manifest import FIXED, Manifest
 
 SAMPLES: Final = 10_000
@@ -38,13 +38,14 @@ def choose_stopping(
     if method.name not in RULES or bounds is not None:
         asked = f"--method {method.name}" if method.name not in RULES else f"--bounds {bounds}"
         raise ValueError(f"{asked} needs a number of votes set beforehand; leave it out with --stop, or use --samples")
-    if label not in (None, "given"):
-        raise ValueError(f"--stop certifies given labels only, got --label {label}; leave --stop out, or use --label given")
+    if label not in (None, *LABELS):
+        raise ValueError(f"--stop certifies labels that are given or selected, got --label {label}; use --label selected")
     if len(set(ks)) != 1:
         raise ValueError(f"--stop asks about one k, got --k {' --k '.join(map(str, ks))}; choose one")
     if max_samples is not None and max_samples < 1:
         raise ValueError(f"--max-samples must be at least 1, got {max_samples}")
-    rule = Stopping(question=stop, k=ks[0], alpha=alpha, method=method.name)
+    chosen: Asked = "selected" if label == "selected" else "given"
+    rule = Stopping(question=stop, k=ks[0], alpha=alpha, method=method.name, label=chosen)
     return rule, MAX_SAMPLES if max_samples is None else max_samples
 
 
@@ -61,8 +62,9 @@ def print_stopping(certificates: Certificates, manifest: Manifest) -> None:
         return
     inputs, spent, settled = len(certificates.votes), int(certificates.votes.sum()), int(certificates.settled.sum())
     full = inputs * manifest.num_samples
+    after = f", after {manifest.num_selection} that select its label," if manifest.num_selection else ","
     console.print(
-        f"{floored(spent, inputs, 1)} votes an input on average, {floored(full, spent, 1)} times fewer than "
+        f"{floored(spent, inputs, 1)} votes an input on average{after} {floored(full, spent, 1)} times fewer than "
         f"{manifest.num_samples} for all. Settled: {settled} of {inputs}; for {inputs - settled} the proven radius stands, "
         "and more votes might prove more. What is proven is wrong with probability at most alpha however long it sampled.",
         highlight=False,

@@ -70,13 +70,14 @@ def derive(
         )
     index, labels, _ = ledger.read_inputs()
     votes = ledger.counts(first=first) if counts is None else counts
-    choice = label_choice or default_choice(certifier, manifest.num_selection, has_labels=labels is not None)
+    usual = default_choice(certifier, manifest.num_selection, has_labels=labels is not None)
+    choice = label_choice or (usual if ledger.judge is None else ledger.judge.rule.label)
     if ledger.judge is not None:
         certificates = certify_stopped(
             ledger.judge,
             votes,
-            spared=_spared(ledger, labels, whole=counts is None),
-            labels=labels,
+            spared=_spared(ledger, whole=counts is None),
+            labels=ledger.asked_labels(),
             index=index,
             unit=manifest.unit,
             method=certifier.name,
@@ -112,12 +113,10 @@ def derive(
     )
 
 
-def _spared(
-    ledger: Ledger, labels: NDArray[np.int64] | None, *, whole: bool
-) -> Iterator[tuple[NDArray[np.int64], Spared | None]]:
+def _spared(ledger: Ledger, *, whole: bool) -> Iterator[tuple[NDArray[np.int64], Spared | None]]:
     """What a stopping rule asks beside counts; where these were given, it must ask for nothing."""
-    if whole and labels is not None:
-        yield from ledger.spared(labels)
+    if whole:
+        yield from ledger.spared()
     elif ledger.judge is not None and ledger.judge.asks_masks:
         raise ValueError(f"{ledger.folder} was sampled under a rule that asks for masks: counts alone will not do")
     else:

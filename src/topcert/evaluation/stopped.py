@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.methods.certificates import Certificates
+from topcert.methods.certificates import Certificates, LabelChoice
 from topcert.theory.radius import ABSTAIN
 from topcert.theory.spared import Spared
 from topcert.theory.stopping import Judge
@@ -25,14 +25,14 @@ def certify_stopped(
     counts: NDArray[np.int64],
     *,
     spared: Iterable[tuple[NDArray[np.int64], Spared | None]],
-    labels: NDArray[np.int64] | None,
+    labels: NDArray[np.int64],
     index: NDArray[np.int64],
     unit: str,
     method: str,
     bounds: str | None,
     ks: Sequence[int],
     alpha: float,
-    label_choice: str,
+    label_choice: LabelChoice,
 ) -> Certificates:
     """Certificates from the counts `(inputs, classes)` at which inputs stopped.
 
@@ -46,7 +46,7 @@ def certify_stopped(
             f"this ledger was sampled under the stopping rule {rule.question} of {rule.method}, which {asked} may not read: "
             "its bounds are for a number of votes set beforehand; leave --method and --bounds out, or certify with --samples"
         )
-    wanted = (("--k", sorted(set(ks)), [rule.k]), ("--alpha", alpha, rule.alpha), ("--label", label_choice, "given"))
+    wanted = (("--k", sorted(set(ks)), [rule.k]), ("--alpha", alpha, rule.alpha), ("--label", label_choice, rule.label))
     for option, had, needed in wanted:
         if had != needed:
             shown = needed[0] if isinstance(needed, list) else needed
@@ -54,8 +54,6 @@ def certify_stopped(
                 f"this ledger was sampled under a stopping rule for {option} {shown}, got {had}; leave {option} out, or "
                 "choose another --out"
             )
-    if labels is None:
-        raise ValueError("this ledger was sampled under a stopping rule for given labels, and has none; it is damaged")
     radius, settled = np.full(len(index), ABSTAIN), np.zeros(len(index), np.bool_)
     for rows, left in spared:
         radius[rows] = judge.proven(counts[rows], labels[rows], left)
@@ -68,7 +66,7 @@ def certify_stopped(
         unit=unit,
         method=rule.method,
         alpha=rule.alpha,
-        label_choice="given",
+        label_choice=label_choice,
         bounds=BOUNDS,
         votes=counts.sum(axis=1),
         settled=settled,

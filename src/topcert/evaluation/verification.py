@@ -45,9 +45,9 @@ def recompute(ledger: Ledger) -> tuple[Results, list[str]]:
     findings: list[str] = []
     if ledger.judge is not None:
         rule = ledger.judge.rule
-        if (method, bounds, ks, alpha, choice) != (rule.method, BOUNDS, [rule.k], rule.alpha, "given"):
+        if (method, bounds, ks, alpha, choice) != (rule.method, BOUNDS, [rule.k], rule.alpha, rule.label):
             findings.append(f"certificates.parquet has other parameters than the stopping rule {ledger.manifest.stopping}")
-        method, bounds, ks, alpha, choice = rule.method, BOUNDS, [rule.k], rule.alpha, "given"
+        method, bounds, ks, alpha, choice = rule.method, BOUNDS, [rule.k], rule.alpha, rule.label
     results = derive(ledger, method=method, ks=ks, alpha=alpha, label_choice=choice, bounds=bounds)
     made = results.certificates
     if metadata["parameters"] != parameters_of(stored, "")["parameters"]:

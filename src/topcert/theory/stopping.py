@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, final
+from typing import Final, Literal, final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,9 @@ from topcert.theory.spared import Spared, near_labels, spare
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+Asked = Literal["given", "selected"]
+LABELS: Final[tuple[Asked, ...]] = get_args(Asked)
+
 # Whose theorem it is, and the name of all numbers below and in evidence.py.
 RULES: Final = {"ablation": "evidence-2", "located": "located-evidence-1"}
 TABLE: Final = 5  # columns r = 0 .. 5 of the paper's tables
@@ -34,36 +38,41 @@ GROWTH: Final = 1.1  # votes of a look over those of the one before: a twentieth
 DOUBT: Final = 0.22
 DOUBT_EXACT: Final = 0.07
 _QUESTION: Final = r"table|exact|radius=[0-9]{1,7}"
-_TEXT: Final = re.compile(rf"({_QUESTION}); k=([0-9]{{1,7}}); alpha=([0-9.e-]{{3,30}}); label=given; rule=([a-z0-9-]+)")
+_TEXT: Final = re.compile(
+    rf"({_QUESTION}); k=([0-9]{{1,7}}); alpha=([0-9.e-]{{3,30}}); label=({'|'.join(LABELS)}); rule=([a-z0-9-]+)"
+)
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
 class Stopping:
-    """Sample until the `question` about a given label in the top `k` is settled, with chance of error `alpha`.
+    """Sample until the `question` about a label in the top `k` is settled, with chance of error `alpha`.
 
     "radius=R": is its radius at least R? "table": min(radius, 5). "exact": its radius. `method` is one of RULES: "ablation"
-    goes by the counts of the votes, "located" also by which masks voted for what.
+    goes by the counts of the votes, "located" also by which masks voted for what. `label` is one of LABELS: "given", or the
+    most voted one of a first sample, "selected", whose votes count for nothing else.
     """
 
     question: str
     k: int
     alpha: float
     method: str = "ablation"
+    label: Asked = "given"
 
     def to_text(self) -> str:
         """As a manifest records it."""
-        return f"{self.question}; k={self.k}; alpha={self.alpha!r}; label=given; rule={RULES[self.method]}"
+        return f"{self.question}; k={self.k}; alpha={self.alpha!r}; label={self.label}; rule={RULES[self.method]}"
 
     @staticmethod
     def read(text: str) -> Stopping:
         """The inverse of `to_text`. Raises ValueError for other texts."""
         found = _TEXT.fullmatch(text)
-        methods = [] if found is None else [method for method, rule in RULES.items() if rule == found[4]]
-        try:
-            rule = Stopping(question=found[1], k=int(found[2]), alpha=float(found[3]), method=methods[0]) if found else None
-        except (ValueError, IndexError):
-            rule = None
+        rule = None
+        if found is not None:
+            methods = [method for method, name in RULES.items() if name == found[5]]
+            label: Asked = "selected" if found[4] == "selected" else "given"
+            with suppress(ValueError, IndexError):
+                rule = Stopping(question=found[1], k=int(found[2]), alpha=float(found[3]), method=methods[0], label=label)
         if rule is None or rule.to_text() != text or not 0 < rule.alpha < 1 or rule.k < 1:
             raise ValueError(f"the manifest's stopping is {text!r}, which this release does not know")
         return rule

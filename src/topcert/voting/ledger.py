@@ -8,7 +8,8 @@ Batches are numbered input by input: with n votes in batches of B, input p has b
 run of whole batches, so a block's place in the ledger follows from its number. Each carries the manifest's digest and
 the SHA-256 of its votes.
 
-Under a stopping rule the votes come in stages, each laid out like this: all inputs up to the first look of the rule, then
+Under a stopping rule the votes come in stages, each laid out like this: all inputs up to the first look of the rule (after
+those that select a label), then
 those that do not stop there up to the second, and so on, blocks numbered through. Which inputs go on is not stored: it
 follows from the votes before, and for a rule that asks for them from their masks.
 """
@@ -50,13 +51,14 @@ class Ledger:
         first = Stage(
             inputs=np.arange(manifest.num_inputs),
             start=0,
-            stop=manifest.num_votes if self.judge is None else self.judge.looks[0],
+            stop=manifest.num_votes if self.judge is None else manifest.num_selection + self.judge.looks[0],
             batch_size=manifest.batch_size,
             batches_per_block=manifest.batches_per_block,
         )
         self._stages = [first]  # those that are known: without a stopping rule there is one
         self._so_far = np.zeros((manifest.num_inputs if self.judge else 0, manifest.num_classes), np.int64)
         self._cast: dict[int, NDArray[np.unsignedinteger]] = {}  # all votes so far, for a rule that asks for masks
+        self._selected: NDArray[np.int64] | None = None
 
     @staticmethod
     def open(folder: Path) -> Ledger:
@@ -117,30 +119,45 @@ class Ledger:
         """
         if self._ended or self.judge is None:
             return False
-        stage, (_, labels, _) = self._stages[-1], self.read_inputs()
-        if labels is None:
-            raise ValueError(f"{self.folder}: a stopping rule needs labels, and inputs.parquet has none")
+        stage, labels, selecting = self._stages[-1], self.asked_labels(), self.manifest.num_selection
         for position, votes in zip(stage.inputs.tolist(), self._votes_of(stage), strict=True):
-            self._so_far[position] += np.bincount(votes, minlength=self.manifest.num_classes)
+            certifying = votes if stage.start else votes[selecting:]
+            self._so_far[position] += np.bincount(certifying, minlength=self.manifest.num_classes)
             if self.judge.asks_masks:
                 self._cast[position] = np.concatenate([self._cast[position], votes]) if stage.start else votes
         spared = self._spared(stage.inputs, labels) if self.judge.asks_masks else None
         going = stage.inputs[~self.judge.stops(self._so_far[stage.inputs], labels[stage.inputs], spared)]
         self._ended = not len(going)
         if not self._ended:
-            self._stages.append(stage.after(going, self.judge.looks[len(self._stages)]))
+            self._stages.append(stage.after(going, selecting + self.judge.looks[len(self._stages)]))
         return not self._ended
+
+    def asked_labels(self) -> NDArray[np.int64]:
+        """The labels that a stopping rule asks about, int64 `(inputs,)`: given, or the most voted of the first sample.
+
+        Raises ValueError where there are none, or the votes that select them are missing or damaged.
+        """
+        assert self.judge is not None
+        if self.judge.rule.label == "given":
+            _, labels, _ = self.read_inputs()
+            if labels is None:
+                raise ValueError(f"{self.folder}: its stopping rule is for given labels, and inputs.parquet has none")
+            return labels
+        if self._selected is None:
+            first = self._votes_of(self._stages[0])[:, : self.manifest.num_selection]
+            self._selected = np.array([np.bincount(votes).argmax() for votes in first])
+        return self._selected
 
     def _spared(self, inputs: NDArray[np.int64], labels: NDArray[np.int64]) -> Spared:
         """What changed features leave of the votes so far of `inputs`, all of which have the same number of them."""
         assert self.judge is not None
         votes = _Part(manifest=self.manifest, votes=[self._cast[position] for position in inputs.tolist()])
-        masks = ReplayedMasks(votes, first=len(votes.votes[0]))
+        masks = ReplayedMasks(votes, first=len(votes.votes[0]) - self.manifest.num_selection)
         counts, named = self._so_far[inputs], labels[inputs]
         kept = masks.kept_counts(self.judge.near(counts, named))
         return self.judge.spared(counts, named, kept, masks.degrees())
 
-    def spared(self, labels: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], Spared | None]]:
+    def spared(self) -> Iterator[tuple[NDArray[np.int64], Spared | None]]:
         """Positions of inputs that stopped at one look, and what changed features leave of their votes; all in turn.
 
         None where the stopping rule does not ask for masks. Raises ValueError as `complete` does.
@@ -149,7 +166,7 @@ class Ledger:
         if self.judge is None or not self.judge.asks_masks:
             yield np.arange(self.manifest.num_inputs), None
             return
-        spent = self._so_far.sum(axis=1)
+        spent, labels = self._so_far.sum(axis=1), self.asked_labels()
         for number in np.unique(spent):
             inputs = np.flatnonzero(spent == number)
             yield inputs, self._spared(inputs, labels)
@@ -307,7 +324,8 @@ def judge_of(manifest: Manifest) -> Judge | None:
     if manifest.stopping == FIXED:
         return None
     rule = Stopping.read(manifest.stopping)
-    if manifest.num_kept is None or manifest.num_selection or rule.k >= manifest.num_classes:
+    selects = rule.label == "selected"
+    if manifest.num_kept is None or selects != bool(manifest.num_selection) or rule.k >= manifest.num_classes:
         raise ValueError(f"the manifest's stopping is {manifest.stopping!r}, which does not go with its other entries")
     return Judge(
         rule,

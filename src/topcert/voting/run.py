@@ -159,8 +159,10 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
         raise ValueError(f"--samples must be at least 1, got {request.num_samples}")
     if request.num_selection < 0:
         raise ValueError(f"--selection must be at least 0, got {request.num_selection}")
-    if request.stopping is not None and request.num_selection:
-        raise ValueError("--stop certifies given labels, which no first sample selects; leave --selection out")
+    if request.stopping is not None and (request.stopping.label == "selected") != bool(request.num_selection):
+        raise ValueError(
+            "with --stop a first sample selects the label or is not there: give --label selected, or no --selection"
+        )
     if not 0 <= request.seed < 2**64:
         raise ValueError(f"--seed must lie in 0 .. 2^64 - 1, got {request.seed}")
     dataset = load_dataset(
@@ -192,8 +194,8 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
     if classifier.num_classes < 2:
         raise ValueError(f"{request.model} has {classifier.num_classes} class; a top k needs at least 2")
     labels = dataset.labels
-    if request.stopping is not None and labels is None:
-        raise ValueError(f"--stop certifies given labels, and {request.data} has none; use --samples, or add labels")
+    if request.stopping is not None and request.stopping.label == "given" and labels is None:
+        raise ValueError(f"--stop certifies given labels, and {request.data} has none; use --label selected, or add labels")
     if labels is not None and labels.max() >= classifier.num_classes:
         raise ValueError(
             f"{request.data} holds the label {labels.max()}, {request.model} has {classifier.num_classes} classes, "
