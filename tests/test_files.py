@@ -80,6 +80,15 @@ def test_a_rename_that_fails_leaves_nothing_aside(tmp_path: Path) -> None:
     assert names(tmp_path) == ["taken"]
 
 
+def test_a_folder_that_is_not_there_is_named_before_anything_is_written(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ValueError, match=r"there is no folder .*absent; create it"),
+        replacing(tmp_path / "absent" / "x.csv"),
+    ):
+        pass
+    assert names(tmp_path) == []
+
+
 def test_a_folder_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is a folder"), replacing(tmp_path):
         pass

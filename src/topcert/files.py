@@ -1,4 +1,4 @@
-"""Files that are whole or absent: write aside, fsync, rename."""
+"""Files that are whole or absent (write aside, fsync, rename), and what to say of one that is neither."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     if path.is_dir():
         raise ValueError(f"{path} is a folder; name a file to write")
+    if not path.parent.is_dir():
+        raise ValueError(f"{path} cannot be written: there is no folder {path.parent}; create it, or name another file")
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield aside
@@ -29,6 +31,11 @@ def replacing(path: Path) -> Iterator[Path]:
         raise OSError(error.errno, error.strerror, str(path)) from error  # a full disk: writes do not name their file
     finally:
         aside.unlink(missing_ok=True)
+
+
+def first_line(error: BaseException) -> str:
+    """What a library says went wrong, short enough to print."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
 
 
 def _sync_folder(folder: Path) -> None:

@@ -134,7 +134,7 @@ def test_a_function_may_give_a_fitted_estimator(write: Write) -> None:
 
 def test_a_function_that_gives_labels_needs_the_number_of_classes(write: Write) -> None:
     name = write("def make():\n    return lambda batch: np.arange(len(batch)) % 3\n")
-    with pytest.raises(ValueError, match="returns labels, so say how many classes there are with --classes"):
+    with pytest.raises(ValueError, match="returns labels, so say how many classes there are: --classes"):
         load(f"{name}:make")
     classifier = load(f"{name}:make", num_classes=3)
     assert classifier.num_classes == 3
@@ -157,6 +157,26 @@ def test_a_number_of_classes_that_contradicts_the_scores_is_refused(write: Write
 def test_a_single_score_is_one_class_and_not_taken_for_a_label(write: Write) -> None:
     name = write("def make():\n    return lambda batch: np.zeros((len(batch), 1))\n")
     assert load(f"{name}:make").num_classes == 1  # refused where it is used, with its number
+
+
+def test_the_fingerprint_of_an_estimator_tells_what_was_fitted(write: Write) -> None:
+    source = "from sklearn.naive_bayes import GaussianNB\n\n\ndef make():\n    x, y = np.load('fit.npz').values()\n"
+    name = write(source + "    return GaussianNB().fit(x, y)\n")
+    prints = []
+    for shift in (0.0, 1.0, 0.0):
+        np.savez("fit.npz", x=make_batch().reshape(50, -1) + shift, y=np.arange(50) % 3)
+        prints.append(load(f"{name}:make").fingerprint)
+    assert prints[0] == prints[2] != prints[1]
+
+
+def test_a_device_is_refused_where_it_changes_nothing(write: Write, tmp_path: Path) -> None:
+    name = write("def make():\n    return lambda batch: np.zeros((len(batch), 3))\n")
+    joblib.dump(fitted(), tmp_path / "model.joblib")
+    for model in (f"{name}:make", str(tmp_path / "model.joblib")):
+        with pytest.raises(ValueError, match="--device cuda is for torch modules and ONNX networks"):
+            load_classifier(model, input_shape=SHAPE, device="cuda")
+        with pytest.raises(ValueError, match="--device must be auto"):
+            load_classifier(model, input_shape=SHAPE, device="gpu")
 
 
 def test_the_fingerprint_of_a_function_tells_files_and_functions_apart(write: Write) -> None:

@@ -43,9 +43,7 @@ class Raises:
         raise self.error
 
 
-@pytest.mark.parametrize(
-    "classes", [[0, 1, 2], [3, 50, 7], [-1, 0, 1], [2.0, 0.0, 1.0], ["plum", "apple", "fig"], [True, False]]
-)
+@pytest.mark.parametrize("classes", [[0, 1, 2], [1, 2, 0], [2.0, 0.0, 1.0], ["plum", "apple", "fig"], [True, False]])
 def test_labels_are_places_in_classes(classes: list[Any]) -> None:
     names = np.repeat(np.array(classes), 10)
     classifier = SklearnClassifier(NearestCentroid().fit(ROWS[: len(names)], names))
@@ -53,6 +51,12 @@ def test_labels_are_places_in_classes(classes: list[Any]) -> None:
     assert classifier.num_classes == len(classes)
     assert labels.dtype == np.int64
     assert [sorted(classes)[label] for label in labels] == classes
+
+
+@pytest.mark.parametrize("classes", [[1, 2, 3], [3, 50, 7], [-1, 0, 1], [0.5, 1.5]])
+def test_numbers_that_are_not_their_places_are_refused(classes: list[Any]) -> None:
+    with pytest.raises(ValueError, match=r"classes_ are .*labels count from 0; fit it on labels 0, 1"):
+        SklearnClassifier(Odd(classes, classes))
 
 
 def test_classes_need_not_be_sorted() -> None:

@@ -153,8 +153,8 @@ def test_a_manifest_that_makes_no_sense_is_refused(topcert: Callable[..., Outcom
     ("options", "says"),
     [
         ([*RUN, "--alpha", 0.1], "--alpha is for sampled votes"),
-        ([*RUN, "--selection", 10], "--selection draws masks beside the design"),
-        ([*RUN, "--label", "selected"], "--selection draws masks beside the design"),
+        ([*RUN, "--selection", 10], "draws masks beside the design stratified; leave it out"),
+        ([*RUN, "--label", "selected"], "draws masks beside the design stratified; leave it out"),
         ([*RUN, "--bounds", "simuem"], "leave --bounds out"),
         ([*RUN, "--method", "ablation"], "--design is for the methods design and fpa, not for ablation"),
         ([*RUN, "--design", "iid"], "needs --design partitions or stratified or random, got 'iid'"),

@@ -509,7 +509,7 @@ IMAGES = ["certify", "images.npz", model("cohen"), "--samples", 50]
         ([*IMAGES, "--method", "lee", "--keep-probability", "x"], "--keep-probability must be"),
         ([*IMAGES, "--method", "lee", "--keep-probability", "1/0"], "--keep-probability must be"),
         ([*IMAGES, "--method", "lee", "--keep-probability", "1e-999999999"], "--keep-probability must be"),
-        ([*IMAGES, "--method", "lee", "--keep-probability", "0." + "3" * 30], "at most 24 decimals"),
+        ([*IMAGES, "--method", "lee", "--keep-probability", "0." + "3" * 30], "at most nine decimals"),
         (
             [*IMAGES, "--method", "cohen", "--sigma", 0.5, "--encoding", "constant"],
             "--encoding belongs to the noise ablation",
@@ -639,7 +639,8 @@ def test_methods_of_one_label_read_counts_too(topcert: Callable[..., Outcome]) -
             else:
                 assert row["l2_radius"] == floored(exact)
                 assert row["radius"] == str(int(mpmath.ceil(exact**2 / 3)) - 1)
-    run = topcert("radius", "counts.csv", "--method", "lee", "--keep-probability", "1/5", "--channels", 3, "--alpha", 0.01)
+    lee = ["--method", "lee", "--keep-probability", "1/5", "--channels", 3, "--features", 1024, "--alpha", 0.01]
+    run = topcert("radius", "counts.csv", *lee)
     assert run.out.splitlines()[0] == "index,label,k,radius"
     values = lee_radius(lower, keep_probability="1/5", num_values=256, max_radius=1000).tolist()
     assert [row["radius"] for row in rows_of(run.out)] == ["" if r == ABSTAIN else str(r // 3) for r in values]
@@ -689,8 +690,9 @@ def test_predicted_labels_come_with_l2_radii_too(topcert: Callable[..., Outcome]
             ["--method", "cohen", "--sigma", 1, "--channels", 3, "--label", "selected"],
             "--label selected needs a first sample",
         ),
-        (["--method", "lee", "--keep-probability", 2, "--channels", 3], "--keep-probability must be"),
+        (["--method", "lee", "--keep-probability", 2, "--channels", 3, "--features", 9], "--keep-probability must be"),
         (["--method", "lee", "--channels", 3], "--method lee needs --keep-probability"),
+        (["--method", "lee", "--keep-probability", "0.2", "--channels", 3], "--method lee needs --features"),
         (["--method", "levine-feizi", "--keep", 5], "--method levine-feizi needs --features"),
         (["--keep", 5, "--features", 100, "--channels", 3], "--channels is for Gaussian and discrete noise"),
         (["--keep", 5], "--features"),

@@ -14,6 +14,7 @@ import pytest
 
 import topcert as tc
 from tests.conftest import Outcome
+from topcert.evaluation.counts import write_counts
 from topcert.methods.ablation import METHOD
 from topcert.methods.certify import most_voted, radii_of
 from topcert.methods.method import Smoothing
@@ -130,6 +131,17 @@ def test_bad_options_are_refused(
     run = topcert("radius", "counts.csv", *OPTIONS, *options)
     assert run.code == 2
     assert says in run.err
+
+
+@pytest.mark.parametrize(("name", "value"), [("stopping", "exact; k=1; alpha=0.01; label=given; rule=x"), ("law", "random")])
+def test_counts_of_other_votes_are_refused(
+    counts: np.ndarray, topcert: Callable[..., Outcome], name: str, value: str
+) -> None:
+    write_counts(counts, None, Path("marked.csv"), mark=(name, value))
+    run = topcert("radius", "marked.csv", "--keep", 50, "--features", 1024)
+    assert run.code == 2
+    assert f"these counts are of votes with {name} {value!r}" in run.err
+    assert len(run.err.strip().splitlines()) == 1
 
 
 def test_a_missing_file_is_named(workplace: Path, topcert: Callable[..., Outcome]) -> None:

@@ -151,6 +151,17 @@ def test_an_input_that_had_votes_beyond_its_stop_does_not_verify(folder: Path, t
     assert len(wanted) >= 1
 
 
+def test_counts_that_do_not_name_the_rule_do_not_verify(folder: Path, topcert: Callable[..., Outcome]) -> None:
+    path = folder / "counts.csv"
+    assert topcert("radius", path, "--keep", 2, "--features", 12).code == 2
+    written = path.read_text()
+    for other in ("table; k=3", "exact; k=2"):
+        path.write_text(written.replace("exact; k=3", other))
+        run = topcert("verify", folder)
+        assert run.code == 2
+        assert "its rows must say stopping 'exact; k=3; alpha=0.01; label=given;" in run.err
+
+
 @pytest.mark.parametrize("column", ["votes", "settled", "radius"])
 def test_changed_certificates_do_not_verify(folder: Path, topcert: Callable[..., Outcome], column: str) -> None:
     path = folder / "certificates.parquet"
@@ -182,7 +193,7 @@ def test_certificates_of_other_parameters_than_the_rule_do_not_verify(
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (["--k", 1], "--k 3, got [1]"),
+        (["--k", 1], "--k 3, got 1"),
         (["--alpha", 0.05], "--alpha 0.01, got 0.05"),
         (["--label", "predicted"], "--label given, got predicted"),
         (["--method", "ablation", "--bounds", "intersection-union"], "ablation with intersection-union bounds may not read"),
@@ -224,7 +235,7 @@ def test_one_kind_of_evidence_may_not_read_the_votes_of_the_other(
         (["--stop", "table", "--bounds", "intersection-union"], "--bounds"),
         (["--stop", "table", "--label", "predicted"], "--label predicted"),
         (["--stop", "table", "--k", 1], "one k"),
-        (["--stop", "table", "--selection", 10], "--label selected, or no --selection"),
+        (["--stop", "table", "--selection", 10], "--selection and --label selected go together"),
         (["--stop", "table", "--label", "selected", "--selection", 0], "--selection must be positive"),
         (["--stop", "table", "--k", 5], "one k"),
     ],
@@ -257,8 +268,13 @@ def test_a_first_sample_may_select_the_label(workplace: Path, topcert: Callable[
     judge = ledger.judge
     assert judge is not None
     for position, cast in enumerate(ledger.iterate_inputs()):  # the same draws, the first 7 for the label alone
-        assert len(cast) - 7 in judge.looks
+        looks = [look for look in judge.looks if look <= len(cast) - 7]
+        assert looks[-1] == len(cast) - 7
         assert np.array_equal(cast, every[position][: len(cast)])
+        for look in looks if method == "ablation" else []:  # it goes by the votes after those
+            label = np.array([np.bincount(cast[:7]).argmax()])
+            stops = judge.stops(np.bincount(cast[7 : 7 + look], minlength=5)[None], label)
+            assert stops[0] == (look == looks[-1])
     assert np.array_equal(ledger.counts(), [np.bincount(cast[7:], minlength=5) for cast in ledger.iterate_inputs()])
     made = pq.read_table("o/certificates.parquet")
     chosen = [int(np.bincount(cast[:7]).argmax()) for cast in every]
@@ -287,9 +303,18 @@ def test_a_first_sample_may_select_the_label(workplace: Path, topcert: Callable[
     assert topcert("verify", "o", "--model", MODEL, "--replay", 60, "--fresh-seed", 5, "--samples", 300).code == 0
     assert topcert("certify", "bare.npz", *STOP[2:], *select, "--out", "o", "--resume").code == 0
     assert topcert("evaluate", "o").code == 0
-    given = topcert("evaluate", "o", "--label", "predicted")
+    other = topcert("evaluate", "o", "--label", "predicted")
+    assert other.code == 2
+    assert "--label selected, got predicted" in other.err
+    labelled = ["certify", "table.npz", *STOP[2:], "--method", method]
+    assert topcert(*labelled, *select[2:], "--out", "named").code == 0
+    given = topcert(*labelled, "--out", "named", "--resume")
     assert given.code == 2
-    assert "--label selected, got predicted" in given.err
+    assert "resume with the same" in given.err
+    assert topcert(*labelled, "--out", "given").code == 0
+    chosen_later = topcert(*labelled, "--label", "selected", "--out", "given", "--resume")
+    assert chosen_later.code == 2
+    assert "given has no first sample that selects a label" in chosen_later.err
 
 
 def test_it_resumes_under_the_same_rule_only(folder: Path, topcert: Callable[..., Outcome]) -> None:

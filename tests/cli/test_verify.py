@@ -235,6 +235,22 @@ def test_a_claimed_other_runtime_does_not_excuse_made_up_votes(folder: Path, top
     assert topcert("verify", folder, *MODEL, "--replay", 5).code == 1
 
 
+def test_what_a_stranger_wrote_is_printed_as_it_is(folder: Path, topcert: Callable[..., Outcome]) -> None:
+    path = folder / "certificates.parquet"
+    table = pq.read_table(path)
+    rows = [{**row, "unit": "[/x] [bold green]good:[/]"} for row in table.to_pylist()]
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), path)
+    run = topcert("verify", folder)
+    assert run.code == 1, run.err
+    assert "[/x] [bold green]good:[/]" in run.out
+
+
+def test_a_function_is_said_to_be_known_by_its_file_alone(folder: Path, topcert: Callable[..., Outcome]) -> None:
+    assert "model (by its source file alone), data and labels are those" in " ".join(
+        topcert("verify", folder, *MODEL).out.split()
+    )
+
+
 def test_what_was_not_checked_is_said(folder: Path, topcert: Callable[..., Outcome]) -> None:
     for more in ([], MODEL):
         run = topcert("verify", folder, *more)

@@ -42,6 +42,22 @@ def test_a_huge_space_is_exact_at_sampled_radii() -> None:
         assert is_largest_float_below(float(beta.floats[r]), Fraction(beta.numerators[r], beta.denominator))
 
 
+@pytest.mark.parametrize(("num_features", "num_kept"), [(1, 1), (2, 1), (7, 7), (9, 1), (9, 2), (60, 30), (1024, 50)])
+@pytest.mark.parametrize("k", [1, 2, 3, 10])
+def test_for_a_top_k_it_ends_where_no_votes_certify(num_features: int, num_kept: int, k: int) -> None:
+    whole, beta = survival(num_features, num_kept), survival(num_features, num_kept, k=k)
+    reach = len(beta.numerators)
+    assert beta.numerators == whole.numerators[:reach]
+    assert np.array_equal(beta.floats, whole.floats[:reach])
+    assert all(Fraction(numerator, beta.denominator) > Fraction(1, k + 1) for numerator in beta.numerators)
+    assert all(Fraction(numerator, beta.denominator) <= Fraction(1, k + 1) for numerator in whole.numerators[reach:])
+
+
+def test_a_top_0_is_refused() -> None:
+    with pytest.raises(ValueError, match="k must be at least 1, got 0"):
+        survival(6, 2, k=0)
+
+
 def test_a_chance_too_small_for_a_float_becomes_zero_and_never_more() -> None:
     beta = survival(50176, 1000)
     assert beta.numerators[-1] == 1

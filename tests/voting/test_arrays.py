@@ -52,6 +52,12 @@ def test_a_module_a_function_and_labels_agree() -> None:
     assert np.array_equal(one, labels)
 
 
+def test_a_model_that_gives_other_labels_the_second_time_is_refused() -> None:
+    calls = np.random.default_rng(3)
+    with pytest.raises(ValueError, match="must be deterministic"):
+        topcert.count_votes(lambda batch: calls.normal(size=(len(batch), 4)), X, num_kept=7, num_samples=40)
+
+
 def test_an_estimator_on_a_table_is_certified_in_five_lines() -> None:
     generator = np.random.default_rng(0)
     y = generator.integers(0, 3, 60)
@@ -75,6 +81,8 @@ def test_an_estimator_on_a_table_is_certified_in_five_lines() -> None:
         ({"model": 3}, "callable"),
         ({"unit": "point"}, "point"),
         ({"encoding": "mean"}, "mean"),
+        ({"num_classes": 3}, "--classes is 3, the model gives 4"),
+        ({"device": "cuda"}, "cuda is for torch modules"),
     ],
 )
 def test_what_does_not_fit_is_refused(change: dict[str, Any], says: str) -> None:

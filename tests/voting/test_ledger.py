@@ -165,9 +165,13 @@ def test_inputs_are_bound_to_the_manifest(tmp_path: Path) -> None:
 
 def test_two_writers_cannot_share_a_ledger(tmp_path: Path) -> None:
     ledger, _ = filled(tmp_path, manifest())
-    with ledger.lock(), pytest.raises(ValueError, match="another process"):
-        Ledger(tmp_path, ledger.manifest).lock()
-    Ledger(tmp_path, ledger.manifest).lock().release()
+    with ledger.lock(), pytest.raises(ValueError, match="another process"), Ledger(tmp_path, ledger.manifest).lock():
+        pass
+    held = ledger.lock()
+    with held:
+        pass
+    with Ledger(tmp_path, ledger.manifest).lock():  # though `held` is still there
+        pass
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.files import first_line
+
 
 class Classifier(Protocol):
     """A deterministic function from a batch of ablated inputs to labels, int64 `(B,)` in 0 .. num_classes - 1.
@@ -68,11 +70,6 @@ def check_device(name: str) -> None:
     """Raises ValueError for a name that is not of a device."""
     if re.fullmatch("auto|cpu|cuda(:[0-9]+)?", name) is None:
         raise ValueError(f"--device must be auto, cpu, cuda or cuda:N, got {name!r}")
-
-
-def first_line(error: BaseException) -> str:
-    """What a library says went wrong, short enough to print."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
 
 
 def failure(shape: tuple[int, ...], error: BaseException) -> str:

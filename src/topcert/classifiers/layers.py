@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.classifiers.classifier import first_line
+from topcert.files import first_line
 from topcert.theory.intervals import Conv, Dense, Flatten, Layer, ReLU, scores
 
 if TYPE_CHECKING:

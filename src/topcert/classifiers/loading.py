@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from topcert.classifiers.classifier import Classifier, failure, width_of
+from topcert.classifiers.classifier import Classifier, check_device, failure, width_of
 
 CARRIED: Final = {"compact": "compact.onnx"}  # networks inside the package, in topcert/models
 
@@ -34,7 +34,7 @@ def load_classifier(
     if path.suffix == ".onnx":
         return _onnx(path, input_shape, device)
     if path.suffix in (".joblib", ".pkl", ".pickle"):
-        return _joblib(path)
+        return _joblib(path, device)
     module, colon, attribute = name.partition(":")
     if colon and attribute.isidentifier():
         return _function(module, attribute, input_shape, device, num_classes)
@@ -52,7 +52,7 @@ def _onnx(path: Path, input_shape: tuple[int, ...], device: str) -> Classifier:
     return OnnxClassifier(path, input_shape=input_shape, device=device)
 
 
-def _joblib(path: Path) -> Classifier:
+def _joblib(path: Path, device: str) -> Classifier:
     import joblib
 
     from topcert.classifiers.sklearn import SklearnClassifier
@@ -63,6 +63,7 @@ def _joblib(path: Path) -> Classifier:
         estimator = joblib.load(path)
     except (Exception, SystemExit) as error:  # unpickling can raise anything
         raise ValueError(f"{path} does not load with joblib: {type(error).__name__}: {error}") from error
+    _only_cpu(device, estimator)
     return SklearnClassifier(estimator, fingerprint=hashlib.sha256(path.read_bytes()).hexdigest())
 
 
@@ -99,9 +100,9 @@ def wrap(
 ) -> Classifier:
     """A classifier from a torch module, a fitted scikit-learn estimator or a callable.
 
-    `input_shape` is one encoded input; `num_classes` is needed only for callables that return labels. A module's
-    fingerprint covers its weights and the one that is given, the others get the one that is given. Raises ValueError
-    where the model is none of the three or fails on a batch of zeros.
+    `input_shape` is one encoded input; `num_classes` is needed only for callables that return labels. The fingerprint of a
+    module or an estimator covers its weights and the one that is given, a callable gets the one that is given. Raises
+    ValueError where the model is none of the three, fails on a batch of zeros, or has no use for `device`.
     """
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(model, torch.nn.Module):
@@ -114,10 +115,22 @@ def wrap(
     if hasattr(model, "predict") and hasattr(model, "classes_"):
         from topcert.classifiers.sklearn import SklearnClassifier
 
+        _only_cpu(device, model)
+        if fingerprint:  # a source does not say what was fitted
+            import joblib
+
+            fingerprint = hashlib.sha256(f"{fingerprint}{joblib.hash(model)}".encode()).hexdigest()
         return SklearnClassifier(model, fingerprint=fingerprint)
     if not callable(model):
         raise ValueError(f"the model is a {type(model).__name__}, not a torch module, a fitted estimator or a callable")
+    _only_cpu(device, model)
     return _callable(model, fingerprint, input_shape, num_classes)
+
+
+def _only_cpu(device: str, model: Any) -> None:
+    check_device(device)
+    if device.startswith("cuda"):
+        raise ValueError(f"--device {device} is for torch modules and ONNX networks, and {type(model).__name__} is none")
 
 
 def _callable(model: Any, fingerprint: str, input_shape: tuple[int, ...], num_classes: int | None) -> Classifier:
@@ -129,7 +142,7 @@ def _callable(model: Any, fingerprint: str, input_shape: tuple[int, ...], num_cl
         raise ValueError(failure((2, *input_shape), error)) from error
     classes = width or num_classes or getattr(model, "num_classes", None)
     if not isinstance(classes, int) or (width is None and classes < 2):
-        raise ValueError("the model returns labels, so say how many classes there are with --classes")
+        raise ValueError("the model returns labels, so say how many classes there are: --classes, or num_classes in Python")
     if num_classes is not None and num_classes != classes:
         raise ValueError(f"--classes is {num_classes}, the model gives {classes} scores; leave --classes out")
     return FunctionClassifier(model, num_classes=classes, fingerprint=fingerprint)

@@ -12,7 +12,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from topcert.classifiers.classifier import check_device, first_line, labels_of, width_of
+from topcert.classifiers.classifier import check_device, labels_of, width_of
+from topcert.files import first_line
 
 _DTYPES: Final[dict[str, type[np.floating]]] = {
     "tensor(float)": np.float32,

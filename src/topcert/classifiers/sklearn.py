@@ -19,6 +19,12 @@ class SklearnClassifier:
         classes = getattr(estimator, "classes_", None)
         if classes is None or np.ndim(classes) != 1:
             raise ValueError(f"{type(estimator).__name__} has no one-dimensional classes_; pass a fitted classifier")
+        numbers = np.sort(np.asarray(classes))
+        if numbers.dtype.kind in "iuf" and not np.array_equal(numbers, np.arange(len(numbers))):
+            raise ValueError(  # the label 1 of an input could be the class 1 or the one at place 1
+                f"the model's classes_ are {', '.join(map(str, numbers.tolist()))[:80]}, and labels count from 0; fit "
+                "it on labels 0, 1, ... without gaps, or on names"
+            )
         self._estimator = estimator
         self._order = np.argsort(classes)
         self._classes = np.asarray(classes)[self._order]

@@ -6,7 +6,7 @@ import os
 import sys
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from topcert.cli.certify import certify
 from topcert.cli.demo import demo
@@ -77,4 +77,4 @@ def _print_error(error: Exception) -> None:
     else:
         text = f"unexpected {type(error).__name__}: {error} (set TOPCERT_TRACEBACK=1 to see where)"
     line = " ".join(text.split())
-    messages.print(f"[bold red]error:[/] {escape(line)}", soft_wrap=True, highlight=False)
+    messages.print(Text.assemble(("error:", "bold red"), " ", line), soft_wrap=True, highlight=False)

@@ -11,6 +11,7 @@ from topcert.cli.progress import console, progress_bar, stoppable
 from topcert.datasets.dataset import Dataset, load_dataset
 from topcert.evaluation.bounded import BoundedResults, Bounds, certify_network, compare_bounded, write_bounded
 from topcert.report.figures import draw_curves
+from topcert.voting.run import placed
 
 
 def certify_bounds(
@@ -86,7 +87,7 @@ def _make(
         return certify_network(
             dataset,
             Path(model),
-            data=str(Path(data).resolve()) if Path(data).exists() else data,
+            data=placed(data),
             data_options=recorded,
             ks=ks,
             max_radius=max_radius,

@@ -85,8 +85,10 @@ def certify(
             "--sigma": sigma,
             "--keep-probability": keep_probability,
             "--selection": selection,
+            "--samples": samples,
             "--stop": stop,
             "--max-samples": max_samples,
+            "--alpha": alpha,
             "--encoding": encoding,
             "--fill": fill,
             "--unit": unit,
@@ -113,7 +115,10 @@ def certify(
     rule = check_rule(certifier, bounds)
     check_design(design, certifier)
     if resume and selection is None and (out / "manifest.json").is_file():
-        selection = Manifest.read(out / "manifest.json").num_selection
+        recorded = Manifest.read(out / "manifest.json").num_selection
+        if not recorded and label == "selected":
+            raise ValueError(f"{out} has no first sample that selects a label; leave --label out, or choose another --out")
+        selection = recorded if stop is None or label == "selected" else None
     chance = choose_alpha(alpha, certifier, usual=0.001)
     stopping, num_samples = choose_stopping(
         stop,

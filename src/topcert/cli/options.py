@@ -34,7 +34,10 @@ MethodKs = Annotated[
 ]
 Selection = Annotated[
     int | None,
-    typer.Option(max=10**8, help="Votes of a first sample that selects the label (n0); 100 where the method selects."),
+    typer.Option(
+        max=10**8,
+        help="Votes of a first sample that selects the label (n0); 100 for --label selected, or methods that do.",
+    ),
 ]
 Ks = Annotated[list[int], typer.Option("--k", help="Top-k to certify; give it several times for several.")]
 Samples = Annotated[int, typer.Option(max=10**8, help="Votes an input (n), each under its own mask or noise.")]
@@ -43,9 +46,13 @@ OptionalSamples = Annotated[
 ]
 Stop = Annotated[
     str | None,
-    typer.Option(help="Sample until an answer is known: radius=R (is it at least R?), table (r = 0 .. 5) or exact."),
+    typer.Option(
+        help="Sample until an answer is known: radius=R (at least R?), table (0 .. 5) or exact; given or selected labels."
+    ),
 ]
-MaxSamples = Annotated[int | None, typer.Option(max=10**7, help="With --stop: at most so many votes an input; 100,000.")]
+MaxSamples = Annotated[
+    int | None, typer.Option(max=10**7, help="With --stop: at most so many votes an input, after a first sample; 100,000.")
+]
 Alpha = Annotated[float, typer.Option(help="Chance per input that a certificate is wrong.")]
 MethodAlpha = Annotated[
     float | None,

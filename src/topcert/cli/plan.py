@@ -97,7 +97,7 @@ def _print_setting(setting: Setting, unit: str) -> None:
         return
     console.print(
         f"k = {setting.k}: the largest radius that can ever be certified is {largest} {unit}{'' if largest == 1 else 's'} "
-        f"(all {setting.num_samples:,} votes for one label)",
+        f"(all {setting.num_samples:,} votes for one label, SimuEM bounds)",
         highlight=False,
     )
     radii = shown_radii(largest)

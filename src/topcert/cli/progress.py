@@ -23,8 +23,8 @@ from rich.text import Text
 
 SECONDS_BETWEEN_LINES: Final = 60.0
 
-console = Console()
-messages = Console(stderr=True)
+console = Console(markup=False)  # what is printed may hold brackets, and files of strangers anything
+messages = Console(markup=False, stderr=True)
 
 
 @final

@@ -18,7 +18,9 @@ from topcert.methods.certificates import Certificates
 from topcert.methods.certify import certify
 from topcert.methods.method import Method, Smoothing
 from topcert.methods.registry import find_vote_method
+from topcert.randomization.discrete import law_error
 from topcert.theory.counting import MAX_FEATURES
+from topcert.theory.discrete import NUM_VALUES
 from topcert.theory.radius import ABSTAIN
 from topcert.voting.run import NOISE_OPTIONS, check_sigma, read_share
 
@@ -30,7 +32,7 @@ def radius(
     keep: options.NoiseKeep = None,
     sigma: options.Sigma = None,
     keep_probability: options.KeepProbability = None,
-    features: Annotated[int | None, typer.Option(help="Features of an input (d); needed with --keep.")] = None,
+    features: Annotated[int | None, typer.Option(help="Features of an input (d); needed but for Gaussian noise.")] = None,
     channels: Annotated[
         int | None, typer.Option(help="Values of a feature: 3 for a colour pixel. Gaussian, discrete.")
     ] = None,
@@ -108,6 +110,9 @@ def _smoothing(
         raise ValueError(f"--method {method.name} needs --channels, the values of a feature: 3 for a colour pixel{got}")
     if sigma is not None:
         check_sigma(sigma)
+    if noise == "discrete" and features is None:
+        raise ValueError(f"--method {method.name} needs --features: its noise is drawn for all values of an input")
+    width = (features or 0) * (channels or 1)
     return Smoothing(
         noise=noise,
         unit="feature",
@@ -116,6 +121,7 @@ def _smoothing(
         num_kept=keep,
         sigma=sigma,
         keep_probability=None if keep_probability is None else read_share(keep_probability),
+        law_error=law_error(width=width, num_values=NUM_VALUES) if noise == "discrete" else 0.0,
     )
 
 

@@ -60,12 +60,12 @@ def print_stopping(certificates: Certificates, manifest: Manifest) -> None:
     """What a stopping rule saved, and left open; nothing without one."""
     if certificates.votes is None or certificates.settled is None:
         return
-    inputs, spent, settled = len(certificates.votes), int(certificates.votes.sum()), int(certificates.settled.sum())
-    full = inputs * manifest.num_samples
-    after = f", after {manifest.num_selection} that select its label," if manifest.num_selection else ","
+    inputs, settled = len(certificates.votes), int(certificates.settled.sum())
+    spent, full = int(certificates.votes.sum()) + inputs * manifest.num_selection, inputs * manifest.num_votes
+    first = f" ({manifest.num_selection} select its label)" if manifest.num_selection else ""
     console.print(
-        f"{floored(spent, inputs, 1)} votes an input on average{after} {floored(full, spent, 1)} times fewer than "
-        f"{manifest.num_samples} for all. Settled: {settled} of {inputs}; for {inputs - settled} the proven radius stands, "
+        f"{floored(spent, inputs, 1)} votes an input on average{first}, {floored(full, spent, 1)} times fewer than "
+        f"{manifest.num_votes} for all. Settled: {settled} of {inputs}; for {inputs - settled} the proven radius stands, "
         "and more votes might prove more. What is proven is wrong with probability at most alpha however long it sampled.",
         highlight=False,
     )

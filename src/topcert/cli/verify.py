@@ -7,7 +7,9 @@ from typing import Annotated, Any, Final, get_args
 
 import numpy as np
 import typer
+from rich.text import Text
 
+from topcert.classifiers.functions import FunctionClassifier
 from topcert.cli import options
 from topcert.cli.bounding import recheck_bounds
 from topcert.cli.printing import method_in_words, noise_in_words
@@ -53,7 +55,7 @@ def verify(
             raise ValueError(f"{folder} holds no votes to replay or sample afresh: leave --replay and --fresh-seed out")
         findings = recheck_bounds(folder, model, data=data, data_dir=data_dir)
         _print_findings(findings)
-        console.print("[bold green]good:[/] every certificate follows from the weights", highlight=False)
+        _print_good("every certificate follows from the weights")
         return
     ledger = Ledger.open(folder)
     if fresh_seed is not None and ledger.manifest.law != IID:
@@ -80,9 +82,11 @@ def verify(
     if model is not None:
         prepared = prepare(_request(ledger.manifest, model, data, data_dir, device, classes))
         same_run(ledger, prepared)
+        # What a function reads beside its own file is for --replay to tell.
+        told = " (by its source file alone)" if isinstance(prepared.classifier, FunctionClassifier) else ""
         source = "as the folder names it; pass --data to name your own" if data is None else "as you named it"
         console.print(
-            f"model, data and labels are those of the manifest (data: {prepared.request.data}, {source})",
+            f"model{told}, data and labels are those of the manifest (data: {prepared.request.data}, {source})",
             highlight=False,
             soft_wrap=True,
         )
@@ -95,13 +99,17 @@ def verify(
     _print_findings(findings)
     asked = [f"{replay} random votes and their batches came out the same"] if replay is not None else []
     asked += [f"{samples} fresh votes an input rule none out"] if fresh_seed is not None else []
-    console.print(f"[bold green]good:[/] {'; '.join(['every certificate follows from the votes', *asked])}", highlight=False)
+    _print_good("; ".join(["every certificate follows from the votes", *asked]))
+
+
+def _print_good(text: str) -> None:
+    console.print(Text.assemble(("good:", "bold green"), " ", text), highlight=False)
 
 
 def _print_findings(findings: list[str]) -> None:
     """What does not hold; leaves with exit code 1 if there is anything."""
     for finding in findings[:FINDINGS_SHOWN]:
-        console.print(f"[bold red]does not hold:[/] {finding}", highlight=False, soft_wrap=True)
+        console.print(Text.assemble(("does not hold:", "bold red"), " ", finding), highlight=False, soft_wrap=True)
     if len(findings) > FINDINGS_SHOWN:
         console.print(f"... and {len(findings) - FINDINGS_SHOWN} more", highlight=False)
     if findings:

@@ -10,6 +10,8 @@ from typing import IO, Any, Final, Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.files import first_line
+
 CLASS_NAMES: Final = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 ARCHIVE_URL: Final = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 ARCHIVE_HASH: Final = "sha256:c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
@@ -64,7 +66,7 @@ def _download() -> Path:
             progressbar=False,
         )
     except Exception as error:  # whatever the network throws, the person needs the one way out
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = first_line(error)
         raise ValueError(
             f"CIFAR-10 could not be downloaded ({reason[:120]}); "
             "fetch cifar-10-binary.tar.gz elsewhere, unpack it and pass its folder as --data-dir"

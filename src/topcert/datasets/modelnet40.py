@@ -8,6 +8,8 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.files import first_line
+
 FOLDER: Final = "modelnet40_ply_hdf5_2048"
 ARCHIVE_URL: Final = "https://shapenet.cs.stanford.edu/media/modelnet40_ply_hdf5_2048.zip"
 # The one digest of the archive that is public: several loaders pin it, openpoints (of PointNeXt) among them. MD5 tells a
@@ -72,7 +74,7 @@ def _download() -> Path:
             progressbar=False,
         )
     except Exception as error:  # whatever the network throws, the person needs the one way out
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = first_line(error)
         raise ValueError(
             f"ModelNet40 could not be downloaded ({reason[:120]}); "
             f"fetch {FOLDER}.zip elsewhere, unpack it and pass its folder as --data-dir"

@@ -19,7 +19,7 @@ import numpy as np
 from topcert.classifiers.layers import read_layers
 from topcert.datasets.dataset import Dataset
 from topcert.evaluation.accuracy import AccuracyCurve, accuracy_curves, curve_rows, read_accuracy, write_accuracy
-from topcert.files import replacing
+from topcert.files import first_line, replacing
 from topcert.methods.certificates import Certificates
 from topcert.methods.chiang import certify_bounded
 from topcert.version import __version__
@@ -73,7 +73,7 @@ class Bounds:
                 raise ValueError("it is not as topcert writes it")
             return bounds
         except (OSError, ValueError, TypeError, RecursionError) as error:
-            raise ValueError(f"{path} is damaged ({str(error).splitlines()[0][:200]})") from error
+            raise ValueError(f"{path} is damaged ({first_line(error)})") from error
 
 
 def _check_entries(found: dict[str, Any]) -> None:

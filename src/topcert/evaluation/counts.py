@@ -1,8 +1,13 @@
-"""counts.csv: vote counts as a table, one row an input, one integer column a class, and an optional column `label`."""
+"""counts.csv: vote counts as a table, one row an input, one integer column a class, and an optional column `label`.
+
+Where the votes are no fixed number of independent ones, a last column says what they are instead: `stopping` (a rule) or
+`law` (a design). Bounds for ordinary votes would be wrong there, so nothing reads such counts as those of others.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -10,31 +15,48 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from topcert.files import replacing
+from topcert.files import first_line, replacing
 from topcert.theory.confidence import MAX_SAMPLES
+from topcert.voting.manifest import FIXED, IID, Manifest
+
+Mark = tuple[str, str]  # name of the last column, and what stands in each of its rows
+MARKS: Final = ("stopping", "law")
 
 
-def write_counts(counts: NDArray[np.int64], labels: NDArray[np.int64] | None, path: Path) -> None:
-    """Columns `0`, `1`, ... in class order, then `label` where there are labels."""
-    columns = {str(j): counts[:, j] for j in range(counts.shape[1])}
+def mark_of(manifest: Manifest) -> Mark | None:
+    """How the counts of votes under a manifest are marked; None where these are ordinary ones."""
+    if manifest.stopping != FIXED:
+        return "stopping", manifest.stopping
+    return None if manifest.law == IID else ("law", manifest.law)
+
+
+def write_counts(
+    counts: NDArray[np.int64], labels: NDArray[np.int64] | None, path: Path, *, mark: Mark | None = None
+) -> None:
+    """Columns `0`, `1`, ... in class order, then `label` where there are labels, then a mark where there is one."""
+    columns: dict[str, NDArray[np.int64] | list[str]] = {str(j): counts[:, j] for j in range(counts.shape[1])}
     if labels is not None:
         columns["label"] = labels
+    if mark is not None:
+        columns[mark[0]] = [mark[1]] * len(counts)
     with replacing(path) as aside:
         pyarrow.csv.write_csv(pa.table(columns), aside)
 
 
-def read_counts(path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+def read_counts(path: Path, *, mark: Mark | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
     """Counts int64 `(inputs, classes)` and labels int64 `(inputs,)` or None, from CSV or Parquet.
 
-    Raises ValueError where the file is missing or unreadable, a cell is not a non-negative integer, there are fewer than
-    two classes or no rows, or a label is no class.
+    Raises ValueError where the file is missing or unreadable, is marked otherwise than `mark`, a cell is not a non-negative
+    integer, there are fewer than two classes or no rows, or a label is no class.
     """
     if not path.is_file():
         raise ValueError(f"{path} is not a file; give a CSV or Parquet table of counts, such as the counts.csv of a run")
     try:
         table = pq.read_table(path) if path.suffix.lower() in (".parquet", ".pq") else pyarrow.csv.read_csv(path)
     except (OSError, pa.ArrowException) as error:
-        raise ValueError(f"{path} cannot be read as counts: {str(error).splitlines()[0][:200]}") from error
+        raise ValueError(f"{path} cannot be read as counts: {first_line(error)}") from error
+    _check_mark(path, table, mark)
+    table = table.drop_columns([name for name in MARKS if name in table.column_names])
     names = table.column_names
     if len(set(names)) != len(names):
         doubled = next(name for name in names if names.count(name) > 1)
@@ -64,6 +86,18 @@ def read_counts(path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64] | None
         bad = labels[(labels < 0) | (labels >= counts.shape[1])][0]
         raise ValueError(f"{path}: label {bad} is out of range; there are {counts.shape[1]} classes, from 0")
     return counts, labels
+
+
+def _check_mark(path: Path, table: pa.Table, mark: Mark | None) -> None:
+    found = next(((name, table.column(name).to_pylist()) for name in MARKS if name in table.column_names), None)
+    if mark is None and found is not None:
+        shown = next(iter(found[1]), "")
+        raise ValueError(
+            f"{path}: these counts are of votes with {found[0]} {shown!r}, and bounds for a fixed number of independent "
+            "votes do not hold for them; certify from the folder of the run with evaluate"
+        )
+    if mark is not None and (found is None or found[0] != mark[0] or set(found[1]) != {mark[1]}):
+        raise ValueError(f"{path}: its rows must say {mark[0]} {mark[1]!r}, as the manifest does; the file has been changed")
 
 
 def _check_header(path: Path, names: list[str]) -> None:

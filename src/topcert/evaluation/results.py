@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.evaluation.accuracy import AccuracyCurve, accuracy_curves, write_accuracy
-from topcert.evaluation.counts import write_counts
+from topcert.evaluation.counts import mark_of, write_counts
 from topcert.evaluation.stopped import certify_stopped
 from topcert.methods.certificates import Certificates, LabelChoice
 from topcert.methods.certify import certify
 from topcert.methods.method import DesignMethod, MaskMethod, Method, SampledMethod, Smoothing
 from topcert.methods.registry import find_sampled_method
 from topcert.randomization.discrete import law_error
-from topcert.randomization.randomizer import NUM_VALUES
+from topcert.theory.discrete import NUM_VALUES
 from topcert.theory.spared import Spared
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest
@@ -162,7 +162,7 @@ def parameters_of(certificates: Certificates, manifest_digest: str) -> dict[str,
 def write_results(results: Results) -> None:
     """Write counts.csv, certificates.parquet and accuracy.csv into the ledger's folder, each whole or not at all."""
     folder = results.ledger.folder
-    write_counts(results.counts, results.labels, folder / "counts.csv")
+    write_counts(results.counts, results.labels, folder / "counts.csv", mark=mark_of(results.ledger.manifest))
     metadata = parameters_of(results.certificates, results.ledger.manifest.digest())
     results.certificates.write(folder / "certificates.parquet", metadata=metadata)
     write_accuracy(results.curves, folder / "accuracy.csv")

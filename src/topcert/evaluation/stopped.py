@@ -49,9 +49,9 @@ def certify_stopped(
     wanted = (("--k", sorted(set(ks)), [rule.k]), ("--alpha", alpha, rule.alpha), ("--label", label_choice, rule.label))
     for option, had, needed in wanted:
         if had != needed:
-            shown = needed[0] if isinstance(needed, list) else needed
+            shown, got = (" ".join(map(str, value)) if isinstance(value, list) else value for value in (needed, had))
             raise ValueError(
-                f"this ledger was sampled under a stopping rule for {option} {shown}, got {had}; leave {option} out, or "
+                f"this ledger was sampled under a stopping rule for {option} {shown}, got {got}; leave {option} out, or "
                 "choose another --out"
             )
     radius, settled = np.full(len(index), ABSTAIN), np.zeros(len(index), np.bool_)

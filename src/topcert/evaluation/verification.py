@@ -16,7 +16,7 @@ import json
 import numpy as np
 
 from topcert.evaluation.accuracy import curve_rows, read_accuracy
-from topcert.evaluation.counts import read_counts
+from topcert.evaluation.counts import mark_of, read_counts
 from topcert.evaluation.results import Results, derive, parameters_of, smoothing_of
 from topcert.evaluation.stopped import BOUNDS
 from topcert.methods.certificates import Certificates
@@ -86,7 +86,8 @@ def _differences(stored: Certificates, made: Certificates) -> list[str]:
 
 
 def _check_counts(results: Results) -> list[str]:
-    counts, labels = read_counts(results.ledger.folder / "counts.csv")
+    ledger = results.ledger
+    counts, labels = read_counts(ledger.folder / "counts.csv", mark=mark_of(ledger.manifest))
     findings = []
     if counts.shape != results.counts.shape or not np.array_equal(counts, results.counts):
         findings.append("counts.csv is not the count of the ledger's votes")
@@ -115,7 +116,7 @@ def same_run(ledger: Ledger, prepared: Prepared) -> None:
 def replay_votes(ledger: Ledger, prepared: Prepared, *, count: int, generator: np.random.Generator) -> Replay:
     """Compute the batches of `count` randomly chosen votes again, in the recorded shape, and count differences.
 
-    Of a ledger in which a share s of the batches was falsified, it misses all of them with chance (1 - s)^count at most.
+    Of a ledger in which a share s of the votes was falsified, it misses all of them with chance (1 - s)^count at most.
     """
     ledger.complete()
     chosen = generator.integers(0, ledger.num_stored, count)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from topcert.files import replacing
+from topcert.files import first_line, replacing
 from topcert.theory.radius import ABSTAIN
 
 LabelChoice = Literal["given", "predicted", "selected"]
@@ -90,7 +90,7 @@ class Certificates:
                 "--resume writes it"
             ) from error
         except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path} is damaged ({str(error).splitlines()[0][:200]})") from error
+            raise ValueError(f"{path} is damaged ({first_line(error)})") from error
         if any(len(values) != 1 for values in shared.values()):
             raise ValueError(f"{path} mixes certificates of several kinds; expected one {', '.join(shared)}")
         radii = columns["radius"]

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Final, final
+from typing import ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topcert.methods.method import Radii, Smoothing, VoteMethod
 from topcert.theory.confidence import one_sided_bounds
-from topcert.theory.discrete import MAX_RADIUS, lee_radius
+from topcert.theory.discrete import MAX_RADIUS, NUM_VALUES, lee_radius
 from topcert.theory.radius import ABSTAIN
-
-NUM_VALUES: Final = 256
 
 
 @final

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.methods.method import MaskMethod, MaskVotes, Radii, Smoothing
+from topcert.theory.confidence import check_alpha
 from topcert.theory.counting import survival
 from topcert.theory.intersection import lower_bound_by_mass
 from topcert.theory.located import (
     label_share,
     located_radius,
-    located_reach,
     luckiest_radius,
     picked_label_share,
     rival_shares,
@@ -51,15 +51,11 @@ class Located(MaskMethod):
     ) -> Ints:
         assert smoothing.num_features is not None
         assert smoothing.num_kept is not None
-        if not 0.0 < alpha < 1.0:
-            raise ValueError(f"alpha must lie in (0, 1), got {alpha}")
-        classes, most = counts.shape[1], max(ks)
-        if not 1 <= min(ks) <= most < classes:
-            raise ValueError(f"k must lie in 1 .. classes - 1 = {classes - 1}, got {list(ks)}")
-        reach = located_reach(most, smoothing.num_features, smoothing.num_kept)
-        beta = survival(smoothing.num_features, smoothing.num_kept).floats[: reach + 1]
+        check_alpha(alpha)
+        most = max(ks)
+        beta = survival(smoothing.num_features, smoothing.num_kept, k=most).floats
         kept = votes.kept_counts(near_labels(counts, labels, most))
-        found = spare(counts, labels, kept, votes.degrees(), k=most, reach=reach, num_kept=smoothing.num_kept)
+        found = spare(counts, labels, kept, votes.degrees(), k=most, reach=len(beta) - 1, num_kept=smoothing.num_kept)
         if labels is None:
             return _of_picked(found, ks=ks, alpha=alpha, beta=beta)
         return _of_named(found, ks=ks, alpha=alpha, beta=beta)[:, None]

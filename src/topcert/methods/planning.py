@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal, final
+from typing import Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,6 @@ from topcert.theory.confidence import lower_bound, upper_bound
 from topcert.theory.radius import ABSTAIN, certified_radius
 
 Rest = Literal["even", "one"]
-RESTS: Final[tuple[Rest, ...]] = ("even", "one")
 
 
 @final
@@ -52,7 +51,7 @@ class Setting:
         )
 
     def largest_radius(self) -> int:
-        """The radius when all n votes are for one label: nothing above it can ever be certified. May be ABSTAIN."""
+        """The radius when all n votes are for one label: with these bounds none is larger. May be ABSTAIN."""
         return int(self.radius(np.array([self.num_samples]), "one")[0])
 
     def votes_needed(self, radii: NDArray[np.int64], rest: Rest) -> NDArray[np.int64]:

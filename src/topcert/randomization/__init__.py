@@ -1,1 +1,1 @@
-"""Random masks as a replayable stream, and the ways to show NULL to a classifier."""
+"""The noise of every certificate: masks and designs, Gaussian and discrete noise, and how inputs are shown."""

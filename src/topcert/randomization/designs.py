@@ -4,7 +4,8 @@
   sizes differ by one at most; a mask keeps one block, so never more than e = `num_kept` features.
 - `stratified`: the same, for the pixels of images. The pixels are ordered along a Hilbert curve and cut into runs of b
   neighbours; in each round the b pixels of a run go to the b blocks in random order, so each mask is spread evenly.
-- `random`: the plain mask stream of the seed (`masks.draw_masks`); each mask is a round by itself.
+- `random`: masks as `masks.draw_masks` draws them, in a domain of their own: a network may be trained on the masks of a
+  design, and never on those of an ordinary certificate. Each mask is a round by itself.
 
 Mask `i` is block `i mod b` of round `i // b`, a pure function of `(seed, i)`. Round `q` takes the 64-bit words of number
 `q` of the stream `draw_words` in a domain of its own, d of them for `partitions` and b ceil(d / b) for `stratified`, and
@@ -20,14 +21,13 @@ from typing import Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.randomization import masks
 from topcert.randomization.masks import draw_masks
 from topcert.randomization.words import draw_words
 
 ALGORITHMS: Final = {
     "partitions": "philox4x64-sorted-partitions-1",
     "stratified": "philox4x64-sorted-hilbert-runs-1",
-    "random": masks.ALGORITHM,
+    "random": "philox4x64-lemire32-fisher-yates-designed-1",
 }
 DESIGNS: Final = tuple(ALGORITHMS)
 DOMAIN: Final = int.from_bytes(b"designed", "big")  # neither that of certification nor that of training
@@ -87,7 +87,14 @@ class Design:
         if not 0 <= start <= stop:
             raise ValueError(f"mask numbers must satisfy 0 <= start <= stop, got {start} and {stop}")
         if self.name == "random":
-            return draw_masks(seed=self.seed, start=start, stop=stop, num_features=self.num_features, num_kept=self.num_kept)
+            return draw_masks(
+                seed=self.seed,
+                start=start,
+                stop=stop,
+                num_features=self.num_features,
+                num_kept=self.num_kept,
+                domain=DOMAIN,
+            )
         size = self.round_size
         chunk = max(1, _CHUNK_BYTES // (8 * self.num_features))
         kept = np.empty((stop - start, self.width), np.int32)

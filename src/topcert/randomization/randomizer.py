@@ -20,8 +20,8 @@ from topcert.randomization.discrete import draw_shifts
 from topcert.randomization.encodings import Encoder, Unit, to_planes
 from topcert.randomization.gaussian import draw_normals
 from topcert.randomization.masks import draw_masks
+from topcert.theory.discrete import NUM_VALUES
 
-NUM_VALUES: Final = 256  # of a channel of an 8-bit image, v / 255
 _CACHE_BYTES: Final = 1 << 29
 
 

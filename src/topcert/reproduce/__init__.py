@@ -1,1 +1,1 @@
-"""The paper's tables, by one command each."""
+"""The paper's tables, figures and protocols, and what goes past them, from kept votes."""

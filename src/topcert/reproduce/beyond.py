@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, final
 
 from topcert.evaluation.accuracy import AccuracyCurve
-from topcert.evaluation.counts import read_counts
+from topcert.evaluation.counts import mark_of, read_counts
 from topcert.evaluation.results import Results, derive
 from topcert.reproduce.kept import read_seconds
 from topcert.reproduce.records import Origin, read_origins
@@ -112,7 +112,7 @@ def derive_row(ledger: Ledger, row: Row) -> Results:
         ks=KS if rule is None else [rule.k],
         alpha=_alpha(row),
         label_choice="given",
-        counts=read_counts(tallied)[0] if rule is not None and tallied.is_file() else None,
+        counts=read_counts(tallied, mark=mark_of(ledger.manifest))[0] if rule is not None and tallied.is_file() else None,
         first=row.first,
     )
 

@@ -16,8 +16,8 @@ from typing import Final
 import numpy as np
 import pyarrow.parquet as pq
 
-from topcert.evaluation.counts import write_counts
-from topcert.files import replacing
+from topcert.evaluation.counts import mark_of, write_counts
+from topcert.files import first_line, replacing
 from topcert.voting.ledger import Ledger
 
 MAX_BATCHES: Final = 10**6
@@ -39,7 +39,7 @@ def keep_ledger(ledger: Ledger, folder: Path) -> Ledger:
     kept = Ledger(folder, manifest)
     kept.write_inputs(pq.read_table(ledger.inputs_path))
     if ledger.judge is not None and not ledger.judge.asks_masks:
-        write_counts(ledger.counts(), ledger.read_inputs()[1], folder / "counts.csv")
+        write_counts(ledger.counts(), ledger.read_inputs()[1], folder / "counts.csv", mark=mark_of(manifest))
     else:
         votes = list(ledger.iterate_inputs())
         more = True
@@ -67,7 +67,7 @@ def read_seconds(folder: Path) -> dict[str, float]:
     try:
         found = {str(name): float(value) for name, value in json.loads(path.read_text(encoding="utf-8")).items()}
     except (ValueError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is damaged ({str(error).splitlines()[0][:200]})") from error
+        raise ValueError(f"{path} is damaged ({first_line(error)})") from error
     if any(not 0 <= value < float("inf") for value in found.values()):
         raise ValueError(f"{path} is damaged: seconds must be finite and not negative")
     return found

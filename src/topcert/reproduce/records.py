@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.evaluation.counts import read_counts, write_counts
-from topcert.files import replacing
+from topcert.files import first_line, replacing
 from topcert.theory.radius import ABSTAIN
 
 
@@ -69,7 +69,7 @@ def read_origins(folder: Path) -> dict[str, Origin]:
             raise ValueError(f"its entries must have {', '.join(sorted(names))}")
         return {name: Origin(**entry) for name, entry in found.items()}
     except (ValueError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is damaged ({str(error).splitlines()[0][:200]})") from error
+        raise ValueError(f"{path} is damaged ({first_line(error)})") from error
 
 
 def write_counted(folder: Path, name: str, counted: Counted) -> None:

@@ -8,7 +8,7 @@ from typing import Final, Literal, final
 
 from topcert.methods.method import Smoothing
 from topcert.randomization.discrete import law_error
-from topcert.randomization.randomizer import NUM_VALUES
+from topcert.theory.discrete import NUM_VALUES
 from topcert.voting.run import Noise
 
 Budget = Literal["small", "paper"]

@@ -10,12 +10,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_FEATURES: Final = 10**7  # beta(r) is listed for every r
+MAX_FEATURES: Final = 10**7
 
 
 @dataclass(frozen=True, kw_only=True)
 class Survival:
-    """beta(r), the chance that none of r changed features is kept, for r = 0 .. d - e (it is 0 beyond).
+    """beta(r), the chance that none of r changed features is kept, for r = 0, 1, ..., as far as it was asked for.
 
     `numerators[r] / denominator` is exact; `floats[r]` is the largest float64 that does not exceed it, so a radius that
     is decided with it can only come out smaller.
@@ -27,20 +27,31 @@ class Survival:
 
 
 @lru_cache(maxsize=8)
-def survival(num_features: int, num_kept: int) -> Survival:
-    """beta(r) for `num_kept` (e) of `num_features` (d) features (paper, Section 2).
+def survival(num_features: int, num_kept: int, *, k: int | None = None) -> Survival:
+    """beta(r) for `num_kept` (e) of `num_features` (d) features (paper, Section 2), up to d - e; it is 0 beyond.
 
-    Raises ValueError where `1 <= num_kept <= num_features` fails.
+    With `k` up to the last r with beta(r) > 1/(k + 1): as p <= 1, Eq. 6 asks for (t + 1) beta(r) > 1 with some t <= k, so
+    no votes certify more in a top k. Raises ValueError where `1 <= num_kept <= num_features` fails, and for k below 1.
     """
-    check_counts(num_features, num_kept)
-    numerator = denominator = math.comb(num_features, num_kept)
+    if k is not None and k < 1:
+        raise ValueError(f"k must be at least 1, got {k}")
+    numerator = denominator = kept_sets(num_features, num_kept)
     numerators = [numerator]
     for left in range(num_features, num_kept, -1):  # C(left - 1, e) = C(left, e) (left - e) / left
         numerator = numerator * (left - num_kept) // left
+        if k is not None and (k + 1) * numerator <= denominator:
+            break
         numerators.append(numerator)
-    floats = np.array([_floored(numerator, denominator) for numerator in numerators])
+    floats = np.array([floored(numerator, denominator) for numerator in numerators])
     floats.flags.writeable = False
     return Survival(numerators=tuple(numerators), denominator=denominator, floats=floats)
+
+
+@lru_cache(maxsize=8)
+def kept_sets(num_features: int, num_kept: int) -> int:
+    """C(d, e): how many sets a mask may keep. Raises ValueError where `1 <= num_kept <= num_features` fails."""
+    check_counts(num_features, num_kept)
+    return math.comb(num_features, num_kept)
 
 
 def check_counts(num_features: int, num_kept: int) -> None:
@@ -51,7 +62,7 @@ def check_counts(num_features: int, num_kept: int) -> None:
         raise ValueError(f"num_kept must lie in 1 .. num_features = {num_features}, got {num_kept}")
 
 
-def _floored(numerator: int, denominator: int) -> float:
+def floored(numerator: int, denominator: int) -> float:
     """The largest float64 that does not exceed `numerator / denominator`."""
     nearest = numerator / denominator  # Python rounds the quotient of two integers correctly
     top, bottom = nearest.as_integer_ratio()

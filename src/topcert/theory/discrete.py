@@ -26,11 +26,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from topcert.theory.counting import floored
 from topcert.theory.radius import ABSTAIN
 
 NEARLY_ONE: Final = 1 - Fraction(1, 10**12)
 MAX_RADIUS: Final = 1000  # time grows as the cube of the radius: a few seconds here
 MAX_VALUES: Final = 2**32
+NUM_VALUES: Final = 256  # of a channel of an 8-bit image, v / 255
 MAX_DENOMINATOR: Final = 10**24  # of a keep probability: the integers grow by its digits at every radius
 
 _PLAIN_NUMBER: Final = re.compile(r"\d{1,25}/\d{1,25}|(\d{1,25}\.?\d{0,25}|\.\d{1,25})(e[-+]?\d{1,2})?", re.IGNORECASE)
@@ -107,7 +109,7 @@ def lee_radius(
     highest = float(lower[~sure].max(initial=0.0))
     floors: list[float] = []
     for threshold in islice(_thresholds(steps), min(channels, MAX_RADIUS) + 1):
-        floors.append(_floored(threshold))
+        floors.append(floored(threshold.numerator, threshold.denominator))
         if floors[-1] >= highest:
             break
     else:
@@ -137,12 +139,6 @@ def _thresholds(steps: Steps) -> Iterator[Fraction]:
             down * falls + none * stays + up * rises
             for falls, stays, rises in zip([*weights, 0, 0], [0, *weights, 0], [0, 0, *weights], strict=True)
         ]
-
-
-def _floored(threshold: Fraction) -> float:
-    """The largest float64 that does not exceed `threshold`."""
-    nearest = float(threshold)  # rounds correctly
-    return nearest if nearest <= threshold else math.nextafter(nearest, 0.0)
 
 
 def _steps(keep_probability: Fraction | str | float, num_values: int) -> Steps:

@@ -62,15 +62,14 @@ def make_bets(*, k: int, num_features: int, num_kept: int, max_votes: int, apart
         raise ValueError(f"votes that are looked at as they come go up to {MAX_VOTES:,} an input, got {max_votes}")
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}")
-    beta = survival(num_features, num_kept)
-    reach = sum((k + 1) * left > beta.denominator for left in beta.numerators)  # t > h for t = k at least
+    beta = survival(num_features, num_kept, k=k)  # t > h for t = k at least
     timid = min(BOLDEST, TIMID / math.sqrt(max_votes))
     steps = math.ceil(math.log(BOLDEST / timid) / math.log(STEP))
     share = BOLDEST * STEP ** -np.arange(steps + 1.0)
     parts = np.array([k * math.comb(k, size) for size in range(1, k + 1)], np.float64)
     t = np.arange(1.0, k + 1)[:, None, None]
-    touched = 1.0 - beta.floats[:reach, None]  # beta errs downward; the last bit of 1 - beta is for SLACK
-    bar = np.broadcast_to(touched, (k, reach, 1)) if apart else (t + 1) * touched
+    touched = 1.0 - beta.floats[:, None]  # beta errs downward; the last bit of 1 - beta is for SLACK
+    bar = np.broadcast_to(touched, (k, len(touched), 1)) if apart else (t + 1) * touched
     stake = share / (1 + bar)
     begun = share**-LEAN / (share**-LEAN).sum() / parts[:, None, None]
     return Bets(

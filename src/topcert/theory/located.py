@@ -85,8 +85,7 @@ def located_radius(share: Floats, rivals: Floats, *, beta: Floats) -> Ints:
 
 def located_reach(k: int, num_features: int, num_kept: int) -> int:
     """The largest radius that any votes at all could have, in features: as s <= beta, t beta > 1 - beta for t = k."""
-    beta = survival(num_features, num_kept)
-    return sum((k + 1) * survivors > beta.denominator for survivors in beta.numerators) - 1
+    return len(survival(num_features, num_kept, k=k).numerators) - 1
 
 
 def luckiest_radius(share: Floats, rivals: Floats, *, num_features: int, num_kept: int) -> Ints:
@@ -95,7 +94,7 @@ def luckiest_radius(share: Floats, rivals: Floats, *, num_features: int, num_kep
     `share` is `(inputs,)`; `rivals` `(inputs, k)` are at most the probabilities of the t weakest of k rivals, t = 1 .. k.
     No s(R) is above the label's probability, nor a q_Y(R) below the rivals' less 1 - beta(r). Returns int64 `(inputs,)`.
     """
-    beta = survival(num_features, num_kept).floats[: located_reach(rivals.shape[1], num_features, num_kept) + 1]
+    beta = survival(num_features, num_kept, k=rivals.shape[1]).floats
     t = np.arange(1, rivals.shape[1] + 1)
     touched = 1.0 - beta[:, None]
     left = np.minimum(share[:, None, None], beta[:, None])

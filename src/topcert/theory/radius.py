@@ -28,7 +28,7 @@ from typing import Any, Final, SupportsIndex, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from topcert.theory.counting import survival
+from topcert.theory.counting import kept_sets, survival
 from topcert.theory.labels import checked_labels
 
 ABSTAIN: Final = -1  # not even r = 0 is certified; radius 0 is a real guarantee
@@ -56,7 +56,7 @@ def certified_radius(
     """
     ks = checked_ks(k)
     most = max(ks)
-    total = survival(num_features, num_kept).denominator
+    total = kept_sets(num_features, num_kept)
     lows, ups = checked_bounds(lower, upper, total)
     rows = checked_labels(labels, inputs=lows.shape[0], classes=lows.shape[1])
     if not 1 <= min(ks) <= most < lows.shape[1]:
@@ -71,7 +71,7 @@ def certified_radius(
     whole = np.dtype(np.int64 if grid <= room else object)  # integer bounds may fit int64 where their sums do not
     won, rivals = won.astype(whole), rivals.astype(whole)
 
-    falling = _negated_survivors(num_features, num_kept, grid, grid <= room)
+    falling = _negated_survivors(num_features, num_kept, most, grid, grid <= room)
     radii = np.empty((len(rows), len(ks)), np.int64)
     for column, size in enumerate(ks):
         taken = np.minimum(np.cumsum(rivals[:, most - size :], axis=1), (grid - won)[:, None])  # P_t
@@ -92,9 +92,9 @@ def counted_bounds(lower: NDArray[Any], upper: NDArray[Any], label: int, total: 
 
 
 @lru_cache(maxsize=8)
-def _negated_survivors(num_features: int, num_kept: int, grid: int, fits: bool) -> NDArray[Any]:
-    """-floor(beta(r) G), ascending in r, so that a binary search finds the last r above a bar."""
-    beta = survival(num_features, num_kept)
+def _negated_survivors(num_features: int, num_kept: int, k: int, grid: int, fits: bool) -> NDArray[Any]:
+    """-floor(beta(r) G), ascending in r, so that a binary search finds the last r above a bar (of 1/(k + 1) at least)."""
+    beta = survival(num_features, num_kept, k=k)
     same = grid == beta.denominator  # a product of numbers as long as C(50176, 1000) takes its time
     exact = [-m if same else -(m * grid // beta.denominator) for m in beta.numerators]
     out = np.array(exact, dtype=np.int64 if fits else object)

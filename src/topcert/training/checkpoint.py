@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from topcert.files import replacing
+from topcert.files import first_line, replacing
 from topcert.training.optimization import Optimization
 from topcert.training.plans import TrainingPlan
 
@@ -152,4 +152,4 @@ def load_weights(network: nn.Module, checkpoint: Path) -> None:
     except FileNotFoundError as error:
         raise ValueError(f"{checkpoint} does not exist") from error
     except Exception as error:  # torch.load can raise anything on a file that is no checkpoint
-        raise ValueError(f"{checkpoint} holds no weights of this network: {str(error).splitlines()[0][:200]}") from error
+        raise ValueError(f"{checkpoint} holds no weights of this network: {first_line(error)}") from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final, Protocol, final
+from typing import Protocol, final
 
 import numpy as np
 import torch
@@ -18,8 +18,7 @@ from torch import nn
 from topcert.randomization.designs import Design
 from topcert.randomization.masks import TRAIN, draw_masks
 from topcert.randomization.words import draw_words
-
-NUM_VALUES: Final = 256  # values of a uint8 feature
+from topcert.theory.discrete import NUM_VALUES
 
 
 class Noise(Protocol):

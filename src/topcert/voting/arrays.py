@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from topcert.classifiers.loading import wrap
 from topcert.randomization.encodings import Unit, make_encoder, to_planes
 from topcert.randomization.randomizer import Ablation
-from topcert.voting.voter import Voter, count_all, default_batch_size
+from topcert.voting.voter import Voter, check_deterministic, count_all, default_batch_size
 
 
 def count_votes(
@@ -33,7 +33,8 @@ def count_votes(
     integer labels `(B,)` (then give `num_classes`). `x` is float: images `(inputs, H, W, C)` with values in [0, 1],
     tables `(inputs, columns)`, or sets of points `(inputs, points, coordinates)`. `encoding` and `unit` default to
     six-channel pixels, sentinel columns and keep-only points. Every input sees the same masks, those of `seed`; input
-    and model must have been fixed before the seed was drawn. Raises ValueError where anything does not fit.
+    and model must have been fixed before the seed was drawn. A torch module is put into evaluation mode. Raises ValueError
+    where anything does not fit, or the model gives the first batch other labels the second time.
     """
     inputs = np.asarray(x)
     if inputs.dtype.kind != "f" or inputs.ndim not in (2, 3, 4) or not inputs.size:
@@ -67,8 +68,11 @@ def count_votes(
     one = ablation(1)
     example = one.batch(one.hold(inputs[0]), 0)
     classifier = wrap(model, input_shape=example.shape[1:], device=device, num_classes=num_classes)
+    if num_classes not in (None, classifier.num_classes):
+        raise ValueError(f"num_classes is {num_classes}, the model has {classifier.num_classes}; leave it out")
     size = batch_size or default_batch_size(num_samples=num_samples, cells_per_input=example.size, classifier=classifier)
     voter = Voter(read=lambda position: inputs[position], randomizer=ablation(size), classifier=classifier)
+    check_deterministic(voter)
     return count_all(
         voter,
         num_inputs=len(inputs),

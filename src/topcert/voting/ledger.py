@@ -19,6 +19,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -29,7 +30,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from topcert.files import replacing
+from topcert.files import first_line, replacing
 from topcert.theory.spared import Spared
 from topcert.theory.stopping import Judge, Stopping
 from topcert.voting.manifest import FIXED, Manifest
@@ -210,7 +211,7 @@ class Ledger:
             table = pq.read_table(path)
             votes: NDArray[np.unsignedinteger] = table.column("vote").to_numpy()
         except (OSError, pa.ArrowException, KeyError, ValueError) as error:
-            raise ValueError(f"{path} is damaged ({_first_line(error)}); delete it and go on with --resume") from error
+            raise ValueError(f"{path} is damaged ({first_line(error)}); delete it and go on with --resume") from error
         metadata = table.schema.metadata or {}
         batches = self.batches_of(block)
         wanted = self.offset(batches.stop) - self.offset(batches.start)
@@ -286,24 +287,28 @@ class Ledger:
         except FileNotFoundError as error:
             raise ValueError(f"{self.inputs_path} is missing; go on with certify --resume") from error
         except (OSError, pa.ArrowException, KeyError, ValueError) as error:
-            raise ValueError(f"{self.inputs_path} is damaged ({_first_line(error)})") from error
+            raise ValueError(f"{self.inputs_path} is damaged ({first_line(error)})") from error
         if digest != self.manifest.data_fingerprint or table.num_rows != self.manifest.num_inputs:
             raise ValueError(f"{self.inputs_path} has been changed: it does not match the manifest's data_fingerprint")
         labels = table.column("label")
         named = None if labels.null_count else labels.to_numpy().astype(np.int64)
         return table.column("index").to_numpy().astype(np.int64), named, table.column("sha256").to_pylist()
 
-    def lock(self) -> FileLock:
+    @contextmanager
+    def lock(self) -> Iterator[None]:
         """Hold the ledger for one writer; raises ValueError where another process has it. A killed one lets go."""
         held = FileLock(self.folder / "ledger" / ".lock")
         try:
             held.acquire(timeout=0)
         except Timeout as error:
             raise ValueError(f"another process is writing to {self.folder}; wait for it or choose another --out") from error
-        for folder in (self.folder, self.folder / "ledger"):
-            for stale in folder.glob(".*.tmp"):  # left by a kill between write and rename
-                stale.unlink(missing_ok=True)
-        return held
+        try:
+            for folder in (self.folder, self.folder / "ledger"):
+                for stale in folder.glob(".*.tmp"):  # left by a kill between write and rename
+                    stale.unlink(missing_ok=True)
+            yield
+        finally:
+            held.release()
 
 
 @final
@@ -350,7 +355,3 @@ def fingerprint_inputs(table: pa.Table) -> str:
 
 def _hash(votes: NDArray[np.unsignedinteger]) -> str:
     return hashlib.sha256(np.ascontiguousarray(votes).tobytes()).hexdigest()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -26,8 +26,8 @@ from topcert.theory.stopping import Stopping
 from topcert.version import __version__
 from topcert.voting.ledger import Ledger, fingerprint_inputs, inputs_table, judge_of
 from topcert.voting.manifest import FIXED, IID, Manifest, parse_share, refuse_other
-from topcert.voting.sampling import batches_per_block, check_deterministic, fill
-from topcert.voting.voter import Voter, default_batch_size
+from topcert.voting.sampling import batches_per_block, fill
+from topcert.voting.voter import Voter, check_deterministic, default_batch_size
 
 DEFAULT_UNIT: Final[dict[Kind, Unit]] = {"image": "pixel", "table": "column", "points": "point"}
 Noise = Literal["ablation", "gaussian", "discrete"]
@@ -121,12 +121,12 @@ class Prepared:
         }
         return Manifest(
             topcert_version=__version__,
-            data=_placed(request.data),
+            data=placed(request.data),
             data_options=options,
             data_fingerprint=fingerprint,
             input_shape=self.dataset.shape,
             num_inputs=len(self.dataset),
-            model=_placed(request.model),
+            model=placed(request.model),
             model_fingerprint=self.classifier.fingerprint,
             num_classes=self.classifier.num_classes,
             runtime=self.classifier.runtime,
@@ -161,7 +161,8 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
         raise ValueError(f"--selection must be at least 0, got {request.num_selection}")
     if request.stopping is not None and (request.stopping.label == "selected") != bool(request.num_selection):
         raise ValueError(
-            "with --stop a first sample selects the label or is not there: give --label selected, or no --selection"
+            f"--selection {request.num_selection} is a first sample that selects a label, and --stop asks about labels that "
+            f"are {request.stopping.label}; --selection and --label selected go together"
         )
     if not 0 <= request.seed < 2**64:
         raise ValueError(f"--seed must lie in 0 .. 2^64 - 1, got {request.seed}")
@@ -312,7 +313,9 @@ def _check_noise(request: Request, dataset: Dataset, *, unit: Unit, num_features
         if value is not None and noise != request.noise:
             raise ValueError(f"{NOISE_OPTIONS[noise]} belongs to the noise {noise}, not to {request.noise}; leave it out")
     if request.design is not None and request.num_selection:
-        raise ValueError(f"--selection draws masks beside the design {request.design}, which has its own; leave it out")
+        raise ValueError(
+            f"a first sample (--selection, --label selected) draws masks beside the design {request.design}; leave it out"
+        )
     if request.num_kept is not None:
         if not 1 <= request.num_kept <= num_features:
             raise ValueError(f"--keep must lie in 1 .. {num_features}, the {unit}s of an input; got {request.num_kept}")
@@ -336,11 +339,11 @@ def check_sigma(sigma: float) -> None:
 
 
 def read_share(text: str) -> Fraction:
-    """An exact number strictly between 0 and 1, from at most 24 digits; raises ValueError for anything else."""
+    """An exact number strictly between 0 and 1, of at most nine decimals; raises ValueError for anything else."""
     share = parse_share(text)
     if share is None:
         raise ValueError(
-            f"--keep-probability must be a number strictly between 0 and 1 such as 0.2, of at most 24 decimals; got {text}"
+            f"--keep-probability must be a number strictly between 0 and 1 such as 0.2, of at most nine decimals; got {text}"
         )
     return share
 
@@ -404,6 +407,6 @@ def _fingerprint_fill(values: NDArray[np.floating]) -> str:
     return hashlib.sha256(f"{values.shape}{values.dtype.str}".encode() + values.tobytes()).hexdigest()
 
 
-def _placed(name: str) -> str:
+def placed(name: str) -> str:
     """A path as an absolute one, so that it can be found again from elsewhere; any other name as it is."""
     return str(Path(name).resolve()) if name not in (*BUILT_IN, *CARRIED) and Path(name).exists() else name

@@ -14,7 +14,7 @@ from typing import Final, final
 import numpy as np
 
 from topcert.voting.ledger import Ledger
-from topcert.voting.voter import Voter
+from topcert.voting.voter import Voter, not_deterministic
 
 BLOCK_CELLS: Final = 1 << 25  # what a kill can cost: 5,461 passes of a six-channel 32 x 32 image
 MAX_BLOCK_VOTES: Final = 1 << 14
@@ -26,13 +26,6 @@ def batches_per_block(*, batch_size: int, cells_per_input: int) -> int:
     network that fits its input size. It depends on shapes alone, so that the same run gives the same files."""
     votes = max(1, min(BLOCK_CELLS // cells_per_input, MAX_BLOCK_VOTES))
     return max(1, votes // batch_size)
-
-
-def check_deterministic(voter: Voter) -> None:
-    """Run the first batch twice; raise ValueError where a vote differs."""
-    first, again = (voter.votes(0, 0, voter.batch_size) for _ in range(2))
-    if not np.array_equal(first, again):
-        raise ValueError(_not_deterministic(int((first != again).sum()), voter.batch_size))
 
 
 def fill(ledger: Ledger, voter: Voter, *, on_progress: Callable[[int, int, str], None]) -> None:
@@ -109,15 +102,8 @@ def replay(ledger: Ledger, voter: Voter, batches: Iterable[int]) -> Replay:
     """`compare`, and raise ValueError where one vote differs."""
     found = compare(ledger, voter, batches)
     if found.flips:
-        raise ValueError(_not_deterministic(found.flips, found.votes))
+        raise ValueError(not_deterministic(found.flips, found.votes))
     return found
-
-
-def _not_deterministic(flips: int, votes: int) -> str:
-    return (
-        f"{flips} of {votes} votes came out otherwise when run again under the same noise in the same batch shape; the "
-        "classifier must be deterministic: switch off dropout, sampling and non-deterministic kernels"
-    )
 
 
 def flip_rate(ledger: Ledger, voter: Voter) -> Replay:

@@ -74,3 +74,17 @@ def count_all(
             counts[position] += np.bincount(voter.votes(position, start, stop), minlength=num_classes)
             on_progress(position * num_samples + stop, num_inputs * num_samples, "")
     return counts
+
+
+def check_deterministic(voter: Voter) -> None:
+    """Run the first batch twice; raise ValueError where a vote differs."""
+    first, again = (voter.votes(0, 0, voter.batch_size) for _ in range(2))
+    if not np.array_equal(first, again):
+        raise ValueError(not_deterministic(int((first != again).sum()), voter.batch_size))
+
+
+def not_deterministic(flips: int, votes: int) -> str:
+    return (
+        f"{flips} of {votes} votes came out otherwise when run again under the same noise in the same batch shape; the "
+        "classifier must be deterministic: switch off dropout, sampling and non-deterministic kernels"
+    )
