@@ -35,7 +35,8 @@ from topcert.methods.certificates import Certificates
 from topcert.methods.certify import most_voted
 from topcert.randomization.encodings import make_encoder, to_planes
 from topcert.voting.ledger import Ledger
-from topcert.voting.run import Prepared, Request, collect_votes, open_run
+from topcert.voting.request import Prepared, Request
+from topcert.voting.run import collect_votes, open_run
 from topcert.voting.voter import count_all
 
 REACHES = {"image": (0.5,), "any": (0.5, 2.0, 10.0, 100.0)}  # how far from grey the corners of the colours lie

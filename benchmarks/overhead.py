@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from topcert.voting.run import Request, collect_votes, open_run
+from topcert.voting.request import Request
+from topcert.voting.run import collect_votes, open_run
 
 
 class Interleaved:

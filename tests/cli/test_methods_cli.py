@@ -32,7 +32,7 @@ from topcert.theory.discrete import lee_radius
 from topcert.theory.radius import ABSTAIN, certified_radius
 from topcert.voting import sampling
 from topcert.voting.ledger import Ledger
-from topcert.voting.run import Request
+from topcert.voting.request import Request
 from topcert.voting.voter import Voter
 
 BRIGHTNESS = '''

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from topcert.evaluation.results import derive
-from topcert.voting.run import Request, collect_votes, open_run
+from topcert.voting.request import Request
+from topcert.voting.run import collect_votes, open_run
 
 ATTACKS = Path(__file__).parent.parent.parent / "benchmarks" / "attacks.py"
 THIRDS = '''

@@ -17,7 +17,8 @@ import pytest
 from tests.conftest import Outcome
 from topcert.voting import sampling
 from topcert.voting.ledger import Ledger
-from topcert.voting.run import Request, collect_votes, open_run
+from topcert.voting.request import Request
+from topcert.voting.run import collect_votes, open_run
 
 RUN = ["certify", "table.npz", "models_for_tests:slow", "--batch-size", "25"]
 FIXED = [*RUN, "--keep", "4", "--samples", "300", "--k", "1", "--k", "3"]

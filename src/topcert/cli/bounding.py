@@ -11,7 +11,7 @@ from topcert.cli.progress import console, progress_bar, stoppable
 from topcert.datasets.dataset import Dataset, load_dataset
 from topcert.evaluation.bounded import BoundedResults, Bounds, certify_network, compare_bounded, write_bounded
 from topcert.report.figures import draw_curves
-from topcert.voting.run import placed
+from topcert.voting.request import placed
 
 
 def certify_bounds(

@@ -29,7 +29,8 @@ from topcert.methods.registry import find_method
 from topcert.methods.rules import check_rule
 from topcert.report.figures import draw_curves
 from topcert.voting.manifest import Manifest
-from topcert.voting.run import Request, open_run
+from topcert.voting.request import Request
+from topcert.voting.run import open_run
 
 MAX_RADIUS: Final = 32
 

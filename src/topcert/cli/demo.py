@@ -20,7 +20,7 @@ from topcert.randomization.masks import draw_masks
 from topcert.report.figures import draw_gallery
 from topcert.theory.radius import ABSTAIN
 from topcert.training.digits import train_digits
-from topcert.voting.run import Request
+from topcert.voting.request import Request
 
 KEEP: Final = 10
 SHOWN: Final = 6

@@ -9,7 +9,7 @@ from topcert.evaluation.results import default_choice
 from topcert.methods.certificates import LABEL_CHOICES, LabelChoice
 from topcert.methods.method import DesignMethod, Method
 from topcert.methods.registry import ALIASES, find_method
-from topcert.voting.run import Noise
+from topcert.voting.request import Noise
 
 SELECTION: Final = 100
 

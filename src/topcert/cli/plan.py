@@ -16,7 +16,7 @@ from topcert.evaluation.accuracy import floored
 from topcert.methods.planning import Setting, shown_radii
 from topcert.theory.counting import check_counts
 from topcert.theory.radius import ABSTAIN
-from topcert.voting.run import Prepared, Request, prepare
+from topcert.voting.request import Prepared, Request, prepare
 
 
 def plan(

@@ -20,7 +20,8 @@ from topcert.files import replacing
 from topcert.methods.ablation import METHOD
 from topcert.methods.certify import most_voted, radii_of, tells_top_k
 from topcert.voting.ledger import Ledger
-from topcert.voting.run import Opened, Request, open_run
+from topcert.voting.request import Request
+from topcert.voting.run import Opened, open_run
 
 
 def predict(

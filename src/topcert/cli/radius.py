@@ -22,7 +22,7 @@ from topcert.randomization.discrete import law_error
 from topcert.theory.counting import MAX_FEATURES
 from topcert.theory.discrete import NUM_VALUES
 from topcert.theory.radius import ABSTAIN
-from topcert.voting.run import NOISE_OPTIONS, check_sigma, read_share
+from topcert.voting.request import NOISE_OPTIONS, check_sigma, read_share
 
 
 def radius(

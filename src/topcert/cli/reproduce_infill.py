@@ -23,7 +23,7 @@ from topcert.reproduce.fills import (
     write_fills,
     write_network,
 )
-from topcert.voting.run import Request
+from topcert.voting.request import Request
 
 SHOWN_RADII: Final = (0, 1, 2, 5, 10, 20)
 

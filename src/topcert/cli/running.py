@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from topcert.cli.progress import messages, progress_bar, stoppable
 from topcert.voting.ledger import Ledger
-from topcert.voting.run import Opened, Prepared, collect_votes
+from topcert.voting.request import Prepared
+from topcert.voting.run import Opened, collect_votes
 from topcert.voting.sampling import flip_rate
 
 

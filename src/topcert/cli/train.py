@@ -14,7 +14,7 @@ from rich.table import Table
 from topcert.cli.progress import console, progress_bar, stoppable
 from topcert.randomization.designs import Design
 from topcert.report.figures import draw_training
-from topcert.voting.run import check_sigma
+from topcert.voting.request import check_sigma
 
 if TYPE_CHECKING:
     from topcert.training.noise import Noise

@@ -20,7 +20,7 @@ from topcert.evaluation.verification import recompute, refuted, replay_votes, sa
 from topcert.theory.stopping import Stopping
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import FIXED, IID, Manifest
-from topcert.voting.run import Noise, Prepared, Request, algorithm_of, prepare
+from topcert.voting.request import Noise, Prepared, Request, algorithm_of, prepare
 from topcert.voting.voter import count_all
 
 FINDINGS_SHOWN: Final = 20

@@ -24,7 +24,8 @@ from topcert.theory.confidence import simultaneous_bounds
 from topcert.theory.radius import ABSTAIN
 from topcert.voting.ledger import Ledger, fingerprint_inputs
 from topcert.voting.manifest import first_difference
-from topcert.voting.run import Prepared, read_inputs_table
+from topcert.voting.request import Prepared
+from topcert.voting.run import read_inputs_table
 from topcert.voting.sampling import Replay, compare
 
 

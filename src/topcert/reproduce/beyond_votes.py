@@ -17,7 +17,8 @@ from topcert.reproduce.kept import keep_ledger, write_seconds
 from topcert.reproduce.records import read_origins, write_origin
 from topcert.reproduce.tables import ALPHA
 from topcert.theory.stopping import Stopping
-from topcert.voting.run import Request, collect_votes, open_run
+from topcert.voting.request import Request
+from topcert.voting.run import collect_votes, open_run
 
 NETWORK: Final = "compact"  # where none is named
 QUESTIONS: Final = ("radius=5", "table", "exact")

@@ -21,7 +21,8 @@ from topcert.methods.registry import find_vote_method
 from topcert.reproduce.records import Counted, Origin, write_origin, write_radii
 from topcert.reproduce.tables import ALPHA, Budget, PaperTable, Row, Setting
 from topcert.theory.radius import ABSTAIN
-from topcert.voting.run import Request, collect_votes, open_run
+from topcert.voting.request import Request
+from topcert.voting.run import collect_votes, open_run
 
 OnStep = Callable[[int, int, str], None]
 

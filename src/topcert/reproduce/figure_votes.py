@@ -19,7 +19,7 @@ from topcert.reproduce.figures import setting_of
 from topcert.reproduce.prefixes import PrefixCounts, prefix_sizes
 from topcert.reproduce.tables import NUM_SELECTION
 from topcert.voting.ledger import Ledger
-from topcert.voting.run import Request
+from topcert.voting.request import Request
 
 
 def count_prefixes(request: Request, folder: Path, *, on_progress: Callable[[int, int, str], None]) -> PrefixCounts:

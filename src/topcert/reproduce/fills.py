@@ -26,7 +26,8 @@ from topcert.methods.registry import find_vote_method
 from topcert.report.figures import Panel, draw_panels
 from topcert.reproduce.records import Origin, read_origins, write_origin
 from topcert.reproduce.tables import ALPHA
-from topcert.voting.run import Request, collect_votes, open_run
+from topcert.voting.request import Request
+from topcert.voting.run import collect_votes, open_run
 
 KEPTS: Final = (1000, 5000, 10_000)
 KS: Final = (1, 3, 5, 10)

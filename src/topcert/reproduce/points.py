@@ -22,7 +22,7 @@ from topcert.report.figures import Marks, draw_curves
 from topcert.reproduce.collecting import OnStep, request_for
 from topcert.reproduce.records import Origin, read_counted
 from topcert.reproduce.tables import ALPHA, NUM_SELECTION, Setting
-from topcert.voting.run import Request
+from topcert.voting.request import Request
 
 NETWORK: Final = "pointnet"
 SETTING: Final = Setting(noise="ablation", value="16")

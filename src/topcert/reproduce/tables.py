@@ -9,7 +9,7 @@ from typing import Final, Literal, final
 from topcert.methods.method import Smoothing
 from topcert.randomization.discrete import law_error
 from topcert.theory.discrete import NUM_VALUES
-from topcert.voting.run import Noise
+from topcert.voting.request import Noise
 
 Budget = Literal["small", "paper"]
 RADII: Final = (1, 2, 3, 4, 5)

@@ -1,0 +1,339 @@
+"""A run as a person asks for it: data and model loaded, every choice made, and refused where things do not fit."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final, Literal, cast, final, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topcert.classifiers.classifier import Classifier
+from topcert.classifiers.loading import CARRIED, load_classifier
+from topcert.datasets.dataset import BUILT_IN, Dataset, Kind, load_dataset
+from topcert.randomization import designs, discrete, gaussian, masks
+from topcert.randomization.designs import Design, make_design
+from topcert.randomization.encodings import GREY, SENTINEL, Unit, make_encoder, to_planes
+from topcert.randomization.randomizer import Ablation, DiscreteNoise, GaussianNoise, Randomizer
+from topcert.theory.counting import check_counts
+from topcert.theory.stopping import Stopping
+from topcert.version import __version__
+from topcert.voting.manifest import FIXED, IID, Manifest, parse_share
+from topcert.voting.sampling import batches_per_block
+from topcert.voting.voter import Voter, default_batch_size
+
+DEFAULT_UNIT: Final[dict[Kind, Unit]] = {"image": "pixel", "table": "column", "points": "point"}
+Noise = Literal["ablation", "gaussian", "discrete"]
+ALGORITHMS: Final[dict[Noise, str]] = {
+    "ablation": masks.ALGORITHM,
+    "gaussian": gaussian.ALGORITHM,
+    "discrete": discrete.ALGORITHM,
+}
+
+
+def algorithm_of(noise: Noise, law: str) -> str:
+    """The algorithm that this release draws by, under a law that a manifest may name."""
+    return ALGORITHMS[noise] if law == IID else designs.ALGORITHMS[law]
+
+
+NOISE_OPTIONS: Final = {"ablation": "--keep", "gaussian": "--sigma", "discrete": "--keep-probability"}
+STOPPING_BATCH: Final = 32  # no input can stop before; larger batches are seldom faster on a CPU
+DEFAULT_ENCODING: Final[dict[Kind, str]] = {"image": "six-channel", "table": "sentinel", "points": "keep-only"}
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A run as a person asks for it; None means: chosen for them."""
+
+    data: str
+    model: str
+    num_samples: int
+    noise: Noise = "ablation"
+    num_kept: int | None = None
+    sigma: float | None = None
+    keep_probability: str | None = None
+    design: str | None = None
+    num_selection: int = 0
+    seed: int = 0
+    encoding: str | None = None
+    fill: float | None = None
+    unit: str | None = None
+    data_dir: Path | None = None
+    limit: int | None = None
+    stride: int | None = None
+    crop: int | None = None
+    device: str = "auto"
+    num_classes: int | None = None
+    batch_size: int | None = None
+    stopping: Stopping | None = None  # then `num_samples` is the cap
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A request with its data and model loaded and every choice made."""
+
+    request: Request
+    dataset: Dataset
+    unit: Unit
+    num_features: int
+    encoding: str | None
+    fill: NDArray[np.floating] | float | None
+    classifier: Classifier
+    cells_per_input: int
+    batch_size: int
+
+    def voter(self, *, batch_size: int | None = None, seed: int | None = None, num_votes: int | None = None) -> Voter:
+        """Computes the votes of this run, or those in another batch size, under another seed or number of draws."""
+        request = self.request
+        randomizer = _randomizer(
+            dataclasses.replace(request, seed=request.seed if seed is None else seed),
+            self.dataset,
+            unit=self.unit,
+            num_features=self.num_features,
+            encoding=self.encoding,
+            filled=self.fill,
+            batch_size=self.batch_size if batch_size is None else batch_size,
+            num_votes=request.num_selection + request.num_samples if num_votes is None else num_votes,
+        )
+        return Voter(read=self.dataset.read, randomizer=randomizer, classifier=self.classifier)
+
+    @property
+    def design(self) -> Design | None:
+        return _design(self.request, self.dataset.shape, unit=self.unit, num_features=self.num_features)
+
+    def manifest(self, fingerprint: str) -> Manifest:
+        """The manifest of this run on data of that fingerprint."""
+        request = self.request
+        options: dict[str, Any] = {
+            "data_dir": None if request.data_dir is None else str(request.data_dir.resolve()),
+            "limit": request.limit,
+            "stride": request.stride,
+            "crop": request.crop,
+        }
+        return Manifest(
+            topcert_version=__version__,
+            data=placed(request.data),
+            data_options=options,
+            data_fingerprint=fingerprint,
+            input_shape=self.dataset.shape,
+            num_inputs=len(self.dataset),
+            model=placed(request.model),
+            model_fingerprint=self.classifier.fingerprint,
+            num_classes=self.classifier.num_classes,
+            runtime=self.classifier.runtime,
+            noise=request.noise,
+            law=request.design or IID,
+            algorithm=algorithm_of(request.noise, request.design or IID),
+            stopping=FIXED if request.stopping is None else request.stopping.to_text(),
+            seed=request.seed,
+            num_selection=request.num_selection,
+            num_samples=request.num_samples,
+            num_features=self.num_features,
+            num_kept=request.num_kept,
+            sigma=None if request.sigma is None else float(request.sigma),
+            keep_probability=request.keep_probability,
+            unit=self.unit,
+            encoding=self.encoding,
+            fill=_fingerprint_fill(self.fill) if isinstance(self.fill, np.ndarray) else self.fill,
+            batch_size=self.batch_size,
+            batches_per_block=batches_per_block(batch_size=self.batch_size, cells_per_input=self.cells_per_input),
+        )
+
+
+def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prepared:
+    """Load data and model and make every choice that the request leaves open.
+
+    A recorded batch size is kept where the request names none. Raises ValueError, naming the value and the fix, where
+    anything does not fit anything else.
+    """
+    if request.num_samples < 1:
+        raise ValueError(f"--samples must be at least 1, got {request.num_samples}")
+    if request.num_selection < 0:
+        raise ValueError(f"--selection must be at least 0, got {request.num_selection}")
+    if request.stopping is not None and (request.stopping.label == "selected") != bool(request.num_selection):
+        raise ValueError(
+            f"--selection {request.num_selection} is a first sample that selects a label, and --stop asks about labels that "
+            f"are {request.stopping.label}; --selection and --label selected go together"
+        )
+    if not 0 <= request.seed < 2**64:
+        raise ValueError(f"--seed must lie in 0 .. 2^64 - 1, got {request.seed}")
+    dataset = load_dataset(
+        request.data, data_dir=request.data_dir, limit=request.limit, stride=request.stride, crop=request.crop
+    )
+    unit = _unit(request.unit, dataset)
+    num_features = to_planes(np.zeros(dataset.shape), unit).shape[1]
+    _check_noise(request, dataset, unit=unit, num_features=num_features)
+    encoding = (request.encoding or DEFAULT_ENCODING[dataset.kind]) if request.noise == "ablation" else None
+    filled = None if encoding is None else _fill(dataset, encoding, request.fill)
+    one = _randomizer(
+        request,
+        dataset,
+        unit=unit,
+        num_features=num_features,
+        encoding=encoding,
+        filled=filled,
+        batch_size=1,
+        num_votes=1,
+    )
+    example = one.batch(one.hold(dataset.read(0)), 0)
+    classifier = load_classifier(
+        request.model, input_shape=example.shape[1:], device=request.device, num_classes=request.num_classes
+    )
+    if request.num_classes not in (None, classifier.num_classes):
+        raise ValueError(
+            f"{request.num_classes} classes are named, {request.model} has {classifier.num_classes}; leave --classes out"
+        )
+    if classifier.num_classes < 2:
+        raise ValueError(f"{request.model} has {classifier.num_classes} class; a top k needs at least 2")
+    labels = dataset.labels
+    if request.stopping is not None and request.stopping.label == "given" and labels is None:
+        raise ValueError(f"--stop certifies given labels, and {request.data} has none; use --label selected, or add labels")
+    if labels is not None and labels.max() >= classifier.num_classes:
+        raise ValueError(
+            f"{request.data} holds the label {labels.max()}, {request.model} has {classifier.num_classes} classes, "
+            f"0 .. {classifier.num_classes - 1}; use data and a model with the same classes"
+        )
+    num_votes = request.num_selection + request.num_samples
+    chosen = recorded_batch_size if request.batch_size is None else request.batch_size
+    if chosen is None:
+        chosen = default_batch_size(num_samples=num_votes, cells_per_input=example.size, classifier=classifier)
+        if request.stopping is not None and classifier.batch_size is None:
+            chosen = min(chosen, STOPPING_BATCH)
+    if chosen < 1:
+        raise ValueError(f"--batch-size must be at least 1, got {chosen}")
+    if classifier.batch_size not in (None, chosen):
+        raise ValueError(f"--batch-size is {chosen}, but {request.model} takes {classifier.batch_size} only; leave it out")
+    return Prepared(
+        request=request,
+        dataset=dataset,
+        unit=unit,
+        num_features=num_features,
+        encoding=encoding,
+        fill=filled,
+        classifier=classifier,
+        cells_per_input=example.size,
+        batch_size=chosen,
+    )
+
+
+def _unit(given: str | None, dataset: Dataset) -> Unit:
+    if given is None:
+        return DEFAULT_UNIT[dataset.kind]
+    for unit in get_args(Unit):
+        if unit == given:
+            return cast("Unit", unit)
+    raise ValueError(f"unknown unit {given!r}; choose one of: {', '.join(get_args(Unit))}")
+
+
+def _check_noise(request: Request, dataset: Dataset, *, unit: Unit, num_features: int) -> None:
+    """Refuse a noise without its parameter or with another's, and one that the data has no place for."""
+    given = {"ablation": request.num_kept, "gaussian": request.sigma, "discrete": request.keep_probability}
+    for noise, value in given.items():
+        if value is None and noise == request.noise:
+            raise ValueError(f"the noise {noise} needs {NOISE_OPTIONS[noise]}")
+        if value is not None and noise != request.noise:
+            raise ValueError(f"{NOISE_OPTIONS[noise]} belongs to the noise {noise}, not to {request.noise}; leave it out")
+    if request.design is not None and request.num_selection:
+        raise ValueError(
+            f"a first sample (--selection, --label selected) draws masks beside the design {request.design}; leave it out"
+        )
+    if request.num_kept is not None:
+        if not 1 <= request.num_kept <= num_features:
+            raise ValueError(f"--keep must lie in 1 .. {num_features}, the {unit}s of an input; got {request.num_kept}")
+        check_counts(num_features, request.num_kept)
+        return
+    if dataset.kind != "image":
+        raise ValueError(f"the noise {request.noise} is for images in [0, 1], and {dataset.name} holds none")
+    for option, set_ in (("--encoding", request.encoding), ("--fill", request.fill)):
+        if set_ is not None:
+            raise ValueError(f"{option} belongs to the noise ablation, not to {request.noise}; leave it out")
+    if request.sigma is not None:
+        check_sigma(request.sigma)
+    if request.keep_probability is not None:
+        read_share(request.keep_probability)
+
+
+def check_sigma(sigma: float) -> None:
+    """Raises ValueError for a deviation of no use, or none."""
+    if not gaussian.MIN_SIGMA <= sigma <= gaussian.MAX_SIGMA:
+        raise ValueError(f"--sigma must lie in {gaussian.MIN_SIGMA:g} .. {gaussian.MAX_SIGMA:g}, got {sigma}")
+
+
+def read_share(text: str) -> Fraction:
+    """An exact number strictly between 0 and 1, of at most nine decimals; raises ValueError for anything else."""
+    share = parse_share(text)
+    if share is None:
+        raise ValueError(
+            f"--keep-probability must be a number strictly between 0 and 1 such as 0.2, of at most nine decimals; got {text}"
+        )
+    return share
+
+
+def _randomizer(
+    request: Request,
+    dataset: Dataset,
+    *,
+    unit: Unit,
+    num_features: int,
+    encoding: str | None,
+    filled: NDArray[np.floating] | float | None,
+    batch_size: int,
+    num_votes: int,
+) -> Randomizer:
+    shape, seed = dataset.shape, request.seed
+    if request.sigma is not None:
+        return GaussianNoise(shape=shape, sigma=request.sigma, seed=seed, num_noises=num_votes, batch_size=batch_size)
+    if request.keep_probability is not None:
+        share = read_share(request.keep_probability)
+        return DiscreteNoise(shape=shape, keep_probability=share, seed=seed, num_noises=num_votes, batch_size=batch_size)
+    assert encoding is not None
+    assert request.num_kept is not None
+    return Ablation(
+        unit=unit,
+        encoder=make_encoder(encoding, shape=shape, unit=unit, batch_size=batch_size, fill=filled, dtype=dataset.dtype),
+        seed=seed,
+        num_features=num_features,
+        num_kept=request.num_kept,
+        num_masks=num_votes,
+        batch_size=batch_size,
+        design=_design(request, shape, unit=unit, num_features=num_features),
+    )
+
+
+def _design(request: Request, shape: tuple[int, ...], *, unit: Unit, num_features: int) -> Design | None:
+    if request.design is None or request.num_kept is None:
+        return None
+    return make_design(
+        request.design, shape=shape, unit=unit, seed=request.seed, num_features=num_features, num_kept=request.num_kept
+    )
+
+
+def _fill(dataset: Dataset, encoding: str, given: float | None) -> NDArray[np.floating] | float | None:
+    if encoding in ("constant", "sentinel"):
+        return given if given is not None else (GREY if encoding == "constant" else SENTINEL)
+    if given is not None:
+        raise ValueError(f"--fill is for the encodings constant and sentinel, not {encoding}; leave it out")
+    if encoding in ("mean", "median"):
+        if dataset.read_reference is None:
+            raise ValueError(
+                f"encoding {encoding} needs training inputs, which {dataset.name} does not bring (an .npz can, as x_train); "
+                f"the {encoding} of the certified inputs would let an attacker move NULL"
+            )
+        statistic = np.mean if encoding == "mean" else np.median
+        return np.asarray(statistic(dataset.read_reference(), axis=0), dataset.dtype)
+    return None
+
+
+def _fingerprint_fill(values: NDArray[np.floating]) -> str:
+    return hashlib.sha256(f"{values.shape}{values.dtype.str}".encode() + values.tobytes()).hexdigest()
+
+
+def placed(name: str) -> str:
+    """A path as an absolute one, so that it can be found again from elsewhere; any other name as it is."""
+    return str(Path(name).resolve()) if name not in (*BUILT_IN, *CARRIED) and Path(name).exists() else name
