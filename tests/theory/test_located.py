@@ -17,7 +17,7 @@ from topcert.theory import located
 from topcert.theory.confidence import lower_bound, upper_bound
 from topcert.theory.counting import survival
 from topcert.theory.intersection import lower_bound_by_mass
-from topcert.theory.located import located_reach, luckiest_radius
+from topcert.theory.located import luckiest_radius
 from topcert.theory.radius import ABSTAIN, certified_radius
 from topcert.theory.spared import least_met, most_met
 
@@ -287,7 +287,7 @@ def test_features_meet_masks_as_they_say() -> None:
 
 def test_no_votes_have_a_radius_beyond_the_reach() -> None:
     for num_features, num_kept, k in [(64, 8, 1), (1024, 50, 3), (10, 9, 2), (5, 5, 1)]:
-        reach = located_reach(k, num_features, num_kept)
+        reach = len(survival(num_features, num_kept, k=k).numerators) - 1
         beta = survival(num_features, num_kept)
         assert (k + 1) * beta.numerators[reach] > beta.denominator
         assert reach == num_features - num_kept or (k + 1) * beta.numerators[reach + 1] <= beta.denominator

@@ -83,11 +83,6 @@ def located_radius(share: Floats, rivals: Floats, *, beta: Floats) -> Ints:
     return _last_of_all(np.asarray((spare > (t + 1) * _ROUNDING).any(axis=2)))
 
 
-def located_reach(k: int, num_features: int, num_kept: int) -> int:
-    """The largest radius that any votes at all could have, in features: as s <= beta, t beta > 1 - beta for t = k."""
-    return len(survival(num_features, num_kept, k=k).numerators) - 1
-
-
 def luckiest_radius(share: Floats, rivals: Floats, *, num_features: int, num_kept: int) -> Ints:
     """The largest radius that a true located certificate can have where the label's probability is at most `share`.
 
