@@ -300,21 +300,29 @@ def test_a_first_sample_may_select_the_label(workplace: Path, topcert: Callable[
         radii = judge.proven(ledger.counts()[positions], np.array(chosen)[positions], spared)
         stored = [-1 if radius is None else radius for radius in made.column("radius").to_pylist()]
         assert radii.tolist() == [stored[position] for position in positions.tolist()]
+
+
+def test_a_selected_label_verifies_and_resumes_as_such_only(
+    workplace: Path, topcert: Callable[..., Outcome], method: str
+) -> None:
+    run = [*STOP, "--method", method]
+    select = ["--label", "selected", "--selection", 7]
+    assert topcert(*run, *select, "--out", "o").code == 0
+    before = blocks(Path("o"))
     assert topcert("verify", "o", "--model", MODEL, "--replay", 60, "--fresh-seed", 5, "--samples", 300).code == 0
-    assert topcert("certify", "bare.npz", *STOP[2:], *select, "--out", "o", "--resume").code == 0
     assert topcert("evaluate", "o").code == 0
+    assert topcert(*run, *select, "--out", "o", "--resume").code == 0
     other = topcert("evaluate", "o", "--label", "predicted")
     assert other.code == 2
     assert "--label selected, got predicted" in other.err
-    labelled = ["certify", "table.npz", *STOP[2:], "--method", method]
-    assert topcert(*labelled, *select[2:], "--out", "named").code == 0
-    given = topcert(*labelled, "--out", "named", "--resume")
+    given = topcert(*run, "--out", "o", "--resume")
     assert given.code == 2
     assert "resume with the same" in given.err
-    assert topcert(*labelled, "--out", "given").code == 0
-    chosen_later = topcert(*labelled, "--label", "selected", "--out", "given", "--resume")
-    assert chosen_later.code == 2
-    assert "given has no first sample that selects a label" in chosen_later.err
+    assert blocks(Path("o")) == before
+    assert topcert(*run, "--out", "given").code == 0
+    later = topcert(*run, "--label", "selected", "--out", "given", "--resume")
+    assert later.code == 2
+    assert "given has no first sample that selects a label" in later.err
 
 
 def test_it_resumes_under_the_same_rule_only(folder: Path, topcert: Callable[..., Outcome]) -> None:

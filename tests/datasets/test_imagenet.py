@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -178,7 +179,11 @@ def test_odd_tags_do_not_warn(tmp_path: Path) -> None:
     content = photograph(1)
     tags = b"Exif\0\0II*\0\x08\0\0\0\x02\0\x1a\x01\x05\0\x01\0\0\0\xff\xff\xff\x7f\x28\x01\x03\0\x01\0"
     segment = b"\xff\xe1" + (len(tags) + 2).to_bytes(2, "big") + tags
-    decode(io.BytesIO(content[:2] + segment + content[20:]), "a")  # in place of the JFIF segment
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        found = decode(io.BytesIO(content[:2] + segment + content[20:]), "a")  # in place of the JFIF segment
+    assert not warned
+    assert np.array_equal(np.asarray(found), np.asarray(decode(io.BytesIO(content), "a")))
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", photograph(4)[:-40]])

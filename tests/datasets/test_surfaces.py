@@ -26,33 +26,33 @@ PINNED_TRAIN = "07ad44e88577aff1d0c8ad973257406f7426bc8e667cba36bc7f4a53c73d3d1c
 
 
 @pytest.fixture(scope="module")
-def test_points() -> np.ndarray:
+def tested() -> np.ndarray:
     return load_surfaces("test")[0]
 
 
-def test_the_test_split_is_pinned(test_points: np.ndarray) -> None:
+def test_the_test_split_is_pinned(tested: np.ndarray) -> None:
     """A change of one bit is another data set: numbers that were measured on this one would be of nothing."""
-    assert hashlib.sha256(test_points.astype("<f4").tobytes()).hexdigest() == PINNED
+    assert hashlib.sha256(tested.astype("<f4").tobytes()).hexdigest() == PINNED
     assert hashlib.sha256(make_surfaces("train", 0, 40).astype("<f4").tobytes()).hexdigest() == PINNED_TRAIN
 
 
-def test_an_input_is_the_same_alone_and_among_others(test_points: np.ndarray) -> None:
+def test_an_input_is_the_same_alone_and_among_others(tested: np.ndarray) -> None:
     for index in (0, 1, 19, 20, 63, 64, 499):
-        np.testing.assert_array_equal(make_surfaces("test", index, index + 1)[0], test_points[index])
-    np.testing.assert_array_equal(make_surfaces("test", 37, 52), test_points[37:52])
+        np.testing.assert_array_equal(make_surfaces("test", index, index + 1)[0], tested[index])
+    np.testing.assert_array_equal(make_surfaces("test", 37, 52), tested[37:52])
     assert make_surfaces("test", 3, 3).shape == (0, 2048, 3)
 
 
-def test_splits_and_inputs_differ(test_points: np.ndarray) -> None:
+def test_splits_and_inputs_differ(tested: np.ndarray) -> None:
     train = make_surfaces("train", 0, 60)
-    distinct = {points.tobytes() for part in (test_points, train) for points in part}
-    assert len(distinct) == len(test_points) + len(train)
+    distinct = {points.tobytes() for part in (tested, train) for points in part}
+    assert len(distinct) == len(tested) + len(train)
 
 
-def test_inputs_are_centred_in_the_unit_sphere_on_a_grid(test_points: np.ndarray) -> None:
-    assert test_points.dtype == np.float32
-    assert test_points.shape == (SPLIT_SIZES["test"], 2048, 3)
-    exact = test_points[::7].astype(np.float64)
+def test_inputs_are_centred_in_the_unit_sphere_on_a_grid(tested: np.ndarray) -> None:
+    assert tested.dtype == np.float32
+    assert tested.shape == (SPLIT_SIZES["test"], 2048, 3)
+    exact = tested[::7].astype(np.float64)
     np.testing.assert_array_equal(np.rint(exact / GRID) * GRID, exact)
     np.testing.assert_allclose(np.sqrt((exact**2).sum(axis=2)).max(axis=1), 1, atol=2 * GRID)
     np.testing.assert_allclose(exact.mean(axis=1), 0, atol=GRID)
@@ -136,7 +136,7 @@ def test_turns_are_rotations_in_all_directions() -> None:
     )
 
 
-def test_they_are_a_data_set_that_needs_no_folder(test_points: np.ndarray) -> None:
+def test_they_are_a_data_set_that_needs_no_folder(tested: np.ndarray) -> None:
     dataset = load_dataset("surfaces")
     assert (dataset.kind, dataset.shape, dataset.dtype, len(dataset)) == ("points", (2048, 3), np.float32, 500)
     assert dataset.class_names == CLASS_NAMES
@@ -144,4 +144,4 @@ def test_they_are_a_data_set_that_needs_no_folder(test_points: np.ndarray) -> No
     assert dataset.labels.tolist() == label_surfaces("test").tolist()
     part = load_dataset("surfaces", stride=7, limit=3)
     assert part.indices.tolist() == [0, 7, 14]
-    np.testing.assert_array_equal(part.read(2), test_points[14])
+    np.testing.assert_array_equal(part.read(2), tested[14])

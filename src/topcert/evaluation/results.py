@@ -70,8 +70,6 @@ def derive(
         )
     index, labels, _ = ledger.read_inputs()
     votes = ledger.counts(first=first) if counts is None else counts
-    usual = default_choice(certifier, manifest.num_selection, has_labels=labels is not None)
-    choice = label_choice or (usual if ledger.judge is None else ledger.judge.rule.label)
     if ledger.judge is not None:
         certificates = certify_stopped(
             ledger.judge,
@@ -84,7 +82,7 @@ def derive(
             bounds=bounds,
             ks=ks,
             alpha=alpha,
-            label_choice=choice,
+            label_choice=label_choice or ledger.judge.rule.label,
         )
     else:
         asks_masks = isinstance(certifier, (MaskMethod, DesignMethod)) and certifier.noise == manifest.noise
@@ -94,7 +92,7 @@ def derive(
             smoothing=smoothing_of(manifest),
             labels=labels,
             selection=ledger.selection_counts(),
-            label_choice=choice,
+            label_choice=label_choice or default_choice(certifier, manifest.num_selection, has_labels=labels is not None),
             ks=ks,
             alpha=alpha,
             index=index,

@@ -8,10 +8,9 @@ Batches are numbered input by input: with n votes in batches of B, input p has b
 run of whole batches, so a block's place in the ledger follows from its number. Each carries the manifest's digest and
 the SHA-256 of its votes.
 
-Under a stopping rule the votes come in stages, each laid out like this: all inputs up to the first look of the rule (after
-those that select a label), then
-those that do not stop there up to the second, and so on, blocks numbered through. Which inputs go on is not stored: it
-follows from the votes before, and for a rule that asks for them from their masks.
+Under a stopping rule the votes come in stages, each laid out like this: all inputs up to the first look of the rule, votes
+that select a label included, then those that do not stop there up to the second, and so on, blocks numbered through. Which
+inputs go on is not stored: it follows from the votes before, and for a rule that asks for them from their masks.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ class Ledger:
         self._stages = [first]  # those that are known: without a stopping rule there is one
         self._so_far = np.zeros((manifest.num_inputs if self.judge else 0, manifest.num_classes), np.int64)
         self._cast: dict[int, NDArray[np.unsignedinteger]] = {}  # all votes so far, for a rule that asks for masks
-        self._selected: NDArray[np.int64] | None = None
+        self._asked: NDArray[np.int64] | None = None  # the labels that a stopping rule asks about
 
     @staticmethod
     def open(folder: Path) -> Ledger:
@@ -139,15 +138,14 @@ class Ledger:
         Raises ValueError where there are none, or the votes that select them are missing or damaged.
         """
         assert self.judge is not None
-        if self.judge.rule.label == "given":
-            _, labels, _ = self.read_inputs()
-            if labels is None:
-                raise ValueError(f"{self.folder}: its stopping rule is for given labels, and inputs.parquet has none")
-            return labels
-        if self._selected is None:
+        if self._asked is None and self.judge.rule.label == "selected":
             first = self._votes_of(self._stages[0])[:, : self.manifest.num_selection]
-            self._selected = np.array([np.bincount(votes).argmax() for votes in first])
-        return self._selected
+            self._asked = np.array([np.bincount(votes).argmax() for votes in first])
+        elif self._asked is None:
+            _, self._asked, _ = self.read_inputs()
+        if self._asked is None:
+            raise ValueError(f"{self.folder}: its stopping rule is for given labels, and inputs.parquet has none")
+        return self._asked
 
     def _spared(self, inputs: NDArray[np.int64], labels: NDArray[np.int64]) -> Spared:
         """What changed features leave of the votes so far of `inputs`, all of which have the same number of them."""
