@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.theory.test_paired import slow_least_and_most
 from topcert.methods.located import METHOD
 from topcert.methods.method import Smoothing
 from topcert.theory import located
@@ -19,7 +21,7 @@ from topcert.theory.counting import survival
 from topcert.theory.intersection import lower_bound_by_mass
 from topcert.theory.located import luckiest_radius
 from topcert.theory.radius import ABSTAIN, certified_radius
-from topcert.theory.spared import least_met, most_met
+from topcert.theory.spared import Spared, least_met, most_met
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -28,8 +30,9 @@ Floats = NDArray[np.float64]
 class KnownVotes:
     """Votes `(inputs, masks)` under masks `(masks, e)` that are all there."""
 
-    def __init__(self, kept: Ints, votes: Ints, num_features: int) -> None:
+    def __init__(self, kept: Ints, votes: Ints, num_features: int, *, pairs: bool = True) -> None:
         self.votes = votes
+        self.counts_pairs = pairs
         self.keeps = np.zeros((len(kept), num_features), np.int64)
         np.put_along_axis(self.keeps, kept, 1, axis=1)
 
@@ -39,6 +42,17 @@ class KnownVotes:
     def kept_counts(self, labels: Ints) -> Iterator[Ints]:
         for cast, asked in zip(self.votes, labels, strict=True):
             yield (cast == asked[:, None]).astype(np.int64) @ self.keeps
+
+    def pair_degrees(self) -> Ints:
+        return self._pairs(self.keeps)
+
+    def kept_pairs(self, inputs: Ints, labels: Ints) -> Iterator[Ints]:
+        for cast, asked in zip(self.votes[inputs], labels, strict=True):
+            yield np.stack([self._pairs(self.keeps[cast == label]) for label in asked])
+
+    def _pairs(self, keeps: Ints) -> Ints:
+        known = keeps.astype(np.float64)
+        return (known.T @ known).astype(np.int64)
 
 
 def every_mask(num_features: int, num_kept: int) -> Ints:
@@ -50,12 +64,20 @@ def counts_of(votes: Ints, classes: int) -> Ints:
 
 
 def located_radii(
-    kept: Ints, votes: Ints, labels: Ints | None, *, ks: list[int], alpha: float, classes: int, num_features: int
+    kept: Ints,
+    votes: Ints,
+    labels: Ints | None,
+    *,
+    ks: list[int],
+    alpha: float,
+    classes: int,
+    num_features: int,
+    pairs: bool = True,
 ) -> Ints:
-    """What the method makes of votes `(inputs, masks)`, `(inputs, labels, len(ks))`."""
+    """What the method makes of votes `(inputs, masks)`, `(inputs, labels, len(ks))`; told by `pairs` of features or not."""
     return METHOD.radii(
         counts_of(votes, classes),
-        KnownVotes(kept, votes, num_features),
+        KnownVotes(kept, votes, num_features, pairs=pairs),
         labels,
         ks=ks,
         alpha=alpha,
@@ -160,8 +182,12 @@ def test_no_located_certificate_is_ever_wrong(make: Callable[..., Ints], sizes: 
     ks = list(range(1, classes))
     space: dict[str, Any] = {"classes": classes, "num_features": num_features}
     true = true_radii(kept, votes, 0, **space)
-    found = located_radii(kept, votes, np.zeros(len(votes), np.int64), ks=ks, alpha=0.1, **space)[:, 0]
+    found = located_radii(kept, votes, np.zeros(len(votes), np.int64), ks=ks, alpha=0.1, pairs=False, **space)[:, 0]
     assert (found <= true).all()
+    some = slice(None, None, 1 + len(votes) // 2000)  # pairs are asked one input at a time
+    sharper = located_radii(kept, votes[some], np.zeros(len(votes[some]), np.int64), ks=ks, alpha=0.1, **space)[:, 0]
+    assert (found[some] <= sharper).all()
+    assert (sharper <= true[some]).all()
     counts = counts_of(votes, classes)
     shares = counts / len(kept)
     plain = certified_radius(
@@ -183,19 +209,22 @@ def test_no_located_certificate_is_ever_wrong(make: Callable[..., Ints], sizes: 
 
 @pytest.mark.usefixtures("everything_known")
 def test_it_is_more_than_theorem_1_and_not_always_all_there_is() -> None:
-    below, above, total = 0, 0, 0
+    below, above, total = np.zeros(2, np.int64), np.zeros(2, np.int64), 0
     for sizes in LARGER:
         num_features, num_kept, classes = sizes
         kept, votes = every_mask(num_features, num_kept), some_votes(*sizes)
         ks, space = list(range(1, classes)), {"classes": classes, "num_features": num_features}
         named, counts = np.zeros(len(votes), np.int64), counts_of(votes, classes)
         true = true_radii(kept, votes, 0, **space)
-        found = located_radii(kept, votes, named, ks=ks, alpha=0.1, **space)[:, 0]
         plain = certified_radius(counts, counts, named, k=ks, num_features=num_features, num_kept=num_kept)
-        below, above, total = below + (found < true).sum(), above + (found > plain).sum(), total + true.size
+        for pairs in (0, 1):
+            found = located_radii(kept, votes, named, ks=ks, alpha=0.1, pairs=bool(pairs), **space)[:, 0]
+            below[pairs] += (found < true).sum()
+            above[pairs] += (found > plain).sum()
+        total += true.size
     assert total == 22_950
-    assert above > 1_000
-    assert 0 < below < 150
+    assert 1_000 < above[0] <= above[1]
+    assert 0 < below[1] < 30 < below[0] < 150
 
 
 @pytest.mark.usefixtures("everything_known")
@@ -212,7 +241,16 @@ def test_the_search_would_notice_a_rule_that_forgets_a_vote(monkeypatch: pytest.
 
 
 def slow_radius(
-    kept: Ints, votes: Ints, label: int, *, k: int, picked: int | None, error: float, alpha: float, num_features: int
+    kept: Ints,
+    votes: Ints,
+    label: int,
+    *,
+    k: int,
+    picked: int | None,
+    error: float,
+    alpha: float,
+    num_features: int,
+    pairs: bool,
 ) -> int:
     """`error` is for the label, `alpha` for its rivals; `picked` is how many labels the rivals are some of, if any are."""
     n, num_kept, classes = len(kept), kept.shape[1], int(votes.max()) + 1
@@ -231,6 +269,10 @@ def slow_radius(
         held = max(min(counts[label] - sum(of[label][i] for i in changed) for changed in sets), 0)
         others = max(n - counts[label] - met(not_label, changed) for changed in sets)
         left = [max(counts[j] - met(of[j], changed) for changed in sets) for j in range(classes)]
+        if pairs and r >= 2:
+            held = max(held, counts[label] - slow_least_and_most(keeps[votes == label], r)[1])
+            others = min(others, n - counts[label] - slow_least_and_most(keeps[votes != label], r)[0])
+            left = [min(left[j], counts[j] - slow_least_and_most(keeps[votes == j], r)[0]) for j in range(classes)]
         if picked is None:
             s = max(float(lower_bound(held, n, error / 2)), beta - float(upper_bound(others, n, error / 2)))
         else:
@@ -251,8 +293,18 @@ def slow_radius(
     return num_features - num_kept
 
 
+def hope(found: Spared) -> Spared:
+    """That pairs of features leave the label all, and its rivals nothing."""
+    everything = np.broadcast_to(found.counts[:, :, None], found.held.shape)
+    return replace(found, held=everything, left=np.zeros_like(found.left), others=np.zeros_like(found.others))
+
+
+@pytest.mark.parametrize("pairs", [True, False])
 @pytest.mark.parametrize(("num_features", "num_kept", "classes"), [(5, 1, 4), (6, 2, 5), (4, 3, 3)])
-def test_the_fast_way_is_the_slow_one(num_features: int, num_kept: int, classes: int) -> None:
+def test_the_fast_way_is_the_slow_one(
+    num_features: int, num_kept: int, classes: int, pairs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("topcert.methods.located.at_best", hope)
     generator = np.random.default_rng(classes)
     every = every_mask(num_features, num_kept)
     ks = list(range(1, classes))
@@ -264,15 +316,17 @@ def test_the_fast_way_is_the_slow_one(num_features: int, num_kept: int, classes:
             votes = (generator.random((size, 1)) > law[drawn]).sum(axis=1).clip(0, classes - 1)
             votes[0] = classes - 1  # so that the slow way knows of all classes
             asked: dict[str, Any] = {"ks": ks, "alpha": alpha, "classes": classes, "num_features": num_features}
+            asked["pairs"] = pairs
             found = located_radii(every[drawn], votes[None], np.array([0]), **asked)[0, 0]
-            half: dict[str, Any] = {"error": alpha / len(ks) / 2, "num_features": num_features}
+            half: dict[str, Any] = {"error": alpha / len(ks) / 2, "num_features": num_features, "pairs": pairs}
             slow = [slow_radius(every[drawn], votes, 0, k=k, picked=None, alpha=half["error"], **half) for k in ks]
             assert found.tolist() == slow
             seen |= set(slow)
             shown = np.argsort(-np.bincount(votes, minlength=classes), kind="stable")[: max(ks)].tolist()
             picked = located_radii(every[drawn], votes[None], None, **asked)[0]
             for (rank, label), (column, k) in itertools.product(enumerate(shown), enumerate(ks)):
-                shares = {"error": alpha / 4 / len(ks), "alpha": alpha / 2, "num_features": num_features}
+                shares: dict[str, Any] = {"error": alpha / 4 / len(ks), "alpha": alpha / 2}
+                shares |= {"num_features": num_features, "pairs": pairs}
                 wanted = slow_radius(every[drawn], votes, label, k=k, picked=max(ks) + 1, **shares)
                 assert picked[rank, column] == (wanted if k > rank else ABSTAIN)
     assert len(seen) >= 2
@@ -326,23 +380,24 @@ def test_it_is_never_below_theorem_1_at_its_own_share_of_alpha() -> None:
 LEVEL, SAMPLES = 0.1, 400
 
 
-def at_the_edge(k: int) -> tuple[Ints, Ints, int]:
-    """Masks and votes of 5 classes whose label 0 is broken by feature 0 alone, and there with no vote to spare."""
+def at_the_edge(k: int, r: int) -> tuple[Ints, Ints, int]:
+    """Masks and votes of 5 classes whose label 0 is broken by the first r features, with no vote to spare, and no others."""
     num_features, num_kept = 12, 2
     kept = every_mask(num_features, num_kept)
-    touched = (kept == 0).any(axis=1)  # 11 masks of 66
+    touched = (kept < r).any(axis=1)  # 11 or 21 masks of 66
     votes = np.zeros(len(kept), np.int64)
     free = np.flatnonzero(~touched)
-    stay = {1: [33, 22], 3: [16, 13, 12, 12, 2]}[k]  # of 55 votes: k times the first is the next k together, and 11
+    stay = {(1, 1): [33, 22], (3, 1): [16, 13, 12, 12, 2], (1, 2): [33, 12], (3, 2): [15, 8, 8, 8, 6]}[k, r]
+    assert sum(stay) == len(free)
     assert k * stay[0] == sum(stay[1 : k + 1]) + touched.sum()
     spread = free[np.argsort((free * 29) % 55, kind="stable")]
     votes[spread] = np.repeat(np.arange(len(stay)), stay)
     return kept, votes, 0
 
 
-def failures(k: int, *, named: bool, trials: int) -> float:
-    """The share of samples in which label 0 gets a radius of 1 or more."""
-    kept, votes, label = at_the_edge(k)
+def failures(k: int, r: int, *, named: bool, trials: int) -> float:
+    """The share of samples in which label 0 gets a radius of r or more."""
+    kept, votes, label = at_the_edge(k, r)
     generator = np.random.default_rng(k)
     wrong = 0
     for _ in range(trials):
@@ -351,28 +406,29 @@ def failures(k: int, *, named: bool, trials: int) -> float:
         asked = np.array([label]) if named else None
         found = located_radii(kept[drawn], cast, asked, ks=[k], alpha=LEVEL, classes=5, num_features=12)[0]
         shown = [label] if named else np.argsort(-counts_of(cast, 5)[0], kind="stable")[:k].tolist()
-        wrong += bool(label in shown and found[shown.index(label), 0] >= 1)
+        wrong += bool(label in shown and found[shown.index(label), 0] >= r)
     return wrong / trials
 
 
+@pytest.mark.parametrize("r", [1, 2])
 @pytest.mark.parametrize("k", [1, 3])
-def test_the_edge_is_one(k: int) -> None:
-    kept, votes, label = at_the_edge(k)
+def test_the_edge_is_one(k: int, r: int) -> None:
+    kept, votes, label = at_the_edge(k, r)
     true = true_radii(kept, votes[None], label, classes=5, num_features=12)[0, k - 1]
-    assert true == 0
+    assert true == r - 1
 
 
 @pytest.mark.parametrize("named", [True, False])
-@pytest.mark.parametrize("k", [1, 3])
-def test_from_samples_it_fails_no_more_often_than_alpha(k: int, named: bool) -> None:
+@pytest.mark.parametrize(("k", "r"), [(1, 1), (3, 1), (1, 2), (3, 2)])
+def test_from_samples_it_fails_no_more_often_than_alpha(k: int, r: int, named: bool) -> None:
     trials = 300
-    assert failures(k, named=named, trials=trials) <= LEVEL + 4 * math.sqrt(LEVEL * (1 - LEVEL) / trials)
+    assert failures(k, r, named=named, trials=trials) <= LEVEL + 4 * math.sqrt(LEVEL * (1 - LEVEL) / trials)
 
 
 @pytest.mark.usefixtures("everything_known")
-@pytest.mark.parametrize("k", [1, 3])
-def test_the_count_of_failures_sees_shares_passed_off_as_bounds(k: int) -> None:
-    assert failures(k, named=True, trials=60) > 2 * LEVEL
+@pytest.mark.parametrize(("k", "r"), [(1, 1), (3, 1), (1, 2), (3, 2)])
+def test_the_count_of_failures_sees_shares_passed_off_as_bounds(k: int, r: int) -> None:
+    assert failures(k, r, named=True, trials=60) > 2 * LEVEL
 
 
 def test_more_parts_than_a_float_can_count_are_not_asked_for() -> None:

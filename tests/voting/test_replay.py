@@ -55,6 +55,39 @@ def test_features_are_counted_under_the_votes_that_kept_them(
         assert counts.tolist() == slow_kept_counts(votes[first:], kept, asked, 12)
 
 
+def test_pairs_of_features_are_counted_under_the_votes_that_kept_both(
+    workplace: Path, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert topcert(*RUN, "--selection", 20).code == 0
+    ledger = Ledger.open(Path("o"))
+    kept = [set(mask) for mask in draw_masks(seed=4, start=20, stop=110, num_features=12, num_kept=3).tolist()]
+    both = [[[i in mask and j in mask for j in range(12)] for i in range(12)] for mask in kept]
+    labels, inputs = np.array([[0, 4], [3, 1], [2, 2]]), np.array([1, 4, 7])
+    votes = list(ledger.iterate_inputs())
+    for dense in (2**13, 7):
+        monkeypatch.setattr(replay, "_DENSE_MASKS", dense)
+        replayed = ReplayedMasks(ledger)
+        assert replayed.counts_pairs
+        assert replayed.pair_degrees().tolist() == np.array(both).sum(axis=0).tolist()
+        for row, asked, counts in zip(inputs.tolist(), labels, replayed.kept_pairs(inputs, labels), strict=True):
+            of = [np.array(both)[votes[row][20:] == label].sum(axis=0).tolist() for label in asked]
+            assert counts.tolist() == of
+
+
+def test_pairs_are_not_counted_where_that_takes_long(
+    workplace: Path, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert topcert(*RUN).code == 0
+    ledger = Ledger.open(Path("o"))
+    for name, enough, too_few in (("_PAIR_STEPS", 90 * 144, 90 * 144 - 1), ("_MASK_BYTES", 90 * 12, 90 * 12 - 1)):
+        with monkeypatch.context() as small:
+            small.setattr(replay, name, enough)
+            assert ReplayedMasks(ledger).counts_pairs
+            small.setattr(replay, name, too_few)
+            assert not ReplayedMasks(ledger).counts_pairs
+            assert max(derive(ledger, method="located", ks=[1], alpha=0.05).certificates.radius) >= 0
+
+
 @pytest.mark.parametrize("method", ["ablation", "located", "design"])
 def test_the_first_votes_are_those_of_a_shorter_run(workplace: Path, topcert: Callable[..., Outcome], method: str) -> None:
     other = ["--method", "design", "--design", "partitions"] if method == "design" else ["--selection", 10]

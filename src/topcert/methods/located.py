@@ -22,6 +22,7 @@ from topcert.theory.located import (
     picked_label_share,
     rival_shares,
 )
+from topcert.theory.paired import at_best, sharpen
 from topcert.theory.radius import ABSTAIN, strongest_rivals
 from topcert.theory.spared import Spared, near_labels, spare
 
@@ -54,11 +55,25 @@ class Located(MaskMethod):
         check_alpha(alpha)
         most = max(ks)
         beta = survival(smoothing.num_features, smoothing.num_kept, k=most).floats
-        kept = votes.kept_counts(near_labels(counts, labels, most))
-        found = spare(counts, labels, kept, votes.degrees(), k=most, reach=len(beta) - 1, num_kept=smoothing.num_kept)
-        if labels is None:
-            return _of_picked(found, ks=ks, alpha=alpha, beta=beta)
-        return _of_named(found, ks=ks, alpha=alpha, beta=beta)[:, None]
+        near, reach = near_labels(counts, labels, most), len(beta) - 1
+        found = spare(
+            counts, labels, votes.kept_counts(near), votes.degrees(), k=most, reach=reach, num_kept=smoothing.num_kept
+        )
+        claim = _of_picked if labels is None else _of_named
+        radii = claim(found, ks=ks, alpha=alpha, beta=beta)
+        if not votes.counts_pairs:
+            return radii
+        # Where one feature at a time says too little, pairs of them are asked, at the r that was not reached and so on.
+        hoped = claim(at_best(found), ks=ks, alpha=alpha, beta=beta)
+        open_ = np.flatnonzero(((hoped > radii) & (radii > 0)).any(axis=(1, 2)))
+        for row, pairs in zip(open_.tolist(), votes.kept_pairs(open_, near[open_]), strict=True):
+            one, asked = found.of(row), set[int]()
+            while wanted := set((radii[row] + 1)[(hoped[row] > radii[row]) & (radii[row] > 0)].tolist()) - asked:
+                for r in wanted:
+                    one = sharpen(one, pairs, votes.pair_degrees(), r, labels=radii.shape[1], rivals=labels is not None)
+                asked |= wanted
+                radii[row] = claim(one, ks=ks, alpha=alpha, beta=beta)[0]
+        return radii
 
     def favourable(
         self,
@@ -88,7 +103,7 @@ METHOD = Located()
 
 
 def _of_named(found: Spared, *, ks: Sequence[int], alpha: float, beta: Floats) -> Ints:
-    """Radii of the first label for each k, `(inputs, len(ks))`: half of its share of alpha each for it and for rivals."""
+    """Radii of the first label for each k, `(inputs, 1, len(ks))`: half of its share of alpha each for it and for rivals."""
     error = alpha / len(ks) / 2
     each = np.full(len(found.trials), error)
     share = label_share(found.held[:, 0], found.others[:, 0], trials=found.trials, error=each, beta=beta)
@@ -96,7 +111,7 @@ def _of_named(found: Spared, *, ks: Sequence[int], alpha: float, beta: Floats) -
         located_radius(share, rival_shares(found.rivals(k), trials=found.trials, error=error, k=k, among=k), beta=beta)
         for k in ks
     ]
-    return np.stack(radii, axis=1)
+    return np.stack(radii, axis=1)[:, None]
 
 
 def _of_picked(found: Spared, *, ks: Sequence[int], alpha: float, beta: Floats) -> Ints:

@@ -51,6 +51,16 @@ class MaskVotes(Protocol):
         `labels` is int64 `(inputs, labels)`.
         """
 
+    @property
+    def counts_pairs(self) -> bool:
+        """Whether there are few enough features and masks to count pairs of features."""
+
+    def pair_degrees(self) -> NDArray[np.signedinteger]:
+        """How many masks keep both of two features, `(num_features, num_features)`; `degrees` on the diagonal."""
+
+    def kept_pairs(self, inputs: NDArray[np.int64], labels: NDArray[np.int64]) -> Iterator[NDArray[np.signedinteger]]:
+        """As `kept_counts`, of pairs of features, for some inputs in ascending order: `(labels, features, features)`."""
+
 
 class DesignVotes(MaskVotes, Protocol):
     """Votes under the masks of a design."""

@@ -7,7 +7,7 @@ of them, and at least the r-th smallest w_i: the second is what the first featur
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import final
 
 import numpy as np
@@ -36,6 +36,10 @@ class Spared:
     far: Ints
     spread: Floats
     others_spread: Floats
+
+    def of(self, row: int) -> Spared:
+        """The same of one input."""
+        return Spared(**{field.name: getattr(self, field.name)[row : row + 1] for field in fields(self)})
 
     def rivals(self, k: int) -> Ints:
         """The most votes that each of any k rivals of the first label can keep, ascending, `(inputs, reach + 1, k)`.

@@ -16,6 +16,8 @@ from topcert.voting.manifest import IID, Manifest
 
 _MASK_BYTES: Final = 1 << 28  # of masks at a time
 _TABLE_BYTES: Final = 1 << 28  # of counts, for the inputs that share a walk over all masks
+_PAIR_STEPS: Final = 1 << 37  # masks times features squared: a second or two an input
+_DENSE_MASKS: Final = 1 << 13  # that are multiplied at a time: float32 counts up to 2**24
 
 
 def design_of(manifest: Manifest) -> Design | None:
@@ -62,6 +64,7 @@ class ReplayedMasks:
         self._block = max(1, _MASK_BYTES // (4 * manifest.num_kept))
         self._degrees: NDArray[np.int64] | None = None
         self._all: NDArray[np.int32] | None = None  # where they fit in one block
+        self._pair_degrees: NDArray[np.int32] | None = None
 
     @property
     def round_size(self) -> int:
@@ -98,6 +101,38 @@ class ReplayedMasks:
                         table[position, column] += self._features_of(kept, degrees, shown == label)
             for part in table:
                 yield part.astype(np.int64)
+
+    @property
+    def counts_pairs(self) -> bool:
+        """Whether there are few enough features and masks to count pairs of features."""
+        features = self._ledger.manifest.num_features
+        return self._size <= self._block and self._size * features**2 <= _PAIR_STEPS
+
+    def pair_degrees(self) -> NDArray[np.int32]:
+        """How many masks keep both of two features, int32 `(features, features)`; `degrees` on the diagonal."""
+        if self._pair_degrees is None:
+            self._pair_degrees = self._pairs(np.ones(self._size, np.bool_))
+        return self._pair_degrees
+
+    def kept_pairs(self, inputs: NDArray[np.int64], labels: NDArray[np.int64]) -> Iterator[NDArray[np.int32]]:
+        """As `kept_counts`, of pairs of features, for `inputs` alone, ascending: int32 `(labels, features, features)`."""
+        asked = dict(zip(inputs.tolist(), labels, strict=True))
+        for row, cast in enumerate(self.cast()):
+            if row in asked:
+                yield np.stack([self._pairs(cast == label) for label in asked[row]])
+
+    def _pairs(self, chosen: NDArray[np.bool_]) -> NDArray[np.int32]:
+        """How many of the chosen masks keep both of two features."""
+        features = self._ledger.manifest.num_features
+        pairs = np.zeros((features, features), np.int32)
+        for start, kept in self._masks():
+            some = kept[chosen[start : start + len(kept)]]
+            for first in range(0, len(some), _DENSE_MASKS):
+                part = some[first : first + _DENSE_MASKS]
+                keeps = np.zeros((len(part), features), np.float32)
+                np.put_along_axis(keeps, part.astype(np.int64), 1, axis=1)
+                pairs += (keeps.T @ keeps).astype(np.int32)
+        return pairs
 
     def _certifying(self, votes: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:
         """Those of all votes of an input that count: the first sample does not."""

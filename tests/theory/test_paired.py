@@ -1,0 +1,123 @@
+"""What pairs of features say of the masks that r of them meet: never more than is true of any r, and worth asking."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from topcert.randomization.masks import draw_masks
+from topcert.theory import paired
+from topcert.theory.paired import at_best, least_met_by_pairs, most_met_by_pairs, sharpen
+from topcert.theory.spared import Spared, least_met, most_met, near_labels, spare
+
+Ints = NDArray[np.int64]
+
+
+def keeps_of(masks: Ints, num_features: int) -> Ints:
+    """Which features masks `(masks, e)` keep, 0 or 1."""
+    keeps = np.zeros((len(masks), num_features), np.int64)
+    np.put_along_axis(keeps, masks, 1, axis=1)
+    return keeps
+
+
+def slow_least_and_most(keeps: Ints, r: int) -> tuple[int, int]:
+    """The bounds for masks `(masks, num_features)` by their definition, in fractions."""
+    features = range(keeps.shape[1])
+    w = [[sum(int(mask[i] and mask[j]) for mask in keeps) for j in features] for i in features]
+
+    def worst(c: int, sign: int) -> Fraction:
+        rows = []
+        for i in features:
+            of_pairs = [Fraction(w[i][i] + w[j][j], 2 * (r - 1)) - Fraction(w[i][j], c) for j in features if j != i]
+            rows.append(sum(sorted(of_pairs, key=lambda entry: sign * entry)[: r - 1], Fraction()))
+        return sum(sorted(rows, key=lambda row: sign * row)[:r], Fraction())
+
+    return max(0, math.ceil(worst(2, 1))), math.floor(worst(r, -1))
+
+
+def some_masks(num_features: int, num_kept: int, size: int) -> Ints:
+    """Masks of which many keep the first features together, and few the last."""
+    generator = np.random.default_rng(size)
+    heavy = generator.random((size, num_features)) + np.linspace(0, generator.choice([0, 0.5]), num_features)
+    return keeps_of(np.argsort(heavy, axis=1)[:, :num_kept], num_features)
+
+
+@pytest.mark.parametrize(("num_features", "num_kept"), [(5, 1), (6, 2), (7, 3), (8, 5), (9, 2)])
+def test_no_features_meet_more_or_fewer(num_features: int, num_kept: int) -> None:
+    tight = 0
+    for size in (0, 1, 2, 7, 30, 31, 90):
+        keeps = some_masks(num_features, num_kept, size)
+        pairs = keeps.T @ keeps
+        for r in range(2, num_features + 1):
+            met = [int(keeps[:, some].any(axis=1).sum()) for some in itertools.combinations(range(num_features), r)]
+            least, most = least_met_by_pairs(pairs, r), most_met_by_pairs(pairs, r)
+            assert 0 <= least <= min(met) <= max(met) <= most
+            assert (least, most) == slow_least_and_most(keeps, r)
+            tight += (least == min(met)) + (most == max(met))
+    assert tight >= 15
+
+
+def test_a_larger_share_of_the_pairs_would_be_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    keeps = some_masks(7, 4, 60)
+    weights = paired._weights
+    monkeypatch.setattr(paired, "_weights", lambda pairs, r: (weights(pairs, r)[0], weights(pairs, r)[1] * 3 // 2))
+    most = [most_met_by_pairs(keeps.T @ keeps, r) for r in (2, 3, 4)]
+    met = [max(keeps[:, list(some)].any(axis=1).sum() for some in itertools.combinations(range(7), r)) for r in (2, 3, 4)]
+    assert any(bound < truth for bound, truth in zip(most, met, strict=True))
+
+
+def test_counts_beyond_32_bits_are_counted_as_well() -> None:
+    keeps = some_masks(9, 4, 60)
+    pairs = keeps.T @ keeps
+    for r in (2, 3, 5):
+        few = least_met_by_pairs(pairs * 12, r), most_met_by_pairs(pairs * 12, r)
+        many = least_met_by_pairs(pairs * 12 * 10**8, r), most_met_by_pairs(pairs * 12 * 10**8, r)
+        assert all(abs(a * 10**8 - b) <= 10**8 for a, b in zip(few, many, strict=True))
+        assert many[1] > 2**31
+
+
+def of_one_input(counts: Ints, votes: Ints, keeps: Ints, *, k: int, reach: int) -> tuple[Spared, Ints]:
+    near = near_labels(counts, np.array([0]), k)
+    kept = [np.stack([keeps[votes == label].sum(axis=0) for label in near[0]])]
+    found = spare(counts, np.array([0]), kept, keeps.sum(axis=0), k=k, reach=reach, num_kept=int(keeps[0].sum()))
+    return found, np.stack([keeps[votes == label].T @ keeps[votes == label] for label in near[0]])
+
+
+def test_only_what_is_asked_for_is_sharpened_and_never_blunted() -> None:
+    generator = np.random.default_rng(0)
+    keeps = keeps_of(draw_masks(seed=0, start=0, stop=4000, num_features=100, num_kept=10), 100)
+    votes = generator.choice(4, p=[0.5, 0.3, 0.15, 0.05], size=4000)
+    counts = np.bincount(votes, minlength=4)[None]
+    found, pairs = of_one_input(counts, votes, keeps, k=2, reach=12)
+    degrees = keeps.T @ keeps
+    for r in range(2, 13):
+        sharp = sharpen(found, pairs, degrees, r, labels=1, rivals=True)
+        assert (sharp.held >= found.held).all()
+        assert (sharp.left <= found.left).all()
+        assert (sharp.others <= found.others).all()
+        for before, after in ((found.held, sharp.held), (found.left, sharp.left), (found.others, sharp.others)):
+            assert np.flatnonzero((before != after).any(axis=(0, 1))).tolist() in ([], [r])
+        assert sharp.held[0, 0, r] == max(counts[0, 0] - most_met_by_pairs(pairs[0], r), found.held[0, 0, r])
+        assert sharp.left[0, 1, r] == counts[0, 1] - max(least_met_by_pairs(pairs[1], r), least_met(np.diag(pairs[1]), r)[r])
+        assert sharp.left[0, 0, r] == found.left[0, 0, r]
+        # hardly more can be said than what chance would have
+        hoped = at_best(found)
+        assert hoped.held[0, 0, r] >= sharp.held[0, 0, r] - 5
+        assert (hoped.left[0, 1:, r] <= sharp.left[0, 1:, r] + 5).all()
+        assert hoped.others[0, 0, r] <= sharp.others[0, 0, r] + 5
+    assert sharpen(found, pairs, degrees, 5, labels=1, rivals=False).left.tolist() == found.left.tolist()
+    assert sharpen(found, pairs, degrees, 5, labels=2, rivals=False).others[0, 1, 5] < found.others[0, 1, 5]
+
+
+def test_pairs_say_more_than_features_alone() -> None:
+    keeps = keeps_of(draw_masks(seed=0, start=0, stop=10_000, num_features=256, num_kept=13), 256)
+    alone = keeps.sum(axis=0)
+    pairs = (keeps.astype(np.float64).T @ keeps.astype(np.float64)).astype(np.int64)
+    for r in (2, 4, 8):
+        assert most_met_by_pairs(pairs, r) < 0.99 * most_met(alone, r)[r]
+        assert least_met_by_pairs(pairs, r) > (1.8, 3.0, 3.0)[(2, 4, 8).index(r)] * least_met(alone, r)[r]
