@@ -20,7 +20,7 @@ from topcert.cli.parsing import (
     noise_of,
 )
 from topcert.cli.printing import chance_in_words, noise_in_words, print_curves, print_promise
-from topcert.cli.progress import console
+from topcert.cli.progress import console, pairs_bar
 from topcert.cli.running import run_to_ledger
 from topcert.cli.stopping import choose_stopping, print_stopping, votes_in_words
 from topcert.evaluation.results import Results, derive, write_results
@@ -199,7 +199,8 @@ def run_certification(
         has_labels=opened.prepared.dataset.labels is not None,
     )
     ledger = run_to_ledger(opened)
-    results = derive(ledger, method=method, bounds=bounds, ks=ks, alpha=alpha, label_choice=choice)
+    with pairs_bar() as update:
+        results = derive(ledger, method=method, bounds=bounds, ks=ks, alpha=alpha, label_choice=choice, on_pairs=update)
     write_results(results)
     votes = votes_in_words(ledger.manifest)
     title = f"{Path(request.data).name}, {noise_in_words(ledger.manifest)}, {votes}, {chance_in_words(alpha)}"

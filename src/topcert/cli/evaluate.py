@@ -10,7 +10,7 @@ import typer
 
 from topcert.cli.parsing import check_ks, choose_alpha, choose_ks, choose_label
 from topcert.cli.printing import print_curves, print_promise
-from topcert.cli.progress import console
+from topcert.cli.progress import console, pairs_bar
 from topcert.cli.stopping import print_stopping
 from topcert.evaluation.accuracy import write_accuracy
 from topcert.evaluation.results import derive
@@ -55,7 +55,8 @@ def evaluate(
     choice = choose_label(
         label, find_method(method), num_selection=ledger.manifest.num_selection, has_labels=labels is not None
     )
-    results = derive(ledger, method=method, bounds=bounds, ks=k, alpha=alpha, label_choice=choice)
+    with pairs_bar() as update:
+        results = derive(ledger, method=method, bounds=bounds, ks=k, alpha=alpha, label_choice=choice, on_pairs=update)
     print_curves(results.curves, unit=ledger.manifest.unit)
     print_promise(results.certificates, ledger.manifest)
     print_stopping(results.certificates, ledger.manifest)

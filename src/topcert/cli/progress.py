@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import Final, final
 
@@ -68,6 +68,20 @@ def progress_bar(title: str, *, unit: str) -> Iterator[Callable[[int, int, str],
 
         def update(done: int, total: int, note: str) -> None:
             progress.update(task, completed=done, total=total, note=note)
+
+        yield update
+
+
+@contextmanager
+def pairs_bar() -> Iterator[Callable[[int, int], None]]:
+    """Yield `update(done, total)` for `derive`: a bar from the first update on, which most methods never make."""
+    with ExitStack() as stack:
+        shown: list[Callable[[int, int, str], None]] = []
+
+        def update(done: int, total: int) -> None:
+            if not shown:
+                shown.append(stack.enter_context(progress_bar("pairs of features", unit="inputs")))
+            shown[0](done, total, "")
 
         yield update
 

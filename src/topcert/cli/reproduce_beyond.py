@@ -78,7 +78,8 @@ def beyond(
 
 def _finish(counts: Path, out: Path) -> None:
     """Draw table and figure from kept votes: print the table in short, and write all."""
-    lines = measured_lines(counts)
+    with progress_bar("table", unit="rows") as update:
+        lines = measured_lines(counts, on_row=update)
     places = [COLUMNS.index(name) for name in ("method", "passes", *SHOWN, "area")]
     for network in dict.fromkeys(line.network for line in lines):
         for k in sorted({line.k for line in lines}):

@@ -13,7 +13,7 @@ from topcert.classifiers.functions import FunctionClassifier
 from topcert.cli import options
 from topcert.cli.bounding import recheck_bounds
 from topcert.cli.printing import method_in_words, noise_in_words
-from topcert.cli.progress import console, progress_bar, stoppable
+from topcert.cli.progress import console, pairs_bar, progress_bar, stoppable
 from topcert.cli.stopping import votes_in_words
 from topcert.evaluation.results import Results
 from topcert.evaluation.verification import recompute, refuted, replay_votes, same_run
@@ -63,7 +63,8 @@ def verify(
             f"{folder} is about the masks of the design {ledger.manifest.law}, which are the classifier: other masks are "
             "another one; leave --fresh-seed out and --replay votes"
         )
-    results, findings = recompute(ledger)
+    with pairs_bar() as update:
+        results, findings = recompute(ledger, on_pairs=update)
     console.print(
         f"{len(results.certificates.index)} certificates recomputed from {results.counts.sum():,} votes of "
         f"{len(results.index)} inputs",

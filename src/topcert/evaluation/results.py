@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, final
@@ -51,6 +51,7 @@ def derive(
     counts: NDArray[np.int64] | None = None,
     bounds: str | None = None,
     first: int | None = None,
+    on_pairs: Callable[[int, int], None] | None = None,
 ) -> Results:
     """Certificates and curves of a full ledger by the method of that name.
 
@@ -60,7 +61,8 @@ def derive(
     A ledger with a stopping rule has certificates of its own, for the k, alpha and labels of the rule.
 
     `counts` int `(inputs, classes)` are read from the ledger unless given. With `first`, the votes are the first so many of
-    each input: what a run of so many samples would have had. Raises ValueError where the ledger is incomplete or damaged, or
+    each input: what a run of so many samples would have had. `on_pairs` is told of the inputs whose pairs of features were
+    counted (`located`; of how many), which takes a while. Raises ValueError where the ledger is incomplete or damaged, or
     a parameter is out of range.
     """
     manifest, certifier = ledger.manifest, find_sampled_method(method)
@@ -97,7 +99,7 @@ def derive(
             alpha=alpha,
             index=index,
             bounds=bounds,
-            votes=ReplayedMasks(ledger, first=first) if asks_masks else None,
+            votes=ReplayedMasks(ledger, first=first, on_pairs=on_pairs) if asks_masks else None,
         )
     truth = None if labels is None else dict(zip(index.tolist(), labels.tolist(), strict=True))
     return Results(

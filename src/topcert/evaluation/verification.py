@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 
 import numpy as np
 
@@ -29,8 +30,11 @@ from topcert.voting.run import read_inputs_table
 from topcert.voting.sampling import Replay, compare
 
 
-def recompute(ledger: Ledger) -> tuple[Results, list[str]]:
-    """Everything that follows from the ledger, and one line for each thing in the folder that does not follow."""
+def recompute(ledger: Ledger, *, on_pairs: Callable[[int, int], None] | None = None) -> tuple[Results, list[str]]:
+    """Everything that follows from the ledger, and one line for each thing in the folder that does not follow.
+
+    `on_pairs` is that of `derive`.
+    """
     folder = ledger.folder
     stored, metadata = Certificates.read(folder / "certificates.parquet")
     try:
@@ -49,7 +53,7 @@ def recompute(ledger: Ledger) -> tuple[Results, list[str]]:
         if (method, bounds, ks, alpha, choice) != (rule.method, BOUNDS, [rule.k], rule.alpha, rule.label):
             findings.append(f"certificates.parquet has other parameters than the stopping rule {ledger.manifest.stopping}")
         method, bounds, ks, alpha, choice = rule.method, BOUNDS, [rule.k], rule.alpha, rule.label
-    results = derive(ledger, method=method, ks=ks, alpha=alpha, label_choice=choice, bounds=bounds)
+    results = derive(ledger, method=method, ks=ks, alpha=alpha, label_choice=choice, bounds=bounds, on_pairs=on_pairs)
     made = results.certificates
     if metadata["parameters"] != parameters_of(stored, "")["parameters"]:
         findings.append(f"certificates.parquet: its rows are not those of its parameters {metadata['parameters']}")

@@ -10,7 +10,7 @@ NETWORK.stop-QUESTION-kK    as many votes as the question takes, for one k; by l
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
@@ -117,13 +117,16 @@ def derive_row(ledger: Ledger, row: Row) -> Results:
     )
 
 
-def measured_lines(folder: Path, *, skip: Sequence[str] = ()) -> list[Line]:
+def measured_lines(
+    folder: Path, *, skip: Sequence[str] = (), on_row: Callable[[int, int, str], None] | None = None
+) -> list[Line]:
     """The lines of all votes in `folder`, for each row one a k, but for the titles in `skip`.
 
-    Raises ValueError where votes are damaged, or two sets are of other inputs.
+    `on_row` is told how many rows are made, of how many, and the next. Raises ValueError where votes are damaged, or two
+    sets are of other inputs.
     """
     origins, seconds = read_origins(folder), read_seconds(folder)
-    lines: list[Line] = []
+    asked: list[tuple[Ledger, Row, Origin]] = []
     first: tuple[str, str] | None = None
     for name, origin in sorted(origins.items(), key=lambda entry: _place(entry[0])):
         ledger = Ledger.open(folder / name)
@@ -131,10 +134,13 @@ def measured_lines(folder: Path, *, skip: Sequence[str] = ()) -> list[Line]:
         if first is not None and manifest.data_fingerprint != first[1]:
             raise ValueError(f"{folder}: {name} has other inputs than {first[0]}; measure them alike, in another --out")
         first = first or (name, manifest.data_fingerprint)
-        for row in rows_of(name, manifest):
-            masks = manifest.num_samples if row.first is None else row.first
-            if row.title not in skip:
-                lines += _lines(derive_row(ledger, row), row, masks=masks, origin=origin, seconds=seconds)
+        asked += [(ledger, row, origin) for row in rows_of(name, manifest) if row.title not in skip]
+    lines: list[Line] = []
+    for done, (ledger, row, origin) in enumerate(asked):
+        if on_row is not None:
+            on_row(done, len(asked), row.name)
+        masks = ledger.manifest.num_samples if row.first is None else row.first
+        lines += _lines(derive_row(ledger, row), row, masks=masks, origin=origin, seconds=seconds)
     return lines
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Final, Protocol, final
 
@@ -52,8 +52,13 @@ class ReplayedMasks:
     Masks are drawn once for as many inputs as fit in memory: all, for 1,000 images of 224 x 224 pixels and one label each.
     """
 
-    def __init__(self, ledger: Votes, *, first: int | None = None) -> None:
-        """`first`: only so many votes of each input. Raises ValueError where the masks cannot be drawn again."""
+    def __init__(
+        self, ledger: Votes, *, first: int | None = None, on_pairs: Callable[[int, int], None] | None = None
+    ) -> None:
+        """`first`: only so many votes of each input. `on_pairs` is told of how many inputs of how many pairs were counted.
+
+        Raises ValueError where the masks cannot be drawn again.
+        """
         manifest = ledger.manifest
         ours = ALGORITHM if manifest.law == IID else designs.ALGORITHMS[manifest.law]
         if manifest.num_kept is None or manifest.algorithm != ours:
@@ -65,6 +70,7 @@ class ReplayedMasks:
         self._degrees: NDArray[np.int64] | None = None
         self._all: NDArray[np.int32] | None = None  # where they fit in one block
         self._pair_degrees: NDArray[np.int32] | None = None
+        self._on_pairs = on_pairs
 
     @property
     def round_size(self) -> int:
@@ -117,9 +123,13 @@ class ReplayedMasks:
     def kept_pairs(self, inputs: NDArray[np.int64], labels: NDArray[np.int64]) -> Iterator[NDArray[np.int32]]:
         """As `kept_counts`, of pairs of features, for `inputs` alone, ascending: int32 `(labels, features, features)`."""
         asked = dict(zip(inputs.tolist(), labels, strict=True))
+        done = 0
         for row, cast in enumerate(self.cast()):
             if row in asked:
                 yield np.stack([self._pairs(cast == label) for label in asked[row]])
+                done += 1
+                if self._on_pairs is not None:
+                    self._on_pairs(done, len(asked))
 
     def _pairs(self, chosen: NDArray[np.bool_]) -> NDArray[np.int32]:
         """How many of the chosen masks keep both of two features."""
