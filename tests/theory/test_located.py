@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tests.theory.test_paired import slow_least_and_most
 from topcert.methods.located import METHOD
 from topcert.methods.method import Smoothing
-from topcert.theory import located
+from topcert.theory import located, paired
 from topcert.theory.confidence import lower_bound, upper_bound
 from topcert.theory.counting import survival
 from topcert.theory.intersection import lower_bound_by_mass
@@ -251,8 +251,12 @@ def slow_radius(
     alpha: float,
     num_features: int,
     pairs: bool,
+    near: int,
 ) -> int:
-    """`error` is for the label, `alpha` for its rivals; `picked` is how many labels the rivals are some of, if any are."""
+    """`error` is for the label, `alpha` for its rivals; `picked` is how many labels the rivals are some of, if any are.
+
+    Masks are looked at for the `near` most voted rivals.
+    """
     n, num_kept, classes = len(kept), kept.shape[1], int(votes.max()) + 1
     keeps = np.zeros((n, num_features), np.int64)
     np.put_along_axis(keeps, kept, 1, axis=1)
@@ -273,6 +277,8 @@ def slow_radius(
             held = max(held, counts[label] - slow_least_and_most(keeps[votes == label], r)[1])
             others = min(others, n - counts[label] - slow_least_and_most(keeps[votes != label], r)[0])
             left = [min(left[j], counts[j] - slow_least_and_most(keeps[votes == j], r)[0]) for j in range(classes)]
+        by_votes = sorted((j for j in range(classes) if j != label), key=lambda j: (-counts[j], j))
+        left = [left[j] if j in by_votes[:near] else counts[j] for j in range(classes)]
         if picked is None:
             s = max(float(lower_bound(held, n, error / 2)), beta - float(upper_bound(others, n, error / 2)))
         else:
@@ -319,14 +325,18 @@ def test_the_fast_way_is_the_slow_one(
             asked["pairs"] = pairs
             found = located_radii(every[drawn], votes[None], np.array([0]), **asked)[0, 0]
             half: dict[str, Any] = {"error": alpha / len(ks) / 2, "num_features": num_features, "pairs": pairs}
+            half["near"] = max(ks)
             slow = [slow_radius(every[drawn], votes, 0, k=k, picked=None, alpha=half["error"], **half) for k in ks]
             assert found.tolist() == slow
+            few = located_radii(every[drawn], votes[None], np.array([0]), **{**asked, "ks": [1]})[0, 0, 0]
+            whole = {**half, "error": alpha / 2, "near": 1}
+            assert few == slow_radius(every[drawn], votes, 0, k=1, picked=None, alpha=alpha / 2, **whole)
             seen |= set(slow)
             shown = np.argsort(-np.bincount(votes, minlength=classes), kind="stable")[: max(ks)].tolist()
             picked = located_radii(every[drawn], votes[None], None, **asked)[0]
             for (rank, label), (column, k) in itertools.product(enumerate(shown), enumerate(ks)):
                 shares: dict[str, Any] = {"error": alpha / 4 / len(ks), "alpha": alpha / 2}
-                shares |= {"num_features": num_features, "pairs": pairs}
+                shares |= {"num_features": num_features, "pairs": pairs, "near": 0}
                 wanted = slow_radius(every[drawn], votes, label, k=k, picked=max(ks) + 1, **shares)
                 assert picked[rank, column] == (wanted if k > rank else ABSTAIN)
     assert len(seen) >= 2
@@ -377,58 +387,74 @@ def test_it_is_never_below_theorem_1_at_its_own_share_of_alpha() -> None:
 
 # At the boundary: one R breaks the label, by nothing at all, and no other comes near.
 
-LEVEL, SAMPLES = 0.1, 400
+LEVEL = 0.1
+EDGES = {  # k and the features that break: features, kept, votes of masks that keep none of those, masks drawn
+    (1, 1): (12, 2, [33, 22], 400),
+    (3, 1): (12, 2, [16, 13, 12, 12, 2], 400),
+    (1, 2): (12, 3, [110, 10], 400),
+    (4, 2): (7, 3, [7, 1, 1, 1, 0], 1000),
+}
 
 
-def at_the_edge(k: int, r: int) -> tuple[Ints, Ints, int]:
+def at_the_edge(k: int, r: int) -> tuple[Ints, Ints]:
     """Masks and votes of 5 classes whose label 0 is broken by the first r features, with no vote to spare, and no others."""
-    num_features, num_kept = 12, 2
+    num_features, num_kept, stay, _ = EDGES[k, r]
     kept = every_mask(num_features, num_kept)
-    touched = (kept < r).any(axis=1)  # 11 or 21 masks of 66
+    touched = (kept < r).any(axis=1)
     votes = np.zeros(len(kept), np.int64)
     free = np.flatnonzero(~touched)
-    stay = {(1, 1): [33, 22], (3, 1): [16, 13, 12, 12, 2], (1, 2): [33, 12], (3, 2): [15, 8, 8, 8, 6]}[k, r]
     assert sum(stay) == len(free)
     assert k * stay[0] == sum(stay[1 : k + 1]) + touched.sum()
     spread = free[np.argsort((free * 29) % 55, kind="stable")]
     votes[spread] = np.repeat(np.arange(len(stay)), stay)
-    return kept, votes, 0
+    return kept, votes
 
 
 def failures(k: int, r: int, *, named: bool, trials: int) -> float:
     """The share of samples in which label 0 gets a radius of r or more."""
-    kept, votes, label = at_the_edge(k, r)
+    kept, votes = at_the_edge(k, r)
+    num_features, _, _, size = EDGES[k, r]
     generator = np.random.default_rng(k)
     wrong = 0
     for _ in range(trials):
-        drawn = generator.integers(0, len(kept), SAMPLES)
+        drawn = generator.integers(0, len(kept), size)
         cast = votes[drawn][None]
-        asked = np.array([label]) if named else None
-        found = located_radii(kept[drawn], cast, asked, ks=[k], alpha=LEVEL, classes=5, num_features=12)[0]
-        shown = [label] if named else np.argsort(-counts_of(cast, 5)[0], kind="stable")[:k].tolist()
-        wrong += bool(label in shown and found[shown.index(label), 0] >= r)
+        asked = np.array([0]) if named else None
+        found = located_radii(kept[drawn], cast, asked, ks=[k], alpha=LEVEL, classes=5, num_features=num_features)[0]
+        shown = [0] if named else np.argsort(-counts_of(cast, 5)[0], kind="stable")[:k].tolist()
+        wrong += bool(0 in shown and found[shown.index(0), 0] >= r)
     return wrong / trials
 
 
-@pytest.mark.parametrize("r", [1, 2])
-@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize(("k", "r"), EDGES)
 def test_the_edge_is_one(k: int, r: int) -> None:
-    kept, votes, label = at_the_edge(k, r)
-    true = true_radii(kept, votes[None], label, classes=5, num_features=12)[0, k - 1]
+    kept, votes = at_the_edge(k, r)
+    true = true_radii(kept, votes[None], 0, classes=5, num_features=EDGES[k, r][0])[0, k - 1]
     assert true == r - 1
 
 
 @pytest.mark.parametrize("named", [True, False])
-@pytest.mark.parametrize(("k", "r"), [(1, 1), (3, 1), (1, 2), (3, 2)])
+@pytest.mark.parametrize(("k", "r"), EDGES)
 def test_from_samples_it_fails_no_more_often_than_alpha(k: int, r: int, named: bool) -> None:
     trials = 300
     assert failures(k, r, named=named, trials=trials) <= LEVEL + 4 * math.sqrt(LEVEL * (1 - LEVEL) / trials)
 
 
 @pytest.mark.usefixtures("everything_known")
-@pytest.mark.parametrize(("k", "r"), [(1, 1), (3, 1), (1, 2), (3, 2)])
+@pytest.mark.parametrize(("k", "r"), EDGES)
 def test_the_count_of_failures_sees_shares_passed_off_as_bounds(k: int, r: int) -> None:
     assert failures(k, r, named=True, trials=60) > 2 * LEVEL
+
+
+@pytest.mark.parametrize("share", [1.5, 2.0])
+def test_the_count_of_failures_sees_pairs_counted_too_often(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    linked = paired._most_linked
+
+    def greedy(pairs: Ints, r: int, *, alone: int, both: int) -> int:
+        return linked(pairs * 2, r, alone=alone, both=int(both * share)) // 2
+
+    monkeypatch.setattr(paired, "_most_linked", greedy)
+    assert failures(4, 2, named=True, trials=60) > 2 * LEVEL
 
 
 def test_more_parts_than_a_float_can_count_are_not_asked_for() -> None:

@@ -30,14 +30,19 @@ def slow_least_and_most(keeps: Ints, r: int) -> tuple[int, int]:
     features = range(keeps.shape[1])
     w = [[sum(int(mask[i] and mask[j]) for mask in keeps) for j in features] for i in features]
 
-    def worst(c: int, sign: int) -> Fraction:
+    def worst(alone: Fraction, both: Fraction, sign: int) -> Fraction:
+        """Of alone S1 - both S2, the least (sign 1) or the most (-1) by rows."""
         rows = []
         for i in features:
-            of_pairs = [Fraction(w[i][i] + w[j][j], 2 * (r - 1)) - Fraction(w[i][j], c) for j in features if j != i]
+            of_pairs = [(w[i][i] + w[j][j]) * alone / (2 * r - 2) - w[i][j] * both / 2 for j in features if j != i]
             rows.append(sum(sorted(of_pairs, key=lambda entry: sign * entry)[: r - 1], Fraction()))
         return sum(sorted(rows, key=lambda row: sign * row)[:r], Fraction())
 
-    return max(0, math.ceil(worst(2, 1))), math.floor(worst(r, -1))
+    single = sum(w[i][i] for i in features)
+    double = sum(w[i][j] for i in features for j in features if i != j)
+    m = 1 + (math.floor(Fraction((r - 1) * double, (len(features) - 1) * single)) if single else 0)
+    least = worst(Fraction(2, m + 1), Fraction(2, m * (m + 1)), 1)
+    return max(0, math.ceil(least)), math.floor(worst(Fraction(1), Fraction(2, r), -1))
 
 
 def some_masks(num_features: int, num_kept: int, size: int) -> Ints:
@@ -64,8 +69,12 @@ def test_no_features_meet_more_or_fewer(num_features: int, num_kept: int) -> Non
 
 def test_a_larger_share_of_the_pairs_would_be_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     keeps = some_masks(7, 4, 60)
-    weights = paired._weights
-    monkeypatch.setattr(paired, "_weights", lambda pairs, r: (weights(pairs, r)[0], weights(pairs, r)[1] * 3 // 2))
+    linked = paired._most_linked
+
+    def greedy(pairs: Ints, r: int, *, alone: int, both: int) -> int:
+        return linked(pairs * 2, r, alone=alone, both=both * 3 // 2) // 2
+
+    monkeypatch.setattr(paired, "_most_linked", greedy)
     most = [most_met_by_pairs(keeps.T @ keeps, r) for r in (2, 3, 4)]
     met = [max(keeps[:, list(some)].any(axis=1).sum() for some in itertools.combinations(range(7), r)) for r in (2, 3, 4)]
     assert any(bound < truth for bound, truth in zip(most, met, strict=True))
@@ -79,6 +88,15 @@ def test_counts_beyond_32_bits_are_counted_as_well() -> None:
         many = least_met_by_pairs(pairs * 12 * 10**8, r), most_met_by_pairs(pairs * 12 * 10**8, r)
         assert all(abs(a * 10**8 - b) <= 10**8 for a, b in zip(few, many, strict=True))
         assert many[1] > 2**31
+
+
+@pytest.mark.parametrize("r", [2, 3, 10, 25, 40])
+def test_the_fewest_hold_where_masks_keep_many_of_the_features(r: int) -> None:
+    keeps = keeps_of(draw_masks(seed=0, start=0, stop=20_000, num_features=64, num_kept=8), 64)
+    pairs = (keeps.astype(np.float64).T @ keeps.astype(np.float64)).astype(np.int64)
+    generator = np.random.default_rng(r)
+    met = min(int(keeps[:, generator.permutation(64)[:r]].any(axis=1).sum()) for _ in range(100))
+    assert 0.6 * met < least_met_by_pairs(pairs, r) <= met
 
 
 def of_one_input(counts: Ints, votes: Ints, keeps: Ints, *, k: int, reach: int) -> tuple[Spared, Ints]:
@@ -96,7 +114,7 @@ def test_only_what_is_asked_for_is_sharpened_and_never_blunted() -> None:
     found, pairs = of_one_input(counts, votes, keeps, k=2, reach=12)
     degrees = keeps.T @ keeps
     for r in range(2, 13):
-        sharp = sharpen(found, pairs, degrees, r, labels=1, rivals=True)
+        sharp = sharpen(found, pairs, degrees, r, labels=1)
         assert (sharp.held >= found.held).all()
         assert (sharp.left <= found.left).all()
         assert (sharp.others <= found.others).all()
@@ -110,14 +128,15 @@ def test_only_what_is_asked_for_is_sharpened_and_never_blunted() -> None:
         assert hoped.held[0, 0, r] >= sharp.held[0, 0, r] - 5
         assert (hoped.left[0, 1:, r] <= sharp.left[0, 1:, r] + 5).all()
         assert hoped.others[0, 0, r] <= sharp.others[0, 0, r] + 5
-    assert sharpen(found, pairs, degrees, 5, labels=1, rivals=False).left.tolist() == found.left.tolist()
-    assert sharpen(found, pairs, degrees, 5, labels=2, rivals=False).others[0, 1, 5] < found.others[0, 1, 5]
+    alone = sharpen(found, pairs[:2], degrees, 5, labels=2)
+    assert alone.left.tolist() == found.left.tolist()
+    assert alone.others[0, 1, 5] < found.others[0, 1, 5]
 
 
-def test_pairs_say_more_than_features_alone() -> None:
+@pytest.mark.parametrize(("r", "times"), [(2, 1.8), (4, 3.0), (8, 3.0)])
+def test_pairs_say_more_than_features_alone(r: int, times: float) -> None:
     keeps = keeps_of(draw_masks(seed=0, start=0, stop=10_000, num_features=256, num_kept=13), 256)
     alone = keeps.sum(axis=0)
     pairs = (keeps.astype(np.float64).T @ keeps.astype(np.float64)).astype(np.int64)
-    for r in (2, 4, 8):
-        assert most_met_by_pairs(pairs, r) < 0.99 * most_met(alone, r)[r]
-        assert least_met_by_pairs(pairs, r) > (1.8, 3.0, 3.0)[(2, 4, 8).index(r)] * least_met(alone, r)[r]
+    assert most_met_by_pairs(pairs, r) < 0.99 * most_met(alone, r)[r]
+    assert least_met_by_pairs(pairs, r) > times * least_met(alone, r)[r]

@@ -81,11 +81,12 @@ def test_pairs_are_not_counted_where_that_takes_long(
 ) -> None:
     assert topcert(*RUN).code == 0
     ledger = Ledger.open(Path("o"))
-    for name, enough, too_few in (("_PAIR_STEPS", 90 * 144, 90 * 144 - 1), ("_MASK_BYTES", 90 * 12, 90 * 12 - 1)):
+    limits = (("_PAIR_STEPS", 90 * 144), ("_MASK_BYTES", 90 * 12), ("_PAIR_BYTES", 4 * 144))
+    for name, enough in limits:
         with monkeypatch.context() as small:
             small.setattr(replay, name, enough)
             assert ReplayedMasks(ledger).counts_pairs
-            small.setattr(replay, name, too_few)
+            small.setattr(replay, name, enough - 1)
             assert not ReplayedMasks(ledger).counts_pairs
             assert max(derive(ledger, method="located", ks=[1], alpha=0.05).certificates.radius) >= 0
 

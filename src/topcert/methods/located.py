@@ -5,7 +5,8 @@ No new passes: the masks are drawn again from the seed of a ledger.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import ClassVar, final
 
 import numpy as np
@@ -59,21 +60,12 @@ class Located(MaskMethod):
         found = spare(
             counts, labels, votes.kept_counts(near), votes.degrees(), k=most, reach=reach, num_kept=smoothing.num_kept
         )
-        claim = _of_picked if labels is None else _of_named
-        radii = claim(found, ks=ks, alpha=alpha, beta=beta)
+        claim = partial(_of_picked if labels is None else _of_named, ks=ks, alpha=alpha, beta=beta)
+        radii = claim(found)
         if not votes.counts_pairs:
             return radii
-        # Where one feature at a time says too little, pairs of them are asked, at the r that was not reached and so on.
-        hoped = claim(at_best(found), ks=ks, alpha=alpha, beta=beta)
-        open_ = np.flatnonzero(((hoped > radii) & (radii > 0)).any(axis=(1, 2)))
-        for row, pairs in zip(open_.tolist(), votes.kept_pairs(open_, near[open_]), strict=True):
-            one, asked = found.of(row), set[int]()
-            while wanted := set((radii[row] + 1)[(hoped[row] > radii[row]) & (radii[row] > 0)].tolist()) - asked:
-                for r in wanted:
-                    one = sharpen(one, pairs, votes.pair_degrees(), r, labels=radii.shape[1], rivals=labels is not None)
-                asked |= wanted
-                radii[row] = claim(one, ks=ks, alpha=alpha, beta=beta)[0]
-        return radii
+        # Rivals of picked labels are counted over all masks: their pairs tell nothing.
+        return _sharpened(radii, found, near if labels is not None else near[:, :most], votes, claim)
 
     def favourable(
         self,
@@ -100,6 +92,24 @@ class Located(MaskMethod):
 
 
 METHOD = Located()
+
+
+def _sharpened(radii: Ints, found: Spared, near: Ints, votes: MaskVotes, claim: Callable[[Spared], Ints]) -> Ints:
+    """The same where pairs of features are asked as well: at the first r that single ones did not prove, and so on.
+
+    Pairs of an input are counted only where they might help. They tell nothing at r = 0 and 1.
+    """
+    hoped, named = claim(at_best(found)), radii.shape[1]
+    hopeful = (hoped > radii) & (radii > 0)
+    rows = np.flatnonzero(hopeful.any(axis=(1, 2)))
+    for row, pairs in zip(rows.tolist(), votes.kept_pairs(rows, near[rows]), strict=True):
+        one, done = found.of(row), set[int]()
+        while wanted := set((radii[row] + 1)[hopeful[row] & (hoped[row] > radii[row])].tolist()) - done:
+            for r in wanted:
+                one = sharpen(one, pairs, votes.pair_degrees(), r, labels=named)
+            done |= wanted
+            radii[row] = claim(one)[0]
+    return radii
 
 
 def _of_named(found: Spared, *, ks: Sequence[int], alpha: float, beta: Floats) -> Ints:

@@ -1,11 +1,13 @@
 """What any r changed features leave of the votes, told by pairs of them as well (docs/beyond.md, section 2).
 
-If w_i masks of some kind keep feature i, and w_ij keep both i and j, then R of r >= 2 features meets
+If w_i masks of some kind keep feature i, and w_ij keep both i and j, then with S1 the sum of w_i over R and S2 that of w_ij
+over the pairs of R, any R of r >= 2 features meets
 
-    at least  sum of w_i over R - sum of w_ij over pairs of R,   at most  sum of w_i over R - 2/r sum of w_ij over pairs of R
+    at least  2 / (m + 1) S1 - 2 / (m (m + 1)) S2  for m = 1, 2, ...,      at most  S1 - 2 / r S2
 
-of them: a mask that keeps u of the features of R counts u - u (u - 1) / 2 <= 1 and u - u (u - 1) / r >= 1. For the worst R
-either is a sum over ordered pairs of features of R; no R has more than r rows of r - 1 entries each, the largest ones.
+of them: a mask that keeps 1 <= u <= r features of R counts 1 - (u - m) (u - m - 1) / (m (m + 1)) <= 1 in the first and
+1 + (u - 1) (1 - u / r) >= 1 in the second. Either is a sum over ordered pairs of features of R, r rows of r - 1 entries
+each: no R has more than the largest.
 """
 
 from __future__ import annotations
@@ -22,50 +24,49 @@ Pairs = NDArray[np.signedinteger]
 
 
 def most_met_by_pairs(pairs: Pairs, r: int) -> int:
-    """Of masks of one kind, the most that r >= 2 features can meet.
+    """Of masks of one kind, the most that 2 <= r <= num_features features can meet.
 
     `pairs` int `(num_features, num_features)`: how many of the masks keep both i and j; w_i on its diagonal.
     """
-    alone, both = _weights(pairs, r)
-    return _heaviest(r * alone - (2 * r - 2) * both, r) // (2 * r * (r - 1))
+    # S1 is the sum of (w_i + w_j) / (2 (r - 1)) over ordered pairs, S2 that of w_ij / 2.
+    return _most_linked(pairs, r, alone=r, both=-2 * (r - 1)) // (2 * r * (r - 1))
 
 
 def least_met_by_pairs(pairs: Pairs, r: int) -> int:
-    """The fewest that they must meet, at least 0."""
-    alone, both = _weights(pairs, r)
-    return max(0, -(_heaviest((r - 1) * both - alone, r) // (2 * (r - 1))))
+    """The fewest that they must meet, at least 0; by the m that suits features that meet as many masks as the average."""
+    single, double = int(np.trace(pairs)), int(pairs.sum(dtype=np.int64))
+    if not single:
+        return 0
+    m = 1 + (r - 1) * (double - single) // ((len(pairs) - 1) * single)
+    return max(0, -(_most_linked(pairs, r, alone=-m, both=r - 1) // (m * (m + 1) * (r - 1))))
 
 
-def _weights(pairs: Pairs, r: int) -> tuple[Pairs, Pairs]:
-    """w_i + w_j and w_ij, as integers that hold 4 r times the largest; the narrower the faster."""
-    narrow = 4 * r * int(pairs.max(initial=0)) < 2**31
-    both: Pairs = pairs.astype(np.int32, copy=False) if narrow else pairs.astype(np.int64, copy=False)
-    alone: Pairs = np.diagonal(both)
-    return np.asarray(alone[:, None] + alone), both
-
-
-def _heaviest(links: Pairs, r: int) -> int:
-    """At least the sum of `links` over all ordered pairs of any r features; the diagonal is overwritten."""
+def _most_linked(pairs: Pairs, r: int, *, alone: int, both: int) -> int:
+    """At least the sum of alone (w_i + w_j) + both w_ij over the ordered pairs of any r features."""
+    narrow = (2 * abs(alone) + abs(both)) * int(pairs.max(initial=0)) < 2**31  # twice as fast
+    known: Pairs = pairs.astype(np.int32 if narrow else np.int64, copy=False)
+    features = alone * np.diagonal(known)
+    links = both * known
+    links += features[:, None]
+    links += features
     np.fill_diagonal(links, np.iinfo(links.dtype).min)
     rows = np.partition(links, 1 - r, axis=1)[:, 1 - r :].sum(axis=1, dtype=np.int64)
     return int(np.partition(rows, -r)[-r:].sum())
 
 
-def sharpen(found: Spared, pairs: Pairs, degrees: Pairs, r: int, *, labels: int, rivals: bool) -> Spared:
-    """What r >= 2 features leave of the votes of one input, where it is told better by pairs of features.
+def sharpen(found: Spared, pairs: Pairs, degrees: Pairs, r: int, *, labels: int) -> Spared:
+    """What 2 <= r features leave of the votes of one input, by pairs of features where these tell more.
 
-    `pairs` `(labels, num_features, num_features)` say how many masks that voted for each of the labels keep two features,
-    `degrees` how many masks do in all. Looked at are the first `labels` labels, and what is left of the others as their
-    `rivals` if asked for.
+    `pairs` `(near, num_features, num_features)` say how many masks that voted for each of the first near labels keep two
+    features, `degrees` how many masks do in all. Sharpened are `held` and `others` of the first `labels`, `left` of others.
     """
     held, left, others = found.held.copy(), found.left.copy(), found.others.copy()
-    cast = found.counts[0]
+    votes, rest = found.counts[0], found.trials[0] - found.counts[0]
     for place in range(labels):
-        held[0, place, r] = max(held[0, place, r], cast[place] - most_met_by_pairs(pairs[place], r))
-        rest = found.trials[0] - cast[place]
-        others[0, place, r] = min(others[0, place, r], rest - least_met_by_pairs(degrees - pairs[place], r))
-    for place in range(labels, len(pairs)) if rivals else ():
-        left[0, place, r] = min(left[0, place, r], cast[place] - least_met_by_pairs(pairs[place], r))
+        held[0, place, r] = max(held[0, place, r], votes[place] - most_met_by_pairs(pairs[place], r))
+        others[0, place, r] = min(others[0, place, r], rest[place] - least_met_by_pairs(degrees - pairs[place], r))
+    for place in range(labels, len(pairs)):
+        left[0, place, r] = min(left[0, place, r], votes[place] - least_met_by_pairs(pairs[place], r))
     return replace(found, held=held, left=left, others=others)
 
 
@@ -74,17 +75,17 @@ def at_best(found: Spared) -> Spared:
 
     No bound, but about as much as one can say: where even this proves nothing more, pairs need not be counted.
     """
-    cast, rest = found.counts[:, :, None], found.trials[:, None, None] - found.counts[:, :, None]
+    votes, rest = found.counts[:, :, None], found.trials[:, None, None] - found.counts[:, :, None]
     return replace(
         found,
-        held=np.maximum(found.held, cast - _by_chance(cast - found.held, cast)),
-        left=np.minimum(found.left, cast - _by_chance(np.cumsum(cast - found.left, axis=2), cast)),
-        others=np.minimum(found.others, rest - _by_chance(np.cumsum(rest - found.others, axis=2), rest)),
+        held=np.maximum(found.held, votes - _met_by_chance(votes - found.held, votes)),
+        left=np.minimum(found.left, votes - _met_by_chance(np.cumsum(votes - found.left, axis=2), votes)),
+        others=np.minimum(found.others, rest - _met_by_chance(np.cumsum(rest - found.others, axis=2), rest)),
     )
 
 
-def _by_chance(together: Ints, masks: Ints) -> Ints:
-    """Of so many `masks`, those that r features meet that keep `together`, in sum and each the same share of them."""
-    r = np.maximum(np.arange(together.shape[2]), 1)
-    share = np.minimum(together / (r * np.maximum(masks, 1)), 1.0)
+def _met_by_chance(single: Ints, masks: Ints) -> Ints:
+    """How many of the `masks` r features meet, if each meets its part of `single`, their sum, and all do so by chance."""
+    r = np.maximum(np.arange(single.shape[2]), 1)
+    share = np.minimum(single / (r * np.maximum(masks, 1)), 1.0)
     return np.asarray(np.rint(masks * (1.0 - (1.0 - share) ** r)), np.int64)

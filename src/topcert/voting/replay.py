@@ -16,7 +16,8 @@ from topcert.voting.manifest import IID, Manifest
 
 _MASK_BYTES: Final = 1 << 28  # of masks at a time
 _TABLE_BYTES: Final = 1 << 28  # of counts, for the inputs that share a walk over all masks
-_PAIR_STEPS: Final = 1 << 37  # masks times features squared: a second or two an input
+_PAIR_STEPS: Final = 1 << 37  # masks times features squared: some seconds an input
+_PAIR_BYTES: Final = 1 << 26  # of the pairs of one label: 4,096 features
 _DENSE_MASKS: Final = 1 << 13  # that are multiplied at a time: float32 counts up to 2**24
 
 
@@ -111,8 +112,8 @@ class ReplayedMasks:
     @property
     def counts_pairs(self) -> bool:
         """Whether there are few enough features and masks to count pairs of features."""
-        features = self._ledger.manifest.num_features
-        return self._size <= self._block and self._size * features**2 <= _PAIR_STEPS
+        squared = self._ledger.manifest.num_features**2
+        return self._size <= self._block and self._size * squared <= _PAIR_STEPS and 4 * squared <= _PAIR_BYTES
 
     def pair_degrees(self) -> NDArray[np.int32]:
         """How many masks keep both of two features, int32 `(features, features)`; `degrees` on the diagonal."""
@@ -123,10 +124,13 @@ class ReplayedMasks:
     def kept_pairs(self, inputs: NDArray[np.int64], labels: NDArray[np.int64]) -> Iterator[NDArray[np.int32]]:
         """As `kept_counts`, of pairs of features, for `inputs` alone, ascending: int32 `(labels, features, features)`."""
         asked = dict(zip(inputs.tolist(), labels, strict=True))
-        done = 0
-        for row, cast in enumerate(self.cast()):
+        features, last, done = self._ledger.manifest.num_features, max(asked, default=-1), 0
+        for row, cast in enumerate(islice(self.cast(), last + 1)):
             if row in asked:
-                yield np.stack([self._pairs(cast == label) for label in asked[row]])
+                pairs = np.empty((len(asked[row]), features, features), np.int32)
+                for place, label in enumerate(asked[row].tolist()):
+                    pairs[place] = self._pairs(cast == label)
+                yield pairs
                 done += 1
                 if self._on_pairs is not None:
                     self._on_pairs(done, len(asked))
@@ -139,8 +143,9 @@ class ReplayedMasks:
             some = kept[chosen[start : start + len(kept)]]
             for first in range(0, len(some), _DENSE_MASKS):
                 part = some[first : first + _DENSE_MASKS]
-                keeps = np.zeros((len(part), features), np.float32)
+                keeps = np.zeros((len(part), features + 1), np.float32)  # what a design's mask names twice is beyond
                 np.put_along_axis(keeps, part.astype(np.int64), 1, axis=1)
+                keeps = keeps[:, :features]
                 pairs += (keeps.T @ keeps).astype(np.int32)
         return pairs
 
