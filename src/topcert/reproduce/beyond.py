@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, final
 
@@ -101,8 +102,8 @@ def rows_of(name: str, manifest: Manifest) -> list[Row]:
     return rows
 
 
-def derive_row(ledger: Ledger, row: Row) -> Results:
-    """The certificates of a row, for each of KS or the one k of a stopping rule."""
+def derive_row(ledger: Ledger, row: Row, *, on_pairs: Callable[[int, int], None] | None = None) -> Results:
+    """The certificates of a row, for each of KS or the one k of a stopping rule; `on_pairs` is that of `derive`."""
     rule = None if ledger.manifest.stopping == FIXED else Stopping.read(ledger.manifest.stopping)
     tallied = ledger.folder / "counts.csv"
     return derive(
@@ -114,6 +115,7 @@ def derive_row(ledger: Ledger, row: Row) -> Results:
         label_choice="given",
         counts=read_counts(tallied, mark=mark_of(ledger.manifest))[0] if rule is not None and tallied.is_file() else None,
         first=row.first,
+        on_pairs=on_pairs,
     )
 
 
@@ -137,11 +139,17 @@ def measured_lines(
         asked += [(ledger, row, origin) for row in rows_of(name, manifest) if row.title not in skip]
     lines: list[Line] = []
     for done, (ledger, row, origin) in enumerate(asked):
-        if on_row is not None:
-            on_row(done, len(asked), row.name)
+        show = None if on_row is None else partial(_show_pairs, on_row, done, len(asked), row.name)
+        if show is not None:
+            show(0, 0)
         masks = ledger.manifest.num_samples if row.first is None else row.first
-        lines += _lines(derive_row(ledger, row), row, masks=masks, origin=origin, seconds=seconds)
+        lines += _lines(derive_row(ledger, row, on_pairs=show), row, masks=masks, origin=origin, seconds=seconds)
     return lines
+
+
+def _show_pairs(on_row: Callable[[int, int, str], None], row: int, rows: int, name: str, done: int, total: int) -> None:
+    """`on_row`, with how many inputs' pairs of features are counted, where any are."""
+    on_row(row, rows, f"{name}, pairs of {done} of {total} inputs" if total else name)
 
 
 def _lines(results: Results, row: Row, *, masks: int, origin: Origin, seconds: dict[str, float]) -> list[Line]:

@@ -3,9 +3,9 @@
 If w_i masks of some kind keep feature i, and w_ij keep both i and j, then with S1 the sum of w_i over R and S2 that of w_ij
 over the pairs of R, any R of r >= 2 features meets
 
-    at least  2 / (m + 1) S1 - 2 / (m (m + 1)) S2  for m = 1, 2, ...,      at most  S1 - 2 / r S2
+    at least  2 / (c + 1) S1 - 2 / (c (c + 1)) S2  for c = 1, 2, ...,      at most  S1 - 2 / r S2
 
-of them: a mask that keeps 1 <= u <= r features of R counts 1 - (u - m) (u - m - 1) / (m (m + 1)) <= 1 in the first and
+of them: a mask that keeps 1 <= u <= r features of R counts 1 - (u - c) (u - c - 1) / (c (c + 1)) <= 1 in the first and
 1 + (u - 1) (1 - u / r) >= 1 in the second. Either is a sum over ordered pairs of features of R, r rows of r - 1 entries
 each: no R has more than the largest.
 """
@@ -33,12 +33,12 @@ def most_met_by_pairs(pairs: Pairs, r: int) -> int:
 
 
 def least_met_by_pairs(pairs: Pairs, r: int) -> int:
-    """The fewest that they must meet, at least 0; by the m that suits features that meet as many masks as the average."""
+    """The fewest that they must meet, at least 0; by the c that suits features that meet as many masks as the average."""
     single, double = int(np.trace(pairs)), int(pairs.sum(dtype=np.int64))
     if not single:
         return 0
-    m = 1 + (r - 1) * (double - single) // ((len(pairs) - 1) * single)
-    return max(0, -(_most_linked(pairs, r, alone=-m, both=r - 1) // (m * (m + 1) * (r - 1))))
+    c = 1 + (r - 1) * (double - single) // ((len(pairs) - 1) * single)
+    return max(0, -(_most_linked(pairs, r, alone=-c, both=r - 1) // (c * (c + 1) * (r - 1))))
 
 
 def _most_linked(pairs: Pairs, r: int, *, alone: int, both: int) -> int:
