@@ -61,9 +61,9 @@ def derive(
     A ledger with a stopping rule has certificates of its own, for the k, alpha and labels of the rule.
 
     `counts` int `(inputs, classes)` are read from the ledger unless given. With `first`, the votes are the first so many of
-    each input: what a run of so many samples would have had. `on_pairs` is told of the inputs whose pairs of features were
-    counted (`located`; of how many), which takes a while. Raises ValueError where the ledger is incomplete or damaged, or
-    a parameter is out of range.
+    each input: what a run of so many samples would have had. `on_pairs(done, total)` is told of how many inputs pairs of
+    features are counted, by `located` alone, as that takes a while. Raises ValueError where the ledger is incomplete or
+    damaged, or a parameter is out of range.
     """
     manifest, certifier = ledger.manifest, find_sampled_method(method)
     if manifest.law not in certifier.laws:

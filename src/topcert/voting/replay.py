@@ -56,7 +56,7 @@ class ReplayedMasks:
     def __init__(
         self, ledger: Votes, *, first: int | None = None, on_pairs: Callable[[int, int], None] | None = None
     ) -> None:
-        """`first`: only so many votes of each input. `on_pairs` is told of how many inputs of how many pairs were counted.
+        """`first`: only so many votes of each input. `on_pairs(done, total)`: of how many inputs pairs are counted.
 
         Raises ValueError where the masks cannot be drawn again.
         """
