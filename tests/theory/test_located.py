@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.theory.test_paired import slow_least_and_most
+from tests.theory.test_paired import count_pairs_too_often, slow_least_and_most
 from topcert.methods.located import METHOD
 from topcert.methods.method import Smoothing
-from topcert.theory import located, paired
+from topcert.theory import located
 from topcert.theory.confidence import lower_bound, upper_bound
 from topcert.theory.counting import survival
 from topcert.theory.intersection import lower_bound_by_mass
@@ -448,12 +448,7 @@ def test_the_count_of_failures_sees_shares_passed_off_as_bounds(k: int, r: int) 
 
 @pytest.mark.parametrize("share", [1.5, 2.0])
 def test_the_count_of_failures_sees_pairs_counted_too_often(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    linked = paired._most_linked
-
-    def greedy(pairs: Ints, r: int, *, alone: int, both: int) -> int:
-        return linked(pairs * 2, r, alone=alone, both=int(both * share)) // 2
-
-    monkeypatch.setattr(paired, "_most_linked", greedy)
+    count_pairs_too_often(monkeypatch, share)
     assert failures(4, 2, named=True, trials=60) > 2 * LEVEL
 
 

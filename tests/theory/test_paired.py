@@ -67,14 +67,19 @@ def test_no_features_meet_more_or_fewer(num_features: int, num_kept: int) -> Non
     assert tight >= 15
 
 
-def test_a_larger_share_of_the_pairs_would_be_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    keeps = some_masks(7, 4, 60)
+def count_pairs_too_often(monkeypatch: pytest.MonkeyPatch, share: float) -> None:
+    """Let the bounds take `share` times as many pairs as they may."""
     linked = paired._most_linked
 
     def greedy(pairs: Ints, r: int, *, alone: int, both: int) -> int:
-        return linked(pairs * 2, r, alone=alone, both=both * 3 // 2) // 2
+        return linked(pairs * 2, r, alone=alone, both=int(both * share)) // 2
 
     monkeypatch.setattr(paired, "_most_linked", greedy)
+
+
+def test_a_larger_share_of_the_pairs_would_be_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    keeps = some_masks(7, 4, 60)
+    count_pairs_too_often(monkeypatch, 1.5)
     most = [most_met_by_pairs(keeps.T @ keeps, r) for r in (2, 3, 4)]
     met = [max(keeps[:, list(some)].any(axis=1).sum() for some in itertools.combinations(range(7), r)) for r in (2, 3, 4)]
     assert any(bound < truth for bound, truth in zip(most, met, strict=True))
