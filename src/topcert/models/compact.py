@@ -31,9 +31,9 @@ class LocalMeans(nn.Module):
         self.register_buffer("blurs", _blurs(cells), persistent=False)
 
     def forward(self, shown: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
-        pooled = nn.functional.avg_pool2d(torch.cat([shown, kept], 1), 2).flatten(2)
-        product = pooled @ self.blurs
-        blurred = product.unflatten(2, (len(BOXES), self.cells, self.cells))  # type: ignore[no-untyped-call]
+        pooled = nn.functional.avg_pool2d(torch.cat([shown, kept], 1), 2)
+        product = pooled.reshape(-1, self.cells**2) @ self.blurs  # of three dimensions, autocast copies the blurs an input
+        blurred = product.view(-1, 4, len(BOXES), self.cells, self.cells)
         density = blurred[:, 3:]
         means = blurred[:, :3] / (density + 1e-4)  # black where nothing is kept nearby
         return torch.cat([means, density], 1).transpose(1, 2).flatten(1, 2)
