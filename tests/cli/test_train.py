@@ -97,14 +97,16 @@ def test_a_network_trained_on_a_design_is_certified_by_it(workplace: Path, topce
 
 
 @pytest.mark.parametrize(
-    ("options", "drawn"),
+    ("options", "drawn", "at_first"),
     [
-        ([], AblationNoise(num_kept=50)),
-        (["--noise", "ablation", "--keep", 7], AblationNoise(num_kept=7)),
-        (["--keep", 52, "--design", "stratified", "--masks", 2000], DesignNoise(design=STRATIFIED, num_masks=2000)),
-        (["small", "--noise", "gaussian", "--sigma", 0.12], GaussianNoise(sigma=0.12)),
-        (["small", "--noise", "discrete", "--keep-probability", 0.2], DiscreteNoise(keep_probability=0.2)),
-        (["cnn", "--noise", "interval", "--radius", 2], IntervalNoise(radius=2)),
+        ([], AblationNoise(num_kept=50), None),
+        (["--noise", "ablation", "--keep", 7], AblationNoise(num_kept=7), None),
+        (["--keep-at-first", 50], AblationNoise(num_kept=50), 50),
+        (["resnet110", "--keep-at-first", 1024], AblationNoise(num_kept=50), 1024),
+        (["--keep", 52, "--design", "stratified", "--masks", 2000], DesignNoise(design=STRATIFIED, num_masks=2000), None),
+        (["small", "--noise", "gaussian", "--sigma", 0.12], GaussianNoise(sigma=0.12), None),
+        (["small", "--noise", "discrete", "--keep-probability", 0.2], DiscreteNoise(keep_probability=0.2), None),
+        (["cnn", "--noise", "interval", "--radius", 2], IntervalNoise(radius=2), None),
     ],
 )
 def test_the_noise_that_is_named_is_trained_under(
@@ -113,6 +115,7 @@ def test_the_noise_that_is_named_is_trained_under(
     monkeypatch: pytest.MonkeyPatch,
     options: list[object],
     drawn: Noise,
+    at_first: int | None,
 ) -> None:
     plans: list[TrainingPlan] = []
 
@@ -124,7 +127,7 @@ def test_the_noise_that_is_named_is_trained_under(
     monkeypatch.setattr(importlib.import_module("topcert.training.networks"), "train_on_cifar10", record)
     run = topcert("train", "cifar10", *options, "--seed", 3, "--out", "a")
     assert run.code == 0, run.err
-    assert [(plan.noise, plan.seed) for plan in plans] == [(drawn, 3)]
+    assert [(plan.noise, plan.num_kept_at_first, plan.seed) for plan in plans] == [(drawn, at_first, 3)]
 
 
 @pytest.mark.parametrize(
@@ -144,6 +147,16 @@ def test_the_noise_that_is_named_is_trained_under(
         (["train", "cifar10", "--out", "o", "--device", "cuda:99"], "cuda"),
         (["train", "cifar10", "--out", "o", "--keep", 2000], "--keep must lie in 1 .. 1024"),
         (["train", "cifar10", "--out", "o", "--keep", 0], "--keep must lie in 1 .. 1024"),
+        (["train", "cifar10", "--out", "o", "--keep-at-first", 49], "--keep-at-first must lie in --keep .. all, 50"),
+        (
+            ["train", "cifar10", "--out", "o", "--keep-at-first", 1025],
+            "--keep-at-first must lie in --keep .. all, 50",
+        ),
+        (
+            ["train", "cifar10", "--out", "o", "--design", "random", "--masks", 20, "--keep-at-first", 60],
+            "--keep-at-first is for the pixels of images under --noise ablation without --design",
+        ),
+        (["train", "surfaces", "--out", "o", "--keep-at-first", 60], "--keep-at-first is for the pixels of images"),
         (["train", "cifar10", "--out", "o", "--design", "stratified"], "--design needs --masks"),
         (["train", "cifar10", "--out", "o", "--masks", 20], "--masks belongs to --design"),
         (["train", "cifar10", "--out", "o", "--design", "striped", "--masks", 20], "unknown design 'striped'"),

@@ -111,6 +111,7 @@ def test_the_same_plan_gives_the_same_weights_and_log(tmp_path: Path, whole: tup
     [
         {"seed": 6},
         {"noise": AblationNoise(num_kept=21)},
+        {"num_kept_at_first": 40},
         {"augmentation": ShiftAndMirror(max_shift=0)},
         {"learning_rate": 0.04},
     ],
@@ -164,7 +165,7 @@ def test_saved_within_an_epoch_it_goes_on_from_there_as_if_it_had_not_been_kille
     def make_forgetful() -> nn.Module:
         return nn.Sequential(nn.Dropout(0.2), make_network())
 
-    plan = replace(PLAN, augmentation=WarpAndTint(), average=0.9)
+    plan = replace(PLAN, augmentation=WarpAndTint(), average=0.9, num_kept_at_first=40)
     data = make_images(50), make_images(30, 9)
     wanted = make_forgetful()
     logs = train(wanted, *data, plan=plan, folder=tmp_path / "whole", on_step=ignore)
@@ -249,7 +250,14 @@ def test_a_finished_training_is_not_trained_on(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("seed", 6), ("noise", AblationNoise(num_kept=10)), ("epochs", 4), ("learning_rate", 0.1), ("warmup", 0.3)],
+    [
+        ("seed", 6),
+        ("noise", AblationNoise(num_kept=10)),
+        ("num_kept_at_first", 21),
+        ("epochs", 4),
+        ("learning_rate", 0.1),
+        ("warmup", 0.3),
+    ],
 )
 def test_another_plan_is_refused_on_a_checkpoint_and_harms_nothing(tmp_path: Path, name: str, value: Any) -> None:
     plan = replace(PLAN, epochs=1)

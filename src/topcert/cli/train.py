@@ -30,6 +30,9 @@ def train(
         str, typer.Option(help="ablation, gaussian or discrete, as its certificate will draw; interval for chiang.")
     ] = "ablation",
     keep: Annotated[int | None, typer.Option(help="ablation: kept by each mask (e); 50 pixels or 16 points.")] = None,
+    keep_at_first: Annotated[
+        int | None, typer.Option(help="ablation of images: kept at first; --keep from three fifths of the steps on.")
+    ] = None,
     design: Annotated[
         str | None, typer.Option(help="ablation of images: train on these masks: partitions, stratified or random.")
     ] = None,
@@ -89,6 +92,7 @@ def train(
     usual = usual_plan(network, drawn, data=data)
     plan = replace(
         usual,
+        num_kept_at_first=usual.num_kept_at_first if keep_at_first is None else _at_first(keep_at_first, drawn),
         epochs=usual.epochs if epochs is None else epochs,
         batch_size=usual.batch_size if batch_size is None else batch_size,
         algorithm=usual.algorithm if optimizer is None else chosen("optimizer", optimizer, ALGORITHMS),
@@ -127,6 +131,7 @@ def train(
     console.print(f"wrote {path}")
 
 
+PIXELS: Final = 32 * 32  # of an image of CIFAR-10
 NOISE_OPTIONS: Final = {
     "ablation": "--keep",
     "gaussian": "--sigma",
@@ -146,6 +151,19 @@ def chosen(option: str, value: str, choices: tuple[Choice, ...]) -> Choice:
     raise ValueError(f"unknown --{option} {value!r}; choose one of: {', '.join(choices)}")
 
 
+def _at_first(keep_at_first: int, drawn: Noise) -> int:
+    """Checked `--keep-at-first`."""
+    from topcert.training.noise import AblationNoise
+
+    if not isinstance(drawn, AblationNoise):
+        raise ValueError("--keep-at-first is for the pixels of images under --noise ablation without --design; leave it out")
+    if not drawn.num_kept <= keep_at_first <= PIXELS:
+        raise ValueError(
+            f"--keep-at-first must lie in --keep .. all, {drawn.num_kept} .. {PIXELS} pixels; got {keep_at_first}"
+        )
+    return keep_at_first
+
+
 def _designed(drawn: Noise, design: str | None, *, masks: int | None, seed: int) -> Noise:
     """The noise on the masks of a design, where one is named."""
     from topcert.training.noise import AblationNoise, DesignNoise
@@ -158,7 +176,7 @@ def _designed(drawn: Noise, design: str | None, *, masks: int | None, seed: int)
         raise ValueError("--design is for the pixels of images under --noise ablation; leave it out")
     if masks is None:
         raise ValueError("--design needs --masks, the number of masks that certify will be given as --samples")
-    made = Design(name=design, seed=seed, num_features=32 * 32, num_kept=drawn.num_kept, grid=(32, 32))
+    made = Design(name=design, seed=seed, num_features=PIXELS, num_kept=drawn.num_kept, grid=(32, 32))
     return DesignNoise(design=made, num_masks=masks)
 
 
@@ -186,7 +204,7 @@ def _noise(
     if points and name != "ablation":
         raise ValueError(f"sets of points are trained under --noise ablation alone, not {name}; leave --noise out")
     if name == "ablation":
-        most, what, usual = (2048, "the points of a set", 16) if points else (1024, "the pixels of an image", 50)
+        most, what, usual = (2048, "the points of a set", 16) if points else (PIXELS, "the pixels of an image", 50)
         kept = usual if keep is None else keep
         if not 1 <= kept <= most:
             raise ValueError(f"--keep must lie in 1 .. {most}, {what}; got {kept}")
@@ -199,7 +217,7 @@ def _noise(
             raise ValueError(f"--keep-probability must lie strictly between 0 and 1, got {keep_probability}")
         return DiscreteNoise(keep_probability=keep_probability)
     if radius is not None:
-        if not 1 <= radius <= 1024:
-            raise ValueError(f"--radius must lie in 1 .. 1024, the pixels of an image; got {radius}")
+        if not 1 <= radius <= PIXELS:
+            raise ValueError(f"--radius must lie in 1 .. {PIXELS}, the pixels of an image; got {radius}")
         return IntervalNoise(radius=radius)
     raise ValueError(f"--noise {name} needs {own}")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, get_args
 
 from topcert.training.augmentation import Augmentation, ShiftAndMirror, WarpAndTint
-from topcert.training.noise import Noise
+from topcert.training.noise import AblationNoise, Noise
 from topcert.training.optimization import Algorithm, Schedule
 from topcert.training.points import RotateAndJitter
 
 Precision = Literal["float32", "bfloat16"]
 PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)
 USUAL_AUGMENTATION: Final = ShiftAndMirror()
+EASED: Final = 0.6  # of the training, over which masks come down from `num_kept_at_first`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,10 +21,12 @@ class TrainingPlan:
     """All that decides the trained weights, beside the data and the network.
 
     `average` is the decay a step of the exponential average of the weights, 0 for none: what is tested and exported is the
-    average. Under `bfloat16` weights stay float32 and the forward and backward passes are mixed.
+    average. Under `bfloat16` weights stay float32 and the forward and backward passes are mixed. With `num_kept_at_first`
+    a training under `AblationNoise` begins with masks that keep so many, and comes down to those of `noise` evenly.
     """
 
     noise: Noise
+    num_kept_at_first: int | None = None
     augmentation: Augmentation = USUAL_AUGMENTATION
     epochs: int = 40
     batch_size: int = 256
@@ -36,6 +39,14 @@ class TrainingPlan:
     average: float = 0.0
     precision: Precision = "float32"
     seed: int = 0
+
+    def noise_at(self, progress: float) -> Noise:
+        """The noise of a step; `progress` runs from 0 to 1 over the training."""
+        if self.num_kept_at_first is None or not isinstance(self.noise, AblationNoise):
+            return self.noise
+        last = self.noise.num_kept
+        easier = (self.num_kept_at_first - last) * max(0.0, 1 - progress / EASED)
+        return replace(self.noise, num_kept=last + round(easier))
 
 
 def usual_plan(network: str, noise: Noise, *, data: str = "cifar10") -> TrainingPlan:

@@ -87,17 +87,15 @@ def train(
             generators.restore(progress.generators)
         for step in range(progress.step, steps):
             rows = order[step * plan.batch_size : (step + 1) * plan.batch_size]
+            fraction = (epoch * steps + step) / total_steps
             data_began = time.perf_counter()
             augmented = plan.augmentation(inputs[rows], generators.numpy)
-            shown = plan.noise.show(augmented, seed=plan.seed, first=epoch * num_inputs + step * plan.batch_size)
+            first = epoch * num_inputs + step * plan.batch_size
+            shown = plan.noise_at(fraction).show(augmented, seed=plan.seed, first=first)
             progress.data_seconds += time.perf_counter() - data_began
             with mixed:
                 loss, scores = plan.noise.loss(
-                    network,
-                    shown,
-                    labels[rows],
-                    smoothing=plan.label_smoothing,
-                    progress=(epoch * steps + step) / total_steps,
+                    network, shown, labels[rows], smoothing=plan.label_smoothing, progress=fraction
                 )
             optimization.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
