@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
+from rich.console import Console
 
 from tests.conftest import Outcome
 from topcert.datasets.imagenet import INPUT_IN_WORDS
@@ -115,6 +117,16 @@ def test_the_carried_counts_redraw_the_committed_table(workplace: Path, topcert:
     assert run.code == 0, run.err
     assert Path("f/infill.csv").read_bytes() == (RESULTS / "infill.csv").read_bytes()
     assert "ImageNet, 50 images (224 x 224 crops), efficientnet-lite0 as published, n = 200" in run.out
+
+
+def test_the_table_fits_a_narrow_terminal(
+    workplace: Path, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "console", Console(width=80, highlight=False))
+    run = topcert("reproduce", "infill", "--from-counts", "--out", "f")
+    assert run.code == 0, run.err
+    assert "…" not in run.out
+    assert re.search(r"^ 10 +5,000 +infill +0\.520 +0\.420 .* 17 *$", run.out, re.MULTILINE)
 
 
 def test_certify_says_what_of_a_photograph_is_certified(photographs: Path, topcert: Callable[..., Outcome]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from topcert.cli import options
@@ -84,10 +85,13 @@ def _finish(counts: Path, out: Path) -> None:
     """Draw the table and the figure from counts: print them, and write them."""
     lines = measured_lines(counts)
     shown = Table(
-        title="certified top-k accuracy (votes: the label is among the k most voted, no certificate)", title_justify="left"
+        title="certified top-k accuracy (votes: the label is among the k most voted)",
+        title_justify="left",
+        box=SIMPLE_HEAD,  # eleven columns in 80 characters
+        padding=(0, 1, 0, 0),
     )
     for heading in ("k", "e", "fill", "votes", *(f"r={radius}" for radius in SHOWN_RADII), "max r"):
-        shown.add_column(heading)
+        shown.add_column(heading, no_wrap=True)
     for line in lines:
         hits, total = line.curve.certified.tolist(), line.curve.total
         shares = [floored(hits[r] if r < len(hits) else 0, total, 3) for r in SHOWN_RADII]
