@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 import topcert as tc
 from tests.conftest import Outcome
@@ -208,3 +209,18 @@ def test_the_carried_network_certifies_images(workplace: Path, topcert: Callable
     assert wrong.code == 2
     assert "(6, 32, 32)" in wrong.err
     assert "(3, 32, 32)" in wrong.err
+
+
+@pytest.mark.parametrize(("folders", "told"), [(("ant", "bee"), True), (("a", "b", "c", "d", "e"), False)])
+def test_a_folder_of_fewer_classes_than_the_model_has_is_told_and_certified(
+    workplace: Path, topcert: Callable[..., Outcome], folders: tuple[str, ...], told: bool
+) -> None:
+    for name in folders:
+        Path("data", name).mkdir(parents=True)
+        Image.new("L", (4, 3), 90).save(Path("data", name, "0.png"))
+    run = topcert(
+        "certify", "data", "models_for_tests:linear", "--keep", 4, "--samples", 20, "--encoding", "constant", "--out", "o"
+    )
+    assert run.code == 0, run.err
+    assert ("note: the data has 2 classes, 0 (ant) .. 1 (bee), the model 5; its first ones" in run.err) == told
+    assert ("note:" in run.err) == told

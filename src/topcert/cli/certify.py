@@ -21,7 +21,7 @@ from topcert.cli.parsing import (
 )
 from topcert.cli.printing import chance_in_words, noise_in_words, print_curves, print_promise
 from topcert.cli.progress import console, pairs_bar
-from topcert.cli.running import run_to_ledger
+from topcert.cli.running import run_to_ledger, warn_of_classes
 from topcert.cli.stopping import choose_stopping, print_stopping, votes_in_words
 from topcert.evaluation.results import Results, derive, write_results
 from topcert.methods.method import DesignMethod, SampledMethod
@@ -198,6 +198,7 @@ def run_certification(
         num_selection=request.num_selection,
         has_labels=opened.prepared.dataset.labels is not None,
     )
+    warn_of_classes(opened.prepared)
     ledger = run_to_ledger(opened)
     with pairs_bar() as update:
         results = derive(ledger, method=method, bounds=bounds, ks=ks, alpha=alpha, label_choice=choice, on_pairs=update)

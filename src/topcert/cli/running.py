@@ -39,3 +39,15 @@ def _warn_of_range(prepared: Prepared) -> None:
             highlight=False,
             soft_wrap=True,
         )
+
+
+def warn_of_classes(prepared: Prepared) -> None:
+    """Labels that number the folders at hand seldom are those of a network with more classes."""
+    names, classes = prepared.dataset.class_names, prepared.classifier.num_classes
+    if names and len(names) < classes:
+        messages.print(
+            f"note: the data has {len(names)} classes, 0 ({names[0]}) .. {len(names) - 1} ({names[-1]}), "
+            f"the model {classes}; its first ones must be these, in this order",
+            highlight=False,
+            soft_wrap=True,
+        )
