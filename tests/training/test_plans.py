@@ -10,7 +10,7 @@ from torch import nn
 
 from topcert.randomization.designs import Design
 from topcert.training import noise as noises
-from topcert.training.noise import AblationNoise, DesignNoise, Noise
+from topcert.training.noise import AblationNoise, DesignNoise, GaussianNoise, Noise
 from topcert.training.plans import EASED, TrainingPlan
 from topcert.training.trainer import train
 
@@ -28,6 +28,23 @@ def test_masks_come_down_evenly_to_those_of_the_certificate() -> None:
 @pytest.mark.parametrize("progress", [0.0, 0.3, 1.0])
 def test_without_easier_masks_every_step_has_the_noise_of_the_plan(noise: Noise, progress: float) -> None:
     assert TrainingPlan(noise=noise).noise_at(progress) is noise
+
+
+@pytest.mark.parametrize(
+    ("noise", "at_first", "message"),
+    [
+        (
+            DesignNoise(design=DESIGN, num_masks=5),
+            40,
+            "num_kept_at_first is for AblationNoise; leave it out with DesignNoise",
+        ),
+        (GaussianNoise(sigma=0.1), 40, "num_kept_at_first is for AblationNoise; leave it out with GaussianNoise"),
+        (AblationNoise(num_kept=50), 49, "num_kept_at_first must be at least the 50 that are kept at last; got 49"),
+    ],
+)
+def test_masks_that_cannot_come_down_are_refused(noise: Noise, at_first: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        TrainingPlan(noise=noise, num_kept_at_first=at_first)
 
 
 def test_a_training_shows_the_masks_of_its_plan_and_is_tested_on_those_of_the_certificate(

@@ -22,7 +22,8 @@ class TrainingPlan:
 
     `average` is the decay a step of the exponential average of the weights, 0 for none: what is tested and exported is the
     average. Under `bfloat16` weights stay float32 and the forward and backward passes are mixed. With `num_kept_at_first`
-    a training under `AblationNoise` begins with masks that keep so many, and comes down to those of `noise` evenly.
+    a training under `AblationNoise` begins with masks that keep so many, and comes down to those of `noise` evenly; raises
+    ValueError under another noise, or where that is fewer than `noise` keeps.
     """
 
     noise: Noise
@@ -39,6 +40,17 @@ class TrainingPlan:
     average: float = 0.0
     precision: Precision = "float32"
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.num_kept_at_first is None:
+            return
+        if not isinstance(self.noise, AblationNoise):
+            raise ValueError(f"num_kept_at_first is for AblationNoise; leave it out with {type(self.noise).__name__}")
+        if self.num_kept_at_first < self.noise.num_kept:
+            raise ValueError(
+                f"num_kept_at_first must be at least the {self.noise.num_kept} that are kept at last; "
+                f"got {self.num_kept_at_first}"
+            )
 
     def noise_at(self, progress: float) -> Noise:
         """The noise of a step; `progress` runs from 0 to 1 over the training."""
