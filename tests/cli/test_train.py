@@ -44,6 +44,19 @@ def weights(folder: str) -> dict[str, torch.Tensor]:
     return found
 
 
+def recorded(monkeypatch: pytest.MonkeyPatch) -> list[TrainingPlan]:
+    """Plans that would be trained by from here on."""
+    plans: list[TrainingPlan] = []
+
+    def record(network: str, plan: TrainingPlan, *, folder: Path, **_: object) -> list[EpochLog]:
+        plans.append(plan)
+        folder.mkdir()
+        return []
+
+    monkeypatch.setattr(importlib.import_module("topcert.training.networks"), "train_on_cifar10", record)
+    return plans
+
+
 @pytest.mark.usefixtures("tiny_cifar")
 def test_a_trained_network_is_certified_and_started_from(workplace: Path, topcert: Callable[..., Outcome]) -> None:
     run = topcert(*RUN, "--out", "a")
@@ -117,17 +130,38 @@ def test_the_noise_that_is_named_is_trained_under(
     drawn: Noise,
     at_first: int | None,
 ) -> None:
-    plans: list[TrainingPlan] = []
-
-    def record(network: str, plan: TrainingPlan, *, folder: Path, **_: object) -> list[EpochLog]:
-        plans.append(plan)
-        folder.mkdir()
-        return []
-
-    monkeypatch.setattr(importlib.import_module("topcert.training.networks"), "train_on_cifar10", record)
+    plans = recorded(monkeypatch)
     run = topcert("train", "cifar10", *options, "--seed", 3, "--out", "a")
     assert run.code == 0, run.err
     assert [(plan.noise, plan.num_kept_at_first, plan.seed) for plan in plans] == [(drawn, at_first, 3)]
+
+
+@pytest.mark.parametrize(
+    ("capability", "options", "precision"),
+    [
+        ("AVX512", [], "bfloat16"),
+        ("AVX512", ["--precision", "float32"], "float32"),
+        ("AVX2", [], "float32"),
+        ("AVX2", ["small"], "float32"),
+        ("AVX2", ["--precision", "bfloat16"], "bfloat16"),
+        ("DEFAULT", [], "float32"),
+    ],
+)
+def test_bfloat16_is_left_where_it_is_slow_unless_asked_for(
+    workplace: Path,
+    topcert: Callable[..., Outcome],
+    monkeypatch: pytest.MonkeyPatch,
+    capability: str,
+    options: list[str],
+    precision: str,
+) -> None:
+    plans = recorded(monkeypatch)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    run = topcert("train", "cifar10", *options, "--device", "cpu", "--out", "a")
+    assert run.code == 0, run.err
+    assert [plan.precision for plan in plans] == [precision]
+    told = "bfloat16 is slow" in run.out + run.err
+    assert told == (capability != "AVX512" and not options)
 
 
 @pytest.mark.parametrize(

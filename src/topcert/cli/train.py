@@ -17,7 +17,10 @@ from topcert.report.figures import draw_training
 from topcert.voting.request import check_sigma
 
 if TYPE_CHECKING:
+    import torch
+
     from topcert.training.noise import Noise
+    from topcert.training.precision import Precision
 
 
 def train(
@@ -51,7 +54,9 @@ def train(
         float | None,
         typer.Option(min=0.0, max=0.99999, help="Decay a step of the average of weights, which is kept; 0: none."),
     ] = None,
-    precision: Annotated[str | None, typer.Option(help="float32 or bfloat16 (mixed, faster where supported).")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="float32 or bfloat16 (mixed); the recipe's, where the device is fast at it.")
+    ] = None,
     start_from: Annotated[Path | None, typer.Option(help="A checkpoint.pt whose weights to begin with.")] = None,
     seed: Annotated[
         int, typer.Option(min=0, help="Seed of weights, order, augmentation and masks, those of a --design too.")
@@ -72,7 +77,7 @@ def train(
     from topcert.training.clouds import CLASSES, check_cloud_network, train_on_clouds
     from topcert.training.networks import check_network, train_on_cifar10
     from topcert.training.optimization import ALGORITHMS, SCHEDULES
-    from topcert.training.plans import PRECISIONS, usual_plan
+    from topcert.training.plans import usual_plan
 
     if seed >= 2**64:
         raise ValueError(f"--seed must lie in 0 .. 2^64 - 1, got {seed}")
@@ -101,7 +106,7 @@ def train(
         weight_decay=usual.weight_decay if weight_decay is None else weight_decay,
         label_smoothing=usual.label_smoothing if label_smoothing is None else label_smoothing,
         average=usual.average if average is None else average,
-        precision=usual.precision if precision is None else chosen("precision", precision, PRECISIONS),
+        precision=_precision(precision, usual.precision, where),
         seed=seed,
     )
     kept = f"finished epochs are kept in {out}: repeat the command with --resume"
@@ -149,6 +154,18 @@ def chosen(option: str, value: str, choices: tuple[Choice, ...]) -> Choice:
         if choice == value:
             return choice
     raise ValueError(f"unknown --{option} {value!r}; choose one of: {', '.join(choices)}")
+
+
+def _precision(asked: str | None, usual: Precision, device: torch.device) -> Precision:
+    """What is asked for; else what the recipe has, or float32 where the device is slow at that."""
+    from topcert.training.precision import PRECISIONS, is_fast
+
+    if asked is not None:
+        return chosen("precision", asked, PRECISIONS)
+    if is_fast(usual, device):
+        return usual
+    console.print(f"{usual} is slow on this {device.type}: training in float32; --precision {usual} insists on it")
+    return "float32"
 
 
 def _at_first(keep_at_first: int, drawn: Noise) -> int:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final, Literal, get_args
+from typing import Final
 
 from topcert.training.augmentation import Augmentation, ShiftAndMirror, WarpAndTint
 from topcert.training.noise import AblationNoise, Noise
 from topcert.training.optimization import Algorithm, Schedule
 from topcert.training.points import RotateAndJitter
+from topcert.training.precision import Precision
 
-Precision = Literal["float32", "bfloat16"]
-PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)
 USUAL_AUGMENTATION: Final = ShiftAndMirror()
 EASED: Final = 0.6  # of the training, over which masks come down from `num_kept_at_first`
 

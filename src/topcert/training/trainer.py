@@ -26,7 +26,7 @@ from topcert.training.optimization import Optimization
 from topcert.training.plans import TrainingPlan
 
 Tensors = tuple[torch.Tensor, ...] | list[torch.Tensor]
-SAVE_SECONDS: Final = 300.0  # between checkpoints within an epoch: what a kill can cost
+SAVE_SECONDS: Final = 60.0  # between checkpoints within an epoch: what a kill can cost
 
 
 def train(

@@ -1,0 +1,19 @@
+"""The precisions of a training, and where each is fast."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, get_args
+
+import torch
+
+Precision = Literal["float32", "bfloat16"]
+PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)
+
+
+def is_fast(precision: Precision, device: torch.device) -> bool:
+    """Whether `device` computes in `precision` itself; where it only pretends to, a step takes several times as long."""
+    if precision == "float32":
+        return True
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.backends.cpu.get_cpu_capability() == "AVX512"
