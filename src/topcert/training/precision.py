@@ -15,5 +15,5 @@ def is_fast(precision: Precision, device: torch.device) -> bool:
     if precision == "float32":
         return True
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.backends.cpu.get_cpu_capability() == "AVX512"
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.backends.cpu.get_cpu_capability() == "AVX512")
