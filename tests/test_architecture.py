@@ -57,6 +57,7 @@ HEAVY = {
         "topcert.training.noise",
         "topcert.training.optimization",
         "topcert.training.points",
+        "topcert.training.precision",
         "topcert.training.trainer",
     },
     "onnx": {"topcert.training.export"},

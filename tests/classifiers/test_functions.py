@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from topcert.classifiers.functions import FunctionClassifier
+from topcert.classifiers.processor import this_cpu
 
 
 def test_scores_and_labels_are_both_votes() -> None:
@@ -18,7 +19,7 @@ def test_scores_and_labels_are_both_votes() -> None:
 def test_it_says_what_it_is() -> None:
     classifier = FunctionClassifier(lambda x: x, num_classes=3, fingerprint="abc")
     assert (classifier.num_classes, classifier.fingerprint, classifier.batch_size) == (3, "abc", None)
-    assert classifier.runtime == f"numpy {np.__version__}, cpu"
+    assert classifier.runtime == f"numpy {np.__version__}, {this_cpu()}"
 
 
 def test_whatever_the_function_raises_becomes_one_clear_error() -> None:

@@ -21,6 +21,7 @@ from tests.classifiers.networks import (
     write_linear,
 )
 from topcert.classifiers.onnx import OnnxClassifier
+from topcert.classifiers.processor import this_cpu
 
 
 def load(path: Path, device: str = "cpu") -> OnnxClassifier:
@@ -62,7 +63,7 @@ def test_a_batch_is_given_in_the_precision_that_the_network_takes(tmp_path: Path
 
 
 def test_the_runtime_names_the_release_and_the_device(tmp_path: Path) -> None:
-    assert load(write_linear(tmp_path / "net.onnx")).runtime == f"onnxruntime {onnxruntime.__version__}, cpu"
+    assert load(write_linear(tmp_path / "net.onnx")).runtime == f"onnxruntime {onnxruntime.__version__}, {this_cpu()}"
 
 
 def test_the_batch_is_not_written_to(tmp_path: Path) -> None:
@@ -158,7 +159,7 @@ def test_cuda_is_refused_where_the_runtime_has_none(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.raises(ValueError, match="--device cuda:1 needs onnxruntime-gpu and a CUDA device"):
         load(write_linear(tmp_path / "net.onnx"), device="cuda:1")
-    assert load(tmp_path / "net.onnx", device="auto").runtime.endswith(", cpu")
+    assert load(tmp_path / "net.onnx", device="auto").runtime.endswith(this_cpu())
 
 
 @pytest.mark.filterwarnings("ignore:Specified provider 'CUDAExecutionProvider'")  # ONNX Runtime's own, on falling back
@@ -171,7 +172,7 @@ def test_a_runtime_that_falls_back_to_the_cpu_is_not_recorded_as_cuda(
     providers = ["CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: providers)
     path = write_linear(tmp_path / "net.onnx")
-    assert load(path, device="auto").runtime.endswith(", cpu")
+    assert load(path, device="auto").runtime.endswith(this_cpu())
     with pytest.raises(ValueError, match="--device cuda: ONNX Runtime finds no usable CUDA device; use --device cpu"):
         load(path, device="cuda")
 

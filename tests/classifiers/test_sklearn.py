@@ -14,6 +14,7 @@ from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from topcert.classifiers.processor import this_cpu
 from topcert.classifiers.sklearn import SklearnClassifier
 
 CENTRES = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
@@ -78,7 +79,7 @@ def test_an_input_of_any_shape_is_one_row() -> None:
     classifier = SklearnClassifier(fitted, fingerprint="abc")
     np.testing.assert_array_equal(classifier(images), fitted.predict(images.reshape(40, 18)))
     assert (classifier.num_classes, classifier.fingerprint, classifier.batch_size) == (4, "abc", None)
-    assert classifier.runtime == f"scikit-learn {sklearn.__version__}, cpu"
+    assert classifier.runtime == f"scikit-learn {sklearn.__version__}, {this_cpu()}"
 
 
 def test_an_estimator_that_works_in_place_does_not_write_to_the_batch() -> None:

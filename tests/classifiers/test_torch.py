@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from topcert.classifiers.processor import this_cpu
 from topcert.classifiers.torch import TorchClassifier
 
 torch.set_num_threads(1)
@@ -148,7 +149,7 @@ def test_the_fingerprint_changes_with_a_buffer_whether_or_not_it_is_stored(persi
 
 def test_the_runtime_names_the_release_and_the_device() -> None:
     classifier = TorchClassifier(make_network(), input_shape=SHAPE, device="cpu")
-    assert classifier.runtime == f"torch {torch.__version__}, cpu"
+    assert classifier.runtime == f"torch {torch.__version__}, {this_cpu()}"
     assert classifier.batch_size is None
 
 

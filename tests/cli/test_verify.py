@@ -235,6 +235,25 @@ def test_a_claimed_other_runtime_does_not_excuse_made_up_votes(folder: Path, top
     assert topcert("verify", folder, *MODEL, "--replay", 5).code == 1
 
 
+@pytest.mark.parametrize(
+    ("kind", "code", "says"), [("Nehalem", 2, "rounding may explain it"), ("", 1, "replayed votes differ from the ledger")]
+)
+def test_a_vote_that_differs_is_false_on_the_same_processor_and_open_on_another(
+    folder: Path, topcert: Callable[..., Outcome], kind: str, code: int, says: str
+) -> None:
+    ledger = Ledger.open(folder)
+    votes = ledger.read_block(0).astype(np.int64)
+    votes[0] = (votes[0] + 1) % ledger.manifest.num_classes
+    ledger.write_block(0, votes)
+    write_results(derive(Ledger.open(folder), ks=[1, 3], alpha=0.001))
+    runtime = ledger.manifest.runtime
+    forge(folder, runtime=runtime.rpartition(" ")[0] + f" {kind}" if kind else runtime)
+    assert topcert("verify", folder).code == 0
+    run = topcert("verify", folder, *MODEL, "--replay", 20_000)
+    assert run.code == code, run.out + run.err
+    assert says in " ".join((run.out + run.err).split())
+
+
 def test_what_a_stranger_wrote_is_printed_as_it_is(folder: Path, topcert: Callable[..., Outcome]) -> None:
     path = folder / "certificates.parquet"
     table = pq.read_table(path)

@@ -14,9 +14,10 @@ from topcert.files import first_line
 class Classifier(Protocol):
     """A deterministic function from a batch of ablated inputs to labels, int64 `(B,)` in 0 .. num_classes - 1.
 
-    `fingerprint` (SHA-256, hex) names the function that it computes, `runtime` the library and device that compute it:
-    together with the batch shape they decide every vote. `batch_size` is None unless only one size is possible. The batch
-    is never written to: it is the encoder's buffer, and what is written there would show in the next batch.
+    `fingerprint` (SHA-256, hex) names the function that it computes, `runtime` the library and device that compute it
+    ("LIBRARY VERSION, cpu KIND", or a GPU): together with the batch shape they decide every vote. `batch_size` is None
+    unless only one size is possible. The batch is never written to: it is the encoder's buffer, and what is written there
+    would show in the next batch.
     """
 
     @property

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.classifiers.classifier import failure, labels_of
+from topcert.classifiers.processor import this_cpu
 
 
 @final
@@ -19,7 +20,7 @@ class FunctionClassifier:
         self._function = function
         self.num_classes = num_classes
         self.fingerprint = fingerprint
-        self.runtime = f"numpy {np.__version__}, cpu"
+        self.runtime = f"numpy {np.__version__}, {this_cpu()}"
         self.batch_size: int | None = None
 
     def __call__(self, batch: NDArray[np.floating]) -> NDArray[np.int64]:

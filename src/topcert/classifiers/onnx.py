@@ -13,6 +13,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from topcert.classifiers.classifier import check_device, labels_of, width_of
+from topcert.classifiers.processor import this_cpu
 from topcert.files import first_line
 
 _DTYPES: Final[dict[str, type[np.floating]]] = {
@@ -61,7 +62,7 @@ class OnnxClassifier:
         outputs = self._session.get_outputs()
         self._output = next((item.name for item in outputs if len(item.shape or ()) == 2), outputs[0].name)
         self.batch_size: int | None = wanted[0] if isinstance(wanted[0], int) else None
-        self.runtime = f"onnxruntime {onnxruntime.__version__}, {'cuda' if on_cuda else 'cpu'}"
+        self.runtime = f"onnxruntime {onnxruntime.__version__}, {'cuda' if on_cuda else this_cpu()}"
         self.fingerprint = fingerprint_onnx(path)
         output = self._run(np.zeros((self.batch_size or 1, *input_shape), np.float32))
         width = width_of(output)

@@ -9,6 +9,7 @@ import sklearn
 from numpy.typing import NDArray
 
 from topcert.classifiers.classifier import failure, labels_of
+from topcert.classifiers.processor import this_cpu
 
 
 @final
@@ -30,7 +31,7 @@ class SklearnClassifier:
         self._classes = np.asarray(classes)[self._order]
         self.num_classes = len(self._classes)
         self.fingerprint = fingerprint
-        self.runtime = f"scikit-learn {sklearn.__version__}, cpu"
+        self.runtime = f"scikit-learn {sklearn.__version__}, {this_cpu()}"
         self.batch_size: int | None = None
 
     def __call__(self, batch: NDArray[np.floating]) -> NDArray[np.int64]:

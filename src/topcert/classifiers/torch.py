@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from topcert.classifiers.classifier import check_device, failure, labels_of, width_of
+from topcert.classifiers.processor import this_cpu
 
 
 @final
@@ -26,7 +27,7 @@ class TorchClassifier:
         self._device = resolve_device(device)
         self._module = module.eval().to(self._device)
         self.batch_size: int | None = None
-        name = "cpu" if self._device.type == "cpu" else torch.cuda.get_device_name(self._device)
+        name = this_cpu() if self._device.type == "cpu" else torch.cuda.get_device_name(self._device)
         self.runtime = f"torch {torch.__version__}, {name}"
         self.fingerprint = _hash(module)
         output = self._run(np.zeros((2, *input_shape), np.float32))

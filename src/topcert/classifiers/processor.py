@@ -1,0 +1,15 @@
+"""The kind of this processor: sums are rounded in the order of its vector units, and a vote in millions depends on it."""
+
+from __future__ import annotations
+
+import platform
+from functools import cache
+
+from threadpoolctl import threadpool_info
+
+
+@cache
+def this_cpu() -> str:
+    """Ends a `Classifier.runtime`: "cpu" and what NumPy's BLAS takes it for, as in "cpu Haswell", or the machine's name."""
+    kinds = [str(library["architecture"]) for library in threadpool_info() if library.get("architecture")]
+    return f"cpu {kinds[0] if kinds else platform.machine()}"
