@@ -35,7 +35,12 @@ class _RateColumn(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.0f} {self._unit}/s")
+        return Text("" if speed is None else f"{_short(speed)} {self._unit}/s")
+
+
+def _short(rate: float) -> str:
+    """A rate as a person reads it: whole from 10 on, two digits below, where a step can take seconds."""
+    return f"{rate:,.0f}" if rate >= 9.95 else f"{rate:.2g}"
 
 
 @contextmanager
@@ -100,7 +105,7 @@ def _lines(title: str, unit: str) -> Callable[[int, int, str], None]:
             last = now
             rate = (done - first) / max(now - began, 1e-9)
             left = timedelta(seconds=int((total - done) / rate))
-            text = f"{title}: {done:,} of {total:,} {unit}, {rate:,.0f} {unit}/s, {left} left"
+            text = f"{title}: {done:,} of {total:,} {unit}, {_short(rate)} {unit}/s, {left} left"
             messages.print(f"{text}{', ' + note if note else ''}", highlight=False, soft_wrap=True)
 
     return update

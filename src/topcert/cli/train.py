@@ -164,7 +164,8 @@ def _precision(asked: str | None, usual: Precision, device: torch.device) -> Pre
         return chosen("precision", asked, PRECISIONS)
     if is_fast(usual, device):
         return usual
-    console.print(f"{usual} is slow on this {device.type}: training in float32; --precision {usual} insists on it")
+    told = f"{usual} is slow on this {device.type}: training in float32; --precision {usual} insists on it"
+    console.print(told, highlight=False, soft_wrap=True)
     return "float32"
 
 
