@@ -136,6 +136,25 @@ def test_the_noise_that_is_named_is_trained_under(
     assert [(plan.noise, plan.num_kept_at_first, plan.seed) for plan in plans] == [(drawn, at_first, 3)]
 
 
+@pytest.mark.usefixtures("tiny_cifar")
+def test_a_training_goes_on_in_its_precision_and_with_its_network_alone(
+    workplace: Path, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = [*RUN[:2], "small", "--epochs", 1, "--batch-size", 16, "--out", "a"]
+    assert topcert(*small, "--precision", "bfloat16").code == 0
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    run = topcert(*small, "--resume")
+    assert run.code == 0, run.err
+    assert "bfloat16 is slow" not in run.out
+    other = topcert(*small, "--precision", "float32", "--resume")
+    assert other.code == 2
+    assert "was trained with precision = bfloat16, not float32" in other.err
+    for network in ("compact", "resnet18"):
+        foreign = topcert(*RUN[:2], network, *small[3:], "--resume")
+        assert foreign.code == 2
+        assert "is a checkpoint of another network" in foreign.err
+
+
 @pytest.mark.parametrize(
     ("capability", "options", "precision"),
     [

@@ -368,7 +368,7 @@ def test_a_checkpoint_that_does_not_tell_its_data_is_gone_on_from(tmp_path: Path
 def test_a_checkpoint_of_another_network_is_named(tmp_path: Path) -> None:
     run(tmp_path)
     other = nn.Sequential(nn.Flatten(), nn.Linear(384, 2))
-    with pytest.raises(ValueError, match=r"checkpoint\.pt is not a checkpoint of this network \(.+\); pass another --out"):
+    with pytest.raises(ValueError, match=r"checkpoint\.pt is a checkpoint of another network; name the one it is of"):
         train(other, make_images(50), make_images(30, 9), plan=PLAN, folder=tmp_path, on_step=ignore)
 
 

@@ -11,5 +11,7 @@ from threadpoolctl import threadpool_info
 @cache
 def this_cpu() -> str:
     """Ends a `Classifier.runtime`: "cpu" and what NumPy's BLAS takes it for, as in "cpu Haswell", or the machine's name."""
-    kinds = [str(library["architecture"]) for library in threadpool_info() if library.get("architecture")]
-    return f"cpu {kinds[0] if kinds else platform.machine()}"
+    told = [library for library in threadpool_info() if library.get("architecture")]
+    # They come in any order, and SciPy and others bring their own.
+    told.sort(key=lambda library: ("numpy" not in library["filepath"], library["filepath"]))
+    return f"cpu {told[0]['architecture'] if told else platform.machine()}"

@@ -106,10 +106,10 @@ def train(
         weight_decay=usual.weight_decay if weight_decay is None else weight_decay,
         label_smoothing=usual.label_smoothing if label_smoothing is None else label_smoothing,
         average=usual.average if average is None else average,
-        precision=_precision(precision, usual.precision, where),
+        precision=_precision(precision, usual.precision, where, out),
         seed=seed,
     )
-    kept = f"finished epochs are kept in {out}: repeat the command with --resume"
+    kept = f"what {out / 'checkpoint.pt'} holds is kept, at most a minute old: repeat the command with --resume"
     with stoppable(kept), progress_bar("train", unit="steps") as update:
         train_on = partial(train_on_clouds, data) if points else train_on_cifar10
         logs = train_on(
@@ -156,10 +156,12 @@ def chosen(option: str, value: str, choices: tuple[Choice, ...]) -> Choice:
     raise ValueError(f"unknown --{option} {value!r}; choose one of: {', '.join(choices)}")
 
 
-def _precision(asked: str | None, usual: Precision, device: torch.device) -> Precision:
-    """What is asked for; else what the recipe has, or float32 where the device is slow at that."""
+def _precision(asked: str | None, usual: Precision, device: torch.device, folder: Path) -> Precision:
+    """What is asked for, or was trained in so far; else what the recipe has, or float32 where the device is slow at that."""
+    from topcert.training.checkpoint import recorded_precision
     from topcert.training.precision import PRECISIONS, is_fast
 
+    asked = asked or recorded_precision(folder)
     if asked is not None:
         return chosen("precision", asked, PRECISIONS)
     if is_fast(usual, device):

@@ -86,6 +86,8 @@ class Checkpoint:
         except Exception as error:  # a damaged file can raise anything
             reason = str(error).partition("\n")[0] or type(error).__name__
             raise ValueError(f"{path} is damaged ({reason[:120]}); remove it to start again") from error
+        if _shapes(state.get("network")) != _shapes(self.network.state_dict()):
+            raise ValueError(f"{path} is a checkpoint of another network; name the one it is of, or pass another --out")
         for name, value in asdict(self.plan).items():
             if planned.get(name) != value:
                 was = planned.get(name)
@@ -133,6 +135,19 @@ class Checkpoint:
         )
         with replacing(self.folder / "checkpoint.pt") as aside:
             aside.write_bytes(content.getbuffer())
+
+
+def recorded_precision(folder: Path) -> str | None:
+    """The precision that the checkpoint of `folder` was trained in; None where there is none, or it cannot be read."""
+    try:
+        return str(_read(folder / "checkpoint.pt")["plan"]["precision"])
+    except Exception:  # it may be damaged in any way: `restore` says how
+        return None
+
+
+def _shapes(state: Any) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the tensors of a network; none where `state` is no such thing."""
+    return {name: tuple(value.shape) for name, value in state.items()} if isinstance(state, dict) else {}
 
 
 def _read(path: Path) -> Any:

@@ -22,7 +22,7 @@ def default_batch_size(*, num_samples: int, cells_per_input: int, classifier: Cl
     """
     if classifier.batch_size is not None:
         return classifier.batch_size
-    factor = 1 if ", cpu" in classifier.runtime else 16
+    factor = 1 if "cpu" in classifier.runtime else 16
     most = max(8, min(factor * MAX_BATCH, factor * BATCH_CELLS // cells_per_input))
     return -(-num_samples // -(-num_samples // most))
 
