@@ -147,7 +147,7 @@ def recorded_precision(folder: Path) -> str | None:
 
 def _shapes(state: Any) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the tensors of a network; none where `state` is no such thing."""
-    return {name: tuple(value.shape) for name, value in state.items()} if isinstance(state, dict) else {}
+    return {name: tuple(getattr(value, "shape", ())) for name, value in state.items()} if isinstance(state, dict) else {}
 
 
 def _read(path: Path) -> Any:
