@@ -161,9 +161,9 @@ def _precision(asked: str | None, usual: Precision, device: torch.device, folder
     from topcert.training.checkpoint import recorded_precision
     from topcert.training.precision import PRECISIONS, is_fast
 
-    asked = asked or recorded_precision(folder)
-    if asked is not None:
-        return chosen("precision", asked, PRECISIONS)
+    named = recorded_precision(folder) if asked is None else asked
+    if named is not None:
+        return chosen("precision", named, PRECISIONS)
     if is_fast(usual, device):
         return usual
     told = f"{usual} is slow on this {device.type}: training in float32; --precision {usual} insists on it"
