@@ -66,6 +66,7 @@ def test_every_layout_gives_the_same_inputs_in_the_same_order(layout: str, tmp_p
     assert dataset.labels is not None
     assert [dataset.class_names[label] for label in dataset.labels] == [wnid_of(number) for number in ORDERED]
     assert dataset.indices.tolist() == [0, 1, 2, 3, 4]
+    assert dataset.input_names == tuple(f"{wnid_of(number)}/{official_name(number)}" for number in ORDERED)
     for position, number in enumerate(ORDERED):
         np.testing.assert_array_equal(dataset.read(position), by_hand(number))
 
@@ -105,7 +106,12 @@ def test_of_all_images_the_subset_is_the_fields(tmp_path: Path, monkeypatch: pyt
     from topcert.datasets import dataset, imagenet
 
     labels = np.repeat(np.arange(1000), 50)
-    whole = imagenet.Photographs(labels=labels, class_names=read_wnids(), read=lambda _: np.zeros((224, 224, 3), np.uint8))
+    whole = imagenet.Photographs(
+        labels=labels,
+        names=tuple(map(str, range(len(labels)))),
+        class_names=read_wnids(),
+        read=lambda _: np.zeros((224, 224, 3), np.uint8),
+    )
     monkeypatch.setattr(dataset, "load_imagenet", lambda _: whole)
     found = load(tmp_path)
     assert found.indices.tolist() == list(range(0, 50_000, 100))

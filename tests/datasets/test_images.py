@@ -41,8 +41,22 @@ def test_classes_and_files_come_in_the_order_of_their_names(tmp_path: Path) -> N
     assert dataset.labels is not None
     assert dataset.labels.tolist() == [0, 0, 1, 2, 2]
     assert (dataset.kind, dataset.shape, dataset.dtype) == ("image", (4, 5, 3), np.float32)
-    for position, name in enumerate(["ant/a.png", "ant/b.png", "bee/z.png", "cat/10.png", "cat/2.png"]):
+    names = ("ant/a.png", "ant/b.png", "bee/z.png", "cat/10.png", "cat/2.png")
+    assert dataset.input_names == names
+    for position, name in enumerate(names):
         np.testing.assert_array_equal(dataset.read(position), scaled(written[name]))
+
+
+def test_an_input_goes_by_its_index_and_its_file(tmp_path: Path) -> None:
+    for seed, name in enumerate(["ant/a.png", "ant/b.png", "bee/c.png", "bee/d.png", "cat/e.png"]):
+        write(tmp_path / "images" / name, draw(4, 5, seed))
+    part = load(tmp_path / "images", stride=2, limit=2)
+    assert part.input_names == ("ant/a.png", "bee/c.png")
+    assert [part.in_words(position) for position in range(2)] == ["input 0 (ant/a.png)", "input 2 (bee/c.png)"]
+    np.savez(tmp_path / "table.npz", x=np.zeros((5, 3)))
+    table = load(tmp_path / "table.npz", stride=2)
+    assert table.input_names is None
+    assert table.in_words(1) == "input 2"
 
 
 def test_what_is_not_an_image_of_a_class_is_passed_over(tmp_path: Path) -> None:

@@ -29,7 +29,9 @@ class Dataset:
 
     `read(i)` gives input i as a float array of `shape`: images `(H, W, C)`, tables `(columns,)`, sets of points
     `(points, coordinates)`. `indices` int64 `(inputs,)` are its places in the whole set; `labels` int64 `(inputs,)` or
-    None. `read_reference`, where there is one, gives training inputs, `(inputs, *shape)`, for the mean and median fills.
+    None. `input_names`, of photographs, are their files, relative to the folder, `CLASS/FILE`; `class_names` those of the
+    labels 0, 1, ... `read_reference`, where there is one, gives training inputs, `(inputs, *shape)`, for the mean and
+    median fills.
     """
 
     name: str
@@ -40,10 +42,16 @@ class Dataset:
     labels: NDArray[np.int64] | None
     read: Callable[[int], NDArray[np.floating]]
     class_names: tuple[str, ...] = ()
+    input_names: tuple[str, ...] | None = None
     read_reference: Callable[[], NDArray[np.floating]] | None = None
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    def in_words(self, position: int) -> str:
+        """An input as messages name it: "input 17 (cats/x.jpg)"."""
+        named = "" if self.input_names is None else f" ({self.input_names[position]})"
+        return f"input {self.indices[position]}{named}"
 
     def fingerprint_input(self, position: int) -> str:
         """SHA-256 of one input: its shape, its dtype and its bytes."""
@@ -109,6 +117,7 @@ def load_dataset(
         labels=None if whole.labels is None else whole.labels[places],
         read=lambda position: whole.read(int(places[position])),
         class_names=whole.class_names,
+        input_names=None if whole.input_names is None else tuple(whole.input_names[place] for place in places),
         read_reference=whole.read_reference,
     )
 
@@ -164,6 +173,7 @@ def _imagenet(data_dir: Path | None) -> Dataset:
         labels=images.labels,
         read=lambda position: scale_bytes(images.read(position)),
         class_names=images.class_names,
+        input_names=images.names,
     )
 
 
@@ -219,6 +229,7 @@ def _image_folder(folder: Path, crop: int | None) -> Dataset:
         labels=np.array([label for _, label in files], np.int64),
         read=read,
         class_names=tuple(part.name for part in classes),
+        input_names=tuple(path.relative_to(folder).as_posix() for path, _ in files),
     )
 
 

@@ -39,9 +39,13 @@ _MOST_OBLONG: Final = 64  # resized, a longer image would fill the memory
 @final
 @dataclass(frozen=True, kw_only=True)
 class Photographs:
-    """Images in the order of (class, file name): `read(i)` gives uint8 `(224, 224, 3)`; `labels` int64 `(images,)`."""
+    """Images in the order of (class, file name): `read(i)` gives uint8 `(224, 224, 3)`; `labels` int64 `(images,)`.
+
+    `names` are `WNID/FILE` in every layout.
+    """
 
     labels: NDArray[np.int64]
+    names: tuple[str, ...]
     class_names: tuple[str, ...]
     read: Callable[[int], NDArray[np.uint8]]
 
@@ -88,7 +92,12 @@ def load_imagenet(data_dir: Path | None) -> Photographs:
     def read(position: int) -> NDArray[np.uint8]:
         return _read(ordered[position])
 
-    return Photographs(labels=np.array([place[file.wnid] for file in ordered], np.int64), class_names=class_names, read=read)
+    return Photographs(
+        labels=np.array([place[file.wnid] for file in ordered], np.int64),
+        names=tuple(f"{file.wnid}/{file.name}" for file in ordered),
+        class_names=class_names,
+        read=read,
+    )
 
 
 def read_wnids() -> tuple[str, ...]:
