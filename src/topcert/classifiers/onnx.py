@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -13,9 +11,11 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from topcert.classifiers.classifier import check_device, labels_of, width_of
+from topcert.classifiers.onnx_graph import external_path, parse_graph
 from topcert.classifiers.processor import this_cpu
 from topcert.files import first_line
 
+_PART_BYTES: Final = 1 << 24  # of weights that are hashed at a time
 _DTYPES: Final[dict[str, type[np.floating]]] = {
     "tensor(float)": np.float32,
     "tensor(double)": np.float64,
@@ -95,22 +95,17 @@ def _providers(device: str) -> list[Any]:
 
 
 def fingerprint_onnx(path: Path) -> str:
-    """SHA-256 of the file, and of the weights in other files where the exporter put them there."""
+    """SHA-256 of the file, and of the weights in other files where the exporter put them there.
+
+    Raises ValueError where the file is no ONNX network, or one that it keeps weights in is not there.
+    """
     content = path.read_bytes()
     digest = hashlib.sha256(content)
-    for location in sorted(set(_locations(content))):
-        beside = path.parent / location
-        if beside.is_file():
-            digest.update(beside.read_bytes())
+    for location in parse_graph(content, path).external:
+        with external_path(path, location).open("rb") as weights:
+            while part := weights.read(_PART_BYTES):
+                digest.update(part)
     return digest.hexdigest()
-
-
-def _locations(content: bytes) -> Iterator[str]:
-    """The files that a network keeps weights in: protobuf entries of key "location", a length and so many bytes."""
-    for found in re.finditer(rb"\n\x08location\x12([\x80-\xff]?)([\x00-\x7f])", content):
-        low, high = found.groups()
-        length = high[0] if not low else (low[0] & 0x7F) + (high[0] << 7)
-        yield content[found.end() : found.end() + length].decode(errors="replace")
 
 
 def read_metadata(path: Path) -> dict[str, str]:
