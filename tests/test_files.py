@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from topcert.files import replacing
+from topcert.files import is_standard_output, replacing
 
 
 @pytest.fixture
@@ -117,7 +119,7 @@ def test_the_content_is_on_disk_before_the_rename_and_the_rename_before_it_retur
 def test_a_kill_while_it_is_written_leaves_the_old_file(path: Path) -> None:
     code = """
 import os, pathlib, signal, sys
-from topcert.files import replacing
+from topcert.files import is_standard_output, replacing
 with replacing(pathlib.Path(sys.argv[1])) as aside:
     aside.write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
@@ -125,3 +127,119 @@ with replacing(pathlib.Path(sys.argv[1])) as aside:
     done = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
     assert done.returncode == -signal.SIGKILL
     assert path.read_text() == "old"
+
+
+def test_permissions_of_the_old_file_stay(path: Path) -> None:
+    path.chmod(0o640)
+    with replacing(path) as aside:
+        aside.write_text("new")
+    assert path.read_text() == "new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_link_stays_a_link_and_what_it_names_is_written(tmp_path: Path, exists: bool) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "here").mkdir()
+    real, link = tmp_path / "there" / "real.csv", tmp_path / "here" / "link.csv"
+    if exists:
+        real.write_text("old")
+    link.symlink_to(real)
+    with replacing(link) as aside:
+        aside.write_text("new")
+        assert aside.parent == real.parent, "a rename is whole only within one file system"
+    assert link.is_symlink()
+    assert link.readlink() == real
+    assert real.read_text() == "new"
+    assert names(real.parent) == ["real.csv"]
+
+
+def test_a_link_in_a_circle_or_to_no_folder_or_to_a_folder_is_refused_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / "away").symlink_to(tmp_path / "absent" / "x.csv")
+    (tmp_path / "folder").symlink_to(tmp_path)
+    for name, says in (("circle", "circle"), ("away", "there is no folder .*absent"), ("folder", "folder is a folder")):
+        with pytest.raises((OSError, ValueError), match=says), replacing(tmp_path / name) as aside:
+            aside.write_text("new")
+        assert (tmp_path / name).is_symlink()
+    assert names(tmp_path) == ["away", "circle", "folder"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_pipe_is_written_through_and_stays(tmp_path: Path, linked: bool) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    name = tmp_path / "link" if linked else pipe
+    if linked:
+        name.symlink_to(pipe)
+    got: list[str] = []
+    reader = threading.Thread(target=lambda: got.append(pipe.read_text()))
+    reader.start()
+    with replacing(name) as aside:
+        aside.write_text("new\n")
+    reader.join(timeout=30)
+    assert got == ["new\n"]
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert name.is_symlink() == linked
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_device_is_an_error_that_names_it_and_stays(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to("/dev/full")
+    for path in (Path("/dev/full"), link):
+        with pytest.raises(OSError, match=f"No space left on device: '{path}'"), replacing(path) as aside:
+            aside.write_text("new")
+    assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
+    assert link.is_symlink()
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="needs names of open files")
+def test_an_open_file_goes_on_where_it_stands(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with log.open("w") as file:
+        file.write("first\n")
+        file.flush()
+        for name in (f"/dev/fd/{file.fileno()}", f"/proc/self/fd/{file.fileno()}"):
+            with replacing(Path(name)) as aside:
+                aside.write_text("second\n")
+    assert log.read_text() == "first\nsecond\nsecond\n"
+
+
+def test_a_dash_and_its_like_are_standard_output(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    link = tmp_path / "link"
+    link.symlink_to("/dev/stdout")
+    for path in (Path("-"), Path("/dev/stdout"), link):
+        assert is_standard_output(path)
+        print("before")
+        with replacing(path) as aside:
+            aside.write_text("new\n")
+        print("after")
+        assert capfd.readouterr().out == "before\nnew\nafter\n"
+    assert is_standard_output(None)
+    assert not is_standard_output(tmp_path / "1")
+    assert not is_standard_output(Path("/dev/stderr"))
+
+
+def test_what_is_no_place_for_a_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("socket")
+        with pytest.raises(ValueError, match="socket is no file"), replacing(Path("socket")) as aside:
+            aside.write_text("new")
+    assert names(tmp_path) == ["socket"]
+
+
+def test_a_write_protected_file_is_kept(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)  # tests may run as root, who may write everything
+    with pytest.raises(PermissionError, match="write-protected"), replacing(path) as aside:
+        aside.write_text("new")
+    assert path.read_text() == "old"
+
+
+def test_a_name_as_long_as_names_may_be_is_written(tmp_path: Path) -> None:
+    path = tmp_path / ("n" * 251 + ".csv")
+    with replacing(path) as aside:
+        aside.write_text("new")
+    assert path.read_text() == "new"

@@ -12,6 +12,7 @@ from topcert.cli.bounding import certify_bounds
 from topcert.cli.parsing import (
     check_alpha,
     check_design,
+    check_folder,
     check_ks,
     choose_alpha,
     choose_ks,
@@ -77,6 +78,7 @@ def certify(
     for one k and alpha: no other certificate may be made of them. The method chiang has no votes: its bounds.json takes the
     place of the first three.
     """
+    check_folder(out)
     certifier = find_method(method)
     if not isinstance(certifier, SampledMethod):
         given = {

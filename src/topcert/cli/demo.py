@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from topcert.cli.certify import run_certification
+from topcert.cli.parsing import check_folder
 from topcert.cli.printing import print_curves, print_promise
 from topcert.cli.progress import console
 from topcert.datasets.dataset import digits_split
@@ -35,6 +36,7 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Seed of training and of the mask stream.")] = 0,
 ) -> None:
     """Train on the UCI digits, certify 360 held-out ones for k = 1 and 3, and draw what came out. Under a minute."""
+    check_folder(out)
     if (out / "manifest.json").exists() or (out / "digits.joblib").exists():
         raise ValueError(f"{out} already holds a demo; remove it or choose another --out")
     images, labels, test = digits_split()

@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from topcert.cli.parsing import check_ks, choose_alpha, choose_ks, choose_label
+from topcert.cli.parsing import check_ks, check_out, choose_alpha, choose_ks, choose_label
 from topcert.cli.printing import print_curves, print_promise
 from topcert.cli.progress import console, pairs_bar
 from topcert.cli.stopping import print_stopping
@@ -37,6 +37,7 @@ def evaluate(
         raise ValueError(
             f"{folder} holds certificates of a network's weights and no votes: repeat certify with the k you want"
         )
+    check_out(out, read=folder)
     ledger = Ledger.open(folder)
     usual = 0.001
     path = folder / "certificates.parquet"

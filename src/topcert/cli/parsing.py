@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final, cast, get_args
 
 from topcert.evaluation.results import default_choice
+from topcert.files import STANDARD_OUTPUT
 from topcert.methods.certificates import LABEL_CHOICES, LabelChoice
 from topcert.methods.method import DesignMethod, Method
 from topcert.methods.registry import ALIASES, find_method
@@ -40,6 +42,22 @@ def check_design(design: str | None, method: Method) -> None:
     if laws and design not in laws:
         got = "none" if design is None else repr(design)
         raise ValueError(f"the method {method.name} needs --design {' or '.join(laws)}, got {got}")
+
+
+def check_out(out: Path | None, *, read: Path) -> None:
+    """Refuse to write over what is read: a table, or a file that a run's folder holds."""
+    if out is None or not out.is_file() or not read.exists():
+        return
+    if out.samefile(read) or (read.is_dir() and out.resolve().is_relative_to(read.resolve())):
+        raise ValueError(f"--out {out} would write over what {read} holds; name another file")
+
+
+def check_folder(out: Path) -> None:
+    """Refuse an --out that can be no folder, before any work."""
+    if out == STANDARD_OUTPUT:
+        raise ValueError("--out - is standard output, and this command writes a folder; name one")
+    if not out.is_dir() and (out.exists() or out.is_symlink()):
+        raise ValueError(f"--out {out} is a file; name a folder")
 
 
 def check_ks(ks: Sequence[int], num_classes: int) -> None:

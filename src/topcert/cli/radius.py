@@ -10,7 +10,7 @@ from typing import Annotated, TextIO
 import typer
 
 from topcert.cli import options
-from topcert.cli.parsing import check_alpha, check_ks, choose_ks, choose_label, noise_of
+from topcert.cli.parsing import check_alpha, check_ks, check_out, choose_ks, choose_label, noise_of
 from topcert.evaluation.accuracy import floored_float
 from topcert.evaluation.counts import read_counts
 from topcert.files import replacing
@@ -52,6 +52,7 @@ def radius(
     Methods of Gaussian noise add `l2_radius`, floored at six decimals.
     """
     check_alpha(alpha)
+    check_out(out, read=counts)
     certifier = find_vote_method(method)
     smoothing = _smoothing(
         certifier, keep=keep, sigma=sigma, keep_probability=keep_probability, features=features, channels=channels
