@@ -329,7 +329,7 @@ def passes(data_dir: Path | None) -> None:
         made = Design(name="stratified", seed=seed, num_features=1024, num_kept=52, grid=(32, 32))
         drawn[f"stratified, 2,000 masks, seed {seed}"] = made.masks(0, 2000)[np.arange(len(x)) % 2000]
     for network in ("compact", str(STRATIFIED)):
-        classifier = load_classifier(network, input_shape=(6, 32, 32))
+        classifier = load_classifier(network, example=np.full((2, 6, 32, 32), 0.5, np.float32))
         for name, kept in drawn.items():
             mask = np.zeros((len(x), 1024), np.float32)
             np.put_along_axis(mask, kept.astype(np.int64), 1, axis=1)

@@ -32,10 +32,10 @@ class Interleaved:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._classifier, name)
 
-    def __call__(self, batch: np.ndarray) -> np.ndarray:
-        labels = self._classifier(batch)
+    def __call__(self, batch: np.ndarray, *, num_votes: int | None = None) -> np.ndarray:
+        labels = self._classifier(batch, num_votes=num_votes)
         began = time.perf_counter()
-        self._classifier._run(self._batch)
+        self._classifier.run(self._batch)
         self.raw_seconds += time.perf_counter() - began
         self.calls += 1
         return labels

@@ -22,6 +22,11 @@ def make_batch(size: int = 50) -> NDArray[np.float32]:
     return np.random.default_rng(9).normal(size=(size, *SHAPE)).astype(np.float32)
 
 
+def example_of(shape: tuple[int, ...], rows: int = 2) -> NDArray[np.float32]:
+    """Rows of an encoded shape, as a model is tried on before a run."""
+    return np.random.default_rng(4).random((rows, *shape)).astype(np.float32)
+
+
 def linear_labels(batch: NDArray[Any], weights: NDArray[np.float64]) -> list[int]:
     """The labels that a linear network of these weights must give."""
     found: list[int] = (batch.reshape(len(batch), -1).astype(np.float64) @ weights).argmax(1).tolist()

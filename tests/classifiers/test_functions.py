@@ -27,15 +27,17 @@ def test_whatever_the_function_raises_becomes_one_clear_error() -> None:
         raise KeyError("weights")
 
     with pytest.raises(ValueError, match=r"the model failed on a batch of shape \(2, 5\): KeyError: 'weights'") as caught:
-        FunctionClassifier(broken, num_classes=2)(np.zeros((2, 5)))
+        FunctionClassifier(broken, num_classes=2).answer(np.zeros((2, 5)))
     assert isinstance(caught.value.__cause__, KeyError)
 
 
-def test_what_is_not_a_vote_is_refused() -> None:
-    with pytest.raises(ValueError, match="gave the score nan"):
-        FunctionClassifier(lambda x: x * np.nan, num_classes=5)(np.zeros((2, 5)))
+def test_a_label_out_of_range_is_refused_or_counted() -> None:
     with pytest.raises(ValueError, match="gave the label 9"):
         FunctionClassifier(lambda x: np.full(len(x), 9), num_classes=5)(np.zeros((2, 5)))
+    lenient = FunctionClassifier(lambda x: np.where(x[:, 0] > 0, 9, 3), num_classes=5)
+    lenient.refuse_labels = False
+    assert lenient(np.array([[0.0], [1.0]])).tolist() == [3, 0]
+    assert (lenient.undefined.out_of_range, lenient.undefined.label, lenient.undefined.asked) == (1, 9, 2)
 
 
 def test_a_function_that_works_in_place_does_not_write_to_the_batch() -> None:

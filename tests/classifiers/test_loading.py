@@ -16,7 +16,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
-from tests.classifiers.networks import SHAPE, linear_labels, make_batch, make_weights, write_linear
+from tests.classifiers.networks import SHAPE, example_of, linear_labels, make_batch, make_weights, write_linear
 from topcert.classifiers import loading
 from topcert.classifiers.functions import FunctionClassifier
 from topcert.classifiers.loading import load_classifier
@@ -48,7 +48,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
 
 
 def load(name: str, num_classes: int | None = None) -> Any:
-    return load_classifier(name, input_shape=SHAPE, device="cpu", num_classes=num_classes)
+    return load_classifier(name, example=example_of(SHAPE), device="cpu", num_classes=num_classes)
 
 
 def fitted() -> GaussianNB:
@@ -70,7 +70,7 @@ def test_a_carried_network_is_loaded_by_its_name(tmp_path: Path, monkeypatch: py
     not files("topcert.models").joinpath(loading.CARRIED["compact"]).is_file(), reason="this checkout carries no network"
 )
 def test_the_network_in_the_package_takes_cifar10_in_six_channels() -> None:
-    classifier = load_classifier("compact", input_shape=(6, 32, 32), device="cpu")
+    classifier = load_classifier("compact", example=example_of((6, 32, 32)), device="cpu")
     assert classifier.num_classes == 10
     assert classifier(np.zeros((3, 6, 32, 32), np.float32)).shape == (3,)
 
@@ -174,9 +174,9 @@ def test_a_device_is_refused_where_it_changes_nothing(write: Write, tmp_path: Pa
     joblib.dump(fitted(), tmp_path / "model.joblib")
     for model in (f"{name}:make", str(tmp_path / "model.joblib")):
         with pytest.raises(ValueError, match="--device cuda is for torch modules and ONNX networks"):
-            load_classifier(model, input_shape=SHAPE, device="cuda")
+            load_classifier(model, example=example_of(SHAPE), device="cuda")
         with pytest.raises(ValueError, match="--device must be auto"):
-            load_classifier(model, input_shape=SHAPE, device="gpu")
+            load_classifier(model, example=example_of(SHAPE), device="gpu")
 
 
 def test_the_fingerprint_of_a_function_tells_files_and_functions_apart(write: Write) -> None:

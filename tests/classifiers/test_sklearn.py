@@ -69,7 +69,7 @@ def test_classes_need_not_be_sorted() -> None:
 def test_a_prediction_that_is_no_class_is_refused(prediction: str) -> None:
     odd = Odd(["ant", "bee", "dog"], ["ant", prediction])
     with pytest.raises(ValueError, match=f"the model predicted '{prediction}', which is none of its classes_"):
-        SklearnClassifier(odd)(np.zeros((2, 2)))
+        SklearnClassifier(odd).answer(np.zeros((2, 2)))
 
 
 def test_an_input_of_any_shape_is_one_row() -> None:
@@ -102,11 +102,11 @@ def test_what_is_no_classifier_is_refused() -> None:
 def test_rows_of_another_width_are_refused_with_their_width() -> None:
     classifier = SklearnClassifier(GaussianNB().fit(ROWS, np.repeat([0, 1, 2], 10)))
     with pytest.raises(ValueError, match=r"the model failed on a batch of shape \(5, 3\): ValueError: X has 3 features"):
-        classifier(np.zeros((5, 3)))
+        classifier.answer(np.zeros((5, 3)))
 
 
 @pytest.mark.parametrize("error", [ValueError(), TypeError("no floats"), AttributeError("scaler")])
 def test_whatever_the_estimator_raises_becomes_one_clear_error(error: Exception) -> None:
     with pytest.raises(ValueError, match=r"the model failed on a batch of shape \(1, 2\): \w+: \S") as caught:
-        SklearnClassifier(Raises(error))(np.zeros((1, 2)))
+        SklearnClassifier(Raises(error)).answer(np.zeros((1, 2)))
     assert caught.value.__cause__ is error

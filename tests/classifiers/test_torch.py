@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.classifiers.networks import example_of
 from topcert.classifiers.processor import this_cpu
 from topcert.classifiers.torch import TorchClassifier
 
@@ -69,7 +70,7 @@ class Shifted(nn.Module):
 def test_labels_are_those_of_the_module_in_evaluation_mode() -> None:
     network = make_network()
     batch = make_batch()
-    classifier = TorchClassifier(copy.deepcopy(network).train(), input_shape=SHAPE, device="cpu")
+    classifier = TorchClassifier(copy.deepcopy(network).train(), example=example_of(SHAPE), device="cpu")
     with torch.no_grad():
         wanted = network.eval()(torch.from_numpy(batch)).argmax(1).tolist()
     assert classifier.num_classes == 5
@@ -78,7 +79,7 @@ def test_labels_are_those_of_the_module_in_evaluation_mode() -> None:
 
 
 def test_dropout_and_batch_normalization_do_not_make_votes_random() -> None:
-    classifier = TorchClassifier(make_network().train(), input_shape=SHAPE, device="cpu")
+    classifier = TorchClassifier(make_network().train(), example=example_of(SHAPE), device="cpu")
     batch = make_batch()
     first = classifier(batch)
     for _ in range(3):
@@ -87,7 +88,7 @@ def test_dropout_and_batch_normalization_do_not_make_votes_random() -> None:
 
 
 def test_doubles_are_taken_as_floats() -> None:
-    classifier = TorchClassifier(make_network(), input_shape=SHAPE, device="cpu")
+    classifier = TorchClassifier(make_network(), example=example_of(SHAPE), device="cpu")
     batch = make_batch()
     np.testing.assert_array_equal(classifier(batch.astype(np.float64)), classifier(batch))
 
@@ -95,13 +96,13 @@ def test_doubles_are_taken_as_floats() -> None:
 def test_scores_in_half_precision_are_votes() -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(32, 3)).bfloat16()
     scores = Gives(torch.tensor([[0.0, 1.0, 0.5]] * 2, dtype=torch.bfloat16))
-    assert TorchClassifier(scores, input_shape=SHAPE, device="cpu")(make_batch(2)).tolist() == [1, 1]
+    assert TorchClassifier(scores, example=example_of(SHAPE), device="cpu")(make_batch(2)).tolist() == [1, 1]
     with pytest.raises(ValueError, match=r"the model failed on a batch of shape \(2, 2, 4, 4\)"):
-        TorchClassifier(network, input_shape=SHAPE, device="cpu")
+        TorchClassifier(network, example=example_of(SHAPE), device="cpu")
 
 
 def test_a_module_that_works_in_place_does_not_write_to_the_batch() -> None:
-    classifier = TorchClassifier(Shifted(5.0, persistent=True), input_shape=(2,), device="cpu")
+    classifier = TorchClassifier(Shifted(5.0, persistent=True), example=example_of((2,)), device="cpu")
     batch = np.array([[0.1, 0.9], [0.7, 0.3]], np.float32)
     before = batch.copy()
     assert classifier(batch).tolist() == [0, 0]
@@ -109,7 +110,7 @@ def test_a_module_that_works_in_place_does_not_write_to_the_batch() -> None:
 
 
 def fingerprint(network: nn.Module) -> str:
-    return TorchClassifier(network, input_shape=SHAPE, device="cpu").fingerprint
+    return TorchClassifier(network, example=example_of(SHAPE), device="cpu").fingerprint
 
 
 def test_the_fingerprint_is_that_of_a_copy_and_of_the_same_weights_loaded() -> None:
@@ -141,21 +142,21 @@ def test_the_fingerprint_changes_with_the_structure() -> None:
 @pytest.mark.parametrize("persistent", [True, False])
 def test_the_fingerprint_changes_with_a_buffer_whether_or_not_it_is_stored(persistent: bool) -> None:
     prints = {
-        TorchClassifier(Shifted(shift, persistent=persistent), input_shape=(2,), device="cpu").fingerprint
+        TorchClassifier(Shifted(shift, persistent=persistent), example=example_of((2,)), device="cpu").fingerprint
         for shift in (0.0, 1.0)
     }
     assert len(prints) == 2
 
 
 def test_the_runtime_names_the_release_and_the_device() -> None:
-    classifier = TorchClassifier(make_network(), input_shape=SHAPE, device="cpu")
+    classifier = TorchClassifier(make_network(), example=example_of(SHAPE), device="cpu")
     assert classifier.runtime == f"torch {torch.__version__}, {this_cpu()}"
     assert classifier.batch_size is None
 
 
 def test_a_module_that_does_not_fit_the_input_is_refused() -> None:
     with pytest.raises(ValueError, match=r"the model failed on a batch of shape \(2, 3, 4, 4\): .*2 channels"):
-        TorchClassifier(make_network(), input_shape=(3, 4, 4), device="cpu")
+        TorchClassifier(make_network(), example=example_of((3, 4, 4)), device="cpu")
 
 
 @pytest.mark.parametrize(
@@ -163,39 +164,40 @@ def test_a_module_that_does_not_fit_the_input_is_refused() -> None:
 )
 def test_whatever_the_module_raises_becomes_one_clear_error(error: Exception) -> None:
     with pytest.raises(ValueError, match=r"the model failed on a batch of shape \(2, 2, 4, 4\): \S") as caught:
-        TorchClassifier(Raises(error), input_shape=SHAPE, device="cpu")
+        TorchClassifier(Raises(error), example=example_of(SHAPE), device="cpu")
     assert caught.value.__cause__ is error
     assert (str(error) or type(error).__name__) in str(caught.value)
 
 
 def test_an_output_that_is_not_scores_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"the module gave shape \(2,\) for 2 inputs; expected scores"):
-        TorchClassifier(Gives(torch.zeros(2)), input_shape=SHAPE, device="cpu")
+    with pytest.raises(ValueError, match=r"the module gives no scores for 2 inputs; expected \(2, classes\)"):
+        TorchClassifier(Gives(torch.zeros(2)), example=example_of(SHAPE), device="cpu")
     with pytest.raises(ValueError, match="the module gave a tuple; expected one tensor of scores"):
-        TorchClassifier(Gives((torch.zeros(2, 3),)), input_shape=SHAPE, device="cpu")
+        TorchClassifier(Gives((torch.zeros(2, 3),)), example=example_of(SHAPE), device="cpu")
 
 
-def test_scores_that_are_not_finite_are_refused() -> None:
-    classifier = TorchClassifier(nn.Flatten(), input_shape=SHAPE, device="cpu")
-    with pytest.raises(ValueError, match="gave the score nan for class 0"):
-        classifier(np.full((2, *SHAPE), np.nan, np.float32))
+def test_a_row_without_finite_scores_is_one_without_an_answer() -> None:
+    classifier = TorchClassifier(nn.Flatten(), example=example_of(SHAPE), device="cpu")
+    batch = make_batch(3)
+    batch[1, 0, 0, 0] = np.nan
+    assert classifier.judge(batch).not_finite.tolist() == [False, True, False]
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:x", "meta", ""])
 def test_an_unknown_device_is_refused_with_the_choices(device: str) -> None:
     with pytest.raises(ValueError, match=f"--device must be auto, cpu, cuda or cuda:N, got '{device}'"):
-        TorchClassifier(make_network(), input_shape=SHAPE, device=device)
+        TorchClassifier(make_network(), example=example_of(SHAPE), device=device)
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:1"])
 def test_a_device_that_is_not_there_is_refused(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match=f"--device {device}: PyTorch sees no CUDA device here; use --device cpu"):
-        TorchClassifier(make_network(), input_shape=SHAPE, device=device)
+        TorchClassifier(make_network(), example=example_of(SHAPE), device=device)
 
 
 def test_a_device_beyond_the_last_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(ValueError, match="--device cuda:1: the last CUDA device here is cuda:0"):
-        TorchClassifier(make_network(), input_shape=SHAPE, device="cuda:1")
+        TorchClassifier(make_network(), example=example_of(SHAPE), device="cuda:1")

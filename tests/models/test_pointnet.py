@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.classifiers.networks import example_of
 from topcert.classifiers.onnx import OnnxClassifier
 from topcert.models.cost import multiply_adds, num_parameters
 from topcert.models.pointnet import PointNet, Transform, distance_to_orthogonal
@@ -95,7 +96,7 @@ def test_the_exported_file_takes_any_batch_and_gives_the_same_scores(network: Po
         (scores,) = session.run(None, {"ablated": points.numpy()})
         with torch.no_grad():
             np.testing.assert_allclose(scores, network(points).numpy(), rtol=1e-4, atol=1e-5)
-    classifier = OnnxClassifier(path, input_shape=(16, 3), device="cpu")
+    classifier = OnnxClassifier(path, example=example_of((16, 3)), device="cpu")
     assert (classifier.num_classes, classifier.batch_size) == (5, None)
 
 

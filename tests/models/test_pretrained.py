@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.classifiers.networks import example_of
 from topcert.classifiers.loading import load_classifier
 from topcert.models.cost import num_parameters
 from topcert.models.pretrained import Normalized, efficientnet_lite0
@@ -56,7 +57,9 @@ def test_it_is_the_published_network_in_evaluation_mode(capsys: pytest.CaptureFi
 def test_the_command_line_names_it_as_module_and_function() -> None:
     for package in PACKAGES:
         pytest.importorskip(package)
-    classifier = load_classifier("topcert.models.pretrained:efficientnet_lite0", input_shape=(3, 224, 224), device="cpu")
+    classifier = load_classifier(
+        "topcert.models.pretrained:efficientnet_lite0", example=example_of((3, 224, 224)), device="cpu"
+    )
     assert classifier.num_classes == 1000
     votes = classifier(np.zeros((1, 3, 224, 224), np.float32))
     assert votes.shape == (1,)

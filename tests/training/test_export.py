@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import topcert
+from tests.classifiers.networks import example_of
 from topcert.classifiers.onnx import OnnxClassifier
 from topcert.classifiers.torch import TorchClassifier
 from topcert.models.compact import Compact
@@ -59,10 +60,10 @@ def test_scores_equal_those_of_torch_in_any_batch_size(network: Compact, path: P
 
 def test_it_is_loaded_as_a_classifier_with_the_labels_of_torch(network: Compact, path: Path) -> None:
     batch = np.random.default_rng(0).random((16, *SHAPE)).astype(np.float32)
-    classifier = OnnxClassifier(path, input_shape=SHAPE, device="cpu")
+    classifier = OnnxClassifier(path, example=example_of(SHAPE), device="cpu")
     assert classifier.batch_size is None
     assert classifier.num_classes == 10
-    wanted = TorchClassifier(network, input_shape=SHAPE, device="cpu")(batch)
+    wanted = TorchClassifier(network, example=example_of(SHAPE), device="cpu")(batch)
     np.testing.assert_array_equal(classifier(batch), wanted)
 
 

@@ -1,5 +1,5 @@
-"""Any classifier as a function from a batch to integer labels."""
+"""Any classifier as a total function from a batch to integer labels."""
 
-from topcert.classifiers.classifier import Classifier, labels_of
+from topcert.classifiers.classifier import AnswerError, Classifier, Judged, Undefined
 
-__all__ = ["Classifier", "labels_of"]
+__all__ = ["AnswerError", "Classifier", "Judged", "Undefined"]

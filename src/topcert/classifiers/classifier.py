@@ -1,64 +1,246 @@
-"""What topcert asks of a classifier, and the one rule that turns scores into labels."""
+"""What topcert asks of a classifier: the answer to a batch, and the total rule that makes labels of it."""
 
 from __future__ import annotations
 
 import re
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topcert.files import first_line
 
+UNDEFINED_LABEL: Final = 0  # of a row without an answer; of a ballot of w labels 0 .. w - 1
 
-class Classifier(Protocol):
-    """A deterministic function from a batch of ablated inputs to labels, int64 `(B,)` in 0 .. num_classes - 1.
+
+class AnswerError(ValueError):
+    """The model raised on a batch, or what it gave is no answer; that may be the fault of one row."""
+
+
+@final
+@dataclass
+class Undefined:
+    """How many votes had no answer of the model, and got `UNDEFINED_LABEL`: by what was wrong."""
+
+    not_finite: int = 0  # a score was NaN or infinite
+    raised: int = 0  # the model raised on the row, or gave what is no answer
+    out_of_range: int = 0  # the label was none of 0 .. num_classes - 1
+    asked: int = 0  # votes in all
+    reason: str = ""  # what the model raised, the first time
+    label: int | None = None  # the first label out of range
+
+    @property
+    def total(self) -> int:
+        return self.not_finite + self.raised + self.out_of_range
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """The labels of a batch, int64 `(B,)`, and where they are `UNDEFINED_LABEL` for want of an answer, bool `(B,)`."""
+
+    labels: NDArray[np.int64]
+    not_finite: NDArray[np.bool_]
+    raised: NDArray[np.bool_]
+    out_of_range: NDArray[np.bool_]
+    reason: str = ""
+    label: int | None = None
+
+    @property
+    def undefined(self) -> NDArray[np.bool_]:
+        return self.not_finite | self.raised | self.out_of_range
+
+
+@dataclass(kw_only=True, eq=False)
+class Classifier(ABC):
+    """A deterministic function from one ablated input to a label, run on batches; total, whatever the input holds.
 
     `fingerprint` (SHA-256, hex) names the function that it computes, `runtime` the library and device that compute it
     ("LIBRARY VERSION, cpu KIND", or a GPU): together with the batch shape they decide every vote. `batch_size` is None
-    unless only one size is possible. The batch is never written to: it is the encoder's buffer, and what is written there
-    would show in the next batch.
+    unless only one size is possible. `class_names` are those that the model knows, in the order of its labels.
+
+    The total rule. A row whose scores are all finite has the label of its largest (the first of equal ones); a label in
+    0 .. num_classes - 1 is taken as it is. Every other row has `UNDEFINED_LABEL`: one with a score that is NaN, +inf or
+    -inf, one with another label, one that the model raises on. A model that raises on a batch is asked row by row, each
+    row in a batch of the same shape filled with copies of it; so no row decides what another is given. The label is a
+    fixed one, not what argmax makes of a NaN, because a library may do that otherwise from one release to the next.
+    What stops a run instead: memory that runs out, and a device or file that fails. That is nobody's row.
+
+    `refuse_labels`: raise on a label out of range instead. A certified input is nobody's attack, so there it tells of
+    another count of classes.
     """
 
-    @property
-    def num_classes(self) -> int: ...
-    @property
-    def fingerprint(self) -> str: ...
-    @property
-    def runtime(self) -> str: ...
-    @property
-    def batch_size(self) -> int | None: ...
-    def __call__(self, batch: NDArray[np.floating]) -> NDArray[np.int64]: ...
+    num_classes: int
+    fingerprint: str
+    runtime: str
+    batch_size: int | None = None
+    class_names: tuple[str, ...] | None = None
+    refuse_labels: bool = True
+    undefined: Undefined = field(default_factory=Undefined)
+
+    @abstractmethod
+    def run(self, batch: NDArray[np.floating]) -> Any:
+        """What the model gives for a batch, in full; it may raise anything.
+
+        The batch must not be written to: it is the encoder's buffer, and what is written there would show in the next.
+        """
+
+    def answer(self, batch: NDArray[np.floating]) -> NDArray[Any]:
+        """Scores `(B, num_classes)` or integer labels `(B,)` as the model gives them, NaN and all; nothing is counted.
+
+        Raises AnswerError where the model raises or gives anything else, ValueError where it was the device or the memory.
+        """
+        try:
+            output = self.run(batch)
+        except AnswerError:
+            raise
+        except (Exception, SystemExit) as error:  # a person's model can raise anything
+            if breaks(error):
+                raise ValueError(
+                    f"the model could not be run on a batch of shape {batch.shape}: {type(error).__name__}: "
+                    f"{first_line(error)}; free memory, lower --batch-size, or mend the device"
+                ) from error
+            raise AnswerError(failure(batch.shape, error)) from error
+        return checked_answer(output, batch_size=len(batch), num_classes=self.num_classes)
+
+    def judge(self, batch: NDArray[np.floating]) -> Judged:
+        """The labels of a batch by the total rule; nothing is counted or refused.
+
+        Raises ValueError where memory runs out or a device fails.
+        """
+        try:
+            return judge_answer(self.answer(batch), num_classes=self.num_classes)
+        except AnswerError as error:
+            return self._row_by_row(batch, str(error))
+
+    def __call__(self, batch: NDArray[np.floating], *, num_votes: int | None = None) -> NDArray[np.int64]:
+        """Labels int64 `(B,)`, of which the first `num_votes` count as votes of the run: None for all.
+
+        Raises ValueError as `judge` does, and for a label out of range where `refuse_labels`.
+        """
+        found = self.judge(batch)
+        if self.refuse_labels and found.label is not None:
+            raise ValueError(out_of_range(found.label, self.num_classes))
+        counted = slice(len(batch) if num_votes is None else num_votes)
+        told = self.undefined
+        told.asked += len(found.labels[counted])
+        for name in ("not_finite", "raised", "out_of_range"):
+            setattr(told, name, getattr(told, name) + int(np.count_nonzero(getattr(found, name)[counted])))
+        told.reason = told.reason or found.reason
+        told.label = found.label if told.label is None else told.label
+        return found.labels
+
+    def _row_by_row(self, batch: NDArray[np.floating], reason: str) -> Judged:
+        """Each row in a batch of this shape that holds nothing else; it keeps its place."""
+        size = len(batch)
+        labels = np.full(size, UNDEFINED_LABEL, np.int64)
+        wrong = np.zeros((3, size), np.bool_)
+        label = None
+        for row in range(size):
+            try:
+                answer = self.answer(np.repeat(batch[row : row + 1], size, axis=0))
+            except AnswerError:
+                wrong[1, row] = True
+                continue
+            one = judge_answer(answer[row : row + 1], num_classes=self.num_classes)
+            labels[row], wrong[0, row], wrong[2, row] = one.labels[0], one.not_finite[0], one.out_of_range[0]
+            label = one.label if label is None else label
+        return Judged(
+            labels=labels,
+            not_finite=wrong[0],
+            raised=wrong[1],
+            out_of_range=wrong[2],
+            reason=reason if wrong[1].any() else "",
+            label=label,
+        )
 
 
-def labels_of(output: Any, *, batch_size: int, num_classes: int) -> NDArray[np.int64]:
-    """Labels int64 `(B,)` from an output: labels as they are, scores `(B, num_classes)` by the first largest.
+def checked_answer(output: Any, *, batch_size: int, num_classes: int) -> NDArray[Any]:
+    """The output as an array: scores `(B, num_classes)` or integer labels `(B,)`, of whatever values.
 
-    Raises ValueError where the output has another shape, a label is out of range, or a score is NaN or infinite.
+    Raises AnswerError where it has another shape or type.
     """
-    found = np.asarray(output)
+    try:
+        found = np.asarray(output)
+    except Exception as error:  # rows of several lengths, say
+        raise AnswerError(f"the model gave a {type(output).__name__}, which is no array: {first_line(error)}") from error
     if found.ndim == 2 and found.dtype.kind in "fiu":
         if found.shape != (batch_size, num_classes):
-            raise ValueError(
+            raise AnswerError(
                 f"the model gave scores of shape {found.shape} for a batch of {batch_size} "
                 f"and {num_classes} classes; expected ({batch_size}, {num_classes})"
             )
-        if found.dtype.kind == "f" and not np.isfinite(found).all():
-            row, column = np.argwhere(~np.isfinite(found))[0]
-            raise ValueError(
-                f"the model gave the score {found[row, column]} for class {column}; "
-                "a vote needs finite scores, so mend the model or clip its output"
-            )
-        return np.asarray(found.argmax(axis=1), np.int64)
+        return found
     if found.shape != (batch_size,) or found.dtype.kind not in "iu":
-        raise ValueError(
+        raise AnswerError(
             f"the model gave {found.dtype} of shape {found.shape} for a batch of {batch_size}; "
             f"expected scores ({batch_size}, {num_classes}) or integer labels ({batch_size},)"
         )
-    if found.size and not (found.min() >= 0 and found.max() < num_classes):
-        bad = found[(found < 0) | (found >= num_classes)][0]
-        raise ValueError(f"the model gave the label {bad}; with {num_classes} classes labels are 0 .. {num_classes - 1}")
-    return found.astype(np.int64)
+    return found
+
+
+def judge_answer(answer: NDArray[Any], *, num_classes: int) -> Judged:
+    """The total rule on an answer: scores `(B, num_classes)` or integer labels `(B,)`."""
+    nowhere = np.zeros(len(answer), np.bool_)
+    if answer.ndim == 2:
+        wrong = ~np.isfinite(answer).all(axis=1)
+        labels = np.where(wrong, UNDEFINED_LABEL, answer.argmax(axis=1)).astype(np.int64)
+        return Judged(labels=labels, not_finite=wrong, raised=nowhere, out_of_range=nowhere)
+    wrong = (answer < 0) | (answer >= num_classes)  # in its own type, where nothing wraps around
+    labels = np.where(wrong, UNDEFINED_LABEL, answer).astype(np.int64)
+    first = int(answer[wrong][0]) if wrong.any() else None
+    return Judged(labels=labels, not_finite=nowhere, raised=nowhere, out_of_range=wrong, label=first)
+
+
+def out_of_range(label: int, num_classes: int) -> str:
+    """What to say of a label that is none of 0 .. num_classes - 1."""
+    hint = "; where it counts from 1, subtract 1" if label == num_classes else ""
+    return f"the model gave the label {label}; with {num_classes} classes labels are 0 .. {num_classes - 1}{hint}"
+
+
+def first_output(run: Callable[[NDArray[Any]], Any], example: NDArray[np.floating]) -> Any:
+    """What a model gives for the rows of `example`, or for one of them in copies where it raises on all together.
+
+    Raises ValueError where it raises on every one: then it is no single row's fault.
+    """
+    size, first = len(example), None
+    for row in (None, *range(size)):
+        try:
+            return run(example if row is None else np.repeat(example[row : row + 1], size, axis=0))
+        except (Exception, SystemExit) as error:  # a person's model can raise anything
+            first = first or error
+            if breaks(error):
+                break
+    assert first is not None
+    raise ValueError(failure(example.shape, first)) from first
+
+
+def check_trial(classifier: Classifier, example: NDArray[np.floating]) -> None:
+    """Raises ValueError where the model has an answer to no row of `example`, or one that `refuse_labels` is about.
+
+    It is made for other inputs then: a run would only collect `UNDEFINED_LABEL`.
+    """
+    found = classifier.judge(in_batches(example, classifier.batch_size))
+    if classifier.refuse_labels and found.label is not None:
+        raise ValueError(out_of_range(found.label, classifier.num_classes))
+    if not found.undefined.all():
+        return
+    if found.label is not None:
+        raise ValueError(out_of_range(found.label, classifier.num_classes))
+    if found.reason:
+        raise ValueError(found.reason)
+    raise ValueError(
+        f"the model gave scores that are NaN or infinite for each of {len(example)} ablated inputs; "
+        "mend the model, or clip its output"
+    )
+
+
+def in_batches(example: NDArray[np.floating], size: int | None) -> NDArray[np.floating]:
+    """The rows of `example`, as often as it takes, in a batch of `size`; None for as they are."""
+    return example if size is None else np.resize(example, (size, *example.shape[1:]))
 
 
 def width_of(output: Any) -> int | None:
@@ -71,6 +253,18 @@ def check_device(name: str) -> None:
     """Raises ValueError for a name that is not of a device."""
     if re.fullmatch("auto|cpu|cuda(:[0-9]+)?", name) is None:
         raise ValueError(f"--device must be auto, cpu, cuda or cuda:N, got {name!r}")
+
+
+_BROKEN: Final = re.compile(
+    r"out of memory|can't allocate|bad_?\s?alloc|failed to allocate|cuda error|cuda failure|cudnn|cublas", re.IGNORECASE
+)
+
+
+def breaks(error: BaseException) -> bool:
+    """Whether it was the memory, the device or a file that failed, and not the model on what it was given."""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None):
+        return True
+    return _BROKEN.search(str(error)) is not None
 
 
 def failure(shape: tuple[int, ...], error: BaseException) -> str:

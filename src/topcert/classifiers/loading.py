@@ -14,30 +14,44 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from topcert.classifiers.classifier import Classifier, check_device, failure, width_of
+from topcert.classifiers.classifier import Classifier, check_device, check_trial, first_output, width_of
 
 CARRIED: Final = {"compact": "compact.onnx"}  # networks inside the package, in topcert/models
 
 
 def load_classifier(
-    name: str, *, input_shape: tuple[int, ...], device: str = "auto", num_classes: int | None = None
+    name: str,
+    *,
+    example: NDArray[np.floating],
+    device: str = "auto",
+    num_classes: int | None = None,
+    refuse_labels: bool = True,
 ) -> Classifier:
     """The classifier that `name` means: a carried network, an .onnx or joblib file, or `module:function`.
 
-    `input_shape` is one encoded input; `num_classes` is needed only for functions that return labels. Raises ValueError
-    where there is no such model, it does not load, or it does not fit.
+    `example` holds some ablated inputs `(rows, ...)`, on which the model is tried; `num_classes` is needed only for
+    functions that return labels. Raises ValueError where there is no such model, it does not load, it does not fit, or it
+    has no answer to any of `example` (with `refuse_labels`: or a label out of range).
     """
+    made = _load(name, example, device, num_classes)
+    made.refuse_labels = refuse_labels
+    check_trial(made, example)
+    return made
+
+
+def _load(name: str, example: NDArray[np.floating], device: str, num_classes: int | None) -> Classifier:
     if name in CARRIED:
-        return _onnx(carried_path(name), input_shape, device)
+        return _onnx(carried_path(name), example, device)
     path = Path(name)
     if path.suffix == ".onnx":
-        return _onnx(path, input_shape, device)
+        return _onnx(path, example, device)
     if path.suffix in (".joblib", ".pkl", ".pickle"):
         return _joblib(path, device)
     module, colon, attribute = name.partition(":")
     if colon and attribute.isidentifier():
-        return _function(module, attribute, input_shape, device, num_classes)
+        return _function(module, attribute, example, device, num_classes)
     raise ValueError(f"unknown model {name!r}; give {', '.join(CARRIED)}, an .onnx file, a .joblib file or module:function")
 
 
@@ -46,10 +60,10 @@ def carried_path(name: str) -> Path:
     return Path(str(files("topcert.models").joinpath(CARRIED[name])))
 
 
-def _onnx(path: Path, input_shape: tuple[int, ...], device: str) -> Classifier:
+def _onnx(path: Path, example: NDArray[np.floating], device: str) -> Classifier:
     from topcert.classifiers.onnx import OnnxClassifier  # imported where it is used
 
-    return OnnxClassifier(path, input_shape=input_shape, device=device)
+    return OnnxClassifier(path, example=example, device=device)
 
 
 def _joblib(path: Path, device: str) -> Classifier:
@@ -68,7 +82,7 @@ def _joblib(path: Path, device: str) -> Classifier:
 
 
 def _function(
-    module_name: str, attribute: str, input_shape: tuple[int, ...], device: str, num_classes: int | None
+    module_name: str, attribute: str, example: NDArray[np.floating], device: str, num_classes: int | None
 ) -> Classifier:
     if str(Path.cwd()) not in sys.path:  # as `python -m` does: a person's own file lies where they stand
         sys.path.append(str(Path.cwd()))
@@ -87,28 +101,28 @@ def _function(
         ) from error
     source = getattr(module, "__file__", None)  # a built-in module has none
     fingerprint = hashlib.sha256(Path(source).read_bytes() + f":{attribute}".encode()).hexdigest() if source else ""
-    return wrap(model, input_shape=input_shape, device=device, num_classes=num_classes, fingerprint=fingerprint)
+    return _wrap(model, example, device, num_classes, fingerprint)
 
 
-def wrap(
-    model: Any,
-    *,
-    input_shape: tuple[int, ...],
-    device: str = "auto",
-    num_classes: int | None = None,
-    fingerprint: str = "",
-) -> Classifier:
+def wrap(model: Any, *, example: NDArray[np.floating], device: str = "auto", num_classes: int | None = None) -> Classifier:
     """A classifier from a torch module, a fitted scikit-learn estimator or a callable.
 
-    `input_shape` is one encoded input; `num_classes` is needed only for callables that return labels. The fingerprint of a
-    module or an estimator covers its weights and the one that is given, a callable gets the one that is given. Raises
-    ValueError where the model is none of the three, fails on a batch of zeros, or has no use for `device`.
+    `example` holds some ablated inputs `(rows, ...)`, on which the model is tried; `num_classes` is needed only for
+    callables that return labels. Raises ValueError where the model is none of the three, has no answer to any of
+    `example` or a label out of range, or has no use for `device`.
     """
+    made = _wrap(model, example, device, num_classes, "")
+    check_trial(made, example)
+    return made
+
+
+def _wrap(model: Any, example: NDArray[np.floating], device: str, num_classes: int | None, fingerprint: str) -> Classifier:
+    """The fingerprint of a module or an estimator covers its weights and the one that is given, a callable gets that."""
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(model, torch.nn.Module):
         from topcert.classifiers.torch import TorchClassifier
 
-        made = TorchClassifier(model, input_shape=input_shape, device=device)
+        made = TorchClassifier(model, example=example, device=device)
         if fingerprint:  # weights do not say what forward does with them
             made.fingerprint = hashlib.sha256(f"{fingerprint}{made.fingerprint}".encode()).hexdigest()
         return made
@@ -124,7 +138,7 @@ def wrap(
     if not callable(model):
         raise ValueError(f"the model is a {type(model).__name__}, not a torch module, a fitted estimator or a callable")
     _only_cpu(device, model)
-    return _callable(model, fingerprint, input_shape, num_classes)
+    return _callable(model, fingerprint, example, num_classes)
 
 
 def _only_cpu(device: str, model: Any) -> None:
@@ -133,13 +147,10 @@ def _only_cpu(device: str, model: Any) -> None:
         raise ValueError(f"--device {device} is for torch modules and ONNX networks, and {type(model).__name__} is none")
 
 
-def _callable(model: Any, fingerprint: str, input_shape: tuple[int, ...], num_classes: int | None) -> Classifier:
+def _callable(model: Any, fingerprint: str, example: NDArray[np.floating], num_classes: int | None) -> Classifier:
     from topcert.classifiers.functions import FunctionClassifier
 
-    try:
-        width = width_of(model(np.zeros((2, *input_shape), np.float32)))
-    except (Exception, SystemExit) as error:  # a person's function can raise anything
-        raise ValueError(failure((2, *input_shape), error)) from error
+    width = width_of(first_output(lambda batch: model(batch.copy()), example))  # it may work in place
     classes = width or num_classes or getattr(model, "num_classes", None)
     if not isinstance(classes, int) or (width is None and classes < 2):
         raise ValueError("the model returns labels, so say how many classes there are: --classes, or num_classes in Python")

@@ -10,7 +10,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from topcert.classifiers.classifier import check_device, labels_of, width_of
+from topcert.classifiers.classifier import Classifier, check_device, first_output, in_batches, width_of
+from topcert.classifiers.names import names_in_metadata
 from topcert.classifiers.onnx_graph import external_path, parse_graph
 from topcert.classifiers.processor import this_cpu
 from topcert.files import first_line
@@ -24,15 +25,15 @@ _DTYPES: Final[dict[str, type[np.floating]]] = {
 
 
 @final
-class OnnxClassifier:
+class OnnxClassifier(Classifier):
     """A network with one float input `(B, ...)` and an output of scores `(B, classes)` or labels `(B,)`.
 
     Of several outputs the first that is two-dimensional is taken, else the first. `device` is "auto", "cpu", "cuda" or
-    "cuda:N". Raises ValueError for a file that does not load, has another kind of input, does not fit `input_shape`
-    (one encoded input), or a device that is not there.
+    "cuda:N"; `example` holds some ablated inputs `(rows, ...)`, on which the network is tried. Raises ValueError for a file
+    that does not load, has another kind of input, does not fit `example`, or a device that is not there.
     """
 
-    def __init__(self, path: Path, *, input_shape: tuple[int, ...], device: str = "auto") -> None:
+    def __init__(self, path: Path, *, example: NDArray[np.floating], device: str = "auto") -> None:
         if not path.is_file():
             raise ValueError(f"{path} does not exist")
         providers = _providers(device)
@@ -51,6 +52,7 @@ class OnnxClassifier:
             kinds = ", ".join(f"{item.name}: {item.type}" for item in inputs)
             raise ValueError(f"{path} must take one float tensor, it takes {kinds}")
         self._name, self._dtype, wanted = inputs[0].name, _DTYPES[inputs[0].type], inputs[0].shape
+        input_shape = example.shape[1:]
         fits = len(wanted) == 1 + len(input_shape) and all(
             not isinstance(size, int) or size == given for size, given in zip(wanted[1:], input_shape, strict=True)
         )
@@ -61,26 +63,27 @@ class OnnxClassifier:
             )
         outputs = self._session.get_outputs()
         self._output = next((item.name for item in outputs if len(item.shape or ()) == 2), outputs[0].name)
-        self.batch_size: int | None = wanted[0] if isinstance(wanted[0], int) else None
-        self.runtime = f"onnxruntime {onnxruntime.__version__}, {'cuda' if on_cuda else this_cpu()}"
-        self.fingerprint = fingerprint_onnx(path)
-        output = self._run(np.zeros((self.batch_size or 1, *input_shape), np.float32))
+        batch_size = wanted[0] if isinstance(wanted[0], int) else None
+        trial = in_batches(example, batch_size)
+        output = first_output(self.run, trial)
         width = width_of(output)
         if width is None:
             raise ValueError(
-                f"{path} gives an output of shape {np.shape(output)} for a batch of {self.batch_size or 1}; "
+                f"{path} gives an output of shape {np.shape(output)} for a batch of {len(trial)}; "
                 "export it with its scores (batch, classes) as an output"
             )
-        self.num_classes = width
+        super().__init__(
+            num_classes=width,
+            fingerprint=fingerprint_onnx(path),
+            runtime=f"onnxruntime {onnxruntime.__version__}, {'cuda' if on_cuda else this_cpu()}",
+            batch_size=batch_size,
+            class_names=names_in_metadata(self._session.get_modelmeta().custom_metadata_map, width),
+        )
 
-    def __call__(self, batch: NDArray[np.floating]) -> NDArray[np.int64]:
-        return labels_of(self._run(batch), batch_size=len(batch), num_classes=self.num_classes)
-
-    def _run(self, batch: NDArray[np.floating]) -> Any:
-        try:
-            return self._session.run([self._output], {self._name: batch.astype(self._dtype, copy=False)})[0]
-        except Exception as error:  # as above
-            raise ValueError(f"the model failed on a batch of shape {batch.shape}: {first_line(error)}") from error
+    def run(self, batch: NDArray[np.floating]) -> Any:
+        with np.errstate(over="ignore"):  # what float16 cannot hold becomes infinite, as the total rule has it
+            given = batch.astype(self._dtype, copy=False)
+        return self._session.run([self._output], {self._name: given})[0]
 
 
 def _providers(device: str) -> list[Any]:

@@ -8,12 +8,13 @@ import numpy as np
 import sklearn
 from numpy.typing import NDArray
 
-from topcert.classifiers.classifier import failure, labels_of
+from topcert.classifiers.classifier import AnswerError, Classifier
+from topcert.classifiers.names import read_names
 from topcert.classifiers.processor import this_cpu
 
 
 @final
-class SklearnClassifier:
+class SklearnClassifier(Classifier):
     """A fitted classifier; each ablated input is flattened into one row, and its `classes_` are the labels in order."""
 
     def __init__(self, estimator: Any, *, fingerprint: str = "") -> None:
@@ -26,22 +27,21 @@ class SklearnClassifier:
                 f"the model's classes_ are {', '.join(map(str, numbers.tolist()))[:80]}, and labels count from 0; fit "
                 "it on labels 0, 1, ... without gaps, or on names"
             )
+        super().__init__(
+            num_classes=len(numbers),
+            fingerprint=fingerprint,
+            runtime=f"scikit-learn {sklearn.__version__}, {this_cpu()}",
+            class_names=read_names(np.asarray(classes).tolist(), len(numbers)),
+        )
         self._estimator = estimator
         self._order = np.argsort(classes)
         self._classes = np.asarray(classes)[self._order]
-        self.num_classes = len(self._classes)
-        self.fingerprint = fingerprint
-        self.runtime = f"scikit-learn {sklearn.__version__}, {this_cpu()}"
-        self.batch_size: int | None = None
 
-    def __call__(self, batch: NDArray[np.floating]) -> NDArray[np.int64]:
+    def run(self, batch: NDArray[np.floating]) -> Any:
         rows = batch.reshape(len(batch), -1).copy()  # a pipeline may work in place
-        try:
-            found = np.asarray(self._estimator.predict(rows))
-        except Exception as error:  # a pipeline can hold anything
-            raise ValueError(failure(rows.shape, error)) from error
+        found = np.asarray(self._estimator.predict(rows))
         places = np.searchsorted(self._classes, found).clip(max=self.num_classes - 1)
         unknown = self._classes[places] != found
         if unknown.any():
-            raise ValueError(f"the model predicted {str(found[unknown][0])!r}, which is none of its classes_")
-        return labels_of(self._order[places], batch_size=len(batch), num_classes=self.num_classes)
+            raise AnswerError(f"the model predicted {str(found[unknown][0])!r}, which is none of its classes_")
+        return self._order[places]

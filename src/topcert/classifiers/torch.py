@@ -10,44 +10,41 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from topcert.classifiers.classifier import check_device, failure, labels_of, width_of
+from topcert.classifiers.classifier import AnswerError, Classifier, check_device, first_output, width_of
+from topcert.classifiers.names import names_of
 from topcert.classifiers.processor import this_cpu
 
 
 @final
-class TorchClassifier:
+class TorchClassifier(Classifier):
     """A module from a float32 batch to scores `(B, classes)`, in evaluation mode and without gradients.
 
-    `device` is "auto" (CUDA where there is one), "cpu", "cuda" or "cuda:N". The fingerprint covers the weights, the
-    buffers and the printed structure. Raises ValueError for a device that is not there, a module that fails on
-    `input_shape` (one encoded input), or one that gives no scores.
+    `example` holds some ablated inputs `(rows, ...)`, on which it is tried. `device` is "auto" (CUDA where there is one),
+    "cpu", "cuda" or "cuda:N". The fingerprint covers the weights, the buffers and the printed structure. Raises ValueError
+    for a device that is not there, a module that fails on all of `example`, or one that gives no scores.
     """
 
-    def __init__(self, module: torch.nn.Module, *, input_shape: tuple[int, ...], device: str = "auto") -> None:
+    def __init__(self, module: torch.nn.Module, *, example: NDArray[np.floating], device: str = "auto") -> None:
         self._device = resolve_device(device)
         self._module = module.eval().to(self._device)
-        self.batch_size: int | None = None
-        name = this_cpu() if self._device.type == "cpu" else torch.cuda.get_device_name(self._device)
-        self.runtime = f"torch {torch.__version__}, {name}"
-        self.fingerprint = _hash(module)
-        output = self._run(np.zeros((2, *input_shape), np.float32))
-        width = width_of(output)
+        width = width_of(first_output(self.run, example))
         if width is None:
-            raise ValueError(f"the module gave shape {output.shape} for 2 inputs; expected scores (2, classes)")
-        self.num_classes = width
-
-    def __call__(self, batch: NDArray[np.floating]) -> NDArray[np.int64]:
-        return labels_of(self._run(batch), batch_size=len(batch), num_classes=self.num_classes)
+            raise ValueError(f"the module gives no scores for {len(example)} inputs; expected ({len(example)}, classes)")
+        name = this_cpu() if self._device.type == "cpu" else torch.cuda.get_device_name(self._device)
+        super().__init__(
+            num_classes=width,
+            fingerprint=_hash(module),
+            runtime=f"torch {torch.__version__}, {name}",
+            class_names=names_of(module, width),
+        )
 
     @torch.inference_mode()
-    def _run(self, batch: NDArray[np.floating]) -> NDArray[Any]:
-        tensor = torch.from_numpy(batch.astype(np.float32)).to(self._device)  # a copy: a module may work in place
-        try:
-            output = self._module(tensor)
-        except (Exception, SystemExit) as error:  # a person's module can raise anything
-            raise ValueError(failure(batch.shape, error)) from error
+    def run(self, batch: NDArray[np.floating]) -> Any:
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, as the total rule has it
+            single = batch.astype(np.float32)  # a copy: a module may work in place
+        output = self._module(torch.from_numpy(single).to(self._device))
         if not isinstance(output, torch.Tensor):
-            raise ValueError(f"the module gave a {type(output).__name__}; expected one tensor of scores")
+            raise AnswerError(f"the module gave a {type(output).__name__}; expected one tensor of scores")
         return output.float().cpu().numpy() if output.is_floating_point() else output.cpu().numpy()
 
 

@@ -73,6 +73,7 @@ def predict(
         device=device,
         num_classes=classes,
         batch_size=batch_size,
+        refuse_labels=False,
     )
     if resume and out is None:
         raise ValueError("--resume needs --out")

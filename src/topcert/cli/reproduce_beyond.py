@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Final
 
+import numpy as np
 import typer
 from rich.table import Table
 
@@ -55,7 +56,7 @@ def beyond(
     check_measures(asked)
     networks = list(dict.fromkeys(model or [NETWORK]))
     for network in networks:  # better known before the work than after that of another network
-        load_classifier(network, input_shape=(6, 32, 32), device=device)
+        load_classifier(network, example=np.full((2, 6, 32, 32), 0.5, np.float32), device=device)
     for network in networks:
         for wanted in asked:
             requests = requests_for(

@@ -150,6 +150,7 @@ def _request(
         device=device,
         num_classes=classes or manifest.num_classes,
         batch_size=manifest.batch_size,
+        refuse_labels=False,  # a run of predict has them counted
         stopping=None if manifest.stopping == FIXED else Stopping.read(manifest.stopping),
     )
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from topcert.classifiers.loading import wrap
 from topcert.randomization.encodings import Unit, make_encoder, to_planes
 from topcert.randomization.randomizer import Ablation
-from topcert.voting.voter import Voter, check_deterministic, count_all, default_batch_size
+from topcert.voting.voter import Voter, check_deterministic, count_all, default_batch_size, trial_size
 
 
 def count_votes(
@@ -65,12 +65,16 @@ def count_votes(
             batch_size=size,
         )
 
-    one = ablation(1)
-    example = one.batch(one.hold(inputs[0]), 0)
-    classifier = wrap(model, input_shape=example.shape[1:], device=device, num_classes=num_classes)
+    def rows(count: int) -> NDArray[np.floating]:
+        """The first input under the first masks, on which the model is tried."""
+        one = ablation(count)
+        return one.batch(one.hold(inputs[0]), 0).copy()
+
+    example = rows(trial_size(rows(1).size))
+    classifier = wrap(model, example=example, device=device, num_classes=num_classes)
     if num_classes not in (None, classifier.num_classes):
         raise ValueError(f"num_classes is {num_classes}, the model has {classifier.num_classes}; leave it out")
-    size = batch_size or default_batch_size(num_samples=num_samples, cells_per_input=example.size, classifier=classifier)
+    size = batch_size or default_batch_size(num_samples=num_samples, cells_per_input=example[0].size, classifier=classifier)
     voter = Voter(read=lambda position: inputs[position], randomizer=ablation(size), classifier=classifier)
     check_deterministic(voter)
     return count_all(

@@ -24,7 +24,7 @@ from topcert.theory.stopping import Stopping
 from topcert.version import __version__
 from topcert.voting.manifest import FIXED, IID, Manifest, parse_share
 from topcert.voting.sampling import batches_per_block
-from topcert.voting.voter import Voter, default_batch_size
+from topcert.voting.voter import Voter, default_batch_size, trial_size
 
 DEFAULT_UNIT: Final[dict[Kind, Unit]] = {"image": "pixel", "table": "column", "points": "point"}
 Noise = Literal["ablation", "gaussian", "discrete"]
@@ -71,6 +71,7 @@ class Request:
     num_classes: int | None = None
     batch_size: int | None = None
     stopping: Stopping | None = None  # then `num_samples` is the cap
+    refuse_labels: bool = True  # labels out of range; else they count as `UNDEFINED_LABEL`: inputs may be an attacker's
 
 
 @final
@@ -171,19 +172,13 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
     _check_noise(request, dataset, unit=unit, num_features=num_features)
     encoding = (request.encoding or DEFAULT_ENCODING[dataset.kind]) if request.noise == "ablation" else None
     filled = None if encoding is None else _fill(dataset, encoding, request.fill)
-    one = _randomizer(
-        request,
-        dataset,
-        unit=unit,
-        num_features=num_features,
-        encoding=encoding,
-        filled=filled,
-        batch_size=1,
-        num_votes=1,
-    )
-    example = one.batch(one.hold(dataset.read(0)), 0)
+    example = _example(request, dataset, unit=unit, num_features=num_features, encoding=encoding, filled=filled)
     classifier = load_classifier(
-        request.model, input_shape=example.shape[1:], device=request.device, num_classes=request.num_classes
+        request.model,
+        example=example,
+        device=request.device,
+        num_classes=request.num_classes,
+        refuse_labels=request.refuse_labels,
     )
     if request.num_classes not in (None, classifier.num_classes):
         raise ValueError(
@@ -202,7 +197,7 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
     num_votes = request.num_selection + request.num_samples
     chosen = recorded_batch_size if request.batch_size is None else request.batch_size
     if chosen is None:
-        chosen = default_batch_size(num_samples=num_votes, cells_per_input=example.size, classifier=classifier)
+        chosen = default_batch_size(num_samples=num_votes, cells_per_input=example[0].size, classifier=classifier)
         if request.stopping is not None and classifier.batch_size is None:
             chosen = min(chosen, STOPPING_BATCH)
     if chosen < 1:
@@ -217,9 +212,36 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
         encoding=encoding,
         fill=filled,
         classifier=classifier,
-        cells_per_input=example.size,
+        cells_per_input=example[0].size,
         batch_size=chosen,
     )
+
+
+def _example(
+    request: Request,
+    dataset: Dataset,
+    *,
+    unit: Unit,
+    num_features: int,
+    encoding: str | None,
+    filled: NDArray[np.floating] | float | None,
+) -> NDArray[np.floating]:
+    """The first input under the run's first draws, on which a model is tried."""
+
+    def rows(count: int) -> NDArray[np.floating]:
+        randomizer = _randomizer(
+            request,
+            dataset,
+            unit=unit,
+            num_features=num_features,
+            encoding=encoding,
+            filled=filled,
+            batch_size=count,
+            num_votes=count,
+        )
+        return randomizer.batch(randomizer.hold(dataset.read(0)), 0).copy()  # a model may work in place
+
+    return rows(trial_size(rows(1).size))
 
 
 def _unit(given: str | None, dataset: Dataset) -> Unit:

@@ -47,7 +47,7 @@ def fill(ledger: Ledger, voter: Voter, *, on_progress: Callable[[int, int, str],
             parts = []
             for batch in ledger.batches_of(block):
                 position, start, stop = ledger.place(batch)
-                parts.append(voter.votes(position, start, stop))
+                parts.append(voter.votes(position, start, stop, counted=True))
                 done += stop - start
                 on_progress(done, total, _where(ledger, position))
             ledger.write_block(block, np.concatenate(parts))

@@ -13,6 +13,7 @@ from topcert.randomization.randomizer import Randomizer
 
 BATCH_CELLS: Final = 1 << 21  # values in a default batch on a CPU: 8 MiB of float32, near the cache
 MAX_BATCH: Final = 256
+TRIAL_ROWS: Final = 16  # ablated inputs that a model is tried on before a run
 
 
 def default_batch_size(*, num_samples: int, cells_per_input: int, classifier: Classifier) -> int:
@@ -25,6 +26,11 @@ def default_batch_size(*, num_samples: int, cells_per_input: int, classifier: Cl
     factor = 1 if "cpu" in classifier.runtime else 16
     most = max(8, min(factor * MAX_BATCH, factor * BATCH_CELLS // cells_per_input))
     return -(-num_samples // -(-num_samples // most))
+
+
+def trial_size(cells_per_input: int) -> int:
+    """How many ablated inputs a model is tried on: `TRIAL_ROWS`, or fewer large ones, but two at least."""
+    return max(2, min(TRIAL_ROWS, 2 * BATCH_CELLS // cells_per_input))
 
 
 @final
@@ -48,14 +54,17 @@ class Voter:
         except ValueError as error:
             raise ValueError(f"input {position}: {error}") from error
 
-    def votes(self, position: int, start: int, stop: int) -> NDArray[np.int64]:
+    def votes(self, position: int, start: int, stop: int, *, counted: bool = False) -> NDArray[np.int64]:
         """Labels under noise `start .. stop - 1` of one input; one batch at most.
 
-        A short batch is filled up with the numbers that follow: the classifier always sees the recorded shape.
+        A short batch is filled up with the numbers that follow: the classifier always sees the recorded shape. `counted`:
+        they are votes of the run, and none that are cast again; `Classifier.undefined` then counts those without an answer.
         """
         if self._held[0] != position:
             self._held = (position, self._randomizer.hold(self._read(position)))
-        return self._classifier(self._randomizer.batch(self._held[1], start))[: stop - start]
+        size = stop - start
+        batch = self._randomizer.batch(self._held[1], start)
+        return self._classifier(batch, num_votes=size if counted else 0)[:size]
 
 
 def count_all(
@@ -71,7 +80,7 @@ def count_all(
     for position in range(num_inputs):
         for start in range(0, num_samples, voter.batch_size):
             stop = min(start + voter.batch_size, num_samples)
-            counts[position] += np.bincount(voter.votes(position, start, stop), minlength=num_classes)
+            counts[position] += np.bincount(voter.votes(position, start, stop, counted=True), minlength=num_classes)
             on_progress(position * num_samples + stop, num_inputs * num_samples, "")
     return counts
 

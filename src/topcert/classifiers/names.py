@@ -1,0 +1,71 @@
+"""The names of a model's classes, where it knows them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+_ATTRIBUTES: Final = ("class_names", "classes", "names", "id2label", "idx_to_class", "labels")
+
+
+def names_of(model: Any, num_classes: int) -> tuple[str, ...] | None:
+    """The names that an attribute of a module or a function tells, or its `config` as Transformers has it; else None.
+
+    Taken are a list of `num_classes` distinct names, or a mapping from the labels 0 .. num_classes - 1 to them.
+    """
+    for owner in (model, getattr(model, "config", None), getattr(model, "meta", None)):
+        for attribute in _ATTRIBUTES:
+            told = owner.get(attribute) if isinstance(owner, Mapping) else getattr(owner, attribute, None)
+            found = read_names(told, num_classes)
+            if found is not None:
+                return found
+    return None
+
+
+def names_in_metadata(metadata: Mapping[str, str], num_classes: int) -> tuple[str, ...] | None:
+    """The names that the metadata of an ONNX file tells: JSON, a Python literal, or names on lines or between commas."""
+    for attribute in _ATTRIBUTES:
+        for told in _readings(metadata.get(attribute, "")):
+            found = read_names(told, num_classes)
+            if found is not None:
+                return found
+    return None
+
+
+def read_names(told: Any, num_classes: int) -> tuple[str, ...] | None:
+    """Names by label, from a list or a mapping; None where it is no such thing or another number of them."""
+    if isinstance(told, Mapping):
+        numbered: dict[str, Any] = {str(label): name for label, name in told.items()}
+        if set(numbered) != {str(label) for label in range(num_classes)}:
+            return None
+        names = [numbered[str(label)] for label in range(num_classes)]
+    elif isinstance(told, (list, tuple)) and len(told) == num_classes:
+        names = list(told)
+    else:
+        return None
+    if not all(isinstance(name, str) and name.strip() for name in names) or len(set(names)) != num_classes:
+        return None  # numbers are no names
+    return tuple(str(name).strip() for name in names)
+
+
+def _readings(text: str) -> list[Any]:
+    """What a line of metadata may mean."""
+    readings: list[Any] = []
+    try:
+        readings.append(json.loads(text))
+    except (json.JSONDecodeError, RecursionError):
+        readings.append(_literal(text))
+    for separator in ("\n", ","):
+        readings.append([part.strip() for part in text.strip().split(separator)])
+    return readings
+
+
+def _literal(text: str) -> Any:
+    """A dictionary or list as Python prints it, which some exporters write."""
+    import ast
+
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return None
