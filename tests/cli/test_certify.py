@@ -122,7 +122,7 @@ def test_bad_parameters_are_refused_before_any_work(
 @pytest.mark.parametrize(
     ("model", "says"),
     [
-        ("nan", "score nan"),
+        ("nan", "scores that are NaN or infinite"),
         ("noisy", "deterministic"),
         ("labels", "--classes"),
         ("wild", "--classes"),
