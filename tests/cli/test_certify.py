@@ -77,7 +77,7 @@ def test_without_labels_the_predicted_ones_are_certified(workplace: Path, topcer
     np.savez("bare.npz", x=np.load("table.npz")["x"])
     run = topcert("certify", "bare.npz", "models_for_tests:linear", "--keep", 4, "--samples", 100, "--out", "o")
     assert run.code == 0
-    assert "share of shown labels certified" in run.out
+    assert "share of inputs whose prediction is certified at r" in run.out
     given = topcert(
         "certify", "bare.npz", "models_for_tests:linear", "--keep", 4, "--samples", 100, "--out", "p", "--label", "given"
     )

@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from topcert.evaluation.accuracy import accuracy_curves, curve_rows, floored, floored_float, read_accuracy, write_accuracy
+from topcert.evaluation.accuracy import (
+    accuracy_curves,
+    curve_rows,
+    floored,
+    floored_float,
+    read_accuracy,
+    shown_curves,
+    write_accuracy,
+)
 from topcert.methods.certificates import Certificates, LabelChoice
 from topcert.theory.radius import ABSTAIN
 
@@ -43,12 +51,16 @@ def test_predicted_labels_count_only_where_the_true_one_is_shown() -> None:
     assert curve.total == 2
 
 
-def test_without_true_labels_shown_labels_are_counted() -> None:
-    made = certificates([0, 0, 1, 1], [3, 4, 2, 1], [2] * 4, [1, 0, ABSTAIN, ABSTAIN], "predicted")
+def test_without_true_labels_the_first_label_of_each_input_is_its_prediction() -> None:
+    made = certificates([7, 7, 3, 3, 5, 5], [3, 4, 2, 1, 0, 1], [2] * 6, [0, 2, ABSTAIN, 4, 1, 0], "predicted")
     (curve,) = accuracy_curves(made, None)
     assert curve.certified.tolist() == [2, 1, 0]
-    assert curve.total == 4
-    assert curve.quantity == "share of shown labels certified"
+    assert curve.total == 3
+    assert curve.quantity == "share of inputs whose prediction is certified at r"
+    (older,) = shown_curves(made)
+    assert older.certified.tolist() == [5, 3, 2, 1, 1, 0]
+    assert older.total == 6
+    assert older.quantity == "share of shown labels certified"
 
 
 def test_nothing_certified_is_a_curve_of_zero() -> None:

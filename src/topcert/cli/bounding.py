@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from topcert.cli.listing import print_inputs
 from topcert.cli.parsing import check_ks
-from topcert.cli.printing import print_curves
+from topcert.cli.printing import print_curves, print_unlabelled
 from topcert.cli.progress import console, progress_bar, stoppable
 from topcert.datasets.dataset import Dataset, load_dataset
 from topcert.evaluation.bounded import BoundedResults, Bounds, certify_network, compare_bounded, write_bounded
@@ -42,6 +43,8 @@ def certify_bounds(
     title = f"{Path(data).name}, interval bounds, no failure probability"
     draw_curves(results.curves, unit="pixel", title=title, stem=out / "accuracy")
     print_curves(results.curves, unit="pixel")
+    print_inputs(results.certificates, out)
+    print_unlabelled(results.curves, results.certificates)
     shape = " x ".join(map(str, dataset.shape))
     console.print(
         f"The certified input is the {shape} array itself, and the classifier the network itself: no vote, no sampling, no "

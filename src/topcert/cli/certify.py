@@ -9,6 +9,7 @@ import typer
 
 from topcert.cli import options
 from topcert.cli.bounding import certify_bounds
+from topcert.cli.listing import print_inputs
 from topcert.cli.parsing import (
     check_alpha,
     check_design,
@@ -20,7 +21,7 @@ from topcert.cli.parsing import (
     choose_selection,
     noise_of,
 )
-from topcert.cli.printing import chance_in_words, noise_in_words, print_curves, print_promise
+from topcert.cli.printing import chance_in_words, noise_in_words, print_curves, print_promise, print_unlabelled
 from topcert.cli.progress import console, pairs_bar
 from topcert.cli.running import run_to_ledger, warn_of_classes
 from topcert.cli.stopping import choose_stopping, print_stopping, votes_in_words
@@ -167,6 +168,8 @@ def certify(
         resume=resume,
     )
     print_curves(results.curves, unit=results.certificates.unit)
+    print_inputs(results.certificates, out)
+    print_unlabelled(results.curves, results.certificates)
     print_promise(results.certificates, results.ledger.manifest)
     print_stopping(results.certificates, results.ledger.manifest)
     console.print(f"wrote {out}", soft_wrap=True)

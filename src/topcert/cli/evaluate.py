@@ -8,8 +8,9 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from topcert.cli.listing import print_inputs
 from topcert.cli.parsing import check_ks, check_out, choose_alpha, choose_ks, choose_label
-from topcert.cli.printing import print_curves, print_promise
+from topcert.cli.printing import print_curves, print_promise, print_unlabelled
 from topcert.cli.progress import console, pairs_bar
 from topcert.cli.stopping import print_stopping
 from topcert.evaluation.accuracy import write_accuracy
@@ -59,6 +60,8 @@ def evaluate(
     with pairs_bar() as update:
         results = derive(ledger, method=method, bounds=bounds, ks=k, alpha=alpha, label_choice=choice, on_pairs=update)
     print_curves(results.curves, unit=ledger.manifest.unit)
+    print_inputs(results.certificates, folder)
+    print_unlabelled(results.curves, results.certificates)
     print_promise(results.certificates, ledger.manifest)
     print_stopping(results.certificates, ledger.manifest)
     if out is not None:

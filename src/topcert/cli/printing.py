@@ -8,7 +8,7 @@ from rich.table import Table
 from topcert.cli.progress import console
 from topcert.cli.stopping import votes_in_words
 from topcert.datasets.imagenet import INPUT_IN_WORDS
-from topcert.evaluation.accuracy import AccuracyCurve, floored
+from topcert.evaluation.accuracy import PREDICTION, AccuracyCurve, floored
 from topcert.methods.certificates import Certificates
 from topcert.voting.manifest import IID, Manifest
 
@@ -28,6 +28,17 @@ def print_curves(curves: list[AccuracyCurve], *, unit: str) -> None:
         ]
         table.add_row(str(r), *cells)
     console.print(table)
+
+
+def print_unlabelled(curves: list[AccuracyCurve], certificates: Certificates) -> None:
+    """What stands in the place of an accuracy where there are no true labels; nothing where there are some."""
+    if curves[0].quantity != PREDICTION:
+        return
+    chosen = "that its first sample selected" if certificates.label_choice == "selected" else "with the most votes"
+    console.print(
+        f"The data has no labels, so nothing is said of accuracy. The prediction of an input is the label {chosen}; it is "
+        f"certified at r where no change of r {certificates.unit}s moves it out of the top k."
+    )
 
 
 def noise_in_words(manifest: Manifest) -> str:

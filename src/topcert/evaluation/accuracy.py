@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Final, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +15,18 @@ from numpy.typing import NDArray
 from topcert.files import replacing
 from topcert.methods.certificates import Certificates
 
+ACCURACY: Final = "certified top-k accuracy"
+PREDICTION: Final = "share of inputs whose prediction is certified at r"
+SHOWN: Final = "share of shown labels certified"  # what release 0.1.0 told of unlabelled data
+
 
 @final
 @dataclass(frozen=True, kw_only=True)
 class AccuracyCurve:
     """`certified[r]` of `total` at radius r = 0, 1, ... up to the first radius that nothing reaches.
 
-    `quantity` says of what: "certified top-k accuracy" (inputs whose true label is certified; for predicted labels it
-    must also be shown), or, without true labels, "share of shown labels certified".
+    `quantity` says of what: `ACCURACY` (inputs whose true label is certified; for predicted labels it must also be shown),
+    or, without true labels, `PREDICTION`: no accuracy, but the distribution of the radii of what the votes chose.
     """
 
     k: int
@@ -36,20 +40,33 @@ class AccuracyCurve:
 
 
 def accuracy_curves(certificates: Certificates, true_labels: Mapping[int, int] | None) -> list[AccuracyCurve]:
-    """One curve for each k, ascending; `true_labels` maps an input's index to its label, None where there are none."""
+    """One curve for each k, ascending; `true_labels` maps an input's index to its label, None where there are none.
+
+    Then the label of an input is its prediction: the most voted one, or that which a first sample selected.
+    """
     curves = []
     for k in np.unique(certificates.k).tolist():
         rows = certificates.k == k
         index, label, radius = certificates.index[rows], certificates.label[rows], certificates.radius[rows]
+        inputs, first = np.unique(index, return_index=True)
         if true_labels is None:
-            quantity, total, counted = "share of shown labels certified", len(radius), radius
+            curves.append(_curve(k, PREDICTION, radius[first], total=len(inputs)))
         else:
-            quantity, total = "certified top-k accuracy", len(np.unique(index))
-            counted = radius[label == np.array([true_labels[place] for place in index.tolist()])]
-        beyond = max(int(counted.max(initial=-1)) + 1, 0)
-        certified = np.array([int((counted >= r).sum()) for r in range(beyond + 1)], np.int64)
-        curves.append(AccuracyCurve(k=k, quantity=quantity, certified=certified, total=total))
+            named = label == np.array([true_labels[place] for place in index.tolist()])
+            curves.append(_curve(k, ACCURACY, radius[named], total=len(inputs)))
     return curves
+
+
+def shown_curves(certificates: Certificates) -> list[AccuracyCurve]:
+    """The curves that release 0.1.0 wrote of unlabelled data: the share of all shown labels, whatever their rank."""
+    radii = {k: certificates.radius[certificates.k == k] for k in np.unique(certificates.k).tolist()}
+    return [_curve(k, SHOWN, radius, total=len(radius)) for k, radius in radii.items()]
+
+
+def _curve(k: int, quantity: str, radius: NDArray[np.int64], *, total: int) -> AccuracyCurve:
+    beyond = max(int(radius.max(initial=-1)) + 1, 0)
+    certified = np.array([int((radius >= r).sum()) for r in range(beyond + 1)], np.int64)
+    return AccuracyCurve(k=k, quantity=quantity, certified=certified, total=total)
 
 
 COLUMNS = ("k", "radius", "certified", "total", "share", "quantity")

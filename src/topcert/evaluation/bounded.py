@@ -15,15 +15,24 @@ from pathlib import Path
 from typing import Any, Final, final
 
 import numpy as np
+import pyarrow as pa
 
 from topcert.classifiers.layers import read_layers
 from topcert.datasets.dataset import Dataset
-from topcert.evaluation.accuracy import AccuracyCurve, accuracy_curves, curve_rows, read_accuracy, write_accuracy
+from topcert.evaluation.accuracy import (
+    AccuracyCurve,
+    accuracy_curves,
+    curve_rows,
+    read_accuracy,
+    shown_curves,
+    write_accuracy,
+)
 from topcert.files import first_line, replacing
 from topcert.methods.certificates import Certificates
 from topcert.methods.chiang import certify_bounded
 from topcert.version import __version__
-from topcert.voting.ledger import fingerprint_inputs
+from topcert.voting.ledger import as_recorded, fingerprint_inputs
+from topcert.voting.names import told
 from topcert.voting.run import read_inputs_table
 
 FORMAT: Final = "topcert-bounds-1"
@@ -107,6 +116,7 @@ class BoundedResults:
     bounds: Bounds
     certificates: Certificates
     curves: list[AccuracyCurve]
+    inputs: pa.Table  # as a ledger has it
 
 
 def certify_network(
@@ -140,7 +150,9 @@ def certify_network(
         index = dataset.indices[rows.start : rows.stop]
         parts.append(certify_bounded(layers, images, labels, ks=ks, max_radius=max_radius, index=index))
         on_progress(rows.stop, total, "")
-    certificates = _joined(parts)
+    names = told(dataset.input_names, dataset.class_names)
+    by_index = None if names.inputs is None else dict(zip(dataset.indices.tolist(), names.inputs, strict=True))
+    certificates = _joined(parts).named(by_index, names.classes)
     truth = None if dataset.labels is None else dict(zip(dataset.indices.tolist(), dataset.labels.tolist(), strict=True))
     return BoundedResults(
         bounds=Bounds(
@@ -157,6 +169,7 @@ def certify_network(
         ),
         certificates=certificates,
         curves=accuracy_curves(certificates, truth),
+        inputs=inputs,
     )
 
 
@@ -174,9 +187,12 @@ def compare_bounded(folder: Path, made: BoundedResults) -> list[str]:
     Raises ValueError where data or network are not those that bounds.json names, or a file is damaged.
     """
     stored = Bounds.read(folder)
-    for name in ("data_fingerprint", "model_fingerprint"):
-        if getattr(stored, name) != getattr(made.bounds, name):
-            what = name.partition("_")[0]
+    data = fingerprint_inputs(as_recorded(made.inputs, stored.data_fingerprint))
+    for what, had, now in (
+        ("data", stored.data_fingerprint, data),
+        ("model", stored.model_fingerprint, made.bounds.model_fingerprint),
+    ):
+        if had != now:
             raise ValueError(f"what was certified is not what you named: the {what} has another fingerprint")
     certificates, metadata = Certificates.read(folder / "certificates.parquet")
     again = made.certificates
@@ -196,7 +212,11 @@ def compare_bounded(folder: Path, made: BoundedResults) -> list[str]:
     for name in ("index", "label", "k", "radius"):
         if not np.array_equal(getattr(certificates, name), getattr(again, name)):
             findings.append(f"certificates.parquet: its column {name} is not what the network gives")
-    if read_accuracy(folder / "accuracy.csv") != curve_rows(made.curves):
+    for name in ("names", "class_names"):  # which older folders do not hold
+        if getattr(certificates, name) not in (None, getattr(again, name)):
+            findings.append(f"certificates.parquet: its {name.replace('_', ' ')} are not those of the data")
+    older = curve_rows(shown_curves(again)) if made.inputs.column("label").null_count else None
+    if read_accuracy(folder / "accuracy.csv") not in (curve_rows(made.curves), older):
         findings.append("accuracy.csv is not the accuracy of these certificates")
     return findings
 

@@ -15,9 +15,11 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from topcert.evaluation.naming import CLASS, NAME, class_column, without_names
 from topcert.files import first_line, replacing
 from topcert.theory.confidence import MAX_SAMPLES
 from topcert.voting.manifest import FIXED, IID, Manifest
+from topcert.voting.names import NAMELESS, Names
 
 Mark = tuple[str, str]  # name of the last column, and what stands in each of its rows
 MARKS: Final = ("stopping", "law")
@@ -31,12 +33,24 @@ def mark_of(manifest: Manifest) -> Mark | None:
 
 
 def write_counts(
-    counts: NDArray[np.int64], labels: NDArray[np.int64] | None, path: Path, *, mark: Mark | None = None
+    counts: NDArray[np.int64],
+    labels: NDArray[np.int64] | None,
+    path: Path,
+    *,
+    mark: Mark | None = None,
+    names: Names = NAMELESS,
 ) -> None:
-    """Columns `0`, `1`, ... in class order, then `label` where there are labels, then a mark where there is one."""
+    """Columns `0`, `1`, ... in class order, then `label` where there are labels, then a mark where there is one.
+
+    Where inputs have names, `name` comes before all and `class` after `label`.
+    """
     columns: dict[str, NDArray[np.int64] | list[str]] = {str(j): counts[:, j] for j in range(counts.shape[1])}
+    if names.inputs is not None:
+        columns = {NAME: list(names.inputs), **columns}
     if labels is not None:
         columns["label"] = labels
+        if names.inputs is not None and names.classes:
+            columns[CLASS] = class_column(names, labels)
     if mark is not None:
         columns[mark[0]] = [mark[1]] * len(counts)
     with replacing(path) as aside:
@@ -56,7 +70,7 @@ def read_counts(path: Path, *, mark: Mark | None = None) -> tuple[NDArray[np.int
     except (OSError, pa.ArrowException) as error:
         raise ValueError(f"{path} cannot be read as counts: {first_line(error)}") from error
     _check_mark(path, table, mark)
-    table = table.drop_columns([name for name in MARKS if name in table.column_names])
+    table = without_names(table.drop_columns([name for name in MARKS if name in table.column_names]))
     names = table.column_names
     if len(set(names)) != len(names):
         doubled = next(name for name in names if names.count(name) > 1)

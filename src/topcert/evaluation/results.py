@@ -24,6 +24,7 @@ from topcert.theory.discrete import NUM_VALUES
 from topcert.theory.spared import Spared
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest
+from topcert.voting.names import Names
 from topcert.voting.replay import ReplayedMasks
 
 
@@ -39,6 +40,7 @@ class Results:
     counts: NDArray[np.int64]
     certificates: Certificates
     curves: list[AccuracyCurve]
+    names: Names
 
 
 def derive(
@@ -101,6 +103,8 @@ def derive(
             bounds=bounds,
             votes=ReplayedMasks(ledger, first=first, on_pairs=on_pairs) if asks_masks else None,
         )
+    names = ledger.read_names()
+    by_index = None if names.inputs is None else dict(zip(index.tolist(), names.inputs, strict=True))
     truth = None if labels is None else dict(zip(index.tolist(), labels.tolist(), strict=True))
     return Results(
         ledger=ledger,
@@ -108,8 +112,9 @@ def derive(
         index=index,
         labels=labels,
         counts=votes,
-        certificates=certificates,
+        certificates=certificates.named(by_index, names.classes),
         curves=accuracy_curves(certificates, truth),
+        names=names,
     )
 
 
@@ -162,7 +167,8 @@ def parameters_of(certificates: Certificates, manifest_digest: str) -> dict[str,
 def write_results(results: Results) -> None:
     """Write counts.csv, certificates.parquet and accuracy.csv into the ledger's folder, each whole or not at all."""
     folder = results.ledger.folder
-    write_counts(results.counts, results.labels, folder / "counts.csv", mark=mark_of(results.ledger.manifest))
+    mark = mark_of(results.ledger.manifest)
+    write_counts(results.counts, results.labels, folder / "counts.csv", mark=mark, names=results.names)
     metadata = parameters_of(results.certificates, results.ledger.manifest.digest())
     results.certificates.write(folder / "certificates.parquet", metadata=metadata)
     write_accuracy(results.curves, folder / "accuracy.csv")

@@ -16,15 +16,17 @@ from collections.abc import Callable
 
 import numpy as np
 
-from topcert.evaluation.accuracy import curve_rows, read_accuracy
+from topcert.evaluation.accuracy import curve_rows, read_accuracy, shown_curves
 from topcert.evaluation.counts import mark_of, read_counts
+from topcert.evaluation.naming import check_names
 from topcert.evaluation.results import Results, derive, parameters_of, smoothing_of
 from topcert.evaluation.stopped import BOUNDS
 from topcert.methods.certificates import Certificates
 from topcert.theory.confidence import simultaneous_bounds
 from topcert.theory.radius import ABSTAIN
-from topcert.voting.ledger import Ledger, fingerprint_inputs
+from topcert.voting.ledger import Ledger, as_recorded, fingerprint_inputs
 from topcert.voting.manifest import first_difference
+from topcert.voting.names import told
 from topcert.voting.request import Prepared
 from topcert.voting.run import read_inputs_table
 from topcert.voting.sampling import Replay, compare
@@ -61,7 +63,9 @@ def recompute(ledger: Ledger, *, on_pairs: Callable[[int, int], None] | None = N
         findings.append(f"certificates.parquet says {stored.method}, {stored.unit}s; the votes {made.method}, {made.unit}s")
     findings += _differences(stored, made)
     findings += _check_counts(results)
-    if read_accuracy(folder / "accuracy.csv") != curve_rows(results.curves):
+    shares = read_accuracy(folder / "accuracy.csv")
+    older = curve_rows(shown_curves(made)) if results.labels is None else None
+    if shares not in (curve_rows(results.curves), older):
         findings.append("accuracy.csv is not the accuracy of these certificates")
     return results, findings
 
@@ -80,13 +84,18 @@ def _differences(stored: Certificates, made: Certificates) -> list[str]:
         had, gives = getattr(stored, name), getattr(made, name)
         if (had is None) != (gives is None) or (had is not None and not np.array_equal(had, gives)):
             findings.append(f"certificates.parquet: its column {name} is not what the votes give")
+    for name in ("names", "class_names"):  # which older folders do not hold
+        had, gives = getattr(stored, name), getattr(made, name)
+        if had is not None and had != gives:
+            findings.append(f"certificates.parquet: its {name.replace('_', ' ')} are not those of the ledger")
     for name in ("index", "label", "k", "radius"):
         for row in np.flatnonzero(getattr(stored, name) != getattr(made, name))[:3]:
             had, gives = (
                 "abstain" if name == "radius" and value == ABSTAIN else int(value)
                 for value in (getattr(stored, name)[row], getattr(made, name)[row])
             )
-            findings.append(f"certificates.parquet, row {row}: {name} is {had}, the votes give {gives}")
+            of = "" if made.names is None else f" ({made.names[row]})"
+            findings.append(f"certificates.parquet, row {row}{of}: {name} is {had}, the votes give {gives}")
     return findings
 
 
@@ -99,7 +108,7 @@ def _check_counts(results: Results) -> list[str]:
     same = labels is None if results.labels is None else labels is not None and np.array_equal(labels, results.labels)
     if not same:
         findings.append("counts.csv has other labels than the ledger")
-    return findings
+    return findings + check_names(ledger.folder / "counts.csv", results.names, results.labels)
 
 
 def same_run(ledger: Ledger, prepared: Prepared) -> None:
@@ -107,7 +116,7 @@ def same_run(ledger: Ledger, prepared: Prepared) -> None:
 
     The runtime may differ: what that does to votes is for a replay to tell.
     """
-    inputs = read_inputs_table(prepared.dataset)
+    inputs = as_recorded(read_inputs_table(prepared.dataset), ledger.manifest.data_fingerprint)
     here = dataclasses.replace(prepared.manifest(fingerprint_inputs(inputs)), runtime=ledger.manifest.runtime)
     found = first_difference(ledger.manifest, here)
     if found is not None:
@@ -116,6 +125,13 @@ def same_run(ledger: Ledger, prepared: Prepared) -> None:
             f"what was certified is not what you named: the manifest has {name} = {before!r}, {prepared.request.data} and "
             f"{prepared.request.model} give {now!r}"
         )
+    here_called, called = told(None, prepared.dataset.class_names).classes, ledger.read_names().classes
+    for label, (one, other) in enumerate(zip(here_called, called, strict=False)):
+        if one != other:
+            raise ValueError(
+                f"what was certified is not what you named: the folder calls class {label} {other!r}, "
+                f"{prepared.request.data} {one!r}"
+            )
 
 
 def replay_votes(ledger: Ledger, prepared: Prepared, *, count: int, generator: np.random.Generator) -> Replay:
@@ -154,7 +170,7 @@ def refuted(results: Results, fresh_counts: np.ndarray, *, error: float) -> list
         for row in np.flatnonzero(best < made.radius[rows]):
             at = rows[row]
             findings.append(
-                f"input {made.index[at]}, label {made.label[at]}, k = {k}: {made.radius[at]} {made.unit}s are claimed, "
+                f"{made.in_words(at)}, k = {k}: {made.radius[at]} {made.unit}s are claimed, "
                 f"fresh votes allow at most {'none' if best[row] == ABSTAIN else best[row]}"
             )
     return findings

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, final, get_args
 
@@ -18,6 +19,8 @@ LabelChoice = Literal["given", "predicted", "selected"]
 LABEL_CHOICES: Final = get_args(LabelChoice)
 
 COLUMNS: Final = ("index", "label", "k", "radius", "unit", "method", "alpha", "label_choice")
+NAME_COLUMN: Final = "name"  # after index, where inputs have names
+CLASS_COLUMN: Final = "class"  # after label, where classes have names
 BOUNDS_COLUMN: Final = "bounds"  # after the others, where they are not the method's own
 L2_COLUMN: Final = "l2_radius"  # then, where the method has one
 VOTES_COLUMN: Final = "votes"  # last, where a stopping rule decided how many
@@ -34,7 +37,8 @@ class Certificates:
     at least 1 - alpha over the noise; alpha is 0 where nothing is left to chance. `l2_radius` float64 `(rows,)`, NaN
     where nothing is certified, is what the radius was made of in the methods of Gaussian noise. `bounds` names the rule that
     made bounds of counts, None for the method's own. `votes` int64 and `settled` bool `(rows,)` are there where a stopping
-    rule decided how many votes an input has: so many, and whether its question is answered.
+    rule decided how many votes an input has: so many, and whether its question is answered. `names` and `class_names` say
+    what the input and the label of each row are called, where they have names.
     """
 
     index: NDArray[np.int64]
@@ -49,13 +53,35 @@ class Certificates:
     bounds: str | None = None
     votes: NDArray[np.int64] | None = None
     settled: NDArray[np.bool_] | None = None
+    names: tuple[str, ...] | None = None
+    class_names: tuple[str | None, ...] | None = None
+
+    def named(self, names: Mapping[int, str] | None, classes: Sequence[str]) -> Certificates:
+        """These certificates with the name of each input, by its index, and of each label, as far as they have names."""
+        return replace(
+            self,
+            names=None if names is None else tuple(names[place] for place in self.index.tolist()),
+            class_names=tuple(classes[label] if label < len(classes) else None for label in self.label.tolist())
+            if classes
+            else None,
+        )
+
+    def in_words(self, row: int) -> str:
+        """Whose certificate a row is: "input 17 (cats/x.jpg), label 3 (cat)"."""
+        name = "" if self.names is None else f" ({self.names[row]})"
+        called = None if self.class_names is None else self.class_names[row]
+        return f"input {self.index[row]}{name}, label {self.label[row]}{'' if called is None else f' ({called})'}"
 
     def write(self, path: Path, *, metadata: dict[str, str]) -> None:
         """As Parquet, radius null where it abstains; `metadata` goes into the file."""
         rows = len(self.index)
+        named = {} if self.names is None else {NAME_COLUMN: pa.array(self.names, pa.string())}
+        called = {} if self.class_names is None else {CLASS_COLUMN: pa.array(self.class_names, pa.string())}
         columns = {
             "index": self.index,
+            **named,
             "label": self.label,
+            **called,
             "k": self.k,
             "radius": pa.array(self.radius, mask=self.radius == ABSTAIN),
             "unit": pa.repeat(self.unit, rows),
@@ -79,7 +105,8 @@ class Certificates:
             table = pq.read_table(path)
             optional = (BOUNDS_COLUMN, L2_COLUMN, VOTES_COLUMN, SETTLED_COLUMN)
             more = [name for name in optional if name in table.column_names]
-            if table.column_names != [*COLUMNS, *more]:
+            called = [name for name in (NAME_COLUMN, CLASS_COLUMN) if name in table.column_names]
+            if [name for name in table.column_names if name not in called] != [*COLUMNS, *more]:
                 raise ValueError(f"its columns are {', '.join(table.column_names)}")
             columns = {name: table.column(name) for name in ("index", "label", "k", "radius")}
             one_of_each = ("unit", "method", "alpha", "label_choice", *more[: BOUNDS_COLUMN in more])
@@ -120,6 +147,8 @@ class Certificates:
             bounds=bounds,
             votes=_read_whole(table, VOTES_COLUMN, pa.int64(), path),
             settled=_read_whole(table, SETTLED_COLUMN, pa.bool_(), path),
+            names=_read_text(table, NAME_COLUMN, path),
+            class_names=_read_text(table, CLASS_COLUMN, path),
         ), metadata
 
 
@@ -139,3 +168,12 @@ def _read_whole(table: pa.Table, name: str, kind: pa.DataType, path: Path) -> ND
     if column.type != kind or column.null_count:
         raise ValueError(f"{path} is damaged: {name} must be {kind} without nulls")
     return np.asarray(column.to_numpy())
+
+
+def _read_text(table: pa.Table, name: str, path: Path) -> tuple[str, ...] | None:
+    if name not in table.column_names:
+        return None
+    column = table.column(name)
+    if column.type != pa.string() or (name == NAME_COLUMN and column.null_count):
+        raise ValueError(f"{path} is damaged: {name} must be text")
+    return tuple(column.to_pylist())

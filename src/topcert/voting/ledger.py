@@ -1,7 +1,7 @@
 """The vote ledger: which label each (input, draw of the noise) got, as Parquet blocks that are whole or absent.
 
     DIR/manifest.json                what decides the votes
-    DIR/ledger/inputs.parquet        one row an input: index, label (or null), SHA-256
+    DIR/ledger/inputs.parquet        one row an input: index, label (or null), SHA-256, name (where inputs have names)
     DIR/ledger/block-000000.parquet  one column `vote`, in the smallest unsigned type that holds every label
 
 Batches are numbered input by input: with n votes in batches of B, input p has batches p ceil(n/B) and on. A block is a
@@ -16,12 +16,13 @@ inputs go on is not stored: it follows from the votes before, and for a rule tha
 from __future__ import annotations
 
 import hashlib
+import json
 from bisect import bisect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Final, final
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +34,7 @@ from topcert.files import first_line, replacing
 from topcert.theory.spared import Spared
 from topcert.theory.stopping import Judge, Stopping
 from topcert.voting.manifest import FIXED, Manifest
+from topcert.voting.names import NAMELESS, Names
 from topcert.voting.replay import ReplayedMasks
 from topcert.voting.stages import Stage
 
@@ -279,6 +281,24 @@ class Ledger:
 
     def read_inputs(self) -> tuple[NDArray[np.int64], NDArray[np.int64] | None, list[str]]:
         """Indices, labels (or None) and fingerprints. Raises ValueError where they are not those of the manifest."""
+        table = self._read_inputs_table()
+        labels = table.column("label")
+        named = None if labels.null_count else labels.to_numpy().astype(np.int64)
+        return table.column("index").to_numpy().astype(np.int64), named, table.column("sha256").to_pylist()
+
+    def read_names(self) -> Names:
+        """What inputs and classes are called. Raises ValueError as `read_inputs` does."""
+        table = self._read_inputs_table()
+        try:
+            classes = json.loads((table.schema.metadata or {}).get(_CLASS_NAMES, b"[]"))
+            if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+                raise ValueError("its class names are no list of text")
+        except ValueError as error:
+            raise ValueError(f"{self.inputs_path} is damaged ({first_line(error)})") from error
+        inputs = tuple(table.column("name").to_pylist()) if "name" in table.column_names else None
+        return Names(inputs=inputs, classes=tuple(classes))
+
+    def _read_inputs_table(self) -> pa.Table:
         try:
             table = pq.read_table(self.inputs_path)
             digest = fingerprint_inputs(table)
@@ -288,9 +308,7 @@ class Ledger:
             raise ValueError(f"{self.inputs_path} is damaged ({first_line(error)})") from error
         if digest != self.manifest.data_fingerprint or table.num_rows != self.manifest.num_inputs:
             raise ValueError(f"{self.inputs_path} has been changed: it does not match the manifest's data_fingerprint")
-        labels = table.column("label")
-        named = None if labels.null_count else labels.to_numpy().astype(np.int64)
-        return table.column("index").to_numpy().astype(np.int64), named, table.column("sha256").to_pylist()
+        return table
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -339,16 +357,37 @@ def judge_of(manifest: Manifest) -> Judge | None:
     )
 
 
-def inputs_table(indices: NDArray[np.int64], labels: NDArray[np.int64] | None, hashes: list[str]) -> pa.Table:
-    """One row an input: index, label (null where there are none), SHA-256."""
-    named = pa.nulls(len(indices), pa.int64()) if labels is None else pa.array(labels, pa.int64())
-    return pa.table({"index": pa.array(indices, pa.int64()), "label": named, "sha256": pa.array(hashes, pa.string())})
+_CLASS_NAMES: Final = b"class_names"
+
+
+def inputs_table(
+    indices: NDArray[np.int64], labels: NDArray[np.int64] | None, hashes: list[str], names: Names = NAMELESS
+) -> pa.Table:
+    """One row an input: index, label (null where there are none), SHA-256, and its name where inputs have names.
+
+    Names of classes stand in the metadata.
+    """
+    given = pa.nulls(len(indices), pa.int64()) if labels is None else pa.array(labels, pa.int64())
+    columns = {"index": pa.array(indices, pa.int64()), "label": given, "sha256": pa.array(hashes, pa.string())}
+    if names.inputs is not None:
+        columns["name"] = pa.array(names.inputs, pa.string())
+    table = pa.table(columns)
+    return table.replace_schema_metadata({_CLASS_NAMES: json.dumps(names.classes)}) if names.classes else table
 
 
 def fingerprint_inputs(table: pa.Table) -> str:
-    """SHA-256 over the rows of an inputs table."""
-    columns = (table.column(name).to_pylist() for name in ("index", "label", "sha256"))
+    """SHA-256 over the rows of an inputs table, names of inputs included; what classes are called is no part of it."""
+    named = ("name",) if "name" in table.column_names else ()
+    columns = (table.column(name).to_pylist() for name in ("index", "label", "sha256", *named))
     return hashlib.sha256("\n".join(str(row) for row in zip(*columns, strict=True)).encode()).hexdigest()
+
+
+def as_recorded(table: pa.Table, fingerprint: str) -> pa.Table:
+    """An inputs table as a run with that fingerprint has it: runs of release 0.1.0 know no names of inputs."""
+    if "name" not in table.column_names or fingerprint_inputs(table) == fingerprint:
+        return table
+    nameless = table.drop_columns(["name"])
+    return nameless if fingerprint_inputs(nameless) == fingerprint else table
 
 
 def _hash(votes: NDArray[np.unsignedinteger]) -> str:

@@ -102,7 +102,9 @@ class Prepared:
             batch_size=self.batch_size if batch_size is None else batch_size,
             num_votes=request.num_selection + request.num_samples if num_votes is None else num_votes,
         )
-        return Voter(read=self.dataset.read, randomizer=randomizer, classifier=self.classifier)
+        return Voter(
+            read=self.dataset.read, randomizer=randomizer, classifier=self.classifier, in_words=self.dataset.in_words
+        )
 
     @property
     def design(self) -> Design | None:

@@ -10,8 +10,9 @@ from typing import final
 import pyarrow as pa
 
 from topcert.datasets.dataset import Dataset
-from topcert.voting.ledger import Ledger, fingerprint_inputs, inputs_table, judge_of
+from topcert.voting.ledger import Ledger, as_recorded, fingerprint_inputs, inputs_table, judge_of
 from topcert.voting.manifest import Manifest, refuse_other
+from topcert.voting.names import told
 from topcert.voting.request import Prepared, Request, prepare
 from topcert.voting.sampling import fill
 from topcert.voting.voter import check_deterministic
@@ -49,7 +50,8 @@ def open_run(request: Request, folder: Path, *, resume: bool) -> Opened:
 
 def read_inputs_table(dataset: Dataset) -> pa.Table:
     """The inputs table of a data set; reads every input once."""
-    return inputs_table(dataset.indices, dataset.labels, [dataset.fingerprint_input(i) for i in range(len(dataset))])
+    hashes = [dataset.fingerprint_input(position) for position in range(len(dataset))]
+    return inputs_table(dataset.indices, dataset.labels, hashes, told(dataset.input_names, dataset.class_names))
 
 
 def collect_votes(opened: Opened, *, on_progress: Callable[[int, int, str], None]) -> Ledger:
@@ -59,6 +61,8 @@ def collect_votes(opened: Opened, *, on_progress: Callable[[int, int, str], None
     """
     folder, prepared, recorded = opened.folder, opened.prepared, opened.recorded
     inputs = read_inputs_table(prepared.dataset)
+    if recorded is not None:
+        inputs = as_recorded(inputs, recorded.data_fingerprint)
     fingerprint = fingerprint_inputs(inputs)
     manifest = prepared.manifest(fingerprint)
     judge_of(manifest)  # a question without an answer is refused before any work

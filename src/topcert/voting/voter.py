@@ -37,13 +37,19 @@ def trial_size(cells_per_input: int) -> int:
 class Voter:
     """Votes of any (input, noise numbers) of a run; a vote depends on nothing else, so any part can be computed alone.
 
-    `read(i)` gives input i as the data set holds it.
+    `read(i)` gives input i as the data set holds it, `in_words(i)` what messages call it.
     """
 
     def __init__(
-        self, *, read: Callable[[int], NDArray[np.floating]], randomizer: Randomizer, classifier: Classifier
+        self,
+        *,
+        read: Callable[[int], NDArray[np.floating]],
+        randomizer: Randomizer,
+        classifier: Classifier,
+        in_words: Callable[[int], str] = "input {}".format,
     ) -> None:
         self._read, self._randomizer, self._classifier = read, randomizer, classifier
+        self._in_words = in_words
         self.batch_size = randomizer.batch_size
         self._held: tuple[int, NDArray[Any]] = (-1, np.empty(0))
 
@@ -52,7 +58,7 @@ class Voter:
         try:
             self._randomizer.hold(self._read(position))
         except ValueError as error:
-            raise ValueError(f"input {position}: {error}") from error
+            raise ValueError(f"{self._in_words(position)}: {error}") from error
 
     def votes(self, position: int, start: int, stop: int, *, counted: bool = False) -> NDArray[np.int64]:
         """Labels under noise `start .. stop - 1` of one input; one batch at most.

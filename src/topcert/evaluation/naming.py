@@ -1,0 +1,49 @@
+"""The columns of counts.csv that name inputs and their labels: `name` before the counts, `class` after `label`.
+
+They are there where inputs have names, that is files: these are what a person looks for. A first column `name` of text names
+inputs; one of numbers is a class that is called so.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+from numpy.typing import NDArray
+
+from topcert.voting.names import Names
+
+NAME: Final = "name"
+CLASS: Final = "class"
+
+
+def class_column(names: Names, labels: NDArray[np.int64]) -> list[str]:
+    """What each label is called, empty where it has no name."""
+    return [names.of_class(label) or "" for label in labels.tolist()]
+
+
+def without_names(table: pa.Table) -> pa.Table:
+    """A table of counts without the columns that only name its rows and labels."""
+    columns = table.column_names
+    if not columns or columns[0] != NAME or not pa.types.is_string(table.column(0).type):
+        return table
+    named = [place for place in range(1, len(columns)) if columns[place - 1 : place + 1] == ["label", CLASS]]
+    return table.select([place for place in range(1, len(columns)) if place not in named[:1]])
+
+
+def check_names(path: Path, names: Names, labels: NDArray[np.int64] | None) -> list[str]:
+    """Findings where a counts.csv that can be read names inputs or labels otherwise; it need not name them."""
+    table = pyarrow.csv.read_csv(
+        path, convert_options=pyarrow.csv.ConvertOptions(column_types={NAME: pa.string(), CLASS: pa.string()})
+    )
+    findings = []
+    if table.column_names[0] == NAME and (names.inputs is None or table.column(0).to_pylist() != list(names.inputs)):
+        findings.append(f"{path.name} has other names of inputs than the ledger")
+    if CLASS in table.column_names[1:] and table.column_names[0] == NAME:
+        wanted = None if labels is None else class_column(names, labels)
+        if table.column(CLASS).to_pylist() != wanted:
+            findings.append(f"{path.name} has other names of classes than the ledger")
+    return findings
