@@ -12,7 +12,7 @@ import typer
 from topcert.cli import options
 from topcert.cli.parsing import check_alpha, check_ks, check_out, choose_ks, choose_label, noise_of
 from topcert.evaluation.accuracy import floored_float
-from topcert.evaluation.counts import read_counts
+from topcert.evaluation.counts import read_votes
 from topcert.files import replacing
 from topcert.methods.certificates import Certificates
 from topcert.methods.certify import certify
@@ -26,7 +26,7 @@ from topcert.voting.request import NOISE_OPTIONS, check_sigma, read_share
 
 
 def radius(
-    counts: Annotated[Path, typer.Argument(metavar="COUNTS", help="CSV or Parquet: one row an input, one column a class.")],
+    counts: Annotated[Path, typer.Argument(metavar="COUNTS", help="CSV or Parquet, or - for standard input.")],
     *,
     method: options.Method = "ablation",
     keep: options.NoiseKeep = None,
@@ -47,9 +47,10 @@ def radius(
     """Certified radii from vote counts alone.
 
     COUNTS has a header, one row an input, one integer column a class in class order, and an optional column `label`
-    (class index from 0), which --label given needs. Prints CSV `index,label,k,radius`, index being the row from 0 and
-    radius, in features, empty where nothing is certified; for predicted labels the k most voted ones, most voted first.
-    Methods of Gaussian noise add `l2_radius`, floored at six decimals.
+    (class index from 0, or the name of a column), which --label given needs. All rows hold as many votes, or a column
+    `votes` says how many each holds; an index or a total is refused. Prints CSV `index,label,k,radius`, index being the
+    row from 0 and radius, in features, empty where nothing is certified; for predicted labels the k most voted ones,
+    most voted first. Methods of Gaussian noise add `l2_radius`, floored at six decimals.
     """
     check_alpha(alpha)
     check_out(out, read=counts)
@@ -58,14 +59,8 @@ def radius(
         certifier, keep=keep, sigma=sigma, keep_probability=keep_probability, features=features, channels=channels
     )
     ks = choose_ks(k, method)
-    votes, labels = read_counts(counts)
+    votes, labels = read_votes(counts, samples=samples)
     check_ks(ks, votes.shape[1])
-    sums = votes.sum(axis=1)
-    if samples is not None and (sums != samples).any():
-        row = int((sums != samples).argmax())
-        raise ValueError(f"{counts}: the counts of row {row} sum to {sums[row]}, not to --samples {samples}")
-    if (sums == 0).any():
-        raise ValueError(f"{counts}: row {int((sums == 0).argmax())} holds no votes")
     certificates = certify(
         certifier,
         votes,

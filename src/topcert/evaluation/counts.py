@@ -1,4 +1,4 @@
-"""counts.csv: vote counts as a table, one row an input, one integer column a class, and an optional column `label`.
+"""counts.csv: vote counts as a table, one row an input, one integer column a class, optional ones `label` and `votes`.
 
 Where the votes are no fixed number of independent ones, a last column says what they are instead: `stopping` (a rule) or
 `law` (a design). Bounds for ordinary votes would be wrong there, so nothing reads such counts as those of others.
@@ -6,18 +6,19 @@ Where the votes are no fixed number of independent ones, a last column says what
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from topcert.evaluation.columns import LABEL, VOTES, class_columns, odd_one_out, total_column
 from topcert.evaluation.naming import CLASS, NAME, class_column, without_names
-from topcert.files import first_line, replacing
-from topcert.theory.confidence import MAX_SAMPLES
+from topcert.evaluation.tables import decoded, index_columns, name_of, read_table, whole_numbers
+from topcert.files import replacing
 from topcert.voting.manifest import FIXED, IID, Manifest
 from topcert.voting.names import NAMELESS, Names
 
@@ -60,69 +61,107 @@ def write_counts(
 def read_counts(path: Path, *, mark: Mark | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
     """Counts int64 `(inputs, classes)` and labels int64 `(inputs,)` or None, from CSV or Parquet.
 
-    Raises ValueError where the file is missing or unreadable, is marked otherwise than `mark`, a cell is not a non-negative
-    integer, there are fewer than two classes or no rows, or a label is no class.
+    Raises ValueError where the file is missing or unreadable, is marked otherwise than `mark`, has a column that is no
+    class, a cell is not a non-negative integer, there are fewer than two classes or no rows, a label is no class, or a
+    column `votes` is not the number of votes of each row.
     """
-    if not path.is_file():
-        raise ValueError(f"{path} is not a file; give a CSV or Parquet table of counts, such as the counts.csv of a run")
-    try:
-        table = pq.read_table(path) if path.suffix.lower() in (".parquet", ".pq") else pyarrow.csv.read_csv(path)
-    except (OSError, pa.ArrowException) as error:
-        raise ValueError(f"{path} cannot be read as counts: {first_line(error)}") from error
-    _check_mark(path, table, mark)
+    found = _read(path, mark)
+    return found.counts, found.labels
+
+
+def read_votes(path: Path, *, samples: int | None) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+    """As `read_counts`, of a table that anybody made; `-` is standard input. Every row has votes, and how many is sure.
+
+    All rows sum to `samples`; or, where that is None, to their cell of a column `votes`; or, without one, to one number.
+    Raises ValueError else, and where a column is the sum of all others while nothing says how many votes there are.
+    """
+    if samples is not None and samples < 1:
+        raise ValueError(f"--samples must be at least 1, got {samples}")
+    found, source = _read(path, None), name_of(path)
+    counts, sums = found.counts, found.counts.sum(axis=1)
+    if (sums == 0).any():
+        raise ValueError(f"{source}: row {int((sums == 0).argmax())} holds no votes")
+    if samples is not None and (sums != samples).any():
+        row = int((sums != samples).argmax())
+        hint = odd_one_out(counts, found.classes, wanted=samples)
+        raise ValueError(f"{source}: the counts of row {row} sum to {sums[row]}, not to --samples {samples}{hint}")
+    if samples is not None or found.states_votes:
+        return counts, found.labels
+    if (sums != sums[0]).any():
+        row = int((sums != sums[0]).argmax())
+        raise ValueError(
+            f"{source}: the counts of row 0 sum to {sums[0]}, those of row {row} to {sums[row]}"
+            f"{odd_one_out(counts, found.classes)}; leave out what is no class, or say in a column `{VOTES}` how many votes "
+            "each row has"
+        )
+    total = total_column(counts, found.classes)
+    if total is not None:
+        raise ValueError(
+            f"{source}: column {total!r} is the sum of all others in every row, as a total is; leave it out, or call it "
+            f"`{VOTES}`, or, where it is a class, say with --samples that every input has {sums[0]} votes"
+        )
+    return counts, found.labels
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class _Table:
+    classes: list[str]
+    counts: NDArray[np.int64]
+    labels: NDArray[np.int64] | None
+    states_votes: bool
+
+
+def _read(path: Path, mark: Mark | None) -> _Table:
+    table, source = read_table(path), name_of(path)
+    _check_mark(source, table, mark)
     table = without_names(table.drop_columns([name for name in MARKS if name in table.column_names]))
     names = table.column_names
-    if len(set(names)) != len(names):
-        doubled = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{path} has two columns named {doubled!r}; name each class once")
-    _check_header(path, names)
+    classes = class_columns(names, source=source, index=index_columns(table))
     if table.num_rows == 0:
-        raise ValueError(f"{path} holds no rows; one row an input is needed, under a header")
-    arrays = {}
-    for name in names:
-        column = table.column(name)
-        if column.null_count:
-            raise ValueError(f"{path}: column {name!r} has empty cells; every input needs every count")
-        if not pa.types.is_integer(column.type):
-            raise ValueError(f"{path}: column {name!r} holds {column.type}, counts are integers")
-        values = column.to_numpy()
-        if values.max() > MAX_SAMPLES:
-            raise ValueError(f"{path}: column {name!r} holds {values.max()}; counts go up to {MAX_SAMPLES:,}")
-        arrays[name] = values.astype(np.int64)
-    labels = arrays.pop("label", None)
-    if len(arrays) < 2:
-        raise ValueError(f"{path} has {len(arrays)} class columns; at least 2 are needed")
-    counts = np.stack(list(arrays.values()), axis=1)
+        raise ValueError(f"{source} holds no rows; one row an input is needed, under a header")
+    if len(classes) < 2:
+        raise ValueError(f"{source} has {len(classes)} class columns; at least 2 are needed")
+    counts = np.stack([whole_numbers(table.column(name), name, source=source) for name in classes], axis=1)
     if counts.min() < 0:
         row, column = np.argwhere(counts < 0)[0]
-        raise ValueError(f"{path}: count {counts[row, column]} in row {row} is negative")
-    if labels is not None and not (labels.min() >= 0 and labels.max() < counts.shape[1]):
-        bad = labels[(labels < 0) | (labels >= counts.shape[1])][0]
-        raise ValueError(f"{path}: label {bad} is out of range; there are {counts.shape[1]} classes, from 0")
-    return counts, labels
+        raise ValueError(f"{source}: count {counts[row, column]} in row {row} is negative")
+    if VOTES in names:
+        votes, sums = whole_numbers(table.column(VOTES), VOTES, source=source), counts.sum(axis=1)
+        if (votes != sums).any():
+            row = int((votes != sums).argmax())
+            raise ValueError(f"{source}: the counts of row {row} sum to {sums[row]}, but its `{VOTES}` say {votes[row]}")
+    labels = _labels(table.column(LABEL), classes, source) if LABEL in names else None
+    return _Table(classes=classes, counts=counts, labels=labels, states_votes=VOTES in names)
 
 
-def _check_mark(path: Path, table: pa.Table, mark: Mark | None) -> None:
+def _labels(column: pa.ChunkedArray, classes: list[str], source: str) -> NDArray[np.int64]:
+    """Class indices from 0, or names of classes, as int64 `(rows,)`."""
+    column = decoded(column)
+    if not column.null_count and (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        places = {name: place for place, name in enumerate(classes)}
+        said = column.to_pylist()
+        if unknown := [name for name in said if name not in places]:
+            raise ValueError(
+                f"{source}: label {unknown[0][:60]!r} is no class; label by index from 0, or by a column's name"
+            )
+        return np.array([places[name] for name in said], np.int64)
+    labels = whole_numbers(column, LABEL, source=source)
+    if not (labels.min() >= 0 and labels.max() < len(classes)):
+        bad = labels[(labels < 0) | (labels >= len(classes))][0]
+        raise ValueError(f"{source}: label {bad} is out of range; there are {len(classes)} classes, from 0")
+    return labels
+
+
+def _check_mark(source: str, table: pa.Table, mark: Mark | None) -> None:
     found = next(((name, table.column(name).to_pylist()) for name in MARKS if name in table.column_names), None)
     if mark is None and found is not None:
         shown = next(iter(found[1]), "")
         raise ValueError(
-            f"{path}: these counts are of votes with {found[0]} {shown!r}, and bounds for a fixed number of independent "
+            f"{source}: these counts are of votes with {found[0]} {shown!r}, and bounds for a fixed number of independent "
             "votes do not hold for them; certify from the folder of the run with evaluate"
         )
     if mark is not None and (found is None or found[0] != mark[0] or set(found[1]) != {mark[1]}):
-        raise ValueError(f"{path}: its rows must say {mark[0]} {mark[1]!r}, as the manifest does; the file has been changed")
-
-
-def _check_header(path: Path, names: list[str]) -> None:
-    """Refuse headers that can only be a mistake: numbers out of class order (or data), and near misses of `label`."""
-    classes = [name for name in names if name != "label"]
-    numbers = [name for name in classes if name.strip().lstrip("+-").isdecimal()]
-    if numbers and classes != [str(j) for j in range(len(classes))]:
         raise ValueError(
-            f"{path}: the first line must name the classes; numbers must be 0 .. {len(classes) - 1} in order, got "
-            f"{', '.join(classes)[:80]}"
+            f"{source}: its rows must say {mark[0]} {mark[1]!r}, as the manifest does; the file has been changed"
         )
-    for name in classes:
-        if name.strip().lower() in ("label", "index"):
-            raise ValueError(f"{path}: a column is named {name!r}; call the labels `label`, and leave an index out")
