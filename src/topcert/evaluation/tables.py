@@ -75,7 +75,7 @@ def whole_numbers(column: pa.ChunkedArray, name: str, *, source: str) -> NDArray
     values = column.to_numpy()
     if values.max() > MAX_SAMPLES:
         raise ValueError(f"{source}: column {name!r} holds {values.max()}; counts go up to {MAX_SAMPLES:,}")
-    return values.astype(np.int64)
+    return np.asarray(values, np.int64)
 
 
 def decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
