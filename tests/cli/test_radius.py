@@ -169,35 +169,6 @@ def test_evaluate_needs_no_model_and_takes_any_k_and_alpha(workplace: Path, topc
     assert topcert("evaluate", "o", "--alpha", 0).code == 2
 
 
-def test_predict_shows_certified_labels_or_abstains(workplace: Path, topcert: Callable[..., Outcome]) -> None:
-    command = ["predict", "table.npz", "models_for_tests:linear", "--keep", 2, "--k", 2, "--samples", 3000, "--seed", 4]
-    run = topcert(*command)
-    assert run.code == 0, run.err
-    kept = topcert(*command, "--out", "o")
-    assert "alpha = 0.001" in run.err
-    assert kept.out == run.out == Path("o/predictions.csv").read_text()
-    counts = Ledger.open(Path("o")).counts()
-    labels = most_voted(counts, 2)
-    radii, _ = radii_of(METHOD, counts, None, smoothing=ablation(12, 2), ks=[2], alpha=0.001)
-    rows = rows_of(run.out)
-    decided = 0
-    for i in range(8):
-        mine = [row for row in rows if row["index"] == str(i)]
-        if (radii[i, :, 0] >= 0).all():
-            decided += 1
-            assert [int(row["label"]) for row in mine] == labels[i].tolist()
-            assert [int(row["votes"]) for row in mine] == counts[i, labels[i]].tolist()
-            assert [int(row["radius"]) for row in mine] == radii[i, :, 0].tolist()
-        else:
-            assert [row["rank"] for row in mine] == ["abstain"]
-    assert decided > 0
-
-
-def test_predict_draws_fresh_masks_unless_a_seed_is_named(workplace: Path, topcert: Callable[..., Outcome]) -> None:
-    command = ["predict", "table.npz", "models_for_tests:linear", "--keep", 2, "--k", 2, "--samples", 100, "--alpha", 0.5]
-    assert topcert(*command).err.split("seed")[1].split(",")[0] != topcert(*command).err.split("seed")[1].split(",")[0]
-
-
 @pytest.mark.parametrize(("d", "e", "k"), [(1024, 50, 1), (1024, 50, 3), (64, 20, 3), (50176, 1000, 5)])
 @pytest.mark.parametrize("rest", ["even", "one"])
 def test_plan_names_the_fewest_votes_and_the_largest_radius(d: int, e: int, k: int, rest: str) -> None:

@@ -37,6 +37,15 @@ def test_counts_are_those_of_a_dense_program() -> None:
     assert np.array_equal(counts, expected)
 
 
+def test_masks_are_fresh_at_every_call_unless_a_seed_is_named() -> None:
+    options: dict[str, Any] = {"num_kept": 7, "num_samples": 500}
+    one, other = (topcert.count_votes(scores, X, **options) for _ in range(2))
+    assert (one != other).any()
+    same, again = (topcert.count_votes(scores, X, seed=0, **options) for _ in range(2))
+    assert (same == again).all()
+    assert (same == [np.bincount(scores(dense(x, 500, 0)).argmax(1), minlength=4) for x in X]).all()
+
+
 def test_a_module_a_function_and_labels_agree() -> None:
     torch.manual_seed(0)
     module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(120, 4))
@@ -45,7 +54,7 @@ def test_a_module_a_function_and_labels_agree() -> None:
         with torch.inference_mode():
             return np.asarray(module(torch.from_numpy(batch.copy())))
 
-    options: dict[str, Any] = {"num_kept": 7, "num_samples": 64, "batch_size": 64}
+    options: dict[str, Any] = {"num_kept": 7, "num_samples": 64, "batch_size": 64, "seed": 0}
     one = topcert.count_votes(module, X, **options)
     assert np.array_equal(one, topcert.count_votes(run, X, **options))
     labels = topcert.count_votes(lambda batch: run(batch).argmax(1), X, num_classes=4, **options)

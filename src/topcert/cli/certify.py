@@ -25,11 +25,14 @@ from topcert.cli.printing import chance_in_words, noise_in_words, print_curves, 
 from topcert.cli.progress import console, pairs_bar
 from topcert.cli.running import run_to_ledger, warn_of_classes
 from topcert.cli.stopping import choose_stopping, print_stopping, votes_in_words
+from topcert.evaluation.predictions import renew_predictions
 from topcert.evaluation.results import Results, derive, write_results
+from topcert.methods.certificates import LabelChoice
 from topcert.methods.method import DesignMethod, SampledMethod
 from topcert.methods.registry import find_method
 from topcert.methods.rules import check_rule
 from topcert.report.figures import draw_curves
+from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest
 from topcert.voting.request import Request
 from topcert.voting.run import open_run
@@ -205,10 +208,25 @@ def run_certification(
     )
     warn_of_classes(opened.prepared)
     ledger = run_to_ledger(opened)
+    return write_run(ledger, data=request.data, method=method, bounds=bounds, ks=ks, alpha=alpha, choice=choice)
+
+
+def write_run(
+    ledger: Ledger,
+    *,
+    data: str,
+    method: str,
+    bounds: str | None = None,
+    ks: list[int],
+    alpha: float,
+    choice: LabelChoice,
+) -> Results:
+    """Derive, write and draw everything that follows from a full ledger of `data`, into its folder."""
     with pairs_bar() as update:
         results = derive(ledger, method=method, bounds=bounds, ks=ks, alpha=alpha, label_choice=choice, on_pairs=update)
     write_results(results)
+    renew_predictions(ledger, results.counts)
     votes = votes_in_words(ledger.manifest)
-    title = f"{Path(request.data).name}, {noise_in_words(ledger.manifest)}, {votes}, {chance_in_words(alpha)}"
-    draw_curves(results.curves, unit=results.certificates.unit, title=title, stem=out / "accuracy")
+    title = f"{Path(data).name}, {noise_in_words(ledger.manifest)}, {votes}, {chance_in_words(alpha)}"
+    draw_curves(results.curves, unit=results.certificates.unit, title=title, stem=ledger.folder / "accuracy")
     return results

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import csv
+import json
 import secrets
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated
 
 import typer
 
 from topcert.cli import options
+from topcert.cli.certify import write_run
 from topcert.cli.parsing import check_alpha, check_ks
 from topcert.cli.progress import messages
 from topcert.cli.running import run_to_ledger
-from topcert.evaluation.results import smoothing_of
-from topcert.files import replacing
+from topcert.evaluation.predictions import Predictions, predict_labels
 from topcert.methods.ablation import METHOD
-from topcert.methods.certify import most_voted, radii_of, tells_top_k
+from topcert.methods.certificates import Certificates
 from topcert.voting.ledger import Ledger
+from topcert.voting.manifest import Manifest
 from topcert.voting.request import Request
-from topcert.voting.run import Opened, open_run
+from topcert.voting.run import open_run
 
 
 def predict(
@@ -43,20 +44,25 @@ def predict(
     device: options.Device = "auto",
     classes: options.Classes = None,
     batch_size: options.BatchSize = None,
-    out: Annotated[Path | None, typer.Option(help="Folder to keep the votes and predictions.csv in.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of CSV.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to keep the run in: as that of certify, and predictions.csv.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
 ) -> None:
-    """Show the k labels of the smoothed classifier, each with its certified radius, or abstain.
+    """Show the k labels of the smoothed classifier, each with its certified radius; a label without one abstains.
 
-    Labels are ordered by votes (ties: lower index first). Test: all k shown labels are certified at radius 0 at least,
-    by bounds on both sides of all labels that hold jointly with probability 1 - alpha. So with probability at most
-    alpha an input's shown set is not the top k over all masks or one of its radii is too large. The order within the
-    set is not certified. Prints CSV `index,rank,label,votes,radius,unit,alpha`; an input that abstains has one row with rank
-    `abstain`.
+    Labels are ordered by votes (ties: lower index first). Each has a certificate of its own: a label with radius r stays
+    among the top k of the vote over all masks, however r features are rewritten; of one that abstains nothing is claimed,
+    and the others keep theirs. All claims about an input hold together with probability at least 1 - alpha. Where no
+    label abstains, the shown set is the top k; the order within it is not certified. Prints CSV
+    `index,name,rank,label,class,votes,radius,unit,alpha` (`name` and `class` where files and classes have names).
     """
     check_alpha(alpha)
+    if resume and out is None:
+        raise ValueError("--resume needs --out")
     if seed is None and resume and out is not None and (out / "manifest.json").exists():
-        seed = Ledger.open(out).manifest.seed
+        seed = Manifest.read(out / "manifest.json").seed
     request = Request(
         data=data,
         model=model,
@@ -73,50 +79,73 @@ def predict(
         device=device,
         num_classes=classes,
         batch_size=batch_size,
-        refuse_labels=False,
     )
-    if resume and out is None:
-        raise ValueError("--resume needs --out")
     messages.print(
-        f"masks of seed {request.seed}, n = {samples}; for each input, with probability at most alpha = {alpha!r} the shown "
-        "set is not the top k over all masks or a radius is too large",
+        f"masks of seed {request.seed}, n = {samples}; all radii of an input hold together with probability at least "
+        f"1 - alpha, alpha = {alpha!r}; of a label that abstains nothing is claimed",
         highlight=False,
         soft_wrap=True,
     )
     if out is not None:
-        opened = _checked(open_run(request, out, resume=resume), k)
-        ledger = run_to_ledger(opened)
-        with replacing(out / "predictions.csv") as aside, aside.open("w", newline="", encoding="utf-8") as file:
-            _write(ledger, k, alpha, file)
-        _write(ledger, k, alpha, sys.stdout)
+        made = _run(request, out, k=k, alpha=alpha, resume=resume, kept=None)
     else:
         with tempfile.TemporaryDirectory(prefix="topcert-") as folder:
-            _write(run_to_ledger(_checked(open_run(request, Path(folder), resume=False), k)), k, alpha, sys.stdout)
+            kept = "nothing is kept without --out"
+            made = _run(request, Path(folder), k=k, alpha=alpha, resume=False, kept=kept)
+    _say_what_abstains(made)
+    if as_json:
+        print(json.dumps(_as_object(made, request), ensure_ascii=False, indent=2))
+    else:
+        sys.stdout.write(made.text())
 
 
-def _checked(opened: Opened, k: int) -> Opened:
+def _run(request: Request, folder: Path, *, k: int, alpha: float, resume: bool, kept: str | None) -> Predictions:
+    """Vote, and show what the votes say; a folder that is to be kept is finished (`kept` None)."""
+    opened = open_run(request, folder, resume=resume)
     check_ks([k], opened.prepared.classifier.num_classes)
-    return opened
+    ledger = run_to_ledger(opened, kept=kept)
+    made = predict_labels(ledger, k=k, alpha=alpha)
+    if kept is None:
+        if not _holds_others(ledger):
+            write_run(ledger, data=request.data, method=METHOD.name, ks=[k], alpha=alpha, choice="predicted")
+        made.write(folder)
+    return made
 
 
-def _write(ledger: Ledger, k: int, alpha: float, file: TextIO) -> None:
-    counts, (index, _, _) = ledger.counts(), ledger.read_inputs()
-    labels = most_voted(counts, k)
-    radii = radii_of(METHOD, counts, None, smoothing=smoothing_of(ledger.manifest), ks=[k], alpha=alpha).radius
-    unit = ledger.manifest.unit
-    told = tells_top_k(radii[:, :, 0], k)
-    if not told.all() and file is sys.stdout:
+def _holds_others(ledger: Ledger) -> bool:
+    """Whether the folder has certificates of this run that somebody asked `certify` for."""
+    path = ledger.folder / "certificates.parquet"
+    if not path.exists():
+        return False
+    try:
+        stored, metadata = Certificates.read(path)
+    except ValueError:  # damaged: they are made again
+        return False
+    ours = (METHOD.name, "predicted", None)
+    return metadata.get("manifest") == ledger.manifest.digest() and ours != (
+        stored.method,
+        stored.label_choice,
+        stored.bounds,
+    )
+
+
+def _say_what_abstains(made: Predictions) -> None:
+    abstaining = int((made.radii < 0).sum())
+    if abstaining:
         messages.print(
-            f"abstained on {(~told).sum()} of {len(told)}: the votes cannot tell label {k} from the next; lower --k or "
-            "raise --samples",
+            f"{abstaining} of {made.radii.size} shown labels abstain, on {(~made.told).sum()} of {len(made.told)} inputs: "
+            f"the votes cannot tell whether they are among the top {made.k}",
             highlight=False,
             soft_wrap=True,
         )
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["index", "rank", "label", "votes", "radius", "unit", "alpha"])
-    for row, place in enumerate(index.tolist()):
-        if not told[row]:
-            writer.writerow([place, "abstain", "", "", "", unit, alpha])
-            continue
-        for rank, label in enumerate(labels[row].tolist()):
-            writer.writerow([place, rank + 1, label, counts[row, label], radii[row, rank, 0], unit, alpha])
+
+
+def _as_object(made: Predictions, request: Request) -> dict[str, object]:
+    return {
+        "k": made.k,
+        "alpha": made.alpha,
+        "unit": made.unit,
+        "seed": request.seed,
+        "num_samples": request.num_samples,
+        "inputs": list(made.as_objects()),
+    }

@@ -9,10 +9,10 @@ from topcert.voting.run import Opened, collect_votes
 from topcert.voting.sampling import flip_rate
 
 
-def run_to_ledger(opened: Opened) -> Ledger:
-    """Fill the ledger with a progress bar; on Ctrl-C say what is kept and leave with exit code 130."""
+def run_to_ledger(opened: Opened, *, kept: str | None = None) -> Ledger:
+    """Fill the ledger with a progress bar; on Ctrl-C say what is `kept` and leave with exit code 130."""
     _warn_of_range(opened.prepared)
-    kept = f"finished blocks are kept in {opened.folder}: repeat the command with --resume"
+    kept = kept or f"finished blocks are kept in {opened.folder}: repeat the command with --resume"
     with stoppable(kept), progress_bar("votes", unit="passes") as update:
         ledger = collect_votes(opened, on_progress=update)
     prepared = opened.prepared

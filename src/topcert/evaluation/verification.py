@@ -19,6 +19,7 @@ import numpy as np
 from topcert.evaluation.accuracy import curve_rows, read_accuracy, shown_curves
 from topcert.evaluation.counts import mark_of, read_counts
 from topcert.evaluation.naming import check_names
+from topcert.evaluation.predictions import check_predictions
 from topcert.evaluation.results import Results, derive, parameters_of, smoothing_of
 from topcert.evaluation.stopped import BOUNDS
 from topcert.methods.certificates import Certificates
@@ -63,6 +64,7 @@ def recompute(ledger: Ledger, *, on_pairs: Callable[[int, int], None] | None = N
         findings.append(f"certificates.parquet says {stored.method}, {stored.unit}s; the votes {made.method}, {made.unit}s")
     findings += _differences(stored, made)
     findings += _check_counts(results)
+    findings += check_predictions(ledger, results.counts)
     shares = read_accuracy(folder / "accuracy.csv")
     older = curve_rows(shown_curves(made)) if results.labels is None else None
     if shares not in (curve_rows(results.curves), older):

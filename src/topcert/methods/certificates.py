@@ -113,8 +113,7 @@ class Certificates:
             shared = {name: set(table.column(name).to_pylist()) for name in one_of_each}
         except FileNotFoundError as error:
             raise ValueError(
-                f"{path} is missing: the run is not finished, or was made by predict; the whole certify command with "
-                "--resume writes it"
+                f"{path} is missing: the run is not finished; the whole command with --resume writes it"
             ) from error
         except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is damaged ({first_line(error)})") from error

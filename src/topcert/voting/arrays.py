@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ def count_votes(
     *,
     num_kept: int,
     num_samples: int,
-    seed: int = 0,
+    seed: int | None = None,
     encoding: str | None = None,
     unit: Unit | None = None,
     fill: NDArray[np.floating] | float | None = None,
@@ -32,8 +33,9 @@ def count_votes(
     `model` is a torch module, a fitted scikit-learn estimator, or any callable from a batch to scores `(B, classes)` or
     integer labels `(B,)` (then give `num_classes`). `x` is float: images `(inputs, H, W, C)` with values in [0, 1],
     tables `(inputs, columns)`, or sets of points `(inputs, points, coordinates)`. `encoding` and `unit` default to
-    six-channel pixels, sentinel columns and keep-only points. Every input sees the same masks, those of `seed`; input
-    and model must have been fixed before the seed was drawn. A torch module is put into evaluation mode. Raises ValueError
+    six-channel pixels, sentinel columns and keep-only points. Every input sees the same masks, those of `seed`; without one
+    it is drawn afresh from the system at every call, so name one to have the same votes again. Input and model must have been
+    fixed before it was drawn. A torch module is put into evaluation mode. Raises ValueError
     where anything does not fit, or the model gives the first batch other labels the second time.
     """
     inputs = np.asarray(x)
@@ -45,6 +47,7 @@ def count_votes(
         raise ValueError(f"num_samples must be at least 1, got {num_samples}")
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    drawn = secrets.randbits(63) if seed is None else seed
     units: dict[int, Unit] = {2: "column", 3: "point", 4: "pixel"}
     encodings = {2: "sentinel", 3: "keep-only", 4: "six-channel"}
     used_unit = unit or units[inputs.ndim]
@@ -58,7 +61,7 @@ def count_votes(
         return Ablation(
             unit=used_unit,
             encoder=make_encoder(name, shape=shape, unit=used_unit, batch_size=size, fill=fill, dtype=inputs.dtype),
-            seed=seed,
+            seed=drawn,
             num_features=num_features,
             num_kept=num_kept,
             num_masks=num_samples,

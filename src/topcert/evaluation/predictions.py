@@ -1,0 +1,189 @@
+"""predictions.csv: the k labels that a smoothed classifier shows for each input, each with a certificate of its own.
+
+`index,name,rank,label,class,votes,radius,unit,alpha`, most voted first (ties: lower index first); `name` and `class` where
+there are such names, `radius` "abstains" for a label that the bounds do not put among the top k.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topcert.evaluation.results import smoothing_of
+from topcert.files import first_line, replacing
+from topcert.methods.ablation import METHOD
+from topcert.methods.certify import most_voted, radii_of, tells_top_k
+from topcert.theory.radius import ABSTAIN
+from topcert.voting.ledger import Ledger
+from topcert.voting.manifest import FIXED, IID
+from topcert.voting.names import Names
+
+FILE: Final = "predictions.csv"
+ABSTAINS: Final = "abstains"
+WHOLE_INPUT: Final = "abstain"  # the rank that release 0.1.0 gave to an input of which one label abstained
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Predictions:
+    """Shown labels of each input, `(inputs, k)`, most voted first, with their votes and radii (or ABSTAIN).
+
+    All radii of an input hold together with probability at least 1 - alpha over the masks.
+    """
+
+    k: int
+    alpha: float
+    unit: str
+    names: Names
+    index: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    votes: NDArray[np.int64]
+    radii: NDArray[np.int64]
+
+    @property
+    def told(self) -> NDArray[np.bool_]:
+        """Whether the shown labels are proven to be the top k of an input, in some order: bool `(inputs,)`."""
+        return tells_top_k(self.radii, self.k)
+
+    def rows(self) -> list[list[str]]:
+        """The lines of predictions.csv, its header first."""
+        inputs, classes = self.names.inputs, self.names.classes
+        named, called = ["name"] * (inputs is not None), ["class"] * bool(classes)
+        lines = [["index", *named, "rank", "label", *called, "votes", "radius", "unit", "alpha"]]
+        for row, place in enumerate(self.index.tolist()):
+            for rank, label in enumerate(self.labels[row].tolist()):
+                reach = self.radii[row, rank]
+                lines.append(
+                    [
+                        str(place),
+                        *([] if inputs is None else [inputs[row]]),
+                        str(rank + 1),
+                        str(label),
+                        *([self.names.of_class(label) or ""] if classes else []),
+                        str(self.votes[row, rank]),
+                        ABSTAINS if reach == ABSTAIN else str(reach),
+                        self.unit,
+                        repr(self.alpha),
+                    ]
+                )
+        return lines
+
+    def older_rows(self) -> list[list[str]]:
+        """The lines that release 0.1.0 wrote: one for an input of which a label abstains."""
+        lines = [["index", "rank", "label", "votes", "radius", "unit", "alpha"]]
+        for row, place in enumerate(self.index.tolist()):
+            if not self.told[row]:
+                lines.append([str(place), WHOLE_INPUT, "", "", "", self.unit, repr(self.alpha)])
+                continue
+            for rank, label in enumerate(self.labels[row].tolist()):
+                cells = (place, rank + 1, label, self.votes[row, rank], self.radii[row, rank], self.unit)
+                lines.append([*map(str, cells), repr(self.alpha)])
+        return lines
+
+    def text(self) -> str:
+        """predictions.csv."""
+        written = io.StringIO()
+        csv.writer(written, lineterminator="\n").writerows(self.rows())
+        return written.getvalue()
+
+    def write(self, folder: Path) -> None:
+        with replacing(folder / FILE) as aside, aside.open("w", newline="", encoding="utf-8") as file:
+            file.write(self.text())
+
+    def as_objects(self) -> Iterator[dict[str, Any]]:
+        """One object an input, for JSON; `radius` is None where a label abstains."""
+        for row, place in enumerate(self.index.tolist()):
+            named = {} if self.names.inputs is None else {"name": self.names.inputs[row]}
+            yield {
+                "index": place,
+                **named,
+                "is_top_k": bool(self.told[row]),
+                "labels": [
+                    {
+                        "label": label,
+                        **({"class": self.names.of_class(label)} if self.names.classes else {}),
+                        "votes": int(self.votes[row, rank]),
+                        "radius": None if self.radii[row, rank] == ABSTAIN else int(self.radii[row, rank]),
+                    }
+                    for rank, label in enumerate(self.labels[row].tolist())
+                ],
+            }
+
+
+def predict_labels(ledger: Ledger, *, k: int, alpha: float, counts: NDArray[np.int64] | None = None) -> Predictions:
+    """What the votes of a full ledger show; `counts` are read from it unless given.
+
+    Raises ValueError where its votes are no fixed number of independent ones under ablation, or as `radii_of` does.
+    """
+    manifest = ledger.manifest
+    if (manifest.noise, manifest.law, manifest.stopping) != (METHOD.noise, IID, FIXED):
+        raise ValueError(
+            f"{ledger.folder} holds votes under {manifest.noise}, law {manifest.law}, stopping {manifest.stopping}; predict "
+            "is for a number of ablated inputs set beforehand"
+        )
+    votes = ledger.counts() if counts is None else counts
+    index, _, _ = ledger.read_inputs()
+    labels = most_voted(votes, k)
+    radii = radii_of(METHOD, votes, None, smoothing=smoothing_of(manifest), ks=[k], alpha=alpha).radius
+    return Predictions(
+        k=k,
+        alpha=alpha,
+        unit=manifest.unit,
+        names=ledger.read_names(),
+        index=index,
+        labels=labels,
+        votes=np.take_along_axis(votes, labels, axis=1),
+        radii=radii[:, :, 0],
+    )
+
+
+def check_predictions(ledger: Ledger, counts: NDArray[np.int64]) -> list[str]:
+    """A finding where predictions.csv is there and is not what the votes show for its own k and alpha."""
+    path = ledger.folder / FILE
+    if not path.exists():
+        return []
+    rows = _read(path)
+    again = _same_setting(ledger, rows, counts)
+    if again is not None and rows in (again.rows(), again.older_rows()):
+        return []
+    return [f"{FILE} is not what the votes show"]
+
+
+def renew_predictions(ledger: Ledger, counts: NDArray[np.int64]) -> None:
+    """Write predictions.csv again where it is there, for its own k and alpha: the ledger may have more inputs now."""
+    path = ledger.folder / FILE
+    if path.is_file():
+        again = _same_setting(ledger, _read(path), counts)
+        if again is not None:
+            again.write(ledger.folder)
+
+
+def _read(path: Path) -> list[list[str]]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return list(csv.reader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path} is damaged ({first_line(error)}); predict --resume writes it again") from error
+
+
+def _same_setting(ledger: Ledger, rows: list[list[str]], counts: NDArray[np.int64]) -> Predictions | None:
+    """What the votes show for the k and alpha of these rows; None where they name none."""
+    try:
+        header, *lines = rows
+        rank, alpha = header.index("rank"), header.index("alpha")
+        ranks = [int(line[rank]) for line in lines if line[rank] != WHOLE_INPUT]
+        most = counts.shape[1] - 1
+        for k in [max(ranks)] if ranks else range(1, most + 1):  # where 0.1.0 abstained on all inputs, it told no k
+            found = predict_labels(ledger, k=k, alpha=float(lines[0][alpha]), counts=counts)
+            if ranks or not found.told.any():
+                return found
+    except (ValueError, IndexError):
+        pass
+    return None
