@@ -34,8 +34,8 @@ def count_votes(
     integer labels `(B,)` (then give `num_classes`). `x` is float: images `(inputs, H, W, C)` with values in [0, 1],
     tables `(inputs, columns)`, or sets of points `(inputs, points, coordinates)`. `encoding` and `unit` default to
     six-channel pixels, sentinel columns and keep-only points. Every input sees the same masks, those of `seed`; without one
-    it is drawn afresh from the system at every call, so name one to have the same votes again. Input and model must have been
-    fixed before it was drawn. A torch module is put into evaluation mode. Raises ValueError
+    it is drawn afresh from the system at every call, so name one to have the same votes again. Input and model must have
+    been fixed before it was drawn. A torch module is put into evaluation mode. Raises ValueError
     where anything does not fit, or the model gives the first batch other labels the second time.
     """
     inputs = np.asarray(x)
