@@ -250,12 +250,12 @@ def test_stopped_at_work_and_resumed_the_folder_is_the_same_byte_for_byte(
     for stop in (9, 17):
         left = stop
 
-        def stopped(self: Voter, position: int, start: int, end: int) -> np.ndarray:
+        def stopped(self: Voter, position: int, start: int, end: int, **options: bool) -> np.ndarray:
             nonlocal left
             left -= 1
             if left == 0:
                 raise KeyboardInterrupt
-            return votes(self, position, start, end)
+            return votes(self, position, start, end, **options)
 
         monkeypatch.setattr(Voter, "votes", stopped)
         run = topcert(*command(method, "--resume", out="cut"))

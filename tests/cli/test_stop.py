@@ -95,12 +95,12 @@ def test_interrupted_anywhere_and_resumed_it_gives_the_same_files(
     stop = [*STOP, "--method", method]
     cast, left = Voter.votes, 0
 
-    def interrupted(self: Voter, position: int, start: int, stop: int) -> np.ndarray:
+    def interrupted(self: Voter, position: int, start: int, stop: int, **options: bool) -> np.ndarray:
         nonlocal left
         left -= 1
         if left < 0:
             raise KeyboardInterrupt
-        return cast(self, position, start, stop)
+        return cast(self, position, start, stop, **options)
 
     monkeypatch.setattr("topcert.voting.sampling.MAX_BLOCK_VOTES", 60)
     assert topcert(*stop, "--out", "whole").code == 0
