@@ -8,6 +8,7 @@ import sys
 import typer
 from rich.text import Text
 
+from topcert.cli import options
 from topcert.cli.certify import certify
 from topcert.cli.demo import demo
 from topcert.cli.evaluate import evaluate
@@ -43,6 +44,7 @@ def _print_version(asked: bool) -> None:
 @app.callback()
 def _topcert(
     version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the release."),
+    _progress: options.Progress = "auto",
 ) -> None:
     """Certify top-k predictions against l0 attacks.
 

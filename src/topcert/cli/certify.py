@@ -73,6 +73,7 @@ def certify(
     classes: options.Classes = None,
     batch_size: options.BatchSize = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    _progress: options.Progress = None,
 ) -> None:
     """Certify how many features an attacker may change before a label can leave the top k.
 

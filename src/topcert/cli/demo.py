@@ -10,6 +10,7 @@ import numpy as np
 import typer
 from rich.table import Table
 
+from topcert.cli import options
 from topcert.cli.certify import run_certification
 from topcert.cli.parsing import check_folder
 from topcert.cli.printing import print_curves, print_promise
@@ -34,6 +35,7 @@ def demo(
     samples: Annotated[int, typer.Option(min=1, help="Masks an input (n).")] = 2_000,
     alpha: Annotated[float, typer.Option(help="Chance per input that a certificate is wrong.")] = 0.001,
     seed: Annotated[int, typer.Option(min=0, help="Seed of training and of the mask stream.")] = 0,
+    _progress: options.Progress = None,
 ) -> None:
     """Train on the UCI digits, certify 360 held-out ones for k = 1 and 3, and draw what came out. Under a minute."""
     check_folder(out)

@@ -8,6 +8,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from topcert.cli import options
 from topcert.cli.listing import print_inputs
 from topcert.cli.parsing import check_ks, check_out, choose_alpha, choose_ks, choose_label
 from topcert.cli.printing import print_curves, print_promise, print_unlabelled
@@ -32,6 +33,7 @@ def evaluate(
     ] = None,
     label: Annotated[str | None, typer.Option(help="given, predicted or selected; by default that of the run.")] = None,
     out: Annotated[Path | None, typer.Option(help="CSV to write as well, in the form of accuracy.csv.")] = None,
+    _progress: options.Progress = None,
 ) -> None:
     """Certified top-k accuracy from the ledger alone, at any k and alpha, by any method of its noise: no new passes."""
     if (folder / "bounds.json").is_file():

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from topcert.cli.progress import choose_progress
+
 Data = Annotated[
     str,
     typer.Argument(
@@ -77,3 +79,11 @@ Crop = Annotated[int | None, typer.Option(help="Certify the central square of so
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Classes = Annotated[int | None, typer.Option(max=10**6, help="Number of classes, for functions that return labels.")]
 BatchSize = Annotated[int | None, typer.Option(max=10**6, help="Votes a batch; chosen for you, recorded, kept on --resume.")]
+Progress = Annotated[
+    str | None,
+    typer.Option(
+        "--progress",
+        callback=choose_progress,
+        help="auto (a bar on a terminal, else lines), bar, lines, json (on standard error) or off.",
+    ),
+]

@@ -49,6 +49,7 @@ def predict(
         Path | None, typer.Option(help="Folder to keep the run in: as that of certify, and predictions.csv.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    _progress: options.Progress = None,
 ) -> None:
     """Show the k labels of the smoothed classifier, each with its certified radius; a label without one abstains.
 

@@ -1,12 +1,11 @@
-"""One progress bar for all long work: share done, rate, time left; a line a minute where there is no terminal."""
+"""What a person is told while work goes on: a bar on a terminal, lines in a log, JSON for programs, or nothing."""
 
 from __future__ import annotations
 
-import time
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import timedelta
-from typing import Final, final
+from typing import Any, Final, Literal, Protocol, cast, final, get_args
 
 import typer
 from rich.console import Console
@@ -15,32 +14,50 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
 )
 from rich.text import Text
 
-SECONDS_BETWEEN_LINES: Final = 60.0
+from topcert.cli.lines import Lines, Told, as_object, in_words, short
 
-console = Console(markup=False)  # what is printed may hold brackets, and files of strangers anything
-messages = Console(markup=False, stderr=True)
+Mode = Literal["auto", "bar", "lines", "json", "off"]
+Update = Callable[[int, int, str], None]
+
+_mode: Mode = "auto"
+
+
+def choose_progress(mode: str | None) -> str | None:
+    """Take `--progress`; None leaves what was chosen. Raises ValueError for a mode that there is not."""
+    global _mode
+    if mode is not None:
+        if mode not in get_args(Mode):
+            raise ValueError(f"--progress must be one of {', '.join(get_args(Mode))}, got {mode!r}")
+        _mode = cast("Mode", mode)
+    return mode
 
 
 @final
-class _RateColumn(ProgressColumn):
-    def __init__(self, unit: str) -> None:
-        super().__init__()
-        self._unit = unit
+class _Messages(Console):
+    """Standard error: lines for a person, or JSON where a program reads them."""
 
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{_short(speed)} {self._unit}/s")
+    def print(self, *objects: Any, **options: Any) -> None:
+        if _mode != "json":
+            super().print(*objects, **options)
+            return
+        text = " ".join(one.plain if isinstance(one, Text) else str(one) for one in objects)
+        self.tell({"message": text})
+
+    def tell(self, found: dict[str, object]) -> None:
+        """One JSON object as one line."""
+        self.file.write(json.dumps(found) + "\n")
+        self.file.flush()
 
 
-def _short(rate: float) -> str:
-    """A rate as a person reads it: whole from 10 on, two digits below, where a step can take seconds."""
-    return f"{rate:,.0f}" if rate >= 9.95 else f"{rate:.2g}"
+console = Console(markup=False)  # what is printed may hold brackets, and files of strangers anything
+messages = _Messages(markup=False, stderr=True)
 
 
 @contextmanager
@@ -53,59 +70,98 @@ def stoppable(what_is_kept: str) -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
+class Stages(Protocol):
+    """Give each stage of some work its own update."""
+
+    def __call__(self, title: str, *, unit: str, ends: bool = True) -> Update:
+        """`update(done, total, note)` of a stage; `unit` names what is counted, such as "passes".
+
+        A stage whose `ends` is False says that it is done only where it took a while.
+        """
+
+
 @contextmanager
-def progress_bar(title: str, *, unit: str) -> Iterator[Callable[[int, int, str], None]]:
-    """Yield `update(done, total, note)`; `unit` names what is counted, such as "passes"."""
-    if not messages.is_terminal:
-        yield _lines(title, unit)
+def progress_stages() -> Iterator[Stages]:
+    """Yield what gives the stages of one work, which follow each other, a bar or lines each."""
+    mode = _mode if _mode != "auto" else ("bar" if messages.is_terminal else "lines")
+    if mode == "off":
+        yield lambda _title, *, unit, ends=True: lambda _done, _total, _note: None  # noqa: ARG005
         return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        TaskProgressColumn(),
-        _RateColumn(unit),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    with Progress(*columns, console=messages, speed_estimate_period=60.0, refresh_per_second=4) as progress:
-        task = progress.add_task(title, total=None, note="")
+    if mode == "bar":
+        with ExitStack() as stack:
+            yield _Bars(stack)
+        return
+    with Lines(_tell_object if mode == "json" else _tell_line, eager=mode == "json") as lines:
+        yield lines.stage
 
-        def update(done: int, total: int, note: str) -> None:
-            progress.update(task, completed=done, total=total, note=note)
 
-        yield update
+@contextmanager
+def progress_bar(title: str, *, unit: str) -> Iterator[Update]:
+    """Yield `update(done, total, note)` of work in one stage; `unit` names what is counted, such as "passes"."""
+    with progress_stages() as stage:
+        yield stage(title, unit=unit)
 
 
 @contextmanager
 def pairs_bar() -> Iterator[Callable[[int, int], None]]:
-    """Yield `update(done, total)` for `derive`: a bar from the first update on, which most methods never make."""
-    with ExitStack() as stack:
-        shown: list[Callable[[int, int, str], None]] = []
-
-        def update(done: int, total: int) -> None:
-            if not shown:
-                shown.append(stack.enter_context(progress_bar("pairs of features", unit="inputs")))
-            shown[0](done, total, "")
-
-        yield update
+    """Yield `update(done, total)` for `derive`: nothing is shown before the first update, which most methods never make."""
+    with progress_bar("pairs of features", unit="inputs") as update:
+        yield lambda done, total: update(done, total, "")
 
 
-def _lines(title: str, unit: str) -> Callable[[int, int, str], None]:
-    """For logs: say where things stand once a minute, and at the end."""
-    began = last = time.monotonic()
-    first = -1
+def _tell_line(told: Told) -> None:
+    messages.print(in_words(told), highlight=False, soft_wrap=True)
 
-    def update(done: int, total: int, note: str) -> None:
-        nonlocal last, first
-        now = time.monotonic()
-        if first < 0:
-            first = done
-        if done > first and (done == total or now - last > SECONDS_BETWEEN_LINES):
-            last = now
-            rate = (done - first) / max(now - began, 1e-9)
-            left = timedelta(seconds=int((total - done) / rate))
-            text = f"{title}: {done:,} of {total:,} {unit}, {_short(rate)} {unit}/s, {left} left"
-            messages.print(f"{text}{', ' + note if note else ''}", highlight=False, soft_wrap=True)
 
-    return update
+def _tell_object(told: Told) -> None:
+    messages.tell(as_object(told))
+
+
+@final
+class _RateColumn(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{short(speed)} {task.fields['unit']}/s")
+
+
+@final
+class _Bars:
+    """One bar a stage, from its first update on."""
+
+    SHOWN: Final = 20  # characters of a bar
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._progress: Progress | None = None
+        self._passing: list[TaskID] = []  # shown until the next stage begins
+
+    def __call__(self, title: str, *, unit: str, ends: bool = True) -> Update:
+        task: TaskID | None = None
+
+        def update(done: int, total: int, note: str) -> None:
+            nonlocal task
+            progress = self._started()
+            if task is None:
+                for passed in self._passing:
+                    progress.update(passed, visible=False)
+                task = progress.add_task(title, total=None, note="", unit=unit)
+                self._passing = [] if ends else [task]
+            progress.update(task, completed=done, total=total, note=note)
+
+        return update
+
+    def _started(self) -> Progress:
+        if self._progress is None:
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=self.SHOWN),
+                TaskProgressColumn(),
+                _RateColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}"),
+            )
+            terminal = messages if messages.is_terminal else Console(markup=False, stderr=True, force_terminal=True)
+            bars = Progress(*columns, console=terminal, speed_estimate_period=60.0, refresh_per_second=4)
+            self._progress = self._stack.enter_context(bars)
+        return self._progress

@@ -48,6 +48,7 @@ def table1(
     from_counts: FromCounts = False,
     every_setting: Every = False,
     device: options.Device = "auto",
+    _progress: options.Progress = None,
 ) -> None:
     """Table 1 and Appendix D's row: CIFAR-10, 500 test images, every method, r = 1..5.
 
@@ -104,6 +105,7 @@ def table2(
     rehearse: Annotated[bool, typer.Option("--rehearse", help="Walk the whole path with untrained networks.")] = False,
     every_setting: Every = False,
     device: options.Device = "auto",
+    _progress: options.Progress = None,
 ) -> None:
     """Table 2: ImageNet, 224 x 224 crops, ResNet-50, every method, r = 1..5.
 

@@ -43,6 +43,7 @@ def beyond(
     limit: options.Limit = None,
     from_counts: FromCounts = False,
     device: options.Device = "auto",
+    _progress: options.Progress = None,
 ) -> None:
     """Located, fixed designs and anytime stopping beside Theorem 1: CIFAR-10, 500 test images, k = 1 and 3, r = 0..15.
 

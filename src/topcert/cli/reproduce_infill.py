@@ -48,6 +48,7 @@ def infill(
     limit: Limit = 50,
     from_counts: FromCounts = False,
     device: options.Device = "auto",
+    _progress: options.Progress = None,
 ) -> None:
     """A published ImageNet network, no training: hidden pixels filled from their neighbours, beside a grey fill.
 

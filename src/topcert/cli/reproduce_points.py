@@ -36,6 +36,7 @@ def points(
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many test inputs.")] = None,
     from_counts: FromCounts = False,
     device: options.Device = "auto",
+    _progress: options.Progress = None,
 ) -> None:
     """Appendix C: PointNet, 16 of 2,048 points kept, k = 1 and 3, r = 10..50.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from topcert.cli.progress import messages, progress_bar, stoppable
+from topcert.cli.progress import messages, progress_stages, stoppable
 from topcert.voting.ledger import Ledger
 from topcert.voting.request import Prepared
 from topcert.voting.run import Opened, collect_votes
@@ -13,8 +13,9 @@ def run_to_ledger(opened: Opened, *, kept: str | None = None) -> Ledger:
     """Fill the ledger with a progress bar; on Ctrl-C say what is `kept` and leave with exit code 130."""
     _warn_of_range(opened.prepared)
     kept = kept or f"finished blocks are kept in {opened.folder}: repeat the command with --resume"
-    with stoppable(kept), progress_bar("votes", unit="passes") as update:
-        ledger = collect_votes(opened, on_progress=update)
+    with stoppable(kept), progress_stages() as stage:
+        reading = stage("read", unit="inputs", ends=False)
+        ledger = collect_votes(opened, on_progress=stage("votes", unit="passes"), on_inputs=reading)
     prepared = opened.prepared
     if prepared.classifier.batch_size is None and prepared.batch_size > 1:
         other = max(1, prepared.batch_size // 2)

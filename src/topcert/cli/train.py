@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 import typer
 from rich.table import Table
 
+from topcert.cli import options
 from topcert.cli.progress import console, progress_bar, stoppable
 from topcert.randomization.designs import Design
 from topcert.report.figures import draw_training
@@ -65,6 +66,7 @@ def train(
     data_dir: Annotated[Path | None, typer.Option(help="Folder that holds the data set.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for checkpoint.pt, log.csv and NETWORK.onnx.")],
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")] = False,
+    _progress: options.Progress = None,
 ) -> None:
     """Train a base classifier under fresh noise (needs the extra `torch`).
 

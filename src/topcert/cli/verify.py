@@ -39,6 +39,7 @@ def verify(
     data_dir: options.DataDir = None,
     device: options.Device = "auto",
     classes: options.Classes = None,
+    _progress: options.Progress = None,
 ) -> None:
     """Re-check a folder of certificates. Exit code 0: good; 1: a certificate does not hold; 2: cannot be checked.
 

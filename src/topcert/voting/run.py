@@ -48,19 +48,29 @@ def open_run(request: Request, folder: Path, *, resume: bool) -> Opened:
     )
 
 
-def read_inputs_table(dataset: Dataset) -> pa.Table:
-    """The inputs table of a data set; reads every input once."""
-    hashes = [dataset.fingerprint_input(position) for position in range(len(dataset))]
+def read_inputs_table(dataset: Dataset, *, on_inputs: Callable[[int, int, str], None] | None = None) -> pa.Table:
+    """The inputs table of a data set; reads every input once, and tells `on_inputs` how many are read."""
+    hashes = []
+    for position in range(len(dataset)):
+        if on_inputs is not None:
+            on_inputs(position, len(dataset), "")
+        hashes.append(dataset.fingerprint_input(position))
     return inputs_table(dataset.indices, dataset.labels, hashes, told(dataset.input_names, dataset.class_names))
 
 
-def collect_votes(opened: Opened, *, on_progress: Callable[[int, int, str], None]) -> Ledger:
+def collect_votes(
+    opened: Opened,
+    *,
+    on_progress: Callable[[int, int, str], None],
+    on_inputs: Callable[[int, int, str], None] | None = None,
+) -> Ledger:
     """Fill the ledger: start it, or go on with it.
 
+    `on_progress(done, total, note)` is told of votes, `on_inputs` of what comes before the first of them.
     Raises ValueError where the folder holds another run or the classifier is not deterministic; what is stored stays.
     """
     folder, prepared, recorded = opened.folder, opened.prepared, opened.recorded
-    inputs = read_inputs_table(prepared.dataset)
+    inputs = read_inputs_table(prepared.dataset, on_inputs=on_inputs)
     if recorded is not None:
         inputs = as_recorded(inputs, recorded.data_fingerprint)
     fingerprint = fingerprint_inputs(inputs)
@@ -70,6 +80,8 @@ def collect_votes(opened: Opened, *, on_progress: Callable[[int, int, str], None
         refuse_other(recorded, manifest, folder)
         manifest = recorded
     voter = prepared.voter()
+    if on_inputs is not None:
+        on_inputs(len(inputs), len(inputs), "checking the classifier")
     if manifest.noise != "ablation":  # better known before the work than after most of it
         for position in range(manifest.num_inputs):
             voter.check_input(position)
