@@ -59,6 +59,7 @@ def figure_command(figure: PaperFigure) -> Callable[..., None]:
         samples: Samples = None,
         limit: Limit = None,
         device: options.Device = "auto",
+        _progress: options.Progress = None,
     ) -> None:
         size = read_budget(budget)
         asked = {
