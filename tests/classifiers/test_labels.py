@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from topcert.classifiers.classifier import (
+from topcert.classifiers.answers import (
     UNDEFINED_LABEL,
     AnswerError,
     Judged,
     checked_answer,
     judge_answer,
     out_of_range,
-    width_of,
 )
 
 
@@ -42,6 +41,13 @@ def test_labels_pass_as_they_are(dtype: Any) -> None:
     assert labels.dtype == np.int64
     assert labels.tolist() == [2, 0, 1, 2]
     assert not np.shares_memory(labels, given)
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 1)])
+def test_a_column_of_labels_and_booleans_are_labels(shape: tuple[int, ...]) -> None:
+    assert judged(np.array([1, 0, 2, 1]).reshape(shape), batch_size=4, num_classes=3).labels.tolist() == [1, 0, 2, 1]
+    truth = np.array([True, False, False, True]).reshape(shape)
+    assert judged(truth, batch_size=4, num_classes=2).labels.tolist() == [1, 0, 0, 1]
 
 
 def test_a_list_is_as_good_as_an_array() -> None:
@@ -96,7 +102,6 @@ def test_scores_of_another_shape_are_refused_with_both_shapes(shape: tuple[int, 
         np.zeros(2, np.int64),  # of another batch
         np.zeros((3, 4, 1)),
         np.int64(0),
-        np.zeros(3, np.bool_),
         np.zeros((3, 4), np.bool_),
         np.zeros((3, 4), np.complex128),
         np.array(["0", "1", "2"]),
@@ -111,11 +116,5 @@ def test_anything_else_is_refused_with_what_is_expected(output: Any) -> None:
 
 
 def test_what_is_no_array_is_refused_by_its_kind() -> None:
-    with pytest.raises(AnswerError, match="the model gave a list, which is no array: "):
+    with pytest.raises(AnswerError, match="the model gave a list of 2 list, which is no array: "):
         checked_answer([[1.0], [1.0, 2.0]], batch_size=2, num_classes=2)
-
-
-def test_the_width_of_scores_is_the_number_of_classes() -> None:
-    assert width_of(np.zeros((2, 7))) == 7
-    assert width_of(np.zeros(2, np.int64)) is None
-    assert width_of(np.zeros((2, 7, 1, 1))) is None

@@ -154,9 +154,11 @@ def test_a_number_of_classes_that_contradicts_the_scores_is_refused(write: Write
         load(f"{name}:make", num_classes=5)
 
 
-def test_a_single_score_is_one_class_and_not_taken_for_a_label(write: Write) -> None:
-    name = write("def make():\n    return lambda batch: np.zeros((len(batch), 1))\n")
-    assert load(f"{name}:make").num_classes == 1  # refused where it is used, with its number
+@pytest.mark.parametrize("shape", ["(len(batch), 1)", "len(batch)"])
+def test_a_single_number_is_refused_with_the_fix(write: Write, shape: str) -> None:
+    name = write(f"def make():\n    return lambda batch: np.zeros({shape})\n")
+    with pytest.raises(ValueError, match=r"one number for each input, float64 \(2.*: a sigmoid .* \[1 - p, p\]"):
+        load(f"{name}:make")
 
 
 def test_the_fingerprint_of_an_estimator_tells_what_was_fitted(write: Write) -> None:

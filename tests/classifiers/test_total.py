@@ -17,11 +17,13 @@ from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
 from tests.classifiers.networks import SHAPE, example_of, make_batch, write_linear
-from topcert.classifiers.classifier import UNDEFINED_LABEL, AnswerError, Classifier, check_trial
+from topcert.classifiers.answers import UNDEFINED_LABEL, AnswerError
+from topcert.classifiers.classifier import Classifier
 from topcert.classifiers.functions import FunctionClassifier
 from topcert.classifiers.onnx import OnnxClassifier
 from topcert.classifiers.sklearn import SklearnClassifier
 from topcert.classifiers.torch import TorchClassifier
+from topcert.classifiers.trial import check_trial
 
 torch.set_num_threads(1)
 

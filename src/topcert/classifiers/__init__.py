@@ -1,5 +1,6 @@
 """Any classifier as a total function from a batch to integer labels."""
 
-from topcert.classifiers.classifier import AnswerError, Classifier, Judged, Undefined
+from topcert.classifiers.answers import AnswerError, Judged
+from topcert.classifiers.classifier import Classifier, Undefined
 
 __all__ = ["AnswerError", "Classifier", "Judged", "Undefined"]

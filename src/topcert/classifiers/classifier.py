@@ -1,23 +1,18 @@
-"""What topcert asks of a classifier: the answer to a batch, and the total rule that makes labels of it."""
+"""What topcert asks of a classifier: a total function from a batch to labels, made of the answer of a model."""
 
 from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.classifiers.answers import UNDEFINED_LABEL, AnswerError, Judged, checked_answer, judge_answer, out_of_range
+from topcert.classifiers.outputs import WHOLE, Choice
 from topcert.files import first_line
-
-UNDEFINED_LABEL: Final = 0  # of a row without an answer; of a ballot of w labels 0 .. w - 1
-
-
-class AnswerError(ValueError):
-    """The model raised on a batch, or what it gave is no answer; that may be the fault of one row."""
 
 
 @final
@@ -37,30 +32,14 @@ class Undefined:
         return self.not_finite + self.raised + self.out_of_range
 
 
-@final
-@dataclass(frozen=True, kw_only=True)
-class Judged:
-    """The labels of a batch, int64 `(B,)`, and where they are `UNDEFINED_LABEL` for want of an answer, bool `(B,)`."""
-
-    labels: NDArray[np.int64]
-    not_finite: NDArray[np.bool_]
-    raised: NDArray[np.bool_]
-    out_of_range: NDArray[np.bool_]
-    reason: str = ""
-    label: int | None = None
-
-    @property
-    def undefined(self) -> NDArray[np.bool_]:
-        return self.not_finite | self.raised | self.out_of_range
-
-
 @dataclass(kw_only=True, eq=False)
 class Classifier(ABC):
     """A deterministic function from one ablated input to a label, run on batches; total, whatever the input holds.
 
     `fingerprint` (SHA-256, hex) names the function that it computes, `runtime` the library and device that compute it
     ("LIBRARY VERSION, cpu KIND", or a GPU): together with the batch shape they decide every vote. `batch_size` is None
-    unless only one size is possible. `class_names` are those that the model knows, in the order of its labels.
+    unless only one size is possible. `class_names` are those that the model knows, in the order of its labels. `choice` is
+    what is taken of what `run` gives.
 
     The total rule. A row whose scores are all finite has the label of its largest (the first of equal ones); a label in
     0 .. num_classes - 1 is taken as it is. Every other row has `UNDEFINED_LABEL`: one with a score that is NaN, +inf or
@@ -78,6 +57,7 @@ class Classifier(ABC):
     runtime: str
     batch_size: int | None = None
     class_names: tuple[str, ...] | None = None
+    choice: Choice = WHOLE
     refuse_labels: bool = True
     undefined: Undefined = field(default_factory=Undefined)
 
@@ -104,7 +84,7 @@ class Classifier(ABC):
                     f"{first_line(error)}; free memory, lower --batch-size, or mend the device"
                 ) from error
             raise AnswerError(failure(batch.shape, error)) from error
-        return checked_answer(output, batch_size=len(batch), num_classes=self.num_classes)
+        return checked_answer(self.choice.of(output), batch_size=len(batch), num_classes=self.num_classes)
 
     def judge(self, batch: NDArray[np.floating]) -> Judged:
         """The labels of a batch by the total rule; nothing is counted or refused.
@@ -156,97 +136,6 @@ class Classifier(ABC):
             reason=reason if wrong[1].any() else "",
             label=label,
         )
-
-
-def checked_answer(output: Any, *, batch_size: int, num_classes: int) -> NDArray[Any]:
-    """The output as an array: scores `(B, num_classes)` or integer labels `(B,)`, of whatever values.
-
-    Raises AnswerError where it has another shape or type.
-    """
-    try:
-        found = np.asarray(output)
-    except Exception as error:  # rows of several lengths, say
-        raise AnswerError(f"the model gave a {type(output).__name__}, which is no array: {first_line(error)}") from error
-    if found.ndim == 2 and found.dtype.kind in "fiu":
-        if found.shape != (batch_size, num_classes):
-            raise AnswerError(
-                f"the model gave scores of shape {found.shape} for a batch of {batch_size} "
-                f"and {num_classes} classes; expected ({batch_size}, {num_classes})"
-            )
-        return found
-    if found.shape != (batch_size,) or found.dtype.kind not in "iu":
-        raise AnswerError(
-            f"the model gave {found.dtype} of shape {found.shape} for a batch of {batch_size}; "
-            f"expected scores ({batch_size}, {num_classes}) or integer labels ({batch_size},)"
-        )
-    return found
-
-
-def judge_answer(answer: NDArray[Any], *, num_classes: int) -> Judged:
-    """The total rule on an answer: scores `(B, num_classes)` or integer labels `(B,)`."""
-    nowhere = np.zeros(len(answer), np.bool_)
-    if answer.ndim == 2:
-        wrong = ~np.isfinite(answer).all(axis=1)
-        labels = np.where(wrong, UNDEFINED_LABEL, answer.argmax(axis=1)).astype(np.int64)
-        return Judged(labels=labels, not_finite=wrong, raised=nowhere, out_of_range=nowhere)
-    wrong = (answer < 0) | (answer >= num_classes)  # in its own type, where nothing wraps around
-    labels = np.where(wrong, UNDEFINED_LABEL, answer).astype(np.int64)
-    first = int(answer[wrong][0]) if wrong.any() else None
-    return Judged(labels=labels, not_finite=nowhere, raised=nowhere, out_of_range=wrong, label=first)
-
-
-def out_of_range(label: int, num_classes: int) -> str:
-    """What to say of a label that is none of 0 .. num_classes - 1."""
-    hint = "; where it counts from 1, subtract 1" if label == num_classes else ""
-    return f"the model gave the label {label}; with {num_classes} classes labels are 0 .. {num_classes - 1}{hint}"
-
-
-def first_output(run: Callable[[NDArray[Any]], Any], example: NDArray[np.floating]) -> Any:
-    """What a model gives for the rows of `example`, or for one of them in copies where it raises on all together.
-
-    Raises ValueError where it raises on every one: then it is no single row's fault.
-    """
-    size, first = len(example), None
-    for row in (None, *range(size)):
-        try:
-            return run(example if row is None else np.repeat(example[row : row + 1], size, axis=0))
-        except (Exception, SystemExit) as error:  # a person's model can raise anything
-            first = first or error
-            if breaks(error):
-                break
-    assert first is not None
-    raise ValueError(failure(example.shape, first)) from first
-
-
-def check_trial(classifier: Classifier, example: NDArray[np.floating]) -> None:
-    """Raises ValueError where the model has an answer to no row of `example`, or one that `refuse_labels` is about.
-
-    It is made for other inputs then: a run would only collect `UNDEFINED_LABEL`.
-    """
-    found = classifier.judge(in_batches(example, classifier.batch_size))
-    if classifier.refuse_labels and found.label is not None:
-        raise ValueError(out_of_range(found.label, classifier.num_classes))
-    if not found.undefined.all():
-        return
-    if found.label is not None:
-        raise ValueError(out_of_range(found.label, classifier.num_classes))
-    if found.reason:
-        raise ValueError(found.reason)
-    raise ValueError(
-        f"the model gave scores that are NaN or infinite for each of {len(example)} ablated inputs; "
-        "mend the model, or clip its output"
-    )
-
-
-def in_batches(example: NDArray[np.floating], size: int | None) -> NDArray[np.floating]:
-    """The rows of `example`, as often as it takes, in a batch of `size`; None for as they are."""
-    return example if size is None else np.resize(example, (size, *example.shape[1:]))
-
-
-def width_of(output: Any) -> int | None:
-    """The number of classes that an output shows: the width of scores, None for labels."""
-    found = np.asarray(output)
-    return int(found.shape[1]) if found.ndim == 2 else None
 
 
 def check_device(name: str) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from topcert.classifiers.classifier import Classifier
 from topcert.classifiers.names import names_of
+from topcert.classifiers.outputs import WHOLE, Choice
 from topcert.classifiers.processor import this_cpu
 
 
@@ -17,12 +18,20 @@ from topcert.classifiers.processor import this_cpu
 class FunctionClassifier(Classifier):
     """Any callable from a float batch to scores `(B, num_classes)` or integer labels `(B,)`."""
 
-    def __init__(self, function: Callable[[NDArray[np.floating]], Any], *, num_classes: int, fingerprint: str = "") -> None:
+    def __init__(
+        self,
+        function: Callable[[NDArray[np.floating]], Any],
+        *,
+        num_classes: int,
+        fingerprint: str = "",
+        choice: Choice = WHOLE,
+    ) -> None:
         super().__init__(
             num_classes=num_classes,
             fingerprint=fingerprint,
             runtime=f"numpy {np.__version__}, {this_cpu()}",
             class_names=names_of(function, num_classes),
+            choice=choice,
         )
         self._function = function
 

@@ -16,7 +16,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.classifiers.classifier import Classifier, check_device, check_trial, first_output, width_of
+from topcert.classifiers.classifier import Classifier, check_device
+from topcert.classifiers.trial import check_trial, try_model
 
 CARRIED: Final = {"compact": "compact.onnx"}  # networks inside the package, in topcert/models
 
@@ -27,31 +28,33 @@ def load_classifier(
     example: NDArray[np.floating],
     device: str = "auto",
     num_classes: int | None = None,
+    output: str | None = None,
     refuse_labels: bool = True,
 ) -> Classifier:
     """The classifier that `name` means: a carried network, an .onnx or joblib file, or `module:function`.
 
-    `example` holds some ablated inputs `(rows, ...)`, on which the model is tried; `num_classes` is needed only for
-    functions that return labels. Raises ValueError where there is no such model, it does not load, it does not fit, or it
-    has no answer to any of `example` (with `refuse_labels`: or a label out of range).
+    `example` holds some ablated inputs `(rows, ...)`, on which the model is tried; `num_classes` is needed only where it
+    gives labels, `output` only where it gives several things and which is the answer is in doubt. Raises ValueError where
+    there is no such model, it does not load, it does not fit, or it has no answer to any of `example` (with
+    `refuse_labels`: or a label out of range).
     """
-    made = _load(name, example, device, num_classes)
+    made = _load(name, example, device, num_classes, output)
     made.refuse_labels = refuse_labels
     check_trial(made, example)
     return made
 
 
-def _load(name: str, example: NDArray[np.floating], device: str, num_classes: int | None) -> Classifier:
+def _load(name: str, example: NDArray[np.floating], device: str, num_classes: int | None, output: str | None) -> Classifier:
     if name in CARRIED:
-        return _onnx(carried_path(name), example, device)
+        return _onnx(carried_path(name), example, device, num_classes, output)
     path = Path(name)
     if path.suffix == ".onnx":
-        return _onnx(path, example, device)
+        return _onnx(path, example, device, num_classes, output)
     if path.suffix in (".joblib", ".pkl", ".pickle"):
-        return _joblib(path, device)
+        return _joblib(path, device, output)
     module, colon, attribute = name.partition(":")
     if colon and attribute.isidentifier():
-        return _function(module, attribute, example, device, num_classes)
+        return _function(module, attribute, example, device, num_classes, output)
     raise ValueError(f"unknown model {name!r}; give {', '.join(CARRIED)}, an .onnx file, a .joblib file or module:function")
 
 
@@ -60,13 +63,13 @@ def carried_path(name: str) -> Path:
     return Path(str(files("topcert.models").joinpath(CARRIED[name])))
 
 
-def _onnx(path: Path, example: NDArray[np.floating], device: str) -> Classifier:
+def _onnx(path: Path, example: NDArray[np.floating], device: str, num_classes: int | None, output: str | None) -> Classifier:
     from topcert.classifiers.onnx import OnnxClassifier  # imported where it is used
 
-    return OnnxClassifier(path, example=example, device=device)
+    return OnnxClassifier(path, example=example, device=device, num_classes=num_classes, output=output)
 
 
-def _joblib(path: Path, device: str) -> Classifier:
+def _joblib(path: Path, device: str, output: str | None) -> Classifier:
     import joblib
 
     from topcert.classifiers.sklearn import SklearnClassifier
@@ -78,11 +81,17 @@ def _joblib(path: Path, device: str) -> Classifier:
     except (Exception, SystemExit) as error:  # unpickling can raise anything
         raise ValueError(f"{path} does not load with joblib: {type(error).__name__}: {error}") from error
     _only_cpu(device, estimator)
+    _only_output(output, estimator)
     return SklearnClassifier(estimator, fingerprint=hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 def _function(
-    module_name: str, attribute: str, example: NDArray[np.floating], device: str, num_classes: int | None
+    module_name: str,
+    attribute: str,
+    example: NDArray[np.floating],
+    device: str,
+    num_classes: int | None,
+    output: str | None,
 ) -> Classifier:
     if str(Path.cwd()) not in sys.path:  # as `python -m` does: a person's own file lies where they stand
         sys.path.append(str(Path.cwd()))
@@ -101,28 +110,44 @@ def _function(
         ) from error
     source = getattr(module, "__file__", None)  # a built-in module has none
     fingerprint = hashlib.sha256(Path(source).read_bytes() + f":{attribute}".encode()).hexdigest() if source else ""
-    return _wrap(model, example, device, num_classes, fingerprint)
+    return _wrap(model, example, device, num_classes, output, fingerprint)
 
 
-def wrap(model: Any, *, example: NDArray[np.floating], device: str = "auto", num_classes: int | None = None) -> Classifier:
+def wrap(
+    model: Any,
+    *,
+    example: NDArray[np.floating],
+    device: str = "auto",
+    num_classes: int | None = None,
+    output: str | None = None,
+) -> Classifier:
     """A classifier from a torch module, a fitted scikit-learn estimator or a callable.
 
-    `example` holds some ablated inputs `(rows, ...)`, on which the model is tried; `num_classes` is needed only for
-    callables that return labels. Raises ValueError where the model is none of the three, has no answer to any of
-    `example` or a label out of range, or has no use for `device`.
+    `example` holds some ablated inputs `(rows, ...)`, on which the model is tried; `num_classes` is needed only where it
+    gives labels, `output` only where it gives several things and which is the answer is in doubt. Raises ValueError where
+    the model is none of the three, has no answer to any of `example` or a label out of range, or has no use for `device`.
     """
-    made = _wrap(model, example, device, num_classes, "")
+    made = _wrap(model, example, device, num_classes, output, "")
     check_trial(made, example)
     return made
 
 
-def _wrap(model: Any, example: NDArray[np.floating], device: str, num_classes: int | None, fingerprint: str) -> Classifier:
+def _wrap(
+    model: Any,
+    example: NDArray[np.floating],
+    device: str,
+    num_classes: int | None,
+    output: str | None,
+    fingerprint: str,
+) -> Classifier:
     """The fingerprint of a module or an estimator covers its weights and the one that is given, a callable gets that."""
+    if isinstance(model, type):
+        raise ValueError(f"the model is the class {model.__name__}, not one of its objects: give {model.__name__}()")
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(model, torch.nn.Module):
         from topcert.classifiers.torch import TorchClassifier
 
-        made = TorchClassifier(model, example=example, device=device)
+        made = TorchClassifier(model, example=example, device=device, num_classes=num_classes, output=output)
         if fingerprint:  # weights do not say what forward does with them
             made.fingerprint = hashlib.sha256(f"{fingerprint}{made.fingerprint}".encode()).hexdigest()
         return made
@@ -130,6 +155,7 @@ def _wrap(model: Any, example: NDArray[np.floating], device: str, num_classes: i
         from topcert.classifiers.sklearn import SklearnClassifier
 
         _only_cpu(device, model)
+        _only_output(output, model)
         if fingerprint:  # a source does not say what was fitted
             import joblib
 
@@ -138,7 +164,12 @@ def _wrap(model: Any, example: NDArray[np.floating], device: str, num_classes: i
     if not callable(model):
         raise ValueError(f"the model is a {type(model).__name__}, not a torch module, a fitted estimator or a callable")
     _only_cpu(device, model)
-    return _callable(model, fingerprint, example, num_classes)
+    from topcert.classifiers.functions import FunctionClassifier
+
+    tried = try_model(  # a function may work in place
+        lambda batch: model(batch.copy()), example, model=model, output=output, num_classes=num_classes
+    )
+    return FunctionClassifier(model, num_classes=tried.num_classes, fingerprint=fingerprint, choice=tried.choice)
 
 
 def _only_cpu(device: str, model: Any) -> None:
@@ -147,13 +178,6 @@ def _only_cpu(device: str, model: Any) -> None:
         raise ValueError(f"--device {device} is for torch modules and ONNX networks, and {type(model).__name__} is none")
 
 
-def _callable(model: Any, fingerprint: str, example: NDArray[np.floating], num_classes: int | None) -> Classifier:
-    from topcert.classifiers.functions import FunctionClassifier
-
-    width = width_of(first_output(lambda batch: model(batch.copy()), example))  # it may work in place
-    classes = width or num_classes or getattr(model, "num_classes", None)
-    if not isinstance(classes, int) or (width is None and classes < 2):
-        raise ValueError("the model returns labels, so say how many classes there are: --classes, or num_classes in Python")
-    if num_classes is not None and num_classes != classes:
-        raise ValueError(f"--classes is {num_classes}, the model gives {classes} scores; leave --classes out")
-    return FunctionClassifier(model, num_classes=classes, fingerprint=fingerprint)
+def _only_output(output: str | None, model: Any) -> None:
+    if output is not None:
+        raise ValueError(f"--output is for networks and functions, and {type(model).__name__} predicts; leave --output out")

@@ -9,10 +9,10 @@ from typing import Any, Final
 _ATTRIBUTES: Final = ("class_names", "classes", "names", "id2label", "idx_to_class", "labels")
 
 
-def names_of(model: Any, num_classes: int) -> tuple[str, ...] | None:
+def names_of(model: Any, num_classes: int | None) -> tuple[str, ...] | None:
     """The names that an attribute of a module or a function tells, or its `config` as Transformers has it; else None.
 
-    Taken are a list of `num_classes` distinct names, or a mapping from the labels 0 .. num_classes - 1 to them.
+    Taken are a list of `num_classes` distinct names (None: of any number), or a mapping from the labels 0, 1, ... to them.
     """
     for owner in (model, getattr(model, "config", None), getattr(model, "meta", None)):
         for attribute in _ATTRIBUTES:
@@ -23,7 +23,7 @@ def names_of(model: Any, num_classes: int) -> tuple[str, ...] | None:
     return None
 
 
-def names_in_metadata(metadata: Mapping[str, str], num_classes: int) -> tuple[str, ...] | None:
+def names_in_metadata(metadata: Mapping[str, str], num_classes: int | None) -> tuple[str, ...] | None:
     """The names that the metadata of an ONNX file tells: JSON, a Python literal, or names on lines or between commas."""
     for attribute in _ATTRIBUTES:
         for told in _readings(metadata.get(attribute, "")):
@@ -33,20 +33,25 @@ def names_in_metadata(metadata: Mapping[str, str], num_classes: int) -> tuple[st
     return None
 
 
-def read_names(told: Any, num_classes: int) -> tuple[str, ...] | None:
+def read_names(told: Any, num_classes: int | None) -> tuple[str, ...] | None:
     """Names by label, from a list or a mapping; None where it is no such thing or another number of them."""
     if isinstance(told, Mapping):
         numbered: dict[str, Any] = {str(label): name for label, name in told.items()}
-        if set(numbered) != {str(label) for label in range(num_classes)}:
+        if set(numbered) != {str(label) for label in range(len(numbered))}:
             return None
-        names = [numbered[str(label)] for label in range(num_classes)]
-    elif isinstance(told, (list, tuple)) and len(told) == num_classes:
+        names = [numbered[str(label)] for label in range(len(numbered))]
+    elif isinstance(told, (list, tuple)):
         names = list(told)
     else:
         return None
-    if not all(isinstance(name, str) and name.strip() for name in names) or len(set(names)) != num_classes:
+    if len(names) < 2 or num_classes not in (None, len(names)):
+        return None
+    if not all(isinstance(name, str) and name.strip() for name in names):
         return None  # numbers are no names
-    return tuple(str(name).strip() for name in names)
+    found = tuple(str(name).strip() for name in names)
+    if len(set(found)) != len(found) or all(name == f"LABEL_{label}" for label, name in enumerate(found)):
+        return None  # the second is what Transformers writes where it knows none
+    return found
 
 
 def _readings(text: str) -> list[Any]:

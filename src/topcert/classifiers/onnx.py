@@ -10,10 +10,11 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from topcert.classifiers.classifier import Classifier, check_device, first_output, in_batches, width_of
+from topcert.classifiers.classifier import Classifier, check_device
 from topcert.classifiers.names import names_in_metadata
 from topcert.classifiers.onnx_graph import external_path, parse_graph
 from topcert.classifiers.processor import this_cpu
+from topcert.classifiers.trial import in_batches, try_model
 from topcert.files import first_line
 
 _PART_BYTES: Final = 1 << 24  # of weights that are hashed at a time
@@ -28,12 +29,20 @@ _DTYPES: Final[dict[str, type[np.floating]]] = {
 class OnnxClassifier(Classifier):
     """A network with one float input `(B, ...)` and an output of scores `(B, classes)` or labels `(B,)`.
 
-    Of several outputs the first that is two-dimensional is taken, else the first. `device` is "auto", "cpu", "cuda" or
+    Of several outputs `output` is taken, or the one that `choose_output` finds. `device` is "auto", "cpu", "cuda" or
     "cuda:N"; `example` holds some ablated inputs `(rows, ...)`, on which the network is tried. Raises ValueError for a file
     that does not load, has another kind of input, does not fit `example`, or a device that is not there.
     """
 
-    def __init__(self, path: Path, *, example: NDArray[np.floating], device: str = "auto") -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        example: NDArray[np.floating],
+        device: str = "auto",
+        num_classes: int | None = None,
+        output: str | None = None,
+    ) -> None:
         if not path.is_file():
             raise ValueError(f"{path} does not exist")
         providers = _providers(device)
@@ -61,29 +70,24 @@ class OnnxClassifier(Classifier):
                 f"{path} takes inputs of shape {tuple(wanted[1:])}, this data and encoding give {tuple(input_shape)}; "
                 "choose another --encoding (six-channel doubles the channels), --unit or model"
             )
-        outputs = self._session.get_outputs()
-        self._output = next((item.name for item in outputs if len(item.shape or ()) == 2), outputs[0].name)
+        self._outputs = [item.name for item in self._session.get_outputs()]
         batch_size = wanted[0] if isinstance(wanted[0], int) else None
-        trial = in_batches(example, batch_size)
-        output = first_output(self.run, trial)
-        width = width_of(output)
-        if width is None:
-            raise ValueError(
-                f"{path} gives an output of shape {np.shape(output)} for a batch of {len(trial)}; "
-                "export it with its scores (batch, classes) as an output"
-            )
+        tried = try_model(self.run, in_batches(example, batch_size), model=None, output=output, num_classes=num_classes)
+        assert tried.choice.name is not None  # an ONNX output has a name
+        self._outputs = [tried.choice.name]  # the others are not computed again
         super().__init__(
-            num_classes=width,
+            num_classes=tried.num_classes,
             fingerprint=fingerprint_onnx(path),
             runtime=f"onnxruntime {onnxruntime.__version__}, {'cuda' if on_cuda else this_cpu()}",
             batch_size=batch_size,
-            class_names=names_in_metadata(self._session.get_modelmeta().custom_metadata_map, width),
+            class_names=names_in_metadata(self._session.get_modelmeta().custom_metadata_map, tried.num_classes),
+            choice=tried.choice,
         )
 
-    def run(self, batch: NDArray[np.floating]) -> Any:
+    def run(self, batch: NDArray[np.floating]) -> dict[str, Any]:
         with np.errstate(over="ignore"):  # what float16 cannot hold becomes infinite, as the total rule has it
             given = batch.astype(self._dtype, copy=False)
-        return self._session.run([self._output], {self._name: given})[0]
+        return dict(zip(self._outputs, self._session.run(self._outputs, {self._name: given}), strict=True))
 
 
 def _providers(device: str) -> list[Any]:

@@ -8,7 +8,8 @@ import numpy as np
 import sklearn
 from numpy.typing import NDArray
 
-from topcert.classifiers.classifier import AnswerError, Classifier
+from topcert.classifiers.answers import AnswerError
+from topcert.classifiers.classifier import Classifier
 from topcert.classifiers.names import read_names
 from topcert.classifiers.processor import this_cpu
 
@@ -19,6 +20,8 @@ class SklearnClassifier(Classifier):
 
     def __init__(self, estimator: Any, *, fingerprint: str = "") -> None:
         classes = getattr(estimator, "classes_", None)
+        if isinstance(classes, (list, tuple)) and any(np.ndim(part) for part in classes):
+            raise ValueError(several_outputs(estimator, len(classes)))
         if classes is None or np.ndim(classes) != 1:
             raise ValueError(f"{type(estimator).__name__} has no one-dimensional classes_; pass a fitted classifier")
         numbers = np.sort(np.asarray(classes))
@@ -39,9 +42,32 @@ class SklearnClassifier(Classifier):
 
     def run(self, batch: NDArray[np.floating]) -> Any:
         rows = batch.reshape(len(batch), -1).copy()  # a pipeline may work in place
-        found = np.asarray(self._estimator.predict(rows))
+        found = np.asarray(self._estimator.predict(named(rows, self._estimator)))
+        if found.ndim == 2 and found.shape[1] > 1:  # several labels an input, which are no scores
+            raise AnswerError(several_outputs(self._estimator, found.shape[1]))
+        found = found.reshape(-1)  # some packages give a column
         places = np.searchsorted(self._classes, found).clip(max=self.num_classes - 1)
         unknown = self._classes[places] != found
         if unknown.any():
             raise AnswerError(f"the model predicted {str(found[unknown][0])!r}, which is none of its classes_")
         return self._order[places]
+
+
+def named(rows: NDArray[Any], estimator: Any) -> Any:
+    """The rows under the column names that an estimator was fitted on: as a DataFrame, where it was fitted on one."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None or np.shape(names) != rows.shape[1:]:
+        return rows
+    try:
+        import pandas as pd  # what fitted the estimator had it; topcert does without
+    except ImportError:
+        return rows
+    return pd.DataFrame(rows, columns=np.asarray(names))
+
+
+def several_outputs(estimator: Any, outputs: int) -> str:
+    """What to say of an estimator that predicts more than one thing."""
+    return (
+        f"{type(estimator).__name__} has several outputs ({outputs}), and a vote is one label; fit a classifier for one of "
+        "them, or give a function that returns one"
+    )

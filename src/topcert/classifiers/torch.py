@@ -10,32 +10,41 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from topcert.classifiers.classifier import AnswerError, Classifier, check_device, first_output, width_of
+from topcert.classifiers.classifier import Classifier, check_device
 from topcert.classifiers.names import names_of
 from topcert.classifiers.processor import this_cpu
+from topcert.classifiers.trial import try_model
 
 
 @final
 class TorchClassifier(Classifier):
-    """A module from a float32 batch to scores `(B, classes)`, in evaluation mode and without gradients.
+    """A module from a float32 batch to scores `(B, classes)` or labels `(B,)`, in evaluation mode and without gradients.
 
-    `example` holds some ablated inputs `(rows, ...)`, on which it is tried. `device` is "auto" (CUDA where there is one),
-    "cpu", "cuda" or "cuda:N". The fingerprint covers the weights, the buffers and the printed structure. Raises ValueError
-    for a device that is not there, a module that fails on all of `example`, or one that gives no scores.
+    Of several outputs (a tuple, a dictionary, a record) `output` is taken, or what `choose_output` finds. `example` holds
+    some ablated inputs `(rows, ...)`, on which it is tried. `device` is "auto" (CUDA where there is one), "cpu", "cuda" or
+    "cuda:N". The fingerprint covers the weights, the buffers and the printed structure. Raises ValueError for a device
+    that is not there, a module that fails on all of `example`, or one whose answer is not certain.
     """
 
-    def __init__(self, module: torch.nn.Module, *, example: NDArray[np.floating], device: str = "auto") -> None:
+    def __init__(
+        self,
+        module: torch.nn.Module,
+        *,
+        example: NDArray[np.floating],
+        device: str = "auto",
+        num_classes: int | None = None,
+        output: str | None = None,
+    ) -> None:
         self._device = resolve_device(device)
         self._module = module.eval().to(self._device)
-        width = width_of(first_output(self.run, example))
-        if width is None:
-            raise ValueError(f"the module gives no scores for {len(example)} inputs; expected ({len(example)}, classes)")
+        tried = try_model(self.run, example, model=module, output=output, num_classes=num_classes)
         name = this_cpu() if self._device.type == "cpu" else torch.cuda.get_device_name(self._device)
         super().__init__(
-            num_classes=width,
+            num_classes=tried.num_classes,
             fingerprint=_hash(module),
             runtime=f"torch {torch.__version__}, {name}",
-            class_names=names_of(module, width),
+            class_names=names_of(module, tried.num_classes),
+            choice=tried.choice,
         )
 
     @torch.inference_mode()
@@ -43,9 +52,7 @@ class TorchClassifier(Classifier):
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, as the total rule has it
             single = batch.astype(np.float32)  # a copy: a module may work in place
         output = self._module(torch.from_numpy(single).to(self._device))
-        if not isinstance(output, torch.Tensor):
-            raise AnswerError(f"the module gave a {type(output).__name__}; expected one tensor of scores")
-        return output.float().cpu().numpy() if output.is_floating_point() else output.cpu().numpy()
+        return output.float() if isinstance(output, torch.Tensor) and output.is_floating_point() else output
 
 
 def resolve_device(name: str) -> torch.device:

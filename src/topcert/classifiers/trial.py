@@ -1,0 +1,95 @@
+"""A model on some real ablated inputs, before a run: which output is the answer, how many classes, and whether it fits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topcert.classifiers.answers import as_array, checked_answer, out_of_range
+from topcert.classifiers.classifier import Classifier, breaks, failure
+from topcert.classifiers.names import names_of
+from topcert.classifiers.outputs import Choice, choose_output
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """What came of it."""
+
+    choice: Choice
+    num_classes: int
+
+
+def try_model(
+    run: Callable[[NDArray[Any]], Any],
+    example: NDArray[np.floating],
+    *,
+    model: Any,
+    output: str | None,
+    num_classes: int | None,
+) -> Tried:
+    """Run a model on `example`, ablated inputs `(rows, ...)`, and choose its output: `output`, or by the rule.
+
+    A model that gives labels has `num_classes`, or what its attributes `num_classes` or `class_names` say, or two where it
+    gives booleans. Raises ValueError where it fails on every row, gives no answer, or the number of classes is unknown.
+    """
+    given = first_output(run, example)
+    choice = choose_output(given, rows=len(example), asked=output)
+    answer = checked_answer(choice.of(given), batch_size=len(example))
+    if answer.ndim == 2:
+        classes: Any = answer.shape[1]
+        if num_classes not in (None, classes):
+            raise ValueError(f"--classes is {num_classes}, the model gives {classes} scores; leave --classes out")
+        return Tried(choice=choice, num_classes=int(classes))
+    classes = num_classes or getattr(model, "num_classes", None) or len(names_of(model, None) or ())
+    if not classes and as_array(choice.of(given)).dtype.kind == "b":
+        classes = 2
+    if not isinstance(classes, int) or classes < 2:
+        raise ValueError("the model returns labels, so say how many classes there are: --classes, or num_classes in Python")
+    return Tried(choice=choice, num_classes=classes)
+
+
+def first_output(run: Callable[[NDArray[Any]], Any], example: NDArray[np.floating]) -> Any:
+    """What a model gives for the rows of `example`, or for one of them in copies where it raises on all together.
+
+    Raises ValueError where it raises on every one: then it is no single row's fault.
+    """
+    size, first = len(example), None
+    for row in (None, *range(size)):
+        try:
+            return run(example if row is None else np.repeat(example[row : row + 1], size, axis=0))
+        except (Exception, SystemExit) as error:  # a person's model can raise anything
+            first = first or error
+            if breaks(error):
+                break
+    assert first is not None
+    raise ValueError(failure(example.shape, first)) from first
+
+
+def check_trial(classifier: Classifier, example: NDArray[np.floating]) -> None:
+    """Raises ValueError where the model has an answer to no row of `example`, or one that `refuse_labels` is about.
+
+    It is made for other inputs then: a run would only collect `UNDEFINED_LABEL`.
+    """
+    found = classifier.judge(in_batches(example, classifier.batch_size))
+    if classifier.refuse_labels and found.label is not None:
+        raise ValueError(out_of_range(found.label, classifier.num_classes))
+    if not found.undefined.all():
+        return
+    if found.label is not None:
+        raise ValueError(out_of_range(found.label, classifier.num_classes))
+    if found.reason:
+        raise ValueError(found.reason)
+    raise ValueError(
+        f"the model gave scores that are NaN or infinite for each of {len(example)} ablated inputs; "
+        "mend the model, or clip its output"
+    )
+
+
+def in_batches(example: NDArray[np.floating], size: int | None) -> NDArray[np.floating]:
+    """The rows of `example`, as often as it takes, in a batch of `size`; None for as they are."""
+    return example if size is None else np.resize(example, (size, *example.shape[1:]))
