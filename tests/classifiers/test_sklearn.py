@@ -110,3 +110,16 @@ def test_whatever_the_estimator_raises_becomes_one_clear_error(error: Exception)
     with pytest.raises(ValueError, match=r"the model failed on a batch of shape \(1, 2\): \w+: \S") as caught:
         SklearnClassifier(Raises(error)).answer(np.zeros((1, 2)))
     assert caught.value.__cause__ is error
+
+
+def test_an_estimator_fitted_on_a_table_with_names_is_asked_under_them() -> None:
+    pandas = pytest.importorskip("pandas")
+    names = ["length", "width"]
+    fitted = LogisticRegression().fit(pandas.DataFrame(ROWS, columns=names), np.repeat([0, 1, 2], 10))
+    assert SklearnClassifier(fitted)(CENTRES).tolist() == [0, 1, 2]  # a warning would be an error here
+
+
+def test_an_estimator_with_names_is_asked_without_a_warning_where_there_is_no_pandas() -> None:
+    fitted = LogisticRegression().fit(ROWS, np.repeat([0, 1, 2], 10))
+    fitted.feature_names_in_ = np.array(["length", "width"], object)
+    assert SklearnClassifier(fitted)(CENTRES).tolist() == [0, 1, 2]

@@ -31,6 +31,23 @@ class Undefined:
     def total(self) -> int:
         return self.not_finite + self.raised + self.out_of_range
 
+    def in_words(self) -> str:
+        """One line on those votes and what they mean; nothing where there are none."""
+        kinds = []
+        if self.not_finite:
+            kinds.append(f"{self.not_finite:,} with a score that is NaN or infinite")
+        if self.raised:
+            kinds.append(f"{self.raised:,} on which it raised ({self.reason})")
+        if self.out_of_range:
+            kinds.append(f"{self.out_of_range:,} with a label out of range, such as {self.label}")
+        if not kinds:
+            return ""
+        return (
+            f"the model had no answer for {self.total:,} of the {self.asked:,} votes cast now, which count as label "
+            f"{UNDEFINED_LABEL}: {', '.join(kinds)}; certificates hold under this rule, "
+            "but a model should have an answer to what nobody attacked"
+        )
+
 
 @dataclass(kw_only=True, eq=False)
 class Classifier(ABC):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Mapping
 from typing import Any, Final
@@ -55,22 +56,12 @@ def read_names(told: Any, num_classes: int | None) -> tuple[str, ...] | None:
 
 
 def _readings(text: str) -> list[Any]:
-    """What a line of metadata may mean."""
-    readings: list[Any] = []
+    """What a line of metadata may mean: what it says as JSON or as Python prints it, else names apart."""
     try:
-        readings.append(json.loads(text))
+        return [json.loads(text)]
     except (json.JSONDecodeError, RecursionError):
-        readings.append(_literal(text))
-    for separator in ("\n", ","):
-        readings.append([part.strip() for part in text.strip().split(separator)])
-    return readings
-
-
-def _literal(text: str) -> Any:
-    """A dictionary or list as Python prints it, which some exporters write."""
-    import ast
-
+        pass
     try:
-        return ast.literal_eval(text)
+        return [ast.literal_eval(text.strip())]
     except (ValueError, SyntaxError, RecursionError, MemoryError):
-        return None
+        return [[part.strip() for part in text.strip().split(separator)] for separator in ("\n", ",")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, final
 
 import numpy as np
@@ -42,7 +43,9 @@ class SklearnClassifier(Classifier):
 
     def run(self, batch: NDArray[np.floating]) -> Any:
         rows = batch.reshape(len(batch), -1).copy()  # a pipeline may work in place
-        found = np.asarray(self._estimator.predict(named(rows, self._estimator)))
+        with warnings.catch_warnings():  # without pandas a model fitted on a table warns at every batch
+            warnings.filterwarnings("ignore", "X does not have valid feature names")
+            found = np.asarray(self._estimator.predict(named(rows, self._estimator)))
         if found.ndim == 2 and found.shape[1] > 1:  # several labels an input, which are no scores
             raise AnswerError(several_outputs(self._estimator, found.shape[1]))
         found = found.reshape(-1)  # some packages give a column

@@ -71,6 +71,7 @@ def certify(
     crop: options.Crop = None,
     device: options.Device = "auto",
     classes: options.Classes = None,
+    output: options.Output = None,
     batch_size: options.BatchSize = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     _progress: options.Progress = None,
@@ -101,6 +102,7 @@ def certify(
             "--fill": fill,
             "--unit": unit,
             "--classes": classes,
+            "--output": output,
             "--batch-size": batch_size,
         }
         for option, value in given.items():
@@ -159,6 +161,7 @@ def certify(
         crop=crop,
         device=device,
         num_classes=classes,
+        output=output,
         batch_size=batch_size,
     )
     results = run_certification(

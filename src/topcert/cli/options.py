@@ -78,6 +78,12 @@ Stride = Annotated[int | None, typer.Option(max=10**9, help="Every so many-th in
 Crop = Annotated[int | None, typer.Option(help="Certify the central square of so many pixels of each image.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Classes = Annotated[int | None, typer.Option(max=10**6, help="Number of classes, for functions that return labels.")]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output", help="Of a model with several outputs, the one that is the answer: its name, or its place (0, 1)."
+    ),
+]
 BatchSize = Annotated[int | None, typer.Option(max=10**6, help="Votes a batch; chosen for you, recorded, kept on --resume.")]
 Progress = Annotated[
     str | None,

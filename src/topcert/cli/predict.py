@@ -43,6 +43,7 @@ def predict(
     crop: options.Crop = None,
     device: options.Device = "auto",
     classes: options.Classes = None,
+    output: options.Output = None,
     batch_size: options.BatchSize = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of CSV.")] = False,
     out: Annotated[
@@ -79,6 +80,7 @@ def predict(
         crop=crop,
         device=device,
         num_classes=classes,
+        output=output,
         batch_size=batch_size,
     )
     messages.print(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from topcert.cli.progress import messages, progress_stages, stoppable
+from topcert.cli.noting import note_model, note_undefined
 from topcert.voting.ledger import Ledger
 from topcert.voting.request import Prepared
 from topcert.voting.run import Opened, collect_votes
@@ -12,11 +13,13 @@ from topcert.voting.sampling import flip_rate
 def run_to_ledger(opened: Opened, *, kept: str | None = None) -> Ledger:
     """Fill the ledger with a progress bar; on Ctrl-C say what is `kept` and leave with exit code 130."""
     _warn_of_range(opened.prepared)
+    note_model(opened.prepared)
     kept = kept or f"finished blocks are kept in {opened.folder}: repeat the command with --resume"
     with stoppable(kept), progress_stages() as stage:
         reading = stage("read", unit="inputs", ends=False)
         ledger = collect_votes(opened, on_progress=stage("votes", unit="passes"), on_inputs=reading)
     prepared = opened.prepared
+    note_undefined(prepared.classifier)
     if prepared.classifier.batch_size is None and prepared.batch_size > 1:
         other = max(1, prepared.batch_size // 2)
         found = flip_rate(ledger, prepared.voter(batch_size=other))

@@ -40,6 +40,7 @@ def verify(
     device: options.Device = "auto",
     classes: options.Classes = None,
     _progress: options.Progress = None,
+    output: options.Output = None,
 ) -> None:
     """Re-check a folder of certificates. Exit code 0: good; 1: a certificate does not hold; 2: cannot be checked.
 
@@ -82,7 +83,7 @@ def verify(
         soft_wrap=True,
     )
     if model is not None:
-        prepared = prepare(_request(ledger.manifest, model, data, data_dir, device, classes))
+        prepared = prepare(_request(ledger.manifest, model, data, data_dir, device, classes, output))
         same_run(ledger, prepared)
         # What a function reads beside its own file is for --replay to tell.
         told = " (by its source file alone)" if isinstance(prepared.classifier, FunctionClassifier) else ""
@@ -119,7 +120,13 @@ def _print_findings(findings: list[str]) -> None:
 
 
 def _request(
-    manifest: Manifest, model: str, data: str | None, data_dir: Path | None, device: str, classes: int | None
+    manifest: Manifest,
+    model: str,
+    data: str | None,
+    data_dir: Path | None,
+    device: str,
+    classes: int | None,
+    output: str | None,
 ) -> Request:
     noise = next(noise for noise in get_args(Noise) if noise == manifest.noise)
     ours = algorithm_of(noise, manifest.law)
@@ -150,6 +157,7 @@ def _request(
         crop=numbers["crop"],
         device=device,
         num_classes=classes or manifest.num_classes,
+        output=manifest.output if output is None else output,
         batch_size=manifest.batch_size,
         refuse_labels=False,  # a run of predict has them counted
         stopping=None if manifest.stopping == FIXED else Stopping.read(manifest.stopping),

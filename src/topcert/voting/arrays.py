@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import warnings
 from typing import Any
 
 import numpy as np
@@ -25,17 +26,19 @@ def count_votes(
     unit: Unit | None = None,
     fill: NDArray[np.floating] | float | None = None,
     num_classes: int | None = None,
+    output: str | None = None,
     batch_size: int | None = None,
     device: str = "auto",
 ) -> NDArray[np.int64]:
     """Votes of each class over `num_samples` random ablations of each input, int64 `(inputs, classes)`.
 
     `model` is a torch module, a fitted scikit-learn estimator, or any callable from a batch to scores `(B, classes)` or
-    integer labels `(B,)` (then give `num_classes`). `x` is float: images `(inputs, H, W, C)` with values in [0, 1],
-    tables `(inputs, columns)`, or sets of points `(inputs, points, coordinates)`. `encoding` and `unit` default to
-    six-channel pixels, sentinel columns and keep-only points. Every input sees the same masks, those of `seed`; without one
-    it is drawn afresh from the system at every call, so name one to have the same votes again. Input and model must have
-    been fixed before it was drawn. A torch module is put into evaluation mode. Raises ValueError
+    integer labels `(B,)` (then give `num_classes`); of several outputs `output` is taken, by its name or place. `x` is
+    float: images `(inputs, H, W, C)` with values in [0, 1], tables `(inputs, columns)`, or sets of points
+    `(inputs, points, coordinates)`. `encoding` and `unit` default to six-channel pixels, sentinel columns and keep-only
+    points. Every input sees the same masks, those of `seed`; without one it is drawn afresh from the system at every call,
+    so name one to have the same votes again. Input and model must have been fixed before it was drawn. A torch module is
+    put into evaluation mode. Warns where the model had no answer for some votes. Raises ValueError
     where anything does not fit, or the model gives the first batch other labels the second time.
     """
     inputs = np.asarray(x)
@@ -74,16 +77,20 @@ def count_votes(
         return one.batch(one.hold(inputs[0]), 0).copy()
 
     example = rows(trial_size(rows(1).size))
-    classifier = wrap(model, example=example, device=device, num_classes=num_classes)
+    classifier = wrap(model, example=example, device=device, num_classes=num_classes, output=output)
     if num_classes not in (None, classifier.num_classes):
         raise ValueError(f"num_classes is {num_classes}, the model has {classifier.num_classes}; leave it out")
     size = batch_size or default_batch_size(num_samples=num_samples, cells_per_input=example[0].size, classifier=classifier)
     voter = Voter(read=lambda position: inputs[position], randomizer=ablation(size), classifier=classifier)
     check_deterministic(voter)
-    return count_all(
+    counts = count_all(
         voter,
         num_inputs=len(inputs),
         num_samples=num_samples,
         num_classes=classifier.num_classes,
         on_progress=lambda _done, _total, _note: None,
     )
+    told = classifier.undefined.in_words()
+    if told:
+        warnings.warn(told, stacklevel=2)
+    return counts

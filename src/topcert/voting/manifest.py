@@ -21,6 +21,7 @@ from topcert.randomization.gaussian import MAX_SIGMA, MIN_SIGMA
 
 FORMAT: Final = "topcert-ledger-2"
 IID: Final = "iid"
+_OPTIONAL: Final = frozenset({"output"})  # entries that stand only where they say something
 FIXED: Final = "fixed"  # stopping: the number of votes was set beforehand
 
 
@@ -37,6 +38,7 @@ class Manifest:
     The first `num_selection` votes may choose what is
     certified, the `num_samples` after them certify. Votes are computed in batches of `batch_size` draws for one input,
     the last one filled up with the draws that follow.
+    `output` is the one that was named of a model with several, and no entry where none was.
     `fill` is the number that stands for NULL, or the SHA-256 of the array that does, or null where the encoding needs
     none. `data` and `data_options` say where the data was; what it was is `data_fingerprint`.
     """
@@ -67,6 +69,7 @@ class Manifest:
     fill: float | str | None
     batch_size: int
     batches_per_block: int
+    output: str | None = None
     format: str = FORMAT
 
     @property
@@ -75,7 +78,8 @@ class Manifest:
         return self.num_selection + self.num_samples
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
+        entries = {name: value for name, value in asdict(self).items() if value is not None or name not in _OPTIONAL}
+        return json.dumps(entries, indent=2, sort_keys=True) + "\n"
 
     def digest(self) -> str:
         """SHA-256 of the manifest's text."""
@@ -98,8 +102,8 @@ class Manifest:
         if not isinstance(found, dict) or found.get("format") != FORMAT:
             raise ValueError(f"{path} is not a manifest of format {FORMAT}")
         names = {field.name for field in fields(Manifest)}
-        if found.keys() != names:
-            odd = ", ".join(sorted(found.keys() ^ names))
+        odd = ", ".join(sorted((found.keys() ^ names) - (_OPTIONAL - found.keys())))
+        if odd:
             raise ValueError(f"{path} is damaged: missing or unknown entries {odd}")
         _check_types(path, found)
         found["input_shape"] = tuple(found["input_shape"])
@@ -139,6 +143,8 @@ def _check_types(path: Path, found: dict[str, Any]) -> None:
         raise ValueError(f"{path}: data_options must be an object, got {found['data_options']!r}")
     if found["fill"] is not None and not isinstance(found["fill"], (int, float, str)):
         raise ValueError(f"{path}: fill must be a number, a fingerprint or null, got {found['fill']!r}")
+    if "output" in found and not isinstance(found["output"], str):
+        raise ValueError(f"{path}: output must be text, got {found['output']!r}")
     for field in fields(Manifest):
         if field.type == "str" and not isinstance(found[field.name], str):
             raise ValueError(f"{path}: {field.name} must be text, got {found[field.name]!r}")

@@ -69,6 +69,7 @@ class Request:
     crop: int | None = None
     device: str = "auto"
     num_classes: int | None = None
+    output: str | None = None  # of a model with several, which is the answer
     batch_size: int | None = None
     stopping: Stopping | None = None  # then `num_samples` is the cap
     refuse_labels: bool = True  # labels out of range; else they count as `UNDEFINED_LABEL`: inputs may be an attacker's
@@ -129,6 +130,7 @@ class Prepared:
             model=placed(request.model),
             model_fingerprint=self.classifier.fingerprint,
             num_classes=self.classifier.num_classes,
+            output=request.output,
             runtime=self.classifier.runtime,
             noise=request.noise,
             law=request.design or IID,
@@ -180,6 +182,7 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
         example=example,
         device=request.device,
         num_classes=request.num_classes,
+        output=request.output,
         refuse_labels=request.refuse_labels,
     )
     if request.num_classes not in (None, classifier.num_classes):
@@ -192,9 +195,11 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
     if request.stopping is not None and request.stopping.label == "given" and labels is None:
         raise ValueError(f"--stop certifies given labels, and {request.data} has none; use --label selected, or add labels")
     if labels is not None and labels.max() >= classifier.num_classes:
+        from_one = labels.max() == classifier.num_classes and labels.min() > 0
         raise ValueError(
             f"{request.data} holds the label {labels.max()}, {request.model} has {classifier.num_classes} classes, "
             f"0 .. {classifier.num_classes - 1}; use data and a model with the same classes"
+            f"{' (the labels seem to count from 1: subtract 1)' if from_one else ''}"
         )
     num_votes = request.num_selection + request.num_samples
     chosen = recorded_batch_size if request.batch_size is None else request.batch_size
