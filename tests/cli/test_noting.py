@@ -153,9 +153,9 @@ def test_count_votes_warns_of_votes_without_an_answer(odd: Path) -> None:
         return np.where(batch > 1e6, np.nan, batch)[:, :5]
 
     with pytest.warns(UserWarning, match=r"the model had no answer for \d+ of the 480 votes cast now"):
-        counts = library.count_votes(scores, x, num_kept=4, num_samples=60)
+        counts = library.count_votes(scores, x, num_kept=4, num_samples=60, seed=1)
     assert counts.sum(axis=1).tolist() == [60] * 8
-    pairs = library.count_votes(lambda batch: (batch, scores(batch)), x[:2], num_kept=4, num_samples=60, output="1")
+    pairs = library.count_votes(lambda batch: (batch, scores(batch)), x[:2], num_kept=4, num_samples=60, seed=1, output="1")
     np.testing.assert_array_equal(pairs, counts[:2])
 
 

@@ -82,6 +82,7 @@ def predict(
         num_classes=classes,
         output=output,
         batch_size=batch_size,
+        refuse_labels=False,  # the inputs may be an attacker's
     )
     messages.print(
         f"masks of seed {request.seed}, n = {samples}; all radii of an input hold together with probability at least "
