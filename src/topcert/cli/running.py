@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from topcert.cli.progress import messages, progress_stages, stoppable
 from topcert.cli.noting import note_model, note_undefined
+from topcert.cli.progress import messages, progress_stages, stoppable
 from topcert.voting.ledger import Ledger
 from topcert.voting.request import Prepared
 from topcert.voting.run import Opened, collect_votes
