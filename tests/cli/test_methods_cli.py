@@ -26,7 +26,8 @@ from topcert.methods.certify import certify
 from topcert.methods.method import Smoothing
 from topcert.methods.registry import find_vote_method
 from topcert.randomization.discrete import draw_shifts, law_error
-from topcert.randomization.gaussian import draw_normals
+from topcert.randomization.rounded import draw_steps
+from topcert.randomization.rounded import law_error as gaussian_error
 from topcert.theory.confidence import lower_bound, simultaneous_bounds
 from topcert.theory.discrete import lee_radius
 from topcert.theory.radius import ABSTAIN, certified_radius
@@ -183,8 +184,9 @@ def test_the_folder_of_every_method_holds_what_follows_from_its_votes(
 
 
 def plain_gaussian(image: np.ndarray, seed: int, count: int) -> np.ndarray:
-    noise = draw_normals(seed=seed, start=0, stop=count, width=300) * np.float32(1)
-    return (image / 255).astype(np.float32).transpose(2, 0, 1) + noise.reshape(count, 3, 10, 10)
+    """sigma 1 is 4080 steps of 1 / (255 * 16)."""
+    noise = draw_steps(seed=seed, start=0, stop=count, width=300, sigma=1.0).reshape(count, 3, 10, 10)
+    return ((image.transpose(2, 0, 1).astype(int) * 16 + noise) / (255 * 16)).astype(np.float32)
 
 
 def plain_discrete(image: np.ndarray, seed: int, count: int) -> np.ndarray:
@@ -564,11 +566,16 @@ def counts(workplace: Path) -> None:
     Path("counts.csv").write_text("\n".join(lines) + "\n")
 
 
+# What `radius` is told of an input wherever the law error of its noise is to be that of a CIFAR image.
+CIFAR: list[object] = ["--features", 1024]
+
+
 def exact_l2(row: np.ndarray, label: int, k: int, sigma: float, alpha: float) -> mpmath.mpf | None:
     """The largest root over t of t Phi(z - R/sigma) = Phi(q + R/sigma), in high precision; None where none is positive."""
     lower, upper = simultaneous_bounds(row[None], alpha=alpha, labels=[label])
-    rivals = sorted(np.delete(upper[0], label).tolist())[-k:]
-    p = mpmath.mpf(float(lower[0, label]))
+    error = mpmath.mpf(gaussian_error(sigma=sigma, width=3072))
+    rivals = [rival + error for rival in sorted(np.delete(upper[0], label).tolist())[-k:]]
+    p = mpmath.mpf(float(lower[0, label])) - error
     best = None
     for t in range(1, k + 1):
         taken = min(mpmath.fsum(rivals[:t]), 1 - p)
@@ -592,7 +599,7 @@ def floored(value: mpmath.mpf) -> str:
 @pytest.mark.usefixtures("counts")
 @pytest.mark.parametrize("k", [1, 3])
 def test_jia_2020_needs_neither_alpha_nor_keep_and_floors_the_l2_radius(topcert: Callable[..., Outcome], k: int) -> None:
-    run = topcert("radius", "counts.csv", "--method", "jia-2020", "--sigma", 0.25, "--channels", 3, "--k", k)
+    run = topcert("radius", "counts.csv", "--method", "jia-2020", "--sigma", 0.25, "--channels", 3, *CIFAR, "--k", k)
     assert run.code == 0, run.err
     assert run.out.splitlines()[0] == "index,label,k,radius,l2_radius"
     rows = rows_of(run.out)
@@ -613,7 +620,7 @@ def test_jia_2020_needs_neither_alpha_nor_keep_and_floors_the_l2_radius(topcert:
 @pytest.mark.usefixtures("counts")
 def test_many_channels_or_a_large_sigma_change_the_radius_as_they_should(topcert: Callable[..., Outcome]) -> None:
     base = ["radius", "counts.csv", "--method", "jia-2020", "--k", 3]
-    one, three = (rows_of(topcert(*base, "--sigma", 2, "--channels", width).out) for width in (1, 3))
+    one, three = (rows_of(topcert(*base, *CIFAR, "--sigma", 2, "--channels", width).out) for width in (1, 3))
     for narrow, wide in zip(one, three, strict=True):
         assert narrow["l2_radius"] == wide["l2_radius"]
         if wide["radius"]:
@@ -628,12 +635,13 @@ def test_many_channels_or_a_large_sigma_change_the_radius_as_they_should(topcert
 @pytest.mark.usefixtures("counts")
 def test_methods_of_one_label_read_counts_too(topcert: Callable[..., Outcome]) -> None:
     lower = lower_bound(COUNTS[np.arange(5), GIVEN], 5000, 0.01)
-    run = topcert("radius", "counts.csv", "--method", "cohen", "--sigma", 2, "--channels", 3, "--alpha", 0.01)
+    run = topcert("radius", "counts.csv", "--method", "cohen", "--sigma", 2, "--channels", 3, *CIFAR, "--alpha", 0.01)
     assert run.code == 0, run.err
     for row, p in zip(rows_of(run.out), lower.tolist(), strict=True):
         assert row["k"] == "1"
         with mpmath.workdps(40):
-            exact = 2 * mpmath.sqrt(2) * mpmath.erfinv(2 * mpmath.mpf(p) - 1)
+            sure = mpmath.mpf(p) - mpmath.mpf(gaussian_error(sigma=2.0, width=3072))
+            exact = 2 * mpmath.sqrt(2) * mpmath.erfinv(2 * sure - 1)
             if p <= 0.5:
                 assert (row["radius"], row["l2_radius"]) == ("", "")
             else:
@@ -656,13 +664,19 @@ def test_methods_of_one_label_read_counts_too(topcert: Callable[..., Outcome]) -
 
 @pytest.mark.usefixtures("counts")
 def test_predicted_labels_come_with_l2_radii_too(topcert: Callable[..., Outcome]) -> None:
-    run = topcert(
-        "radius", "counts.csv", "--method", "jia-2020", "--sigma", 1, "--channels", 3, "--k", 2, "--label", "predicted"
-    )
+    asked = ["--method", "jia-2020", "--sigma", 1, "--channels", 3, "--k", 2, "--label", "predicted"]
+    run = topcert("radius", "counts.csv", *asked, *CIFAR)
     made = certify(
         find_vote_method("jia-2020"),
         COUNTS,
-        smoothing=Smoothing(noise="gaussian", unit="feature", num_features=None, channels=3, sigma=1.0),
+        smoothing=Smoothing(
+            noise="gaussian",
+            unit="feature",
+            num_features=1024,
+            channels=3,
+            sigma=1.0,
+            law_error=gaussian_error(sigma=1.0, width=3072),
+        ),
         labels=None,
         label_choice="predicted",
         ks=[2],
@@ -674,6 +688,9 @@ def test_predicted_labels_come_with_l2_radii_too(topcert: Callable[..., Outcome]
     for row, radius, l2 in zip(rows, made.radius.tolist(), made.l2_radius.tolist(), strict=True):
         assert row["radius"] == ("" if radius == ABSTAIN else str(radius))
         assert row["l2_radius"] == ("" if radius == ABSTAIN else floored(mpmath.mpf(l2)))
+    unknown = topcert("radius", "counts.csv", *asked).out  # the law error of the largest input that there may be
+    assert unknown == topcert("radius", "counts.csv", *asked, "--features", 10**7).out
+    assert unknown != run.out
 
 
 @pytest.mark.usefixtures("counts")

@@ -26,6 +26,7 @@ from topcert.methods.registry import ALIASES, all_methods, find_method, find_sam
 from topcert.theory import discrete
 from topcert.theory.confidence import lower_bound, simultaneous_bounds
 from topcert.theory.discrete import lee_radius, lee_threshold
+from topcert.theory.gaussian import l2_radius, l2_radius_majority
 from topcert.theory.radius import ABSTAIN, certified_radius
 
 Counts = NDArray[np.int64]
@@ -33,6 +34,7 @@ Probabilities = NDArray[np.float64]
 
 ABLATION = Smoothing(noise="ablation", unit="pixel", num_features=64, num_kept=8)
 GAUSSIAN = Smoothing(noise="gaussian", unit="pixel", num_features=100, channels=3, sigma=0.9)
+INEXACT = dataclasses.replace(GAUSSIAN, law_error=1e-6)
 DISCRETE = Smoothing(
     noise="discrete", unit="pixel", num_features=100, channels=3, keep_probability=Fraction(1, 10), law_error=1e-13
 )
@@ -330,6 +332,48 @@ def test_jia_2020_at_k_1_against_one_rival_is_cohen_with_its_bounds() -> None:
     assert other.l2_radius is not None
     np.testing.assert_allclose(one.l2_radius, other.l2_radius, rtol=1e-9, equal_nan=True)
     np.testing.assert_array_equal(one.radius, other.radius)
+
+
+@pytest.mark.parametrize("name", ["cohen", "jia-2020"])
+def test_gaussian_methods_leave_room_for_the_law_error(name: str) -> None:
+    """As if the label had so much less, and every other label so much more."""
+    method = find_vote_method(name)
+    lower = np.array([[0.6, 0.0, 0.0, 0.0], [0.9, 0.0, 0.0, 0.0], [0.500001, 0.0, 0.0, 0.0], [0.5000005, 0.0, 0.0, 0.0]])
+    upper = np.array([[1.0, 0.3, 0.05, 0.05], [1.0, 0.05, 0.03, 0.02], [1.0, 0.6, 0.2, 0.2], [1.0, 0.6, 0.2, 0.2]])
+    labels, ks = np.zeros(4, np.int64), [1] if name == "cohen" else [1, 2, 3]
+    found = method.theorem(lower, upper, labels, ks=ks, smoothing=INEXACT).l2_radius
+    pushed = method.theorem(
+        np.maximum(lower - 1e-6, 0), np.minimum(upper + 1e-6, 1), labels, ks=ks, smoothing=GAUSSIAN
+    ).l2_radius
+    plain = method.theorem(lower, upper, labels, ks=ks, smoothing=GAUSSIAN).l2_radius
+    assert found is not None
+    assert pushed is not None
+    assert plain is not None
+    np.testing.assert_allclose(found, pushed, rtol=1e-9)
+    assert (found <= pushed).all() or np.isnan(found).any()
+    assert (found[:2] < plain[:2] - 1e-7).all()
+    assert np.isnan(found[3, 0])  # a majority of less than the law error is none
+    assert plain[3, 0] > 0
+
+
+@pytest.mark.parametrize("name", ["cohen", "jia-2020"])
+def test_without_a_law_error_radii_are_those_of_the_theorem_to_the_bit(name: str) -> None:
+    lower, upper = np.array([[0.7, 0.1]]), np.array([[0.8, 0.3]])
+    assert GAUSSIAN.lowered(lower) is lower
+    assert GAUSSIAN.raised(upper) is upper
+    wanted = l2_radius(lower, upper, [0], k=1, sigma=0.9) if name == "jia-2020" else l2_radius_majority([0.7], sigma=0.9)
+    found = find_vote_method(name).theorem(lower, upper, np.array([0]), ks=[1], smoothing=GAUSSIAN).l2_radius
+    assert found is not None
+    assert found[0, 0] == wanted[0]
+
+
+def test_bounds_for_the_law_lie_outside_those_for_the_drawn_one_and_within_0_and_1() -> None:
+    values = np.array([0.0, 5e-324, 1e-7, 0.3, 1.0])
+    low, high = INEXACT.lowered(values), INEXACT.raised(values)
+    for value, below, above in zip(values.tolist(), low.tolist(), high.tolist(), strict=True):
+        assert below >= 0
+        assert Fraction(below) <= max(Fraction(value) - Fraction(1e-6), 0)
+        assert min(Fraction(value) + Fraction(1e-6), 1) <= Fraction(above) <= 1
 
 
 def test_lee_counts_whole_pixels_and_leaves_room_for_the_law_error() -> None:

@@ -14,7 +14,8 @@ from topcert.randomization.discrete import draw_shifts
 from topcert.randomization.encodings import Unit, make_encoder
 from topcert.randomization.gaussian import draw_normals
 from topcert.randomization.masks import draw_masks
-from topcert.randomization.randomizer import Ablation, DiscreteNoise, GaussianNoise, Randomizer
+from topcert.randomization.randomizer import Ablation, DiscreteNoise, FloatGaussianNoise, GaussianNoise, Randomizer
+from topcert.randomization.rounded import draw_steps, steps_of
 
 SHAPE = (4, 5, 3)
 VALUES = np.random.default_rng(0).integers(0, 256, SHAPE)
@@ -40,11 +41,15 @@ def gaussian(*, batch_size: int = SIZE) -> GaussianNoise:
     return GaussianNoise(shape=SHAPE, sigma=SIGMA, seed=9, num_noises=COUNT, batch_size=batch_size)
 
 
+def float_gaussian(*, batch_size: int = SIZE) -> FloatGaussianNoise:
+    return FloatGaussianNoise(shape=SHAPE, sigma=SIGMA, seed=9, num_noises=COUNT, batch_size=batch_size)
+
+
 def discrete(*, batch_size: int = SIZE) -> DiscreteNoise:
     return DiscreteNoise(shape=SHAPE, keep_probability=KEEP, seed=9, num_noises=COUNT, batch_size=batch_size)
 
 
-MAKERS = pytest.mark.parametrize("make", [ablation, gaussian, discrete])
+MAKERS = pytest.mark.parametrize("make", [ablation, gaussian, float_gaussian, discrete])
 
 
 def image_with(value: float) -> np.ndarray:
@@ -64,6 +69,15 @@ def plain_ablation(number: int) -> np.ndarray:
 
 
 def plain_gaussian(number: int) -> np.ndarray:
+    """0.3 is 2448 steps of 1 / (255 * 32), and 1224 of the next coarser grid."""
+    (noise,) = draw_steps(seed=9, start=number, stop=number + 1, width=60, sigma=SIGMA)
+    shown = np.zeros((3, 4, 5), np.float32)
+    for i, (channel, row, column) in enumerate(np.ndindex(3, 4, 5)):
+        shown[channel, row, column] = np.float32(Fraction(int(VALUES[row, column, channel]) * 32 + int(noise[i]), 255 * 32))
+    return shown
+
+
+def plain_float_gaussian(number: int) -> np.ndarray:
     (noise,) = draw_normals(seed=9, start=number, stop=number + 1, width=60)
     shown = np.zeros((3, 4, 5), np.float32)
     for i, (channel, row, column) in enumerate(np.ndindex(3, 4, 5)):
@@ -81,7 +95,13 @@ def plain_discrete(number: int) -> np.ndarray:
 
 @pytest.mark.parametrize("remembered", [True, False])
 @pytest.mark.parametrize(
-    ("make", "plain"), [(ablation, plain_ablation), (gaussian, plain_gaussian), (discrete, plain_discrete)]
+    ("make", "plain"),
+    [
+        (ablation, plain_ablation),
+        (gaussian, plain_gaussian),
+        (float_gaussian, plain_float_gaussian),
+        (discrete, plain_discrete),
+    ],
 )
 def test_batches_are_those_of_a_plain_program(
     monkeypatch: pytest.MonkeyPatch,
@@ -104,7 +124,7 @@ def test_noise_is_drawn_once_where_it_fits_and_again_where_not(
     monkeypatch: pytest.MonkeyPatch, make: Callable[..., Randomizer]
 ) -> None:
     drawn: list[int] = []
-    for name in ("draw_masks", "draw_normals", "draw_shifts"):
+    for name in ("draw_masks", "draw_steps", "draw_normals", "draw_shifts"):
         whole = getattr(module, name)
 
         def watched(*, start: int, whole: Callable[..., object] = whole, **rest: object) -> object:
@@ -112,7 +132,9 @@ def test_noise_is_drawn_once_where_it_fits_and_again_where_not(
             return whole(start=start, **rest)
 
         monkeypatch.setattr(module, name, watched)
-    bytes_in_all = {ablation: 12 * 4 * 6, gaussian: 12 * 4 * 60, discrete: 12 * 60}[make]  # padded to whole batches
+    bytes_in_all = {ablation: 12 * 4 * 6, gaussian: 12 * 4 * 60, float_gaussian: 12 * 4 * 60, discrete: 12 * 60}[
+        make
+    ]  # padded to whole batches
     for limit, times in ((bytes_in_all, 1), (bytes_in_all - 1, 2)):
         monkeypatch.setattr(module, "_CACHE_BYTES", limit)
         noise = make()
@@ -155,8 +177,9 @@ def test_ablation_by_feature_counts_every_channel_as_one() -> None:
     np.testing.assert_array_equal(shown, wanted.reshape(SIZE, 3, 4, 5))
 
 
-def test_gaussian_noise_has_the_right_size() -> None:
-    noise = GaussianNoise(shape=SHAPE, sigma=0.5, seed=1, num_noises=400, batch_size=400)
+@pytest.mark.parametrize("kind", [GaussianNoise, FloatGaussianNoise])
+def test_gaussian_noise_has_the_right_size(kind: type[GaussianNoise | FloatGaussianNoise]) -> None:
+    noise = kind(shape=SHAPE, sigma=0.5, seed=1, num_noises=400, batch_size=400)
     residue = noise.batch(noise.hold(IMAGE), 0) - IMAGE.transpose(2, 0, 1)
     assert abs(residue.std() - 0.5) < 5 * 0.5 / math.sqrt(2 * residue.size)
     assert abs(residue.mean()) < 5 * 0.5 / math.sqrt(residue.size)
@@ -185,7 +208,7 @@ def test_discrete_noise_takes_values_that_are_8_bit_up_to_rounding() -> None:
         np.testing.assert_array_equal(held.reshape(3, 4, 5), VALUES.transpose(2, 0, 1))
 
 
-@pytest.mark.parametrize("make", [gaussian, discrete])
+@pytest.mark.parametrize("make", [gaussian, float_gaussian, discrete])
 @pytest.mark.parametrize(
     "x",
     [np.zeros(60, np.float32), np.zeros((20, 3), np.float32), image_with(-0.01), image_with(1.01), IMAGE * 255],
@@ -194,6 +217,43 @@ def test_discrete_noise_takes_values_that_are_8_bit_up_to_rounding() -> None:
 def test_only_images_within_0_and_1_have_a_place(make: Callable[..., Randomizer], x: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"images with values in \[0, 1\].*choose the noise ablation"):
         make().hold(x)
+
+
+@pytest.mark.parametrize("sigma", [1e-6, 1e-3, 0.1, 0.5, 16.0])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gaussian_noise_takes_8_bit_values_exactly_whatever_the_grid(sigma: float, dtype: type) -> None:
+    every = (np.arange(256) / 255).astype(dtype).reshape(16, 16, 1)
+    noise = GaussianNoise(shape=(16, 16, 1), sigma=sigma, seed=2, num_noises=1, batch_size=1)
+    steps = steps_of(sigma)
+    np.testing.assert_array_equal(noise.hold(every), np.arange(256) * steps)
+
+
+def test_gaussian_noise_rounds_other_values_to_the_nearest_step_one_by_one() -> None:
+    values = np.random.default_rng(1).uniform(0, 1, (16, 16, 1))
+    noise = GaussianNoise(shape=(16, 16, 1), sigma=0.5, seed=2, num_noises=1, batch_size=1)
+    held = noise.hold(values)
+    np.testing.assert_array_equal(held, [round(Fraction(value) * 255 * 32) for value in values.reshape(-1)])
+    other = 1 - values
+    other[3, 5] = values[3, 5]
+    assert noise.hold(other)[3 * 16 + 5] == held[3 * 16 + 5]  # of its neighbours a value knows nothing
+    sixteenths = np.arange(16).reshape(4, 4, 1) / 16  # as the UCI digits have them
+    held = GaussianNoise(shape=(4, 4, 1), sigma=1.0, seed=2, num_noises=1, batch_size=1).hold(sixteenths)
+    np.testing.assert_array_equal(held, np.arange(16) * 255)
+
+
+@pytest.mark.parametrize("sigma", [1e-6, 0.02, 0.5, 16.0])
+def test_what_the_classifier_sees_is_a_function_of_the_sum_of_image_and_noise(sigma: float) -> None:
+    """Images that differ by whole steps, under noises that differ by as many the other way, look the same to the bit."""
+    every = np.arange(256).reshape(16, 16, 1) / 255
+    noise = GaussianNoise(shape=(16, 16, 1), sigma=sigma, seed=2, num_noises=50, batch_size=50)
+    shown = noise.batch(noise.hold(every), 0).reshape(50, 256)
+    steps = steps_of(sigma)
+    sums = draw_steps(seed=2, start=0, stop=50, width=256, sigma=sigma).astype(np.int64) + np.arange(256) * steps
+    assert np.abs(sums).max() < 2**31
+    wanted = sums.astype(np.float32) / np.float32(255 * steps)
+    np.testing.assert_array_equal(shown, wanted)
+    order = np.argsort(sums, axis=None)
+    assert (np.diff(shown.reshape(-1)[order]) >= 0).all()
 
 
 @pytest.mark.parametrize("off", [0.5, 0.1, -0.01])

@@ -10,6 +10,7 @@ from topcert.cli.stopping import votes_in_words
 from topcert.datasets.imagenet import INPUT_IN_WORDS
 from topcert.evaluation.accuracy import PREDICTION, AccuracyCurve, floored
 from topcert.methods.certificates import Certificates
+from topcert.randomization import gaussian, rounded
 from topcert.voting.manifest import IID, Manifest
 
 
@@ -52,6 +53,16 @@ def noise_in_words(manifest: Manifest) -> str:
     return f"e = {manifest.num_kept}"
 
 
+def gap_in_words(manifest: Manifest) -> str | None:
+    """What certificates of these votes leave out, or None."""
+    if manifest.algorithm != gaussian.ALGORITHM:
+        return None
+    return (
+        "this noise was drawn and added in floating point, whose rounding can tell more of the input than Gaussian noise "
+        "would; certify again for a promise that covers it"
+    )
+
+
 def method_in_words(certificates: Certificates) -> str:
     """The method, and its bounds where they are not its own."""
     return certificates.method + ("" if certificates.bounds is None else f" with {certificates.bounds} bounds")
@@ -84,3 +95,11 @@ def print_promise(certificates: Certificates, manifest: Manifest) -> None:
         f"{method_in_words(certificates)}, {votes_in_words(manifest)}, {escape(certificates.label_choice)} labels){after}.",
         soft_wrap=False,
     )
+    if manifest.algorithm == rounded.ALGORITHM and manifest.sigma is not None:
+        console.print(
+            f"Input and noise are whole steps of 1/{rounded.TOP * rounded.steps_of(manifest.sigma)}: 8-bit values exactly, "
+            "others after rounding. l2 radii are between inputs of whole steps.",
+            highlight=False,
+        )
+    if gap := gap_in_words(manifest):
+        console.print(f"Not covered: {gap}.", highlight=False)

@@ -18,7 +18,7 @@ from topcert.methods.certificates import Certificates
 from topcert.methods.certify import certify
 from topcert.methods.method import Method, Smoothing
 from topcert.methods.registry import find_vote_method
-from topcert.randomization.discrete import law_error
+from topcert.randomization import discrete, rounded
 from topcert.theory.counting import MAX_FEATURES
 from topcert.theory.discrete import NUM_VALUES
 from topcert.theory.radius import ABSTAIN
@@ -108,7 +108,12 @@ def _smoothing(
         check_sigma(sigma)
     if noise == "discrete" and features is None:
         raise ValueError(f"--method {method.name} needs --features: its noise is drawn for all values of an input")
-    width = (features or 0) * (channels or 1)
+    width = (features or MAX_FEATURES) * (channels or 1)  # Gaussian noise without features: the most that any has
+    law_error = 0.0
+    if sigma is not None:
+        law_error = rounded.law_error(sigma=sigma, width=width)
+    elif keep_probability is not None:
+        law_error = discrete.law_error(width=width, num_values=NUM_VALUES)
     return Smoothing(
         noise=noise,
         unit="feature",
@@ -117,7 +122,7 @@ def _smoothing(
         num_kept=keep,
         sigma=sigma,
         keep_probability=None if keep_probability is None else read_share(keep_probability),
-        law_error=law_error(width=width, num_values=NUM_VALUES) if noise == "discrete" else 0.0,
+        law_error=law_error,
     )
 
 

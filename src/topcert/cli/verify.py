@@ -12,7 +12,7 @@ from rich.text import Text
 from topcert.classifiers.functions import FunctionClassifier
 from topcert.cli import options
 from topcert.cli.bounding import recheck_bounds
-from topcert.cli.printing import method_in_words, noise_in_words
+from topcert.cli.printing import gap_in_words, method_in_words, noise_in_words
 from topcert.cli.progress import console, pairs_bar, progress_bar, stoppable
 from topcert.cli.stopping import votes_in_words
 from topcert.evaluation.results import Results
@@ -20,7 +20,7 @@ from topcert.evaluation.verification import recompute, refuted, replay_votes, sa
 from topcert.theory.stopping import Stopping
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import FIXED, IID, Manifest
-from topcert.voting.request import Noise, Prepared, Request, algorithm_of, prepare
+from topcert.voting.request import OLDER, Noise, Prepared, Request, algorithm_of, prepare
 from topcert.voting.voter import count_all
 
 FINDINGS_SHOWN: Final = 20
@@ -82,6 +82,8 @@ def verify(
         highlight=False,
         soft_wrap=True,
     )
+    if gap := gap_in_words(manifest):
+        console.print(f"not covered: {gap}", highlight=False, soft_wrap=True)
     if model is not None:
         prepared = prepare(_request(ledger.manifest, model, data, data_dir, device, classes, output))
         same_run(ledger, prepared)
@@ -130,7 +132,8 @@ def _request(
 ) -> Request:
     noise = next(noise for noise in get_args(Noise) if noise == manifest.noise)
     ours = algorithm_of(noise, manifest.law)
-    if manifest.algorithm != ours:
+    older = manifest.algorithm if noise == "gaussian" and manifest.algorithm in OLDER else None
+    if manifest.algorithm != ours and older is None:
         raise ValueError(f"the manifest names the algorithm {manifest.algorithm}; this release has {ours}")
     options_: dict[str, Any] = manifest.data_options
     recorded = options_.get("data_dir")
@@ -161,6 +164,7 @@ def _request(
         batch_size=manifest.batch_size,
         refuse_labels=False,  # a run of predict has them counted
         stopping=None if manifest.stopping == FIXED else Stopping.read(manifest.stopping),
+        algorithm=older,
     )
 
 

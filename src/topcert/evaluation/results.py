@@ -19,7 +19,7 @@ from topcert.methods.certificates import Certificates, LabelChoice
 from topcert.methods.certify import certify
 from topcert.methods.method import DesignMethod, MaskMethod, Method, SampledMethod, Smoothing
 from topcert.methods.registry import find_sampled_method
-from topcert.randomization.discrete import law_error
+from topcert.randomization import discrete, gaussian, rounded
 from topcert.theory.discrete import NUM_VALUES
 from topcert.theory.spared import Spared
 from topcert.voting.ledger import Ledger
@@ -137,18 +137,31 @@ def default_choice(method: Method, num_selection: int, *, has_labels: bool) -> L
 
 def smoothing_of(manifest: Manifest) -> Smoothing:
     """What the votes of a ledger were drawn under."""
-    width = math.prod(manifest.input_shape)
-    discrete = manifest.keep_probability is not None
     return Smoothing(
         noise=manifest.noise,
         unit=manifest.unit,
         num_features=manifest.num_features,
-        channels=width // manifest.num_features,
+        channels=math.prod(manifest.input_shape) // manifest.num_features,
         num_kept=manifest.num_kept,
         sigma=manifest.sigma,
         keep_probability=Fraction(manifest.keep_probability) if manifest.keep_probability is not None else None,
-        law_error=law_error(width=width, num_values=NUM_VALUES) if discrete else 0.0,
+        law_error=_law_error(manifest),
     )
+
+
+def _law_error(manifest: Manifest) -> float:
+    """How far the drawn law may lie from that of the noise; of older Gaussian runs it is not known, and not counted."""
+    width = math.prod(manifest.input_shape)
+    if manifest.keep_probability is not None:
+        return discrete.law_error(width=width, num_values=NUM_VALUES)
+    if manifest.sigma is None or manifest.algorithm == gaussian.ALGORITHM:
+        return 0.0
+    if manifest.algorithm != rounded.ALGORITHM:
+        raise ValueError(
+            f"the manifest names the algorithm {manifest.algorithm}, whose law this release does not know; it has "
+            f"{rounded.ALGORITHM} and the older {gaussian.ALGORITHM}"
+        )
+    return rounded.law_error(sigma=manifest.sigma, width=width)
 
 
 def parameters_of(certificates: Certificates, manifest_digest: str) -> dict[str, str]:

@@ -22,7 +22,7 @@ class Cohen(VoteMethod):
     noise: ClassVar[str] = "gaussian"
     norm: ClassVar[str] = "l2"
     needs: ClassVar[str] = "--sigma"
-    guarantee: ClassVar[str] = "holds with probability 1 - alpha, for changes within [0, 1]"
+    guarantee: ClassVar[str] = "holds with probability 1 - alpha, for changes within [0, 1]; noise exact on a grid"
     only_top_1: ClassVar[bool] = True
     selects: ClassVar[bool] = True
 
@@ -41,7 +41,8 @@ class Cohen(VoteMethod):
         smoothing: Smoothing,
     ) -> Radii:
         assert smoothing.sigma is not None
-        l2 = l2_radius_majority(np.take_along_axis(lower, labels[:, None], axis=1), sigma=smoothing.sigma)
+        label_lower = np.take_along_axis(lower, labels[:, None], axis=1)
+        l2 = l2_radius_majority(smoothing.lowered(label_lower), sigma=smoothing.sigma)
         return Radii(changed_units(l2, channels=smoothing.channels, num_units=smoothing.num_features or MAX_FEATURES), l2)
 
 

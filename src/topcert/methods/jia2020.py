@@ -22,7 +22,7 @@ class Jia2020(VoteMethod):
     noise: ClassVar[str] = "gaussian"
     norm: ClassVar[str] = "l2"
     needs: ClassVar[str] = "--sigma"
-    guarantee: ClassVar[str] = "holds with probability 1 - alpha, for changes within [0, 1]"
+    guarantee: ClassVar[str] = "holds with probability 1 - alpha, for changes within [0, 1]; noise exact on a grid"
 
     def bounds(
         self, counts: NDArray[np.int64], *, alpha: float, labels: NDArray[np.int64] | None
@@ -39,7 +39,7 @@ class Jia2020(VoteMethod):
         smoothing: Smoothing,
     ) -> Radii:
         assert smoothing.sigma is not None
-        l2 = l2_radius(lower, upper, labels, k=ks, sigma=smoothing.sigma)
+        l2 = l2_radius(smoothing.lowered(lower), smoothing.raised(upper), labels, k=ks, sigma=smoothing.sigma)
         return Radii(changed_units(l2, channels=smoothing.channels, num_units=smoothing.num_features or MAX_FEATURES), l2)
 
 

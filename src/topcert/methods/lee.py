@@ -42,10 +42,9 @@ class Lee(VoteMethod):
     ) -> Radii:
         assert smoothing.keep_probability is not None
         label_lower = np.take_along_axis(lower, labels[:, None], axis=1)
-        exact_law = np.maximum(np.nextafter(label_lower - smoothing.law_error, 0.0), 0.0)
         known = smoothing.num_features
         values = lee_radius(
-            exact_law,
+            smoothing.lowered(label_lower),
             keep_probability=smoothing.keep_probability,
             num_values=NUM_VALUES,
             max_radius=MAX_RADIUS if known is None else min(known * smoothing.channels, MAX_RADIUS),  # the table's end

@@ -31,6 +31,18 @@ class Smoothing:
     keep_probability: Fraction | None = None
     law_error: float = 0.0
 
+    def lowered(self, prob_lower: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Lower bounds for the noise's law, of those for the drawn one."""
+        if not self.law_error:
+            return prob_lower
+        return np.maximum(np.nextafter(prob_lower - self.law_error, 0.0), 0.0)
+
+    def raised(self, prob_upper: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Upper bounds for the noise's law, of those for the drawn one."""
+        if not self.law_error:
+            return prob_upper
+        return np.minimum(np.nextafter(prob_upper + self.law_error, 2.0), 1.0)
+
 
 class Radii(NamedTuple):
     """Certified radii, int64 `(inputs, len(ks))` with ABSTAIN, and the l2 radii behind them where the method has any."""

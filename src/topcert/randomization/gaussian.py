@@ -1,8 +1,11 @@
-"""The Gaussian stream: noise number `i` is a pure function of `(seed, i)`, standard normal in every value.
+"""The Gaussian stream of older runs, in floating point: noise number `i` is a pure function of `(seed, i)`, standard normal
+in every value.
 
 A 64-bit word `w` becomes the normal quantile of `(floor(w / 2^11) + 1/2) / 2^53`, in double precision and at most the
 largest double below 1, rounded to float32. The law differs from the normal one by this rounding and by the cut at 8.2
-standard deviations, as that of every normal sampler does. The algorithm is pinned by test vectors.
+standard deviations, as that of every normal sampler does; and a sum with it, rounded to float32, tells more of the image
+than one with Gaussian noise would (Jin, Ohrimenko and Rubinstein 2023). New runs draw by `rounded`. The algorithm is pinned
+by test vectors.
 """
 
 from __future__ import annotations

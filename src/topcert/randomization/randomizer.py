@@ -15,14 +15,17 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.randomization import rounded
 from topcert.randomization.designs import Design
 from topcert.randomization.discrete import draw_shifts
 from topcert.randomization.encodings import Encoder, Unit, to_planes
 from topcert.randomization.gaussian import draw_normals
 from topcert.randomization.masks import draw_masks
+from topcert.randomization.rounded import draw_steps, steps_of
 from topcert.theory.discrete import NUM_VALUES
 
 _CACHE_BYTES: Final = 1 << 29
+_NEAR: Final = 1e-3  # of a step between 8-bit values: what scaling in float32 leaves
 
 
 class Randomizer(ABC):
@@ -78,7 +81,46 @@ class Ablation(Randomizer):
 
 @final
 class GaussianNoise(Randomizer):
-    """Images `(H, W, C)` in [0, 1] as `(C, H, W)` plus N(0, sigma^2) in every value, float32."""
+    """Images `(H, W, C)` in [0, 1] as `(C, H, W)` plus N(0, sigma^2) in every value, rounded to whole steps of
+    1 / (255 M), M = `rounded.steps_of(sigma)`; float32.
+
+    Image and noise are added as integers. What the classifier is given is a function of the sums alone, each
+    divided by 255 M in float32; so it tells no more of the image than the sum of image and real Gaussian noise does.
+    """
+
+    def __init__(self, *, shape: tuple[int, ...], sigma: float, seed: int, num_noises: int, batch_size: int) -> None:
+        self.batch_size = batch_size
+        self._shape = (batch_size, shape[2], shape[0], shape[1])
+        self._steps = steps_of(sigma)
+        width = int(np.prod(shape))
+        self._sums = np.empty((batch_size, width), np.int32)
+        self._batch = np.empty((batch_size, width), np.float32)
+        self._noise = _Cache(
+            lambda start: draw_steps(seed=seed, start=start, stop=start + batch_size, width=width, sigma=sigma),
+            bytes_in_all=4 * _padded(num_noises, batch_size) * width,
+        )
+
+    def hold(self, x: NDArray[np.floating]) -> NDArray[Any]:
+        """Each value in steps, by itself: an 8-bit one (within `_NEAR`) exactly, any other to the nearest step."""
+        _check_range(x)
+        scaled = to_planes(x, "feature")[0].astype(np.float64) * rounded.TOP
+        values = np.rint(scaled)
+        held = np.where(np.abs(scaled - values) <= _NEAR, values * self._steps, np.rint(scaled * self._steps))
+        return np.asarray(held, np.int32)
+
+    def batch(self, held: NDArray[Any], start: int) -> NDArray[np.floating]:
+        np.add(self._noise(start), held, out=self._sums)
+        np.divide(self._sums, np.float32(rounded.TOP * self._steps), out=self._batch, dtype=np.float32)
+        return self._batch.reshape(self._shape)
+
+
+@final
+class FloatGaussianNoise(Randomizer):
+    """Images `(H, W, C)` in [0, 1] as `(C, H, W)` plus N(0, sigma^2) in every value, added in float32.
+
+    The noise of older runs, so that their votes can be computed again. Rounding after the addition leaves traces of the
+    image that Gaussian noise would not: no certificate covers them.
+    """
 
     def __init__(self, *, shape: tuple[int, ...], sigma: float, seed: int, num_noises: int, batch_size: int) -> None:
         self.batch_size = batch_size
@@ -128,7 +170,7 @@ class DiscreteNoise(Randomizer):
         scaled = to_planes(x, "feature")[0].astype(np.float64) * (NUM_VALUES - 1)
         values = np.rint(scaled)
         off = np.abs(scaled - values).max()
-        if off > 1e-3:
+        if off > _NEAR:
             raise ValueError(
                 f"discrete noise is for 8-bit images, values v / {NUM_VALUES - 1}; one lies {off:.3f} of a step off; "
                 "store the images as 8 bits, or choose a method of another noise"

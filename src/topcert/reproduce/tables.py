@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Final, Literal, final
 
 from topcert.methods.method import Smoothing
-from topcert.randomization.discrete import law_error
+from topcert.randomization import discrete, rounded
 from topcert.theory.discrete import NUM_VALUES
 from topcert.voting.request import Noise
 
@@ -76,7 +76,11 @@ class PaperTable:
         return tuple(dict.fromkeys(setting for row in reversed(self.rows) for setting in row.settings))
 
     def smoothing(self, setting: Setting) -> Smoothing:
-        keep = setting.keep_probability
+        keep, width, law_error = setting.keep_probability, 3 * self.num_features, 0.0
+        if keep is not None:
+            law_error = discrete.law_error(width=width, num_values=NUM_VALUES)
+        elif setting.sigma is not None:
+            law_error = rounded.law_error(sigma=setting.sigma, width=width)
         return Smoothing(
             noise=setting.noise,
             unit="pixel",
@@ -85,7 +89,7 @@ class PaperTable:
             num_kept=setting.num_kept,
             sigma=setting.sigma,
             keep_probability=None if keep is None else Fraction(keep),
-            law_error=0.0 if keep is None else law_error(width=3 * self.num_features, num_values=NUM_VALUES),
+            law_error=law_error,
         )
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from topcert.files import replacing
+from topcert.randomization import gaussian, rounded
 from topcert.randomization.designs import DESIGNS
-from topcert.randomization.gaussian import MAX_SIGMA, MIN_SIGMA
 
 FORMAT: Final = "topcert-ledger-2"
 IID: Final = "iid"
@@ -173,10 +173,17 @@ def _check_noise(path: Path, found: dict[str, Any]) -> None:
         isinstance(kept, int) and not isinstance(kept, bool) and 1 <= kept <= found["num_features"]
     ):
         raise ValueError(f"{path}: num_kept must lie in 1 .. num_features = {found['num_features']}, got {kept!r}")
-    if sigma is not None and not (isinstance(sigma, float) and MIN_SIGMA <= sigma <= MAX_SIGMA):
-        raise ValueError(f"{path}: sigma must lie in {MIN_SIGMA:g} .. {MAX_SIGMA:g}, got {sigma!r}")
+    least, most = sigma_range(found["algorithm"])
+    if sigma is not None and not (isinstance(sigma, float) and least <= sigma <= most):
+        raise ValueError(f"{path}: sigma must lie in {least:g} .. {most:g}, got {sigma!r}")
     if keep_probability is not None and parse_share(keep_probability) is None:
         raise ValueError(f"{path}: keep_probability must be a decimal strictly between 0 and 1, got {keep_probability!r}")
+
+
+def sigma_range(algorithm: object) -> tuple[float, float]:
+    """The least and the largest sigma of a Gaussian stream."""
+    stream = gaussian if algorithm == gaussian.ALGORITHM else rounded
+    return stream.MIN_SIGMA, stream.MAX_SIGMA
 
 
 def _check_law(path: Path, found: dict[str, Any]) -> None:

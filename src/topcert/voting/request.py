@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from topcert.classifiers.classifier import Classifier
 from topcert.classifiers.loading import CARRIED, load_classifier
 from topcert.datasets.dataset import BUILT_IN, Dataset, Kind, load_dataset
-from topcert.randomization import designs, discrete, gaussian, masks
+from topcert.randomization import designs, discrete, gaussian, masks, rounded
 from topcert.randomization.designs import Design, make_design
 from topcert.randomization.encodings import GREY, SENTINEL, Unit, make_encoder, to_planes
-from topcert.randomization.randomizer import Ablation, DiscreteNoise, GaussianNoise, Randomizer
+from topcert.randomization.randomizer import Ablation, DiscreteNoise, FloatGaussianNoise, GaussianNoise, Randomizer
 from topcert.theory.counting import check_counts
 from topcert.theory.stopping import Stopping
 from topcert.version import __version__
-from topcert.voting.manifest import FIXED, IID, Manifest, parse_share
+from topcert.voting.manifest import FIXED, IID, Manifest, parse_share, sigma_range
 from topcert.voting.sampling import batches_per_block
 from topcert.voting.voter import Voter, default_batch_size, trial_size
 
@@ -30,13 +30,14 @@ DEFAULT_UNIT: Final[dict[Kind, Unit]] = {"image": "pixel", "table": "column", "p
 Noise = Literal["ablation", "gaussian", "discrete"]
 ALGORITHMS: Final[dict[Noise, str]] = {
     "ablation": masks.ALGORITHM,
-    "gaussian": gaussian.ALGORITHM,
+    "gaussian": rounded.ALGORITHM,
     "discrete": discrete.ALGORITHM,
 }
+OLDER: Final = (gaussian.ALGORITHM,)  # of runs that can still be gone on with and verified
 
 
 def algorithm_of(noise: Noise, law: str) -> str:
-    """The algorithm that this release draws by, under a law that a manifest may name."""
+    """The algorithm of new runs, under a law that a manifest may name."""
     return ALGORITHMS[noise] if law == IID else designs.ALGORITHMS[law]
 
 
@@ -72,6 +73,7 @@ class Request:
     output: str | None = None  # of a model with several, which is the answer
     batch_size: int | None = None
     stopping: Stopping | None = None  # then `num_samples` is the cap
+    algorithm: str | None = None  # one of OLDER, for a run that was begun by it
     refuse_labels: bool = True  # labels out of range; else they count as `UNDEFINED_LABEL`: inputs may be an attacker's
 
 
@@ -134,7 +136,7 @@ class Prepared:
             runtime=self.classifier.runtime,
             noise=request.noise,
             law=request.design or IID,
-            algorithm=algorithm_of(request.noise, request.design or IID),
+            algorithm=request.algorithm or algorithm_of(request.noise, request.design or IID),
             stopping=FIXED if request.stopping is None else request.stopping.to_text(),
             seed=request.seed,
             num_selection=request.num_selection,
@@ -283,15 +285,16 @@ def _check_noise(request: Request, dataset: Dataset, *, unit: Unit, num_features
         if set_ is not None:
             raise ValueError(f"{option} belongs to the noise ablation, not to {request.noise}; leave it out")
     if request.sigma is not None:
-        check_sigma(request.sigma)
+        check_sigma(request.sigma, algorithm=request.algorithm)
     if request.keep_probability is not None:
         read_share(request.keep_probability)
 
 
-def check_sigma(sigma: float) -> None:
-    """Raises ValueError for a deviation of no use, or none."""
-    if not gaussian.MIN_SIGMA <= sigma <= gaussian.MAX_SIGMA:
-        raise ValueError(f"--sigma must lie in {gaussian.MIN_SIGMA:g} .. {gaussian.MAX_SIGMA:g}, got {sigma}")
+def check_sigma(sigma: float, *, algorithm: str | None = None) -> None:
+    """Raises ValueError for a deviation that the algorithm, None for that of new runs, does not draw."""
+    least, most = sigma_range(algorithm)
+    if not least <= sigma <= most:
+        raise ValueError(f"--sigma must lie in {least:g} .. {most:g}, got {sigma}")
 
 
 def read_share(text: str) -> Fraction:
@@ -317,7 +320,8 @@ def _randomizer(
 ) -> Randomizer:
     shape, seed = dataset.shape, request.seed
     if request.sigma is not None:
-        return GaussianNoise(shape=shape, sigma=request.sigma, seed=seed, num_noises=num_votes, batch_size=batch_size)
+        gaussian_noise = FloatGaussianNoise if request.algorithm == gaussian.ALGORITHM else GaussianNoise
+        return gaussian_noise(shape=shape, sigma=request.sigma, seed=seed, num_noises=num_votes, batch_size=batch_size)
     if request.keep_probability is not None:
         share = read_share(request.keep_probability)
         return DiscreteNoise(shape=shape, keep_probability=share, seed=seed, num_noises=num_votes, batch_size=batch_size)

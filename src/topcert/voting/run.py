@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
 
@@ -13,7 +13,7 @@ from topcert.datasets.dataset import Dataset
 from topcert.voting.ledger import Ledger, as_recorded, fingerprint_inputs, inputs_table, judge_of
 from topcert.voting.manifest import Manifest, refuse_other
 from topcert.voting.names import told
-from topcert.voting.request import Prepared, Request, prepare
+from topcert.voting.request import OLDER, Prepared, Request, prepare
 from topcert.voting.sampling import fill
 from topcert.voting.voter import check_deterministic
 
@@ -41,6 +41,8 @@ def open_run(request: Request, folder: Path, *, resume: bool) -> Opened:
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"--out {folder} is a file; name a folder")
     recorded = Manifest.read(path) if path.exists() else None
+    if recorded is not None and recorded.noise == request.noise and recorded.algorithm in OLDER:
+        request = replace(request, algorithm=recorded.algorithm)
     return Opened(
         folder=folder,
         prepared=prepare(request, recorded_batch_size=recorded.batch_size if recorded else None),
