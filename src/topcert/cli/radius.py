@@ -32,7 +32,9 @@ def radius(
     keep: options.NoiseKeep = None,
     sigma: options.Sigma = None,
     keep_probability: options.KeepProbability = None,
-    features: Annotated[int | None, typer.Option(help="Features of an input (d); needed but for Gaussian noise.")] = None,
+    features: Annotated[
+        int | None, typer.Option(help="Features of an input (d). Gaussian: without it, the most there may be.")
+    ] = None,
     channels: Annotated[
         int | None, typer.Option(help="Values of a feature: 3 for a colour pixel. Gaussian, discrete.")
     ] = None,
