@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+from collections.abc import Callable
+from typing import Final
 
 import typer
 from rich.text import Text
@@ -12,6 +15,7 @@ from topcert.cli import options
 from topcert.cli.certify import certify
 from topcert.cli.demo import demo
 from topcert.cli.evaluate import evaluate
+from topcert.cli.help import Command, usage_in_words
 from topcert.cli.lee_table import lee_table
 from topcert.cli.methods import methods
 from topcert.cli.plan import plan
@@ -23,16 +27,28 @@ from topcert.cli.train import train
 from topcert.cli.verify import verify
 from topcert.version import __version__
 
+SHORT: Final[dict[Callable[..., None], str]] = {
+    demo: "The whole way on data that is already here.",
+    plan: "What can be certified at best, and what it costs.",
+    certify: "Votes, certificates and their curve, in one folder.",
+    predict: "The k labels to show, each with its radius.",
+    evaluate: "Accuracy at other k and alpha, from stored votes.",
+    radius: "Radii from vote counts alone.",
+    verify: "Re-check a folder without trusting its maker.",
+    methods: "Every certificate there is.",
+    train: "Train a base classifier under its noise.",
+    lee_table: "Thresholds of Lee et al. 2019.",
+}
 app = typer.Typer(
+    name="topcert",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for command in (demo, certify, predict, evaluate, radius, verify, plan, train, methods, lee_table):
-    app.command()(command)
-app.add_typer(reproduce, name="reproduce")
+for command, short in SHORT.items():
+    app.command(cls=Command, short_help=short)(command)
+app.add_typer(reproduce, name="reproduce", short_help="The tables and figures of the paper.")
 
 
 def _print_version(asked: bool) -> None:
@@ -70,10 +86,24 @@ def main() -> None:
     sys.exit(code or 0)
 
 
+def _fix(usage: str) -> str:
+    """What to write instead, where several numbers were given with spaces between them."""
+    extra = re.search(r"unexpected extra argument(?:s|\(s\))? \(([\d ]+)\)", usage)
+    given = [place for place, word in enumerate(sys.argv) if re.fullmatch(r"--[a-z-]+", word)]
+    for place in given:
+        numbers = [word for word in sys.argv[place + 1 : place + 8] if word]
+        count = next((count for count, word in enumerate(numbers) if not word.isdecimal()), len(numbers))
+        if extra and count > 1 and numbers[1:count] == extra[1].split()[: count - 1]:
+            return f"give several numbers with commas: {sys.argv[place]} {','.join(numbers[:count])}; "
+    return ""
+
+
 def _print_error(error: Exception) -> None:
     usage = getattr(error, "format_message", None)  # what typer raises for options that do not parse
     if usage is not None:
-        text = f"{usage().rstrip('.')}; see topcert --help, or --help after a command"
+        text = (
+            f"{usage_in_words(usage().rstrip('.'), sys.argv)}; {_fix(usage())}see topcert --help, or --help after a command"
+        )
     elif isinstance(error, (ValueError, OSError, MemoryError)):
         text = str(error) or type(error).__name__
     else:

@@ -8,13 +8,13 @@ from typing import Annotated, Final
 import typer
 
 from topcert.cli import options
+from topcert.cli.best import say_best, say_where_nothing
 from topcert.cli.bounding import certify_bounds
 from topcert.cli.listing import print_inputs
 from topcert.cli.parsing import (
     check_alpha,
     check_design,
     check_folder,
-    check_ks,
     choose_alpha,
     choose_ks,
     choose_label,
@@ -26,13 +26,13 @@ from topcert.cli.progress import console, pairs_bar
 from topcert.cli.running import run_to_ledger, warn_of_classes
 from topcert.cli.stopping import choose_stopping, print_stopping, votes_in_words
 from topcert.evaluation.predictions import renew_predictions
-from topcert.evaluation.results import Results, derive, write_results
+from topcert.evaluation.results import Results, derive, smoothing_of, write_results
 from topcert.methods.certificates import LabelChoice
 from topcert.methods.method import DesignMethod, SampledMethod
-from topcert.methods.registry import find_method
+from topcert.methods.registry import find_method, find_sampled_method
 from topcert.methods.rules import check_rule
 from topcert.report.figures import draw_curves
-from topcert.voting.ledger import Ledger
+from topcert.voting.ledger import Ledger, judge_of
 from topcert.voting.manifest import Manifest
 from topcert.voting.request import Request
 from topcert.voting.run import open_run
@@ -51,7 +51,7 @@ def certify(
     keep: options.NoiseKeep = None,
     sigma: options.Sigma = None,
     keep_probability: options.KeepProbability = None,
-    k: options.MethodKs = None,
+    k: options.Ks = None,
     selection: options.Selection = None,
     samples: options.OptionalSamples = None,
     stop: options.Stop = None,
@@ -169,7 +169,7 @@ def certify(
         method=method,
         bounds=rule,
         out=out,
-        ks=choose_ks(k, method),
+        ks=k,
         alpha=chance,
         label=label,
         resume=resume,
@@ -179,6 +179,7 @@ def certify(
     print_unlabelled(results.curves, results.certificates)
     print_promise(results.certificates, results.ledger.manifest)
     print_stopping(results.certificates, results.ledger.manifest)
+    say_where_nothing(results)
     console.print(f"wrote {out}", soft_wrap=True)
 
 
@@ -188,13 +189,16 @@ def run_certification(
     method: str,
     bounds: str | None = None,
     out: Path,
-    ks: list[int],
+    ks: list[int] | None,
     alpha: float,
     label: str | None,
     resume: bool,
 ) -> Results:
-    """Everything `certify` does but print: check all parameters, fill the ledger, derive, write, draw."""
-    certifier = find_method(method)
+    """Everything `certify` does but print results: check all parameters, fill the ledger, derive, write, draw.
+
+    `ks` None takes the usual ones for the method and the number of classes.
+    """
+    certifier = find_sampled_method(method)
     if isinstance(certifier, DesignMethod):
         check_design(request.design, certifier)
     else:
@@ -203,7 +207,12 @@ def run_certification(
     made = opened.prepared.design
     if isinstance(certifier, DesignMethod) and made is not None:
         certifier.check_masks(request.num_samples, made.round_size)
-    check_ks(ks, opened.prepared.classifier.num_classes)
+    num_classes = opened.prepared.classifier.num_classes
+    if ks is None and request.stopping is not None and request.stopping.k >= num_classes:
+        raise ValueError(
+            f"there are {num_classes} classes, and without --k a rule of --stop asks about 3; say --k 1 with it"
+        )
+    ks = choose_ks(ks, method, num_classes)
     choice = choose_label(
         label,
         certifier,
@@ -211,6 +220,18 @@ def run_certification(
         has_labels=opened.prepared.dataset.labels is not None,
     )
     warn_of_classes(opened.prepared)
+    planned = opened.prepared.manifest("")
+    say_best(
+        certifier,
+        smoothing=smoothing_of(planned),
+        num_classes=num_classes,
+        num_samples=request.num_samples,
+        ks=ks,
+        alpha=alpha,
+        label_choice=choice,
+        bounds=bounds,
+        judge=judge_of(planned),
+    )
     ledger = run_to_ledger(opened)
     return write_run(ledger, data=request.data, method=method, bounds=bounds, ks=ks, alpha=alpha, choice=choice)
 

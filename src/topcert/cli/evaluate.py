@@ -9,8 +9,9 @@ import numpy as np
 import typer
 
 from topcert.cli import options
+from topcert.cli.best import say_where_nothing
 from topcert.cli.listing import print_inputs
-from topcert.cli.parsing import check_ks, check_out, choose_alpha, choose_ks, choose_label
+from topcert.cli.parsing import check_out, choose_alpha, choose_ks, choose_label
 from topcert.cli.printing import print_curves, print_promise, print_unlabelled
 from topcert.cli.progress import console, pairs_bar
 from topcert.cli.stopping import print_stopping
@@ -24,7 +25,7 @@ from topcert.voting.ledger import Ledger
 def evaluate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a finished run.")],
     *,
-    k: Annotated[list[int] | None, typer.Option("--k", help="Top-k; by default those that were certified.")] = None,
+    k: options.StoredKs = None,
     alpha: Annotated[float | None, typer.Option(help="Chance of error; by default that of the run.")] = None,
     method: Annotated[str | None, typer.Option(help="The certificate; by default that of the run.")] = None,
     bounds: Annotated[
@@ -48,13 +49,12 @@ def evaluate(
         stored, _ = Certificates.read(path)
         other = method is not None and find_method(method).name != stored.method
         method = stored.method if method is None else method
-        k = (np.unique(stored.k).tolist() if method == stored.method else choose_ks(None, method)) if k is None else k
+        k = np.unique(stored.k).tolist() if k is None and method == stored.method else k
         usual = stored.alpha or usual
         label = stored.label_choice if label is None and not other else label
         bounds = stored.bounds if bounds is None and method == stored.method else bounds
-    k = choose_ks(k, method)
+    k = choose_ks(k, method, ledger.manifest.num_classes)
     alpha = choose_alpha(alpha, find_method(method), usual=usual)
-    check_ks(k, ledger.manifest.num_classes)
     _, labels, _ = ledger.read_inputs()
     choice = choose_label(
         label, find_method(method), num_selection=ledger.manifest.num_selection, has_labels=labels is not None
@@ -66,6 +66,7 @@ def evaluate(
     print_unlabelled(results.curves, results.certificates)
     print_promise(results.certificates, ledger.manifest)
     print_stopping(results.certificates, ledger.manifest)
+    say_where_nothing(results)
     if out is not None:
         write_accuracy(results.curves, out)
         console.print(f"wrote {out}", soft_wrap=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from topcert.cli.numbers import flattened, several
 from topcert.cli.progress import choose_progress
 
 Data = Annotated[
@@ -31,20 +32,38 @@ Bounds = Annotated[
     str | None,
     typer.Option(help="ablation: simuem (the paper's, by default) or intersection-union (the same promise, larger radii)."),
 ]
-MethodKs = Annotated[
-    list[int] | None, typer.Option("--k", help="Top-k to certify, several times for several; 3, or 1 where that is all.")
+Ks = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--k",
+        metavar="K,...",
+        parser=several,
+        callback=flattened,
+        help="Top-k to certify, such as 3 or 1,3; by default 3, or the most that classes or method allow.",
+    ),
+]
+StoredKs = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--k",
+        metavar="K,...",
+        parser=several,
+        callback=flattened,
+        help="Top-k, such as 3 or 1,3; by default those that were certified.",
+    ),
 ]
 Selection = Annotated[
     int | None,
     typer.Option(
+        min=0,
         max=10**8,
         help="Votes of a first sample that selects the label (n0); 100 for --label selected, or methods that do.",
     ),
 ]
-Ks = Annotated[list[int], typer.Option("--k", help="Top-k to certify; give it several times for several.")]
-Samples = Annotated[int, typer.Option(max=10**8, help="Votes an input (n), each under its own mask or noise.")]
+Samples = Annotated[int, typer.Option(min=1, max=10**8, help="Votes an input (n), each under its own mask or noise.")]
 OptionalSamples = Annotated[
-    int | None, typer.Option("--samples", max=10**8, help="Votes an input (n), each under its own mask or noise; 10,000.")
+    int | None,
+    typer.Option("--samples", min=1, max=10**8, help="Votes an input (n), each under its own mask or noise; 10,000."),
 ]
 Stop = Annotated[
     str | None,
@@ -53,14 +72,15 @@ Stop = Annotated[
     ),
 ]
 MaxSamples = Annotated[
-    int | None, typer.Option(max=10**7, help="With --stop: at most so many votes an input, after a first sample; 100,000.")
+    int | None,
+    typer.Option(min=1, max=10**7, help="With --stop: at most so many votes an input, after a first sample; 100,000."),
 ]
 Alpha = Annotated[float, typer.Option(help="Chance per input that a certificate is wrong.")]
 MethodAlpha = Annotated[
     float | None,
     typer.Option("--alpha", help="Chance per input that a certificate is wrong; 0.001, or none where there is none."),
 ]
-Seed = Annotated[int, typer.Option(help="Seed of the masks or the noise.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**64 - 1, help="Seed of the masks or the noise.")]
 Label = Annotated[
     str | None, typer.Option(help="given, predicted or selected; by default selected where the method does, else given.")
 ]
@@ -73,18 +93,20 @@ UnitOption = Annotated[
     str | None, typer.Option("--unit", help="What counts as one feature: pixel, feature, column or point.")
 ]
 DataDir = Annotated[Path | None, typer.Option(help="Folder of CIFAR-10 or ModelNet40 (downloaded without it) or ImageNet.")]
-Limit = Annotated[int | None, typer.Option(max=10**9, help="At most so many inputs.")]
-Stride = Annotated[int | None, typer.Option(max=10**9, help="Every so many-th input.")]
-Crop = Annotated[int | None, typer.Option(help="Certify the central square of so many pixels of each image.")]
+Limit = Annotated[int | None, typer.Option(min=1, max=10**9, help="At most so many inputs.")]
+Stride = Annotated[int | None, typer.Option(min=1, max=10**9, help="Every so many-th input.")]
+Crop = Annotated[int | None, typer.Option(min=1, help="Certify the central square of so many pixels of each image.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-Classes = Annotated[int | None, typer.Option(max=10**6, help="Number of classes, for functions that return labels.")]
+Classes = Annotated[int | None, typer.Option(min=2, max=10**6, help="Number of classes, for functions that return labels.")]
 Output = Annotated[
     str | None,
     typer.Option(
         "--output", help="Of a model with several outputs, the one that is the answer: its name, or its place (0, 1)."
     ),
 ]
-BatchSize = Annotated[int | None, typer.Option(max=10**6, help="Votes a batch; chosen for you, recorded, kept on --resume.")]
+BatchSize = Annotated[
+    int | None, typer.Option(min=1, max=10**6, help="Votes a batch; chosen for you, recorded, kept on --resume.")
+]
 Progress = Annotated[
     str | None,
     typer.Option(

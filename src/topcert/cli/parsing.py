@@ -14,6 +14,7 @@ from topcert.methods.registry import ALIASES, find_method
 from topcert.voting.request import Noise
 
 SELECTION: Final = 100
+USUAL_K: Final = 3
 
 
 def check_alpha(alpha: float) -> None:
@@ -66,14 +67,20 @@ def check_ks(ks: Sequence[int], num_classes: int) -> None:
             raise ValueError(f"--k must lie in 1 .. {num_classes - 1}, one less than the {num_classes} classes; got {k}")
 
 
-def choose_ks(ks: list[int] | None, method: str) -> list[int]:
-    """The top-k that were asked for; else 3, or 1 where the method certifies no other. Refuses others there."""
+def choose_ks(ks: Sequence[int] | None, method: str, num_classes: int | None = None) -> list[int]:
+    """The top-k that were asked for; else 3, or fewer where the method or the number of classes, if known, allows no more.
+
+    Raises ValueError for what these do not allow.
+    """
     top_1 = find_method(method).only_top_1 or method in ALIASES
     if ks is None:
-        return [1] if top_1 else [3]
+        most = 1 if top_1 else USUAL_K
+        return [most if num_classes is None else min(most, num_classes - 1)]
     if top_1 and set(ks) != {1}:
-        raise ValueError(f"--method {method} certifies k = 1 only, got --k {' --k '.join(map(str, ks))}; leave --k out")
-    return ks
+        raise ValueError(f"--method {method} certifies k = 1 only, got --k {','.join(map(str, ks))}; leave --k out")
+    if num_classes is not None:
+        check_ks(ks, num_classes)
+    return list(ks)
 
 
 def choose_selection(selection: int | None, method: Method, label: str | None) -> int:

@@ -10,7 +10,8 @@ import typer
 from rich.table import Table
 
 from topcert.cli import options
-from topcert.cli.parsing import check_alpha, check_ks
+from topcert.cli.best import best_in_words
+from topcert.cli.parsing import check_alpha, choose_ks
 from topcert.cli.progress import console
 from topcert.evaluation.accuracy import floored
 from topcert.methods.planning import Setting, shown_radii
@@ -25,8 +26,10 @@ def plan(
     *,
     features: Annotated[int | None, typer.Option(help="Features of an input (d); read from DATA if given.")] = None,
     keep: options.Keep,
-    classes: Annotated[int | None, typer.Option(max=10**6, help="Number of classes (c); read from MODEL if given.")] = None,
-    k: options.Ks = [3],  # noqa: B006 - typer reads the default, nobody changes it
+    classes: Annotated[
+        int | None, typer.Option(min=2, max=10**6, help="Number of classes (c); read from MODEL if given.")
+    ] = None,
+    k: options.Ks = None,
     samples: options.Samples = 10_000,
     alpha: options.Alpha = 0.001,
     encoding: options.Encoding = None,
@@ -77,8 +80,7 @@ def plan(
     if classes < 2:
         raise ValueError(f"--classes must be at least 2, got {classes}")
     check_counts(features, keep)
-    check_ks(k, classes)
-    for size in k:
+    for size in choose_ks(k, "ablation", classes):
         setting = Setting(
             num_features=features, num_kept=keep, num_classes=classes, k=size, num_samples=samples, alpha=alpha
         )
@@ -89,17 +91,13 @@ def plan(
 
 def _print_setting(setting: Setting, unit: str) -> None:
     largest = setting.largest_radius()
-    if largest == ABSTAIN:
-        console.print(
-            f"k = {setting.k}: nothing can be certified with n = {setting.num_samples} and alpha = {setting.alpha:g}, not "
-            "even radius 0; raise --samples"
-        )
-        return
-    console.print(
-        f"k = {setting.k}: the largest radius that can ever be certified is {largest} {unit}{'' if largest == 1 else 's'} "
-        f"(all {setting.num_samples:,} votes for one label, SimuEM bounds)",
-        highlight=False,
+    numbers = (
+        f"n = {setting.num_samples:,}, alpha = {setting.alpha:g}, c = {setting.num_classes}, e = {setting.num_kept:,} and "
+        f"d = {setting.num_features:,}"
     )
+    console.print(best_in_words(largest, k=setting.k, unit=unit, setting=numbers), highlight=False, soft_wrap=True)
+    if largest == ABSTAIN:
+        return
     radii = shown_radii(largest)
     console.print(
         f"votes that a given label needs, if the others share the rest evenly or if one rival has it all; other splits lie "

@@ -12,11 +12,13 @@ from typing import Annotated
 import typer
 
 from topcert.cli import options
+from topcert.cli.best import say_best
 from topcert.cli.certify import write_run
-from topcert.cli.parsing import check_alpha, check_ks
+from topcert.cli.parsing import check_alpha, choose_ks
 from topcert.cli.progress import messages
 from topcert.cli.running import run_to_ledger
 from topcert.evaluation.predictions import Predictions, predict_labels
+from topcert.evaluation.results import smoothing_of
 from topcert.methods.ablation import METHOD
 from topcert.methods.certificates import Certificates
 from topcert.voting.ledger import Ledger
@@ -30,7 +32,7 @@ def predict(
     model: options.Model,
     *,
     keep: options.Keep,
-    k: Annotated[int, typer.Option(help="Labels to show.")] = 3,
+    k: Annotated[int | None, typer.Option(help="Labels to show; 3, or fewer where there are fewer classes.")] = None,
     samples: options.Samples = 10_000,
     alpha: options.Alpha = 0.001,
     seed: Annotated[int | None, typer.Option(help="Seed of the mask stream; fresh from the system without it.")] = None,
@@ -103,10 +105,20 @@ def predict(
         sys.stdout.write(made.text())
 
 
-def _run(request: Request, folder: Path, *, k: int, alpha: float, resume: bool, kept: str | None) -> Predictions:
+def _run(request: Request, folder: Path, *, k: int | None, alpha: float, resume: bool, kept: str | None) -> Predictions:
     """Vote, and show what the votes say; a folder that is to be kept is finished (`kept` None)."""
     opened = open_run(request, folder, resume=resume)
-    check_ks([k], opened.prepared.classifier.num_classes)
+    num_classes = opened.prepared.classifier.num_classes
+    (k,) = choose_ks(None if k is None else [k], METHOD.name, num_classes)
+    say_best(
+        METHOD,
+        smoothing=smoothing_of(opened.prepared.manifest("")),
+        num_classes=num_classes,
+        num_samples=request.num_samples,
+        ks=[k],
+        alpha=alpha,
+        label_choice="predicted",
+    )
     ledger = run_to_ledger(opened, kept=kept)
     made = predict_labels(ledger, k=k, alpha=alpha)
     if kept is None:

@@ -10,7 +10,8 @@ from typing import Annotated, TextIO
 import typer
 
 from topcert.cli import options
-from topcert.cli.parsing import check_alpha, check_ks, check_out, choose_ks, choose_label, noise_of
+from topcert.cli.best import say_best
+from topcert.cli.parsing import check_alpha, check_out, choose_ks, choose_label, noise_of
 from topcert.evaluation.accuracy import floored_float
 from topcert.evaluation.counts import read_votes
 from topcert.files import replacing
@@ -38,7 +39,7 @@ def radius(
     channels: Annotated[
         int | None, typer.Option(help="Values of a feature: 3 for a colour pixel. Gaussian, discrete.")
     ] = None,
-    k: options.MethodKs = None,
+    k: options.Ks = None,
     alpha: options.Alpha = 0.001,
     label: Annotated[
         str | None, typer.Option(help="given or predicted; by default given where there is a column `label`.")
@@ -60,15 +61,26 @@ def radius(
     smoothing = _smoothing(
         certifier, keep=keep, sigma=sigma, keep_probability=keep_probability, features=features, channels=channels
     )
-    ks = choose_ks(k, method)
+    choose_ks(k, method)  # what the method does not certify is refused before anything is read
     votes, labels = read_votes(counts, samples=samples)
-    check_ks(ks, votes.shape[1])
+    ks = choose_ks(k, method, votes.shape[1])
+    choice = choose_label(label, certifier, num_selection=0, has_labels=labels is not None)
+    say_best(
+        certifier,
+        smoothing=smoothing,
+        num_classes=votes.shape[1],
+        num_samples=int(votes.sum(axis=1).max()),
+        ks=ks,
+        alpha=alpha,
+        label_choice=choice,
+        only_nothing=True,
+    )
     certificates = certify(
         certifier,
         votes,
         smoothing=smoothing,
         labels=labels,
-        label_choice=choose_label(label, certifier, num_selection=0, has_labels=labels is not None),
+        label_choice=choice,
         ks=ks,
         alpha=alpha,
     )

@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from topcert.cli import options
+from topcert.cli.help import Command
 from topcert.cli.progress import console, messages, progress_bar, stoppable
 from topcert.cli.reproduce_beyond import beyond
 from topcert.cli.reproduce_figures import figure_command
@@ -33,13 +34,17 @@ from topcert.reproduce.records import write_counted
 from topcert.reproduce.rendering import by_row, conditions, ours, write_table
 from topcert.reproduce.tables import NUM_SELECTION, RADII, TABLE1, TABLE2, PaperTable
 
-app = typer.Typer(no_args_is_help=True, help="Measure a table or a figure of the paper again.")
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Measure a table or a figure of the paper again.",
+)
 
 Out = Annotated[Path, typer.Option(help="Folder for networks, votes, counts and the table.")]
 Every = Annotated[bool, typer.Option("--every-setting", help="Also settings that cannot certify one pixel at this n.")]
 
 
-@app.command()
+@app.command(cls=Command, short_help="Table 1: CIFAR-10, every method.")
 def table1(
     *,
     data_dir: options.DataDir = None,
@@ -91,7 +96,7 @@ def table1(
     _finish(TABLE1, counts, out, num_samples=effort.num_samples)
 
 
-@app.command()
+@app.command(cls=Command, short_help="Table 2: ImageNet, every method.")
 def table2(
     *,
     data_dir: Annotated[
@@ -174,8 +179,8 @@ def _finish(table: PaperTable, counts: Path, out: Path, *, num_samples: int) -> 
         console.print(f"wrote {path}", highlight=False, soft_wrap=True)
 
 
-app.command()(points)
+app.command(cls=Command, short_help="Appendix C: sets of points, PointNet.")(points)
 for figure in FIGURES:
-    app.command(figure.name)(figure_command(figure))
-app.command()(infill)
-app.command()(beyond)
+    app.command(figure.name, cls=Command, short_help=f"Accuracy against r, by {figure.varied}.")(figure_command(figure))
+app.command(cls=Command, short_help="An ImageNet network that was never trained for it.")(infill)
+app.command(cls=Command, short_help="Certificates past the paper, by their passes.")(beyond)

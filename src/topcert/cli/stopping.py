@@ -41,7 +41,7 @@ def choose_stopping(
     if label not in (None, *LABELS):
         raise ValueError(f"--stop certifies labels that are given or selected, got --label {label}; use --label selected")
     if len(set(ks)) != 1:
-        raise ValueError(f"--stop asks about one k, got --k {' --k '.join(map(str, ks))}; choose one")
+        raise ValueError(f"--stop asks about one k, got --k {','.join(map(str, ks))}; choose one")
     if max_samples is not None and max_samples < 1:
         raise ValueError(f"--max-samples must be at least 1, got {max_samples}")
     chosen: Asked = "selected" if label == "selected" else "given"

@@ -23,7 +23,8 @@ from topcert.theory.located import (
     picked_label_share,
     rival_shares,
 )
-from topcert.theory.paired import at_best, sharpen
+from topcert.theory.paired import at_best as pairs_at_best
+from topcert.theory.paired import sharpen
 from topcert.theory.radius import ABSTAIN, strongest_rivals
 from topcert.theory.spared import Spared, near_labels, spare
 
@@ -94,12 +95,47 @@ class Located(MaskMethod):
 METHOD = Located()
 
 
+def at_best(num_samples: int, *, named: bool, ks: Sequence[int], alpha: float, smoothing: Smoothing) -> Ints:
+    """Radii that no such number of votes exceeds, `(1, labels, len(ks))`; `named`: of labels named before the votes."""
+    found = untouched(num_samples, k=max(ks), smoothing=smoothing)
+    assert smoothing.num_features is not None
+    assert smoothing.num_kept is not None
+    beta = survival(smoothing.num_features, smoothing.num_kept, k=max(ks)).floats
+    return (_of_named if named else _of_picked)(found, ks=ks, alpha=alpha, beta=beta)
+
+
+def untouched(num_samples: int, *, k: int, smoothing: Smoothing) -> Spared:
+    """What r features leave at most of votes that are all for one label, for every r.
+
+    The features of a random R meet, of any masks, 1 - beta(r) on average; so the worst R meets as many at least.
+    """
+    assert smoothing.num_features is not None
+    assert smoothing.num_kept is not None
+    beta = survival(smoothing.num_features, smoothing.num_kept, k=k)
+    none = np.zeros((1, k + 1, len(beta.numerators)), np.int64)
+    held = none.copy()
+    held[0, 0] = [num_samples * part // beta.denominator for part in beta.numerators]
+    counts = np.zeros((1, k + 1), np.int64)
+    counts[0, 0] = num_samples
+    zeros = np.zeros((1, k + 1))
+    return Spared(
+        trials=np.array([num_samples]),
+        counts=counts,
+        held=held,
+        left=none,
+        others=none,
+        far=np.zeros((1, 0), np.int64),
+        spread=zeros,
+        others_spread=zeros,
+    )
+
+
 def _sharpened(radii: Ints, found: Spared, near: Ints, votes: MaskVotes, claim: Callable[[Spared], Ints]) -> Ints:
     """The same where pairs of features are asked as well: at the first r that single ones did not prove, and so on.
 
     Pairs of an input are counted only where they might help. They tell nothing at r = 0 and 1.
     """
-    hoped, named = claim(at_best(found)), radii.shape[1]
+    hoped, named = claim(pairs_at_best(found)), radii.shape[1]
     hopeful = (hoped > radii) & (radii > 0)
     rows = np.flatnonzero(hopeful.any(axis=(1, 2)))
     for row, pairs in zip(rows.tolist(), votes.kept_pairs(rows, near[rows]), strict=True):

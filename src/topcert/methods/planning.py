@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.methods.certificates import LabelChoice
+from topcert.methods.certify import radii_of
+from topcert.methods.located import METHOD as LOCATED
+from topcert.methods.located import at_best, untouched
+from topcert.methods.method import DesignMethod, SampledMethod, Smoothing
 from topcert.theory.confidence import lower_bound, upper_bound
 from topcert.theory.radius import ABSTAIN, certified_radius
+from topcert.theory.stopping import Judge
 
 Rest = Literal["even", "one"]
 
@@ -69,3 +76,41 @@ def shown_radii(largest: int, *, rows: int = 25) -> NDArray[np.int64]:
     if largest == ABSTAIN:
         return np.empty(0, np.int64)
     return np.unique(np.linspace(0, largest, min(rows, largest + 1)).round().astype(np.int64))
+
+
+def best_radii(
+    method: SampledMethod,
+    *,
+    smoothing: Smoothing,
+    num_classes: int,
+    num_samples: int,
+    ks: Sequence[int],
+    alpha: float,
+    label_choice: LabelChoice = "given",
+    bounds: str | None = None,
+) -> dict[int, int] | None:
+    """For each k the radius where all votes are for one label: no votes give more. May be ABSTAIN.
+
+    None for a design, whose masks decide it, and which leaves nothing to chance. Raises ValueError as `certify` does.
+    """
+    distinct = sorted(set(ks))
+    if isinstance(method, DesignMethod):
+        return None
+    named = label_choice != "predicted"
+    if method.name == LOCATED.name:
+        found = at_best(num_samples, named=named, ks=distinct, alpha=alpha, smoothing=smoothing)
+    else:
+        votes = np.zeros((1, num_classes), np.int64)
+        votes[0, 0] = num_samples
+        labels = np.zeros(1, np.int64) if named else None
+        found = radii_of(method, votes, labels, smoothing=smoothing, ks=distinct, alpha=alpha, bounds=bounds).radius
+    return dict(zip(distinct, found[0].max(axis=0).tolist(), strict=True))
+
+
+def best_radius_of(judge: Judge, *, smoothing: Smoothing, num_classes: int, num_samples: int) -> int:
+    """The same of votes under a stopping rule, at most `num_samples` of them."""
+    k = judge.rule.k
+    votes = np.zeros((1, num_classes), np.int64)
+    votes[0, 0] = num_samples
+    left = untouched(num_samples, k=k, smoothing=smoothing) if judge.asks_masks else None
+    return int(judge.proven(votes, np.zeros(1, np.int64), left)[0])

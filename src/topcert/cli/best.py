@@ -1,0 +1,98 @@
+"""What can be certified at best, said before a pass is spent: the sentence of `plan`, repeated where votes are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from topcert.cli.progress import messages
+from topcert.evaluation.results import Results, smoothing_of
+from topcert.methods.certificates import LabelChoice
+from topcert.methods.method import SampledMethod, Smoothing
+from topcert.methods.planning import best_radii, best_radius_of
+from topcert.theory.radius import ABSTAIN
+from topcert.theory.stopping import Judge
+
+
+def best_in_words(radius: int, *, k: int, unit: str, setting: str) -> str:
+    """One line: the largest radius under a setting in words, or that there is none, and then what to change."""
+    if radius == ABSTAIN:
+        return f"k = {k}: nothing can be certified with {setting}, not even radius 0; raise --samples"
+    units = unit if radius == 1 else f"{unit}s"
+    fix = "" if radius else "; raise --samples, or change the noise"
+    return (
+        f"k = {k}: the largest radius that can ever be certified is {radius} {units} "
+        f"(all votes for one label, {setting}){fix}"
+    )
+
+
+def setting_in_words(smoothing: Smoothing, *, num_samples: int, num_classes: int, alpha: float) -> str:
+    """The numbers that decide what can be certified."""
+    said = [f"n = {num_samples:,}", f"alpha = {alpha:g}", f"c = {num_classes}"]
+    said += [] if smoothing.num_kept is None else [f"e = {smoothing.num_kept:,}"]
+    said += [] if smoothing.sigma is None else [f"sigma = {smoothing.sigma:g}"]
+    said += [] if smoothing.keep_probability is None else [f"a = {float(smoothing.keep_probability):g}"]
+    said += [] if smoothing.num_features is None else [f"d = {smoothing.num_features:,}"]
+    return f"{', '.join(said[:-1])} and {said[-1]}"
+
+
+def say_best(
+    method: SampledMethod,
+    *,
+    smoothing: Smoothing,
+    num_classes: int,
+    num_samples: int,
+    ks: Sequence[int],
+    alpha: float,
+    label_choice: LabelChoice,
+    bounds: str | None = None,
+    judge: Judge | None = None,
+    only_nothing: bool = False,
+) -> None:
+    """Print it on standard error, a line for each k; `only_nothing` where votes are there and nothing can be certified.
+
+    For a design nothing is printed: its masks decide.
+    """
+    if judge is None:
+        found = best_radii(
+            method,
+            smoothing=smoothing,
+            num_classes=num_classes,
+            num_samples=num_samples,
+            ks=ks,
+            alpha=alpha,
+            label_choice=label_choice,
+            bounds=bounds,
+        )
+    else:
+        best = best_radius_of(judge, smoothing=smoothing, num_classes=num_classes, num_samples=num_samples)
+        found = {judge.rule.k: best}
+    setting = setting_in_words(smoothing, num_samples=num_samples, num_classes=num_classes, alpha=alpha)
+    for k, radius in _shown(found, only_nothing).items():
+        line = best_in_words(radius, k=k, unit=smoothing.unit, setting=setting)
+        asked = "" if judge is None else judge.rule.question.partition("radius=")[2]
+        if asked and int(asked) > radius:
+            line += f"; --stop {judge.rule.question if judge else ''} asks for more than any input can have"
+        messages.print(line, highlight=False, soft_wrap=True)
+
+
+def say_where_nothing(results: Results) -> None:
+    """The same of certificates that are there, for each k at which nothing could be certified."""
+    manifest, made = results.ledger.manifest, results.certificates
+    say_best(
+        results.method,
+        smoothing=smoothing_of(manifest),
+        num_classes=manifest.num_classes,
+        num_samples=manifest.num_samples,
+        ks=np.unique(made.k).tolist(),
+        alpha=made.alpha,
+        label_choice=made.label_choice,
+        bounds=made.bounds,
+        judge=results.ledger.judge,
+        only_nothing=True,
+    )
+
+
+def _shown(found: Mapping[int, int] | None, only_nothing: bool) -> dict[int, int]:
+    return {k: radius for k, radius in (found or {}).items() if radius == ABSTAIN or not only_nothing}

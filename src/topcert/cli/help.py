@@ -1,0 +1,91 @@
+"""Help that reads well at 80 columns: plain lines, whole sentences beside the options, bounds of numbers in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Final, final
+
+from typer.core import TyperCommand
+
+METAVARS: Final = {
+    "<int>": "N",
+    "<int range>": "N",
+    "<float>": "X",
+    "<float range>": "X",
+    "<str>": "TEXT",
+    "<path>": "PATH",
+    "<list[int]>": "N",
+    "<list[str]>": "TEXT",
+}
+_METAVAR: Final = re.compile(r"<[a-z\[\]]+( range)?>")
+_NUMBER: Final = r"-?\d[\d.e+-]*"
+_BOUNDS: Final = (
+    (re.compile(rf"({_NUMBER})<=x<=({_NUMBER})"), "{} to {}"),
+    (re.compile(rf"x>=({_NUMBER})"), "{} or more"),
+    (re.compile(rf"x<=({_NUMBER})"), "at most {}"),
+)
+
+_WRONG: Final = (
+    (r"Input should be greater than or equal to", "must be at least"),
+    (r"Input should be less than or equal to", "must be at most"),
+    (r"Input should be a valid integer.*", "must be a whole number"),
+    (r"Input should be a valid number.*", "must be a number"),
+)
+
+
+@final
+class Command(TyperCommand):
+    """A command whose help says what its numbers may be as a person would."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        return [piece.replace("[[", "[").replace("]]", "]").strip("{}") for piece in super().collect_usage_pieces(ctx)]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None:
+                name, text = record
+                place = "Arguments" if param.param_type_name == "argument" else "Options"
+                name = name.replace(" <str>", "") if place == "Arguments" else name
+                sections[place].append((_METAVAR.sub(lambda found: METAVARS.get(found[0], found[0]), name), in_words(text)))
+        for title, records in sections.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
+def in_words(text: str) -> str:
+    """Bounds such as `x>=1` and `1<=x<=100000000` as "1 or more" and "1 to 10^8"."""
+    for pattern, words in _BOUNDS:
+        text = pattern.sub(partial(_worded, words), text)
+    return text
+
+
+def usage_in_words(usage: str, arguments: Sequence[str]) -> str:
+    """What is wrong with the arguments of the command: what typer says, with the value that was given."""
+    found = re.fullmatch(r"Invalid value for '([^ ']+)': (?:Value error, )?(.*)", usage, re.DOTALL)
+    if found is None:
+        return in_words(usage)
+    name, wrong = found.groups()
+    for said, words in _WRONG:
+        wrong = re.sub(said, words, wrong)
+    places = [place for place, word in enumerate(arguments) if word == name or word.startswith(f"{name}=")]
+    values = [arguments[place].partition("=")[2] or "".join(arguments[place + 1 : place + 2]) for place in places]
+    got = f", got {values[-1]}" if values and values[-1] not in wrong else ""
+    return f"{name} {wrong}{got}" if wrong.startswith("must") else f"{name}: {wrong}{got}"
+
+
+def _worded(words: str, found: re.Match[str]) -> str:
+    return words.format(*map(_short, found.groups()))
+
+
+def _short(number: str) -> str:
+    if number == str(2**64 - 1):
+        return "2^64 - 1"
+    zeros = len(number) - 1
+    if number.isdecimal() and zeros >= 5 and int(number) == 10**zeros:
+        return f"10^{zeros}"
+    return f"{int(number):,}" if number.isdecimal() else number

@@ -1,0 +1,115 @@
+"""Help at 80 columns, completion, `python -m topcert`, and what a wrong argument is told."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Outcome
+from topcert.cli.help import in_words, usage_in_words
+
+COMMANDS = [
+    "demo",
+    "certify",
+    "predict",
+    "evaluate",
+    "radius",
+    "verify",
+    "plan",
+    "train",
+    "methods",
+    "lee-table",
+    "reproduce",
+]
+REPRODUCE = ["table1", "table2", "points", "figure1", "figure4", "infill", "beyond"]
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS), *(["reproduce", name] for name in REPRODUCE)])
+def test_help_reads_well_at_80_columns(
+    topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    run = topcert(*command, "--help")
+    assert run.code == 0
+    lines = run.out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert not re.search(r"<=|>=|<int|<str|<path|range>|\.\.\.$", "\n".join(lines[1:]), re.MULTILINE)
+    beside = [len(line) - len(line.lstrip()) for line in lines if line.startswith(" " * 12)]
+    assert max(beside, default=0) <= 34, "a narrow column of help"
+    assert run.out == topcert(*command, "-h").out
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("[1<=x<=100000000]", "[1 to 10^8]"),
+        ("[x>=1]", "[1 or more]"),
+        ("[x<=1000000]", "[at most 10^6]"),
+        ("[0.0<=x<=0.5]", "[0.0 to 0.5]"),
+        ("[0<=x<=18446744073709551615]", "[0 to 2^64 - 1]"),
+        ("[default: 10000; 2<=x<=12345]", "[default: 10000; 2 to 12,345]"),
+    ],
+)
+def test_bounds_are_said_in_words(said: str, words: str) -> None:
+    assert in_words(said) == words
+
+
+def test_the_bounds_of_an_option_stand_in_its_help(topcert: Callable[..., Outcome]) -> None:
+    text = " ".join(topcert("certify", "--help").out.split())
+    assert "each under its own mask or noise; 10,000. [1 to 10^8]" in text
+    assert "looked for, in pixels; 32 without it. [0 or more]" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--samples", "0"], "--samples must be at least 1, got 0"),
+        (["--samples=0"], "--samples must be at least 1, got 0"),
+        (["--samples", "1000000000"], "--samples must be at most 100000000, got 1000000000"),
+        (["--samples", "many"], "--samples must be a whole number, got many"),
+        (["--alpha", "x"], "--alpha must be a number, got x"),
+        (["--k", "x"], "--k: 'x' is no whole number"),
+        (["--nonsense"], "--nonsense"),
+    ],
+)
+def test_a_wrong_argument_is_named_with_its_value(topcert: Callable[..., Outcome], arguments: list[str], says: str) -> None:
+    run = topcert("plan", "--features", 9, "--keep", 1, "--classes", 3, *arguments)
+    assert run.code == 2
+    assert says in run.err
+    assert len(run.err.strip().splitlines()) == 1
+
+
+def test_what_is_no_wrong_value_stays_as_it_is() -> None:
+    assert usage_in_words("Missing option '--keep'", []) == "Missing option '--keep'"
+
+
+def test_python_m_topcert_is_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "topcert", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("topcert ")
+    wrong = subprocess.run([sys.executable, "-m", "topcert", "radius"], capture_output=True, text=True, check=False)
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith("error: ")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell")
+def test_the_shell_completes_commands_and_options(tmp_path: Path) -> None:
+    code = "from topcert.cli import main; main()"
+    home = {**os.environ, "HOME": str(tmp_path), "SHELL": "/bin/bash"}
+
+    def ask(arguments: list[str], **more: str) -> str:
+        run = [sys.executable, "-c", f"import sys; sys.argv[0] = 'topcert'; {code}", *arguments]
+        return subprocess.run(run, capture_output=True, text=True, check=True, env={**home, **more}).stdout
+
+    asked = {"_TOPCERT_COMPLETE": "complete_bash", "COMP_CWORD": "1"}
+    assert ask([], COMP_WORDS="topcert ev", **asked).split() == ["evaluate"]
+    options = ask([], COMP_WORDS="topcert radius --keep", **{**asked, "COMP_CWORD": "2"}).split()
+    assert options == ["--keep", "--keep-probability"]
+    assert "complete -o default -F _topcert_completion topcert" in ask(["--show-completion", "bash"])
+    ask(["--install-completion", "bash"])
+    assert "_topcert_completion" in (tmp_path / ".bash_completions" / "topcert.sh").read_text()
