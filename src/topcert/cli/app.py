@@ -15,7 +15,7 @@ from topcert.cli import options
 from topcert.cli.certify import certify
 from topcert.cli.demo import demo
 from topcert.cli.evaluate import evaluate
-from topcert.cli.help import Command, usage_in_words
+from topcert.cli.help import Command, Group, usage_in_words
 from topcert.cli.lee_table import lee_table
 from topcert.cli.methods import methods
 from topcert.cli.plan import plan
@@ -41,6 +41,7 @@ SHORT: Final[dict[Callable[..., None], str]] = {
 }
 app = typer.Typer(
     name="topcert",
+    cls=Group,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

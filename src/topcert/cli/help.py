@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final, final
 
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 METAVARS: Final = {
     "<int>": "N",
@@ -43,18 +43,35 @@ class Command(TyperCommand):
         return [piece.replace("[[", "[").replace("]]", "]").strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
-        for param in self.get_params(ctx):
-            record = param.get_help_record(ctx)
-            if record is not None:
-                name, text = record
-                place = "Arguments" if param.param_type_name == "argument" else "Options"
-                name = name.replace(" <str>", "") if place == "Arguments" else name
-                sections[place].append((_METAVAR.sub(lambda found: METAVARS.get(found[0], found[0]), name), in_words(text)))
-        for title, records in sections.items():
-            if records:
-                with formatter.section(title):
-                    formatter.write_dl(records)
+        _write_options(self, ctx, formatter)
+
+
+@final
+class Group(TyperGroup):
+    """Commands under one name, with such help."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        _write_options(self, ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+
+def _write_options(command: Any, ctx: Any, formatter: Any) -> None:
+    sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
+    for param in command.get_params(ctx):
+        record = param.get_help_record(ctx)
+        if record is not None:
+            name, text = record
+            place = "Arguments" if param.param_type_name == "argument" else "Options"
+            name = name.replace(" <str>", "").replace(" <path>", "") if place == "Arguments" else name
+            sections[place].append((_METAVAR.sub(_metavar, name), in_words(text)))
+    for title, records in sections.items():
+        if records:
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+def _metavar(found: re.Match[str]) -> str:
+    return METAVARS.get(found[0], found[0])
 
 
 def in_words(text: str) -> str:

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from topcert.cli import options
-from topcert.cli.help import Command
+from topcert.cli.help import Command, Group
 from topcert.cli.progress import console, messages, progress_bar, stoppable
 from topcert.cli.reproduce_beyond import beyond
 from topcert.cli.reproduce_figures import figure_command
@@ -35,6 +35,7 @@ from topcert.reproduce.rendering import by_row, conditions, ours, write_table
 from topcert.reproduce.tables import NUM_SELECTION, RADII, TABLE1, TABLE2, PaperTable
 
 app = typer.Typer(
+    cls=Group,
     no_args_is_help=True,
     rich_markup_mode=None,
     help="Measure a table or a figure of the paper again.",
