@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from topcert.voting.ledger import Ledger, fingerprint_inputs, inputs_table
+from topcert.voting.inputs import fingerprint_inputs, inputs_table
+from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest, refuse_other
 
 

@@ -31,7 +31,7 @@ from topcert.files import first_line, replacing
 from topcert.methods.certificates import Certificates
 from topcert.methods.chiang import certify_bounded
 from topcert.version import __version__
-from topcert.voting.ledger import as_recorded, fingerprint_inputs
+from topcert.voting.inputs import as_recorded, fingerprint_inputs
 from topcert.voting.names import told
 from topcert.voting.run import read_inputs_table
 

@@ -25,7 +25,8 @@ from topcert.evaluation.stopped import BOUNDS
 from topcert.methods.certificates import Certificates
 from topcert.theory.confidence import simultaneous_bounds
 from topcert.theory.radius import ABSTAIN
-from topcert.voting.ledger import Ledger, as_recorded, fingerprint_inputs
+from topcert.voting.inputs import as_recorded, fingerprint_inputs
+from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import first_difference
 from topcert.voting.names import told
 from topcert.voting.request import Prepared

@@ -16,7 +16,6 @@ inputs go on is not stored: it follows from the votes before, and for a rule tha
 from __future__ import annotations
 
 import hashlib
-import json
 from bisect import bisect
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,10 +32,13 @@ from numpy.typing import NDArray
 from topcert.files import first_line, replacing
 from topcert.theory.spared import Spared
 from topcert.theory.stopping import Judge, Stopping
+from topcert.voting.inputs import Inputs, InputsFile, read_inputs_file
 from topcert.voting.manifest import FIXED, Manifest
-from topcert.voting.names import NAMELESS, Names
+from topcert.voting.names import Names
 from topcert.voting.replay import ReplayedMasks
 from topcert.voting.stages import Stage
+
+LOCK: Final = ".lock"
 
 
 @final
@@ -177,12 +179,26 @@ class Ledger:
         while self.extend():
             pass
         if self.judge is not None:
-            names = {self.block_path(block).name for block in range(self.num_blocks)}
-            for path in sorted((self.folder / "ledger").glob("block-*.parquet")):
-                if path.name not in names:
-                    raise ValueError(
-                        f"{path} lies beyond the vote at which the last input stops; the ledger has been changed"
-                    )
+            self._check_blocks()
+
+    def check_files(self) -> None:
+        """Raises ValueError where its folder holds what a finished run does not, or votes are missing or damaged."""
+        self.complete()
+        self._check_blocks()
+        names = {self.block_path(block).name for block in range(self.num_blocks)} | {self.inputs_path.name, LOCK}
+        stray = sorted(path.name for path in self.inputs_path.parent.iterdir() if path.name not in names)
+        if stray:
+            more = f" and {len(stray) - 1} more" if len(stray) > 1 else ""
+            raise ValueError(
+                f"{self.inputs_path.parent} holds {stray[0]!r}{more}, which no run writes there; the ledger has been changed"
+            )
+
+    def _check_blocks(self) -> None:
+        names = {self.block_path(block).name for block in range(self.num_blocks)}
+        for path in sorted((self.folder / "ledger").glob("block-*.parquet")):
+            if path.name not in names:
+                end = "the last vote" if self.judge is None else "the vote at which the last input stops"
+                raise ValueError(f"{path} lies beyond {end}; the ledger has been changed")
 
     def _votes_of(self, stage: Stage) -> NDArray[np.unsignedinteger]:
         """The votes of a stage, `(inputs, stop - start)`."""
@@ -209,6 +225,8 @@ class Ledger:
             raise ValueError(f"{path} is missing; go on with certify --resume")
         try:
             table = pq.read_table(path)
+            if table.column_names != ["vote"] or table.column(0).null_count:
+                raise ValueError(f"its columns are {', '.join(table.column_names)}; a run writes one, vote, without nulls")
             votes: NDArray[np.unsignedinteger] = table.column("vote").to_numpy()
         except (OSError, pa.ArrowException, KeyError, ValueError) as error:
             raise ValueError(f"{path} is damaged ({first_line(error)}); delete it and go on with --resume") from error
@@ -279,41 +297,26 @@ class Ledger:
         with replacing(self.inputs_path) as aside:
             pq.write_table(inputs, aside)
 
-    def read_inputs(self) -> tuple[NDArray[np.int64], NDArray[np.int64] | None, list[str]]:
+    def read_inputs(self) -> Inputs:
         """Indices, labels (or None) and fingerprints. Raises ValueError where they are not those of the manifest."""
-        table = self._read_inputs_table()
-        labels = table.column("label")
-        named = None if labels.null_count else labels.to_numpy().astype(np.int64)
-        return table.column("index").to_numpy().astype(np.int64), named, table.column("sha256").to_pylist()
+        return self._read_inputs().inputs
 
     def read_names(self) -> Names:
         """What inputs and classes are called. Raises ValueError as `read_inputs` does."""
-        table = self._read_inputs_table()
-        try:
-            classes = json.loads((table.schema.metadata or {}).get(_CLASS_NAMES, b"[]"))
-            if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
-                raise ValueError("its class names are no list of text")
-        except ValueError as error:
-            raise ValueError(f"{self.inputs_path} is damaged ({first_line(error)})") from error
-        inputs = tuple(table.column("name").to_pylist()) if "name" in table.column_names else None
-        return Names(inputs=inputs, classes=tuple(classes))
+        return self._read_inputs().names
 
-    def _read_inputs_table(self) -> pa.Table:
-        try:
-            table = pq.read_table(self.inputs_path)
-            digest = fingerprint_inputs(table)
-        except FileNotFoundError as error:
-            raise ValueError(f"{self.inputs_path} is missing; go on with certify --resume") from error
-        except (OSError, pa.ArrowException, KeyError, ValueError) as error:
-            raise ValueError(f"{self.inputs_path} is damaged ({first_line(error)})") from error
-        if digest != self.manifest.data_fingerprint or table.num_rows != self.manifest.num_inputs:
-            raise ValueError(f"{self.inputs_path} has been changed: it does not match the manifest's data_fingerprint")
-        return table
+    def _read_inputs(self) -> InputsFile:
+        return read_inputs_file(
+            self.inputs_path,
+            fingerprint=self.manifest.data_fingerprint,
+            num_inputs=self.manifest.num_inputs,
+            num_classes=self.manifest.num_classes,
+        )
 
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the ledger for one writer; raises ValueError where another process has it. A killed one lets go."""
-        held = FileLock(self.folder / "ledger" / ".lock")
+        held = FileLock(self.folder / "ledger" / LOCK)
         try:
             held.acquire(timeout=0)
         except Timeout as error:
@@ -355,39 +358,6 @@ def judge_of(manifest: Manifest) -> Judge | None:
         max_votes=manifest.num_samples,
         batch_size=manifest.batch_size,
     )
-
-
-_CLASS_NAMES: Final = b"class_names"
-
-
-def inputs_table(
-    indices: NDArray[np.int64], labels: NDArray[np.int64] | None, hashes: list[str], names: Names = NAMELESS
-) -> pa.Table:
-    """One row an input: index, label (null where there are none), SHA-256, and its name where inputs have names.
-
-    Names of classes stand in the metadata.
-    """
-    given = pa.nulls(len(indices), pa.int64()) if labels is None else pa.array(labels, pa.int64())
-    columns = {"index": pa.array(indices, pa.int64()), "label": given, "sha256": pa.array(hashes, pa.string())}
-    if names.inputs is not None:
-        columns["name"] = pa.array(names.inputs, pa.string())
-    table = pa.table(columns)
-    return table.replace_schema_metadata({_CLASS_NAMES: json.dumps(names.classes)}) if names.classes else table
-
-
-def fingerprint_inputs(table: pa.Table) -> str:
-    """SHA-256 over the rows of an inputs table, names of inputs included; what classes are called is no part of it."""
-    named = ("name",) if "name" in table.column_names else ()
-    columns = (table.column(name).to_pylist() for name in ("index", "label", "sha256", *named))
-    return hashlib.sha256("\n".join(str(row) for row in zip(*columns, strict=True)).encode()).hexdigest()
-
-
-def as_recorded(table: pa.Table, fingerprint: str) -> pa.Table:
-    """An inputs table as a run with that fingerprint has it: runs of release 0.1.0 know no names of inputs."""
-    if "name" not in table.column_names or fingerprint_inputs(table) == fingerprint:
-        return table
-    nameless = table.drop_columns(["name"])
-    return nameless if fingerprint_inputs(nameless) == fingerprint else table
 
 
 def _hash(votes: NDArray[np.unsignedinteger]) -> str:

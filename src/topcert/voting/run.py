@@ -10,7 +10,8 @@ from typing import final
 import pyarrow as pa
 
 from topcert.datasets.dataset import Dataset
-from topcert.voting.ledger import Ledger, as_recorded, fingerprint_inputs, inputs_table, judge_of
+from topcert.voting.inputs import as_recorded, fingerprint_inputs, inputs_table
+from topcert.voting.ledger import Ledger, judge_of
 from topcert.voting.manifest import Manifest, refuse_other
 from topcert.voting.names import told
 from topcert.voting.request import OLDER, Prepared, Request, prepare
