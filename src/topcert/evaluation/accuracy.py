@@ -43,12 +43,17 @@ def accuracy_curves(certificates: Certificates, true_labels: Mapping[int, int] |
     """One curve for each k, ascending; `true_labels` maps an input's index to its label, None where there are none.
 
     Then the label of an input is its prediction: the most voted one, or that which a first sample selected.
+    Raises ValueError where a certificate stands there twice: a share could exceed 1.
     """
     curves = []
     for k in np.unique(certificates.k).tolist():
         rows = certificates.k == k
         index, label, radius = certificates.index[rows], certificates.label[rows], certificates.radius[rows]
         inputs, first = np.unique(index, return_index=True)
+        found, times = np.unique(np.stack([index, label], axis=1), axis=0, return_counts=True)
+        if times.max(initial=1) > 1:
+            place, named = found[times.argmax()].tolist()
+            raise ValueError(f"input {place} has {times.max()} certificates of label {named} for k = {k}; one is needed")
         if true_labels is None:
             curves.append(_curve(k, PREDICTION, radius[first], total=len(inputs)))
         else:

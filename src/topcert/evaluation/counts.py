@@ -6,6 +6,7 @@ Where the votes are no fixed number of independent ones, a last column says what
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
@@ -56,6 +57,19 @@ def write_counts(
         columns[mark[0]] = [mark[1]] * len(counts)
     with replacing(path) as aside:
         pyarrow.csv.write_csv(pa.table(columns), aside)
+
+
+def count_columns(num_classes: int, *, has_labels: bool, mark: Mark | None, names: Names = NAMELESS) -> list[str]:
+    """The header that `write_counts` writes."""
+    named = names.inputs is not None
+    labels = ["label", *([CLASS] if named and names.classes else [])] if has_labels else []
+    return [*([NAME] if named else []), *map(str, range(num_classes)), *labels, *([] if mark is None else [mark[0]])]
+
+
+def read_header(path: Path) -> list[str]:
+    """The names in the first line of a CSV that `read_counts` reads."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return next(csv.reader(file), [])
 
 
 def read_counts(path: Path, *, mark: Mark | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:

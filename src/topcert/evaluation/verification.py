@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from topcert.evaluation.accuracy import curve_rows, read_accuracy, shown_curves
-from topcert.evaluation.counts import mark_of, read_counts
+from topcert.evaluation.counts import count_columns, mark_of, read_counts, read_header
 from topcert.evaluation.naming import check_names
 from topcert.evaluation.predictions import check_predictions
 from topcert.evaluation.results import Results, derive, parameters_of, smoothing_of
@@ -25,13 +27,16 @@ from topcert.evaluation.stopped import BOUNDS
 from topcert.methods.certificates import Certificates
 from topcert.theory.confidence import simultaneous_bounds
 from topcert.theory.radius import ABSTAIN
+from topcert.voting.contradictions import check_places
 from topcert.voting.inputs import as_recorded, fingerprint_inputs
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import first_difference
-from topcert.voting.names import told
+from topcert.voting.names import NAMELESS, told
 from topcert.voting.request import Prepared
 from topcert.voting.run import read_inputs_table
 from topcert.voting.sampling import Replay, compare
+
+L2_SLACK: Final = 1e-9  # relative
 
 
 def recompute(ledger: Ledger, *, on_pairs: Callable[[int, int], None] | None = None) -> tuple[Results, list[str]]:
@@ -40,6 +45,7 @@ def recompute(ledger: Ledger, *, on_pairs: Callable[[int, int], None] | None = N
     `on_pairs` is that of `derive`.
     """
     folder = ledger.folder
+    ledger.check_files()
     stored, metadata = Certificates.read(folder / "certificates.parquet")
     try:
         asked = json.loads(metadata["parameters"])
@@ -63,6 +69,7 @@ def recompute(ledger: Ledger, *, on_pairs: Callable[[int, int], None] | None = N
         findings.append(f"certificates.parquet: its rows are not those of its parameters {metadata['parameters']}")
     if (stored.unit, stored.method, stored.bounds) != (made.unit, made.method, made.bounds):
         findings.append(f"certificates.parquet says {stored.method}, {stored.unit}s; the votes {made.method}, {made.unit}s")
+    check_places(folder / "manifest.json", ledger.manifest.data_options, results.index)
     findings += _differences(stored, made)
     findings += _check_counts(results)
     findings += check_predictions(ledger, results.counts)
@@ -77,12 +84,7 @@ def _differences(stored: Certificates, made: Certificates) -> list[str]:
     if len(stored.index) != len(made.index):
         return [f"certificates.parquet has {len(stored.index)} rows, the votes give {len(made.index)}"]
     findings = []
-    if (stored.l2_radius is None) != (made.l2_radius is None) or (
-        stored.l2_radius is not None
-        and made.l2_radius is not None
-        and not np.allclose(stored.l2_radius, made.l2_radius, rtol=1e-9, atol=0.0, equal_nan=True)
-    ):
-        findings.append("certificates.parquet: its l2 radii are not those that the votes give")
+    findings += _l2_differences(stored.l2_radius, made.l2_radius)
     for name in ("votes", "settled"):  # of a stopping rule
         had, gives = getattr(stored, name), getattr(made, name)
         if (had is None) != (gives is None) or (had is not None and not np.array_equal(had, gives)):
@@ -102,16 +104,45 @@ def _differences(stored: Certificates, made: Certificates) -> list[str]:
     return findings
 
 
+def _l2_differences(had: NDArray[np.float64] | None, gives: NDArray[np.float64] | None) -> list[str]:
+    """None may be larger by any amount: a radius in features follows from it.
+
+    One that is smaller by `L2_SLACK` promises less, as another release of SciPy may with its quantile's last digits.
+    """
+    if (had is None) != (gives is None):
+        held, given = ("none" if column is None else "one" for column in (had, gives))
+        return [f"certificates.parquet: of the column l2_radius it has {held}, the votes give {given}"]
+    if had is None or gives is None:
+        return []
+    wrong = (np.isnan(had) != np.isnan(gives)) | (had > gives) | (had < gives * (1 - L2_SLACK))
+    return [
+        f"certificates.parquet, row {row}: l2_radius is {had[row]!r}, the votes give {gives[row]!r}"
+        for row in np.flatnonzero(wrong)[:3]
+    ]
+
+
 def _check_counts(results: Results) -> list[str]:
     ledger = results.ledger
-    counts, labels = read_counts(ledger.folder / "counts.csv", mark=mark_of(ledger.manifest))
+    path, mark = ledger.folder / "counts.csv", mark_of(ledger.manifest)
+    counts, labels = read_counts(path, mark=mark)
     findings = []
+    header, has_labels = read_header(path), results.labels is not None
+    wanted = [
+        count_columns(results.counts.shape[1], has_labels=has_labels, mark=mark, names=names)
+        for names in (results.names, NAMELESS)
+    ]
+    if header not in wanted:
+        findings.append(f"counts.csv has the columns {_shortened(header)}; the run writes {_shortened(wanted[0])}")
     if counts.shape != results.counts.shape or not np.array_equal(counts, results.counts):
         findings.append("counts.csv is not the count of the ledger's votes")
     same = labels is None if results.labels is None else labels is not None and np.array_equal(labels, results.labels)
     if not same:
         findings.append("counts.csv has other labels than the ledger")
     return findings + check_names(ledger.folder / "counts.csv", results.names, results.labels)
+
+
+def _shortened(names: Sequence[str]) -> str:
+    return ", ".join(names if len(names) <= 8 else [*names[:3], "...", *names[-2:]])
 
 
 def same_run(ledger: Ledger, prepared: Prepared) -> None:

@@ -21,6 +21,12 @@ LABEL_CHOICES: Final = get_args(LabelChoice)
 COLUMNS: Final = ("index", "label", "k", "radius", "unit", "method", "alpha", "label_choice")
 NAME_COLUMN: Final = "name"  # after index, where inputs have names
 CLASS_COLUMN: Final = "class"  # after label, where classes have names
+_TYPES: Final = {
+    **dict.fromkeys(("index", "label", "k", "radius", "votes"), pa.int64()),
+    **dict.fromkeys(("unit", "method", "label_choice", "bounds", "name", "class"), pa.string()),
+    **dict.fromkeys(("alpha", "l2_radius"), pa.float64()),
+    "settled": pa.bool_(),
+}
 BOUNDS_COLUMN: Final = "bounds"  # after the others, where they are not the method's own
 L2_COLUMN: Final = "l2_radius"  # then, where the method has one
 VOTES_COLUMN: Final = "votes"  # last, where a stopping rule decided how many
@@ -105,9 +111,18 @@ class Certificates:
             table = pq.read_table(path)
             optional = (BOUNDS_COLUMN, L2_COLUMN, VOTES_COLUMN, SETTLED_COLUMN)
             more = [name for name in optional if name in table.column_names]
-            called = [name for name in (NAME_COLUMN, CLASS_COLUMN) if name in table.column_names]
-            if [name for name in table.column_names if name not in called] != [*COLUMNS, *more]:
+            called = {"index": NAME_COLUMN, "label": CLASS_COLUMN}  # each after what it names
+            wanted = [
+                column
+                for name in (*COLUMNS, *more)
+                for column in (name, called.get(name, ""))
+                if column == name or column in table.column_names
+            ]
+            if table.column_names != wanted:
                 raise ValueError(f"its columns are {', '.join(table.column_names)}")
+            for field in table.schema:
+                if field.type != _TYPES[field.name]:
+                    raise ValueError(f"its column {field.name} holds {field.type}, not {_TYPES[field.name]}")
             columns = {name: table.column(name) for name in ("index", "label", "k", "radius")}
             one_of_each = ("unit", "method", "alpha", "label_choice", *more[: BOUNDS_COLUMN in more])
             shared = {name: set(table.column(name).to_pylist()) for name in one_of_each}
@@ -120,15 +135,17 @@ class Certificates:
         if any(len(values) != 1 for values in shared.values()):
             raise ValueError(f"{path} mixes certificates of several kinds; expected one {', '.join(shared)}")
         radii = columns["radius"]
-        if any(columns[name].null_count for name in ("index", "label", "k")) or any(
-            not pa.types.is_integer(column.type) for column in columns.values()
-        ):
-            raise ValueError(f"{path} is damaged: index, label, k and radius must be integers, and only radius may be null")
-        if radii.null_count < len(radii) and pa.compute.min(radii).as_py() < 0:
-            raise ValueError(f"{path} holds a negative radius; abstaining is null")
+        if any(columns[name].null_count for name in ("index", "label", "k")):
+            raise ValueError(f"{path} is damaged: of index, label, k and radius only radius may be null")
+        for name, least in (("index", 0), ("label", 0), ("k", 1), ("radius", 0)):
+            smallest = pa.compute.min(columns[name]).as_py()
+            if smallest is not None and smallest < least:
+                hint = "; abstaining is null" if name == "radius" else ""
+                raise ValueError(f"{path} holds the {name} {smallest}, which no certificate has{hint}")
         unit, method, alpha, choice = (shared[name].pop() for name in ("unit", "method", "alpha", "label_choice"))
         if choice not in LABEL_CHOICES or not isinstance(alpha, float) or not 0 <= alpha < 1:
             raise ValueError(f"{path} holds label_choice {choice!r} and alpha {alpha!r}, which no certificate has")
+        _check_repeats(table, ("index", "k", "label") if choice == "predicted" else ("index", "k"), path)
         bounds = shared[BOUNDS_COLUMN].pop() if BOUNDS_COLUMN in shared else None
         if BOUNDS_COLUMN in shared and not isinstance(bounds, str):
             raise ValueError(f"{path} is damaged: {BOUNDS_COLUMN} must be text")
@@ -142,30 +159,28 @@ class Certificates:
             method=method,
             alpha=alpha,
             label_choice=choice,
-            l2_radius=_read_l2(table, path),
+            l2_radius=_read_l2(table),
             bounds=bounds,
-            votes=_read_whole(table, VOTES_COLUMN, pa.int64(), path),
-            settled=_read_whole(table, SETTLED_COLUMN, pa.bool_(), path),
+            votes=_read_whole(table, VOTES_COLUMN, path),
+            settled=_read_whole(table, SETTLED_COLUMN, path),
             names=_read_text(table, NAME_COLUMN, path),
             class_names=_read_text(table, CLASS_COLUMN, path),
         ), metadata
 
 
-def _read_l2(table: pa.Table, path: Path) -> NDArray[np.float64] | None:
+def _read_l2(table: pa.Table) -> NDArray[np.float64] | None:
     if L2_COLUMN not in table.column_names:
         return None
     column = table.column(L2_COLUMN)
-    if column.type != pa.float64():
-        raise ValueError(f"{path} is damaged: {L2_COLUMN} holds {column.type}, not float64")
     return np.asarray(column.fill_null(np.nan).to_numpy())
 
 
-def _read_whole(table: pa.Table, name: str, kind: pa.DataType, path: Path) -> NDArray[Any] | None:
+def _read_whole(table: pa.Table, name: str, path: Path) -> NDArray[Any] | None:
     if name not in table.column_names:
         return None
     column = table.column(name)
-    if column.type != kind or column.null_count:
-        raise ValueError(f"{path} is damaged: {name} must be {kind} without nulls")
+    if column.null_count:
+        raise ValueError(f"{path} is damaged: {name} must be without nulls")
     return np.asarray(column.to_numpy())
 
 
@@ -173,6 +188,15 @@ def _read_text(table: pa.Table, name: str, path: Path) -> tuple[str, ...] | None
     if name not in table.column_names:
         return None
     column = table.column(name)
-    if column.type != pa.string() or (name == NAME_COLUMN and column.null_count):
+    if name == NAME_COLUMN and column.null_count:
         raise ValueError(f"{path} is damaged: {name} must be text")
     return tuple(column.to_pylist())
+
+
+def _check_repeats(table: pa.Table, names: tuple[str, ...], path: Path) -> None:
+    """Refuse a certificate that stands there twice: an accuracy would count it twice."""
+    rows = np.stack([table.column(name).to_numpy() for name in names], axis=1)
+    found, counts = np.unique(rows, axis=0, return_counts=True)
+    if counts.max(initial=1) > 1:
+        which = ", ".join(f"{name} {value}" for name, value in zip(names, found[counts.argmax()].tolist(), strict=True))
+        raise ValueError(f"{path} holds {counts.max()} certificates of {which}; one is needed")

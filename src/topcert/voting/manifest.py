@@ -18,6 +18,7 @@ from typing import Any, Final, final
 from topcert.files import replacing
 from topcert.randomization import gaussian, rounded
 from topcert.randomization.designs import DESIGNS
+from topcert.voting.contradictions import check_entries
 
 FORMAT: Final = "topcert-ledger-2"
 IID: Final = "iid"
@@ -106,6 +107,7 @@ class Manifest:
         if odd:
             raise ValueError(f"{path} is damaged: missing or unknown entries {odd}")
         _check_types(path, found)
+        check_entries(path, found)
         found["input_shape"] = tuple(found["input_shape"])
         manifest = Manifest(**found)
         if text != manifest.to_json():  # an entry twice, say, of which another reader may take the other
@@ -127,14 +129,14 @@ def _check_types(path: Path, found: dict[str, Any]) -> None:
     for name in _WHOLE:
         if not isinstance(found[name], int) or isinstance(found[name], bool) or found[name] < 1:
             raise ValueError(f"{path}: {name} must be a whole number of at least 1, got {found[name]!r}")
-    if not isinstance(found["seed"], int) or not 0 <= found["seed"] < 2**64:
+    if type(found["seed"]) is not int or not 0 <= found["seed"] < 2**64:
         raise ValueError(f"{path}: seed must lie in 0 .. 2^64 - 1, got {found['seed']!r}")
     if not isinstance(found["num_selection"], int) or isinstance(found["num_selection"], bool) or found["num_selection"] < 0:
         raise ValueError(f"{path}: num_selection must be a whole number, got {found['num_selection']!r}")
     _check_noise(path, found)
     _check_law(path, found)
     shape = found["input_shape"]
-    if not isinstance(shape, list) or not shape or not all(isinstance(size, int) and size > 0 for size in shape):
+    if not isinstance(shape, list) or not shape or not all(type(size) is int and size > 0 for size in shape):
         raise ValueError(f"{path}: input_shape must be a list of positive numbers, got {shape!r}")
     implied = _features_of(tuple(shape), found["unit"])
     if implied != found["num_features"]:  # the channels of a feature follow from it
