@@ -58,7 +58,7 @@ def run(workplace: Path, kept_run: Path, topcert: Callable[..., Outcome], monkey
     spoilt[:, :2, :4] = 255 - spoilt[:, :2, :4] // 2  # a mask of four pixels that keeps one of these often errs
     np.savez(workplace / "images.npz", x=spoilt, y=LABELS)
     monkeypatch.delitem(sys.modules, "brightness_for_tests", raising=False)
-    monkeypatch.setattr("topcert.cli.certify.draw_curves", lambda *_, **__: None)
+    monkeypatch.setattr("topcert.cli.certify.draw_results", lambda *_, **__: None)
     if not (kept_run / "o").exists():
         made = topcert(*RUN, "--out", "o")
         assert made.code == 0, made.err

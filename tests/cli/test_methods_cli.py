@@ -91,7 +91,7 @@ def command(method: str, *more: object, out: str = "o") -> list[object]:
 
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.import_module("topcert.cli.certify"), "draw_curves", lambda *_, **__: None)
+    monkeypatch.setattr(importlib.import_module("topcert.cli.certify"), "draw_results", lambda *_, **__: None)
 
 
 @pytest.fixture

@@ -93,7 +93,7 @@ def test_a_block_is_refused_under_any_other_manifest(tmp_path: Path, name: str) 
     filled(tmp_path, manifest())
     path = tmp_path / "manifest.json"
     found = json.loads(path.read_text())
-    old = found[name]
+    old = found.get(name)  # what was not asked for has no entry
     found[name] = {"x": 1} if isinstance(old, dict) else [5] if isinstance(old, list) else "0.5"
     if isinstance(old, str):
         found[name] = old + "x"

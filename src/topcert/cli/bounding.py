@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from topcert.cli.drawing import draw_bounded
 from topcert.cli.listing import print_inputs
 from topcert.cli.parsing import check_ks
 from topcert.cli.printing import print_curves, print_unlabelled
 from topcert.cli.progress import console, progress_bar, stoppable
 from topcert.datasets.dataset import Dataset, load_dataset
 from topcert.evaluation.bounded import BoundedResults, Bounds, certify_network, compare_bounded, write_bounded
-from topcert.report.figures import draw_curves
 from topcert.voting.request import placed
 
 
@@ -40,8 +40,7 @@ def certify_bounds(
         raise ValueError(f"--label given needs labels, and {data} has none; use --label predicted")
     results = _make(dataset, model, data, data_options, ks=ks, label=label, max_radius=max_radius)
     write_bounded(results, out)
-    title = f"{Path(data).name}, interval bounds, no failure probability"
-    draw_curves(results.curves, unit="pixel", title=title, stem=out / "accuracy")
+    draw_bounded(results, out / "accuracy")
     print_curves(results.curves, unit="pixel")
     print_inputs(results.certificates, out)
     print_unlabelled(results.curves, results.certificates)
@@ -54,8 +53,10 @@ def certify_bounds(
     console.print(f"wrote {out}", soft_wrap=True)
 
 
-def recheck_bounds(folder: Path, model: str | None, *, data: str | None, data_dir: Path | None) -> list[str]:
-    """What `verify` does with deterministic certificates: make them again, and return what differs."""
+def recheck_bounds(
+    folder: Path, model: str | None, *, data: str | None, data_dir: Path | None
+) -> tuple[BoundedResults, list[str]]:
+    """What `verify` does with deterministic certificates: make them again; returns them, and what differs."""
     stored = Bounds.read(folder)
     if model is None:
         raise ValueError(f"{folder} holds certificates of a network's weights; name the network with --model to check them")
@@ -70,7 +71,7 @@ def recheck_bounds(folder: Path, model: str | None, *, data: str | None, data_di
     )
     findings = compare_bounded(folder, made)
     console.print(f"{len(made.certificates.index)} certificates made again from the weights", highlight=False)
-    return findings
+    return made, findings
 
 
 def _make(

@@ -10,6 +10,7 @@ import typer
 from topcert.cli import options
 from topcert.cli.best import say_best, say_where_nothing
 from topcert.cli.bounding import certify_bounds
+from topcert.cli.drawing import draw_results
 from topcert.cli.listing import print_inputs
 from topcert.cli.parsing import (
     check_alpha,
@@ -21,17 +22,16 @@ from topcert.cli.parsing import (
     choose_selection,
     noise_of,
 )
-from topcert.cli.printing import chance_in_words, noise_in_words, print_curves, print_promise, print_unlabelled
+from topcert.cli.printing import print_curves, print_promise, print_unlabelled
 from topcert.cli.progress import console, pairs_bar
 from topcert.cli.running import run_to_ledger, warn_of_classes
-from topcert.cli.stopping import choose_stopping, print_stopping, votes_in_words
+from topcert.cli.stopping import choose_stopping, print_stopping
 from topcert.evaluation.predictions import renew_predictions
 from topcert.evaluation.results import Results, derive, smoothing_of, write_results
 from topcert.methods.certificates import LabelChoice
 from topcert.methods.method import DesignMethod, SampledMethod
 from topcert.methods.registry import find_method, find_sampled_method
 from topcert.methods.rules import check_rule
-from topcert.report.figures import draw_curves
 from topcert.voting.ledger import Ledger, judge_of
 from topcert.voting.manifest import Manifest
 from topcert.voting.request import Request
@@ -233,25 +233,22 @@ def run_certification(
         judge=judge_of(planned),
     )
     ledger = run_to_ledger(opened)
-    return write_run(ledger, data=request.data, method=method, bounds=bounds, ks=ks, alpha=alpha, choice=choice)
+    return write_run(ledger, method=method, bounds=bounds, ks=ks, alpha=alpha, choice=choice)
 
 
 def write_run(
     ledger: Ledger,
     *,
-    data: str,
     method: str,
     bounds: str | None = None,
     ks: list[int],
     alpha: float,
     choice: LabelChoice,
 ) -> Results:
-    """Derive, write and draw everything that follows from a full ledger of `data`, into its folder."""
+    """Derive, write and draw everything that follows from a full ledger, into its folder."""
     with pairs_bar() as update:
         results = derive(ledger, method=method, bounds=bounds, ks=ks, alpha=alpha, label_choice=choice, on_pairs=update)
     write_results(results)
     renew_predictions(ledger, results.counts)
-    votes = votes_in_words(ledger.manifest)
-    title = f"{Path(data).name}, {noise_in_words(ledger.manifest)}, {votes}, {chance_in_words(alpha)}"
-    draw_curves(results.curves, unit=results.certificates.unit, title=title, stem=ledger.folder / "accuracy")
+    draw_results(results, ledger.folder / "accuracy")
     return results

@@ -123,7 +123,7 @@ def _run(request: Request, folder: Path, *, k: int | None, alpha: float, resume:
     made = predict_labels(ledger, k=k, alpha=alpha)
     if kept is None:
         if not _holds_others(ledger):
-            write_run(ledger, data=request.data, method=METHOD.name, ks=[k], alpha=alpha, choice="predicted")
+            write_run(ledger, method=METHOD.name, ks=[k], alpha=alpha, choice="predicted")
         made.write(folder)
     return made
 

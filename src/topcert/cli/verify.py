@@ -7,14 +7,21 @@ from typing import Annotated, Any, Final, get_args
 
 import numpy as np
 import typer
-from rich.text import Text
 
 from topcert.classifiers.functions import FunctionClassifier
 from topcert.cli import options
 from topcert.cli.bounding import recheck_bounds
-from topcert.cli.printing import gap_in_words, method_in_words, noise_in_words
+from topcert.cli.drawing import draw_bounded, draw_results
 from topcert.cli.progress import console, pairs_bar, progress_bar, stoppable
-from topcert.cli.stopping import votes_in_words
+from topcert.cli.verdicts import (
+    check_rest,
+    print_claim,
+    print_findings,
+    print_good,
+    print_taken,
+    print_traced,
+    warn_of_code,
+)
 from topcert.evaluation.results import Results
 from topcert.evaluation.verification import recompute, refuted, replay_votes, same_run
 from topcert.theory.stopping import Stopping
@@ -23,7 +30,6 @@ from topcert.voting.manifest import FIXED, IID, Manifest
 from topcert.voting.request import OLDER, Noise, Prepared, Request, algorithm_of, prepare
 from topcert.voting.voter import count_all
 
-FINDINGS_SHOWN: Final = 20
 REFUTE_ERROR: Final = 0.001
 ROUNDING_SHARE: Final = 0.01  # of votes; more than that differ between runtimes only if something else is wrong
 
@@ -44,9 +50,10 @@ def verify(
 ) -> None:
     """Re-check a folder of certificates. Exit code 0: good; 1: a certificate does not hold; 2: cannot be checked.
 
-    Recomputes every certificate from the votes, and checks that counts, accuracy and manifest agree with them. With
-    --model and --replay, computes random votes again. With --model, --fresh-seed and --samples, asks the model with new
-    masks and fails certificates that they rule out (all together, a true one falls with probability at most 0.001).
+    Recomputes every certificate from the votes, and checks that counts, accuracy, pictures and manifest agree with them.
+    With --model and --replay, computes random votes again. With --model, --fresh-seed and --samples, asks the model with
+    new masks and fails certificates that they rule out (all together, a true one falls with probability at most 0.001).
+    A .joblib file or module:function runs code of whoever made it; an .onnx file does not.
     """
     if model is None and (replay is not None or fresh_seed is not None or samples is not None):
         raise ValueError("--replay and --fresh-seed need --model: name the model yourself, the folder's word is not taken")
@@ -55,16 +62,20 @@ def verify(
     if (folder / "bounds.json").is_file():
         if replay is not None or fresh_seed is not None:
             raise ValueError(f"{folder} holds no votes to replay or sample afresh: leave --replay and --fresh-seed out")
-        findings = recheck_bounds(folder, model, data=data, data_dir=data_dir)
-        _print_findings(findings)
-        _print_good("every certificate follows from the weights")
+        made, findings = recheck_bounds(folder, model, data=data, data_dir=data_dir)
+        print_taken(made.certificates.index, made.bounds.data_options)
+        findings += check_rest(folder, lambda stem: draw_bounded(made, stem), ledger=False)
+        print_findings(findings)
+        print_good("every certificate follows from the weights")
         return
     ledger = Ledger.open(folder)
-    if fresh_seed is not None and ledger.manifest.law != IID:
+    manifest = ledger.manifest
+    if fresh_seed is not None and manifest.law != IID:
         raise ValueError(
-            f"{folder} is about the masks of the design {ledger.manifest.law}, which are the classifier: other masks are "
+            f"{folder} is about the masks of the design {manifest.law}, which are the classifier: other masks are "
             "another one; leave --fresh-seed out and --replay votes"
         )
+    print_traced(model, asked=replay is not None or fresh_seed is not None)
     with pairs_bar() as update:
         results, findings = recompute(ledger, on_pairs=update)
     console.print(
@@ -72,20 +83,11 @@ def verify(
         f"{len(results.index)} inputs",
         highlight=False,
     )
-    made, manifest = results.certificates, ledger.manifest
-    ks = ", ".join(map(str, sorted(set(made.k.tolist()))))
-    chance = f"alpha = {made.alpha!r}" if manifest.law == IID else "no failure probability"
-    console.print(
-        f"they say: {made.label_choice} labels, k = {ks}, {chance}, {votes_in_words(manifest)}, "
-        f"{noise_in_words(manifest)}, {manifest.num_features} {made.unit}s, seed {manifest.seed}, method "
-        f"{method_in_words(made)}",
-        highlight=False,
-        soft_wrap=True,
-    )
-    if gap := gap_in_words(manifest):
-        console.print(f"not covered: {gap}", highlight=False, soft_wrap=True)
+    print_claim(results)
+    findings += check_rest(folder, lambda stem: draw_results(results, stem), ledger=True)
     if model is not None:
-        prepared = prepare(_request(ledger.manifest, model, data, data_dir, device, classes, output))
+        warn_of_code(model)
+        prepared = prepare(_request(manifest, model, data, data_dir, device, classes, output))
         same_run(ledger, prepared)
         # What a function reads beside its own file is for --replay to tell.
         told = " (by its source file alone)" if isinstance(prepared.classifier, FunctionClassifier) else ""
@@ -99,26 +101,10 @@ def verify(
             findings += _replay(ledger, prepared, replay)
         if fresh_seed is not None and samples is not None:
             findings += _fresh(results, prepared, fresh_seed, samples)
-    if replay is None and fresh_seed is None:
-        console.print("not checked: whether the votes came from the model; name it with --model, and --replay some votes")
-    _print_findings(findings)
+    print_findings(findings)
     asked = [f"{replay} random votes and their batches came out the same"] if replay is not None else []
     asked += [f"{samples} fresh votes an input rule none out"] if fresh_seed is not None else []
-    _print_good("; ".join(["every certificate follows from the votes", *asked]))
-
-
-def _print_good(text: str) -> None:
-    console.print(Text.assemble(("good:", "bold green"), " ", text), highlight=False)
-
-
-def _print_findings(findings: list[str]) -> None:
-    """What does not hold; leaves with exit code 1 if there is anything."""
-    for finding in findings[:FINDINGS_SHOWN]:
-        console.print(Text.assemble(("does not hold:", "bold red"), " ", finding), highlight=False, soft_wrap=True)
-    if len(findings) > FINDINGS_SHOWN:
-        console.print(f"... and {len(findings) - FINDINGS_SHOWN} more", highlight=False)
-    if findings:
-        raise typer.Exit(1)
+    print_good("; ".join(["every certificate follows from the votes", *(asked or ["which were traced to no model"])]))
 
 
 def _request(

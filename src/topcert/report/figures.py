@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib import ft2font
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
@@ -16,6 +20,7 @@ from numpy.typing import NDArray
 from topcert.evaluation.accuracy import AccuracyCurve
 from topcert.files import replacing
 from topcert.theory.radius import ABSTAIN
+from topcert.version import __version__
 
 COLOURS: Final = (
     "#1b6ca8",
@@ -72,14 +77,39 @@ class Cost:
     curve: AccuracyCurve | None = None
 
 
+def stamp() -> str:
+    """What decides how a picture comes out beside what is drawn: this file, the libraries and the processor."""
+    ours = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
+    return (
+        f"drawn by topcert {__version__} ({ours}), matplotlib {mpl.__version__}, freetype {ft2font.__freetype_version__}, "
+        f"{platform.machine()}"
+    )
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    """Our settings over those of matplotlib alone: a person's own would give another picture on every machine."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        yield
+
+
 def draw_curves(
-    curves: Sequence[AccuracyCurve], *, unit: str, title: str, stem: Path, marks: Sequence[Marks] = ()
+    curves: Sequence[AccuracyCurve],
+    *,
+    unit: str,
+    title: str,
+    stem: Path,
+    marks: Sequence[Marks] = (),
+    stamped: bool = False,
 ) -> list[Path]:
     """Certified accuracy against the radius, one step line for each k; writes `stem`.png and .svg.
 
-    The n-th of `marks` has the colour of the n-th curve.
+    The n-th of `marks` has the colour of the n-th curve. `stamped`: the pictures say what they were drawn by, so that
+    they can be drawn again and compared.
     """
-    with mpl.rc_context(STYLE):
+    with _style():
         figure = Figure(figsize=(6.4, 4.0), layout="constrained")
         axes = figure.subplots()
         longest = max(len(curve.certified) for curve in curves)
@@ -91,7 +121,7 @@ def draw_curves(
             axes.plot(mark.radii, mark.shares, "x", color=colour, markersize=7, label=mark.name)
             longest = max(longest, max(mark.radii) + 2)
         _dress(axes, longest, unit=unit, quantity=curves[0].quantity, title=title)
-        return _save(figure, stem)
+        return _save(figure, stem, stamped=stamped)
 
 
 def draw_panels(panels: Sequence[Panel], *, unit: str, title: str, stem: Path) -> list[Path]:
@@ -99,7 +129,7 @@ def draw_panels(panels: Sequence[Panel], *, unit: str, title: str, stem: Path) -
 
     Writes `stem`.png and .svg.
     """
-    with mpl.rc_context(STYLE):
+    with _style():
         figure = Figure(figsize=(6.4 * len(panels), 4.6), layout="constrained")
         figure.suptitle(title, fontsize=11, fontweight="bold")
         for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
@@ -121,7 +151,7 @@ def draw_costs(columns: Mapping[str, Sequence[Cost]], *, unit: str, title: str, 
         for colour, method in enumerate(methods)
         for place, group in enumerate(groups)
     }
-    with mpl.rc_context(STYLE):
+    with _style():
         figure = Figure(figsize=(6.4 * len(columns), 9.2), layout="constrained")
         figure.suptitle(title, fontsize=11, fontweight="bold")
         grid = figure.subplots(2, len(columns), squeeze=False)
@@ -184,7 +214,7 @@ def _dress(axes: Any, longest: int, *, unit: str, quantity: str, title: str) -> 
 
 def draw_training(epochs: Sequence[int], accuracies: Mapping[str, Sequence[float]], *, title: str, stem: Path) -> list[Path]:
     """Accuracy against the epoch, one line for each name; writes `stem`.png and .svg."""
-    with mpl.rc_context(STYLE):
+    with _style():
         figure = Figure(figsize=(6.4, 3.6), layout="constrained")
         axes = figure.subplots()
         for (name, shares), colour in zip(accuracies.items(), _cycle(len(accuracies)), strict=True):
@@ -212,7 +242,7 @@ def draw_gallery(
     maps k to the radius of `labels[i]`.
     """
     views = kept.shape[1]
-    with mpl.rc_context(STYLE):
+    with _style():
         figure = Figure(figsize=(2.0 * (views + 2) + 1.6, 1.75 * len(inputs) + 0.5), layout="constrained")
         grid = figure.subplots(len(inputs), views + 2, width_ratios=[1.0] * (views + 1) + [1.9], squeeze=False)
         for row, axes in enumerate(grid):
@@ -256,10 +286,13 @@ def _cycle(count: int) -> list[str]:
     return [COLOURS[i % len(COLOURS)] for i in range(count)]
 
 
-def _save(figure: Figure, stem: Path) -> list[Path]:
+def _save(figure: Figure, stem: Path, *, stamped: bool = False) -> list[Path]:
     paths = [stem.with_name(stem.name + suffix) for suffix in (".png", ".svg")]
     for path in paths:
         kind = path.suffix[1:]
+        metadata: dict[str, str | None] = {"Date": None} if kind == "svg" else {}
+        if stamped:
+            metadata["Description"] = stamp()
         with replacing(path) as aside:
-            figure.savefig(aside, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
+            figure.savefig(aside, format=kind, dpi=150, metadata=metadata)
     return paths

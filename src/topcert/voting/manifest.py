@@ -93,11 +93,14 @@ class Manifest:
     @staticmethod
     def read(path: Path) -> Manifest:
         """Raises ValueError where the file is missing, not a manifest of this format, or holds unsound values."""
+        check_folder(path.parent)
         try:
             text = path.read_text(encoding="utf-8")
             found = json.loads(text)
         except FileNotFoundError as error:
-            raise ValueError(f"{path.parent} holds no manifest.json; it is not the folder of a run") from error
+            raise ValueError(
+                f"{path.parent} holds no manifest.json; it is not the folder of a run{_run_around(path.parent)}"
+            ) from error
         except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
             raise ValueError(f"{path} is damaged ({error})") from error
         if not isinstance(found, dict) or found.get("format") != FORMAT:
@@ -113,6 +116,22 @@ class Manifest:
         if text != manifest.to_json():  # an entry twice, say, of which another reader may take the other
             raise ValueError(f"{path} has been changed: it is not as topcert writes it")
         return manifest
+
+
+def check_folder(folder: Path) -> None:
+    """Raise ValueError where what should be the folder of a run is a file, or is not there."""
+    if not folder.exists():
+        raise ValueError(f"there is no folder {folder}; name the folder of a run, as given to --out")
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is a file; name the folder of a run{_run_around(folder)}")
+
+
+def _run_around(path: Path) -> str:
+    """Which run a path that is none lies in, as the end of a sentence."""
+    for folder in path.absolute().parents[:3]:
+        if any((folder / name).is_file() for name in ("manifest.json", "bounds.json")):
+            return f": {path.parent if folder == path.parent.absolute() else folder}"
+    return ""
 
 
 _WHOLE: Final = (

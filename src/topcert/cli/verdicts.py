@@ -1,0 +1,111 @@
+"""What `verify` says: what was checked, what was not, and what only a reader can judge."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.text import Text
+
+from topcert.classifiers.loading import CARRIED
+from topcert.cli.printing import gap_in_words, method_in_words, noise_in_words
+from topcert.cli.progress import console
+from topcert.cli.stopping import votes_in_words
+from topcert.evaluation.results import Results
+from topcert.evaluation.unread import unread_files
+from topcert.report.pictures import check_pictures
+from topcert.voting.manifest import FIXED, IID
+
+FINDINGS_SHOWN: Final = 20
+
+
+def print_traced(model: str | None, *, asked: bool) -> None:
+    """First of all: whether any vote was traced to a model."""
+    if model is None:
+        _say(
+            "not checked: no vote was traced to a model, so they may be made up; name one with --model, and ask it for "
+            "votes with --replay 200 or --fresh-seed"
+        )
+    elif not asked:
+        _say(
+            "not checked: the model was named but asked for no vote, so they may be made up; add --replay 200, or "
+            "--fresh-seed and --samples"
+        )
+
+
+def warn_of_code(model: str) -> None:
+    """Say, before anything of it is loaded, that a model is code that will run."""
+    if model in CARRIED or Path(model).suffix == ".onnx":
+        return
+    _say(f"--model {model} runs the code in it, with your rights; where you do not trust its maker, ask for an .onnx file")
+    sys.stdout.flush()  # that code may end the process
+
+
+def print_claim(results: Results) -> None:
+    """What the certificates say, and what of it whoever made them could choose."""
+    made, manifest = results.certificates, results.ledger.manifest
+    ks = ", ".join(map(str, sorted(set(made.k.tolist()))))
+    chance = f"alpha = {made.alpha!r}" if manifest.law == IID else "no failure probability"
+    _say(
+        f"they say: {made.label_choice} labels, k = {ks}, {chance}, {votes_in_words(manifest)}, "
+        f"{noise_in_words(manifest)}, {manifest.num_features} {made.unit}s, seed {manifest.seed}, method "
+        f"{method_in_words(made)}"
+    )
+    if gap := gap_in_words(manifest):
+        _say(f"not covered: {gap}")
+    if manifest.law != IID:
+        _say(
+            f"for you to judge: seed {manifest.seed} drew the published masks, and one of many may have been picked; what "
+            "is certified is the vote over these"
+        )
+    else:
+        _say(
+            f"for you to judge: seed {manifest.seed} was chosen by whoever made this, and one of many may have been picked; "
+            "--fresh-seed takes one of yours"
+        )
+        if manifest.stopping == FIXED:
+            _say("for you to judge: k, alpha, method and labels can be chosen after the votes, as is best for them")
+    print_taken(results.index, manifest.data_options)
+
+
+def print_taken(index: NDArray[np.int64], options: Mapping[str, Any]) -> None:
+    """Which inputs were taken."""
+    places, steps = index.tolist(), np.diff(index)
+    step = f" in steps of {steps[0]}" if len(steps) and steps[0] > 1 and (steps == steps[0]).all() else ""
+    which = f"input {places[0]}" if len(places) == 1 else f"the {len(places)} inputs {places[0]} .. {places[-1]}{step}"
+    given = ", ".join(f"--{name} {options[name]}" for name in ("stride", "limit") if options.get(name) is not None)
+    _say(f"for you to judge: {which} were taken ({given or 'without --stride or --limit'}), and others left out")
+
+
+def check_rest(folder: Path, draw: Callable[[Path], Sequence[Path]], *, ledger: bool) -> list[str]:
+    """Check the pictures, and name what lies in `folder` and is not checked; returns what does not hold."""
+    findings, unchecked = check_pictures(draw, folder / "accuracy")
+    for line in unchecked:
+        _say(f"not checked: {line}")
+    unread = unread_files(folder, ledger=ledger)
+    if unread:
+        _say(f"not checked: {', '.join(unread)} ({'which is' if len(unread) == 1 else 'which are'} no part of the record)")
+    return findings
+
+
+def print_good(text: str) -> None:
+    console.print(Text.assemble(("good:", "bold green"), " ", text), highlight=False, soft_wrap=True)
+
+
+def print_findings(findings: list[str]) -> None:
+    """What does not hold; leaves with exit code 1 if there is anything."""
+    for finding in findings[:FINDINGS_SHOWN]:
+        console.print(Text.assemble(("does not hold:", "bold red"), " ", finding), highlight=False, soft_wrap=True)
+    if len(findings) > FINDINGS_SHOWN:
+        console.print(f"... and {len(findings) - FINDINGS_SHOWN} more", highlight=False)
+    if findings:
+        raise typer.Exit(1)
+
+
+def _say(text: str) -> None:
+    console.print(text, highlight=False, soft_wrap=True)

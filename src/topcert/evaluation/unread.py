@@ -1,0 +1,35 @@
+"""What lies in the folder of a run and `verify` does not read: it may say anything."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+READ: Final = (
+    "manifest.json",
+    "bounds.json",
+    "counts.csv",
+    "certificates.parquet",
+    "accuracy.csv",
+    "accuracy.png",
+    "accuracy.svg",
+)  # and ledger/, which `Ledger.check_files` looks through
+SHOWN: Final = 8
+
+
+def unread_files(folder: Path, *, ledger: bool) -> list[str]:
+    """Names of files in `folder`, and in folders in it, that nothing checks; at most `SHOWN`, and how many more.
+
+    `ledger`: whether its folder ledger/ is one that is read.
+    """
+    found = []
+    for place, folders, files in os.walk(folder):
+        inside = Path(place).relative_to(folder)
+        if ledger and inside == Path("ledger"):
+            folders.clear()
+            continue
+        linked = [name for name in folders if Path(place, name).is_symlink() and (inside / name) != Path("ledger")]
+        found += [str(inside / name) for name in (*files, *linked) if str(inside / name) not in READ]
+    names = [name if name.isprintable() else ascii(name) for name in sorted(found)]
+    return names if len(names) <= SHOWN else [*names[:SHOWN], f"{len(names) - SHOWN} more"]
