@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from topcert.voting.inputs import fingerprint_inputs, inputs_table, read_inputs_table
+from topcert.voting.inputs import fingerprint_inputs, inputs_table, read_inputs_file
 
 HASHES = ["a" * 64, "b" * 64, "c" * 64]
 
@@ -24,7 +24,7 @@ def read(folder: Path, held: pa.Table, *, num_inputs: int = 3) -> Any:
     """Read it back under a fingerprint made to fit, as a forger's manifest would have it."""
     pq.write_table(held, folder / "inputs.parquet")
     fingerprint = fingerprint_inputs(held)
-    return read_inputs_table(folder / "inputs.parquet", fingerprint=fingerprint, num_inputs=num_inputs, num_classes=5)
+    return read_inputs_file(folder / "inputs.parquet", fingerprint=fingerprint, num_inputs=num_inputs, num_classes=5).inputs
 
 
 @pytest.mark.parametrize("labels", [[0, 4, 2], None])
@@ -49,6 +49,7 @@ def test_what_a_run_writes_is_read(tmp_path: Path, labels: list[int] | None) -> 
         (table([0, 1, 2], [0, None, 2], HASHES), "1 of 3 inputs have no label; all have, or none"),
         (table([0, 1, 2], [0, 5, 2], HASHES), "label 5 is out of range; there are 5 classes"),
         (table([0, 1, 2], [0, 1, -1], HASHES), "label -1 is out of range"),
+        (table([0, 1, 2], [0, 1, 2], HASHES).append_column("name", pa.array(["x", None, "y"])), "an input has no name"),
         (table([0, 1, 2], [0, 1, 2], HASHES).append_column("note", pa.array(["x"] * 3)), "its columns are .*note"),
         (table([0, 1, 2], [0, 1, 2], HASHES).select(["label", "index", "sha256"]), "its columns are label .*a run writes"),
         (table([0, 1, 2], [0, 1, 2], HASHES).cast(pa.schema([("index", pa.int32()), ("label", pa.int64()),
@@ -71,4 +72,4 @@ def test_a_column_twice_is_refused(tmp_path: Path) -> None:
     held = inputs_table(np.arange(3), np.arange(3), HASHES)
     pq.write_table(held.append_column("label", pa.array([0, 1, 2])), tmp_path / "inputs.parquet")
     with pytest.raises(ValueError, match="is damaged"):
-        read_inputs_table(tmp_path / "inputs.parquet", fingerprint=fingerprint_inputs(held), num_inputs=3, num_classes=5)
+        read_inputs_file(tmp_path / "inputs.parquet", fingerprint=fingerprint_inputs(held), num_inputs=3, num_classes=5)
