@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import Outcome
+from topcert.cli.drawing import draw_results
 from topcert.evaluation.results import derive, write_results
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest
@@ -53,6 +54,13 @@ def forge(folder: Path, **changes: object) -> None:
     table = pq.read_table(path)
     metadata = {**table.schema.metadata, b"manifest": new.manifest.digest().encode()}
     pq.write_table(table.replace_schema_metadata(metadata), path)
+
+
+def write_again(folder: Path) -> None:
+    """All that follows from the votes, pictures too, as a skilled cheat would."""
+    results = derive(Ledger.open(folder), ks=[1, 3], alpha=0.001)
+    write_results(results)
+    draw_results(results, folder / "accuracy")
 
 
 def test_an_honest_run_is_good_in_every_way(folder: Path, topcert: Callable[..., Outcome]) -> None:
@@ -142,7 +150,7 @@ def test_made_up_votes_are_caught_by_replay_and_by_a_fresh_sample(folder: Path, 
     again = topcert(*RUN[:-2], "--out", folder, "--resume")
     assert again.code == 2  # certify replays some votes even where none is missing
     assert "deterministic" in again.err
-    write_results(derive(Ledger.open(folder), ks=[1, 3], alpha=0.001))
+    write_again(folder)
     assert topcert("verify", folder).code == 0  # the arithmetic follows from the votes ...
     assert topcert("verify", folder, *MODEL, "--replay", 5).code == 1  # ... but the votes are not the model's
     fresh = topcert("verify", folder, *MODEL, "--fresh-seed", 5, "--samples", 2000)
@@ -230,7 +238,7 @@ def test_a_claimed_other_runtime_does_not_excuse_made_up_votes(folder: Path, top
     for block in range(ledger.num_blocks):
         ledger.write_block(block, np.zeros(len(ledger.read_block(block)), np.int64))
     forge(folder, runtime="some other library, cpu")
-    write_results(derive(Ledger.open(folder), ks=[1, 3], alpha=0.001))
+    write_again(folder)
     assert topcert("verify", folder).code == 0
     assert topcert("verify", folder, *MODEL, "--replay", 5).code == 1
 
@@ -245,7 +253,7 @@ def test_a_vote_that_differs_is_false_on_the_same_processor_and_open_on_another(
     votes = ledger.read_block(0).astype(np.int64)
     votes[0] = (votes[0] + 1) % ledger.manifest.num_classes
     ledger.write_block(0, votes)
-    write_results(derive(Ledger.open(folder), ks=[1, 3], alpha=0.001))
+    write_again(folder)
     runtime = ledger.manifest.runtime
     forge(folder, runtime=runtime.rpartition(" ")[0] + f" {kind}" if kind else runtime)
     assert topcert("verify", folder).code == 0
