@@ -14,7 +14,9 @@ READ: Final = (
     "accuracy.csv",
     "accuracy.png",
     "accuracy.svg",
-)  # and ledger/, which `Ledger.check_files` looks through
+)
+READ_WITH_VOTES: Final = ("predictions.csv",)  # and ledger/, which `Ledger.check_files` looks through
+ROWS_CHECK: Final = "checks.json"  # in ledger/: what the maker says of a check, which only a model can tell
 SHOWN: Final = 8
 
 
@@ -23,13 +25,14 @@ def unread_files(folder: Path, *, ledger: bool) -> list[str]:
 
     `ledger`: whether its folder ledger/ is one that is read.
     """
+    read = (*READ, *READ_WITH_VOTES) if ledger else READ
     found = []
     for place, folders, files in os.walk(folder):
         inside = Path(place).relative_to(folder)
         if ledger and inside == Path("ledger"):
             folders.clear()
-            continue
+            files = [name for name in files if name == ROWS_CHECK]
         linked = [name for name in folders if Path(place, name).is_symlink() and (inside / name) != Path("ledger")]
-        found += [str(inside / name) for name in (*files, *linked) if str(inside / name) not in READ]
+        found += [str(inside / name) for name in (*files, *linked) if str(inside / name) not in read]
     names = [name if name.isprintable() else ascii(name) for name in sorted(found)]
     return names if len(names) <= SHOWN else [*names[:SHOWN], f"{len(names) - SHOWN} more"]

@@ -39,6 +39,7 @@ from topcert.voting.replay import ReplayedMasks
 from topcert.voting.stages import Stage
 
 LOCK: Final = ".lock"
+BESIDE: Final = (LOCK, "checks.json")  # what may lie in ledger/ beside inputs and blocks
 
 
 @final
@@ -185,7 +186,7 @@ class Ledger:
         """Raises ValueError where its folder holds what a finished run does not, or votes are missing or damaged."""
         self.complete()
         self._check_blocks()
-        names = {self.block_path(block).name for block in range(self.num_blocks)} | {self.inputs_path.name, LOCK}
+        names = {self.block_path(block).name for block in range(self.num_blocks)} | {self.inputs_path.name, *BESIDE}
         stray = sorted(path.name for path in self.inputs_path.parent.iterdir() if path.name not in names)
         if stray:
             more = f" and {len(stray) - 1} more" if len(stray) > 1 else ""
