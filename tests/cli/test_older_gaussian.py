@@ -13,7 +13,7 @@ import pytest
 
 from tests.cli.test_verify import forge, rewrite_manifest
 from tests.conftest import Outcome
-from topcert.evaluation.results import derive, write_results
+from topcert.evaluation.results import derive, smoothing_of, write_results
 from topcert.randomization import gaussian, rounded
 from topcert.voting.ledger import Ledger
 from topcert.voting.request import Request
@@ -104,6 +104,8 @@ def test_a_new_run_draws_on_the_grid_and_covers_it(older: Path, topcert: Callabl
     assert "overed" not in said
     assert "Input and noise are whole steps of 1/8160: 8-bit values exactly, others after rounding." in said
     assert json.loads(Path("new/manifest.json").read_text())["algorithm"] == rounded.ALGORITHM
+    assert smoothing_of(Ledger.open(Path("new")).manifest).law_error == rounded.law_error(sigma=0.5, width=108) > 0
+    assert smoothing_of(Ledger.open(older).manifest).law_error == 0
     run = topcert("verify", "new", "--model", MODEL, "--replay", 200)
     assert run.code == 0, run.err
     assert "overed" not in run.out

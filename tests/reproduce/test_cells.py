@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from topcert.methods.certify import certify
 from topcert.methods.registry import find_vote_method
+from topcert.randomization import discrete, rounded
 from topcert.reproduce.cells import Cell, all_cells
 from topcert.reproduce.collecting import useful_settings
 from topcert.reproduce.records import Counted, Origin, read_counted, read_radii, write_counted, write_origin, write_radii
@@ -61,6 +62,17 @@ def slow_hits(table: PaperTable, folder: Path, method: str, k: int, setting: Set
         )
         hits += int(made.radius[0] >= radius)
     return hits
+
+
+def test_bounds_leave_room_for_the_law_error_of_each_noise() -> None:
+    for setting in TABLE1.settings:
+        error = TABLE1.smoothing(setting).law_error
+        if setting.sigma is not None:
+            assert error == rounded.law_error(sigma=setting.sigma, width=3072) > 0
+        elif setting.keep_probability is not None:
+            assert error == discrete.law_error(width=3072, num_values=256) > 0
+        else:
+            assert error == 0
 
 
 def test_every_cell_is_the_best_of_its_settings(folder: Path) -> None:
