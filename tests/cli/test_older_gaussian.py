@@ -45,7 +45,7 @@ CERTIFY = ["certify", "images.npz", MODEL, "--classes", 3, "--method", "jia-2020
 @pytest.fixture
 def older(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A finished run of an earlier release."""
-    monkeypatch.setattr(importlib.import_module("topcert.cli.certify"), "draw_curves", lambda *_, **__: None)
+    monkeypatch.setattr(importlib.import_module("topcert.cli.certify"), "draw_results", lambda *_, **__: None)
     monkeypatch.delitem(sys.modules, "mean_for_tests", raising=False)
     Path("mean_for_tests.py").write_text(THIRDS)
     values = np.random.default_rng(0).integers(0, 256, (4, 6, 6, 3))
