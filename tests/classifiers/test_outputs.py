@@ -300,7 +300,12 @@ def test_a_function_that_divides_by_what_is_kept_is_taken() -> None:
     assert taken(mean_of_kept)(BATCH).tolist() == RIGHT
 
 
-def network(path: Path, outputs: dict[str, tuple[str, int, list[Any]]], metadata: dict[str, str] | None = None) -> str:
+def network(
+    path: Path,
+    outputs: dict[str, tuple[str, int, list[Any]]],
+    metadata: dict[str, str] | None = None,
+    batch: int | str = "batch",
+) -> str:
     """A linear network with the named outputs: each is a tensor below, its element type and its shape."""
     nodes = [
         helper.make_node("MatMul", ["x", "weights"], ["the scores"]),
@@ -323,11 +328,11 @@ def network(path: Path, outputs: dict[str, tuple[str, int, list[Any]]], metadata
             one = helper.make_map_type_proto(TensorProto.INT64, helper.make_tensor_type_proto(TensorProto.FLOAT, []))
             infos.append(helper.make_value_info(name, helper.make_sequence_type_proto(one)))
         else:
-            infos.append(helper.make_tensor_value_info(name, element, shape))
+            infos.append(helper.make_tensor_value_info(name, element, [batch, *shape[1:]]))
     graph = helper.make_graph(
         nodes,
         "odd",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", WIDTH])],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, WIDTH])],
         infos,
         [numpy_helper.from_array(WEIGHTS, "weights"), numpy_helper.from_array(np.array([3]), "three")],
     )
@@ -392,6 +397,18 @@ def test_an_onnx_network_gives_labels_where_it_has_no_scores(tmp_path: Path, out
 def test_an_onnx_network_in_doubt_is_refused_with_its_outputs(tmp_path: Path, outputs: Any, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         load_classifier(network(tmp_path / "odd.onnx", outputs), example=EXAMPLE, device="cpu")
+
+
+@pytest.mark.parametrize("batch", [1, 3, 40])
+def test_a_network_of_a_fixed_batch_is_tried_on_as_many_rows(tmp_path: Path, batch: int) -> None:
+    """One row alone could not tell that scores contradict each other, or labels that agree from chance."""
+    path = network(tmp_path / "odd.onnx", {"a": SCORES, "label": ONE}, batch=batch)
+    classifier = load_classifier(path, example=EXAMPLE, device="cpu")
+    assert classifier.batch_size == batch
+    assert [classifier(row)[0] for row in np.repeat(BATCH[:, None], batch, axis=1)] == RIGHT
+    path = network(tmp_path / "odd.onnx", {"score": FEATURES, "label": ONE}, batch=batch)
+    with pytest.raises(ValueError, match=r"score: float32 \(\d+, 6\), label: int64 \(\d+,\); the largest of score does not"):
+        load_classifier(path, example=EXAMPLE, device="cpu")
 
 
 def test_an_onnx_output_that_is_named_is_taken_and_the_others_are_not_computed(tmp_path: Path) -> None:

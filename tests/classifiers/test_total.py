@@ -166,6 +166,7 @@ def test_only_votes_of_the_run_are_counted() -> None:
         RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried"),
         FileNotFoundError(2, "No such file"),
         ConnectionResetError(104, "Connection reset by peer"),
+        TimeoutError(),
     ],
     ids=repr,
 )

@@ -168,7 +168,7 @@ _BROKEN: Final = re.compile(
 
 def breaks(error: BaseException) -> bool:
     """Whether it was the memory, the device or a file that failed, and not the model on what it was given."""
-    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None):
+    if isinstance(error, (MemoryError, OSError)):  # files and connections: no row holds one
         return True
     return _BROKEN.search(str(error)) is not None
 

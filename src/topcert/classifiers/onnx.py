@@ -72,7 +72,13 @@ class OnnxClassifier(Classifier):
             )
         self._outputs = [item.name for item in self._session.get_outputs()]
         batch_size = wanted[0] if isinstance(wanted[0], int) else None
-        tried = try_model(self.run, in_batches(example, batch_size), model=None, output=output, num_classes=num_classes)
+        tried = try_model(
+            lambda rows: self._run_rows(rows, batch_size),
+            np.concatenate(in_batches(example, batch_size)),
+            model=None,
+            output=output,
+            num_classes=num_classes,
+        )
         assert tried.choice.name is not None  # an ONNX output has a name
         self._outputs = [tried.choice.name]  # the others are not computed again
         super().__init__(
@@ -88,6 +94,20 @@ class OnnxClassifier(Classifier):
         with np.errstate(over="ignore"):  # what float16 cannot hold becomes infinite, as the total rule has it
             given = batch.astype(self._dtype, copy=False)
         return dict(zip(self._outputs, self._session.run(self._outputs, {self._name: given}), strict=True))
+
+    def _run_rows(self, rows: NDArray[np.floating], batch_size: int | None) -> dict[str, Any]:
+        """The outputs of whole batches put together: a rule that looks at one row alone sees little."""
+        parts = [self.run(batch) for batch in in_batches(rows, batch_size)]
+        return {name: _joined([part[name] for part in parts], batch_size) for name in parts[0]}
+
+
+def _joined(values: list[Any], batch_size: int | None) -> Any:
+    """Arrays or lists with an entry for each row, put together; the first of what is neither."""
+    if len(values) > 1 and all(isinstance(value, np.ndarray) and value.shape[:1] == (batch_size,) for value in values):
+        return np.concatenate(values)
+    if len(values) > 1 and all(isinstance(value, list) for value in values):
+        return [row for value in values for row in value]
+    return values[0]
 
 
 def _providers(device: str) -> list[Any]:

@@ -75,21 +75,25 @@ def check_trial(classifier: Classifier, example: NDArray[np.floating]) -> None:
 
     It is made for other inputs then: a run would only collect `UNDEFINED_LABEL`.
     """
-    found = classifier.judge(in_batches(example, classifier.batch_size))
-    if classifier.refuse_labels and found.label is not None:
-        raise ValueError(out_of_range(found.label, classifier.num_classes))
-    if not found.undefined.all():
+    found = [classifier.judge(batch) for batch in in_batches(example, classifier.batch_size)]
+    label = next((part.label for part in found if part.label is not None), None)
+    answered = any(not part.undefined.all() for part in found)
+    if label is not None and (classifier.refuse_labels or not answered):
+        raise ValueError(out_of_range(label, classifier.num_classes))
+    if answered:
         return
-    if found.label is not None:
-        raise ValueError(out_of_range(found.label, classifier.num_classes))
-    if found.reason:
-        raise ValueError(found.reason)
+    reason = next((part.reason for part in found if part.reason), "")
+    if reason:
+        raise ValueError(reason)
     raise ValueError(
         f"the model gave scores that are NaN or infinite for each of {len(example)} ablated inputs; "
         "mend the model, or clip its output"
     )
 
 
-def in_batches(example: NDArray[np.floating], size: int | None) -> NDArray[np.floating]:
-    """The rows of `example`, as often as it takes, in a batch of `size`; None for as they are."""
-    return example if size is None else np.resize(example, (size, *example.shape[1:]))
+def in_batches(example: NDArray[np.floating], size: int | None) -> list[NDArray[np.floating]]:
+    """The rows of `example` in batches of `size`, the last one filled up from the first; None for as they are."""
+    if size is None:
+        return [example]
+    count = -(-len(example) // size)
+    return np.split(np.resize(example, (count * size, *example.shape[1:])), count)

@@ -11,9 +11,14 @@ from topcert.voting.request import Prepared
 
 def note_model(prepared: Prepared) -> None:
     """Before a run: which of the model's outputs is taken, and a stand-in for hidden columns that lies among the data."""
-    _note(prepared.classifier.choice.told)
+    note_output(prepared.classifier)
     if prepared.encoding == "sentinel" and isinstance(prepared.fill, (int, float)):
         _note(sentinel_among(prepared, float(prepared.fill)))
+
+
+def note_output(classifier: Classifier) -> None:
+    """Which of the model's outputs is taken, where it has several."""
+    _note(classifier.choice.told)
 
 
 def note_undefined(classifier: Classifier) -> None:

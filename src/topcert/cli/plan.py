@@ -40,6 +40,7 @@ def plan(
     stride: options.Stride = None,
     crop: options.Crop = None,
     device: options.Device = "auto",
+    output: options.Output = None,
     batch_size: options.BatchSize = None,
 ) -> None:
     """Say what can be certified at best, which vote shares it takes, and (with DATA and MODEL) what it costs here."""
@@ -65,6 +66,7 @@ def plan(
             crop=crop,
             device=device,
             num_classes=classes,
+            output=output,
             batch_size=batch_size,
         )
         prepared = prepare(request)

@@ -12,6 +12,7 @@ from topcert.classifiers.functions import FunctionClassifier
 from topcert.cli import options
 from topcert.cli.bounding import recheck_bounds
 from topcert.cli.drawing import draw_bounded, draw_results
+from topcert.cli.noting import note_output
 from topcert.cli.progress import console, pairs_bar, progress_bar, stoppable
 from topcert.cli.verdicts import (
     check_rest,
@@ -88,6 +89,7 @@ def verify(
     if model is not None:
         warn_of_code(model)
         prepared = prepare(_request(manifest, model, data, data_dir, device, classes, output))
+        note_output(prepared.classifier)
         same_run(ledger, prepared)
         # What a function reads beside its own file is for --replay to tell.
         told = " (by its source file alone)" if isinstance(prepared.classifier, FunctionClassifier) else ""
