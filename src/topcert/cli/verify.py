@@ -14,6 +14,8 @@ from topcert.cli.bounding import recheck_bounds
 from topcert.cli.drawing import draw_bounded, draw_results
 from topcert.cli.noting import note_output
 from topcert.cli.progress import console, pairs_bar, progress_bar, stoppable
+from topcert.cli.replaying import Replayed, parse_replay
+from topcert.cli.replaying import replay as recast
 from topcert.cli.verdicts import (
     check_rest,
     print_claim,
@@ -24,7 +26,7 @@ from topcert.cli.verdicts import (
     warn_of_code,
 )
 from topcert.evaluation.results import Results
-from topcert.evaluation.verification import recompute, refuted, replay_votes, same_run
+from topcert.evaluation.verification import recompute, refuted, same_run
 from topcert.theory.stopping import Stopping
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import FIXED, IID, Manifest
@@ -32,14 +34,15 @@ from topcert.voting.request import OLDER, Noise, Prepared, Request, algorithm_of
 from topcert.voting.voter import count_all
 
 REFUTE_ERROR: Final = 0.001
-ROUNDING_SHARE: Final = 0.01  # of votes; more than that differ between runtimes only if something else is wrong
 
 
 def verify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a finished run.")],
     *,
     model: Annotated[str | None, typer.Option(help="The model, named by you: what only DIR names is never loaded.")] = None,
-    replay: Annotated[int | None, typer.Option(min=1, help="Compute so many random votes again (whole batches).")] = None,
+    replay: Annotated[
+        str | None, typer.Option(metavar="N|all", help="Compute so many random votes again (whole batches), or all.")
+    ] = None,
     fresh_seed: Annotated[int | None, typer.Option(min=0, help="Sample afresh under this seed of yours.")] = None,
     samples: Annotated[int | None, typer.Option(min=1, help="Masks an input of the fresh sample.")] = None,
     data: Annotated[str | None, typer.Option(help="The data, if not where the run found it.")] = None,
@@ -52,14 +55,16 @@ def verify(
     """Re-check a folder of certificates. Exit code 0: good; 1: a certificate does not hold; 2: cannot be checked.
 
     Recomputes every certificate from the votes, and checks that counts, accuracy, pictures and manifest agree with them.
-    With --model and --replay, computes random votes again. With --model, --fresh-seed and --samples, asks the model with
-    new masks and fails certificates that they rule out (all together, a true one falls with probability at most 0.001).
+    With --model and --replay, computes random votes again, or all. With --model, --fresh-seed and --samples, asks the
+    model with new masks and fails certificates that they rule out (all together, a true one falls with probability at most
+    0.001).
     A .joblib file or module:function runs code of whoever made it; an .onnx file does not.
     """
     if model is None and (replay is not None or fresh_seed is not None or samples is not None):
         raise ValueError("--replay and --fresh-seed need --model: name the model yourself, the folder's word is not taken")
     if (fresh_seed is None) != (samples is None):
         raise ValueError("--fresh-seed and --samples go together: give both, or neither")
+    count = parse_replay(replay)
     if (folder / "bounds.json").is_file():
         if replay is not None or fresh_seed is not None:
             raise ValueError(f"{folder} holds no votes to replay or sample afresh: leave --replay and --fresh-seed out")
@@ -86,6 +91,7 @@ def verify(
     )
     print_claim(results)
     findings += check_rest(folder, lambda stem: draw_results(results, stem), ledger=True)
+    replayed = Replayed()
     if model is not None:
         warn_of_code(model)
         prepared = prepare(_request(manifest, model, data, data_dir, device, classes, output))
@@ -99,12 +105,15 @@ def verify(
             highlight=False,
             soft_wrap=True,
         )
-        if replay is not None:
-            findings += _replay(ledger, prepared, replay)
+        if count is not None:
+            replayed = recast(results, prepared, count, generator=np.random.default_rng())
+            findings += replayed.findings
         if fresh_seed is not None and samples is not None:
             findings += _fresh(results, prepared, fresh_seed, samples)
     print_findings(findings)
-    asked = [f"{replay} random votes and their batches came out the same"] if replay is not None else []
+    if replayed.open is not None:
+        raise ValueError(replayed.open)
+    asked = [replayed.good] if replayed.good else []
     asked += [f"{samples} fresh votes an input rule none out"] if fresh_seed is not None else []
     print_good("; ".join(["every certificate follows from the votes", *(asked or ["which were traced to no model"])]))
 
@@ -154,20 +163,6 @@ def _request(
         stopping=None if manifest.stopping == FIXED else Stopping.read(manifest.stopping),
         algorithm=older,
     )
-
-
-def _replay(ledger: Ledger, prepared: Prepared, count: int) -> list[str]:
-    found = replay_votes(ledger, prepared, count=count, generator=np.random.default_rng())
-    console.print(f"{found.votes:,} votes computed again, {found.flips:,} differ", highlight=False)
-    if not found.flips:
-        return []
-    here = prepared.classifier.runtime
-    if here != ledger.manifest.runtime and found.flips <= ROUNDING_SHARE * found.votes:
-        raise ValueError(
-            f"{found.flips} of {found.votes} replayed votes differ, but the run used {ledger.manifest.runtime} and this is "
-            f"{here}: rounding may explain it; use the same runtime, or --fresh-seed"
-        )
-    return [f"{found.flips} of {found.votes} replayed votes differ from the ledger"]
 
 
 def _fresh(results: Results, prepared: Prepared, seed: int, samples: int) -> list[str]:

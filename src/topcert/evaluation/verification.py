@@ -2,7 +2,7 @@
 
 `recompute` needs the folder alone: every certificate must follow from the votes, every file must agree with them, and
 every block must belong to the manifest. What it cannot see is whether the votes came from the model; for that the
-auditor names a model, and `replay_votes` runs some of them again, or `refuted` weighs the certificates against votes
+auditor names a model, and `recasting` runs some or all of them again, or `refuted` weighs the certificates against votes
 of that model on new masks.
 
 A ValueError means "cannot be checked"; a returned finding means "does not hold".
@@ -34,7 +34,6 @@ from topcert.voting.manifest import first_difference
 from topcert.voting.names import NAMELESS, told
 from topcert.voting.request import Prepared
 from topcert.voting.run import read_inputs_table
-from topcert.voting.sampling import Replay, compare
 
 L2_SLACK: Final = 1e-9  # relative
 
@@ -166,17 +165,6 @@ def same_run(ledger: Ledger, prepared: Prepared) -> None:
                 f"what was certified is not what you named: the folder calls class {label} {other!r}, "
                 f"{prepared.request.data} {one!r}"
             )
-
-
-def replay_votes(ledger: Ledger, prepared: Prepared, *, count: int, generator: np.random.Generator) -> Replay:
-    """Compute the batches of `count` randomly chosen votes again, in the recorded shape, and count differences.
-
-    Of a ledger in which a share s of the votes was falsified, it misses all of them with chance (1 - s)^count at most.
-    """
-    ledger.complete()
-    chosen = generator.integers(0, ledger.num_stored, count)
-    batches = [ledger.batch_of_vote(vote) for vote in chosen.tolist()]
-    return compare(ledger, prepared.voter(), np.unique(batches).tolist())
 
 
 def refuted(results: Results, fresh_counts: np.ndarray, *, error: float) -> list[str]:

@@ -48,7 +48,7 @@ class Voter:
         classifier: Classifier,
         in_words: Callable[[int], str] = "input {}".format,
     ) -> None:
-        self._read, self._randomizer, self._classifier = read, randomizer, classifier
+        self._read, self._randomizer, self.classifier = read, randomizer, classifier
         self._in_words = in_words
         self.batch_size = randomizer.batch_size
         self._held: tuple[int, NDArray[Any]] = (-1, np.empty(0))
@@ -66,11 +66,17 @@ class Voter:
         A short batch is filled up with the numbers that follow: the classifier always sees the recorded shape. `counted`:
         they are votes of the run, and none that are cast again; `Classifier.undefined` then counts those without an answer.
         """
+        size = stop - start
+        return self.classifier(self._batch(position, start), num_votes=size if counted else 0)[:size]
+
+    def batch(self, position: int, start: int) -> NDArray[np.floating]:
+        """The rows that the classifier is asked under noise `start` and on of one input; the caller may keep them."""
+        return self._batch(position, start).copy()
+
+    def _batch(self, position: int, start: int) -> NDArray[np.floating]:
         if self._held[0] != position:
             self._held = (position, self._randomizer.hold(self._read(position)))
-        size = stop - start
-        batch = self._randomizer.batch(self._held[1], start)
-        return self._classifier(batch, num_votes=size if counted else 0)[:size]
+        return self._randomizer.batch(self._held[1], start)
 
 
 def count_all(

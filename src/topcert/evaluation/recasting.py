@@ -1,0 +1,156 @@
+"""Votes cast again by a model that the auditor named, also where the runtime of the run is not at hand.
+
+On the recorded runtime every vote must come out the same. On another one rounding may change a vote whose two best scores
+lie next to each other, and no other: `ROUNDING_CPU` and `ROUNDING` say how near, in units of the spread between the largest
+and the smallest score of a row (its median over the batch). Measured with the carried network, another set of kernels on
+a processor moves scores by 1e-6 of it, weights rounded to ten bits (TF32, float16) by 2e-3. A vote that differs by more is
+false, whatever runtime a manifest names.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topcert.classifiers.answers import AnswerError
+from topcert.evaluation.results import Results, derive
+from topcert.theory.radius import ABSTAIN
+from topcert.voting.ledger import Ledger
+from topcert.voting.voter import Voter
+
+ROUNDING_CPU: Final = 1e-3  # from one processor to another
+ROUNDING: Final = 1e-2  # where one of the two is a GPU, which may round to ten bits
+
+
+@final
+@dataclass(kw_only=True)
+class Recast:
+    """How many votes were computed again, how many `differ`, and how many of these by more than rounding can do.
+
+    `far` is None where the model gives no scores to tell by. `example` tells of one of these, or else of one that differs.
+    `votes` holds those of each block as they came out here, where all were computed.
+    """
+
+    asked: int = 0
+    differ: int = 0
+    far: int | None = 0
+    example: str = ""
+    votes: dict[int, NDArray[np.int64]] = field(default_factory=dict)
+
+
+def allowed_gap(recorded: str, here: str) -> float:
+    """How far apart scores may lie, in spreads, of which rounding changes the order from one runtime to another."""
+    return ROUNDING_CPU if ", cpu" in recorded and ", cpu" in here else ROUNDING
+
+
+def recast_votes(
+    ledger: Ledger, voter: Voter, batches: Sequence[int], *, on_progress: Callable[[int, int, str], None]
+) -> Recast:
+    """Compute the votes of `batches`, ascending, again in the recorded shape and compare them with the ledger's."""
+    found, allowed = Recast(), allowed_gap(ledger.manifest.runtime, voter.classifier.runtime)
+    places = ledger.read_inputs().indices
+    block, stored, base = -1, np.empty(0, np.uint8), 0
+    for number, batch in enumerate(batches):
+        if ledger.block_of(batch) != block:
+            block = ledger.block_of(batch)
+            stored, base = ledger.read_block(block), ledger.offset(ledger.batches_of(block).start)
+            found.votes[block] = stored.astype(np.int64)
+        position, start, stop = ledger.place(batch)
+        part = slice(ledger.offset(batch) - base, ledger.offset(batch) - base + stop - start)
+        had, cast = stored[part].astype(np.int64), voter.votes(position, start, stop)
+        found.asked += stop - start
+        found.votes[block][part] = cast
+        wrong = np.flatnonzero(had != cast)
+        if len(wrong):
+            scores = _scores(voter, position, start)
+            _weigh(found, scores, (int(places[position]), start), wrong, had, cast, allowed)
+        on_progress(number + 1, len(batches), "")
+    return found
+
+
+def _weigh(
+    found: Recast,
+    scores: NDArray[np.float64] | None,
+    place: tuple[int, int],
+    wrong: NDArray[np.int64],
+    had: NDArray[np.int64],
+    cast: NDArray[np.int64],
+    allowed: float,
+) -> None:
+    """Count the votes `wrong` of a batch, whose input and first draw is `place`, by how far apart the two labels score."""
+    gaps = None if scores is None else _gaps(scores, wrong, had[wrong], cast[wrong])
+    far = np.zeros(len(wrong), np.bool_) if gaps is None else ~(gaps <= allowed)
+    if not found.example or (far.any() and not found.far):
+        at = int(far.argmax())
+        apart = "" if gaps is None else f", whose score lies {gaps[at]:.2g} spreads above; rounding can do {allowed:g}"
+        found.example = (
+            f"input {place[0]}, draw {place[1] + wrong[at]}: the ledger has label {had[wrong[at]]}, here it is "
+            f"{cast[wrong[at]]}{apart}"
+        )
+    found.far = None if gaps is None or found.far is None else found.far + int(far.sum())
+    found.differ += len(wrong)
+
+
+def _scores(voter: Voter, position: int, start: int) -> NDArray[np.float64] | None:
+    try:
+        answer: NDArray[Any] = voter.classifier.answer(voter.batch(position, start))
+    except AnswerError:  # rows on which the model raises have a fixed label
+        return None
+    return answer.astype(np.float64) if answer.ndim == 2 else None
+
+
+def _gaps(
+    scores: NDArray[np.float64], rows: NDArray[np.int64], had: NDArray[np.int64], cast: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """How far the score of the label here lies above that of the ledger's, in spreads; NaN where a score is none."""
+    spreads = np.ptp(scores[np.isfinite(scores).all(axis=1)], axis=1)
+    spread = float(np.median(spreads)) if len(spreads) else np.nan
+    with np.errstate(all="ignore"):
+        return np.asarray((scores[rows, cast] - scores[rows, had]) / spread)
+
+
+def own_certificates(results: Results, found: Recast) -> list[str]:
+    """Certificates that do not follow from the votes as they came out here, a line each; `found` has all votes.
+
+    What follows from these votes is proven of the model on this runtime, whatever the folder says of another. Raises
+    ValueError where they would have stopped elsewhere under a stopping rule: then nothing follows from them.
+    """
+    ledger, made = results.ledger, results.certificates
+    with TemporaryDirectory(prefix="topcert-") as folder:
+        own = Ledger(Path(folder), ledger.manifest)
+        own.inputs_path.parent.mkdir()
+        shutil.copy(ledger.inputs_path, own.inputs_path)
+        for block, votes in found.votes.items():
+            own.write_block(block, votes)
+        try:
+            here = derive(
+                own,
+                method=made.method,
+                ks=np.unique(made.k).tolist(),
+                alpha=made.alpha,
+                label_choice=made.label_choice,
+                bounds=made.bounds,
+            ).certificates
+        except ValueError as error:
+            if ledger.judge is None:
+                raise
+            raise ValueError(
+                f"{found.differ} votes differ, and with them inputs would have stopped elsewhere: nothing follows from the "
+                "votes of this runtime; use the recorded one, or --fresh-seed"
+            ) from error
+    keys = zip(here.index.tolist(), here.label.tolist(), here.k.tolist(), strict=True)
+    proven = dict(zip(keys, here.radius.tolist(), strict=True))
+    lines = []
+    for row, claimed in enumerate(made.radius.tolist()):
+        radius = proven.get((int(made.index[row]), int(made.label[row]), int(made.k[row])), ABSTAIN)
+        if claimed > radius:
+            shown = "nothing" if radius == ABSTAIN else radius
+            lines.append(f"{made.in_words(row)}, k = {made.k[row]}: {claimed} {made.unit}s are claimed, {shown} here")
+    return lines
