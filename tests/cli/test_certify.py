@@ -211,16 +211,51 @@ def test_the_carried_network_certifies_images(workplace: Path, topcert: Callable
     assert "(3, 32, 32)" in wrong.err
 
 
-@pytest.mark.parametrize(("folders", "told"), [(("ant", "bee"), True), (("a", "b", "c", "d", "e"), False)])
-def test_a_folder_of_fewer_classes_than_the_model_has_is_told_and_certified(
-    workplace: Path, topcert: Callable[..., Outcome], folders: tuple[str, ...], told: bool
-) -> None:
-    for name in folders:
+def test_a_class_without_test_images_shifts_no_label(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    names = ("ant", "bee", "cat", "dog", "elk")
+    for name in ("bee", "elk"):
         Path("data", name).mkdir(parents=True)
         Image.new("L", (4, 3), 90).save(Path("data", name, "0.png"))
-    run = topcert(
-        "certify", "data", "models_for_tests:linear", "--keep", 4, "--samples", 20, "--encoding", "constant", "--out", "o"
-    )
+    (Path("data") / "ant").mkdir()
+    command = ("certify", "data", "models_for_tests:linear", "--keep", 4, "--samples", 20, "--encoding", "constant")
+    refused = topcert(*command, "--out", "o")
+    assert refused.code == 2
+    assert "data has 2 classes, 'bee', 'elk', and models_for_tests:linear has 5 that it does not name" in refused.err
+    assert not Path("o").exists()
+    Path("names.txt").write_text("\n".join(names))
+    run = topcert(*command, "--class-names", "names.txt", "--out", "o")
     assert run.code == 0, run.err
-    assert ("note: the data has 2 classes, 0 (ant) .. 1 (bee), the model 5; its first ones" in run.err) == told
-    assert ("note:" in run.err) == told
+    assert "passed over 1 (a folder without pictures, so no class): ant/" in run.err
+    ledger = Ledger.open(Path("o"))
+    assert ledger.read_inputs()[1].tolist() == [1, 4]  # type: ignore[union-attr]
+    assert ledger.manifest.data_options["class_names"] == list(names)
+    assert topcert("verify", "o", "--model", "models_for_tests:linear", "--replay", 3).code == 0
+    predicted = topcert(*command, "--label", "predicted", "--out", "p")
+    assert predicted.code == 0, predicted.err
+    assert "note: labels are left out" in predicted.err
+    assert Ledger.open(Path("p")).read_inputs()[1] is None
+    assert topcert("verify", "p", "--model", "models_for_tests:linear", "--replay", 3).code == 0
+
+
+def test_a_flat_folder_is_certified_for_the_labels_it_gets(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    Path("data").mkdir()
+    for number, suffix in enumerate(("png", "webp", "bmp", "tif", "gif")):
+        Image.new("L", (9, 6 + number), 90).save(Path("data", f"{number}.{suffix}"))
+    Path("data", "bad.jpg").write_bytes(b"none")
+    command = (
+        *("certify", "data", "models_for_tests:linear", "--keep", 4, "--samples", 20, "--encoding", "constant"),
+        *("--resize", 5, "--crop", 4, "--out", "o"),
+    )
+    assert "--label given needs labels" in topcert(*command, "--skip-unreadable", "--label", "given").err
+    unreadable = topcert(*command, "--label", "predicted")
+    assert "bad.jpg cannot be read as an image (its format is unknown); remove" in unreadable.err
+    assert "--skip-unreadable" in unreadable.err
+    run = topcert(*command, "--label", "predicted", "--skip-unreadable")
+    assert run.code == 0, run.err
+    assert "left out 1 of 6 pictures, which cannot be read: bad.jpg" in run.err
+    ledger = Ledger.open(Path("o"))
+    assert ledger.manifest.input_shape == (4, 4, 3)
+    options = ledger.manifest.data_options
+    assert (options["resize"], options["crop"], options["skip_unreadable"]) == (5, 4, True)
+    assert ledger.read_inputs()[0].tolist() == [0, 1, 2, 3, 4]
+    assert topcert("verify", "o", "--model", "models_for_tests:linear", "--replay", 3).code == 0

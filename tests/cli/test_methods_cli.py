@@ -523,8 +523,8 @@ IMAGES = ["certify", "images.npz", model("cohen"), "--samples", 50]
             ["certify", "off.npz", model("cohen"), "--method", "lee", "--keep-probability", 0.5],
             "one lies 0.500 of a step off",
         ),
-        (["certify", "wide.npz", model("cohen"), "--method", "cohen", "--sigma", 0.5], "values from 0 to 1.5"),
-        (["certify", "wide.npz", model("cohen"), "--method", "lee", "--keep-probability", 0.5], "values from 0 to 1.5"),
+        (["certify", "wide.npz", model("cohen"), "--method", "cohen", "--sigma", 0.5], "all from 0 to 1.5"),
+        (["certify", "wide.npz", model("cohen"), "--method", "lee", "--keep-probability", 0.5], "all from 0 to 1.5"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line_before_any_work(

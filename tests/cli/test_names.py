@@ -24,12 +24,15 @@ from topcert.voting.voter import Voter
 
 MODEL = "models_for_tests:linear"
 RUN = ["certify", "photos", MODEL, "--keep", 4, "--samples", 100, "--encoding", "constant", "--k", 1, "--k", 2]
+RUN += ["--class-names", "names.txt"]
+CLASSES = ("bee", "cat", "dog", "elk", "fox")  # of the model; there are no photographs of the last two
 FILES = ["bee/10.png", "bee/2.png", "cat/x, y.png", "cat/z.png", "dog/a.png"]
 
 
 @pytest.fixture
 def photos(workplace: Path) -> Path:
-    """Five photographs in three classes, each of its own content."""
+    """Five photographs in three classes, each of its own content, and the names of the model's five."""
+    (workplace / "names.txt").write_text("\n".join(CLASSES))
     generator = np.random.default_rng(3)
     for name in FILES:
         path = workplace / "photos" / name
@@ -44,9 +47,8 @@ def test_certificates_name_files_and_classes(photos: Path, topcert: Callable[...
     rows = pq.read_table("o/certificates.parquet").to_pylist()
     assert list(rows[0])[:5] == ["index", "name", "label", "class", "k"]
     assert [row["name"] for row in rows] == [name for name in FILES for _ in range(3)]
-    called = {0: "bee", 1: "cat", 2: "dog"}
-    assert {row["label"] for row in rows} - set(called)  # a label that the data has no name for
-    assert all(row["class"] == called.get(row["label"]) for row in rows)
+    assert {row["class"] for row in rows} & set(CLASSES[3:])
+    assert all(row["class"] == CLASSES[row["label"]] for row in rows)
     for name in FILES:
         assert name in run.out
     assert topcert("verify", "o", "--model", MODEL).code == 0
@@ -71,6 +73,7 @@ def test_counts_name_files_and_classes_and_are_read_by_radius(photos: Path, topc
 def test_classes_that_are_called_by_dates_or_truths_survive_the_csv(photos: Path, topcert: Callable[..., Outcome]) -> None:
     for old, new in (("bee", "2020-01-01"), ("cat", "true"), ("dog", "x")):
         Path("photos", old).rename(Path("photos", new))
+    Path("names.txt").write_text("\n".join(("2020-01-01", "true", "x", "elk", "fox")))
     assert topcert(*RUN, "--out", "o").code == 0
     with Path("o/counts.csv").open(newline="") as file:
         assert [row["class"] for row in csv.DictReader(file)] == ["2020-01-01", "2020-01-01", "true", "true", "x"]
@@ -88,7 +91,7 @@ def test_a_name_that_was_changed_is_found(photos: Path, topcert: Callable[..., O
     elif file == "class of inputs":
         path = Path("o/ledger/inputs.parquet")
         table = pq.read_table(path)
-        pq.write_table(table.replace_schema_metadata({"class_names": '["cat", "bee", "dog"]'}), path)
+        pq.write_table(table.replace_schema_metadata({"class_names": '["cat", "bee", "dog", "elk", "fox"]'}), path)
     else:
         text = Path("o/counts.csv").read_text()
         old, new = ("bee/10.png", "bee/11.png") if file == "counts" else ('"dog"', '"cat"')
@@ -109,7 +112,7 @@ def _edit(path: str, column: str, value: str) -> None:
 def test_an_auditor_who_calls_a_class_otherwise_is_told(photos: Path, topcert: Callable[..., Outcome]) -> None:
     assert topcert(*RUN, "--out", "o").code == 0
     path = Path("o/ledger/inputs.parquet")
-    pq.write_table(pq.read_table(path).replace_schema_metadata({"class_names": '["cat", "bee", "dog"]'}), path)
+    pq.write_table(pq.read_table(path).replace_schema_metadata({"class_names": '["cat", "bee", "dog", "elk", "fox"]'}), path)
     write_results(derive(Ledger.open(Path("o")), ks=[1, 2], alpha=0.001))
     assert topcert("verify", "o").code == 0  # which knows no better
     found = topcert("verify", "o", "--model", MODEL)

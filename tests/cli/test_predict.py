@@ -132,12 +132,16 @@ def test_photographs_go_by_their_files_and_labels_by_their_classes(workplace: Pa
         Path("photos", name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(generator.integers(0, 256, (4, 3, 3), np.uint8)).save(Path("photos", name))
     command = ["predict", "photos", MODEL, "--keep", 4, "--samples", 500, "--encoding", "constant", "--seed", 1]
+    assert "class" not in rows_of(topcert(*command).out)[0]  # two folders are no names of five classes
+    called = ("bee", "cat", "dog", "elk", "fox")
+    Path("names.txt").write_text("\n".join(called))
+    command += ["--class-names", "names.txt"]
     run = topcert(*command, "--out", "o")
     assert run.code == 0, run.err
     rows = rows_of(run.out)
     assert list(rows[0]) == ["index", "name", "rank", "label", "class", "votes", "radius", "unit", "alpha"]
     assert [row["name"] for row in rows] == [name for name in files for _ in range(3)]
-    assert all(row["class"] == {"0": "bee", "1": "cat"}.get(row["label"], "") for row in rows)
+    assert all(row["class"] == called[int(row["label"])] for row in rows)
     assert topcert("verify", "o", "--model", MODEL).code == 0
     found = json.loads(topcert(*command, "--json").out)
     assert (found["k"], found["alpha"], found["unit"], found["seed"]) == (3, 0.001, "pixel", 1)

@@ -301,5 +301,6 @@ def test_odd_column_types_never_crash(folder: Path, topcert: Callable[..., Outco
 def test_a_folder_named_like_built_in_data_does_not_confuse(workplace: Path, topcert: Callable[..., Outcome]) -> None:
     Path("digits").mkdir()
     run = ["certify", "digits", "models_for_tests:linear", "--keep", 10, "--limit", 1, "--samples", 20, "--out", "o"]
+    run += ["--label", "predicted"]  # it has 5 classes
     assert topcert(*run).code == 0
     assert topcert("verify", "o", *MODEL, "--replay", 3).code == 0

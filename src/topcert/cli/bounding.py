@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
-from typing import Any
 
 from topcert.cli.drawing import draw_bounded
 from topcert.cli.listing import print_inputs
-from topcert.cli.parsing import check_ks
 from topcert.cli.printing import print_curves, print_unlabelled
 from topcert.cli.progress import console, progress_bar, stoppable
-from topcert.datasets.dataset import Dataset, load_dataset
+from topcert.cli.running import print_notes
+from topcert.datasets.class_order import Doubtful
+from topcert.datasets.dataset import Dataset
+from topcert.datasets.reading import Reading
 from topcert.evaluation.bounded import BoundedResults, Bounds, certify_network, compare_bounded, write_bounded
 from topcert.voting.request import placed
 
@@ -23,7 +25,7 @@ def certify_bounds(
     ks: list[int],
     label: str | None,
     max_radius: int,
-    data_options: dict[str, Any],
+    reading: Reading,
     resume: bool,
 ) -> None:
     """What `certify --method chiang` does."""
@@ -35,10 +37,12 @@ def certify_bounds(
         raise ValueError(f"--label must be given or predicted for the method chiang, got {label!r}")
     if not model.endswith(".onnx"):
         raise ValueError(f"the method chiang reads weights from an .onnx file, got {model!r}")
-    dataset = load_dataset(data, **data_options)
+    doubtful: Doubtful = "leave out" if label == "predicted" else "refuse"
+    dataset = reading.load(data)
+    print_notes(dataset)
     if label == "given" and dataset.labels is None:
         raise ValueError(f"--label given needs labels, and {data} has none; use --label predicted")
-    results = _make(dataset, model, data, data_options, ks=ks, label=label, max_radius=max_radius)
+    results = _make(dataset, model, data, reading, ks=ks, label=label, max_radius=max_radius, doubtful=doubtful)
     write_bounded(results, out)
     draw_bounded(results, out / "accuracy")
     print_curves(results.curves, unit="pixel")
@@ -60,14 +64,19 @@ def recheck_bounds(
     stored = Bounds.read(folder)
     if model is None:
         raise ValueError(f"{folder} holds certificates of a network's weights; name the network with --model to check them")
-    options: dict[str, Any] = {
-        "data_dir": data_dir
-        or (None if stored.data_options.get("data_dir") is None else Path(stored.data_options["data_dir"])),
-        **{name: stored.data_options.get(name) for name in ("limit", "stride", "crop")},
-    }
-    dataset = load_dataset(stored.data if data is None else data, **options)
+    reading = Reading.from_json(stored.data_options)
+    if data_dir is not None:
+        reading = dataclasses.replace(reading, data_dir=data_dir)
+    dataset = reading.load(stored.data if data is None else data)
     made = _make(
-        dataset, model, stored.data, options, ks=list(stored.ks), label=stored.label_choice, max_radius=stored.max_radius
+        dataset,
+        model,
+        stored.data,
+        reading,
+        ks=list(stored.ks),
+        label=stored.label_choice,
+        max_radius=stored.max_radius,
+        doubtful="leave out" if stored.label_choice == "predicted" else "keep",
     )
     findings = compare_bounded(folder, made)
     console.print(f"{len(made.certificates.index)} certificates made again from the weights", highlight=False)
@@ -78,21 +87,20 @@ def _make(
     dataset: Dataset,
     model: str,
     data: str,
-    options: dict[str, Any],
+    reading: Reading,
     *,
     ks: list[int],
     label: str | None,
     max_radius: int,
+    doubtful: Doubtful,
 ) -> BoundedResults:
-    if dataset.class_names:
-        check_ks(ks, len(dataset.class_names))
-    recorded = {**options, "data_dir": None if options["data_dir"] is None else str(options["data_dir"].resolve())}
     with stoppable("nothing is kept"), progress_bar("bounds", unit="images") as update:
         return certify_network(
             dataset,
             Path(model),
             data=placed(data),
-            data_options=recorded,
+            reading=reading,
+            doubtful=doubtful,
             ks=ks,
             max_radius=max_radius,
             label_choice=label or ("given" if dataset.labels is not None else "predicted"),

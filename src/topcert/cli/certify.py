@@ -24,8 +24,10 @@ from topcert.cli.parsing import (
 )
 from topcert.cli.printing import print_curves, print_promise, print_unlabelled
 from topcert.cli.progress import console, pairs_bar
-from topcert.cli.running import run_to_ledger, warn_of_classes
+from topcert.cli.running import run_to_ledger
 from topcert.cli.stopping import choose_stopping, print_stopping
+from topcert.datasets.class_order import read_class_names
+from topcert.datasets.reading import Reading
 from topcert.evaluation.predictions import renew_predictions
 from topcert.evaluation.results import Results, derive, smoothing_of, write_results
 from topcert.methods.certificates import LabelChoice
@@ -68,7 +70,12 @@ def certify(
     data_dir: options.DataDir = None,
     limit: options.Limit = None,
     stride: options.Stride = None,
+    resize: options.Resize = None,
     crop: options.Crop = None,
+    skip_unreadable: options.SkipUnreadable = False,
+    channels: options.Channels = None,
+    value_range: options.ValueRange = None,
+    class_names: options.ClassNames = None,
     device: options.Device = "auto",
     classes: options.Classes = None,
     output: options.Output = None,
@@ -108,7 +115,18 @@ def certify(
         for option, value in given.items():
             if value is not None:
                 raise ValueError(f"{option} is for methods on votes, not for {method}; leave it out")
-        data_options = {"data_dir": data_dir, "limit": limit, "stride": stride, "crop": crop}
+        if value_range is not None:
+            raise ValueError(f"--range is for methods on votes, not for {method}, whose images lie in [0, 1]; leave it out")
+        reading = Reading(
+            data_dir=data_dir,
+            limit=limit,
+            stride=stride,
+            resize=resize,
+            crop=crop,
+            skip_unreadable=skip_unreadable,
+            channels=channels,
+            class_names=None if class_names is None else read_class_names(class_names),
+        )
         certify_bounds(
             data,
             model,
@@ -116,7 +134,7 @@ def certify(
             ks=[1] if k is None else k,
             label=label,
             max_radius=MAX_RADIUS if max_radius is None else max_radius,
-            data_options=data_options,
+            reading=reading,
             resume=resume,
         )
         return
@@ -158,7 +176,13 @@ def certify(
         data_dir=data_dir,
         limit=limit,
         stride=stride,
+        resize=resize,
         crop=crop,
+        skip_unreadable=skip_unreadable,
+        channels=channels,
+        value_range=value_range,
+        class_names=None if class_names is None else read_class_names(class_names),
+        doubtful="leave out" if label in ("predicted", "selected") else "refuse",
         device=device,
         num_classes=classes,
         output=output,
@@ -219,7 +243,6 @@ def run_certification(
         num_selection=request.num_selection,
         has_labels=opened.prepared.dataset.labels is not None,
     )
-    warn_of_classes(opened.prepared)
     planned = opened.prepared.manifest("")
     say_best(
         certifier,

@@ -13,7 +13,8 @@ from topcert.cli.progress import choose_progress
 Data = Annotated[
     str,
     typer.Argument(
-        metavar="DATA", help="digits, cifar10, imagenet, modelnet40, surfaces, an image folder (CLASS/*.jpg) or an .npz."
+        metavar="DATA",
+        help="digits, cifar10, imagenet, modelnet40, surfaces, images (CLASS/*.jpg, or *.jpg) or an .npz.",
     ),
 ]
 Model = Annotated[
@@ -96,6 +97,28 @@ DataDir = Annotated[Path | None, typer.Option(help="Folder of CIFAR-10 or ModelN
 Limit = Annotated[int | None, typer.Option(min=1, max=10**9, help="At most so many inputs.")]
 Stride = Annotated[int | None, typer.Option(min=1, max=10**9, help="Every so many-th input.")]
 Crop = Annotated[int | None, typer.Option(min=1, help="Certify the central square of so many pixels of each image.")]
+Resize = Annotated[
+    int | None,
+    typer.Option(min=1, max=10**5, help="First resize the shorter side of each image to so many pixels."),
+]
+SkipUnreadable = Annotated[
+    bool, typer.Option("--skip-unreadable", help="Leave out images of a folder that cannot be read, and name them.")
+]
+Channels = Annotated[
+    str | None, typer.Option(help="first or last: where an .npz has the channels of images, if its shape leaves doubt.")
+]
+ValueRange = Annotated[
+    tuple[float, float] | None,
+    typer.Option(
+        "--range",
+        metavar="LOW HIGH",
+        help="Values of images that the model was trained on, if not 0 1; bytes are scaled.",
+    ),
+]
+ClassNames = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The model's classes, a name a line in its order, to match the data's by name."),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Classes = Annotated[int | None, typer.Option(min=2, max=10**6, help="Number of classes, for functions that return labels.")]
 Output = Annotated[

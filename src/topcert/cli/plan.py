@@ -13,6 +13,7 @@ from topcert.cli import options
 from topcert.cli.best import best_in_words
 from topcert.cli.parsing import check_alpha, choose_ks
 from topcert.cli.progress import console
+from topcert.datasets.class_order import read_class_names
 from topcert.evaluation.accuracy import floored
 from topcert.methods.planning import Setting, shown_radii
 from topcert.theory.counting import check_counts
@@ -38,7 +39,12 @@ def plan(
     data_dir: options.DataDir = None,
     limit: options.Limit = None,
     stride: options.Stride = None,
+    resize: options.Resize = None,
     crop: options.Crop = None,
+    skip_unreadable: options.SkipUnreadable = False,
+    channels: options.Channels = None,
+    value_range: options.ValueRange = None,
+    class_names: options.ClassNames = None,
     device: options.Device = "auto",
     output: options.Output = None,
     batch_size: options.BatchSize = None,
@@ -63,7 +69,13 @@ def plan(
             data_dir=data_dir,
             limit=limit,
             stride=stride,
+            resize=resize,
             crop=crop,
+            skip_unreadable=skip_unreadable,
+            channels=channels,
+            value_range=value_range,
+            class_names=None if class_names is None else read_class_names(class_names),
+            doubtful="leave out",
             device=device,
             num_classes=classes,
             output=output,

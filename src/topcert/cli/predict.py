@@ -17,6 +17,7 @@ from topcert.cli.certify import write_run
 from topcert.cli.parsing import check_alpha, choose_ks
 from topcert.cli.progress import messages
 from topcert.cli.running import run_to_ledger
+from topcert.datasets.class_order import read_class_names
 from topcert.evaluation.predictions import Predictions, predict_labels
 from topcert.evaluation.results import smoothing_of
 from topcert.methods.ablation import METHOD
@@ -42,7 +43,12 @@ def predict(
     data_dir: options.DataDir = None,
     limit: options.Limit = None,
     stride: options.Stride = None,
+    resize: options.Resize = None,
     crop: options.Crop = None,
+    skip_unreadable: options.SkipUnreadable = False,
+    channels: options.Channels = None,
+    value_range: options.ValueRange = None,
+    class_names: options.ClassNames = None,
     device: options.Device = "auto",
     classes: options.Classes = None,
     output: options.Output = None,
@@ -79,7 +85,13 @@ def predict(
         data_dir=data_dir,
         limit=limit,
         stride=stride,
+        resize=resize,
         crop=crop,
+        skip_unreadable=skip_unreadable,
+        channels=channels,
+        value_range=value_range,
+        class_names=None if class_names is None else read_class_names(class_names),
+        doubtful="leave out",
         device=device,
         num_classes=classes,
         output=output,

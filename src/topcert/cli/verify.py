@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final, get_args
+from typing import Annotated, Final, get_args
 
 import numpy as np
 import typer
@@ -25,6 +25,7 @@ from topcert.cli.verdicts import (
     print_traced,
     warn_of_code,
 )
+from topcert.datasets.reading import Reading
 from topcert.evaluation.results import Results
 from topcert.evaluation.verification import recompute, refuted, same_run
 from topcert.theory.stopping import Stopping
@@ -132,11 +133,7 @@ def _request(
     older = manifest.algorithm if noise == "gaussian" and manifest.algorithm in OLDER else None
     if manifest.algorithm != ours and older is None:
         raise ValueError(f"the manifest names the algorithm {manifest.algorithm}; this release has {ours}")
-    options_: dict[str, Any] = manifest.data_options
-    recorded = options_.get("data_dir")
-    numbers = {name: options_.get(name) for name in ("limit", "stride", "crop")}
-    if any(value is not None and not isinstance(value, int) for value in numbers.values()):
-        raise ValueError(f"the manifest's data_options are damaged: {options_}")
+    reading = Reading.from_json(manifest.data_options)
     return Request(
         data=manifest.data if data is None else data,
         model=model,
@@ -151,10 +148,17 @@ def _request(
         encoding=manifest.encoding,
         fill=float(manifest.fill) if isinstance(manifest.fill, (int, float)) else None,
         unit=manifest.unit,
-        data_dir=data_dir or (None if recorded is None else Path(str(recorded))),
-        limit=numbers["limit"],
-        stride=numbers["stride"],
-        crop=numbers["crop"],
+        data_dir=data_dir or reading.data_dir,
+        limit=reading.limit,
+        stride=reading.stride,
+        crop=reading.crop,
+        resize=reading.resize,
+        skip_unreadable=reading.skip_unreadable,
+        channels=reading.channels,
+        value_range=reading.value_range,
+        class_names=reading.class_names,
+        unlabelled=reading.unlabelled,
+        doubtful="keep",
         device=device,
         num_classes=classes or manifest.num_classes,
         output=manifest.output if output is None else output,

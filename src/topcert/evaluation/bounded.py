@@ -18,7 +18,9 @@ import numpy as np
 import pyarrow as pa
 
 from topcert.classifiers.layers import read_layers
+from topcert.datasets.class_order import Doubtful, order_classes
 from topcert.datasets.dataset import Dataset
+from topcert.datasets.reading import Reading
 from topcert.evaluation.accuracy import (
     AccuracyCurve,
     accuracy_curves,
@@ -30,6 +32,7 @@ from topcert.evaluation.accuracy import (
 from topcert.files import first_line, replacing
 from topcert.methods.certificates import Certificates
 from topcert.methods.chiang import certify_bounded
+from topcert.theory.intervals import scores
 from topcert.version import __version__
 from topcert.voting.inputs import as_recorded, fingerprint_inputs
 from topcert.voting.names import told
@@ -100,12 +103,9 @@ def _check_entries(found: dict[str, Any]) -> None:
         raise ValueError(f"ks must be positive numbers, got {ks!r}")
     if found["label_choice"] not in ("given", "predicted"):
         raise ValueError(f"label_choice must be given or predicted, got {found['label_choice']!r}")
-    numbers = ("limit", "stride", "crop")
-    if not isinstance(options, dict) or not (
-        isinstance(options.get("data_dir"), str | None)
-        and all(isinstance(options.get(name), int | None) for name in numbers)
-    ):
+    if not isinstance(options, dict):
         raise ValueError(f"data_options cannot be {options!r}")
+    Reading.from_json(options)
 
 
 @final
@@ -124,22 +124,30 @@ def certify_network(
     model: Path,
     *,
     data: str,
-    data_options: dict[str, Any],
+    reading: Reading,
+    doubtful: Doubtful = "refuse",
     ks: Sequence[int],
     max_radius: int,
     label_choice: str,
     on_progress: Callable[[int, int, str], None],
 ) -> BoundedResults:
-    """Bound every image of `dataset` through the network in the ONNX file `model`.
+    """Bound every image of `dataset`, which was read as `reading` says, through the network in the ONNX file `model`.
 
-    Raises ValueError where the data are no images in [0, 1], the network holds what bounds cannot follow, or a k or
-    `max_radius` is out of range.
+    `doubtful` is that of `order_classes`. Raises ValueError where the data are no images in [0, 1], the network holds what
+    bounds cannot follow, or a k or `max_radius` is out of range.
     """
     if dataset.kind != "image":
         raise ValueError(f"the method chiang is for images in [0, 1], and {dataset.name} holds none")
     from topcert.classifiers.onnx import fingerprint_onnx  # loads ONNX Runtime
 
     layers = read_layers(model)
+    dataset = order_classes(
+        dataset,
+        model=str(model),
+        num_classes=scores(layers, dataset.read(0).transpose(2, 0, 1)[None]).shape[1],
+        given=reading.class_names,
+        doubtful=doubtful,
+    )
     inputs = read_inputs_table(dataset)
     parts = []
     total = len(dataset)
@@ -158,7 +166,7 @@ def certify_network(
         bounds=Bounds(
             topcert_version=__version__,
             data=data,
-            data_options=data_options,
+            data_options=reading.to_json(),
             data_fingerprint=fingerprint_inputs(inputs),
             num_inputs=total,
             model=str(model.resolve()),

@@ -16,6 +16,7 @@ import numpy as np
 
 from topcert.classifiers.loading import CARRIED, carried_path
 from topcert.datasets.dataset import load_dataset
+from topcert.datasets.reading import Reading
 from topcert.evaluation.bounded import certify_network
 from topcert.methods.registry import find_vote_method
 from topcert.reproduce.records import Counted, Origin, write_origin, write_radii
@@ -122,7 +123,7 @@ def bound_images(network: Path, effort: IntervalEffort, counts: Path, *, data_di
         dataset,
         network,
         data="cifar10",
-        data_options={},
+        reading=Reading(data_dir=data_dir),
         ks=[1],
         max_radius=effort.max_radius,
         label_choice="given",

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import secrets
 import warnings
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from topcert.classifiers.loading import wrap
-from topcert.randomization.encodings import Unit, make_encoder, to_planes
+from topcert.datasets.array_inputs import Channels, Kind, read_inputs
+from topcert.randomization.encodings import GREY, Unit, make_encoder, to_planes
 from topcert.randomization.randomizer import Ablation
 from topcert.voting.voter import Voter, check_deterministic, count_all, default_batch_size, trial_size
+
+UNITS: Final[dict[Kind, Unit]] = {"table": "column", "points": "point", "image": "pixel"}
+ENCODINGS: Final[dict[Kind, str]] = {"table": "sentinel", "points": "keep-only", "image": "six-channel"}
 
 
 def count_votes(
@@ -29,38 +33,46 @@ def count_votes(
     output: str | None = None,
     batch_size: int | None = None,
     device: str = "auto",
+    channels: Channels | None = None,
+    value_range: tuple[float, float] | None = None,
 ) -> NDArray[np.int64]:
     """Votes of each class over `num_samples` random ablations of each input, int64 `(inputs, classes)`.
 
-    `model` is a torch module, a fitted scikit-learn estimator, or any callable from a batch to scores `(B, classes)` or
-    integer labels `(B,)` (then give `num_classes`); of several outputs `output` is taken, by its name or place. `x` is
-    float: images `(inputs, H, W, C)` with values in [0, 1], tables `(inputs, columns)`, or sets of points
-    `(inputs, points, coordinates)`. `encoding` and `unit` default to six-channel pixels, sentinel columns and keep-only
-    points. Every input sees the same masks, those of `seed`; without one it is drawn afresh from the system at every call,
-    so name one to have the same votes again. Input and model must have been fixed before it was drawn. A torch module is
-    put into evaluation mode. Warns where the model had no answer for some votes. Raises ValueError
-    where anything does not fit, or the model gives the first batch other labels the second time.
+    `model` is a torch module, a fitted scikit-learn estimator, or any callable from a batch to
+    scores `(B, classes)` or integer labels `(B,)` (then give `num_classes`); of several outputs
+    `output` is taken, by its name or place. `x` holds booleans, integers or floats: images
+    `(inputs, H, W, C)` or `(inputs, C, H, W)`, tables `(inputs, columns)`, or sets of points
+    `(inputs, points, coordinates)`. Where its shape leaves in doubt which it is, `unit` ("pixel",
+    "feature", "column" or "point") says so, and `channels` ("first" or "last") where the channels
+    of images are. Values of images must lie in `value_range`, [0, 1] unless given: the range that
+    the model was trained on. Bytes (uint8) are scaled to it, and to [0, 1] for tables; nothing else
+    is changed. `encoding` and `unit` default to six-channel pixels, sentinel columns and keep-only
+    points; the default fill of "constant" is the middle of the range. Every input sees the same
+    masks, those of `seed`; without one it is drawn afresh from the system at every call, so name
+    one to have the same votes again. Input and model must have been fixed before it was drawn. A
+    torch module is put into evaluation mode. Warns where the model had no answer for some votes.
+    Raises ValueError where anything does not fit or is in doubt, or the model gives the first batch
+    other labels the second time.
     """
-    inputs = np.asarray(x)
-    if inputs.dtype.kind != "f" or inputs.ndim not in (2, 3, 4) or not inputs.size:
-        raise ValueError(f"x must be a float array of 2, 3 or 4 dimensions, got {inputs.dtype} of shape {inputs.shape}")
-    if not np.isfinite(inputs).all():
-        raise ValueError("x holds NaN or infinite values; a certificate needs finite inputs")
+    found = read_inputs(x, "x", unit=unit, channels=channels, value_range=value_range)
+    inputs = found.x
     if num_samples < 1:
         raise ValueError(f"num_samples must be at least 1, got {num_samples}")
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     drawn = secrets.randbits(63) if seed is None else seed
-    units: dict[int, Unit] = {2: "column", 3: "point", 4: "pixel"}
-    encodings = {2: "sentinel", 3: "keep-only", 4: "six-channel"}
-    used_unit = unit or units[inputs.ndim]
+    used_unit = unit or UNITS[found.kind]
+    name = encoding or ENCODINGS[found.kind]
+    if found.moved and np.ndim(fill if fill is not None else 0) == 3:
+        fill = np.moveaxis(np.asarray(fill), 0, 2)
+    if name == "constant" and fill is None:
+        fill = GREY if value_range is None else (value_range[0] + value_range[1]) / 2
     shape = inputs.shape[1:]
     num_features = to_planes(inputs[0], used_unit).shape[1]
     if not 1 <= num_kept <= num_features:
-        raise ValueError(f"num_kept must lie in 1 .. {num_features}, got {num_kept}")
+        raise ValueError(f"num_kept must lie in 1 .. {num_features}, the {used_unit}s of an input, got {num_kept}")
 
     def ablation(size: int) -> Ablation:
-        name = encoding or encodings[inputs.ndim]
         return Ablation(
             unit=used_unit,
             encoder=make_encoder(name, shape=shape, unit=used_unit, batch_size=size, fill=fill, dtype=inputs.dtype),

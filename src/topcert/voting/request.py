@@ -7,14 +7,17 @@ import hashlib
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final, Literal, cast, final, get_args
+from typing import Final, Literal, cast, final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topcert.classifiers.classifier import Classifier
 from topcert.classifiers.loading import CARRIED, load_classifier
-from topcert.datasets.dataset import BUILT_IN, Dataset, Kind, load_dataset
+from topcert.datasets.array_inputs import Kind
+from topcert.datasets.class_order import Doubtful, order_classes
+from topcert.datasets.dataset import BUILT_IN, Dataset
+from topcert.datasets.reading import Reading
 from topcert.randomization import designs, discrete, gaussian, masks, rounded
 from topcert.randomization.designs import Design, make_design
 from topcert.randomization.encodings import GREY, SENTINEL, Unit, make_encoder, to_planes
@@ -68,6 +71,13 @@ class Request:
     limit: int | None = None
     stride: int | None = None
     crop: int | None = None
+    resize: int | None = None
+    skip_unreadable: bool = False
+    channels: str | None = None
+    value_range: tuple[float, float] | None = None
+    class_names: tuple[str, ...] | None = None  # the model's, in its order, as a person names them
+    unlabelled: bool = False  # leave the labels of the data out
+    doubtful: Doubtful = "refuse"  # labels of classes that cannot be matched to the model's
     device: str = "auto"
     num_classes: int | None = None
     output: str | None = None  # of a model with several, which is the answer
@@ -75,6 +85,11 @@ class Request:
     stopping: Stopping | None = None  # then `num_samples` is the cap
     algorithm: str | None = None  # one of OLDER, for a run that was begun by it
     refuse_labels: bool = True  # labels out of range; else they count as `UNDEFINED_LABEL`: inputs may be an attacker's
+
+    @property
+    def reading(self) -> Reading:
+        """How the data is read."""
+        return Reading(**{field.name: getattr(self, field.name) for field in dataclasses.fields(Reading)})
 
 
 @final
@@ -116,16 +131,10 @@ class Prepared:
     def manifest(self, fingerprint: str) -> Manifest:
         """The manifest of this run on data of that fingerprint."""
         request = self.request
-        options: dict[str, Any] = {
-            "data_dir": None if request.data_dir is None else str(request.data_dir.resolve()),
-            "limit": request.limit,
-            "stride": request.stride,
-            "crop": request.crop,
-        }
         return Manifest(
             topcert_version=__version__,
             data=placed(request.data),
-            data_options=options,
+            data_options=request.reading.to_json(),
             data_fingerprint=fingerprint,
             input_shape=self.dataset.shape,
             num_inputs=len(self.dataset),
@@ -170,14 +179,12 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
         )
     if not 0 <= request.seed < 2**64:
         raise ValueError(f"--seed must lie in 0 .. 2^64 - 1, got {request.seed}")
-    dataset = load_dataset(
-        request.data, data_dir=request.data_dir, limit=request.limit, stride=request.stride, crop=request.crop
-    )
+    dataset = request.reading.load(request.data, unit=request.unit)
     unit = _unit(request.unit, dataset)
     num_features = to_planes(np.zeros(dataset.shape), unit).shape[1]
     _check_noise(request, dataset, unit=unit, num_features=num_features)
     encoding = (request.encoding or DEFAULT_ENCODING[dataset.kind]) if request.noise == "ablation" else None
-    filled = None if encoding is None else _fill(dataset, encoding, request.fill)
+    filled = None if encoding is None else _fill(dataset, encoding, request.fill, request.value_range)
     example = _example(request, dataset, unit=unit, num_features=num_features, encoding=encoding, filled=filled)
     classifier = load_classifier(
         request.model,
@@ -193,16 +200,9 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
         )
     if classifier.num_classes < 2:
         raise ValueError(f"{request.model} has {classifier.num_classes} class; a top k needs at least 2")
-    labels = dataset.labels
-    if request.stopping is not None and request.stopping.label == "given" and labels is None:
+    request, dataset = _with_classes(request, dataset, classifier)
+    if request.stopping is not None and request.stopping.label == "given" and dataset.labels is None:
         raise ValueError(f"--stop certifies given labels, and {request.data} has none; use --label selected, or add labels")
-    if labels is not None and labels.max() >= classifier.num_classes:
-        from_one = labels.max() == classifier.num_classes and labels.min() > 0
-        raise ValueError(
-            f"{request.data} holds the label {labels.max()}, {request.model} has {classifier.num_classes} classes, "
-            f"0 .. {classifier.num_classes - 1}; use data and a model with the same classes"
-            f"{' (the labels seem to count from 1: subtract 1)' if from_one else ''}"
-        )
     num_votes = request.num_selection + request.num_samples
     chosen = recorded_batch_size if request.batch_size is None else request.batch_size
     if chosen is None:
@@ -253,6 +253,22 @@ def _example(
     return rows(trial_size(rows(1).size))
 
 
+def _with_classes(request: Request, dataset: Dataset, classifier: Classifier) -> tuple[Request, Dataset]:
+    """The data's classes as the model numbers them; the request says so where labels are left out."""
+    if request.unlabelled:
+        dataset = dataclasses.replace(dataset, labels=None)
+    ordered = order_classes(
+        dataset,
+        model=request.model,
+        num_classes=classifier.num_classes,
+        model_names=classifier.class_names,
+        given=request.class_names,
+        doubtful=request.doubtful,
+    )
+    left_out = request.unlabelled or (dataset.labels is not None and ordered.labels is None)
+    return dataclasses.replace(request, unlabelled=left_out), ordered
+
+
 def _unit(given: str | None, dataset: Dataset) -> Unit:
     if given is None:
         return DEFAULT_UNIT[dataset.kind]
@@ -281,6 +297,10 @@ def _check_noise(request: Request, dataset: Dataset, *, unit: Unit, num_features
         return
     if dataset.kind != "image":
         raise ValueError(f"the noise {request.noise} is for images in [0, 1], and {dataset.name} holds none")
+    if request.value_range is not None:
+        raise ValueError(
+            f"--range belongs to the noise ablation: {request.noise} noise is for images in [0, 1]; leave it out"
+        )
     for option, set_ in (("--encoding", request.encoding), ("--fill", request.fill)):
         if set_ is not None:
             raise ValueError(f"{option} belongs to the noise ablation, not to {request.noise}; leave it out")
@@ -347,9 +367,12 @@ def _design(request: Request, shape: tuple[int, ...], *, unit: Unit, num_feature
     )
 
 
-def _fill(dataset: Dataset, encoding: str, given: float | None) -> NDArray[np.floating] | float | None:
+def _fill(
+    dataset: Dataset, encoding: str, given: float | None, value_range: tuple[float, float] | None
+) -> NDArray[np.floating] | float | None:
     if encoding in ("constant", "sentinel"):
-        return given if given is not None else (GREY if encoding == "constant" else SENTINEL)
+        grey = GREY if value_range is None else (value_range[0] + value_range[1]) / 2
+        return given if given is not None else (grey if encoding == "constant" else SENTINEL)
     if given is not None:
         raise ValueError(f"--fill is for the encodings constant and sentinel, not {encoding}; leave it out")
     if encoding in ("mean", "median"):

@@ -1,0 +1,151 @@
+"""The classes of data and of a model: matched by name where both have names, never by a guess.
+
+Data that names its classes (folders, built-in sets, an .npz with names) numbers them in its own order, which need not be
+the model's: a class may lack images, or '10' come before '2'. A model that names its classes settles it, or a person who
+names them, in the model's order. Without names the numbers of classes must agree, and their order be beyond doubt.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+
+from topcert.datasets.dataset import Dataset
+
+Doubtful = Literal["refuse", "leave out", "keep"]
+FIX: Final = "--class-names FILE, a name a line in the model's order"
+_NUMERAL: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+_SHOWN: Final = 3
+
+
+def order_classes(
+    dataset: Dataset,
+    *,
+    model: str,
+    num_classes: int,
+    model_names: Sequence[str] | None = None,
+    given: Sequence[str] | None = None,
+    doubtful: Doubtful = "refuse",
+) -> Dataset:
+    """The data set with its labels as the model numbers its classes, and `class_names` those of the model, if known.
+
+    `model` names it in errors; `model_names` are what it calls its classes, `given` what a person does, who is believed.
+    `doubtful` says what becomes of labels whose classes cannot be matched: "leave out", with a note, where no certificate is
+    of them; "keep" takes the data's order, with a note, where a fingerprint tells whether it is the same. Raises ValueError,
+    naming the fix, where classes cannot be matched, and for labels beyond the model's.
+    """
+    if given is not None and len(given) != num_classes:
+        raise ValueError(f"--class-names holds {len(given)} names, {model} has {num_classes} classes; name each of them")
+    names = given if given is not None else model_names
+    known = () if names is None else tuple(names)
+    if dataset.labels is None:
+        return replace(dataset, class_names=known)
+    if not dataset.class_names:
+        _check_numbers(dataset, model=model, num_classes=num_classes, names=None if given is not None else model_names)
+        return replace(dataset, class_names=known)
+    try:
+        places = _places(dataset, model=model, num_classes=num_classes, names=names)
+    except ValueError as error:
+        if doubtful == "refuse" or (doubtful == "keep" and len(dataset.class_names) > num_classes):
+            raise
+        if doubtful == "keep":
+            note = f"classes are taken in the order of the data: {error}"
+            return replace(dataset, notes=(*dataset.notes, note))
+        note = f"labels are left out, for no label is certified that the data gives: {error}"
+        return replace(dataset, labels=None, class_names=known, notes=(*dataset.notes, note))
+    ordered = known or tuple(dataset.class_names[place] for place in np.argsort(places))
+    return replace(dataset, labels=places[dataset.labels], class_names=ordered)
+
+
+def read_class_names(path: Path) -> tuple[str, ...]:
+    """Names of classes, one a line, of a text file in UTF-8. Raises ValueError for an empty line or a name twice."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ValueError(f"--class-names {path} cannot be read: {reason}") from error
+    names = [line.strip() for line in lines]
+    if not names:
+        raise ValueError(f"--class-names {path} is empty; it holds a name a line, in the model's order")
+    seen: dict[str, int] = {}
+    for number, name in enumerate(names, start=1):
+        if not name:
+            raise ValueError(f"--class-names {path}: line {number} is empty; the n-th line names the n-th class")
+        if name in seen:
+            raise ValueError(f"--class-names {path}: lines {seen[name]} and {number} are both {name!r}")
+        seen[name] = number
+    return tuple(names)
+
+
+def _places(
+    dataset: Dataset, *, model: str, num_classes: int, names: Sequence[str] | None
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """The model's number of each class of the data, int64 `(classes of the data,)`."""
+    ours = dataset.class_names
+    if names is None:
+        _check_order(dataset, model=model, num_classes=num_classes)
+        return np.arange(len(ours))
+    numbered = {_normal(name): number for number, name in enumerate(names)}
+    strangers = [name for name in ours if _normal(name) not in numbered]
+    if strangers:
+        raise ValueError(
+            f"{dataset.name} has the class{'es' if len(strangers) > 1 else ''} {_listed(strangers)}, {model} has "
+            f"{_listed(names)}: classes are matched by name; rename them, or name the model's as the data does: {FIX}"
+        )
+    places = np.array([numbered[_normal(name)] for name in ours], np.int64)
+    if len(set(places.tolist())) < len(places):
+        raise ValueError(f"{dataset.name} has two classes of one name: {_listed(ours)}; rename one")
+    return places
+
+
+def _check_order(dataset: Dataset, *, model: str, num_classes: int) -> None:
+    """Refuse to take the order of the data's names for the model's where that is in doubt."""
+    ours = dataset.class_names
+    if len(ours) != num_classes:
+        raise ValueError(
+            f"{dataset.name} has {len(ours)} class{'' if len(ours) == 1 else 'es'}, {_listed(ours)}, and {model} has "
+            f"{num_classes} that it does not name: which is which is in doubt; say it with {FIX}"
+            + ("" if len(ours) < num_classes else ", or use data and a model with the same classes")
+        )
+    numerals = [name for name in ours if _NUMERAL.fullmatch(name)]
+    if numerals != sorted(numerals, key=float):
+        late = next(i for i in range(1, len(numerals)) if float(numerals[i]) < float(numerals[i - 1]))
+        raise ValueError(
+            f"{dataset.name} has classes whose names are numbers: as text {numerals[late - 1]!r} comes before "
+            f"{numerals[late]!r}, as numbers after it, and which of them {model} means is in doubt; say it with {FIX}"
+        )
+
+
+def _check_numbers(dataset: Dataset, *, model: str, num_classes: int, names: Sequence[str] | None) -> None:
+    """Labels that are numbers are places among the model's classes; refuse where they cannot be, or need not be."""
+    assert dataset.labels is not None
+    low, high = dataset.label_range or (int(dataset.labels.min()), int(dataset.labels.max()))
+    if high >= num_classes:
+        from_one = high == num_classes and low > 0
+        raise ValueError(
+            f"{dataset.name} holds the label {high}, {model} has {num_classes} classes, 0 .. {num_classes - 1}; use data "
+            f"and a model with the same classes{' (the labels seem to count from 1: subtract 1)' if from_one else ''}"
+        )
+    if names is not None and all(_NUMERAL.fullmatch(name) for name in names):
+        moved = next((place for place, name in enumerate(names) if float(name) != place), None)
+        if moved is not None:
+            raise ValueError(
+                f"{dataset.name} holds labels that are numbers, and {model} calls its classes {_listed(names)}: whether "
+                f"{names[moved]} is a name or a place is in doubt; store names, y.astype(str), or number classes from 0"
+            )
+
+
+def _normal(name: str) -> str:
+    """One spelling of accented letters, which file systems write in two ways."""
+    return unicodedata.normalize("NFC", name.strip())
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f"{shown}, ... ({len(names)} in all)"

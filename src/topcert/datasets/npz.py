@@ -1,0 +1,127 @@
+"""An .npz file: inputs `x`, and optionally labels `y`, `class_names` and training inputs `x_train`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topcert.datasets.array_inputs import Inputs, Kind, as_array, as_floats, as_image_values, check_numbers, read_inputs
+
+_READ: Final = ("x", "y", "x_train", "class_names")
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Arrays:
+    """The arrays of a file as inputs; `class_names` those of the labels 0, 1, ..., in no order that a model knows."""
+
+    kind: Kind
+    x: NDArray[np.floating]
+    labels: NDArray[np.int64] | None
+    class_names: tuple[str, ...]
+    reference: NDArray[np.floating] | None
+    notes: tuple[str, ...]
+
+
+def read_npz(
+    path: Path,
+    *,
+    unit: str | None = None,
+    channels: str | None = None,
+    value_range: tuple[float, float] | None = None,
+) -> Arrays:
+    """Read a file; the options are those of `read_inputs`. Raises ValueError where an array is missing or is none."""
+    arrays = _open(path)
+    y = arrays.get("y")
+    labels, names = (None, ()) if y is None else _labels(y, arrays["x"].shape[:1], path)
+    if "class_names" in arrays:
+        names = _names(arrays["class_names"], labels, names, path)
+    options: dict[str, Any] = {"channels": channels, "value_range": value_range}
+    found = read_inputs(arrays["x"], f"{path}: x", unit=unit, labelled=y is not None, **options)
+    shape = found.x.shape[1:]
+    notes: tuple[str, ...] = ()
+    if found.moved:
+        notes = (f"{path}: x holds its channels first; read as images of {shape[0]} x {shape[1]} pixels",)
+    reference = arrays.get("x_train")
+    return Arrays(
+        kind=found.kind,
+        x=found.x,
+        labels=labels,
+        class_names=names,
+        reference=None if reference is None else _reference(reference, found, path, value_range),
+        notes=notes,
+    )
+
+
+def _open(path: Path) -> dict[str, NDArray[Any]]:
+    if not path.is_file():
+        raise ValueError(f"{path} does not exist")
+    try:
+        with path.open("rb") as file:  # NumPy leaves a file that it cannot read open
+            archive = np.load(file, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
+                raise ValueError("it is a single array; write it with numpy.savez(path, x=array)")
+            arrays = {key: archive[key] for key in _READ if key in archive.files}
+            present = archive.files
+    except Exception as error:  # a damaged archive can raise anything
+        raise ValueError(f"{path} is not a readable .npz file ({error})") from error
+    if "x" not in arrays:
+        raise ValueError(f"{path} has no array x; it has: {', '.join(present) or 'nothing'}")
+    return arrays
+
+
+def _labels(y: NDArray[Any], wanted: tuple[int, ...], path: Path) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Labels, and their names where they are text."""
+    if y.dtype.kind == "U" and y.shape == wanted:
+        names, labels = np.unique(y, return_inverse=True)
+        return labels.astype(np.int64), tuple(names.tolist())
+    if y.dtype.kind not in "iu" or y.shape != wanted:
+        fix = ""
+        if y.ndim == 2 and y.shape == (*wanted, 1):
+            fix = "; give y.ravel()"
+        elif y.ndim == 2 and y.shape[:1] == wanted:
+            fix = "; give y.argmax(axis=1) if these are one-hot"
+        elif y.dtype.kind in "fb" and y.shape == wanted:
+            fix = "; give y.astype(int) if these are class indices"
+        raise ValueError(f"{path}: y must be integers or names of shape {_tuple(wanted)}, got {y.dtype} {y.shape}{fix}")
+    for label in (y.min(), y.max()) if y.size else ():
+        if not 0 <= label < 2**31:
+            raise ValueError(f"{path}: y holds the label {label}; labels are class indices from 0")
+    return y.astype(np.int64), ()
+
+
+def _names(told: NDArray[Any], labels: NDArray[np.int64] | None, names: tuple[str, ...], path: Path) -> tuple[str, ...]:
+    """The names of integer labels."""
+    if told.dtype.kind != "U" or told.ndim != 1 or len(set(told.tolist())) != len(told):
+        raise ValueError(f"{path}: class_names must be different names, in one row, got {told.dtype} {told.shape}")
+    if names:
+        raise ValueError(f"{path}: y holds names, so class_names says nothing; leave it out")
+    if labels is not None and labels.max() >= len(told):
+        raise ValueError(f"{path}: y holds the label {labels.max()}, and class_names the names of 0 .. {len(told) - 1}")
+    return tuple(told.tolist())
+
+
+def _reference(
+    values: NDArray[Any], inputs: Inputs, path: Path, value_range: tuple[float, float] | None
+) -> NDArray[np.floating]:
+    """Training inputs, read as the inputs are."""
+    what = f"{path}: x_train"
+    array = as_array(values, what)
+    check_numbers(array, what)
+    if inputs.moved and array.ndim == 4:
+        array = np.moveaxis(array, 1, 3)
+    if array.shape[1:] != inputs.x.shape[1:]:
+        raise ValueError(f"{what} holds inputs of shape {array.shape[1:]}, x of {inputs.x.shape[1:]}")
+    if array.size == 0:
+        raise ValueError(f"{what} is empty, of shape {array.shape}")
+    if inputs.kind == "image":
+        return as_image_values(array, what, value_range=value_range)
+    return as_floats(array, what)
+
+
+def _tuple(shape: tuple[int, ...]) -> str:
+    return f"({shape[0]},)" if shape else "()"

@@ -1,0 +1,101 @@
+"""How a person wants data to be read, and how that is recorded, so that anyone can read the same inputs again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, final
+
+from topcert.datasets.dataset import Dataset, load_dataset
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """The options of `load_dataset`, and how classes are matched to a model's (`order_classes`).
+
+    `class_names` are the model's, as a person names them; `unlabelled` leaves the labels of the data out.
+    """
+
+    data_dir: Path | None = None
+    limit: int | None = None
+    stride: int | None = None
+    crop: int | None = None
+    resize: int | None = None
+    skip_unreadable: bool = False
+    channels: str | None = None
+    value_range: tuple[float, float] | None = None
+    class_names: tuple[str, ...] | None = None
+    unlabelled: bool = False
+
+    def load(self, name: str, *, unit: str | None = None) -> Dataset:
+        """The data set of that name, its classes in the data's own order."""
+        return load_dataset(
+            name,
+            data_dir=self.data_dir,
+            limit=self.limit,
+            stride=self.stride,
+            crop=self.crop,
+            resize=self.resize,
+            skip_unreadable=self.skip_unreadable,
+            unit=unit,
+            channels=self.channels,
+            value_range=self.value_range,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """What a manifest records: the first four always, the others where they are used."""
+        used = {
+            "resize": self.resize,
+            "skip_unreadable": self.skip_unreadable or None,
+            "channels": self.channels,
+            "range": None if self.value_range is None else [float(end) for end in self.value_range],
+            "class_names": None if self.class_names is None else list(self.class_names),
+            "unlabelled": self.unlabelled or None,
+        }
+        return {
+            "data_dir": None if self.data_dir is None else str(self.data_dir.resolve()),
+            "limit": self.limit,
+            "stride": self.stride,
+            "crop": self.crop,
+            **{name: value for name, value in used.items() if value is not None},
+        }
+
+    @staticmethod
+    def from_json(recorded: dict[str, Any]) -> Reading:
+        """What `to_json` recorded. Raises ValueError for values of another kind."""
+        for name, kind in _KINDS.items():
+            value = recorded.get(name)
+            if value is not None and (not isinstance(value, kind) or isinstance(value, bool) != (kind is bool)):
+                raise ValueError(f"data_options are damaged: {name} cannot be {value!r}")
+        ends, names, folder = (recorded.get(name) for name in ("range", "class_names", "data_dir"))
+        if ends is not None and (len(ends) != 2 or not all(type(end) in (int, float) for end in ends)):
+            raise ValueError(f"data_options are damaged: range cannot be {ends!r}")
+        if names is not None and not all(isinstance(name, str) for name in names):
+            raise ValueError(f"data_options are damaged: class_names cannot be {names!r}")
+        return Reading(
+            data_dir=None if folder is None else Path(folder),
+            limit=recorded.get("limit"),
+            stride=recorded.get("stride"),
+            crop=recorded.get("crop"),
+            resize=recorded.get("resize"),
+            skip_unreadable=bool(recorded.get("skip_unreadable")),
+            channels=recorded.get("channels"),
+            value_range=None if ends is None else (float(ends[0]), float(ends[1])),
+            class_names=None if names is None else tuple(names),
+            unlabelled=bool(recorded.get("unlabelled")),
+        )
+
+
+_KINDS: Final[dict[str, type]] = {
+    "data_dir": str,
+    "limit": int,
+    "stride": int,
+    "crop": int,
+    "resize": int,
+    "skip_unreadable": bool,
+    "channels": str,
+    "range": list,
+    "class_names": list,
+    "unlabelled": bool,
+}
