@@ -152,6 +152,11 @@ BAD: dict[str, tuple[Any, str]] = {
     "one number": (lambda b: b[:, 0], r"one number for each input, float32 \(16,\)"),
     "labels in floats": (lambda b: labels(b).astype(float), r"labels as integers"),
     "text": (lambda b: np.array(["a", "b", "c", "d"])[labels(b)], "gave text such as '[abcd]'.*number its classes"),
+    "text as objects": (lambda b: np.array(["a", "bc", "d", "e"], object)[labels(b)], "gave text such as '[abcde]+'"),
+    "text beside maps": (
+        lambda b: {"label": np.array(["a", "b", "c", "d"], object)[labels(b)], "maps": [{"a": 1.0} for _ in b]},
+        r"label: text \(16,\), maps: a list of 16 dict; none of them is certain to hold scores or labels",
+    ),
     "one word": (lambda b: "cat", "gave text such as 'cat'"),
     "nothing": (lambda b: None, r"gave nothing \(None\); expected scores \(16, classes\)"),
     "booleans in columns": (lambda b: scores(b) > 0, r"gave bool \(16, 4\) for a batch of 16; expected scores"),

@@ -61,8 +61,12 @@ def described(value: Any) -> str:
     if not hasattr(value, "shape") or not hasattr(value, "dtype"):
         return f"a {type(value).__name__}"
     dtype = str(value.dtype).removeprefix("torch.")
-    kind = getattr(value.dtype, "kind", "")
-    return f"{'text' if kind in 'US' and kind else dtype} {tuple(value.shape)}"
+    return f"{'text' if isinstance(value, np.ndarray) and _is_text(value) else dtype} {tuple(value.shape)}"
+
+
+def _is_text(array: NDArray[Any]) -> bool:
+    """Whether an array holds strings, in whichever of the two ways."""
+    return array.dtype.kind in "USO" and array.size > 0 and isinstance(array.reshape(-1)[0], (str, bytes))
 
 
 def checked_answer(output: Any, *, batch_size: int, num_classes: int | None = None) -> NDArray[Any]:
@@ -89,10 +93,10 @@ def checked_answer(output: Any, *, batch_size: int, num_classes: int | None = No
                 f"and {classes} classes; expected ({batch_size}, {classes})"
             )
         return found
-    if found.dtype.kind in "US":
-        some = repr(str(found.reshape(-1)[0])) if found.size else "none"
+    if _is_text(found):
         raise AnswerError(
-            f"the model gave text such as {some}; {wanted}: number its classes 0, 1, ... and return the numbers"
+            f"the model gave text such as {str(found.reshape(-1)[0])!r}; {wanted}: number its "
+            "classes 0, 1, ... and return the numbers"
         )
     if output is None:
         raise AnswerError(f"the model gave nothing (None); {wanted}: does its function return them?")
