@@ -14,7 +14,7 @@ from topcert.randomization import discrete, rounded
 from topcert.reproduce.cells import Cell, all_cells
 from topcert.reproduce.collecting import useful_settings
 from topcert.reproduce.records import Counted, Origin, read_counted, read_radii, write_counted, write_origin, write_radii
-from topcert.reproduce.rendering import COLUMNS, NOT_MEASURED, write_table
+from topcert.reproduce.rendering import COLUMNS, NOT_MEASURED, papers, write_table
 from topcert.reproduce.tables import ALPHA, RADII, SIGMAS, TABLE1, TABLE2, PaperTable, Setting
 from topcert.theory.radius import ABSTAIN
 
@@ -142,13 +142,26 @@ def test_the_three_forms_hold_the_same_numbers(folder: Path, tmp_path: Path) -> 
     assert len(lines) == 1 + len(cells)
     for cell in cells:
         shown = _number(cell)
-        assert f"{shown} ({cell.paper})" in markdown.read_text(encoding="utf-8")
-        assert f"{shown} ({cell.paper})" in latex.read_text(encoding="utf-8")
+        assert f"{shown} ({papers(cell)})" in markdown.read_text(encoding="utf-8")
+        assert f"{shown} ({papers(cell)})" in latex.read_text(encoding="utf-8")
         assert any(f",{cell.radius},{shown},{cell.paper}," in line for line in lines)
     text = latex.read_text(encoding="utf-8")
     assert r"50 \% \& more" in text
     assert text.count(r"\\") == len(TABLE1.rows) + 2
     assert "8.1 M multiply-adds" in markdown.read_text(encoding="utf-8")
+
+
+def test_a_caption_names_network_and_inputs_and_latex_numbers_it_itself(folder: Path, tmp_path: Path) -> None:
+    cells = all_cells(TABLE1, folder)
+    _, markdown, latex = write_table(cells, tmp_path / "table1", caption=TABLE1.caption)
+    measured = ", ".join(dict.fromkeys(cell.origin.network for cell in cells if cell.origin is not None))
+    said = f"ertified top-k accuracy on CIFAR-10, ours (the paper's). Networks: {measured}; 4, 12 images."
+    assert markdown.read_text(encoding="utf-8").startswith(f"Table 1: c{said}\n")
+    assert rf"\caption{{C{said}}}".replace("_", r"\_") in latex.read_text(encoding="utf-8")
+    assert "Table" not in latex.read_text(encoding="utf-8").replace(r"\begin{table}", "")
+    for path in (markdown, latex):
+        assert "(0.0)" not in path.read_text(encoding="utf-8")
+        assert "(0.000)" in path.read_text(encoding="utf-8")
 
 
 def _number(cell: Cell) -> str:

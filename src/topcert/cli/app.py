@@ -17,6 +17,7 @@ from topcert.cli.demo import demo
 from topcert.cli.evaluate import evaluate
 from topcert.cli.help import Command, Group, usage_in_words
 from topcert.cli.lee_table import lee_table
+from topcert.cli.machine import choose_json
 from topcert.cli.methods import methods
 from topcert.cli.plan import plan
 from topcert.cli.predict import predict
@@ -71,6 +72,7 @@ def _topcert(
 
 def main() -> None:
     """Run the command; every error is one line on standard error and exit code 2."""
+    choose_json(False)  # of an earlier command in this process
     try:
         code = app(standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from topcert.cli.drawing import draw_bounded
 from topcert.cli.listing import print_inputs
+from topcert.cli.machine import print_json, summary
 from topcert.cli.printing import print_curves, print_unlabelled
 from topcert.cli.progress import console, progress_bar, stoppable
 from topcert.cli.running import print_notes
@@ -27,6 +28,7 @@ def certify_bounds(
     max_radius: int,
     reading: Reading,
     resume: bool,
+    as_json: bool = False,
 ) -> None:
     """What `certify --method chiang` does."""
     if (out / "manifest.json").exists():
@@ -55,6 +57,8 @@ def certify_bounds(
         "[0, 1], the label stays in the top k."
     )
     console.print(f"wrote {out}", soft_wrap=True)
+    if as_json:
+        print_json(summary(results.certificates, results.curves, out))
 
 
 def recheck_bounds(

@@ -12,6 +12,7 @@ from topcert.cli.best import say_best, say_where_nothing
 from topcert.cli.bounding import certify_bounds
 from topcert.cli.drawing import draw_results
 from topcert.cli.listing import print_inputs
+from topcert.cli.machine import print_json, summary
 from topcert.cli.parsing import (
     check_alpha,
     check_design,
@@ -81,6 +82,7 @@ def certify(
     output: options.Output = None,
     batch_size: options.BatchSize = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    as_json: options.AsJson = False,
     _progress: options.Progress = None,
 ) -> None:
     """Certify how many features an attacker may change before a label can leave the top k.
@@ -136,6 +138,7 @@ def certify(
             max_radius=MAX_RADIUS if max_radius is None else max_radius,
             reading=reading,
             resume=resume,
+            as_json=as_json,
         )
         return
     if max_radius is not None:
@@ -205,6 +208,8 @@ def certify(
     print_stopping(results.certificates, results.ledger.manifest)
     say_where_nothing(results)
     console.print(f"wrote {out}", soft_wrap=True)
+    if as_json:
+        print_json(summary(results.certificates, results.curves, out))
 
 
 def run_certification(

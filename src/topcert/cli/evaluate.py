@@ -11,12 +11,14 @@ import typer
 from topcert.cli import options
 from topcert.cli.best import say_where_nothing
 from topcert.cli.listing import print_inputs
+from topcert.cli.machine import choose_json, print_json, summary
 from topcert.cli.parsing import check_out, choose_alpha, choose_ks, choose_label
 from topcert.cli.printing import print_curves, print_promise, print_unlabelled
 from topcert.cli.progress import console, pairs_bar
 from topcert.cli.stopping import print_stopping
 from topcert.evaluation.accuracy import write_accuracy
 from topcert.evaluation.results import derive
+from topcert.files import is_standard_output
 from topcert.methods.certificates import Certificates
 from topcert.methods.registry import find_method
 from topcert.voting.ledger import Ledger
@@ -33,7 +35,9 @@ def evaluate(
         typer.Option(help="ablation: simuem or intersection-union; by default those of the run where the method is its."),
     ] = None,
     label: Annotated[str | None, typer.Option(help="given, predicted or selected; by default that of the run.")] = None,
+    radius: options.Radii = None,
     out: Annotated[Path | None, typer.Option(help="CSV to write as well, in the form of accuracy.csv.")] = None,
+    as_json: options.AsJson = False,
     _progress: options.Progress = None,
 ) -> None:
     """Certified top-k accuracy from the ledger alone, at any k and alpha, by any method of its noise: no new passes."""
@@ -42,6 +46,12 @@ def evaluate(
             f"{folder} holds certificates of a network's weights and no votes: repeat certify with the k you want"
         )
     check_out(out, read=folder)
+    if radius is not None and min(radius) < 0:
+        raise ValueError(f"--radius must be at least 0, got {min(radius)}")
+    if out is not None and is_standard_output(out):
+        if as_json:
+            raise ValueError(f"--json and --out {out} both ask for standard output; leave one out")
+        choose_json(True)  # the CSV is alone there
     ledger = Ledger.open(folder)
     usual = 0.001
     path = folder / "certificates.parquet"
@@ -61,7 +71,7 @@ def evaluate(
     )
     with pairs_bar() as update:
         results = derive(ledger, method=method, bounds=bounds, ks=k, alpha=alpha, label_choice=choice, on_pairs=update)
-    print_curves(results.curves, unit=ledger.manifest.unit)
+    print_curves(results.curves, unit=ledger.manifest.unit, radii=radius)
     print_inputs(results.certificates, folder)
     print_unlabelled(results.curves, results.certificates)
     print_promise(results.certificates, ledger.manifest)
@@ -70,3 +80,5 @@ def evaluate(
     if out is not None:
         write_accuracy(results.curves, out)
         console.print(f"wrote {out}", soft_wrap=True)
+    if as_json:
+        print_json(summary(results.certificates, results.curves, folder))

@@ -10,6 +10,8 @@ from typing import Annotated, TextIO
 
 import typer
 
+from topcert.cli import options
+from topcert.cli.machine import print_json
 from topcert.files import replacing
 from topcert.theory.discrete import lee_thresholds
 
@@ -26,6 +28,7 @@ def lee_table(
         int | None, typer.Option(help="Last radius, in channels; without it, where the threshold reaches 1 - 1e-12.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="CSV to write; standard output without it.")] = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Thresholds of Lee et al. 2019 for discrete noise.
 
@@ -34,6 +37,11 @@ def lee_table(
     `radius,threshold`, the radius in channels, the threshold computed exactly and rounded up at the 20th decimal.
     """
     thresholds = lee_thresholds(keep_probability=keep_probability, num_values=values, max_radius=max_radius)
+    if as_json:
+        if out is not None:
+            raise ValueError(f"--json prints what --out {out} would hold as CSV; leave one out")
+        print_json([{"radius": radius, "threshold": _rounded_up(value)} for radius, value in enumerate(thresholds)])
+        return
     if out is None:
         _write(thresholds, sys.stdout)
         return

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import textwrap
+
+from topcert.cli import options
+from topcert.cli.machine import print_json
 from topcert.cli.progress import console
 from topcert.methods.registry import ALIASES, all_methods
 
+INDENT = "    "
 
-def methods() -> None:
-    """List the certificates, a line each: its k, the norm it bounds, what it needs and what its radius is worth."""
-    rows = [("method", "k", "norm", "needs", "guarantee")]
-    for method in all_methods().values():
-        rows.append((method.name, "1" if method.only_top_1 else "any", method.norm, method.needs, method.guarantee))
+
+def methods(*, as_json: options.AsJson = False) -> None:
+    """List the certificates: of each its k, the norm it bounds, what it needs and what its radius is worth."""
+    rows = [
+        {
+            "name": method.name,
+            "k": "1" if method.only_top_1 else "any",
+            "norm": method.norm,
+            "needs": method.needs,
+            "guarantee": method.guarantee,
+        }
+        for method in all_methods().values()
+    ]
     for alias, name in ALIASES.items():
-        method = all_methods()[name]
-        rows.append((alias, "1", method.norm, method.needs, f"the same as {name} at k = 1"))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+        same = next(row for row in rows if row["name"] == name)
+        rows.append({**same, "name": alias, "k": "1", "guarantee": f"the same as {name} at k = 1"})
+    if as_json:
+        print_json(rows)
+        return
     for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        console.print("  ".join([*cells, row[4]]), highlight=False, soft_wrap=True)
+        console.print(f"{row['name']}  (k: {row['k']}, norm: {row['norm']})", highlight=False, soft_wrap=True)
+        for text in (f"needs {row['needs']}", row["guarantee"]):
+            lines = textwrap.fill(text, console.width, initial_indent=INDENT, subsequent_indent=INDENT)
+            console.print(lines, highlight=False, soft_wrap=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from topcert.cli.machine import choose_json
 from topcert.cli.numbers import flattened, several
 from topcert.cli.progress import choose_progress
 
@@ -136,5 +137,19 @@ Progress = Annotated[
         "--progress",
         callback=choose_progress,
         help="auto (a bar on a terminal, else lines), bar, lines, json (on standard error) or off.",
+    ),
+]
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", callback=choose_json, help="Print one JSON object, and all else on standard error."),
+]
+Radii = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--radius",
+        metavar="R,...",
+        parser=several,
+        callback=flattened,
+        help="Print the shares at these radii alone, such as 5 or 1,5,10.",
     ),
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from dataclasses import asdict
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -11,6 +12,7 @@ from rich.table import Table
 
 from topcert.cli import options
 from topcert.cli.best import best_in_words
+from topcert.cli.machine import print_json, radius_or_none
 from topcert.cli.parsing import check_alpha, choose_ks
 from topcert.cli.progress import console
 from topcert.datasets.class_order import read_class_names
@@ -48,6 +50,7 @@ def plan(
     device: options.Device = "auto",
     output: options.Output = None,
     batch_size: options.BatchSize = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Say what can be certified at best, which vote shares it takes, and (with DATA and MODEL) what it costs here."""
     check_alpha(alpha)
@@ -94,24 +97,28 @@ def plan(
     if classes < 2:
         raise ValueError(f"--classes must be at least 2, got {classes}")
     check_counts(features, keep)
+    settings = []
     for size in choose_ks(k, "ablation", classes):
         setting = Setting(
             num_features=features, num_kept=keep, num_classes=classes, k=size, num_samples=samples, alpha=alpha
         )
-        _print_setting(setting, name)
-    if prepared is not None:
-        _print_cost(prepared)
+        settings.append(_print_setting(setting, name))
+    cost = None if prepared is None else _print_cost(prepared)
+    if as_json:
+        print_json({"unit": name, "settings": settings, "cost": cost})
 
 
-def _print_setting(setting: Setting, unit: str) -> None:
+def _print_setting(setting: Setting, unit: str) -> dict[str, Any]:
+    """Print what can be certified; returns it as well, for --json."""
     largest = setting.largest_radius()
     numbers = (
         f"n = {setting.num_samples:,}, alpha = {setting.alpha:g}, c = {setting.num_classes}, e = {setting.num_kept:,} and "
         f"d = {setting.num_features:,}"
     )
     console.print(best_in_words(largest, k=setting.k, unit=unit, setting=numbers), highlight=False, soft_wrap=True)
+    said = {**asdict(setting), "largest_radius": radius_or_none(largest), "votes_needed": []}
     if largest == ABSTAIN:
-        return
+        return said
     radii = shown_radii(largest)
     console.print(
         f"votes that a given label needs, if the others share the rest evenly or if one rival has it all; other splits lie "
@@ -127,7 +134,9 @@ def _print_setting(setting: Setting, unit: str) -> None:
     for r, even, one in zip(radii.tolist(), *columns, strict=True):
         cells = (str(r), f"{even:,}", _raised(even, n), f"{one:,}", _raised(one, n))
         table.add_row(*cells)
+        said["votes_needed"].append({"radius": r, "others_even": even, "one_rival": one})
     console.print(table)
+    return said
 
 
 def _raised(part: int, whole: int) -> str:
@@ -135,7 +144,8 @@ def _raised(part: int, whole: int) -> str:
     return floored(-(-part * 10**4 // whole), 10**4, 4)
 
 
-def _print_cost(prepared: Prepared) -> None:
+def _print_cost(prepared: Prepared) -> dict[str, Any]:
+    """Time some passes and print what all take; returns it as well, for --json."""
     voter = prepared.voter()
     inputs, samples = len(prepared.dataset), prepared.request.num_samples
     voter.votes(0, 0, prepared.batch_size)
@@ -149,8 +159,23 @@ def _print_cost(prepared: Prepared) -> None:
     width = np.min_scalar_type(prepared.classifier.num_classes - 1).itemsize
     console.print(
         f"cost here: {inputs} inputs x {samples:,} masks = {passes:,} passes; {rate:,.0f} passes a second in batches of "
-        f"{prepared.batch_size} ({prepared.classifier.runtime}): {passes / rate / 60:,.1f} minutes; at most "
+        f"{prepared.batch_size} ({prepared.classifier.runtime}): {duration_in_words(passes / rate)}; at most "
         f"{passes * width / 2**20:,.1f} MiB of votes on disk",
         highlight=False,
         soft_wrap=True,
     )
+    return {
+        "passes": passes,
+        "passes_per_second": rate,
+        "seconds": passes / rate,
+        "runtime": prepared.classifier.runtime,
+        "bytes": passes * width,
+    }
+
+
+def duration_in_words(seconds: float) -> str:
+    """As a person says it: 12.9 hours, not 772.7 minutes."""
+    for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size or (unit == "minutes" and seconds >= size):
+            return f"{seconds / size:,.1f} {unit}"
+    return f"{seconds:,.1f} seconds"

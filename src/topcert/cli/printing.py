@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import count
+
 from rich.markup import escape
 from rich.table import Table
 
@@ -14,21 +17,31 @@ from topcert.randomization import gaussian, rounded
 from topcert.voting.manifest import IID, Manifest
 
 
-def print_curves(curves: list[AccuracyCurve], *, unit: str) -> None:
-    """A table of shares at r = 0, 1, ...: at most 16 radii, floored at three decimals."""
-    longest = max(len(curve.certified) for curve in curves)
-    step = max(1, -(-(longest - 1) // 15))
+def print_curves(curves: list[AccuracyCurve], *, unit: str, radii: Sequence[int] | None = None) -> None:
+    """A table of shares at `radii`, or at `shown_radii`, floored at three decimals."""
     console.print(f"{curves[0].quantity}, r in {unit}s")
     table = Table()
     table.add_column("r", justify="right")
     for curve in curves:
         table.add_column(f"k = {curve.k}", justify="right")
-    for r in range(0, longest, step):
+    for r in shown_radii(max(len(curve.certified) for curve in curves)) if radii is None else radii:
         cells = [
             floored(int(curve.certified[r]), curve.total, 3) if r < len(curve.certified) else "0.000" for curve in curves
         ]
         table.add_row(str(r), *cells)
     console.print(table)
+
+
+def shown_radii(longest: int) -> list[int]:
+    """Of 0 .. `longest` - 1 every r up to 5, then round ones, ten at most, and the last two: the largest r, and one more."""
+    step = next(step for step in _round_numbers() if (longest - 1) // step <= 10)
+    thinner = range(step * (5 // step + 1), longest, step)
+    return sorted({*range(min(6, longest)), *thinner, *range(max(longest - 2, 0), longest)})
+
+
+def _round_numbers() -> Iterator[int]:
+    for zeros in count():
+        yield from (10**zeros, 2 * 10**zeros, 5 * 10**zeros)
 
 
 def print_unlabelled(curves: list[AccuracyCurve], certificates: Certificates) -> None:
@@ -76,7 +89,9 @@ def chance_in_words(alpha: float) -> str:
 def print_promise(certificates: Certificates, manifest: Manifest) -> None:
     """What the numbers mean, in two sentences."""
     unit = certificates.unit
-    shape = " x ".join(map(str, manifest.input_shape))
+    shape = f"{' x '.join(map(str, manifest.input_shape))} array"
+    if len(manifest.input_shape) == 1:
+        shape = f"array of {manifest.input_shape[0]} values"
     cut = f" ({INPUT_IN_WORDS})" if manifest.data == "imagenet" else ""
     if manifest.noise == "ablation":
         done = f"{unit}s are ablated ({manifest.num_kept} of {manifest.num_features} kept)"
@@ -90,7 +105,7 @@ def print_promise(certificates: Certificates, manifest: Manifest) -> None:
     else:
         chance, after = "These masks are the classifier: there is no failure probability", ""
     console.print(
-        f"The certified input is the {shape} array{cut} whose {done}. Radius r: however an attacker rewrites up to r of its "
+        f"The certified input is the {shape}{cut} whose {done}. Radius r: however an attacker rewrites up to r of its "
         f"{unit}s{within}, the label stays in the top k of the vote over all {draws}. {chance} (method "
         f"{method_in_words(certificates)}, {votes_in_words(manifest)}, {escape(certificates.label_choice)} labels){after}.",
         soft_wrap=False,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import sys
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated, Any, TextIO
 
 import typer
 
 from topcert.cli import options
 from topcert.cli.best import say_best
+from topcert.cli.machine import print_json, radius_or_none
 from topcert.cli.parsing import check_alpha, check_out, choose_ks, choose_label, noise_of
 from topcert.evaluation.accuracy import floored_float
 from topcert.evaluation.counts import read_votes
@@ -46,6 +47,7 @@ def radius(
     ] = None,
     samples: Annotated[int | None, typer.Option(help="Check that the counts of every input sum to this.")] = None,
     out: Annotated[Path | None, typer.Option(help="CSV to write; standard output without it.")] = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Certified radii from vote counts alone.
 
@@ -84,6 +86,11 @@ def radius(
         ks=ks,
         alpha=alpha,
     )
+    if as_json:
+        if out is not None:
+            raise ValueError(f"--json prints what --out {out} would hold as CSV; leave one out")
+        print_json(_objects(certificates))
+        return
     if out is None:
         _write(certificates, sys.stdout)
         return
@@ -138,6 +145,18 @@ def _smoothing(
         keep_probability=None if keep_probability is None else read_share(keep_probability),
         law_error=law_error,
     )
+
+
+def _objects(certificates: Certificates) -> list[dict[str, Any]]:
+    columns = (certificates.index, certificates.label, certificates.k, certificates.radius)
+    rows: list[dict[str, Any]] = [
+        {"index": index, "label": label, "k": k, "radius": radius_or_none(radius)}
+        for index, label, k, radius in zip(*(column.tolist() for column in columns), strict=True)
+    ]
+    if certificates.l2_radius is not None:
+        for row, reach in zip(rows, certificates.l2_radius.tolist(), strict=True):
+            row["l2_radius"] = None if row["radius"] is None else reach
+    return rows
 
 
 def _write(certificates: Certificates, file: TextIO) -> None:

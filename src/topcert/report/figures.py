@@ -115,7 +115,7 @@ def draw_curves(
         longest = max(len(curve.certified) for curve in curves)
         for curve, colour in zip(curves, _cycle(len(curves)), strict=True):
             shares = [curve.at(r) for r in range(longest)]
-            axes.plot(range(longest), shares, drawstyle="steps-mid", color=colour, linewidth=1.0, alpha=0.5)
+            axes.plot(*_stepped(shares), drawstyle="steps-pre", color=colour, linewidth=1.0, alpha=0.5)
             axes.plot(range(longest), shares, "o", color=colour, markersize=4, label=f"k = {curve.k}")
         for mark, colour in zip(marks, _cycle(len(marks)), strict=True):
             axes.plot(mark.radii, mark.shares, "x", color=colour, markersize=7, label=mark.name)
@@ -185,9 +185,8 @@ def _plot_panel(axes: Any, panel: Panel, styles: Sequence[tuple[int, int]], *, u
     for (name, curve), (colour, dash) in zip(panel.lines, styles, strict=True):
         radii = range(max(2, len(curve.certified)))  # where nothing is certified, a line along the bottom
         axes.plot(
-            radii,
-            [curve.at(r) for r in radii],
-            drawstyle="steps-mid",
+            *_stepped([curve.at(r) for r in radii]),
+            drawstyle="steps-pre",
             color=COLOURS[colour],
             dashes=DASHES[dash],
             linewidth=1.8,
@@ -197,6 +196,11 @@ def _plot_panel(axes: Any, panel: Panel, styles: Sequence[tuple[int, int]], *, u
     _dress(axes, longest, unit=unit, quantity=panel.lines[0][1].quantity, title=panel.title)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     axes.title.set_fontsize(9)
+
+
+def _stepped(shares: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Points of a line that is drawn in steps: between r - 1 and r it stands at the share of r, and falls at whole r."""
+    return [-0.5, *map(float, range(len(shares)))], [shares[0], *shares]
 
 
 def _dress(axes: Any, longest: int, *, unit: str, quantity: str, title: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
@@ -33,6 +34,19 @@ COLUMNS: Final = (
 
 def ours(cell: Cell) -> str:
     return NOT_MEASURED if cell.certified is None else floored(cell.certified, cell.total, 3)
+
+
+def papers(cell: Cell) -> str:
+    """The paper's share with as many decimals as ours: it has zeros as 0.0."""
+    return f"{cell.paper}{'0' * (5 - len(cell.paper))}" if re.fullmatch(r"\d\.\d{1,2}", cell.paper) else cell.paper
+
+
+def captioned(caption: str, cells: Iterable[Cell]) -> str:
+    """The caption with what was measured: which networks, on how many inputs."""
+    measured = [cell for cell in cells if cell.origin is not None]
+    networks = ", ".join(dict.fromkeys(cell.origin.network for cell in measured if cell.origin is not None))
+    totals = ", ".join(dict.fromkeys(f"{cell.total:,}" for cell in measured))
+    return f"{caption} Networks: {networks}; {totals} images." if measured else caption
 
 
 def by_row(cells: Iterable[Cell]) -> list[list[Cell]]:
@@ -86,24 +100,25 @@ def _values(cell: Cell) -> list[object]:
 
 
 def _markdown(cells: list[Cell], caption: str) -> str:
-    lines = [caption, "", "| k | method | " + " | ".join(f"r = {r}" for r in RADII) + " | measured with |"]
+    lines = [captioned(caption, cells), "", "| k | method | " + " | ".join(f"r = {r}" for r in RADII) + " | measured with |"]
     lines.append("|---" * (len(RADII) + 3) + "|")
     for row in by_row(cells):
-        numbers = (f"{ours(cell)} ({cell.paper})" for cell in row)
+        numbers = (f"{ours(cell)} ({papers(cell)})" for cell in row)
         lines.append(f"| {row[0].k} | {row[0].title} | {' | '.join(numbers)} | {conditions(row)} |")
     return "\n".join(lines) + "\n"
 
 
 def _latex(cells: list[Cell], caption: str) -> str:
+    unnumbered = re.sub(r"^Table \d+: ", "", captioned(caption, cells))  # LaTeX numbers it
     lines = [
         r"\begin{table}",
-        rf"\caption{{{_escaped(caption)}}}",
+        rf"\caption{{{_escaped(unnumbered[:1].upper() + unnumbered[1:])}}}",
         r"\begin{tabular}{ll" + "c" * len(RADII) + "}",
         r"\hline",
         "$k$ & method & " + " & ".join(f"$r = {r}$" for r in RADII) + r" \\ \hline",
     ]
     for row in by_row(cells):
-        numbers = (f"{ours(cell)} ({cell.paper})" for cell in row)
+        numbers = (f"{ours(cell)} ({papers(cell)})" for cell in row)
         lines.append(f"{row[0].k} & {_escaped(row[0].title)} & {' & '.join(numbers)} \\\\")
         lines.append(f"% {conditions(row)}")
     return "\n".join([*lines, r"\hline", r"\end{tabular}", r"\end{table}"]) + "\n"

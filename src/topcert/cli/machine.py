@@ -1,0 +1,65 @@
+"""`--json`: one object on standard output, and what people read on standard error."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from topcert.cli.progress import console
+from topcert.evaluation.accuracy import AccuracyCurve, floored
+from topcert.methods.certificates import Certificates
+from topcert.theory.radius import ABSTAIN
+
+
+def choose_json(asked: bool) -> bool:
+    """The callback of `--json`: what is printed for people goes to standard error, so that the object is alone."""
+    console.file = sys.stderr if asked else None  # type: ignore[assignment]  # None: standard output, whichever it is
+    return asked
+
+
+def print_json(found: Any) -> None:
+    """Print an object; numbers that JSON does not have are text."""
+    sys.stdout.write(json.dumps(_plain(found), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def radius_or_none(radius: int) -> int | None:
+    """None where nothing is certified."""
+    return None if radius == ABSTAIN else int(radius)
+
+
+def summary(certificates: Certificates, curves: Sequence[AccuracyCurve], folder: Path) -> dict[str, Any]:
+    """What `certify` and `evaluate` found: shares floored at six decimals, at each radius up to the first that none has."""
+    return {
+        "folder": str(folder),
+        "method": certificates.method,
+        "bounds": certificates.bounds,
+        "alpha": certificates.alpha,
+        "label_choice": certificates.label_choice,
+        "unit": certificates.unit,
+        "curves": [
+            {
+                "k": curve.k,
+                "quantity": curve.quantity,
+                "total": curve.total,
+                "certified": curve.certified,
+                "share": [float(floored(int(hits), curve.total, 6)) for hits in curve.certified],
+            }
+            for curve in curves
+        ],
+    }
+
+
+def _plain(found: Any) -> Any:
+    if isinstance(found, dict):
+        return {str(name): _plain(value) for name, value in found.items()}
+    if isinstance(found, (list, tuple)):
+        return [_plain(value) for value in found]
+    if isinstance(found, np.ndarray | np.generic):
+        return _plain(found.tolist())
+    return str(found) if isinstance(found, float) and not math.isfinite(found) else found

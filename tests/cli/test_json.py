@@ -1,0 +1,155 @@
+"""`--json`: one object alone on standard output, the same numbers as for people, and those of `--radius`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+
+from tests.conftest import Outcome
+from topcert.cli.plan import duration_in_words
+from topcert.cli.printing import shown_radii
+
+RUN = ["certify", "table.npz", "models_for_tests:linear", "--keep", 2, "--samples", 300, "--k", "1,3", "--alpha", 0.01]
+COUNTS = "cat,dog,fox,label\n980,10,10,0\n340,330,330,1\n"
+RADIUS = ["radius", "c.csv", "--keep", 10, "--features", 100, "--k", 1]
+
+
+def curves_of(found: dict[str, Any]) -> list[tuple[int, int, int]]:
+    return [(curve["k"], r, hits) for curve in found["curves"] for r, hits in enumerate(curve["certified"])]
+
+
+def test_certify_and_evaluate_print_their_curves(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    made = topcert(*RUN, "--out", "o", "--json")
+    assert made.code == 0, made.err
+    found = json.loads(made.out)
+    table = pyarrow.csv.read_csv("o/accuracy.csv").to_pylist()
+    assert curves_of(found) == [(row["k"], row["radius"], row["certified"]) for row in table]
+    assert [share for curve in found["curves"] for share in curve["share"]] == [row["share"] for row in table]
+    assert (found["method"], found["alpha"], found["label_choice"], found["unit"]) == ("ablation", 0.01, "given", "column")
+    assert "certified top-k accuracy" in made.err
+    again = topcert("evaluate", "o", "--json")
+    assert json.loads(again.out) == found
+    assert "certified top-k accuracy" in topcert("evaluate", "o").out
+
+
+def test_evaluate_writes_its_csv_alone_to_standard_output(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    assert topcert(*RUN, "--out", "o").code == 0
+    run = topcert("evaluate", "o", "--out", "-")
+    assert run.out == Path("o/accuracy.csv").read_bytes().decode()
+    assert "certified top-k accuracy" in run.err
+    assert topcert("evaluate", "o", "--out", "-", "--json").code == 2
+
+
+def test_evaluate_prints_the_radii_that_are_asked_for(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    assert topcert(*RUN, "--out", "o").code == 0
+    found = json.loads(topcert("evaluate", "o", "--json").out)
+    shares = {(k, r): hits / 8 for k, r, hits in curves_of(found)}
+    out = topcert("evaluate", "o", "--radius", "1,40").out
+    rows = [line.replace("│", " ").split() for line in out.splitlines() if line.startswith("│")]
+    assert [row[0] for row in rows] == ["1", "40"]
+    assert rows[1][1:] == ["0.000", "0.000"]
+    assert [float(cell) for cell in rows[0][1:]] == [int(shares.get((k, 1), 0) * 1000) / 1000 for k in (1, 3)]
+    wrong = topcert("evaluate", "o", "--radius", "-1")
+    assert wrong.code == 2
+    assert "--radius must be at least 0, got -1" in wrong.err
+
+
+def test_radius_prints_rows_with_nothing_where_it_abstains(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    Path("c.csv").write_text(COUNTS)
+    found = json.loads(topcert(*RADIUS, "--json").out)
+    assert found == [
+        {"index": 0, "label": 0, "k": 1, "radius": 5},
+        {"index": 1, "label": 1, "k": 1, "radius": None},
+    ]
+    csv = topcert(*RADIUS).out.splitlines()[1:]
+    assert csv == [f"{row['index']},{row['label']},1,{'' if row['radius'] is None else row['radius']}" for row in found]
+    l2 = json.loads(topcert("radius", "c.csv", "--method", "cohen", "--sigma", 0.5, "--channels", 3, "--json").out)
+    assert l2[1]["l2_radius"] is None
+    assert 0 < l2[0]["l2_radius"] < 2
+    wrong = topcert(*RADIUS, "--json", "--out", "r.csv")
+    assert wrong.code == 2
+    assert wrong.out == ""
+
+
+def test_plan_and_methods_and_thresholds(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    setting = ["plan", "--features", 64, "--keep", 8, "--classes", 10, "--k", "1,3"]
+    found = json.loads(topcert(*setting, "--json").out)
+    assert found["cost"] is None
+    assert [row["k"] for row in found["settings"]] == [1, 3]
+    for row in found["settings"]:
+        assert (
+            f"k = {row['k']}: the largest radius that can ever be certified is {row['largest_radius']} "
+            in topcert(*setting).out
+        )
+        assert [needed["radius"] for needed in row["votes_needed"]] == list(range(row["largest_radius"] + 1))
+    hopeless = json.loads(topcert(*setting, "--samples", 4, "--json").out)["settings"][0]
+    assert (hopeless["largest_radius"], hopeless["votes_needed"]) == (None, [])
+    timed = json.loads(topcert("plan", "table.npz", "models_for_tests:linear", "--keep", 2, "--json").out)["cost"]
+    assert timed["passes"] == 80_000
+    assert timed["seconds"] == pytest.approx(timed["passes"] / timed["passes_per_second"])
+    names = [row["name"] for row in json.loads(topcert("methods", "--json").out)]
+    assert {"ablation", "cohen", "levine-feizi-simuem"} <= set(names)
+    for row in json.loads(topcert("methods", "--json").out):
+        assert set(row) == {"name", "k", "norm", "needs", "guarantee"}
+    thresholds = json.loads(topcert("lee-table", "--keep-probability", 0.2, "--values", 2, "--json").out)
+    csv = topcert("lee-table", "--keep-probability", 0.2, "--values", 2).out.splitlines()[1:]
+    assert csv == [f"{row['radius']},{row['threshold']}" for row in thresholds]
+
+
+def test_methods_fit_a_terminal_of_80_columns(topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = topcert("methods").out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "ablation  (k: any, norm: l0)" in lines
+    assert "    holds with probability 1 - alpha; exactly tight given its bounds" in lines
+
+
+def test_an_error_leaves_standard_output_empty(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    for command in (["evaluate", "absent"], [*RADIUS], ["plan", "--keep", 3], [*RUN, "--out", "o", "--alpha", 2]):
+        run = topcert(*command, "--json")
+        assert run.code == 2
+        assert run.out == ""
+        assert len(run.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("longest", "radii"),
+    [
+        (1, [0]),
+        (2, [0, 1]),
+        (6, [0, 1, 2, 3, 4, 5]),
+        (8, [0, 1, 2, 3, 4, 5, 6, 7]),
+        (15, [0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 13, 14]),
+        (29, [0, 1, 2, 3, 4, 5, 10, 15, 20, 25, 27, 28]),
+        (1002, [0, 1, 2, 3, 4, 5, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1000, 1001]),
+    ],
+)
+def test_every_radius_up_to_5_is_shown_and_then_round_ones_and_the_last(longest: int, radii: list[int]) -> None:
+    assert shown_radii(longest) == radii
+
+
+@pytest.mark.parametrize("longest", range(1, 400))
+def test_a_table_is_never_long(longest: int) -> None:
+    assert len(shown_radii(longest)) <= 18
+    assert set(range(min(6, longest))) <= set(shown_radii(longest))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.04, "0.0 seconds"), (59, "59.0 seconds"), (90, "1.5 minutes"), (7_100, "118.3 minutes"), (46_362, "12.9 hours"),
+     (1_468_800, "17.0 days")],
+)  # fmt: skip
+def test_a_long_time_is_said_in_hours_and_days(seconds: float, words: str) -> None:
+    assert duration_in_words(seconds) == words
+
+
+def test_certificates_of_a_table_name_its_values(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    run = topcert(*RUN, "--out", "o")
+    assert "The certified input is the array of 12 values whose columns are ablated" in " ".join(run.out.split())
+    assert pq.read_table("o/certificates.parquet").num_rows == 16
