@@ -102,6 +102,34 @@ def test_plan_and_methods_and_thresholds(workplace: Path, topcert: Callable[...,
     assert csv == [f"{row['radius']},{row['threshold']}" for row in thresholds]
 
 
+def test_verify_prints_what_it_found(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    assert topcert(*RUN, "--out", "o").code == 0
+    good = topcert("verify", "o", "--json")
+    found = json.loads(good.out)
+    assert (good.code, found["good"], found["findings"], found["model"]) == (0, True, [], None)
+    assert (found["certificates"], found["votes"]) == (16, 8 * 300)
+    assert "good:" in good.err
+    path = Path("o/accuracy.csv")
+    path.write_text(path.read_text().replace("1,0,", "1,0,9", 1))
+    bad = topcert("verify", "o", "--json")
+    found = json.loads(bad.out)
+    assert (bad.code, found["good"]) == (1, False)
+    assert any("accuracy.csv" in finding for finding in found["findings"])
+
+
+def test_the_title_names_network_and_inputs(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    from topcert.cli.drawing import draw_results
+    from topcert.evaluation.results import derive
+    from topcert.voting.ledger import Ledger
+
+    assert topcert(*RUN, "--out", "o", "--limit", 7).code == 0
+    titles: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("topcert.cli.drawing.draw_curves", lambda *_, title, **__: titles.append(title) or [])
+        draw_results(derive(Ledger.open(Path("o")), ks=[1], alpha=0.01), Path("x"))
+    assert titles == ["table.npz, network models_for_tests:linear, 7 inputs\ne = 2, n = 300, alpha = 0.01"]
+
+
 def test_methods_fit_a_terminal_of_80_columns(topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     lines = topcert("methods").out.splitlines()

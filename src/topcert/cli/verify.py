@@ -12,6 +12,7 @@ from topcert.classifiers.functions import FunctionClassifier
 from topcert.cli import options
 from topcert.cli.bounding import recheck_bounds
 from topcert.cli.drawing import draw_bounded, draw_results
+from topcert.cli.machine import print_json
 from topcert.cli.noting import note_output
 from topcert.cli.progress import console, pairs_bar, progress_bar, stoppable
 from topcert.cli.replaying import Replayed, parse_replay
@@ -52,6 +53,7 @@ def verify(
     classes: options.Classes = None,
     _progress: options.Progress = None,
     output: options.Output = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Re-check a folder of certificates. Exit code 0: good; 1: a certificate does not hold; 2: cannot be checked.
 
@@ -72,6 +74,8 @@ def verify(
         made, findings = recheck_bounds(folder, model, data=data, data_dir=data_dir)
         print_taken(made.certificates.index, made.bounds.data_options)
         findings += check_rest(folder, lambda stem: draw_bounded(made, stem), ledger=False)
+        if as_json:
+            print_json({"folder": str(folder), "good": not findings, "findings": findings, "model": model})
         print_findings(findings)
         print_good("every certificate follows from the weights")
         return
@@ -111,6 +115,19 @@ def verify(
             findings += replayed.findings
         if fresh_seed is not None and samples is not None:
             findings += _fresh(results, prepared, fresh_seed, samples)
+    if as_json and (findings or replayed.open is None):
+        print_json(
+            {
+                "folder": str(folder),
+                "good": not findings,
+                "findings": findings,
+                "certificates": len(results.certificates.index),
+                "votes": results.counts.sum(),
+                "model": model,
+                "replayed_votes": count,
+                "fresh_votes_an_input": samples,
+            }
+        )
     print_findings(findings)
     if replayed.open is not None:
         raise ValueError(replayed.open)
