@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.test_verify import forge
 from tests.conftest import Outcome
 from topcert.voting import sampling
 from topcert.voting.ledger import Ledger
@@ -141,3 +142,29 @@ def test_a_faster_process_keeps_its_run(workplace: Path) -> None:
         collect_votes(slow, on_progress=lambda *_: None)
     assert Ledger.open(Path("o")).manifest.seed == 0
     assert Ledger.open(Path("o")).counts().sum() == 8 * 60
+
+
+@pytest.mark.parametrize("options", [[], ["--stop", "radius=1", "--max-samples", "200"]], ids=["fixed", "stop"])
+def test_a_finished_run_is_opened_on_any_runtime_and_an_unfinished_one_on_its_own(
+    workplace: Path, topcert: Callable[..., Outcome], options: list[str]
+) -> None:
+    samples = options or ["--samples", "200"]
+    run = ["certify", "table.npz", "models_for_tests:linear", "--keep", 2, "--k", 1, *samples, "--out", "o"]
+    assert topcert(*run).code == 0
+    forge(Path("o"), runtime="some other library, cpu Nehalem")
+    votes = {path.name: path.read_bytes() for path in Path("o/ledger").glob("block-*")}
+    (Path("o") / "counts.csv").unlink()
+    again = topcert(*run, "--resume")
+    assert again.code == 0, again.err
+    said = " ".join(again.err.split())
+    assert "this run is finished: nothing was computed. Its votes are from some other library, cpu Nehalem" in said
+    assert "it had passed before certificates.parquet was written" in said
+    assert "replayed in the recorded batch shape" not in said
+    assert {path.name: path.read_bytes() for path in Path("o/ledger").glob("block-*")} == votes
+    assert topcert("verify", "o").code == 0
+    (Path("o") / "certificates.parquet").unlink()
+    assert "whether it had passed is not recorded" in " ".join(topcert(*run, "--resume").err.split())
+    Ledger.open(Path("o")).block_path(0).unlink()
+    refused = topcert(*run, "--resume")
+    assert refused.code == 2
+    assert "was started with runtime = 'some other library, cpu Nehalem'" in refused.err

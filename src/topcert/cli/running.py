@@ -5,6 +5,7 @@ from __future__ import annotations
 from topcert.cli.noting import note_model, note_undefined
 from topcert.cli.progress import messages, progress_stages, stoppable
 from topcert.datasets.dataset import Dataset
+from topcert.methods.certificates import certified_under
 from topcert.voting.ledger import Ledger
 from topcert.voting.run import Opened, collect_votes
 from topcert.voting.sampling import flip_rate
@@ -20,7 +21,9 @@ def run_to_ledger(opened: Opened, *, kept: str | None = None) -> Ledger:
         ledger = collect_votes(opened, on_progress=stage("votes", unit="passes"), on_inputs=reading)
     prepared = opened.prepared
     note_undefined(prepared.classifier)
-    if prepared.classifier.batch_size is None and prepared.batch_size > 1:
+    if prepared.classifier.runtime != ledger.manifest.runtime:
+        _note_runtime(ledger, prepared.classifier.runtime)
+    elif prepared.classifier.batch_size is None and prepared.batch_size > 1:
         other = max(1, prepared.batch_size // 2)
         found = flip_rate(ledger, prepared.voter(batch_size=other))
         messages.print(
@@ -29,6 +32,18 @@ def run_to_ledger(opened: Opened, *, kept: str | None = None) -> Ledger:
             soft_wrap=True,
         )
     return ledger
+
+
+def _note_runtime(ledger: Ledger, here: str) -> None:
+    """Say that nothing was computed on a runtime that is not that of the run, and what is known of its last replay."""
+    passed = certified_under(ledger.folder / "certificates.parquet", ledger.manifest.digest())
+    known = "it had passed before certificates.parquet was written" if passed else "whether it had passed is not recorded"
+    messages.print(
+        f"this run is finished: nothing was computed. Its votes are from {ledger.manifest.runtime}, and this is {here}, so "
+        f"the replay at the end of a run is not repeated; {known}",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def print_notes(dataset: Dataset) -> None:

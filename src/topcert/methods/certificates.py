@@ -168,6 +168,15 @@ class Certificates:
         ), metadata
 
 
+def certified_under(path: Path, digest: str) -> bool:
+    """Whether certificates lie at `path` that were made under the manifest of that digest, which a run does at its end."""
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+    except (OSError, pa.ArrowException):
+        return False
+    return bool(metadata.get(b"manifest") == digest.encode())
+
+
 def _read_l2(table: pa.Table) -> NDArray[np.float64] | None:
     if L2_COLUMN not in table.column_names:
         return None

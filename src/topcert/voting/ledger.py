@@ -182,6 +182,13 @@ class Ledger:
         if self.judge is not None:
             self._check_blocks()
 
+    def is_finished(self) -> bool:
+        """Whether all votes are there. Raises ValueError where some that decide what follows are damaged."""
+        while not self.missing_blocks():
+            if not self.extend():
+                return True
+        return False
+
     def check_files(self) -> None:
         """Raises ValueError where its folder holds what a finished run does not, or votes are missing or damaged."""
         self.complete()

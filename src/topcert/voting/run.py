@@ -70,7 +70,8 @@ def collect_votes(
     """Fill the ledger: start it, or go on with it.
 
     `on_progress(done, total, note)` is told of votes, `on_inputs` of what comes before the first of them.
-    Raises ValueError where the folder holds another run or the classifier is not deterministic; what is stored stays.
+    A finished run may be opened on another runtime than its own: nothing is computed and nothing replayed then. Raises
+    ValueError where the folder holds another run or the classifier is not deterministic; what is stored stays.
     """
     folder, prepared, recorded = opened.folder, opened.prepared, opened.recorded
     inputs = read_inputs_table(prepared.dataset, on_inputs=on_inputs)
@@ -79,8 +80,11 @@ def collect_votes(
     fingerprint = fingerprint_inputs(inputs)
     manifest = prepared.manifest(fingerprint)
     judge_of(manifest)  # a question without an answer is refused before any work
+    elsewhere = False
     if recorded is not None:
-        refuse_other(recorded, manifest, folder)
+        # What is finished needs no votes, so that any runtime may go on to certificates.
+        elsewhere = recorded.runtime != manifest.runtime and Ledger(folder, recorded).is_finished()
+        refuse_other(recorded, replace(manifest, runtime=recorded.runtime) if elsewhere else manifest, folder)
         manifest = recorded
     voter = prepared.voter()
     if on_inputs is not None:
@@ -102,5 +106,6 @@ def collect_votes(
                 ledger.read_block(ledger.present_blocks()[0])
             manifest.write(folder / "manifest.json")
         ledger.write_inputs(inputs)
-        fill(ledger, voter, on_progress=on_progress)
+        if not elsewhere:  # there is nothing to fill, and a replay would tell of rounding
+            fill(ledger, voter, on_progress=on_progress)
     return ledger
