@@ -241,7 +241,7 @@ def test_a_module_that_is_not_there_is_named(write: Write) -> None:
     del write
     with pytest.raises(ValueError, match="cannot import no_such_module: ModuleNotFoundError"):
         load("no_such_module:make")
-    with pytest.raises(ValueError, match="cannot import : ValueError"):
+    with pytest.raises(ValueError, match="is no module that Python can import"):
         load(":make")
 
 
@@ -281,3 +281,21 @@ def test_a_callable_that_fails_on_the_input_is_refused_with_its_shape(write: Wri
     name = write("def make():\n    return lambda batch: {}['scores']\n")
     with pytest.raises(ValueError, match=r"the model failed on a batch of shape \(2, 2, 3, 3\): KeyError: 'scores'"):
         load(f"{name}:make")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("../A/mynet:make", r"'../A/mynet' is a file, .*: go to ../A and give mynet:make, or put its folder"),
+        ("/somewhere/mynet.py:make", "go to /somewhere and give mynet:make"),
+        ("C:\\nets\\mynet.py:make", "go to C:/nets and give mynet:make"),
+        ("mynet.py:make", "as Python imports it: give mynet:make"),
+        ("./mynet:make", "as Python imports it: give mynet:make"),
+        (".mynet:make", "as Python imports it: give mynet:make"),
+        (":make", "'' is no module that Python can import; give module:function"),
+        ("my-net:make", "'my-net' is no module that Python can import"),
+    ],
+)
+def test_a_path_in_place_of_a_module_is_told_from_it(name: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        load_classifier(name, example=np.zeros((2, 3), np.float32))

@@ -52,10 +52,26 @@ def _load(name: str, example: NDArray[np.floating], device: str, num_classes: in
         return _onnx(path, example, device, num_classes, output)
     if path.suffix in (".joblib", ".pkl", ".pickle"):
         return _joblib(path, device, output)
-    module, colon, attribute = name.partition(":")
+    module, colon, attribute = name.rpartition(":")
     if colon and attribute.isidentifier():
+        _check_module(module, attribute)
         return _function(module, attribute, example, device, num_classes, output)
     raise ValueError(f"unknown model {name!r}; give {', '.join(CARRIED)}, an .onnx file, a .joblib file or module:function")
+
+
+def _check_module(module: str, attribute: str) -> None:
+    """Refuse a path where a module must be named; it would be imported as something else, or not at all."""
+    if module and all(part.isidentifier() for part in module.split(".")) and not module.endswith(".py"):
+        return
+    folder, _, file = module.replace("\\", "/").rpartition("/")
+    stem = file.removesuffix(".py").strip(".")
+    if not stem.isidentifier():
+        raise ValueError(f"{module!r} is no module that Python can import; give module:function, such as mymodel:make")
+    where = f"go to {folder} and " if folder not in ("", ".") else ""
+    raise ValueError(
+        f"{module!r} is a file, and a model is named as Python imports it: {where}give {stem}:{attribute}, or put its "
+        "folder on PYTHONPATH"
+    )
 
 
 def carried_path(name: str) -> Path:
