@@ -253,6 +253,8 @@ def test_a_flat_folder_is_certified_for_the_labels_it_gets(workplace: Path, topc
     run = topcert(*command, "--label", "predicted", "--skip-unreadable")
     assert run.code == 0, run.err
     assert "left out 1 of 6 pictures, which cannot be read: bad.jpg" in run.err
+    promise = " ".join(run.out.split())
+    assert "4 x 4 x 3 array (a picture after decoding and orientation, its shorter side resized to 5, cut to" in promise
     ledger = Ledger.open(Path("o"))
     assert ledger.manifest.input_shape == (4, 4, 3)
     options = ledger.manifest.data_options

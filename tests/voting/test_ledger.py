@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -223,3 +225,28 @@ def test_a_manifest_that_contradicts_itself_is_refused(tmp_path: Path, changes: 
     manifest(**changes).write(tmp_path / "manifest.json")
     with pytest.raises(ValueError, match=says):
         Manifest.read(tmp_path / "manifest.json")
+
+
+@pytest.mark.parametrize("code", ["ENOLCK", "ENOTSUP", "EPERM"])
+def test_a_lock_that_the_file_system_refuses_is_named_with_the_fix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    ledger, _ = filled(tmp_path, manifest())
+
+    def refuse(*_: object) -> None:
+        raise OSError(getattr(errno, code), os.strerror(getattr(errno, code)))
+
+    with ledger.lock():
+        pass
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(ValueError, match=r"\.lock cannot be locked \(.*\): the file system gives no locks.*--out on a"):
+        with ledger.lock():
+            pass
+
+
+def test_a_lock_that_another_holds_is_named(tmp_path: Path) -> None:
+    ledger, _ = filled(tmp_path, manifest())
+    again = Ledger(tmp_path, manifest())
+    with ledger.lock(), pytest.raises(ValueError, match=r"another process is writing to .*holds .*\.lock\); wait"):
+        with again.lock():
+            pass

@@ -108,8 +108,8 @@ def choose_label(label: str | None, method: Method, *, num_selection: int, has_l
         if label == choice:
             if choice == "given" and not has_labels:
                 raise ValueError(
-                    "--label given needs labels (y in an .npz, a column `label` in counts), and there are none; "
-                    "add them, or use --label predicted"
+                    "--label given needs labels (folders of classes, y in an .npz, a column `label` in counts), and there "
+                    "are none; add them, or use --label predicted"
                 )
             if choice == "selected" and not num_selection:
                 raise ValueError(

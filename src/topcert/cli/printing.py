@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import count
+from pathlib import Path
 
 from rich.markup import escape
 from rich.table import Table
 
 from topcert.cli.progress import console
 from topcert.cli.stopping import votes_in_words
+from topcert.datasets.dataset import BUILT_IN
 from topcert.datasets.imagenet import INPUT_IN_WORDS
 from topcert.evaluation.accuracy import PREDICTION, AccuracyCurve, floored
 from topcert.methods.certificates import Certificates
@@ -86,13 +88,26 @@ def chance_in_words(alpha: float) -> str:
     return f"alpha = {alpha:g}" if alpha else "no failure probability"
 
 
+def source_in_words(manifest: Manifest) -> str:
+    """What was made of a picture before it became the certified array; nothing for other data."""
+    if manifest.data == "imagenet":
+        return INPUT_IN_WORDS
+    if manifest.data in BUILT_IN or len(manifest.input_shape) != 3 or Path(manifest.data).suffix == ".npz":
+        return ""
+    resize, crop = (manifest.data_options.get(name) for name in ("resize", "crop"))
+    resized = "" if resize is None else f", its shorter side resized to {resize}"
+    cut = "" if crop is None else f", cut to its central {crop} x {crop} pixels"
+    return f"a picture after decoding and orientation{resized}{cut}"
+
+
 def print_promise(certificates: Certificates, manifest: Manifest) -> None:
     """What the numbers mean, in two sentences."""
     unit = certificates.unit
     shape = f"{' x '.join(map(str, manifest.input_shape))} array"
     if len(manifest.input_shape) == 1:
         shape = f"array of {manifest.input_shape[0]} values"
-    cut = f" ({INPUT_IN_WORDS})" if manifest.data == "imagenet" else ""
+    source = source_in_words(manifest)
+    cut = f" ({source})" if source else ""
     if manifest.noise == "ablation":
         done = f"{unit}s are ablated ({manifest.num_kept} of {manifest.num_features} kept)"
         draws, within = "masks" if manifest.law == IID else f"{manifest.num_samples} published masks", ""

@@ -78,7 +78,7 @@ def _split(folder: Path, passed: _Passed) -> tuple[list[Path], list[Path]]:
             passed.hidden(path)
         elif path.is_dir():
             folders.append(path)
-        elif path.suffix.lower() in SUFFIXES and (path.is_file() or path.is_symlink()):  # a broken link is unreadable
+        elif path.suffix.lower() in SUFFIXES and (path.is_file() or not path.exists()):  # a broken link is unreadable
             pictures.append(path)
         else:
             passed.no_picture(path)
@@ -134,5 +134,8 @@ class _Passed:
 
 
 def named(names: Sequence[str]) -> str:
-    """The first few of some names."""
-    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+    """The first few of some names, on one line whatever they hold."""
+    written = [name.encode("utf-8", "backslashreplace").decode() for name in names[:SHOWN]]
+    return ", ".join(name if name.isprintable() else ascii(name) for name in written) + (
+        ", ..." if len(names) > SHOWN else ""
+    )

@@ -324,11 +324,21 @@ class Ledger:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the ledger for one writer; raises ValueError where another process has it. A killed one lets go."""
-        held = FileLock(self.folder / "ledger" / LOCK)
+        path = self.folder / "ledger" / LOCK
+        held = FileLock(path)
         try:
             held.acquire(timeout=0)
         except Timeout as error:
-            raise ValueError(f"another process is writing to {self.folder}; wait for it or choose another --out") from error
+            raise ValueError(
+                f"another process is writing to {self.folder}, or the file system refuses locks (it holds {path}); wait for "
+                "it, or choose another --out, on a local disk"
+            ) from error
+        except (OSError, NotImplementedError) as error:
+            reason = (isinstance(error, OSError) and error.strerror) or first_line(error)
+            raise ValueError(
+                f"{path} cannot be locked ({reason}): the file system gives no locks, so two runs could write at once; "
+                "choose an --out on a local disk"
+            ) from error
         try:
             for folder in (self.folder, self.folder / "ledger"):
                 for stale in folder.glob(".*.tmp"):  # left by a kill between write and rename
