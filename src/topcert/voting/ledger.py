@@ -40,6 +40,7 @@ from topcert.voting.stages import Stage
 
 LOCK: Final = ".lock"
 BESIDE: Final = (LOCK, "checks.json")  # what may lie in ledger/ beside inputs and blocks
+BEFORE: Final = "before.json"  # there while a run is given more inputs (`topcert.voting.growth`)
 
 
 @final
@@ -64,10 +65,15 @@ class Ledger:
         self._so_far = np.zeros((manifest.num_inputs if self.judge else 0, manifest.num_classes), np.int64)
         self._cast: dict[int, NDArray[np.unsignedinteger]] = {}  # all votes so far, for a rule that asks for masks
         self._asked: NDArray[np.int64] | None = None  # the labels that a stopping rule asks about
+        self._held: dict[int, NDArray[np.unsignedinteger]] = {}  # first votes of blocks that a run of fewer inputs ended in
 
     @staticmethod
     def open(folder: Path) -> Ledger:
-        """Raises ValueError where `folder` holds no sound manifest."""
+        """Raises ValueError where `folder` holds no sound manifest, or its run is just being given more inputs."""
+        if (folder / "ledger" / BEFORE).exists():
+            raise ValueError(
+                f"{folder} was being given more inputs when it was stopped; repeat the command with --resume to go on"
+            )
         return Ledger(folder, Manifest.read(folder / "manifest.json"))
 
     @property
@@ -214,10 +220,33 @@ class Ledger:
         return np.concatenate(blocks).reshape(len(stage.inputs), stage.stop - stage.start)
 
     def present_blocks(self) -> list[int]:
-        return [block for block in range(self.num_blocks) if self.block_path(block).is_file()]
+        return [block for block in range(self.num_blocks) if self._is_present(block)]
 
     def missing_blocks(self) -> list[int]:
-        return [block for block in range(self.num_blocks) if not self.block_path(block).is_file()]
+        return [block for block in range(self.num_blocks) if not self._is_present(block)]
+
+    def _is_present(self, block: int) -> bool:
+        return block not in self._held and self.block_path(block).is_file()
+
+    def hold(self, block: int, votes: NDArray[np.unsignedinteger]) -> None:
+        """Count a block as missing but for its first `votes`, those of whole batches."""
+        self._held[block] = votes
+
+    def held(self, block: int) -> NDArray[np.unsignedinteger]:
+        """The first votes of a missing block that are known."""
+        return self._held.get(block, np.empty(0, self._dtype))
+
+    def num_votes_of(self, block: int) -> int:
+        batches = self.batches_of(block)
+        return self.offset(batches.stop) - self.offset(batches.start)
+
+    def digest_of(self, block: int) -> str:
+        """The digest of the manifest that a block carries; empty where it carries none or cannot be read."""
+        try:
+            metadata = pq.read_schema(self.block_path(block)).metadata or {}
+        except (OSError, pa.ArrowException):
+            return ""
+        return str(metadata.get(b"manifest", b"").decode("ascii", "replace"))
 
     def write_block(self, block: int, votes: NDArray[np.int64]) -> None:
         stored = votes.astype(self._dtype)
@@ -225,6 +254,7 @@ class Ledger:
         table = pa.table({"vote": stored}).replace_schema_metadata(metadata)
         with replacing(self.block_path(block)) as aside:
             pq.write_table(table, aside, compression="zstd")
+        self._held.pop(block, None)
 
     def read_block(self, block: int) -> NDArray[np.unsignedinteger]:
         """The votes of a block. Raises ValueError where it is missing, damaged, or belongs to another run."""
@@ -239,8 +269,7 @@ class Ledger:
         except (OSError, pa.ArrowException, KeyError, ValueError) as error:
             raise ValueError(f"{path} is damaged ({first_line(error)}); delete it and go on with --resume") from error
         metadata = table.schema.metadata or {}
-        batches = self.batches_of(block)
-        wanted = self.offset(batches.stop) - self.offset(batches.start)
+        wanted = self.num_votes_of(block)
         if metadata.get(b"manifest") != self._digest.encode() or metadata.get(b"block") != str(block).encode():
             raise ValueError(f"{path} was written under another manifest; the manifest or the block has been changed")
         if votes.dtype != self._dtype or len(votes) != wanted or metadata.get(b"sha256") != _hash(votes).encode():

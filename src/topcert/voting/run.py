@@ -10,9 +10,10 @@ from typing import final
 import pyarrow as pa
 
 from topcert.datasets.dataset import Dataset
+from topcert.voting.growth import begin_growth, carry_over, end_growth, grown, read_before
 from topcert.voting.inputs import as_recorded, fingerprint_inputs, inputs_table
 from topcert.voting.ledger import Ledger, judge_of
-from topcert.voting.manifest import Manifest, refuse_other
+from topcert.voting.manifest import Manifest
 from topcert.voting.names import told
 from topcert.voting.request import OLDER, Prepared, Request, prepare
 from topcert.voting.sampling import fill
@@ -76,16 +77,18 @@ def collect_votes(
     folder, prepared, recorded = opened.folder, opened.prepared, opened.recorded
     inputs = read_inputs_table(prepared.dataset, on_inputs=on_inputs)
     if recorded is not None:
-        inputs = as_recorded(inputs, recorded.data_fingerprint)
+        inputs = as_recorded(inputs, recorded.data_fingerprint, first=recorded.num_inputs)
     fingerprint = fingerprint_inputs(inputs)
     manifest = prepared.manifest(fingerprint)
     judge_of(manifest)  # a question without an answer is refused before any work
     elsewhere = False
     if recorded is not None:
         # What is finished needs no votes, so that any runtime may go on to certificates.
-        elsewhere = recorded.runtime != manifest.runtime and Ledger(folder, recorded).is_finished()
-        refuse_other(recorded, replace(manifest, runtime=recorded.runtime) if elsewhere else manifest, folder)
-        manifest = recorded
+        here, moved = manifest, recorded.runtime != manifest.runtime and not read_before(folder)
+        elsewhere = moved and Ledger(folder, recorded).is_finished()
+        manifest = grown(recorded, replace(here, runtime=recorded.runtime) if elsewhere else here, inputs, folder)
+        if manifest != recorded:  # more inputs do need votes
+            grown(recorded, here, inputs, folder)
     voter = prepared.voter()
     if on_inputs is not None:
         on_inputs(len(inputs), len(inputs), "checking the classifier")
@@ -105,7 +108,13 @@ def collect_votes(
             if ledger.present_blocks():  # of a run whose manifest was lost: only its own may take its place
                 ledger.read_block(ledger.present_blocks()[0])
             manifest.write(folder / "manifest.json")
+        elif Manifest.read(folder / "manifest.json") != recorded:
+            raise ValueError(f"{folder} has just been given more inputs by another process; wait for it")
+        if recorded not in (None, manifest):
+            begin_growth(recorded, manifest, folder)
         ledger.write_inputs(inputs)
         if not elsewhere:  # there is nothing to fill, and a replay would tell of rounding
+            carry_over(ledger, read_before(folder), inputs)
             fill(ledger, voter, on_progress=on_progress)
+            end_growth(folder)
     return ledger

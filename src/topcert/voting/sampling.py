@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from topcert.voting.ledger import Ledger
 from topcert.voting.voter import Voter, not_deterministic
@@ -37,15 +38,18 @@ def fill(ledger: Ledger, voter: Voter, *, on_progress: Callable[[int, int, str],
         ledger.read_block(block)
     if present and missing:
         replay(ledger, voter, _chosen([batch for block in present for batch in ledger.batches_of(block)]))
-    done = sum(ledger.offset(part.stop) - ledger.offset(part.start) for part in map(ledger.batches_of, present))
+    done = sum(map(ledger.num_votes_of, present)) + sum(len(ledger.held(block)) for block in missing)
     while True:
         total = ledger.num_stored
         if ledger.judge is not None:
             total += ledger.num_open  # this is not the end of it
         on_progress(done, total, "")
         for block in missing:
-            parts = []
-            for batch in ledger.batches_of(block):
+            batches, held = ledger.batches_of(block), ledger.held(block)
+            parts: list[NDArray[np.integer]] = [held]
+            for batch in batches:
+                if ledger.offset(batch) - ledger.offset(batches.start) < len(held):
+                    continue
                 position, start, stop = ledger.place(batch)
                 parts.append(voter.votes(position, start, stop, counted=True))
                 done += stop - start
