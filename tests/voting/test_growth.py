@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -123,7 +123,10 @@ def test_an_unfinished_run_grows_as_well(workplace: Path, monkeypatch: pytest.Mo
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("chain", [(3, 7), (2, 4, 8)])
 def test_a_kill_at_any_file_operation_loses_nothing(
-    workplace: Path, monkeypatch: pytest.MonkeyPatch, chain: tuple[int, ...]
+    workplace: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kill_at: Callable[[int, int, str], bool],
+    chain: tuple[int, ...],
 ) -> None:
     """The run is killed before its n-th file operation, for every n; then it goes on, and asks for no vote twice."""
     *begun, last = chain
@@ -171,35 +174,69 @@ def votes_in(out: str) -> set[tuple[int, int]]:
     return found
 
 
-def kill_at(operation: int, limit: int, out: str) -> bool:
-    """Run in a child that ends, as by SIGKILL, before its so many-th file operation; whether it came so far."""
-    child = os.fork()
-    if child == 0:
-        done = 0
-
-        def watch(event: str, arguments: tuple[object, ...]) -> None:
-            nonlocal done
-            writing = event in WRITES or (
-                event == "open" and isinstance(arguments[1], str) and set("wax+") & set(arguments[1])
-            )
-            if writing and threading.current_thread() is threading.main_thread():
-                done += 1
-                if done == operation:
-                    os._exit(9)
-
-        try:
-            sys.addaudithook(watch)
-            vote(limit, out)
-        except BaseException:
-            os._exit(1)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
-    assert code in (0, 9)
-    return code == 9
+def serve() -> None:
+    """In a process without threads, which may fork: run up to the named file operation, for each line that comes in."""
+    sampling.MAX_BLOCK_VOTES = 100
+    for line in sys.stdin:
+        operation, limit, out = line.split()
+        child = os.fork()
+        if child == 0:
+            stop_at(int(operation))
+            try:
+                vote(int(limit), out)
+            except BaseException:
+                os._exit(1)
+            os._exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
-def test_a_folder_in_between_is_read_by_nobody_else(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def stop_at(operation: int) -> None:
+    """End this process, as by SIGKILL, before its so many-th file operation."""
+    done = 0
+
+    def watch(event: str, arguments: tuple[object, ...]) -> None:
+        nonlocal done
+        opened = event == "open" and isinstance(arguments[1], str) and set("wax+") & set(arguments[1])
+        if event in WRITES or opened:
+            done += 1
+            if done == operation:
+                os._exit(9)
+
+    sys.addaudithook(watch)
+
+
+@pytest.fixture
+def kill_at(workplace: Path) -> Iterator[Callable[[int, int, str], bool]]:
+    """`kill_at(operation, limit, out)` runs in a process that ends before that file operation; whether it came so far."""
+    paths = [str(Path(__file__).parents[2]), str(workplace), *sys.path]
+    server = subprocess.Popen(
+        [sys.executable, "-c", "from tests.voting.test_growth import serve; serve()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+    )
+    assert server.stdin is not None
+    assert server.stdout is not None
+    asked, answers = server.stdin, server.stdout
+
+    def kill(operation: int, limit: int, out: str) -> bool:
+        asked.write(f"{operation} {limit} {out}\n")
+        asked.flush()
+        code = int(answers.readline())
+        assert code in (0, 9)
+        return code == 9
+
+    yield kill
+    asked.close()
+    server.wait()
+    answers.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_folder_in_between_is_read_by_nobody_else(
+    workplace: Path, topcert: Callable[..., Outcome], kill_at: Callable[[int, int, str], bool]
+) -> None:
     vote(3, "o")
     assert kill_at(12, 8, "o")
     for command in (["verify", "o"], ["evaluate", "o", "--k", 1]):
