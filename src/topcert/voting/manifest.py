@@ -253,7 +253,7 @@ def refuse_other(recorded: Manifest, asked: Manifest, folder: Path) -> None:
         name, before, now = found
         if name == "num_samples" and now > before and recorded.stopping == FIXED:
             raise ValueError(
-                f"{folder} was started with --samples {before}, and {now} are asked for: to go on sampling after a look at "
+                f"{folder} was started with num_samples = {before}, and {now} are asked for: to go on after a look at "
                 "the votes is optional stopping, and alpha would not hold; choose another --out, and there --stop to sample "
                 "until an answer is known"
             )
