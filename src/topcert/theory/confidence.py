@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, betaincc, betainccinv, betaincinv, betaln
 
 from topcert.theory.labels import checked_labels
+from topcert.theory.scalars import real
 
 # Both relative. For n up to 10**7 and SciPy 1.17, the function's own error stayed below 1e-11, the inverses' below 2e-10,
 # except at a shape parameter of exactly 1000: there they stop early, up to 2e-5 from the quantile and on either side, which
@@ -143,7 +144,7 @@ def _settled(
 
 
 def check_alpha(alpha: float) -> None:
-    if not 0.0 < alpha < 1.0:
+    if not 0.0 < real(alpha, "alpha") < 1.0:
         raise ValueError(f"alpha must lie in (0, 1), got {alpha}")
 
 

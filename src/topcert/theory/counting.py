@@ -10,6 +10,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.theory.scalars import whole
+
 MAX_FEATURES: Final = 10**7
 
 
@@ -26,15 +28,20 @@ class Survival:
     floats: NDArray[np.float64]
 
 
-@lru_cache(maxsize=8)
 def survival(num_features: int, num_kept: int, *, k: int | None = None) -> Survival:
     """beta(r) for `num_kept` (e) of `num_features` (d) features (paper, Section 2), up to d - e; it is 0 beyond.
 
     With `k` up to the last r with beta(r) > 1/(k + 1): as p <= 1, Eq. 6 asks for (t + 1) beta(r) > 1 with some t <= k, so
     no votes certify more in a top k. Raises ValueError where `1 <= num_kept <= num_features` fails, and for k below 1.
     """
-    if k is not None and k < 1:
+    size = None if k is None else whole(k, "k")
+    if size is not None and size < 1:
         raise ValueError(f"k must be at least 1, got {k}")
+    return _survival(whole(num_features, "num_features"), whole(num_kept, "num_kept"), size)
+
+
+@lru_cache(maxsize=8)
+def _survival(num_features: int, num_kept: int, k: int | None) -> Survival:
     numerator = denominator = kept_sets(num_features, num_kept)
     numerators = [numerator]
     for left in range(num_features, num_kept, -1):  # C(left - 1, e) = C(left, e) (left - e) / left
@@ -47,15 +54,20 @@ def survival(num_features: int, num_kept: int, *, k: int | None = None) -> Survi
     return Survival(numerators=tuple(numerators), denominator=denominator, floats=floats)
 
 
-@lru_cache(maxsize=8)
 def kept_sets(num_features: int, num_kept: int) -> int:
     """C(d, e): how many sets a mask may keep. Raises ValueError where `1 <= num_kept <= num_features` fails."""
     check_counts(num_features, num_kept)
+    return _kept_sets(int(num_features), int(num_kept))
+
+
+@lru_cache(maxsize=8)
+def _kept_sets(num_features: int, num_kept: int) -> int:
     return math.comb(num_features, num_kept)
 
 
 def check_counts(num_features: int, num_kept: int) -> None:
-    """Raise ValueError where `1 <= num_kept <= num_features` fails."""
+    """Raise ValueError where `1 <= num_kept <= num_features` fails, or one is no integer."""
+    num_features, num_kept = whole(num_features, "num_features"), whole(num_kept, "num_kept")
     if not 1 <= num_features <= MAX_FEATURES:
         raise ValueError(f"num_features must lie in 1 .. {MAX_FEATURES:,}, got {num_features}")
     if not 1 <= num_kept <= num_features:

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from topcert.theory.confidence import by_table, check_alpha, checked_counts, lower_bound, upper_bound
 from topcert.theory.labels import checked_labels
+from topcert.theory.scalars import whole
 
 _LEAST: Final = 2.0**-30  # lower bounds below this are not told from 0
 _STEPS: Final = 8  # with s votes, each leaves about 1/s of ln(L / bound), which is at most 21 in the beginning
@@ -35,6 +36,7 @@ def intersection_union_bounds(
     votes = checked_counts(counts)
     check_alpha(alpha)
     inputs, classes = votes.shape
+    k = whole(k, "k")
     if not 1 <= k < classes:
         raise ValueError(f"k must lie in 1 .. classes - 1 = {classes - 1}, got {k}")
     trials = votes.sum(axis=1)

@@ -30,6 +30,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from topcert.theory.counting import kept_sets, survival
 from topcert.theory.labels import checked_labels
+from topcert.theory.scalars import whole as as_whole
 
 ABSTAIN: Final = -1  # not even r = 0 is certified; radius 0 is a real guarantee
 
@@ -56,6 +57,7 @@ def certified_radius(
     """
     ks = checked_ks(k)
     most = max(ks)
+    num_features, num_kept = as_whole(num_features, "num_features"), as_whole(num_kept, "num_kept")
     total = kept_sets(num_features, num_kept)
     lows, ups = checked_bounds(lower, upper, total)
     rows = checked_labels(labels, inputs=lows.shape[0], classes=lows.shape[1])

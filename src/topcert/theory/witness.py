@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from topcert.theory.radius import certified_radius, counted_bounds
+from topcert.theory.scalars import whole
 
 MAX_ABLATED_INPUTS: Final = 10**6
 
@@ -46,6 +47,8 @@ def tightness_witness(
     of the label that no classifier is down at (it and the others' upper bounds sum to less than 1, so these alone prove
     more) and for more than `MAX_ABLATED_INPUTS` kept sets.
     """
+    k, label = whole(k, "k"), whole(label, "label")
+    num_features, num_kept = whole(num_features, "num_features"), whole(num_kept, "num_kept")
     lows, ups = np.asarray(lower)[None], np.asarray(upper)[None]
     radius = int(certified_radius(lows, ups, [label], k=k, num_features=num_features, num_kept=num_kept)[0])
     total = comb(num_features, num_kept)

@@ -13,6 +13,7 @@ from topcert.classifiers.loading import wrap
 from topcert.datasets.array_inputs import Channels, Kind, read_inputs
 from topcert.randomization.encodings import GREY, Unit, make_encoder, to_planes
 from topcert.randomization.randomizer import Ablation
+from topcert.theory.scalars import whole
 from topcert.voting.voter import Voter, check_deterministic, count_all, default_batch_size, trial_size
 
 UNITS: Final[dict[Kind, Unit]] = {"table": "column", "points": "point", "image": "pixel"}
@@ -54,6 +55,10 @@ def count_votes(
     Raises ValueError where anything does not fit or is in doubt, or the model gives the first batch
     other labels the second time.
     """
+    num_kept, num_samples = whole(num_kept, "num_kept"), whole(num_samples, "num_samples")
+    seed = None if seed is None else whole(seed, "seed")
+    num_classes = None if num_classes is None else whole(num_classes, "num_classes")
+    batch_size = None if batch_size is None else whole(batch_size, "batch_size")
     found = read_inputs(x, "x", unit=unit, channels=channels, value_range=value_range)
     inputs = found.x
     if num_samples < 1:
