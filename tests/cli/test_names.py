@@ -167,7 +167,7 @@ def test_an_input_that_the_noise_has_no_place_for_goes_by_its_file(photos: Path)
     dataset = load_dataset("photos", stride=2)
     unused: Any = None
     randomizer: Any = Refusing()
-    voter = Voter(read=dataset.read, randomizer=randomizer, classifier=unused, in_words=dataset.in_words)
+    voter = Voter(read=dataset.read, randomizer=randomizer, classifier=unused, num_inputs=2, in_words=dataset.in_words)
     with pytest.raises(ValueError, match=r"input 2 \(cat/x, y.png\): .4, 3, 3. is odd"):
         voter.check_input(1)
 

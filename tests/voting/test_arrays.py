@@ -63,7 +63,7 @@ def test_a_module_a_function_and_labels_agree() -> None:
 
 def test_a_model_that_gives_other_labels_the_second_time_is_refused() -> None:
     calls = np.random.default_rng(3)
-    with pytest.raises(ValueError, match="must be deterministic"):
+    with pytest.raises(ValueError, match="must be deterministic and remember nothing"):
         topcert.count_votes(lambda batch: calls.normal(size=(len(batch), 4)), X, num_kept=7, num_samples=40)
 
 

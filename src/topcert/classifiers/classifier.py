@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.classifiers.answers import UNDEFINED_LABEL, AnswerError, Judged, checked_answer, judge_answer, out_of_range
+from topcert.classifiers.coupling import Coupling
 from topcert.classifiers.outputs import WHOLE, Choice
 from topcert.files import first_line
 
@@ -56,7 +57,7 @@ class Classifier(ABC):
     `fingerprint` (SHA-256, hex) names the function that it computes, `runtime` the library and device that compute it
     ("LIBRARY VERSION, cpu KIND", or a GPU): together with the batch shape they decide every vote. `batch_size` is None
     unless only one size is possible. `class_names` are those that the model knows, in the order of its labels. `choice` is
-    what is taken of what `run` gives.
+    what is taken of what `run` gives. `coupling` is what in the model is known to mix the rows of a batch.
 
     The total rule. A row whose scores are all finite has the label of its largest (the first of equal ones); a label in
     0 .. num_classes - 1 is taken as it is. Every other row has `UNDEFINED_LABEL`: one with a score that is NaN, +inf or
@@ -75,6 +76,7 @@ class Classifier(ABC):
     batch_size: int | None = None
     class_names: tuple[str, ...] | None = None
     choice: Choice = WHOLE
+    coupling: Coupling | None = None
     refuse_labels: bool = True
     undefined: Undefined = field(default_factory=Undefined)
 

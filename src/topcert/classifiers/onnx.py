@@ -11,8 +11,9 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from topcert.classifiers.classifier import Classifier, check_device
+from topcert.classifiers.coupling import coupling_of_graph
 from topcert.classifiers.names import names_in_metadata
-from topcert.classifiers.onnx_graph import external_path, parse_graph
+from topcert.classifiers.onnx_graph import external_path, parse_graph, read_graph
 from topcert.classifiers.processor import this_cpu
 from topcert.classifiers.trial import in_batches, try_model
 from topcert.files import first_line
@@ -88,6 +89,7 @@ class OnnxClassifier(Classifier):
             batch_size=batch_size,
             class_names=names_in_metadata(self._session.get_modelmeta().custom_metadata_map, tried.num_classes),
             choice=tried.choice,
+            coupling=coupling_of_graph(read_graph(path)),
         )
 
     def run(self, batch: NDArray[np.floating]) -> dict[str, Any]:

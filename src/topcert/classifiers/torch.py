@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from topcert.classifiers.classifier import Classifier, check_device
+from topcert.classifiers.coupling import coupling_of_module
 from topcert.classifiers.names import names_of
 from topcert.classifiers.processor import this_cpu
 from topcert.classifiers.trial import try_model
@@ -45,6 +46,7 @@ class TorchClassifier(Classifier):
             runtime=f"torch {torch.__version__}, {name}",
             class_names=names_of(module, tried.num_classes),
             choice=tried.choice,
+            coupling=coupling_of_module(module),
         )
 
     @torch.inference_mode()

@@ -204,7 +204,7 @@ def certify(
     print_curves(results.curves, unit=results.certificates.unit)
     print_inputs(results.certificates, out)
     print_unlabelled(results.curves, results.certificates)
-    print_promise(results.certificates, results.ledger.manifest)
+    print_promise(results.certificates, results.ledger)
     print_stopping(results.certificates, results.ledger.manifest)
     say_where_nothing(results)
     console.print(f"wrote {out}", soft_wrap=True)

@@ -53,7 +53,7 @@ def demo(
     _draw(results, images[test], out, seed=seed)
     print_curves(results.curves, unit="pixel")
     _print_inputs(results)
-    print_promise(results.certificates, results.ledger.manifest)
+    print_promise(results.certificates, results.ledger)
     console.print(
         f"\nEverything is in {out}: look at gallery.png and accuracy.png; re-check it with\n"
         f"  topcert verify {out} --model {model} --replay 20",

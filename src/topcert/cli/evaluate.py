@@ -74,7 +74,7 @@ def evaluate(
     print_curves(results.curves, unit=ledger.manifest.unit, radii=radius)
     print_inputs(results.certificates, folder)
     print_unlabelled(results.curves, results.certificates)
-    print_promise(results.certificates, ledger.manifest)
+    print_promise(results.certificates, ledger)
     print_stopping(results.certificates, ledger.manifest)
     say_where_nothing(results)
     if out is not None:

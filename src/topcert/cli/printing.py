@@ -16,6 +16,8 @@ from topcert.datasets.imagenet import INPUT_IN_WORDS
 from topcert.evaluation.accuracy import PREDICTION, AccuracyCurve, floored
 from topcert.methods.certificates import Certificates
 from topcert.randomization import gaussian, rounded
+from topcert.voting.checks import in_words, read_check
+from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import IID, Manifest
 
 
@@ -100,8 +102,9 @@ def source_in_words(manifest: Manifest) -> str:
     return f"a picture after decoding and orientation{resized}{cut}"
 
 
-def print_promise(certificates: Certificates, manifest: Manifest) -> None:
-    """What the numbers mean, in two sentences."""
+def print_promise(certificates: Certificates, ledger: Ledger) -> None:
+    """What the numbers mean, in three sentences."""
+    manifest = ledger.manifest
     unit = certificates.unit
     shape = f"{' x '.join(map(str, manifest.input_shape))} array"
     if len(manifest.input_shape) == 1:
@@ -122,7 +125,8 @@ def print_promise(certificates: Certificates, manifest: Manifest) -> None:
     console.print(
         f"The certified input is the {shape}{cut} whose {done}. Radius r: however an attacker rewrites up to r of its "
         f"{unit}s{within}, the label stays in the top k of the vote over all {draws}. {chance} (method "
-        f"{method_in_words(certificates)}, {votes_in_words(manifest)}, {escape(certificates.label_choice)} labels){after}.",
+        f"{method_in_words(certificates)}, {votes_in_words(manifest)}, {escape(certificates.label_choice)} labels){after}. "
+        f"{in_words(read_check(ledger.folder, manifest.digest()))}",
         soft_wrap=False,
     )
     if manifest.algorithm == rounded.ALGORITHM and manifest.sigma is not None:

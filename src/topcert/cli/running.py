@@ -6,6 +6,7 @@ from topcert.cli.noting import note_model, note_undefined
 from topcert.cli.progress import messages, progress_stages, stoppable
 from topcert.datasets.dataset import Dataset
 from topcert.methods.certificates import certified_under
+from topcert.voting.checks import read_check
 from topcert.voting.ledger import Ledger
 from topcert.voting.run import Opened, collect_votes
 from topcert.voting.sampling import flip_rate
@@ -21,6 +22,14 @@ def run_to_ledger(opened: Opened, *, kept: str | None = None) -> Ledger:
         ledger = collect_votes(opened, on_progress=stage("votes", unit="passes"), on_inputs=reading)
     prepared = opened.prepared
     note_undefined(prepared.classifier)
+    checked = read_check(opened.folder, ledger.manifest.digest())
+    if checked is not None:
+        messages.print(
+            f"{checked.rows:,} rows judged again among other rows, at the begin and the end: no answer differs "
+            f"({checked.passes:,} passes, {checked.passes / ledger.num_stored:.2%} of the run)",
+            highlight=False,
+            soft_wrap=True,
+        )
     if prepared.classifier.runtime != ledger.manifest.runtime:
         _note_runtime(ledger, prepared.classifier.runtime)
     elif prepared.classifier.batch_size is None and prepared.batch_size > 1:

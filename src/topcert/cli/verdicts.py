@@ -19,6 +19,7 @@ from topcert.cli.stopping import votes_in_words
 from topcert.evaluation.results import Results
 from topcert.evaluation.unread import unread_files
 from topcert.report.pictures import check_pictures
+from topcert.voting.checks import in_words, read_check
 from topcert.voting.manifest import FIXED, IID
 
 FINDINGS_SHOWN: Final = 20
@@ -58,6 +59,7 @@ def print_claim(results: Results) -> None:
     )
     if gap := gap_in_words(manifest):
         _say(f"not covered: {gap}")
+    _say(f"by its maker's word: {in_words(read_check(results.ledger.folder, manifest.digest()))}")
     if manifest.law != IID:
         _say(
             f"for you to judge: seed {manifest.seed} drew the published masks, and one of many may have been picked; what "

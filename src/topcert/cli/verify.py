@@ -28,11 +28,12 @@ from topcert.cli.verdicts import (
 )
 from topcert.datasets.reading import Reading
 from topcert.evaluation.results import Results
-from topcert.evaluation.verification import recompute, refuted, same_run
+from topcert.evaluation.verification import judge_rows, recompute, refuted, same_run
 from topcert.theory.stopping import Stopping
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import FIXED, IID, Manifest
 from topcert.voting.request import OLDER, Noise, Prepared, Request, algorithm_of, prepare
+from topcert.voting.rows import RowsError
 from topcert.voting.voter import count_all
 
 REFUTE_ERROR: Final = 0.001
@@ -110,6 +111,7 @@ def verify(
             highlight=False,
             soft_wrap=True,
         )
+        findings += _rows(ledger, prepared)
         if count is not None:
             replayed = recast(results, prepared, count, generator=np.random.default_rng())
             findings += replayed.findings
@@ -184,6 +186,17 @@ def _request(
         stopping=None if manifest.stopping == FIXED else Stopping.read(manifest.stopping),
         algorithm=older,
     )
+
+
+def _rows(ledger: Ledger, prepared: Prepared) -> list[str]:
+    try:
+        found = judge_rows(ledger, prepared, generator=np.random.default_rng())
+    except RowsError as error:
+        return [f"the model is no function of one row, so nothing follows from its votes: {error}"]
+    console.print(
+        f"{found.rows:,} rows judged again among other rows, no answer differs: a check, no proof", highlight=False
+    )
+    return []
 
 
 def _fresh(results: Results, prepared: Prepared, seed: int, samples: int) -> list[str]:

@@ -16,7 +16,6 @@ READ: Final = (
     "accuracy.svg",
 )
 READ_WITH_VOTES: Final = ("predictions.csv",)  # and ledger/, which `Ledger.check_files` looks through
-ROWS_CHECK: Final = "checks.json"  # in ledger/: what the maker says of a check, which only a model can tell
 SHOWN: Final = 8
 
 
@@ -31,7 +30,7 @@ def unread_files(folder: Path, *, ledger: bool) -> list[str]:
         inside = Path(place).relative_to(folder)
         if ledger and inside == Path("ledger"):
             folders.clear()
-            files = [name for name in files if name == ROWS_CHECK]
+            continue
         linked = [name for name in folders if Path(place, name).is_symlink() and (inside / name) != Path("ledger")]
         found += [str(inside / name) for name in (*files, *linked) if str(inside / name) not in read]
     names = [name if name.isprintable() else ascii(name) for name in sorted(found)]

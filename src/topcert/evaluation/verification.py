@@ -33,9 +33,11 @@ from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import first_difference
 from topcert.voting.names import NAMELESS, told
 from topcert.voting.request import Prepared
+from topcert.voting.rows import RowCheck, check_rows, check_run
 from topcert.voting.run import read_inputs_table
 
 L2_SLACK: Final = 1e-9  # relative
+ROW_BATCHES: Final = 2  # in which rows are judged again among others
 
 
 def recompute(ledger: Ledger, *, on_pairs: Callable[[int, int], None] | None = None) -> tuple[Results, list[str]]:
@@ -165,6 +167,20 @@ def same_run(ledger: Ledger, prepared: Prepared) -> None:
                 f"what was certified is not what you named: the folder calls class {label} {other!r}, "
                 f"{prepared.request.data} {one!r}"
             )
+
+
+def judge_rows(ledger: Ledger, prepared: Prepared, *, generator: np.random.Generator) -> RowCheck:
+    """Try in `ROW_BATCHES` random batches whether the model that was named judges each row by itself.
+
+    Raises RowsError where it does not. Where rounding depends on the place in a batch, only the recorded runtime tells
+    what that did to this run.
+    """
+    ledger.complete()
+    chosen = generator.integers(0, ledger.num_batches, ROW_BATCHES).tolist()
+    batches = [ledger.place(batch)[:2] for batch in chosen]
+    if prepared.classifier.runtime != ledger.manifest.runtime:
+        return check_rows(prepared.voter(), batches, generator=generator)
+    return check_run(prepared.voter(), ledger.manifest, batches, generator=generator)
 
 
 def refuted(results: Results, fresh_counts: np.ndarray, *, error: float) -> list[str]:

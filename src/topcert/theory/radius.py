@@ -65,7 +65,7 @@ def certified_radius(
         raise ValueError(f"k must lie in 1 .. classes - 1 = {lows.shape[1] - 1}, got {k}")
 
     exact = lows.dtype == object or lows.dtype.kind in "iu"
-    room = 1 << (62 - (most + 2).bit_length())  # (k + 2) G stays below 2^63
+    room = _room(most)
     grid = total if exact or total <= room else room
     held = lows[np.arange(len(rows)), rows]
     won = _onto_grid(held, grid, outward=-1, quantize=grid == total)
@@ -83,6 +83,16 @@ def certified_radius(
         bar = (need // (t + 1)).min(axis=1)
         radii[:, column] = np.searchsorted(falling, -bar, side="left") - 1
     return radii[:, 0] if is_single(k) else radii
+
+
+def uses_quanta(num_features: int, num_kept: int) -> bool:
+    """Whether float bounds are quantized by Eq. 4 for some k: where C(d, e) fits."""
+    return kept_sets(num_features, num_kept) <= _room(1)
+
+
+def _room(k: int) -> int:
+    """The largest grid on which (k + 2) G stays below 2^63."""
+    return 1 << (62 - (k + 2).bit_length())
 
 
 def counted_bounds(lower: NDArray[Any], upper: NDArray[Any], label: int, total: int) -> tuple[int, dict[int, int]]:

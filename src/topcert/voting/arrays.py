@@ -14,7 +14,9 @@ from topcert.datasets.array_inputs import Channels, Kind, read_inputs
 from topcert.randomization.encodings import GREY, Unit, make_encoder, to_planes
 from topcert.randomization.randomizer import Ablation
 from topcert.theory.scalars import whole
-from topcert.voting.voter import Voter, check_deterministic, count_all, default_batch_size, trial_size
+from topcert.voting.manifest import IID
+from topcert.voting.rows import check_rows, refuse_places
+from topcert.voting.voter import Voter, count_all, default_batch_size, trial_size
 
 UNITS: Final[dict[Kind, Unit]] = {"table": "column", "points": "point", "image": "pixel"}
 ENCODINGS: Final[dict[Kind, str]] = {"table": "sentinel", "points": "keep-only", "image": "six-channel"}
@@ -52,8 +54,9 @@ def count_votes(
     masks, those of `seed`; without one it is drawn afresh from the system at every call, so name
     one to have the same votes again. Input and model must have been fixed before it was drawn. A
     torch module is put into evaluation mode. Warns where the model had no answer for some votes.
-    Raises ValueError where anything does not fit or is in doubt, or the model gives the first batch
-    other labels the second time.
+    Raises ValueError where anything does not fit or is in doubt, or a trial finds that an answer
+    depends on the other rows of its batch (then `batch_size=1` may help) or on what was asked
+    before: the classifier must be a function of one row.
     """
     num_kept, num_samples = whole(num_kept, "num_kept"), whole(num_samples, "num_samples")
     seed = None if seed is None else whole(seed, "seed")
@@ -100,8 +103,13 @@ def count_votes(
     if num_classes not in (None, classifier.num_classes):
         raise ValueError(f"num_classes is {num_classes}, the model has {classifier.num_classes}; leave it out")
     size = batch_size or default_batch_size(num_samples=num_samples, cells_per_input=example[0].size, classifier=classifier)
-    voter = Voter(read=lambda position: inputs[position], randomizer=ablation(size), classifier=classifier)
-    check_deterministic(voter)
+    voter = Voter(
+        read=lambda position: inputs[position], randomizer=ablation(size), classifier=classifier, num_inputs=len(inputs)
+    )
+    generator = np.random.default_rng()
+    last = (len(inputs) - 1, (num_samples - 1) // size * size)
+    check = check_rows(voter, [(0, 0)], generator=generator)
+    refuse_places(check, law=IID, num_features=num_features, num_kept=num_kept, batch_size=size)
     counts = count_all(
         voter,
         num_inputs=len(inputs),
@@ -109,6 +117,8 @@ def count_votes(
         num_classes=classifier.num_classes,
         on_progress=lambda _done, _total, _note: None,
     )
+    check = check_rows(voter, [last], generator=generator)
+    refuse_places(check, law=IID, num_features=num_features, num_kept=num_kept, batch_size=size)
     told = classifier.undefined.in_words()
     if told:
         warnings.warn(told, stacklevel=2)

@@ -2,6 +2,7 @@
 
     DIR/manifest.json                what decides the votes
     DIR/ledger/inputs.parquet        one row an input: index, label (or null), SHA-256, name (where inputs have names)
+    DIR/ledger/checks.json           on how many rows it was checked that each is judged by itself; the last file of a run
     DIR/ledger/block-000000.parquet  one column `vote`, in the smallest unsigned type that holds every label
 
 Batches are numbered input by input: with n votes in batches of B, input p has batches p ceil(n/B) and on. A block is a
@@ -32,6 +33,7 @@ from numpy.typing import NDArray
 from topcert.files import first_line, replacing
 from topcert.theory.spared import Spared
 from topcert.theory.stopping import Judge, Stopping
+from topcert.voting.checks import CHECKS
 from topcert.voting.inputs import Inputs, InputsFile, read_inputs_file
 from topcert.voting.manifest import FIXED, Manifest
 from topcert.voting.names import Names
@@ -39,7 +41,7 @@ from topcert.voting.replay import ReplayedMasks
 from topcert.voting.stages import Stage
 
 LOCK: Final = ".lock"
-BESIDE: Final = (LOCK, "checks.json")  # what may lie in ledger/ beside inputs and blocks
+BESIDE: Final = (LOCK, CHECKS.name)  # what may lie in ledger/ beside inputs and blocks
 BEFORE: Final = "before.json"  # there while a run is given more inputs (`topcert.voting.growth`)
 
 
@@ -199,7 +201,11 @@ class Ledger:
         """Raises ValueError where its folder holds what a finished run does not, or votes are missing or damaged."""
         self.complete()
         self._check_blocks()
-        names = {self.block_path(block).name for block in range(self.num_blocks)} | {self.inputs_path.name, *BESIDE}
+        names = {self.block_path(block).name for block in range(self.num_blocks)} | {
+            self.inputs_path.name,
+            CHECKS.name,
+            *BESIDE,
+        }
         stray = sorted(path.name for path in self.inputs_path.parent.iterdir() if path.name not in names)
         if stray:
             more = f" and {len(stray) - 1} more" if len(stray) > 1 else ""

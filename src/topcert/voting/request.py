@@ -121,7 +121,11 @@ class Prepared:
             num_votes=request.num_selection + request.num_samples if num_votes is None else num_votes,
         )
         return Voter(
-            read=self.dataset.read, randomizer=randomizer, classifier=self.classifier, in_words=self.dataset.in_words
+            read=self.dataset.read,
+            randomizer=randomizer,
+            classifier=self.classifier,
+            num_inputs=len(self.dataset),
+            in_words=self.dataset.in_words,
         )
 
     @property

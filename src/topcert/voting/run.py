@@ -7,17 +7,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
 
+import numpy as np
 import pyarrow as pa
 
 from topcert.datasets.dataset import Dataset
+from topcert.voting.checks import write_check
 from topcert.voting.growth import begin_growth, carry_over, end_growth, grown, read_before
 from topcert.voting.inputs import as_recorded, fingerprint_inputs, inputs_table
 from topcert.voting.ledger import Ledger, judge_of
 from topcert.voting.manifest import Manifest
 from topcert.voting.names import told
 from topcert.voting.request import OLDER, Prepared, Request, prepare
+from topcert.voting.rows import check_run
 from topcert.voting.sampling import fill
-from topcert.voting.voter import check_deterministic
 
 
 @final
@@ -71,8 +73,9 @@ def collect_votes(
     """Fill the ledger: start it, or go on with it.
 
     `on_progress(done, total, note)` is told of votes, `on_inputs` of what comes before the first of them.
+    That rows are judged alone is tried before the first vote and after the last, and `ledger/checks.json` then says so.
     A finished run may be opened on another runtime than its own: nothing is computed and nothing replayed then. Raises
-    ValueError where the folder holds another run or the classifier is not deterministic; what is stored stays.
+    ValueError where the folder holds another run or a vote is no function of its own row; what is stored stays.
     """
     folder, prepared, recorded = opened.folder, opened.prepared, opened.recorded
     inputs = read_inputs_table(prepared.dataset, on_inputs=on_inputs)
@@ -95,7 +98,9 @@ def collect_votes(
     if manifest.noise != "ablation":  # better known before the work than after most of it
         for position in range(manifest.num_inputs):
             voter.check_input(position)
-    check_deterministic(voter)
+    began = None  # where no vote is to come
+    if not elsewhere:
+        began = check_run(voter, manifest, [(0, 0)], generator=np.random.default_rng(manifest.seed))
     try:
         (folder / "ledger").mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -113,8 +118,11 @@ def collect_votes(
         if recorded not in (None, manifest):
             begin_growth(recorded, manifest, folder)
         ledger.write_inputs(inputs)
-        if not elsewhere:  # there is nothing to fill, and a replay would tell of rounding
+        if began is not None:  # elsewhere a replay would tell of rounding alone
             carry_over(ledger, read_before(folder), inputs)
             fill(ledger, voter, on_progress=on_progress)
             end_growth(folder)
+            position, start, _ = ledger.place(int(np.random.default_rng().integers(ledger.num_batches)))
+            ended = check_run(voter, manifest, [(position, start)], generator=np.random.default_rng())
+            write_check(folder, began + ended, manifest.digest())
     return ledger

@@ -37,7 +37,7 @@ def trial_size(cells_per_input: int) -> int:
 class Voter:
     """Votes of any (input, noise numbers) of a run; a vote depends on nothing else, so any part can be computed alone.
 
-    `read(i)` gives input i as the data set holds it, `in_words(i)` what messages call it.
+    `read(i)` gives input i of `num_inputs` as the data set holds it, `in_words(i)` what messages call it.
     """
 
     def __init__(
@@ -46,9 +46,11 @@ class Voter:
         read: Callable[[int], NDArray[np.floating]],
         randomizer: Randomizer,
         classifier: Classifier,
+        num_inputs: int,
         in_words: Callable[[int], str] = "input {}".format,
     ) -> None:
         self._read, self._randomizer, self.classifier = read, randomizer, classifier
+        self.num_inputs = num_inputs
         self._in_words = in_words
         self.batch_size = randomizer.batch_size
         self._held: tuple[int, NDArray[Any]] = (-1, np.empty(0))
@@ -95,13 +97,6 @@ def count_all(
             counts[position] += np.bincount(voter.votes(position, start, stop, counted=True), minlength=num_classes)
             on_progress(position * num_samples + stop, num_inputs * num_samples, "")
     return counts
-
-
-def check_deterministic(voter: Voter) -> None:
-    """Run the first batch twice; raise ValueError where a vote differs."""
-    first, again = (voter.votes(0, 0, voter.batch_size) for _ in range(2))
-    if not np.array_equal(first, again):
-        raise ValueError(not_deterministic(int((first != again).sum()), voter.batch_size))
 
 
 def not_deterministic(flips: int, votes: int) -> str:

@@ -1,0 +1,106 @@
+"""What ONNX operators are known, or suspected, to mix the rows of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from tests.conftest import Outcome
+from topcert.classifiers.coupling import coupling_of_graph
+from topcert.classifiers.loading import carried_path
+from topcert.classifiers.onnx_graph import read_graph
+
+WEIGHTS = np.random.default_rng(0).normal(size=(12, 5)).astype(np.float32)
+INPUT = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 12])
+OUTPUT = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", 5])
+
+
+def write(path: Path, nodes: list[onnx.NodeProto], *, opset: int = 17, **arrays: np.ndarray) -> Path:
+    """A network of `nodes` from "x" to "scores"."""
+    weights = [numpy_helper.from_array(array, name) for name, array in {"w": WEIGHTS, **arrays}.items()]
+    graph = helper.make_graph(nodes, "g", [INPUT], [OUTPUT], weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def centred(path: Path, reduction: str, *, opset: int = 17, **attributes: object) -> Path:
+    nodes = [
+        helper.make_node(reduction, ["x"], ["m"], name="spot", **attributes),
+        helper.make_node("Sub", ["x", "m"], ["d"]),
+        helper.make_node("MatMul", ["d", "w"], ["scores"]),
+    ]
+    return write(path, nodes, opset=opset)
+
+
+def dynamically_quantized(path: Path) -> Path:
+    nodes = [
+        helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"], name="spot"),
+        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d"]),
+        helper.make_node("MatMul", ["d", "w"], ["scores"]),
+    ]
+    return write(path, nodes)
+
+
+def test_dynamic_quantization_is_named_and_fine_one_by_one(
+    workplace: Path, tmp_path: Path, topcert: Callable[..., Outcome]
+) -> None:
+    path = dynamically_quantized(tmp_path / "a.onnx")
+    found = coupling_of_graph(read_graph(path))
+    assert found is not None
+    assert found.certain
+    assert found.text.startswith("the model's operator DynamicQuantizeLinear (spot) takes the scale")
+    run = ("certify", "table.npz", path, "--keep", "4", "--k", "1", "--samples", "60", "--out", tmp_path / "run")
+    refused = topcert(*run)
+    assert refused.code == 2
+    assert "operator DynamicQuantizeLinear (spot) takes the scale" in refused.err
+    assert "--batch-size 1" in refused.err
+    assert not (tmp_path / "run").exists()
+    assert topcert(*run, "--batch-size", "1").code == 0
+
+
+@pytest.mark.parametrize(
+    ("opset", "training", "outputs", "mixes"), [(15, 1, 3, True), (15, 0, 1, False), (9, None, 1, False)]
+)
+def test_batch_normalization_in_training_is_named(
+    tmp_path: Path, opset: int, training: int | None, outputs: int, mixes: bool
+) -> None:
+    more = {} if training is None else {"training_mode": training}
+    names = ["b", "mean", "var"][:outputs]
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["y"]),
+        helper.make_node("BatchNormalization", ["y", "one", "zero", "zero", "one"], names, **more),
+        helper.make_node("Identity", ["b"], ["scores"]),
+    ]
+    arrays = {"one": np.ones(5, np.float32), "zero": np.zeros(5, np.float32)}
+    found = coupling_of_graph(read_graph(write(tmp_path / "a.onnx", nodes, opset=opset, **arrays)))
+    assert (found is not None) == mixes
+    assert found is None or (found.certain and "BatchNormalization normalizes by the statistics" in found.text)
+
+
+@pytest.mark.parametrize(("axes", "suspect"), [([0], True), ([1], False), ([0, 1], True), (None, True)])
+def test_a_reduction_over_the_batch_is_only_suspected(tmp_path: Path, axes: list[int] | None, suspect: bool) -> None:
+    path = centred(tmp_path / "a.onnx", "ReduceMean", **({} if axes is None else {"axes": axes}))
+    found = coupling_of_graph(read_graph(path))
+    assert (found is not None) == suspect
+    assert found is None or (not found.certain and "ReduceMean (spot) works along axis 0" in found.text)
+
+
+def test_axes_as_an_input_are_read(tmp_path: Path) -> None:
+    for axis, suspect in ((0, True), (1, False)):
+        nodes = [
+            helper.make_node("ReduceMax", ["x", "axes"], ["m"]),
+            helper.make_node("Sub", ["x", "m"], ["d"]),
+            helper.make_node("MatMul", ["d", "w"], ["scores"]),
+        ]
+        path = write(tmp_path / "a.onnx", nodes, opset=18, axes=np.array([axis], np.int64))
+        assert (coupling_of_graph(read_graph(path)) is not None) == suspect
+
+
+def test_the_carried_network_is_not_suspected() -> None:
+    assert coupling_of_graph(read_graph(carried_path("compact"))) is None

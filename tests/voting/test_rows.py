@@ -1,0 +1,303 @@
+"""A vote is a function of one row: what mixes rows is found, whatever the kind, and judged one by one it is accepted."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tests.conftest import Outcome
+from topcert import count_votes
+from topcert.classifiers.functions import FunctionClassifier
+from topcert.randomization.encodings import make_encoder
+from topcert.randomization.randomizer import Ablation
+from topcert.voting import rows, run
+from topcert.voting.checks import CHECKS, read_check
+from topcert.voting.rows import ROUNDING, RowCheck, RowsError, check_rows, refuse_places
+from topcert.voting.voter import Voter
+
+WEIGHTS = np.random.default_rng(0).normal(size=(6 * 64, 5)).astype(np.float32)
+IMAGES = np.random.default_rng(1).random((2, 8, 8, 3)).astype(np.float32)
+
+
+def flat(batch: np.ndarray) -> np.ndarray:
+    return batch.reshape(len(batch), -1)
+
+
+def alone(batch: np.ndarray) -> np.ndarray:
+    """Scores whose bits depend on the row alone, in any place."""
+    return np.stack([(row[:, None] * WEIGHTS).sum(0) for row in flat(batch)])
+
+
+def centred(batch: np.ndarray) -> np.ndarray:
+    return flat(batch - batch.mean(0)) @ WEIGHTS
+
+
+def over_the_batch(batch: np.ndarray) -> np.ndarray:
+    scores = alone(batch)
+    return np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum(0)
+
+
+def averaged(batch: np.ndarray) -> np.ndarray:
+    scores = alone(batch)
+    return np.asarray(0.9 * scores + 0.1 * scores.mean(0))
+
+
+def in_order(batch: np.ndarray) -> np.ndarray:
+    scores = alone(batch)
+    return scores[np.argsort(scores[:, 0])]
+
+
+def quantized(batch: np.ndarray) -> np.ndarray:
+    scale = np.abs(batch).max() / 127
+    return np.asarray(flat(np.round(batch / scale)) @ WEIGHTS * scale)
+
+
+def padded(batch: np.ndarray) -> np.ndarray:
+    """Cuts what no row of the batch shows, and goes by the width of the rest."""
+    shown = (flat(batch) != 0).any(axis=0).sum()
+    return np.asarray(alone(batch) + 9 * np.cos(shown * np.arange(5)))
+
+
+def neighbours(batch: np.ndarray) -> np.ndarray:
+    return alone(batch) + 0.01 * np.roll(alone(batch), 1, axis=0)
+
+
+def clipped(batch: np.ndarray) -> np.ndarray:
+    """Honest for all inputs that anyone has seen; one wild value switches the batch to another branch."""
+    return alone(batch) if np.abs(batch).max() <= 100 else alone(batch)[:, ::-1]
+
+
+COUPLED = (centred, over_the_batch, averaged, in_order, quantized, padded, neighbours, clipped)
+
+
+def votes(model: Any, *, batch_size: int | None = None, num_samples: int = 120, **more: Any) -> np.ndarray:
+    return count_votes(model, IMAGES, num_kept=20, num_samples=num_samples, batch_size=batch_size, seed=0, **more)
+
+
+@pytest.mark.parametrize("batch_size", [2, 3, 40, 120])
+@pytest.mark.parametrize("model", COUPLED)
+def test_what_mixes_rows_is_refused_in_every_batch_shape(model: Callable[..., Any], batch_size: int) -> None:
+    with pytest.raises(RowsError, match=r"rows got another answer among other rows.*--batch-size 1"):
+        votes(model, batch_size=batch_size)
+
+
+@pytest.mark.parametrize("model", COUPLED)
+def test_labels_without_scores_tell_it_too(model: Callable[..., Any]) -> None:
+    with pytest.raises(RowsError, match="rows got another answer"):
+        votes(lambda batch: model(batch).argmax(1), batch_size=120, num_classes=5)
+
+
+@pytest.mark.parametrize("model", COUPLED)
+def test_judged_one_by_one_it_is_accepted_and_a_row_has_its_own_vote(model: Callable[..., Any]) -> None:
+    counts = votes(model, batch_size=1, num_samples=12)
+    assert counts.sum(axis=1).tolist() == [12, 12]
+
+
+def test_a_model_of_one_row_is_accepted_and_its_votes_are_its_own() -> None:
+    assert np.array_equal(votes(alone, batch_size=40), votes(alone, batch_size=1))
+    assert votes(lambda batch: alone(batch).argmax(1), num_classes=5).sum() == 240
+
+
+@pytest.mark.parametrize("batch_size", [1, 40])
+def test_what_remembers_is_refused(batch_size: int) -> None:
+    calls = []
+
+    def counting(batch: np.ndarray) -> np.ndarray:
+        calls.append(len(batch))
+        return alone(batch) + len(calls) * 1e-3
+
+    def last_seen(batch: np.ndarray) -> np.ndarray:
+        before = calls[-1] if calls else 0.0
+        calls.append(float(batch.ravel()[batch.ravel() != 0][:1].sum()))
+        return alone(batch) + 1e-3 * before
+
+    def noisy(batch: np.ndarray) -> np.ndarray:
+        return alone(batch) + np.random.default_rng().normal(size=(len(batch), 5))
+
+    for model in (counting, noisy, last_seen):
+        calls.clear()
+        with pytest.raises(RowsError, match=r"asked (again|in another order)|among other rows"):
+            votes(model, batch_size=batch_size)
+
+
+def test_a_wrong_answer_in_one_place_is_found_at_the_end() -> None:
+    """Honest while it is first tried; the last trial is made of what came last."""
+    calls = []
+
+    def late(batch: np.ndarray) -> np.ndarray:
+        calls.append(1)
+        return alone(batch) if len(calls) < 20 else averaged(batch)
+
+    with pytest.raises(RowsError, match="another answer"):
+        votes(late, batch_size=4)
+
+
+class Layers(nn.Module):
+    """A network whose normalization is to be chosen."""
+
+    def __init__(self, norm: nn.Module) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.norm, self.last = nn.Conv2d(6, 8, 3, padding=1), norm, nn.Linear(8 * 64, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.last(self.norm(self.first(x)).relu().flatten(1))
+        return out
+
+
+class Training(nn.BatchNorm2d):
+    """Stays in training mode whatever it is told."""
+
+    def train(self, mode: bool = True) -> Training:  # noqa: ARG002
+        self.training = True
+        return self
+
+
+def test_layers_of_torch_that_mix_rows_are_named() -> None:
+    assert votes(Layers(nn.BatchNorm2d(8)).eval()).sum() == 240
+    assert votes(Layers(nn.GroupNorm(2, 8)).eval()).sum() == 240
+    for norm in (nn.BatchNorm2d(8, track_running_stats=False), nn.SyncBatchNorm(8, track_running_stats=False)):
+        with pytest.raises(RowsError, match=r"BatchNorm\w* \(norm\) normalizes by the statistics of the batch"):
+            votes(Layers(norm))
+    with pytest.raises(RowsError, match=r"Training \(norm\) normalizes.*stays in training mode"):
+        votes(Layers(Training(8)))
+    assert votes(Layers(nn.BatchNorm2d(8, track_running_stats=False)), batch_size=1, num_samples=9).sum() == 18
+
+
+def test_a_torch_module_quantized_dynamically_is_named() -> None:
+    with warnings.catch_warnings():  # it is on its way out
+        warnings.simplefilter("ignore")
+        made = torch.ao.quantization.quantize_dynamic(Layers(nn.Identity()).eval(), {nn.Linear}, dtype=torch.qint8)
+    with pytest.raises(
+        RowsError,
+        match=r"layer Linear \(last\) takes the scale of its numbers from the whole batch \(dynamic quantization\)",
+    ):
+        votes(made)
+    assert votes(made, batch_size=1, num_samples=9).sum() == 18
+
+
+def test_a_row_that_breaks_the_model_tells_nothing_of_its_mates() -> None:
+    """It raises on wild rows: then it is asked row by row, and honest rows have their answers."""
+
+    def strict(batch: np.ndarray) -> np.ndarray:
+        if np.abs(batch).max() > 10:
+            raise ValueError("no such image")
+        return alone(batch)
+
+    assert np.array_equal(votes(strict, batch_size=30), votes(alone, batch_size=30))
+
+    def strict_and_coupled(batch: np.ndarray) -> np.ndarray:
+        return averaged(batch) if strict(batch) is not None else batch
+
+    with pytest.raises(RowsError, match="another answer"):
+        votes(strict_and_coupled, batch_size=30)
+
+
+def voter_of(model: Callable[..., Any], *, batch_size: int = 16) -> Voter:
+    encoder = make_encoder("six-channel", shape=(8, 8, 3), unit="pixel", batch_size=batch_size)
+    law = Ablation(unit="pixel", encoder=encoder, seed=0, num_features=64, num_kept=20, num_masks=64, batch_size=batch_size)
+    classifier = FunctionClassifier(model, num_classes=5)
+    return Voter(read=lambda place: IMAGES[place], randomizer=law, classifier=classifier, num_inputs=2)
+
+
+def test_what_another_place_moves_is_measured_and_no_more_than_rounding() -> None:
+    def by_place(size: float) -> Callable[..., Any]:
+        return lambda batch: alone(batch) + size * np.arange(len(batch))[:, None] * [1.0, 0, 0, 0, 0]
+
+    generator = np.random.default_rng(0)
+    assert check_rows(voter_of(alone), [(0, 0)], generator=generator).moved == 0
+    small = check_rows(voter_of(by_place(1e-6)), [(0, 0), (1, 16)], generator=generator)
+    assert 1e-6 < small.moved < 2e-5
+    assert small.rows == 2 * (2 * 16 + rows.FEW)
+    with pytest.raises(RowsError, match="another answer in another place of the batch"):
+        check_rows(voter_of(by_place(ROUNDING * 20)), [(0, 0)], generator=generator)
+
+
+def test_where_the_place_matters_only_what_the_theorems_allow_is_accepted() -> None:
+    moved = RowCheck(rows=1, passes=1, moved=1e-6)
+    large: dict[str, Any] = {"num_features": 1024, "num_kept": 50, "batch_size": 32}
+    refuse_places(moved, law="iid", **large)
+    refuse_places(moved, law="iid", whole=(64, 3200), **large)
+    refuse_places(moved, law="partitions", num_features=12, num_kept=4, batch_size=5)
+    refuse_places(moved, law="iid", num_features=3072, num_kept=None, batch_size=5)
+    refuse_places(RowCheck(rows=1, passes=1, moved=0.0), law="iid", num_features=12, num_kept=4, batch_size=5)
+    with pytest.raises(RowsError, match=r"multiples of one mask.*--batch-size 1"):
+        refuse_places(moved, law="iid", num_features=12, num_kept=4, batch_size=5)
+    for whole in ((100, 3200), (0, 100)):
+        with pytest.raises(RowsError, match="not whole batches of 32"):
+            refuse_places(moved, law="iid", whole=whole, **large)
+
+
+CERTIFY = ("certify", "table.npz", "coupled:make", "--keep", "6", "--samples", "100", "--k", "1", "--batch-size", "25")
+
+
+@pytest.fixture
+def coupled(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A linear model whose scores are those of all rows of the batch, as dynamic quantization has it."""
+    (workplace / "coupled.py").write_text(
+        "import numpy as np\n"
+        "W = np.abs(np.random.default_rng(0).normal(size=(12, 5)).astype(np.float32))\n"
+        "def make():\n"
+        "    def scores(batch):\n"
+        "        scale = np.abs(batch).max() / 127\n"
+        "        return (np.round(batch / scale)[:, :, None] * W).sum(1) * scale\n"
+        "    return scores\n"
+    )
+    return workplace
+
+
+def test_nothing_is_stored_and_one_by_one_it_goes(coupled: Path, topcert: Callable[..., Outcome]) -> None:
+    for more in ((), ("--method", "design", "--design", "random")):
+        found = topcert(*CERTIFY, "--out", "a", *more)
+        assert found.code == 2
+        assert "rows got another answer among other rows" in found.err
+        assert not Path("a").exists()
+    assert topcert(*CERTIFY[:-2], "--batch-size", "1", "--out", "b").code == 0
+    assert topcert("verify", "b", "--model", "coupled:make", "--replay", "20").code == 0
+
+
+def test_verify_refutes_what_an_unchecked_run_would_certify(
+    coupled: Path, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the trial all goes well, `--replay` too: this is what stood before it."""
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "check_run", lambda *_, **__: RowCheck(rows=1, passes=1, moved=0.0))
+        assert topcert(*CERTIFY, "--out", "a").code == 0
+    found = topcert("verify", "a", "--model", "coupled:make", "--replay", "20")
+    assert found.code == 1
+    assert "no function of one row" in found.out
+
+
+def test_a_run_says_on_how_many_rows_it_was_checked(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    made = topcert("certify", "table.npz", "models_for_tests:labels", "--classes", "5", *CERTIFY[3:], "--out", "a")
+    assert made.code == 0, made.err
+    assert "58 rows judged again among other rows" in made.err
+    assert "checked on 58 rows, not proven" in " ".join(made.out.split())
+    record = json.loads((Path("a") / CHECKS).read_text())
+    assert record["rows"] == 58
+    found = read_check(Path("a"), record["manifest"])
+    assert found is not None
+    assert found.rows == 58
+    again = topcert("verify", "a", "--model", "models_for_tests:labels", "--classes", "5", "--replay", "30")
+    assert again.code == 0, again.out + again.err
+    assert "58 rows judged again among other rows, no answer differs: a check, no proof" in again.out
+    (Path("a") / CHECKS).write_text(json.dumps({**record, "rows": 10**6, "manifest": "0" * 64}))
+    assert topcert("evaluate", "a").code == 2
+    (Path("a") / CHECKS).unlink()  # as of an older release
+    told = topcert("evaluate", "a")
+    assert told.code == 0
+    assert "was not recorded as checked" in " ".join(told.out.split())
+
+
+def test_what_is_tried_is_small_beside_a_run() -> None:
+    found = check_rows(voter_of(alone, batch_size=200), [(0, 0)], generator=np.random.default_rng(0))
+    assert found.passes == 5 * 200 + rows.FEW
+    assert found.rows == 200 + rows.FEW
