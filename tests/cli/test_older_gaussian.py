@@ -84,6 +84,8 @@ def test_it_is_verified_with_replay_and_fresh_votes_and_told_what_is_not_covered
     run = topcert("evaluate", "run", "--k", 1)
     assert run.code == 0, run.err
     assert "Not covered: this noise was drawn and added in floating point" in " ".join(run.out.split())
+    for command in (["verify", "run"], ["evaluate", "run"]):
+        assert "in floating point" in json.loads(topcert(*command, "--json").out)["not_covered"]
 
 
 def test_it_is_gone_on_with_under_its_own_noise(older: Path, topcert: Callable[..., Outcome]) -> None:
@@ -109,6 +111,8 @@ def test_a_new_run_draws_on_the_grid_and_covers_it(older: Path, topcert: Callabl
     run = topcert("verify", "new", "--model", MODEL, "--replay", 200)
     assert run.code == 0, run.err
     assert "overed" not in run.out
+    for command in (["verify", "new"], ["evaluate", "new"]):
+        assert json.loads(topcert(*command, "--json").out)["not_covered"] is None
 
 
 def test_a_run_under_one_noise_does_not_pass_for_one_under_the_other(older: Path, topcert: Callable[..., Outcome]) -> None:

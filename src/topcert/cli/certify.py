@@ -23,7 +23,7 @@ from topcert.cli.parsing import (
     choose_selection,
     noise_of,
 )
-from topcert.cli.printing import print_curves, print_promise, print_unlabelled
+from topcert.cli.printing import gap_in_words, print_curves, print_promise, print_unlabelled
 from topcert.cli.progress import console, pairs_bar
 from topcert.cli.running import run_to_ledger
 from topcert.cli.stopping import choose_stopping, print_stopping
@@ -209,7 +209,8 @@ def certify(
     say_where_nothing(results)
     console.print(f"wrote {out}", soft_wrap=True)
     if as_json:
-        print_json(summary(results.certificates, results.curves, out))
+        gap = gap_in_words(results.ledger.manifest)
+        print_json(summary(results.certificates, results.curves, out) | {"not_covered": gap})
 
 
 def run_certification(

@@ -13,7 +13,7 @@ from topcert.cli.best import say_where_nothing
 from topcert.cli.listing import print_inputs
 from topcert.cli.machine import choose_json, print_json, summary
 from topcert.cli.parsing import check_out, choose_alpha, choose_ks, choose_label
-from topcert.cli.printing import print_curves, print_promise, print_unlabelled
+from topcert.cli.printing import gap_in_words, print_curves, print_promise, print_unlabelled
 from topcert.cli.progress import console, pairs_bar
 from topcert.cli.stopping import print_stopping
 from topcert.evaluation.accuracy import write_accuracy
@@ -81,4 +81,5 @@ def evaluate(
         write_accuracy(results.curves, out)
         console.print(f"wrote {out}", soft_wrap=True)
     if as_json:
-        print_json(summary(results.certificates, results.curves, folder))
+        gap = gap_in_words(ledger.manifest)
+        print_json(summary(results.certificates, results.curves, folder) | {"not_covered": gap})

@@ -14,6 +14,7 @@ from topcert.cli.bounding import recheck_bounds
 from topcert.cli.drawing import draw_bounded, draw_results
 from topcert.cli.machine import print_json
 from topcert.cli.noting import note_output
+from topcert.cli.printing import gap_in_words
 from topcert.cli.progress import console, pairs_bar, progress_bar, stoppable
 from topcert.cli.replaying import Replayed, parse_replay
 from topcert.cli.replaying import replay as recast
@@ -128,6 +129,7 @@ def verify(
                 "model": model,
                 "replayed_votes": count,
                 "fresh_votes_an_input": samples,
+                "not_covered": gap_in_words(manifest),
             }
         )
     print_findings(findings)
