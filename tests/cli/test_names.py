@@ -154,7 +154,6 @@ def test_classes_that_are_called_by_their_own_numbers_have_no_names() -> None:
     assert told(None, tuple("0123456789")) == Names()
     assert told(None, ("0", "2")).classes == ("0", "2")
     assert told(("a\udcff.png",), ()).inputs == ("a\\udcff.png",)
-    assert told(None, ("a",), ("x", "b", "c")).classes == ("a", "b", "c")
 
 
 def test_an_input_that_the_noise_has_no_place_for_goes_by_its_file(photos: Path) -> None:

@@ -155,6 +155,26 @@ def test_photographs_go_by_their_files_and_labels_by_their_classes(workplace: Pa
         assert one["is_top_k"] == all(label["radius"] is not None for label in one["labels"])
 
 
+def test_labels_of_data_without_names_go_by_the_classes_of_the_model(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
+    Path("named.py").write_text(
+        "from models_for_tests import _scores\n\nclass Model:\n    class_names = tuple('abcde')\n"
+        "    def __call__(self, batch):\n        return _scores(batch)\n"
+    )
+    np.savez("bare.npz", x=np.load("table.npz")["x"])
+    run = topcert("predict", "bare.npz", "named:Model", *COMMAND[3:], "--out", "o")
+    assert run.code == 0, run.err
+    rows = rows_of(run.out)
+    assert list(rows[0]) == ["index", "rank", "label", "class", "votes", "radius", "unit", "alpha"]
+    assert all(row["class"] == "abcde"[int(row["label"])] for row in rows)
+    made = pq.read_table("o/certificates.parquet").to_pylist()
+    assert [row["class"] for row in made] == [row["class"] for row in rows]
+    assert topcert("verify", "o", "--model", "named:Model").code == 0
+    Path("o/predictions.csv").write_text(run.out.replace(",b,", ",c,", 1).replace(",a,", ",c,", 1))
+    assert topcert("verify", "o").code == 1
+
+
 @pytest.mark.parametrize("out", [None, "o"])
 def test_what_is_said_to_be_kept_after_ctrl_c_is_kept(
     workplace: Path, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, out: str | None

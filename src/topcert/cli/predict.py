@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import sys
 import tempfile
@@ -14,6 +13,7 @@ import typer
 from topcert.cli import options
 from topcert.cli.best import say_best
 from topcert.cli.certify import write_run
+from topcert.cli.machine import print_json
 from topcert.cli.parsing import check_alpha, choose_ks
 from topcert.cli.progress import messages
 from topcert.cli.running import run_to_ledger
@@ -53,7 +53,7 @@ def predict(
     classes: options.Classes = None,
     output: options.Output = None,
     batch_size: options.BatchSize = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of CSV.")] = False,
+    as_json: options.AsJson = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder to keep the run in: as that of certify, and predictions.csv.")
     ] = None,
@@ -112,7 +112,7 @@ def predict(
             made = _run(request, Path(folder), k=k, alpha=alpha, resume=False, kept=kept)
     _say_what_abstains(made)
     if as_json:
-        print(json.dumps(_as_object(made, request), ensure_ascii=False, indent=2))
+        print_json(_as_object(made, request))
     else:
         sys.stdout.write(made.text())
 

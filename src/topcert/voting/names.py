@@ -22,14 +22,12 @@ class Names:
 NAMELESS: Final = Names()
 
 
-def told(inputs: Sequence[str] | None, classes: Sequence[str], more_classes: Sequence[str] = ()) -> Names:
+def told(inputs: Sequence[str] | None, classes: Sequence[str]) -> Names:
     """The names that say something: classes that are called by their own numbers have none.
 
-    `more_classes` are those of a model, for labels beyond `classes`. Names that are no Unicode are written with backslashes.
+    Names that are no Unicode are written with backslashes.
     """
-    every = [*classes, *more_classes[len(classes) :]]
-    if every == [str(label) for label in range(len(every))]:
-        every = []
+    every = [] if list(classes) == [str(label) for label in range(len(classes))] else classes
     return Names(
         inputs=None if inputs is None else tuple(map(_written, inputs)),
         classes=tuple(map(_written, every)),
