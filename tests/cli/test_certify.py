@@ -15,6 +15,7 @@ import topcert as tc
 from tests.conftest import Outcome
 from topcert.randomization.masks import draw_masks
 from topcert.voting.ledger import Ledger
+from topcert.voting.manifest import Manifest
 
 BASE = ["certify", "table.npz", "models_for_tests:linear", "--keep", 4, "--samples", 200]
 
@@ -261,3 +262,41 @@ def test_a_flat_folder_is_certified_for_the_labels_it_gets(workplace: Path, topc
     assert (options["resize"], options["crop"], options["skip_unreadable"]) == (5, 4, True)
     assert ledger.read_inputs()[0].tolist() == [0, 1, 2, 3, 4]
     assert topcert("verify", "o", "--model", "models_for_tests:linear", "--replay", 3).code == 0
+
+
+@pytest.mark.parametrize("options", [("--range", -3, 3), ("--range", 0, 255, "--encoding", "infill")])
+def test_a_range_is_recorded_and_read_again(
+    workplace: Path, topcert: Callable[..., Outcome], options: tuple[object, ...]
+) -> None:
+    generator = np.random.default_rng(0)
+    x = generator.uniform(options[1], options[2], (2, 6, 7, 3))  # type: ignore[arg-type]
+    np.savez("x.npz", x=x, y=[0, 1])
+    command = ("certify", "x.npz", "models_for_tests:linear", "--keep", 5, "--samples", 40, "--out", "o")
+    refused = topcert(*command, "--encoding", "constant")
+    assert refused.code == 2
+    assert "values of images lie in [0, 1]" in refused.err
+    run = topcert(*command, *options)
+    assert run.code == 0, run.err
+    assert Manifest.read(Path("o/manifest.json")).data_options["range"] == [float(str(end)) for end in options[1:3]]
+    assert topcert("verify", "o", "--model", "models_for_tests:linear", "--replay", 5).code == 0
+    narrow = topcert("certify", "x.npz", "models_for_tests:linear", "--keep", 5, "--range", -1, 1, "--out", "p")
+    assert "outside the range -1.0 .. 1.0 that is given" in narrow.err
+
+
+def test_an_estimator_on_names_is_matched_by_them(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    classes = np.arange(12)
+    x = np.repeat((classes / 11)[:, None], 6, axis=1)
+    Path("named_models.py").write_text(
+        "import numpy as np\nfrom sklearn.neighbors import KNeighborsClassifier\n"
+        "x = np.repeat(np.arange(12) / 11, 3)[:, None].repeat(6, 1)\n"
+        "def text():\n    return KNeighborsClassifier(1).fit(x, np.repeat(np.arange(12), 3).astype(str))\n"
+    )
+    command = ("named_models:text", "--keep", 6, "--k", 1, "--samples", 100)
+    np.savez("numbers.npz", x=x, y=classes)
+    doubt = topcert("certify", "numbers.npz", *command, "--out", "o")
+    assert doubt.code == 2
+    assert "is a name or a place is in doubt; store names, y.astype(str)" in doubt.err
+    np.savez("names.npz", x=x, y=classes.astype(str))
+    run = topcert("certify", "names.npz", *command, "--out", "o")
+    assert run.code == 0, run.err
+    assert Path("o/accuracy.csv").read_text().splitlines()[1].startswith("1,0,12,12,1.0")

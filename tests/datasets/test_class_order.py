@@ -81,6 +81,15 @@ def test_another_number_of_classes_is_refused_without_names(tmp_path: Path, num_
     assert "labels are left out" in left.notes[-1]
 
 
+def test_a_folder_from_before_is_read_in_its_own_order_with_a_note(tmp_path: Path) -> None:
+    """0.1.0 took the order of the data; whether the labels are the recorded ones is for their fingerprint to tell."""
+    kept = order(folder(tmp_path, "ant", "bee", "cat"), 5, doubtful="keep")
+    assert labels(kept) == [0, 1, 2]
+    assert "classes are taken in the order of the data" in kept.notes[-1]
+    with pytest.raises(ValueError, match="3 classes"):  # labels beyond the classes could not be kept
+        order(load_dataset(str(tmp_path)), 2, doubtful="keep")
+
+
 def test_published_classes_are_no_exception() -> None:
     with pytest.raises(ValueError, match="digits has 10 classes"):
         order(load_dataset("digits", limit=3), 11)

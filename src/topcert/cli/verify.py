@@ -18,6 +18,7 @@ from topcert.cli.printing import gap_in_words
 from topcert.cli.progress import console, pairs_bar, progress_bar, stoppable
 from topcert.cli.replaying import Replayed, parse_replay
 from topcert.cli.replaying import replay as recast
+from topcert.cli.running import print_notes
 from topcert.cli.verdicts import (
     check_rest,
     print_claim,
@@ -102,6 +103,7 @@ def verify(
     if model is not None:
         warn_of_code(model)
         prepared = prepare(_request(manifest, model, data, data_dir, device, classes, output))
+        print_notes(prepared.dataset)
         note_output(prepared.classifier)
         same_run(ledger, prepared)
         # What a function reads beside its own file is for --replay to tell.

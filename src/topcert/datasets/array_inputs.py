@@ -172,7 +172,7 @@ def channels_come_first(shape: Sequence[int], what: str, *, channels: str | None
     if first > MAX_CHANNELS or last not in COLOURS or first in COLOURS:
         shown = " x ".join(map(str, shape))
         raise ValueError(
-            f"{what} holds inputs of shape {shown}, and whether {first} or {last} is the number of channels is in doubt: "
+            f"{what} holds inputs of shape {shown}, and whether the channels are the first axis or the last is in doubt: "
             "say --channels first or --channels last (channels= in Python)"
         )
     return False

@@ -66,11 +66,11 @@ def count_votes(
     inputs = found.x
     if num_samples < 1:
         raise ValueError(f"num_samples must be at least 1, got {num_samples}")
-    if seed is not None and not (isinstance(seed, int | np.integer) and not isinstance(seed, bool) and 0 <= seed < 2**64):
-        raise ValueError(f"seed must be a whole number in 0 .. 2^64 - 1, got {seed!r}")
+    if seed is not None and not 0 <= seed < 2**64:
+        raise ValueError(f"seed must lie in 0 .. 2^64 - 1, got {seed}")
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-    drawn = secrets.randbits(63) if seed is None else int(seed)
+    drawn = secrets.randbits(63) if seed is None else seed
     used_unit = unit or UNITS[found.kind]
     name = encoding or ENCODINGS[found.kind]
     if found.moved and np.ndim(fill if fill is not None else 0) == 3:
