@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -324,3 +325,15 @@ def test_what_is_not_the_folder_of_a_run_is_told_from_it(
     assert run.code == 2
     assert said in words(run)
     assert "Errno" not in run.err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs pipes")
+@pytest.mark.parametrize("name", ["accuracy.png", "counts.csv", "manifest.json", "ledger/block-000000.parquet"])
+def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(
+    folder: Path, topcert: Callable[..., Outcome], name: str
+) -> None:
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    run = topcert("verify", folder)
+    assert run.code == 2
+    assert f"{name} is not a plain file; it cannot be checked" in words(run)

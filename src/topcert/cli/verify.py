@@ -30,6 +30,7 @@ from topcert.cli.verdicts import (
 )
 from topcert.datasets.reading import Reading
 from topcert.evaluation.results import Results
+from topcert.evaluation.unread import check_plain
 from topcert.evaluation.verification import judge_rows, recompute, refuted, same_run
 from topcert.theory.stopping import Stopping
 from topcert.voting.ledger import Ledger
@@ -71,6 +72,7 @@ def verify(
     if (fresh_seed is None) != (samples is None):
         raise ValueError("--fresh-seed and --samples go together: give both, or neither")
     count = parse_replay(replay)
+    check_plain(folder)
     if (folder / "bounds.json").is_file():
         if replay is not None or fresh_seed is not None:
             raise ValueError(f"{folder} holds no votes to replay or sample afresh: leave --replay and --fresh-seed out")

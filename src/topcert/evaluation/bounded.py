@@ -215,8 +215,9 @@ def compare_bounded(folder: Path, made: BoundedResults) -> list[str]:
     for name in ("unit", "method", "alpha", "label_choice"):
         if getattr(certificates, name) != getattr(again, name):
             findings.append(f"certificates.parquet: {name} is {getattr(certificates, name)}, not {getattr(again, name)}")
-    if certificates.l2_radius is not None:
-        findings.append("certificates.parquet holds l2 radii, which interval bounds do not give")
+    for name in ("l2_radius", "bounds", "votes", "settled"):
+        if getattr(certificates, name) is not None:
+            findings.append(f"certificates.parquet has the column {name}, which interval bounds do not give")
     for name in ("index", "label", "k", "radius"):
         if not np.array_equal(getattr(certificates, name), getattr(again, name)):
             findings.append(f"certificates.parquet: its column {name} is not what the network gives")

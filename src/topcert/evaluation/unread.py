@@ -1,4 +1,4 @@
-"""What lies in the folder of a run and `verify` does not read: it may say anything."""
+"""What lies in the folder of a run: what `verify` reads must be plain files; what it does not read may say anything."""
 
 from __future__ import annotations
 
@@ -17,6 +17,15 @@ READ: Final = (
 )
 READ_WITH_VOTES: Final = ("predictions.csv",)  # and ledger/, which `Ledger.check_files` looks through
 SHOWN: Final = 8
+
+
+def check_plain(folder: Path) -> None:
+    """Raise ValueError where what `verify` is to read is no plain file: a pipe or a device may never end."""
+    inside = folder / "ledger"
+    held = sorted(inside.iterdir()) if inside.is_dir() else []
+    for path in (*(folder / name for name in (*READ, *READ_WITH_VOTES)), *held):
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise ValueError(f"{path} is not a plain file; it cannot be checked")
 
 
 def unread_files(folder: Path, *, ledger: bool) -> list[str]:

@@ -121,6 +121,7 @@ def draw_curves(
             axes.plot(mark.radii, mark.shares, "x", color=colour, markersize=7, label=mark.name)
             longest = max(longest, max(mark.radii) + 2)
         _dress(axes, longest, unit=unit, quantity=curves[0].quantity, title=title)
+        axes.title.set_parse_math(False)  # it may hold names of files
         return _save(figure, stem, stamped=stamped)
 
 
