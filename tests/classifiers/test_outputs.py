@@ -266,6 +266,18 @@ def test_what_was_taken_is_told_where_there_was_a_choice() -> None:
     assert taken(scores).choice.told == taken(lambda b: {"logits": scores(b)}).choice.told == ""
 
 
+def test_one_output_of_sorted_scores_is_refused_or_at_least_told() -> None:
+    def best(batch: Array) -> Array:
+        return -np.sort(-features(batch), axis=1)[:, :8]
+
+    with pytest.raises(ValueError, match=r"only output is scores, float32 \(16, 8\): all of its rows are sorted, largest"):
+        taken(lambda b: {"scores": best(b)})
+    assert taken(lambda b: {"scores": best(b)}, output="scores").num_classes == 8
+    assert "all of its rows are sorted" in taken(best).choice.told
+    constant = np.arange(8.0)[::-1]
+    assert taken(lambda b: {"scores": np.tile(constant, (len(b), 1))}).choice.told == ""  # one row says nothing
+
+
 def test_booleans_are_two_classes() -> None:
     for model in (lambda b: b[:, 0] > 0, lambda b: b[:, :1] > 0):
         classifier = taken(model)

@@ -86,6 +86,8 @@ def test_an_output_that_is_named_is_recorded_and_verified(odd: Path, topcert: Ca
     assert topcert("verify", "o", "--model", "odd_models:pair", "--replay", 60).code == 0
     other = topcert("verify", "o", "--model", "odd_models:pair", "--replay", 60, "--output", 0)
     assert other.code == 2
+    named = topcert("verify", "p", "--model", "odd_models:named", "--replay", 60, "--output", "logits")
+    assert named.code == 0, "the folder does not say which, and the auditor may"
     resumed = topcert("certify", "table.npz", "odd_models:pair", *BASE, "--output", 0, "--out", "o", "--resume")
     assert resumed.code == 2
 

@@ -44,6 +44,7 @@ class Choice:
 
 
 WHOLE: Final = Choice()
+_BEST: Final = "all of its rows are sorted, largest first, as the best scores are that no longer tell their classes"
 
 
 def choose_output(output: Any, *, rows: int, asked: str | None = None) -> Choice:
@@ -54,7 +55,8 @@ def choose_output(output: Any, *, rows: int, asked: str | None = None) -> Choice
     probabilities or the like; where there are more of them, they must put the same class first in every row. Where none
     is called so: the only scores beside outputs that are called features or the like, or beside labels which they agree
     with; else the only labels. Never taken unasked are scores that stand beside indices of their shape or beside the
-    scores of which they are the sorted ones, and scores that contradict the labels beside them. Raises ValueError, with
+    scores of which they are the sorted ones, scores that are sorted in every row, and scores that contradict the labels
+    beside them. Raises ValueError, with
     all outputs and their shapes, in doubt.
     """
     several = _is_several(output, rows)
@@ -66,9 +68,14 @@ def choose_output(output: Any, *, rows: int, asked: str | None = None) -> Choice
             raise ValueError(f"--output {asked}: the model has no such output; it gives {_listed(parts)}")
         return Choice(name=asked, told=f"of the model's outputs {_listed(parts)}, {asked} is taken")
     if not several:
-        return WHOLE
+        return Choice(told=_BEST if _only_best(_answer(output, rows)) else "")
     if len(parts) == 1:
         (name,) = parts
+        if _only_best(_answer(parts[name], rows)):
+            raise ValueError(
+                f"the model's only output is {name}, {described(parts[name])}: {_BEST}; name a model that gives a score for "
+                f"each class, or say --output {name} (output= in Python)"
+            )
         if _NEITHER.fullmatch(name.lower()):
             raise ValueError(
                 f"the model's only output is called {name}, {described(parts[name])}, which is not what scores are called; "
@@ -129,6 +136,13 @@ def _veto(
         if _LABELS.fullmatch(name.lower()) and not np.array_equal(found.argmax(axis=1), array):
             return f"the largest of {best} does not stand at the place that {name} names (do its classes count from 0?)"
     return ""
+
+
+def _only_best(found: NDArray[Any] | None) -> bool:
+    """Whether scores look like the best of others: several different rows, each of eight or more in falling order."""
+    if found is None or found.ndim != 2 or found.shape[1] < 8:
+        return False
+    return bool((np.diff(found.astype(np.float64), axis=1) <= 0).all()) and len(np.unique(found, axis=0)) > 1
 
 
 def _rank(name: str) -> int:

@@ -153,6 +153,8 @@ def same_run(ledger: Ledger, prepared: Prepared) -> None:
     """
     inputs = as_recorded(read_inputs_table(prepared.dataset), ledger.manifest.data_fingerprint)
     here = dataclasses.replace(prepared.manifest(fingerprint_inputs(inputs)), runtime=ledger.manifest.runtime)
+    if ledger.manifest.output is None:  # an auditor may have to name what an earlier release took unasked
+        here = dataclasses.replace(here, output=None)
     found = first_difference(ledger.manifest, here)
     if found is not None:
         name, before, now = found
