@@ -90,6 +90,12 @@ def test_a_folder_from_before_is_read_in_its_own_order_with_a_note(tmp_path: Pat
         order(load_dataset(str(tmp_path)), 2, doubtful="keep")
 
 
+def test_a_folder_without_pictures_is_named_where_classes_are_too_few(tmp_path: Path) -> None:
+    (tmp_path / "bee").mkdir()
+    with pytest.raises(ValueError, match=r"has 2 classes, .* \(.*a folder without pictures, so no class\): bee/\)$"):
+        order(folder(tmp_path, "ant", "cat"), 3)
+
+
 def test_published_classes_are_no_exception() -> None:
     with pytest.raises(ValueError, match="digits has 10 classes"):
         order(load_dataset("digits", limit=3), 11)

@@ -108,10 +108,12 @@ def _check_order(dataset: Dataset, *, model: str, num_classes: int) -> None:
     """Refuse to take the order of the data's names for the model's where that is in doubt."""
     ours = dataset.class_names
     if len(ours) != num_classes:
+        empty = "".join(f" ({note})" for note in dataset.notes if "so no class" in note)
         raise ValueError(
             f"{dataset.name} has {len(ours)} class{'' if len(ours) == 1 else 'es'}, {_listed(ours)}, and {model} has "
             f"{num_classes} that it does not name: which is which is in doubt; say it with {FIX}"
             + ("" if len(ours) < num_classes else ", or use data and a model with the same classes")
+            + empty
         )
     numerals = [name for name in ours if _NUMERAL.fullmatch(name)]
     if numerals != sorted(numerals, key=float):
