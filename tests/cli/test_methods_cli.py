@@ -497,7 +497,7 @@ IMAGES = ["certify", "images.npz", model("cohen"), "--samples", 50]
         ),
         ([*IMAGES, "--method", "lee", "--keep-probability", 0.2, "--sigma", 1], "--sigma belongs"),
         ([*IMAGES, "--method", "cohen", "--sigma", 0.5, "--k", 3], "--method cohen certifies k = 1 only, got --k 3"),
-        ([*IMAGES, "--method", "lee", "--keep-probability", 0.2, "--k", 1, "--k", 2], "k = 1 only, got --k 1 --k 2"),
+        ([*IMAGES, "--method", "lee", "--keep-probability", 0.2, "--k", 1, "--k", 2], "k = 1 only, got --k 1,2"),
         ([*IMAGES, "--method", "levine-feizi-simuem", "--keep", 4, "--k", 3], "k = 1 only"),
         ([*IMAGES, "--method", "cohen", "--sigma", 0.5, "--label", "selected", "--selection", 0], "--selection must be pos"),
         ([*IMAGES, "--method", "cohen", "--sigma", 0.5, "--selection", -1], "--selection"),
