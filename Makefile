@@ -18,7 +18,7 @@ types: .venv/test.stamp
 	$(BIN)/mypy
 
 unit: .venv/test.stamp
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
 
 bench: .venv/test.stamp  ## timings, as ratios measured in turn
 	$(BIN)/python benchmarks/arithmetic.py
