@@ -16,6 +16,7 @@ from topcert.datasets.cifar10 import load_cifar10
 from topcert.models.bounded import make_cnn, make_mlp
 from topcert.models.compact import Compact
 from topcert.models.cost import multiply_adds
+from topcert.models.lattice import LatticeNet
 from topcert.models.residual import resnet18, resnet110
 from topcert.models.small import Small
 from topcert.training.checkpoint import EpochLog, load_weights
@@ -26,6 +27,7 @@ from topcert.version import __version__
 
 NETWORKS: Final[dict[str, Callable[[int], nn.Module]]] = {  # from input channels, for 32 x 32 images of 10 classes
     "compact": lambda _: Compact(),
+    "lattice": lambda _: LatticeNet(),
     "small": lambda channels: Small(in_channels=channels),
     "resnet18": lambda channels: resnet18(in_channels=channels, num_classes=10),
     "resnet110": lambda channels: resnet110(in_channels=channels, num_classes=10),

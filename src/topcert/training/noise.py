@@ -91,6 +91,44 @@ class DesignNoise:
         return _cross_entropy(network, shown, labels, smoothing)
 
 
+@final
+@dataclass(frozen=True, kw_only=True)
+class LatticeNoise:
+    """Show each image as one of its `stride * stride` regular grids, drawn afresh: a small picture and its offset.
+
+    A certificate of the design `lattice` is about these very grids, so training on them gives nothing away.
+    """
+
+    stride: int
+    law: str = field(default="ablation", init=False)
+    planes: int = field(default=2, init=False)
+
+    def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
+        words = draw_words(seed=seed, start=first, stop=first + len(images), width=1, domain=TRAIN)[:, 0]
+        chosen = ((words >> np.uint64(32)) * np.uint64(self.stride**2)) >> np.uint64(32)
+        return grids(images, torch.from_numpy(chosen.astype(np.int64)).to(images.device), self.stride)
+
+    def loss(
+        self, network: nn.Module, shown: torch.Tensor, labels: torch.Tensor, *, smoothing: float, progress: float
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        return _cross_entropy(network, shown, labels, smoothing)
+
+
+def grids(images: torch.Tensor, chosen: torch.Tensor, stride: int) -> torch.Tensor:
+    """Grid `chosen[i]` of image i: every `stride`-th pixel of every `stride`-th row, from row `chosen // stride` and column
+    `chosen % stride` on; float32 `(B, C + 3, ceil(H / stride), ceil(W / stride))`: colours in [0, 1], inside, offsets."""
+    size, channels, height, width = images.shape
+    tall, wide = -(-height // stride), -(-width // stride)
+    planes = images.new_zeros((size, channels + 1, tall * stride, wide * stride), dtype=torch.float32)
+    planes[:, :channels, :height, :width] = images.float() / 255.0
+    planes[:, channels, :height, :width] = 1.0
+    cells = planes.view(size, channels + 1, tall, stride, wide, stride)
+    row, column = chosen // stride, chosen % stride
+    shown = cells[torch.arange(size, device=images.device), :, :, row, :, column]
+    offsets = torch.stack([row, column], 1).float().div_(stride - 1)[:, :, None, None].expand(-1, -1, tall, wide)
+    return torch.cat([shown, offsets], 1).contiguous(memory_format=torch.channels_last)
+
+
 @lru_cache(maxsize=1)
 def _masks_of(design: Design, count: int) -> NDArray[np.int64]:
     return design.masks(0, count).astype(np.int64)

@@ -1,0 +1,45 @@
+"""Muon in float32, for devices that emulate bfloat16: there torch's own takes half of a step."""
+
+from __future__ import annotations
+
+from typing import Any, Final, final
+
+import torch
+
+MOMENTUM: Final = 0.95
+COEFFICIENTS: Final = (3.4445, -4.7750, 2.0315)  # of the quintic that Jordan et al. (2024) iterate five times
+
+
+@final
+class FloatMuon(torch.optim.Optimizer):
+    """Nesterov momentum whose steps are orthogonalized matrices; as `torch.optim.Muon`, in the precision of the weights."""
+
+    def __init__(self, params: Any, *, lr: float, weight_decay: float) -> None:
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:
+        assert closure is None
+        for group in self.param_groups:
+            for matrix in group["params"]:
+                if matrix.grad is None:
+                    continue
+                state = self.state[matrix]
+                if not state:
+                    state["momentum_buffer"] = torch.zeros_like(matrix)
+                buffer = state["momentum_buffer"].lerp_(matrix.grad, 1 - MOMENTUM)
+                step = orthogonalized(matrix.grad.lerp(buffer, MOMENTUM))
+                stretch = max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
+                matrix.mul_(1 - group["lr"] * group["weight_decay"])
+                matrix.add_(step, alpha=-group["lr"] * stretch)
+
+
+def orthogonalized(matrix: torch.Tensor) -> torch.Tensor:
+    """`matrix` with singular values near 1, by five Newton-Schulz steps."""
+    a, b, c = COEFFICIENTS
+    wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
+    wide = wide / wide.norm().clamp(min=1e-7)
+    for _ in range(5):
+        gram = wide @ wide.T
+        wide = torch.addmm(wide, torch.addmm(gram, gram, gram, beta=b, alpha=c), wide, beta=a)
+    return wide.T if matrix.shape[0] > matrix.shape[1] else wide
