@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 
@@ -137,6 +138,27 @@ def test_the_noise_that_is_named_is_trained_under(
 
 
 @pytest.mark.usefixtures("tiny_cifar")
+def test_lattice_is_trained_on_grids_and_takes_their_pictures(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    run = topcert("train", "cifar10", "lattice", "--epochs", 1, "--batch-size", 16, "--out", "a")
+    assert run.code == 0, run.err
+    session = onnxruntime.InferenceSession("a/lattice.onnx")
+    assert session.get_inputs()[0].shape[1:] == [6, 7, 7]
+    told = session.get_modelmeta().custom_metadata_map
+    assert "LatticeNoise(stride=5" in told["noise"]
+    assert (told["algorithm"], told["warmup"], told["network"]) == ("muon-float32", "0.15", "lattice")
+    assert topcert("train", "cifar10", "lattice", "--keep", 16, "--epochs", 1, "--batch-size", 16, "--out", "b").code == 0
+    assert onnxruntime.InferenceSession("b/lattice.onnx").get_inputs()[0].shape[1:] == [6, 4, 4]
+    np.savez("images.npz", x=np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.uint8), y=np.zeros(2, int))
+    shared = ["certify", "images.npz", "--k", 1, "--method", "design", "--design", "lattice", "--samples", 25, "--keep", 49]
+    made = topcert(*shared[:2], "a/lattice.onnx", *shared[2:], "--encoding", "lattice", "--out", "o")
+    assert made.code == 0, made.err
+    assert topcert("verify", "o", "--model", "a/lattice.onnx", "--replay", 5).code == 0
+    foreign = topcert(*shared[:2], "a/lattice.onnx", *shared[2:], "--out", "p")
+    assert foreign.code == 2
+    assert "takes inputs of shape (6, 7, 7), this data and encoding give (6, 32, 32)" in foreign.err
+
+
+@pytest.mark.usefixtures("tiny_cifar")
 def test_a_training_goes_on_in_its_precision_and_with_its_network_alone(
     workplace: Path, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,9 +212,14 @@ def test_bfloat16_is_left_where_it_is_slow_unless_asked_for(
         (["train", "cifar10", "--noise", "gaussian", "--sigma", 1, "--out", "o"], "compact looks for kept pixels"),
         (
             ["train", "cifar10", "--optimizer", "lion", "--out", "o"],
-            "unknown --optimizer 'lion'; choose one of: sgd, muon, adam",
+            "unknown --optimizer 'lion'; choose one of: sgd, muon, muon-float32, adam",
         ),
         (["train", "cifar10", "--seed", 2**64, "--out", "o"], "--seed must lie in 0 .. 2^64 - 1"),
+        (["train", "cifar10", "lattice", "--noise", "gaussian", "--sigma", 1, "--out", "o"], "lattice looks at grids"),
+        (["train", "cifar10", "lattice", "--noise", "interval", "--radius", 2, "--out", "o"], "lattice looks at grids"),
+        (["train", "cifar10", "lattice", "--keep-at-first", 60, "--out", "o"], "--keep-at-first is for the pixels"),
+        (["train", "cifar10", "lattice", "--design", "lattice", "--masks", 9, "--out", "o"], "has grids of its own"),
+        (["train", "cifar10", "--design", "lattice", "--keep", 49, "--masks", 26, "--out", "o"], "use --masks 25"),
         (["train", "cifar10", "--schedule", "cosine", "--out", "o"], "unknown --schedule"),
         (["train", "cifar10", "--precision", "float16", "--out", "o"], "float32, bfloat16"),
         (["train", "cifar10", "resnet", "--out", "o"], "unknown network"),

@@ -108,6 +108,7 @@ def test_designs_are_pinned_for_good() -> None:
     assert ALGORITHMS == {
         "partitions": "philox4x64-sorted-partitions-1",
         "stratified": "philox4x64-sorted-hilbert-runs-1",
+        "lattice": "grid-classes-1",
         "random": "philox4x64-lemire32-fisher-yates-designed-1",
     }  # other masks need another name
     assert DOMAIN not in (CERTIFY, TRAIN)
@@ -120,6 +121,7 @@ def test_designs_are_pinned_for_good() -> None:
 PINNED = {
     "partitions": [[0, 2, 6, 12], [3, 5, 8, 13], [0, 2, 7, 8], [3, 9, 12, 15]],
     "stratified": [[1, 7, 8, 10], [2, 5, 11, 13], [0, 2, 13, 14], [4, 6, 9, 15]],
+    "lattice": [[4, 6, 12, 14], [5, 7, 13, 15], [0, 2, 8, 10], [1, 3, 9, 11]],
     "random": [[0, 3, 5, 6, 10], [4, 8, 9, 14, 15], [0, 2, 9, 10, 14], [3, 9, 12, 13, 15]],
 }
 
@@ -147,11 +149,13 @@ def test_the_random_design_is_a_mask_stream_that_no_certificate_and_no_training_
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"name": "checkered"}, "unknown design 'checkered'; choose one of: partitions, stratified, random"),
+        ({"name": "checkered"}, "unknown design 'checkered'; choose one of: partitions, stratified, lattice, random"),
         ({"num_kept": 0}, r"num_kept must lie in 1 \.\. num_features = 12, got 0"),
         ({"num_kept": 13}, "num_kept must lie in"),
         ({"seed": -1}, "seed must lie in"),
         ({"grid": None}, "the design stratified spreads the pixels of images"),
+        ({"name": "lattice", "grid": None}, "the design lattice cuts the pixels of images, and these 12 features are none"),
+        ({"name": "lattice", "grid": (2, 5)}, "these 12 features are none; choose the design partitions"),
         ({"grid": (2, 5)}, "these 12 features are none; choose the design partitions"),
     ],
 )
@@ -184,21 +188,25 @@ def test_encoders_show_a_repeated_feature_once(name: str) -> None:
     fill = generator.random(shape).astype(np.float32) if name in ("mean", "median") else None
     once = np.array([[1, 3, 4], [0, 2, 11]], np.int32)
     twice = np.concatenate([once, once[:, -1:]], axis=1)
-    assert np.array_equal(shown(name, x, twice, fill), shown(name, x, once, fill))
+    thrice = np.concatenate([twice, once[:, -1:]], axis=1)
+    for repeated in (twice, thrice):
+        assert np.array_equal(shown(name, x, repeated, fill), shown(name, x, once, fill))
 
 
 def test_infill_counts_a_repeated_pixel_once() -> None:
+    """Masks of three, two and one pixel in one batch are filled as each is without repeats, under blurs of one width."""
     generator = np.random.default_rng(0)
-    once = np.array([[1, 3, 4], [0, 2, 11]], np.int32)
-    twice = np.concatenate([once, once[:, -1:]], axis=1)
+    masks = [[1, 3, 4], [0, 2], [7]]
     planes = generator.random((3, 20)).astype(np.float32)
-    known = np.zeros((2, 4, 20), np.float32)
-    for row, mask in enumerate(once):
-        known[row, :3, mask], known[row, 3, mask] = planes[:, mask].T, 1
-    filled = [
-        Infiller(channels=3, height=4, width=5, num_kept=4, batch_size=2, dtype=np.dtype(np.float32))(
-            known.reshape(2, 4, 4, 5).copy(), kept, [plane[kept] for plane in planes]
-        ).copy()
-        for kept in (once, twice)
-    ]
-    assert np.array_equal(*filled)
+
+    def filled(rows: list[list[int]], width: int) -> NDArray[np.floating]:
+        kept = np.array([mask + mask[-1:] * (width - len(mask)) for mask in rows], np.int32)
+        known = np.zeros((len(rows), 4, 20), np.float32)
+        for row, mask in enumerate(rows):
+            known[row, :3, mask], known[row, 3, mask] = planes[:, mask].T, 1
+        fill = Infiller(channels=3, height=4, width=5, num_kept=4, batch_size=len(rows), dtype=np.dtype(np.float32))
+        return fill(known.reshape(-1, 4, 4, 5), kept, [plane[kept] for plane in planes]).copy()
+
+    together = filled(masks, 4)
+    for row, mask in enumerate(masks):
+        assert np.array_equal(together[row], filled([mask], len(mask))[0])

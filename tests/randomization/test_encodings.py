@@ -14,8 +14,8 @@ from topcert.randomization.encodings import ENCODINGS, GREY, SENTINEL, Encoder, 
 
 IMAGE, TABLE, POINTS = (3, 4, 2), (7,), (9, 3)
 
-# encoding, unit, shape: every pair that goes together; infill, which is none of a dense mask, has its own tests
-FIXED = [name for name in ENCODINGS if name not in ("keep-only", "infill")]
+# encoding, unit, shape: every pair that goes together; infill and lattice, of no dense mask, have their own tests
+FIXED = [name for name in ENCODINGS if name not in ("keep-only", "infill", "lattice")]
 COMBINATIONS: list[tuple[str, Unit, tuple[int, ...]]] = [
     *((name, unit, IMAGE) for name in FIXED for unit in ("pixel", "feature")),
     *((name, unit, TABLE) for name in FIXED for unit in ("column", "feature")),

@@ -270,3 +270,32 @@ def test_fpa_takes_one_vote_a_block() -> None:
     known = KnownVotes(np.zeros((1, 6), np.int64), keeps, round_size)
     with pytest.raises(ValueError, match=r"fpa takes one vote for each of the 3 blocks .* got 6 votes; use --samples 3"):
         fpa.METHOD.radii(np.array([[6, 0]]), known, None, ks=[1])
+
+
+# Lattices: one round of classes of different sizes.
+
+
+@pytest.mark.parametrize(("num_kept", "masks"), [(4, 4), (2, 9), (1, 12)])
+def test_a_lattice_is_certified_to_half_the_margin_which_is_the_truth(num_kept: int, masks: int) -> None:
+    """3 x 4 pixels; k = 1 by the formula and by every change of so many pixels, k = 2 never beyond it."""
+    generator = np.random.default_rng(num_kept)
+    made = Design(name="lattice", seed=0, num_features=12, num_kept=num_kept, grid=(3, 4))
+    assert made.round_size == masks
+    keeps = keeps_of(made, masks)
+    found = set()
+    for _ in range(12):
+        votes = generator.choice(3, (1, masks), p=(0.15, 0.7, 0.15))
+        counts = counts_of(votes, 3)
+        for label in range(3):
+            certified = radii(KnownVotes(votes, keeps, masks), 3, np.array([label]), [1, 2])[0, 0]
+            margin = min(int(counts[0, label] - counts[0, rival]) - (rival < label) for rival in range(3) if rival != label)
+            assert certified[0] == (margin // 2 if margin >= 0 else ABSTAIN)
+            assert certified[0] == true_radius(votes[0], keeps, label, classes=3, k=1)
+            if masks == 4:
+                assert certified[0] == literal_radius(votes[0], keeps, label, classes=3, k=1)
+            assert certified[0] <= certified[1] <= true_radius(votes[0], keeps, label, classes=3, k=2)
+            assert (
+                fpa.METHOD.radii(counts, KnownVotes(votes, keeps, masks), np.array([label]), ks=[1])[0, 0, 0] == certified[0]
+            )
+            found.add(int(certified[0]))
+    assert len(found) > 2

@@ -16,7 +16,7 @@ from tests.classifiers.networks import example_of
 from topcert.classifiers.onnx import OnnxClassifier
 from topcert.classifiers.torch import TorchClassifier
 from topcert.models.compact import Compact
-from topcert.training.export import export_onnx
+from topcert.training.export import export_onnx, halve_weights
 
 torch.set_num_threads(1)
 
@@ -94,3 +94,40 @@ def test_it_holds_no_path_of_this_machine(path: Path) -> None:
 def test_compact_gives_scores_of_as_many_classes_as_asked(network: Compact) -> None:
     assert network.eval()(torch.zeros(2, *SHAPE)).shape == (2, 10)
     assert Compact(num_classes=7).eval()(torch.zeros(1, 6, 32, 32)).shape == (1, 7)
+
+
+def test_weights_in_float16_are_those_rounded_and_all_else_is_as_it_was(path: Path, tmp_path: Path) -> None:
+    smaller = tmp_path / "smaller.onnx"
+    halve_weights(path, smaller)
+    assert smaller.stat().st_size < 0.6 * path.stat().st_size
+    before, after = onnx.load(path), onnx.load(smaller)
+    told = {entry.key: entry.value for entry in after.metadata_props}
+    assert told == {**METADATA, "weights": "float16, computed in float32"}
+    rounded = onnx.ModelProto()
+    rounded.CopyFrom(before)
+    for tensor in rounded.graph.initializer:  # the reference: the same file with rounded numbers in float32
+        values = onnx.numpy_helper.to_array(tensor)
+        if values.dtype == np.float32 and values.size >= 1024:
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16).astype(np.float32), tensor.name))
+    onnx.save(rounded, tmp_path / "rounded.onnx")
+    batch = np.random.default_rng(0).random((5, *SHAPE)).astype(np.float32)
+    found, wanted, exact = (
+        onnxruntime.InferenceSession(file).run(["scores"], {"ablated": batch})[0]
+        for file in (smaller, tmp_path / "rounded.onnx", path)
+    )
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+    assert not np.array_equal(found, exact)
+    classifier = OnnxClassifier(smaller, example=example_of(SHAPE), device="cpu")
+    np.testing.assert_array_equal(classifier(batch), wanted.argmax(1))
+
+
+def test_weights_beyond_float16_are_refused(path: Path, tmp_path: Path) -> None:
+    model = onnx.load(path)
+    large = next(tensor for tensor in model.graph.initializer if onnx.numpy_helper.to_array(tensor).size >= 1024)
+    values = onnx.numpy_helper.to_array(large).copy()
+    values.reshape(-1)[0] = 1e5
+    large.CopyFrom(onnx.numpy_helper.from_array(values, large.name))
+    onnx.save(model, tmp_path / "large.onnx")
+    with pytest.raises(ValueError, match=r"holds 100000\.0, which is beyond float16"):
+        halve_weights(tmp_path / "large.onnx", tmp_path / "smaller.onnx")
+    assert not (tmp_path / "smaller.onnx").exists()

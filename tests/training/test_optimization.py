@@ -11,8 +11,10 @@ import torch
 from torch import nn
 
 from tests.training.test_trainer import PLAN, STEPS, assert_same_weights, ignore, make_images, make_network, run, timeless
+from topcert.training.augmentation import WarpAndTint
 from topcert.training.checkpoint import load_weights
-from topcert.training.noise import AblationNoise
+from topcert.training.muon import FloatMuon, orthogonalized
+from topcert.training.noise import AblationNoise, LatticeNoise
 from topcert.training.optimization import MUON_DECAY, MUON_SHARE, Optimization
 from topcert.training.plans import TrainingPlan, usual_plan
 from topcert.training.trainer import train
@@ -21,6 +23,7 @@ torch.set_num_threads(1)
 
 RECIPES = {
     "muon": replace(PLAN, algorithm="muon"),
+    "muon-float32": replace(PLAN, algorithm="muon-float32"),
     "adam": replace(PLAN, algorithm="adam", learning_rate=0.01),
     "steps": replace(PLAN, schedule="steps"),
     "average": replace(PLAN, average=0.9),
@@ -82,6 +85,28 @@ def test_muon_steps_on_filters_as_on_matrices() -> None:
         torch.testing.assert_close(filters.permute(0, 2, 3, 1).reshape(8, -1), rows)
 
 
+@pytest.mark.parametrize("shape", [(12, 60), (60, 12), (16, 16)])
+def test_muon_in_float32_steps_as_torch_s_up_to_bfloat16(shape: tuple[int, int]) -> None:
+    """And not merely so far off as any orthogonal step is: the steps lie within the rounding of bfloat16 of each other."""
+    generator = torch.Generator().manual_seed(0)
+    start = torch.randn(shape, generator=generator)
+    ours, theirs = nn.Parameter(start.clone()), nn.Parameter(start.clone())
+    steppers = [
+        FloatMuon([ours], lr=0.1, weight_decay=MUON_DECAY),
+        torch.optim.Muon([theirs], lr=0.1, weight_decay=MUON_DECAY),
+    ]
+    for _ in range(5):
+        gradient = torch.randn(shape, generator=generator)
+        before = [ours.detach().clone(), theirs.detach().clone()]
+        for parameter, stepper in zip((ours, theirs), steppers, strict=True):
+            parameter.grad = gradient.clone()
+            stepper.step()
+        one, other = ours.detach() - before[0], theirs.detach() - before[1]
+        assert (one - other).norm() < 0.03 * other.norm()
+    singular = torch.linalg.svdvals(orthogonalized(gradient))
+    assert 0.5 < singular.min() <= singular.max() < 1.3
+
+
 def test_muon_refuses_filters_that_it_cannot_step_on_in_place() -> None:
     with pytest.raises(ValueError, match="channels-last"):
         optimization(make_network().to(memory_format=torch.contiguous_format))
@@ -137,6 +162,16 @@ def test_the_plan_of_a_network_is_the_paper_s_where_the_network_is() -> None:
     assert (paper.algorithm, paper.schedule, paper.learning_rate, paper.weight_decay) == ("sgd", "steps", 0.1, 1e-4)
     assert usual_plan("small", noise) == TrainingPlan(noise=noise)
     assert asdict(usual_plan("compact", noise))["algorithm"] == "muon"
+    assert usual_plan("lattice", LatticeNoise(stride=5)) == TrainingPlan(
+        noise=LatticeNoise(stride=5),
+        augmentation=WarpAndTint(),
+        epochs=40,
+        batch_size=512,
+        algorithm="muon-float32",
+        learning_rate=0.3,
+        warmup=0.15,
+        average=0.998,
+    )
 
 
 def test_ignored_steps_change_nothing(tmp_path: Path) -> None:

@@ -28,7 +28,8 @@ Sigma = Annotated[float | None, typer.Option(help="Gaussian noise: its standard 
 KeepProbability = Annotated[str | None, typer.Option(help="Discrete noise: the chance that a value stays, such as 0.2.")]
 Method = Annotated[str, typer.Option(help="The certificate; `topcert methods` lists them.")]
 Design = Annotated[
-    str | None, typer.Option(help="design and fpa: how the masks are made: partitions, stratified (pixels) or random.")
+    str | None,
+    typer.Option(help="design and fpa: how masks are made: partitions, stratified or lattice (pixels), or random."),
 ]
 Bounds = Annotated[
     str | None,
@@ -88,7 +89,9 @@ Label = Annotated[
 ]
 Encoding = Annotated[
     str | None,
-    typer.Option(help="six-channel, constant, mean, median, infill, sentinel or keep-only; by default what suits the data."),
+    typer.Option(
+        help="six-channel, constant, mean, median, infill, sentinel, keep-only or lattice; by default what suits the data."
+    ),
 ]
 Fill = Annotated[float | None, typer.Option(help="The value of NULL in constant (0.5) and sentinel (-1).")]
 UnitOption = Annotated[

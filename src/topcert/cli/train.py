@@ -14,6 +14,7 @@ from rich.table import Table
 from topcert.cli import options
 from topcert.cli.progress import console, progress_bar, stoppable
 from topcert.randomization.designs import Design
+from topcert.randomization.lattice import stride_of
 from topcert.report.figures import draw_training
 from topcert.voting.request import check_sigma
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 def train(
     data: Annotated[str, typer.Argument(help="Training data: cifar10; modelnet40 or surfaces (generated), sets of points.")],
     network: Annotated[
-        str | None, typer.Argument(help="compact, small, resnet18, resnet110; mlp or cnn; pointnet for points.")
+        str | None, typer.Argument(help="compact, lattice, small, resnet18, resnet110; mlp or cnn; pointnet for points.")
     ] = None,
     *,
     noise: Annotated[
@@ -38,7 +39,7 @@ def train(
         int | None, typer.Option(help="ablation of images: kept at first; --keep from three fifths of the steps on.")
     ] = None,
     design: Annotated[
-        str | None, typer.Option(help="ablation of images: train on these masks: partitions, stratified or random.")
+        str | None, typer.Option(help="ablation of images: train on these masks: partitions, stratified, lattice or random.")
     ] = None,
     masks: Annotated[int | None, typer.Option(min=1, max=10**6, help="--design: how many; as --samples of certify.")] = None,
     sigma: Annotated[float | None, typer.Option(help="gaussian: standard deviation, values in [0, 1].")] = None,
@@ -46,7 +47,7 @@ def train(
     radius: Annotated[int | None, typer.Option(help="interval: pixels that may change in the worst case.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training inputs.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=2, help="Inputs a step.")] = None,
-    optimizer: Annotated[str | None, typer.Option(help="sgd, muon or adam.")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="sgd, muon, muon-float32 or adam.")] = None,
     schedule: Annotated[str | None, typer.Option(help="one-cycle, or steps (a tenth after each third).")] = None,
     learning_rate: Annotated[float | None, typer.Option(min=1e-9, help="Peak of the schedule.")] = None,
     weight_decay: Annotated[float | None, typer.Option(min=0.0, help="Of SGD and Adam.")] = None,
@@ -88,6 +89,8 @@ def train(
         raise ValueError(f"unknown training data {data!r}; topcert trains on: cifar10, {', '.join(CLASSES)}")
     network = network or ("pointnet" if points else "compact")
     drawn = _noise(noise, points=points, keep=keep, sigma=sigma, keep_probability=keep_probability, radius=radius)
+    if network == "lattice" and not points:
+        drawn = _gridded(drawn)
     drawn = _designed(drawn, design, masks=masks, seed=seed)
     if points:
         check_cloud_network(network)
@@ -195,11 +198,23 @@ def _designed(drawn: Noise, design: str | None, *, masks: int | None, seed: int)
             raise ValueError("--masks belongs to --design; name one, or leave it out")
         return drawn
     if not isinstance(drawn, AblationNoise):
-        raise ValueError("--design is for the pixels of images under --noise ablation; leave it out")
+        raise ValueError(
+            "--design is for the pixels of images under --noise ablation, and lattice has grids of its own; leave it out"
+        )
     if masks is None:
         raise ValueError("--design needs --masks, the number of masks that certify will be given as --samples")
     made = Design(name=design, seed=seed, num_features=PIXELS, num_kept=drawn.num_kept, grid=(32, 32))
+    made.check_count(masks, "--masks")
     return DesignNoise(design=made, num_masks=masks)
+
+
+def _gridded(drawn: Noise) -> Noise:
+    """The grids that keep no more pixels than `drawn` does, for the network that looks at them."""
+    from topcert.training.noise import AblationNoise, LatticeNoise
+
+    if not isinstance(drawn, AblationNoise):
+        raise ValueError(f"lattice looks at grids of kept pixels, and {drawn.law} noise hides none; train small instead")
+    return LatticeNoise(stride=stride_of((32, 32), drawn.num_kept))
 
 
 def _noise(

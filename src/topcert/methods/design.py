@@ -25,7 +25,7 @@ class FixedDesign(DesignMethod):
     norm: ClassVar[str] = "l0"
     needs: ClassVar[str] = "--keep and --design (certify), or a ledger of one"
     guarantee: ClassVar[str] = "deterministic, no failure probability; about the vote over the published masks"
-    laws: ClassVar[tuple[str, ...]] = ("partitions", "stratified", "random")
+    laws: ClassVar[tuple[str, ...]] = ("partitions", "stratified", "lattice", "random")
 
     def check_masks(self, num_samples: int, round_size: int) -> None:
         """Any number of masks will do, also part of a round."""

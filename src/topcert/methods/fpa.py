@@ -28,7 +28,7 @@ class Fpa(DesignMethod):
     norm: ClassVar[str] = "l0"
     needs: ClassVar[str] = "--keep, --design of partitions, and --samples of one round"
     guarantee: ClassVar[str] = "deterministic, no failure probability; about the vote over the blocks of one partition"
-    laws: ClassVar[tuple[str, ...]] = ("partitions", "stratified")
+    laws: ClassVar[tuple[str, ...]] = ("partitions", "stratified", "lattice")
 
     def check_masks(self, num_samples: int, round_size: int) -> None:
         if num_samples != round_size:

@@ -4,13 +4,16 @@
   sizes differ by one at most; a mask keeps one block, so never more than e = `num_kept` features.
 - `stratified`: the same, for the pixels of images. The pixels are ordered along a Hilbert curve and cut into runs of b
   neighbours; in each round the b pixels of a run go to the b blocks in random order, so each mask is spread evenly.
+- `lattice`: the classes (row mod s, column mod s) of the pixels of images, s the smallest stride at which none keeps more
+  than e (`topcert.randomization.lattice`). Nothing is drawn and the seed is not used: there is one round, and mask `i` is
+  class `i mod b`.
 - `random`: masks as `masks.draw_masks` draws them, in a domain of their own: a network may be trained on the masks of a
   design, and never on those of an ordinary certificate. Each mask is a round by itself.
 
-Mask `i` is block `i mod b` of round `i // b`, a pure function of `(seed, i)`. Round `q` takes the 64-bit words of number
-`q` of the stream `draw_words` in a domain of its own, d of them for `partitions` and b ceil(d / b) for `stratified`, and
-sorts their places by them, stably: an order in which no draw is ever repeated. Two equal words, a chance of d^2 / 2^64, make
-it a hair less than uniform, which no certificate of a design minds. Pinned by test vectors, as masks are.
+Else mask `i` is block `i mod b` of round `i // b`, a pure function of `(seed, i)`. Round `q` takes the 64-bit words of
+number `q` of the stream `draw_words` in a domain of its own, d of them for `partitions` and b ceil(d / b) for `stratified`,
+and sorts their places by them, stably: an order in which no draw is ever repeated. Two equal words, a chance of d^2 / 2^64,
+make it a hair less than uniform, which no certificate of a design minds. Pinned by test vectors, as masks are.
 """
 
 from __future__ import annotations
@@ -21,12 +24,14 @@ from typing import Final, final
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.randomization import lattice
 from topcert.randomization.masks import draw_masks
 from topcert.randomization.words import draw_words
 
 ALGORITHMS: Final = {
     "partitions": "philox4x64-sorted-partitions-1",
     "stratified": "philox4x64-sorted-hilbert-runs-1",
+    "lattice": "grid-classes-1",
     "random": "philox4x64-lemire32-fisher-yates-designed-1",
 }
 DESIGNS: Final = tuple(ALGORITHMS)
@@ -40,8 +45,8 @@ _CHUNK_BYTES: Final = 1 << 25  # of words at a time
 class Design:
     """The masks of a design under a seed. `grid` is height and width of the pixels, None where features are no pixels.
 
-    Raises ValueError for a name that is none of DESIGNS, `stratified` without a grid of `num_features` pixels, a seed
-    outside 0 .. 2^64 - 1, or where `1 <= num_kept <= num_features < 2^31` fails.
+    Raises ValueError for a name that is none of DESIGNS, `stratified` or `lattice` without a grid of `num_features` pixels,
+    a seed outside 0 .. 2^64 - 1, or where `1 <= num_kept <= num_features < 2^31` fails.
     """
 
     name: str
@@ -57,31 +62,49 @@ class Design:
             raise ValueError(f"num_kept must lie in 1 .. num_features = {self.num_features}, got {self.num_kept}")
         if not 0 <= self.seed < 2**64:
             raise ValueError(f"seed must lie in 0 .. 2^64 - 1, got {self.seed}")
-        if self.name == "stratified" and (self.grid is None or self.grid[0] * self.grid[1] != self.num_features):
+        does = {"stratified": "spreads", "lattice": "cuts"}.get(self.name)
+        if does is not None and (self.grid is None or self.grid[0] * self.grid[1] != self.num_features):
             raise ValueError(
-                f"the design stratified spreads the pixels of images, and these {self.num_features} features are none; "
+                f"the design {self.name} {does} the pixels of images, and these {self.num_features} features are none; "
                 "choose the design partitions"
             )
 
     @property
     def round_size(self) -> int:
         """How many masks in turn share no feature, b; 1 where nothing is known of that."""
+        if self.grid is not None and self.stride is not None:
+            return lattice.count_classes(self.grid, self.stride)
         return 1 if self.name == "random" else -(-self.num_features // self.num_kept)
 
     @property
     def width(self) -> int:
         """How many features the widest mask keeps; all masks are arrays of so many."""
+        if self.grid is not None and self.stride is not None:
+            return lattice.size_of(self.grid, self.stride)
         return self.num_kept if self.name == "random" else -(-self.num_features // self.round_size)
 
     @property
     def even(self) -> bool:
         """Whether all masks keep equally many features, so that none of them repeats one."""
-        return self.name == "random" or self.num_features % self.round_size == 0
+        return self.name == "random" or self.width * self.round_size == self.num_features
+
+    @property
+    def stride(self) -> int | None:
+        """Of `lattice`: kept are every so many-th row and column. None for any other design."""
+        return lattice.stride_of(self.grid, self.num_kept) if self.name == "lattice" and self.grid is not None else None
+
+    def check_count(self, count: int, option: str) -> None:
+        """Raises ValueError, naming `option`, where so many masks are more than the design has: others only repeat."""
+        if self.name == "lattice" and count > self.round_size:
+            raise ValueError(
+                f"{option} is {count}, and the design lattice has {self.round_size} masks here, which would only be "
+                f"repeated; use {option} {self.round_size}"
+            )
 
     def masks(self, start: int, stop: int) -> NDArray[np.int32]:
         """Kept features of masks `start .. stop - 1`, ascending, int32 `(stop - start, width)`.
 
-        A mask that keeps one feature fewer than the widest names its last one twice. Raises ValueError where
+        A mask that keeps fewer features than the widest repeats its last one. Raises ValueError where
         `0 <= start <= stop` fails.
         """
         if not 0 <= start <= stop:
@@ -96,6 +119,8 @@ class Design:
                 domain=DOMAIN,
             )
         size = self.round_size
+        if self.grid is not None and self.stride is not None:
+            return lattice.draw_classes(np.arange(start, stop) % size, self.grid, self.stride)
         chunk = max(1, _CHUNK_BYTES // (8 * self.num_features))
         kept = np.empty((stop - start, self.width), np.int32)
         for first in range(start // size, -(-stop // size), chunk):

@@ -2,7 +2,8 @@
 
 An input is held as planes, `(width, num_features)`: a pixel has one plane a colour channel, a point one a coordinate, a
 column just one. An encoder turns planes and a batch of masks into a batch of ablated inputs in the classifier's own
-layout: images channel first `(B, C, H, W)`, tables `(B, columns)`, sets of points `(B, num_kept, coordinates)`.
+layout: images channel first `(B, C, H, W)`, tables `(B, columns)`, sets of points `(B, num_kept, coordinates)`; `lattice`
+shows the grids of the design `lattice` as small pictures.
 
 Only kept features are touched (`infill` is the exception: it computes every hidden one): the batch is one buffer in which
 the last masks are undone and the next ones written, so a batch costs the kept features, not all of them. The batch that is
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from topcert.randomization.infill import Infiller
 
 Unit = Literal["pixel", "feature", "column", "point"]
-ENCODINGS: Final = ("six-channel", "constant", "mean", "median", "infill", "sentinel", "keep-only")
+ENCODINGS: Final = ("six-channel", "constant", "mean", "median", "infill", "sentinel", "keep-only", "lattice")
 
 GREY: Final = 0.5  # the default fill of `constant`: the middle of [0, 1]
 SENTINEL: Final = -1.0  # the default fill of `sentinel`: outside [0, 1], where scaled columns lie
@@ -46,7 +47,7 @@ def to_planes(x: NDArray[np.floating], unit: Unit) -> NDArray[np.floating]:
 class Encoder(ABC):
     """Planes and a batch of masks in, a batch of ablated inputs out.
 
-    A mask may name its last feature twice (`Design.masks`): it is shown once, `keep-only` excepted.
+    A mask may repeat its last feature (`Design.masks`): it is shown once, `keep-only` excepted.
     """
 
     @abstractmethod
@@ -62,12 +63,14 @@ def make_encoder(
     batch_size: int,
     fill: NDArray[np.floating] | float | None = None,
     dtype: type[np.floating] | np.dtype[np.floating] = np.float32,
+    stride: int | None = None,
 ) -> Encoder:
     """The encoder `name` for inputs of `shape` (as a data set holds them) in batches of `batch_size`.
 
     `fill` is one number, or an input of `shape`, that stands for NULL in `constant`, `sentinel`, `mean` and `median`;
-    `mean` and `median` need it given, for it must not depend on the certified input. Raises ValueError for an unknown
-    name, a fill that is missing or not finite, and an encoding that the unit does not allow.
+    `mean` and `median` need it given, for it must not depend on the certified input. `stride` is that of the design
+    `lattice` where the masks are its own; the encoding `lattice` needs it. Raises ValueError for an unknown name, a fill
+    that is missing or not finite, and an encoding that the unit, or the design, does not allow.
     """
     if name not in ENCODINGS:
         raise ValueError(f"unknown encoding {name!r}; choose one of: {', '.join(ENCODINGS)}")
@@ -75,6 +78,13 @@ def make_encoder(
         raise ValueError(f"encoding {name} and unit {unit} do not go together; sets of points use keep-only, only they do")
     if name == "infill" and (unit != "pixel" or len(shape) != 3):
         raise ValueError(f"encoding infill is for the pixels of images, not for the {unit}s of inputs of shape {shape}")
+    if name == "lattice":
+        if stride is None or unit != "pixel" or len(shape) != 3:
+            raise ValueError(
+                "encoding lattice shows regular grids of pixels, and only --method design or fpa with --design lattice "
+                "keeps these; add it, or choose another --encoding"
+            )
+        return Lattice(shape=shape, stride=stride, batch_size=batch_size, dtype=np.dtype(dtype))
     width = to_planes(np.zeros(shape), unit).shape[0]
     if name == "keep-only":
         return KeepOnly(dtype=np.dtype(dtype))
@@ -148,6 +158,30 @@ class Infill(Encoder):
         shown = [plane[kept] for plane in planes]
         known = self._known.write(kept, [*shown, np.ones_like(shown[0])])
         return self._infillers[kept.shape[1]](known.reshape(batch_size, channels + 1, height, width), kept, shown)
+
+
+@final
+class Lattice(Encoder):
+    """The kept pixels of a regular grid as a small picture, `(B, C + 3, ceil(H / stride), ceil(W / stride))`.
+
+    Planes: the colours; 1 where there is a pixel; the first row and the first column of the grid over `stride - 1`.
+    """
+
+    def __init__(self, *, shape: tuple[int, ...], stride: int, batch_size: int, dtype: np.dtype[np.floating]) -> None:
+        height, self._width, channels = shape
+        self._stride, self._wide = stride, -(-self._width // stride)
+        self._shape = (batch_size, channels + 3, -(-height // stride), self._wide)
+        self._buffer = _ScatterBuffer(np.zeros((channels + 3, self._shape[2] * self._wide), dtype), batch_size)
+
+    def __call__(self, planes: NDArray[np.floating], kept: NDArray[np.int32]) -> NDArray[np.floating]:
+        rows, columns = np.divmod(kept, self._width)
+        shown = [plane[kept] for plane in planes]
+        places = rows // self._stride * self._wide + columns // self._stride
+        batch = self._buffer.write(places, [*shown, np.ones_like(shown[0])])
+        last = batch.dtype.type(max(self._stride - 1, 1))
+        batch[:, -2] = rows[:, :1].astype(batch.dtype) / last
+        batch[:, -1] = columns[:, :1].astype(batch.dtype) / last
+        return batch.reshape(self._shape)
 
 
 @final

@@ -59,17 +59,18 @@ class Infiller:
         """The filled images `(B, C, H, W)`, valid until the next call.
 
         `known` `(B, C + 1, H, W)` holds the kept values and, last, 1 where a pixel is kept; 0 elsewhere. `kept` int32
-        `(B, num_kept)` are the kept pixels, `values` their values `(B, num_kept)` in each channel. Where the last pixel of
-        a mask is named twice, it counts once; the widths of the blurs remain those of `num_kept`.
+        `(B, num_kept)` are the kept pixels, `values` their values `(B, num_kept)` in each channel. Where a mask
+        repeats its last pixel, it counts once; the widths of the blurs remain those of `num_kept`.
         """
         colours = len(values)
         _blur(known, self._near, self._half, self._rough)
         image, weight = self._rough[:, :colours], self._rough[:, colours:]
         shown = np.stack(values, axis=1)
         means = shown.mean(axis=2)
-        if kept.shape[1] > 1:
-            twice = kept[:, -1] == kept[:, -2]
-            means[twice] = shown[twice, :, :-1].mean(axis=2)
+        distinct = 1 + (kept[:, 1:] != kept[:, :-1]).sum(axis=1)
+        for count in set(distinct.tolist()) - {kept.shape[1]}:
+            fewer = distinct == count
+            means[fewer] = shown[fewer, :, :count].mean(axis=2)
         image += PRIOR * means[..., None, None]
         image /= weight + image.dtype.type(PRIOR)
         _put(self._rough, kept, values)

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import onnx
 import torch
 from torch import nn
@@ -43,4 +44,32 @@ def export_onnx(network: nn.Module, path: Path, *, input_shape: tuple[int, ...],
         del model.metadata_props[:]
         onnx.helper.set_model_props(model, dict(metadata))
         onnx.checker.check_model(model)
+        aside.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def halve_weights(path: Path, smaller: Path, *, at_least: int = 1024) -> None:
+    """Write the ONNX file `path` anew with float32 weights of `at_least` numbers in float16, each cast back when loaded.
+
+    Half the size; everything is computed in float32 as before, from rounded weights. The metadata says so.
+    Raises ValueError where a weight lies beyond float16.
+    """
+    model = onnx.load(path)
+    casts = []
+    for tensor in model.graph.initializer:
+        values = onnx.numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or values.size < at_least:
+            continue
+        if not np.abs(values).max() <= np.finfo(np.float16).max:
+            raise ValueError(f"{tensor.name} of {path} holds {np.abs(values).max()}, which is beyond float16")
+        name = tensor.name
+        tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}_float16"))
+        casts.append(onnx.helper.make_node("Cast", [tensor.name], [name], to=onnx.TensorProto.FLOAT))
+    nodes = list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend([*casts, *nodes])
+    del model.graph.value_info[:]  # what it said of the weights holds no longer, and nothing needs it
+    entry = model.metadata_props.add()
+    entry.key, entry.value = "weights", "float16, computed in float32"
+    onnx.checker.check_model(model, full_check=True)
+    with replacing(smaller) as aside:
         aside.write_bytes(model.SerializeToString(deterministic=True))

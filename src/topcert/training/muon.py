@@ -12,7 +12,10 @@ COEFFICIENTS: Final = (3.4445, -4.7750, 2.0315)  # of the quintic that Jordan et
 
 @final
 class FloatMuon(torch.optim.Optimizer):
-    """Nesterov momentum whose steps are orthogonalized matrices; as `torch.optim.Muon`, in the precision of the weights."""
+    """Nesterov momentum whose steps are orthogonalized matrices; as `torch.optim.Muon`, in the precision of the weights.
+
+    `params` are matrices, or groups of them as any optimizer of torch takes them.
+    """
 
     def __init__(self, params: Any, *, lr: float, weight_decay: float) -> None:
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay})

@@ -43,6 +43,8 @@ def check_network(name: str, law: str) -> None:
         raise ValueError(f"unknown network {name!r}; topcert trains: {', '.join(NETWORKS)}")
     if law == "interval" and name not in BOUNDED:
         raise ValueError(f"interval training needs a network that bounds can follow: {', '.join(BOUNDED)}; got {name}")
+    if (name == "lattice") != (law == "lattice"):
+        raise ValueError(f"lattice is for the small pictures that grids of pixels are, alone; got {name} under {law} noise")
     if name == "compact" and law != "ablation":
         raise ValueError(f"compact looks for kept pixels, and {law} noise hides none; train small instead")
 
@@ -59,9 +61,10 @@ def train_on_cifar10(
 ) -> list[EpochLog]:
     """Train network `name` on CIFAR-10, going on from `folder`'s checkpoint; writes `folder / NAME.onnx`."""
     check_network(name, plan.noise.law)
-    channels = 3 * plan.noise.planes
+    shown = plan.noise.show(torch.zeros(1, 3, 32, 32, dtype=torch.uint8), seed=plan.seed, first=0)
+    input_shape = tuple(shown.shape[1:])
     torch.manual_seed(plan.seed)
-    module = NETWORKS[name](channels)
+    module = NETWORKS[name](input_shape[0])
     if start_from is not None:
         load_weights(module, start_from)
     return train_and_export(
@@ -70,7 +73,7 @@ def train_on_cifar10(
         plan,
         name=name,
         data="cifar10",
-        input_shape=(channels, 32, 32),
+        input_shape=input_shape,
         folder=folder,
         device=device,
         start_from=start_from,

@@ -32,7 +32,7 @@ class Noise(Protocol):
         """Channels that the network sees for each channel of an image."""
 
     def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
-        """float32 `(B, planes * C, H, W)` from uint8 `(B, C, H, W)`."""
+        """float32 `(B, planes * C, H, W)` from uint8 `(B, C, H, W)`; smaller pictures where the noise shows such."""
 
     def loss(
         self, network: nn.Module, shown: torch.Tensor, labels: torch.Tensor, *, smoothing: float, progress: float
@@ -100,8 +100,8 @@ class LatticeNoise:
     """
 
     stride: int
-    law: str = field(default="ablation", init=False)
-    planes: int = field(default=2, init=False)
+    law: str = field(default="lattice", init=False)
+    planes: int = field(default=2, init=False)  # of colour images, whose three channels become six planes
 
     def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
         words = draw_words(seed=seed, start=first, stop=first + len(images), width=1, domain=TRAIN)[:, 0]
@@ -125,7 +125,7 @@ def grids(images: torch.Tensor, chosen: torch.Tensor, stride: int) -> torch.Tens
     cells = planes.view(size, channels + 1, tall, stride, wide, stride)
     row, column = chosen // stride, chosen % stride
     shown = cells[torch.arange(size, device=images.device), :, :, row, :, column]
-    offsets = torch.stack([row, column], 1).float().div_(stride - 1)[:, :, None, None].expand(-1, -1, tall, wide)
+    offsets = torch.stack([row, column], 1).float().div_(max(stride - 1, 1))[:, :, None, None].expand(-1, -1, tall, wide)
     return torch.cat([shown, offsets], 1).contiguous(memory_format=torch.channels_last)
 
 

@@ -38,7 +38,9 @@ class Optimization:
         total_steps: int,
     ) -> None:
         parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        self._filters = [parameter for parameter in parameters if parameter.ndim == 4] if algorithm.startswith("muon") else []
+        self._filters = (
+            [parameter for parameter in parameters if parameter.ndim == 4] if algorithm.startswith("muon") else []
+        )
         if algorithm.startswith("muon") and not self._filters:
             raise ValueError("muon trains filters of convolutions, and this network has none; take sgd or adam")
         self._matrices = [_as_matrix(parameter) for parameter in self._filters]
@@ -51,8 +53,8 @@ class Optimization:
                 torch.optim.SGD(rest, lr=learning_rate, momentum=MOMENTUM, nesterov=True, weight_decay=weight_decay)
             )
         if self._matrices:
-            muon = FloatMuon if algorithm == "muon-float32" else torch.optim.Muon
-            optimizers.append(muon(self._matrices, lr=MUON_SHARE * learning_rate, weight_decay=MUON_DECAY))
+            make = FloatMuon if algorithm == "muon-float32" else torch.optim.Muon
+            optimizers.append(make(self._matrices, lr=MUON_SHARE * learning_rate, weight_decay=MUON_DECAY))
         self._optimizers = optimizers
         self._schedules = [
             _schedule(optimizer, schedule=schedule, warmup=warmup, total_steps=total_steps) for optimizer in optimizers

@@ -103,4 +103,15 @@ def usual_plan(network: str, noise: Noise, *, data: str = "cifar10") -> Training
             average=0.998,
             precision="bfloat16",
         )
+    if network == "lattice":
+        return TrainingPlan(
+            noise=noise,
+            augmentation=WarpAndTint(),
+            epochs=40,
+            batch_size=512,
+            algorithm="muon-float32",
+            learning_rate=0.3,
+            warmup=0.15,
+            average=0.998,
+        )
     return TrainingPlan(noise=noise)

@@ -65,6 +65,8 @@ def _check_encoding(path: Path, found: dict[str, Any]) -> None:
             raise ValueError(
                 f"{path}: encoding {encoding} does not go with the unit {unit} of {found['input_shape']} inputs"
             )
+        if encoding == "lattice" and found["law"] != "lattice":
+            raise ValueError(f"{path}: encoding lattice does not go with the law {found['law']}; only with lattice")
     elif not images:
         raise ValueError(f"{path}: {found['noise']} noise is for images, not for inputs of shape {found['input_shape']}")
     wanted = _FILLS.get(encoding, "null")

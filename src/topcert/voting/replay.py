@@ -143,7 +143,7 @@ class ReplayedMasks:
             some = kept[chosen[start : start + len(kept)]]
             for first in range(0, len(some), _DENSE_MASKS):
                 part = some[first : first + _DENSE_MASKS]
-                keeps = np.zeros((len(part), features + 1), np.float32)  # what a design's mask names twice is beyond
+                keeps = np.zeros((len(part), features + 1), np.float32)  # what a design's mask repeats is beyond
                 np.put_along_axis(keeps, part.astype(np.int64), 1, axis=1)
                 keeps = keeps[:, :features]
                 pairs += (keeps.T @ keeps).astype(np.int32)
@@ -168,8 +168,8 @@ class ReplayedMasks:
         manifest = self._ledger.manifest
         if self._design is not None:
             kept = self._design.masks(start, stop)
-            if kept.shape[1] > 1:  # what a mask names twice counts once
-                kept[kept[:, -1] == kept[:, -2], -1] = manifest.num_features
+            repeated = kept[:, 1:] == kept[:, :-1]  # what a mask names several times counts once
+            kept[:, 1:][repeated] = manifest.num_features
             return kept
         return draw_masks(
             seed=manifest.seed,

@@ -298,6 +298,9 @@ def _check_noise(request: Request, dataset: Dataset, *, unit: Unit, num_features
         if not 1 <= request.num_kept <= num_features:
             raise ValueError(f"--keep must lie in 1 .. {num_features}, the {unit}s of an input; got {request.num_kept}")
         check_counts(num_features, request.num_kept)
+        made = _design(request, dataset.shape, unit=unit, num_features=num_features)
+        if made is not None:
+            made.check_count(request.num_samples, "--samples")
         return
     if dataset.kind != "image":
         raise ValueError(f"the noise {request.noise} is for images in [0, 1], and {dataset.name} holds none")
@@ -351,15 +354,24 @@ def _randomizer(
         return DiscreteNoise(shape=shape, keep_probability=share, seed=seed, num_noises=num_votes, batch_size=batch_size)
     assert encoding is not None
     assert request.num_kept is not None
+    design = _design(request, shape, unit=unit, num_features=num_features)
     return Ablation(
         unit=unit,
-        encoder=make_encoder(encoding, shape=shape, unit=unit, batch_size=batch_size, fill=filled, dtype=dataset.dtype),
+        encoder=make_encoder(
+            encoding,
+            shape=shape,
+            unit=unit,
+            batch_size=batch_size,
+            fill=filled,
+            dtype=dataset.dtype,
+            stride=None if design is None else design.stride,
+        ),
         seed=seed,
         num_features=num_features,
         num_kept=request.num_kept,
         num_masks=num_votes,
         batch_size=batch_size,
-        design=_design(request, shape, unit=unit, num_features=num_features),
+        design=design,
     )
 
 

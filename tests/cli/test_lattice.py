@@ -1,0 +1,110 @@
+"""The design `lattice` from the command: both encodings, certified, verified, evaluated; and what it is not for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.test_design import certificates
+from tests.cli.test_methods_cli import LABELS, VALUES, lay_out
+from tests.cli.test_verify import rewrite_manifest
+from tests.conftest import Outcome
+from topcert.voting.ledger import Ledger
+
+MODEL = "grids_for_tests:model"
+# 10 x 10 pixels, 9 kept: every fourth row and column, 16 masks of 4, 6 or 9 pixels.
+GRIDS = """
+import numpy as np
+from brightness_for_tests import CENTRES, scores
+
+def model():
+    return lambda batch: scores(batch) if batch.shape[2] == 10 else -np.abs(
+        batch[:, :3].sum((1, 2, 3))[:, None] / np.maximum(3 * batch[:, 3].sum((1, 2)), 1)[:, None] - CENTRES
+    )
+"""
+SHARED = ["certify", "images.npz", MODEL, "--keep", 9, "--design", "lattice", "--samples", 16, "--batch-size", 5]
+ENCODINGS = ["six-channel", "lattice", "infill"]
+
+
+@pytest.fixture(autouse=True)
+def pictures(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lay_out(workplace)
+    Path("grids_for_tests.py").write_text(GRIDS)
+    spoilt = VALUES.copy()
+    spoilt[:, :4, :6] = 255 - spoilt[:, :4, :6] // 2  # grids that start there err
+    np.savez(workplace / "images.npz", x=spoilt, y=LABELS)
+    for name in ("brightness_for_tests", "grids_for_tests"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setattr("topcert.cli.certify.draw_results", lambda *_, **__: None)
+
+
+def floored_half(counts: np.ndarray, label: int) -> int:
+    others = [(int(votes), -rival) for rival, votes in enumerate(counts) if rival != label]
+    most, rival = max(others)
+    margin = int(counts[label]) - most - (-rival < label)
+    return margin // 2 if margin >= 0 else -1
+
+
+@pytest.mark.parametrize("method", ["design", "fpa"])
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_lattice_is_certified_and_verified(topcert: Callable[..., Outcome], method: str, encoding: str) -> None:
+    run = [*SHARED, "--k", 1, "--k", 2, "--method", method, "--encoding", encoding, "--out", "o"]
+    told = topcert(*run)
+    assert told.code == 0, told.err
+    assert "vote over all 16 published masks" in " ".join(told.out.split()) or method == "fpa"
+    ledger = Ledger.open(Path("o"))
+    assert (ledger.manifest.law, ledger.manifest.algorithm) == ("lattice", "grid-classes-1")
+    made, counts = certificates(), ledger.counts()
+    of_one = made.radius[made.k == 1].tolist()
+    assert of_one == [floored_half(row, int(label)) for row, label in zip(counts, LABELS, strict=True)]
+    assert max(of_one) > 1
+    assert (made.radius[made.k == 2] >= made.radius[made.k == 1]).all()
+    for more in ([], ["--model", MODEL, "--replay", 20]):
+        checked = topcert("verify", "o", *more)
+        assert checked.code == 0, checked.out + checked.err
+    assert topcert("evaluate", "o", "--out", "same.csv").code == 0
+    assert Path("same.csv").read_text() == Path("o/accuracy.csv").read_text()
+    other = "fpa" if method == "design" else "design"
+    assert topcert("evaluate", "o", "--method", other, "--k", 1).code == 0
+
+
+def test_the_seed_changes_nothing(topcert: Callable[..., Outcome]) -> None:
+    for seed, out in ((0, "o"), (77, "p")):
+        assert topcert(*SHARED, "--k", 1, "--method", "design", "--seed", seed, "--out", out).code == 0
+    assert Ledger.open(Path("o")).counts().tolist() == Ledger.open(Path("p")).counts().tolist()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--samples", 17], "--samples is 17, and the design lattice has 16 masks here"),
+        (["--design", "stratified", "--encoding", "lattice"], "encoding lattice shows regular grids of pixels, and only"),
+        (["--unit", "feature"], "the design lattice cuts the pixels of images, and these 300 features are none"),
+        (["--encoding", "lattice", "--fill", 0.5], "--fill is for the encodings constant and sentinel, not lattice"),
+        (["--selection", 5], "draws masks beside the design lattice; leave it out"),
+    ],
+)
+def test_what_a_lattice_is_not_for_is_refused(topcert: Callable[..., Outcome], options: list[object], says: str) -> None:
+    told = topcert(*SHARED, "--k", 1, "--method", "design", *options, "--out", "o")
+    assert told.code == 2
+    assert says in " ".join(told.err.split())
+    assert not Path("o").exists()
+
+
+def test_the_encoding_is_refused_without_a_design(topcert: Callable[..., Outcome]) -> None:
+    for command in ("certify", "predict"):
+        told = topcert(command, "images.npz", MODEL, "--keep", 9, "--samples", 16, "--encoding", "lattice", "--out", "o")
+        assert told.code == 2
+        assert "only --method design or fpa with --design lattice keeps these" in " ".join(told.err.split())
+
+
+def test_a_manifest_of_the_encoding_without_the_design_is_refused(topcert: Callable[..., Outcome]) -> None:
+    assert topcert(*SHARED, "--k", 1, "--method", "design", "--encoding", "lattice", "--out", "o").code == 0
+    rewrite_manifest(Path("o"), law="random", algorithm="philox4x64-lemire32-fisher-yates-designed-1")
+    told = topcert("verify", "o")
+    assert told.code == 2
+    assert "encoding lattice does not go with the law random" in " ".join(told.err.split())
