@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tests.conftest import Outcome
 from topcert.classifiers.coupling import coupling_of_graph
-from topcert.classifiers.loading import carried_path
+from topcert.classifiers.loading import CARRIED, carried_path
 from topcert.classifiers.onnx_graph import read_graph
 
 WEIGHTS = np.random.default_rng(0).normal(size=(12, 5)).astype(np.float32)
@@ -102,5 +102,6 @@ def test_axes_as_an_input_are_read(tmp_path: Path) -> None:
         assert (coupling_of_graph(read_graph(path)) is not None) == suspect
 
 
-def test_the_carried_network_is_not_suspected() -> None:
-    assert coupling_of_graph(read_graph(carried_path("compact"))) is None
+@pytest.mark.parametrize("name", CARRIED)
+def test_a_carried_network_is_not_suspected(name: str) -> None:
+    assert coupling_of_graph(read_graph(carried_path(name))) is None

@@ -66,13 +66,13 @@ def test_a_carried_network_is_loaded_by_its_name(tmp_path: Path, monkeypatch: py
     assert load("compact").fingerprint == load(str(tmp_path / "net.onnx")).fingerprint
 
 
-@pytest.mark.skipif(
-    not files("topcert.models").joinpath(loading.CARRIED["compact"]).is_file(), reason="this checkout carries no network"
-)
-def test_the_network_in_the_package_takes_cifar10_in_six_channels() -> None:
-    classifier = load_classifier("compact", example=example_of((6, 32, 32)), device="cpu")
+@pytest.mark.parametrize(("name", "shape"), [("compact", (6, 32, 32)), ("lattice", (6, 7, 7))])
+def test_the_networks_in_the_package_take_cifar10_as_it_is_shown_to_them(name: str, shape: tuple[int, ...]) -> None:
+    if not files("topcert.models").joinpath(loading.CARRIED[name]).is_file():
+        pytest.skip("this checkout carries no network")
+    classifier = load_classifier(name, example=example_of(shape), device="cpu")
     assert classifier.num_classes == 10
-    assert classifier(np.zeros((3, 6, 32, 32), np.float32)).shape == (3,)
+    assert classifier(np.zeros((3, *shape), np.float32)).shape == (3,)
 
 
 @pytest.mark.parametrize("suffix", [".joblib", ".pkl", ".pickle"])
@@ -194,7 +194,7 @@ def test_the_fingerprint_of_a_function_tells_files_and_functions_apart(write: Wr
 @pytest.mark.parametrize("name", ["resnet", "model.pt", "", "module:", ":", "module:a.b", "module:1", "folder/"])
 def test_an_unknown_name_is_refused_with_the_choices(name: str) -> None:
     with pytest.raises(
-        ValueError, match=r"unknown model .*; give compact, an \.onnx file, a \.joblib file or module:function"
+        ValueError, match=r"unknown model .*; give compact, lattice, an \.onnx file, a \.joblib file or module:function"
     ) as caught:
         load(name)
     assert repr(name) in str(caught.value)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from topcert.classifiers.classifier import Classifier, check_device
 from topcert.classifiers.trial import check_trial, try_model
 
-CARRIED: Final = {"compact": "compact.onnx"}  # networks inside the package, in topcert/models
+CARRIED: Final = {"compact": "compact.onnx", "lattice": "lattice.onnx"}  # networks inside the package, in topcert/models
 
 
 def load_classifier(

@@ -20,7 +20,9 @@ Data = Annotated[
 ]
 Model = Annotated[
     str,
-    typer.Argument(metavar="MODEL", help="compact (carried), an .onnx or .joblib file, or module:function (runs its code)."),
+    typer.Argument(
+        metavar="MODEL", help="compact or lattice (carried), an .onnx or .joblib file, or module:function (runs its code)."
+    ),
 ]
 Keep = Annotated[int, typer.Option(help="Features that each mask keeps (e).")]
 NoiseKeep = Annotated[int | None, typer.Option("--keep", help="Ablation: features that each mask keeps (e).")]
