@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final, final
 
 import torch
@@ -21,8 +22,10 @@ class FloatMuon(torch.optim.Optimizer):
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
-        assert closure is None
+    def step(self, closure: Callable[[], float] | None = None) -> Any:
+        """One step by the gradients that are there; a `closure` is not called for, and refused."""
+        if closure is not None:
+            raise ValueError("FloatMuon steps by the gradients that are there; leave the closure out")
         for group in self.param_groups:
             for matrix in group["params"]:
                 if matrix.grad is None:
