@@ -66,6 +66,9 @@ def test_a_lattice_is_certified_and_verified(topcert: Callable[..., Outcome], me
     for more in ([], ["--model", MODEL, "--replay", 20]):
         checked = topcert("verify", "o", *more)
         assert checked.code == 0, checked.out + checked.err
+        said = " ".join(checked.out.split())
+        assert "the published masks are the grids of one stride" in said
+        assert "seed 0 drew" not in said
     assert topcert("evaluate", "o", "--out", "same.csv").code == 0
     assert Path("same.csv").read_text() == Path("o/accuracy.csv").read_text()
     other = "fpa" if method == "design" else "design"

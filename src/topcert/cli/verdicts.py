@@ -60,7 +60,9 @@ def print_claim(results: Results) -> None:
     if gap := gap_in_words(manifest):
         _say(f"not covered: {gap}")
     _say(f"by its maker's word: {in_words(read_check(results.ledger.folder, manifest.digest()))}")
-    if manifest.law != IID:
+    if manifest.law == "lattice":  # nothing is drawn
+        _say("for you to judge: the published masks are the grids of one stride; what is certified is the vote over these")
+    elif manifest.law != IID:
         _say(
             f"for you to judge: seed {manifest.seed} drew the published masks, and one of many may have been picked; what "
             "is certified is the vote over these"
