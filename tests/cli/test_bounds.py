@@ -141,7 +141,8 @@ def test_changed_certificates_are_found(folder: Path, topcert: Callable[..., Out
         values = table.column(name).to_pylist()
         changed[name] = [None if value is None else value + 1 for value in values]
     change_certificates(folder, **{name: changed[name]})
-    assert topcert("verify", "o", "--model", "net.onnx").code == 1
+    # Given labels have one certificate of a k each, and these have several: such a table is not even read.
+    assert topcert("verify", "o", "--model", "net.onnx").code == (2 if name == "label_choice" else 1)
 
 
 def test_a_changed_curve_is_found(folder: Path, topcert: Callable[..., Outcome]) -> None:

@@ -100,7 +100,9 @@ def test_python_m_topcert_is_the_command() -> None:
 @pytest.mark.skipif(os.name != "posix", reason="needs a shell")
 def test_the_shell_completes_commands_and_options(tmp_path: Path) -> None:
     code = "from topcert.cli import main; main()"
-    home = {**os.environ, "HOME": str(tmp_path), "SHELL": "/bin/bash"}
+    # The shell is named, and not the one that happens to run the tests.
+    named = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    home = {**os.environ, "HOME": str(tmp_path), "SHELL": "/bin/bash", **named}
 
     def ask(arguments: list[str], **more: str) -> str:
         run = [sys.executable, "-c", f"import sys; sys.argv[0] = 'topcert'; {code}", *arguments]

@@ -26,6 +26,7 @@ from topcert.methods.certify import certify
 from topcert.methods.method import Smoothing
 from topcert.methods.registry import find_vote_method
 from topcert.randomization.discrete import draw_shifts, law_error
+from topcert.randomization.rounded import ALGORITHM as ROUNDED
 from topcert.randomization.rounded import draw_steps
 from topcert.randomization.rounded import law_error as gaussian_error
 from topcert.theory.confidence import lower_bound, simultaneous_bounds
@@ -419,7 +420,7 @@ def test_a_column_of_l2_radii_more_or_less_never_passes(
         ("cohen", {"num_selection": 0, "num_samples": FIRST + SAMPLES}),
         ("cohen", {"sigma": 2.0}),
         ("lee", {"keep_probability": "0.15"}),
-        ("lee", {"keep_probability": None, "noise": "gaussian", "sigma": 0.5}),
+        ("lee", {"keep_probability": None, "noise": "gaussian", "sigma": 0.5, "algorithm": ROUNDED}),
         ("levine-feizi", {"num_kept": 3}),
     ],
 )
