@@ -159,7 +159,7 @@ def test_votes_of_other_inputs_are_no_rows_of_one_table(tiny: Path, topcert: Cal
     assert "has other inputs than sums-net.sampled" in run.err
     # nor is a ledger without its votes
     shutil.rmtree("g/counts/sums-net.stop-table-k1")
-    with pytest.raises(ValueError, match="holds no manifest"):
+    with pytest.raises(ValueError, match="there is no folder"):
         measured_lines(Path("g/counts"))
 
 

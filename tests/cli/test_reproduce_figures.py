@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 from tests.conftest import Outcome
+from topcert.datasets.imagenet import read_wnids
 from topcert.models.residual import Bottleneck, ResNet
 from topcert.reproduce.collecting import Effort
 from topcert.voting.ledger import Ledger
@@ -135,7 +136,7 @@ def test_options_that_do_not_go_together(
 def photographs(workplace: Path) -> Path:
     """Three classes of two photographs."""
     generator = np.random.default_rng(0)
-    for name in ("n01", "n02", "n03"):
+    for name in read_wnids()[:3]:
         folder = workplace / "val" / name
         folder.mkdir(parents=True)
         for number in range(2):
@@ -172,7 +173,7 @@ def test_the_imagenet_panel_is_rehearsed_apart_and_measured_with_networks_of_one
     assert {row.split(",")[2] for row in rows} == {"1000"}
     # another model for the same votes is refused; in a folder of its own it is taken, and named
     (photographs.parent / "mine.py").write_text(
-        "def model():\n    return lambda batch: batch.reshape(len(batch), -1)[:, :12]\n"
+        "def model():\n    return lambda batch: batch.reshape(len(batch), -1)[:, :1000]\n"
     )
     options[-1] = "g"
     run = topcert("reproduce", "figure1", *options, "--imagenet-model", "mine:model", "--imagenet-encoding", "constant")
