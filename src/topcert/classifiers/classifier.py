@@ -103,7 +103,8 @@ class Classifier(ABC):
                     f"{first_line(error)}; free memory, lower --batch-size, or mend the device"
                 ) from error
             raise AnswerError(failure(batch.shape, error)) from error
-        return checked_answer(self.choice.of(output), batch_size=len(batch), num_classes=self.num_classes)
+        # a copy: a model may give the same buffer at every call
+        return checked_answer(self.choice.of(output), batch_size=len(batch), num_classes=self.num_classes).copy()
 
     def judge(self, batch: NDArray[np.floating]) -> Judged:
         """The labels of a batch by the total rule; nothing is counted or refused.

@@ -21,6 +21,8 @@ from topcert.classifiers.trial import check_trial, try_model
 
 CARRIED: Final = {"compact": "compact.onnx", "lattice": "lattice.onnx"}  # networks inside the package, in topcert/models
 
+CIFAR10: Final = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")  # of all of them
+
 
 def load_classifier(
     name: str,
@@ -46,7 +48,9 @@ def load_classifier(
 
 def _load(name: str, example: NDArray[np.floating], device: str, num_classes: int | None, output: str | None) -> Classifier:
     if name in CARRIED:
-        return _onnx(carried_path(name), example, device, num_classes, output)
+        made = _onnx(carried_path(name), example, device, num_classes, output)
+        made.class_names = CIFAR10
+        return made
     path = Path(name)
     if path.suffix == ".onnx":
         return _onnx(path, example, device, num_classes, output)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from topcert.classifiers.answers import as_array, checked_answer, out_of_range
 from topcert.classifiers.classifier import Classifier, breaks, failure
 from topcert.classifiers.names import names_of
 from topcert.classifiers.outputs import Choice, choose_output
+
+
+WARM: Final = 0.5  # in all values of the first batch that a model sees
 
 
 @final
@@ -37,6 +41,8 @@ def try_model(
     A model that gives labels has `num_classes`, or what its attributes `num_classes` or `class_names` say, or two where it
     gives booleans. Raises ValueError where it fails on every row, gives no answer, or the number of classes is unknown.
     """
+    with suppress(Exception, SystemExit):  # what is fitted to the first batch is fitted to no input of a run
+        run(np.full_like(example, WARM))
     given = first_output(run, example)
     choice = choose_output(given, rows=len(example), asked=output)
     answer = checked_answer(choice.of(given), batch_size=len(example))

@@ -25,8 +25,8 @@ def run_to_ledger(opened: Opened, *, kept: str | None = None) -> Ledger:
     checked = read_check(opened.folder, ledger.manifest.digest())
     if checked is not None:
         messages.print(
-            f"{checked.rows:,} rows judged again among other rows, at the begin and the end: no answer differs "
-            f"({checked.passes:,} passes, {checked.passes / ledger.num_stored:.2%} of the run)",
+            f"{checked.rows:,} rows judged again among other rows, at the beginning and the end: no answer differs "
+            f"({checked.passes:,} passes beside the run's {ledger.num_stored:,})",
             highlight=False,
             soft_wrap=True,
         )

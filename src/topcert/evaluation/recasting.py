@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from topcert.classifiers.answers import AnswerError
 from topcert.evaluation.results import Results, derive
+from topcert.methods.certificates import L2_SLACK
 from topcert.theory.radius import ABSTAIN
 from topcert.voting.ledger import Ledger
 from topcert.voting.voter import Voter
@@ -145,9 +146,18 @@ def own_certificates(results: Results, found: Recast) -> list[str]:
                 f"{found.differ} votes differ, and with them inputs would have stopped elsewhere: nothing follows from the "
                 "votes of this runtime; use the recorded one, or --fresh-seed"
             ) from error
-    keys = zip(here.index.tolist(), here.label.tolist(), here.k.tolist(), strict=True)
+    keys = list(zip(here.index.tolist(), here.label.tolist(), here.k.tolist(), strict=True))
     proven = dict(zip(keys, here.radius.tolist(), strict=True))
     lines = []
+    if made.l2_radius is not None and here.l2_radius is not None:
+        reach = dict(zip(keys, here.l2_radius.tolist(), strict=True))
+        for row, length in enumerate(made.l2_radius.tolist()):
+            proven_length = reach.get((int(made.index[row]), int(made.label[row]), int(made.k[row])), 0.0)
+            if length > proven_length * (1 + L2_SLACK):
+                lines.append(
+                    f"{made.in_words(row)}, k = {made.k[row]}: an l2 radius of {length:.6f} is claimed, "
+                    f"{proven_length:.6f} here"
+                )
     for row, claimed in enumerate(made.radius.tolist()):
         radius = proven.get((int(made.index[row]), int(made.label[row]), int(made.k[row])), ABSTAIN)
         if claimed > radius:

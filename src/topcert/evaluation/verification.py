@@ -24,7 +24,7 @@ from topcert.evaluation.naming import check_names
 from topcert.evaluation.predictions import check_predictions
 from topcert.evaluation.results import Results, derive, parameters_of, smoothing_of
 from topcert.evaluation.stopped import BOUNDS
-from topcert.methods.certificates import Certificates
+from topcert.methods.certificates import L2_SLACK, Certificates
 from topcert.theory.confidence import simultaneous_bounds
 from topcert.theory.radius import ABSTAIN
 from topcert.voting.contradictions import check_places
@@ -36,7 +36,6 @@ from topcert.voting.request import Prepared
 from topcert.voting.rows import RowCheck, check_rows, check_run
 from topcert.voting.run import read_inputs_table
 
-L2_SLACK: Final = 1e-9  # relative
 ROW_BATCHES: Final = 2  # in which rows are judged again among others
 
 
@@ -206,7 +205,15 @@ def refuted(results: Results, fresh_counts: np.ndarray, *, error: float) -> list
         best_lower, best_upper = np.zeros((len(rows), low.shape[1])), low[places]
         best_lower[np.arange(len(rows)), labels] = high[places, labels]
         best_upper[np.arange(len(rows)), labels] = 1.0
-        best = results.method.favourable(best_lower, best_upper, labels, ks=[int(k)], smoothing=smoothing).radius[:, 0]
+        bound = results.method.favourable(best_lower, best_upper, labels, ks=[int(k)], smoothing=smoothing)
+        best = bound.radius[:, 0]
+        if made.l2_radius is not None and bound.l2_radius is not None:
+            allowed = bound.l2_radius.reshape(len(rows), -1)[:, 0]
+            for row in np.flatnonzero(made.l2_radius[rows] > allowed * (1 + L2_SLACK)):
+                findings.append(
+                    f"{made.in_words(rows[row])}, k = {k}: an l2 radius of {made.l2_radius[rows[row]]:.6f} is claimed, "
+                    f"fresh votes allow at most {allowed[row]:.6f}"
+                )
         for row in np.flatnonzero(best < made.radius[rows]):
             at = rows[row]
             findings.append(

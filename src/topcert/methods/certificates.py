@@ -31,6 +31,7 @@ BOUNDS_COLUMN: Final = "bounds"  # after the others, where they are not the meth
 L2_COLUMN: Final = "l2_radius"  # then, where the method has one
 VOTES_COLUMN: Final = "votes"  # last, where a stopping rule decided how many
 SETTLED_COLUMN: Final = "settled"
+L2_SLACK: Final = 1e-9  # relative: by so much the l2 radii of two releases of SciPy may differ
 
 
 @final

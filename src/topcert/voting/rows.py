@@ -30,7 +30,9 @@ SINGLES: Final = 8  # different rows, where a batch holds one
 MATES: Final = 16  # other rows that each half of a batch meets at least, in several rounds where batches are small
 REPEATS: Final = ("when asked again", "when asked in another order")
 ROUNDING: Final = 0.02  # of the spread of scores: what another place or shape may do; bfloat16 rounds by a third of it
-EXTREMES: Final = (1.0, -1.0, 255.0, 1e4, -1e6, 1e30, 3e38, -3e38)  # what an attacker might write
+DIM: Final = 0.125
+WILD: Final = (255.0, -255.0, 1e4, -1e6, 1e30, 3e38, -3e38)  # what an attacker might write
+MILD: Final = (1.0, 0.5)  # and what he might where anything else is refused
 
 
 class RowsError(ValueError):
@@ -82,17 +84,18 @@ def _check_batch(voter: Voter, position: int, start: int, generator: np.random.G
     classifier, size = voter.classifier, voter.batch_size
     batch = voter.batch(position, start)
     ask = _Asker(classifier)
+    order = generator.permutation(size)
+    half, few = np.isin(np.arange(size), order[: size // 2]), np.isin(np.arange(size), order[: min(FEW, size // 2)])
+    batch[few] *= batch.dtype.type(DIM)  # rows that do not themselves set what a batch is scaled by
     first = ask(batch)
     known = ask.known
     if not known.any():
-        classifier.answer(batch)  # raises: it has no answer to any row
-    order = generator.permutation(size)
-    half, few = np.isin(np.arange(size), order[: size // 2]), np.isin(np.arange(size), order[: min(FEW, size // 2)])
-    trials = [(half, True), (~half, True)] * max(1, 2 * MATES // size) + [(few, False)]
+        classifier.answer(voter.batch(position, start))  # raises: it has no answer to any row
+    trials = [(half, WILD), (~half, MILD)] * max(1, 2 * MATES // size) + [(few, None)]
     rows = 0
-    for stays, among_others in trials:
+    for stays, values in trials:
         mixed = batch.copy()
-        mixed[~stays] = _mates(voter, int((~stays).sum()), position, generator) if among_others else 0
+        mixed[~stays] = 0 if values is None else _mates(voter, int((~stays).sum()), position, generator, values)
         again = ask(mixed, only=stays & known)
         compared = stays & known & ask.known
         if not _same(first[compared], again[compared]).all():
@@ -122,7 +125,7 @@ def _check_single(voter: Voter, batches: Sequence[tuple[int, int]], generator: n
     if not ask.answered:
         voter.classifier.answer(drawn[0])  # raises: it has no answer to any row
     for place in generator.permutation(len(drawn)).tolist():
-        ask(_mates(voter, 1, batches[0][0], generator))
+        ask(_mates(voter, 1, batches[0][0], generator, WILD))
         _refuse(first[place], ask(drawn[place]), voter.classifier, REPEATS[1])
     return RowCheck(rows=len(drawn), passes=ask.passes, moved=0.0)
 
@@ -165,13 +168,18 @@ class _Asker:
         return found
 
 
-def _mates(voter: Voter, count: int, position: int, generator: np.random.Generator) -> NDArray[np.floating]:
-    """Other rows: those of another input, nothing, or what an attacker writes into one or all values of such a row."""
+def _mates(
+    voter: Voter, count: int, position: int, generator: np.random.Generator, values: tuple[float, ...]
+) -> NDArray[np.floating]:
+    """Other rows: those of another input, nothing, or one of `values` in one or all places of such a row.
+
+    It is the same value in all of them: of two opposite ones each would hide what the other does.
+    """
     other = voter.batch((position + 1) % voter.num_inputs, 0)
     mates = other[generator.integers(0, len(other), count)].copy()
     limits = np.finfo(mates.dtype)
+    value = np.clip(generator.choice(values), limits.min, limits.max)
     for place, kind in enumerate(generator.permutation(count) % 4):
-        value = np.clip(generator.choice(EXTREMES), limits.min, limits.max)
         row = mates[place].reshape(-1)
         shown = np.flatnonzero(row)
         if kind == 0:  # one value that is kept, as one written pixel would be
