@@ -140,6 +140,59 @@ def test_a_wrong_answer_in_one_place_is_found_at_the_end() -> None:
         votes(late, batch_size=4)
 
 
+def test_a_buffer_that_is_given_at_every_call_hides_nothing() -> None:
+    """What a model gives is copied: else two answers would be one and the same memory."""
+    buffer = np.zeros((40, 5), np.float32)
+
+    def into(model: Callable[..., Any]) -> Callable[..., Any]:
+        def run(batch: np.ndarray) -> np.ndarray:
+            if len(batch) != len(buffer):
+                return model(batch)
+            buffer[:] = model(batch)
+            return buffer
+
+        return run
+
+    assert np.array_equal(votes(into(alone), batch_size=40), votes(alone, batch_size=40))
+    with pytest.raises(RowsError, match="another answer"):
+        votes(into(averaged), batch_size=40)
+
+
+def test_a_scale_that_every_row_of_the_data_saturates_is_found() -> None:
+    """Bright rows all set it to 1; it takes dim ones among hidden ones to see that it is the batch's."""
+
+    def bright(batch: np.ndarray) -> np.ndarray:
+        return alone(np.clip(batch, 0, 1) / max(float(np.clip(batch, 0, 1).max()), 1e-9))
+
+    with pytest.raises(RowsError, match="among other rows"):
+        count_votes(bright, np.ones_like(IMAGES), num_kept=20, num_samples=120, batch_size=40, seed=0)
+
+
+def test_a_range_of_the_batch_is_found_by_its_labels() -> None:
+    """Opposite wild values would bring all rows to the middle of the range, whichever half of a batch they stand in."""
+
+    def ranged(batch: np.ndarray) -> np.ndarray:
+        return alone((batch - batch.min()) / max(float(np.ptp(batch)), 1e-9)).argmax(1)
+
+    with pytest.raises(RowsError, match="another answer"):
+        votes(ranged, batch_size=120, num_classes=5)
+
+
+def test_what_is_fitted_to_the_first_batch_is_fitted_to_no_input() -> None:
+    """The first batch that a model sees is the same whatever the inputs are."""
+    for bright in (1.0, 0.25):
+        seen: list[float] = []
+
+        def lazy(batch: np.ndarray, seen: list[float] = seen) -> np.ndarray:
+            if not seen:
+                seen.append(float(batch.max()))
+            return alone(batch / seen[0])
+
+        votes_of = count_votes(lazy, IMAGES * np.float32(bright), num_kept=20, num_samples=40, seed=0)
+        assert votes_of.sum() == 80
+        assert seen == [0.5]
+
+
 class Layers(nn.Module):
     """A network whose normalization is to be chosen."""
 

@@ -96,7 +96,9 @@ class Classifier(ABC):
             output = self.run(batch)
         except AnswerError:
             raise
-        except (Exception, SystemExit) as error:  # a person's model can raise anything
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:  # a person's model can raise anything; extensions have exceptions of their own
             if breaks(error):
                 raise ValueError(
                     f"the model could not be run on a batch of shape {batch.shape}: {type(error).__name__}: "

@@ -15,7 +15,6 @@ from topcert.classifiers.classifier import Classifier, breaks, failure
 from topcert.classifiers.names import names_of
 from topcert.classifiers.outputs import Choice, choose_output
 
-
 WARM: Final = 0.5  # in all values of the first batch that a model sees
 
 
@@ -68,7 +67,9 @@ def first_output(run: Callable[[NDArray[Any]], Any], example: NDArray[np.floatin
     for row in (None, *range(size)):
         try:
             return run(example if row is None else np.repeat(example[row : row + 1], size, axis=0))
-        except (Exception, SystemExit) as error:  # a person's model can raise anything
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:  # a person's model can raise anything; extensions have exceptions of their own
             first = first or error
             if breaks(error):
                 break
