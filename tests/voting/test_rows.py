@@ -269,7 +269,7 @@ def test_what_another_place_moves_is_measured_and_no_more_than_rounding() -> Non
     assert check_rows(voter_of(alone), [(0, 0)], generator=generator).moved == 0
     small = check_rows(voter_of(by_place(1e-6)), [(0, 0), (1, 16)], generator=generator)
     assert 1e-6 < small.moved < 2e-5
-    assert small.rows == 2 * (2 * 16 + rows.FEW)
+    assert small.rows == 2 * (2 * 24 + rows.FEW)
     with pytest.raises(RowsError, match="another answer in another place of the batch"):
         check_rows(voter_of(by_place(ROUNDING * 20)), [(0, 0)], generator=generator)
 
@@ -332,16 +332,16 @@ def test_verify_refutes_what_an_unchecked_run_would_certify(
 def test_a_run_says_on_how_many_rows_it_was_checked(workplace: Path, topcert: Callable[..., Outcome]) -> None:
     made = topcert("certify", "table.npz", "models_for_tests:labels", "--classes", "5", *CERTIFY[3:], "--out", "a")
     assert made.code == 0, made.err
-    assert "58 rows judged again among other rows" in made.err
-    assert "checked on 58 rows, not proven" in " ".join(made.out.split())
+    assert "82 rows judged again among other rows" in made.err
+    assert "checked on 82 rows, not proven" in " ".join(made.out.split())
     record = json.loads((Path("a") / CHECKS).read_text())
-    assert record["rows"] == 58
+    assert record["rows"] == 82
     found = read_check(Path("a"), record["manifest"])
     assert found is not None
-    assert found.rows == 58
+    assert found.rows == 82
     again = topcert("verify", "a", "--model", "models_for_tests:labels", "--classes", "5", "--replay", "30")
     assert again.code == 0, again.out + again.err
-    assert "58 rows judged again among other rows, no answer differs: a check, no proof" in again.out
+    assert "82 rows judged again among other rows, no answer differs: a check, no proof" in again.out
     (Path("a") / CHECKS).write_text(json.dumps({**record, "rows": 10**6, "manifest": "0" * 64}))
     assert topcert("evaluate", "a").code == 2
     (Path("a") / CHECKS).unlink()  # as of an older release
@@ -352,5 +352,5 @@ def test_a_run_says_on_how_many_rows_it_was_checked(workplace: Path, topcert: Ca
 
 def test_what_is_tried_is_small_beside_a_run() -> None:
     found = check_rows(voter_of(alone, batch_size=200), [(0, 0)], generator=np.random.default_rng(0))
-    assert found.passes == 5 * 200 + rows.FEW
-    assert found.rows == 200 + rows.FEW
+    assert found.passes == 6 * 200 + rows.FEW
+    assert found.rows == 300 + rows.FEW

@@ -40,8 +40,8 @@ def try_model(
     A model that gives labels has `num_classes`, or what its attributes `num_classes` or `class_names` say, or two where it
     gives booleans. Raises ValueError where it fails on every row, gives no answer, or the number of classes is unknown.
     """
-    with suppress(Exception, SystemExit):  # what is fitted to the first batch is fitted to no input of a run
-        run(np.full_like(example, WARM))
+    with suppress(ValueError):  # what is fitted to the first batch is fitted to no input of a run
+        first_output(run, np.full_like(example[:1], WARM))
     given = first_output(run, example)
     choice = choose_output(given, rows=len(example), asked=output)
     answer = checked_answer(choice.of(given), batch_size=len(example))

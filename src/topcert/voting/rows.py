@@ -31,7 +31,8 @@ MATES: Final = 16  # other rows that each half of a batch meets at least, in sev
 REPEATS: Final = ("when asked again", "when asked in another order")
 ROUNDING: Final = 0.02  # of the spread of scores: what another place or shape may do; bfloat16 rounds by a third of it
 DIM: Final = 0.125
-WILD: Final = (255.0, -255.0, 1e4, -1e6, 1e30, 3e38, -3e38)  # what an attacker might write
+HIGH: Final = (255.0, 1e4, 1e30, 3e38)  # what an attacker might write
+LOW: Final = (-255.0, -1e6, -3e38)
 MILD: Final = (1.0, 0.5)  # and what he might where anything else is refused
 
 
@@ -91,7 +92,7 @@ def _check_batch(voter: Voter, position: int, start: int, generator: np.random.G
     known = ask.known
     if not known.any():
         classifier.answer(voter.batch(position, start))  # raises: it has no answer to any row
-    trials = [(half, WILD), (~half, MILD)] * max(1, 2 * MATES // size) + [(few, None)]
+    trials = [(half, HIGH), (~half, LOW), (half, MILD)] * max(1, 2 * MATES // size) + [(few, None)]
     rows = 0
     for stays, values in trials:
         mixed = batch.copy()
@@ -125,7 +126,7 @@ def _check_single(voter: Voter, batches: Sequence[tuple[int, int]], generator: n
     if not ask.answered:
         voter.classifier.answer(drawn[0])  # raises: it has no answer to any row
     for place in generator.permutation(len(drawn)).tolist():
-        ask(_mates(voter, 1, batches[0][0], generator, WILD))
+        ask(_mates(voter, 1, batches[0][0], generator, HIGH + LOW))
         _refuse(first[place], ask(drawn[place]), voter.classifier, REPEATS[1])
     return RowCheck(rows=len(drawn), passes=ask.passes, moved=0.0)
 
