@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.datasets.dataset import Dataset, load_dataset
+from topcert.datasets.reading import Reading
 from topcert.evaluation.results import derive
 from topcert.methods.certificates import Certificates
 from topcert.methods.certify import most_voted
@@ -347,8 +348,7 @@ def main() -> None:
         num_kept=options.keep,
         num_samples=masks,
         design="stratified",
-        data_dir=options.data_dir,
-        limit=options.images,
+        reading=Reading(data_dir=options.data_dir, limit=options.images),
         seed=options.seed,
     )
     with tempfile.TemporaryDirectory() as folder:

@@ -106,4 +106,4 @@ def test_the_request_is_the_papers(tmp_path: Path) -> None:
     request = point_request(
         POINT_DATA["modelnet40"], tmp_path / "n.onnx", data_dir=tmp_path, num_samples=10_000, limit=None, device="cpu"
     )
-    assert (request.num_kept, request.num_samples, request.data, request.limit) == (16, 10_000, "modelnet40", None)
+    assert (request.num_kept, request.num_samples, request.data, request.reading.limit) == (16, 10_000, "modelnet40", None)

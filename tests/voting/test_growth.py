@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import Outcome
+from topcert.datasets.reading import Reading
 from topcert.voting import sampling
 from topcert.voting.growth import read_before
 from topcert.voting.ledger import Ledger
@@ -48,7 +49,8 @@ def blocks_that_do_not_end_where_inputs_do(monkeypatch: pytest.MonkeyPatch) -> N
 
 def request(limit: int | None, **options: object) -> Request:
     given = {"data": "table.npz", "model": "models_for_tests:linear", "num_kept": 4, "num_samples": 60, "batch_size": 25}
-    return Request(**{**given, "limit": limit, **options})  # type: ignore[arg-type]
+    read = {name: options.pop(name) for name in ("stride", "class_names") if name in options}
+    return Request(reading=Reading(limit=limit, **read), **{**given, **options})  # type: ignore[arg-type]
 
 
 def vote(limit: int | None, out: str, **options: object) -> Ledger:

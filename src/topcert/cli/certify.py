@@ -94,6 +94,17 @@ def certify(
     place of the first three.
     """
     check_folder(out)
+    reading = Reading(
+        data_dir=data_dir,
+        limit=limit,
+        stride=stride,
+        resize=resize,
+        crop=crop,
+        skip_unreadable=skip_unreadable,
+        channels=channels,
+        value_range=value_range,
+        class_names=None if class_names is None else read_class_names(class_names),
+    )
     certifier = find_method(method)
     if not isinstance(certifier, SampledMethod):
         given = {
@@ -119,16 +130,6 @@ def certify(
                 raise ValueError(f"{option} is for methods on votes, not for {method}; leave it out")
         if value_range is not None:
             raise ValueError(f"--range is for methods on votes, not for {method}, whose images lie in [0, 1]; leave it out")
-        reading = Reading(
-            data_dir=data_dir,
-            limit=limit,
-            stride=stride,
-            resize=resize,
-            crop=crop,
-            skip_unreadable=skip_unreadable,
-            channels=channels,
-            class_names=None if class_names is None else read_class_names(class_names),
-        )
         certify_bounds(
             data,
             model,
@@ -176,15 +177,7 @@ def certify(
         encoding=encoding,
         fill=fill,
         unit=unit,
-        data_dir=data_dir,
-        limit=limit,
-        stride=stride,
-        resize=resize,
-        crop=crop,
-        skip_unreadable=skip_unreadable,
-        channels=channels,
-        value_range=value_range,
-        class_names=None if class_names is None else read_class_names(class_names),
+        reading=reading,
         doubtful="leave out" if label in ("predicted", "selected") else "refuse",
         device=device,
         num_classes=classes,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -37,26 +37,14 @@ Bounds = Annotated[
     str | None,
     typer.Option(help="ablation: simuem (the paper's, by default) or intersection-union (the same promise, larger radii)."),
 ]
-Ks = Annotated[
-    list[int] | None,
-    typer.Option(
-        "--k",
-        metavar="K,...",
-        parser=several,
-        callback=flattened,
-        help="Top-k to certify, such as 3 or 1,3; by default 3, or the most that classes or method allow.",
-    ),
-]
-StoredKs = Annotated[
-    list[int] | None,
-    typer.Option(
-        "--k",
-        metavar="K,...",
-        parser=several,
-        callback=flattened,
-        help="Top-k, such as 3 or 1,3; by default those that were certified.",
-    ),
-]
+
+
+def _ks(told: str) -> Any:
+    return typer.Option("--k", metavar="K,...", parser=several, callback=flattened, help=f"Top-k, such as 3 or 1,3; {told}.")
+
+
+Ks = Annotated[list[int] | None, _ks("by default 3, or the most that classes or method allow")]
+StoredKs = Annotated[list[int] | None, _ks("by default those that were certified")]
 Selection = Annotated[
     int | None,
     typer.Option(

@@ -16,6 +16,7 @@ from topcert.cli.machine import print_json, radius_or_none
 from topcert.cli.parsing import check_alpha, choose_ks
 from topcert.cli.progress import console
 from topcert.datasets.class_order import read_class_names
+from topcert.datasets.reading import Reading
 from topcert.evaluation.accuracy import floored
 from topcert.methods.planning import Setting, shown_radii
 from topcert.theory.counting import check_counts
@@ -69,15 +70,17 @@ def plan(
             encoding=encoding,
             fill=fill,
             unit=unit,
-            data_dir=data_dir,
-            limit=limit,
-            stride=stride,
-            resize=resize,
-            crop=crop,
-            skip_unreadable=skip_unreadable,
-            channels=channels,
-            value_range=value_range,
-            class_names=None if class_names is None else read_class_names(class_names),
+            reading=Reading(
+                data_dir=data_dir,
+                limit=limit,
+                stride=stride,
+                resize=resize,
+                crop=crop,
+                skip_unreadable=skip_unreadable,
+                channels=channels,
+                value_range=value_range,
+                class_names=None if class_names is None else read_class_names(class_names),
+            ),
             doubtful="leave out",
             device=device,
             num_classes=classes,

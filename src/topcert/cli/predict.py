@@ -18,6 +18,7 @@ from topcert.cli.parsing import check_alpha, choose_ks
 from topcert.cli.progress import messages
 from topcert.cli.running import run_to_ledger
 from topcert.datasets.class_order import read_class_names
+from topcert.datasets.reading import Reading
 from topcert.evaluation.predictions import Predictions, predict_labels
 from topcert.evaluation.results import smoothing_of
 from topcert.methods.ablation import METHOD
@@ -82,15 +83,17 @@ def predict(
         encoding=encoding,
         fill=fill,
         unit=unit,
-        data_dir=data_dir,
-        limit=limit,
-        stride=stride,
-        resize=resize,
-        crop=crop,
-        skip_unreadable=skip_unreadable,
-        channels=channels,
-        value_range=value_range,
-        class_names=None if class_names is None else read_class_names(class_names),
+        reading=Reading(
+            data_dir=data_dir,
+            limit=limit,
+            stride=stride,
+            resize=resize,
+            crop=crop,
+            skip_unreadable=skip_unreadable,
+            channels=channels,
+            value_range=value_range,
+            class_names=None if class_names is None else read_class_names(class_names),
+        ),
         doubtful="leave out",
         device=device,
         num_classes=classes,

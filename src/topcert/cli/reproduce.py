@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +16,7 @@ from topcert.cli.reproduce_figures import figure_command
 from topcert.cli.reproduce_infill import infill
 from topcert.cli.reproduce_points import points
 from topcert.cli.reproducing import FromCounts, carried_counts, need_torch, read_budget
+from topcert.datasets.reading import Reading
 from topcert.reproduce.cells import all_cells
 from topcert.reproduce.collecting import (
     INTERVAL_EFFORT,
@@ -80,7 +80,7 @@ def table1(
             setting,
             network,
             data="cifar10",
-            data_dir=data_dir,
+            reading=Reading(data_dir=data_dir),
             num_samples=effort.num_samples,
             num_selection=NUM_SELECTION,
             device=device,
@@ -134,18 +134,14 @@ def table2(
             network = untrained_resnet50(setting, where / "networks")
         untrained = " (untrained: enters no cell)" if where != out else ""
         messages.print(f"{number} of {len(settings)}: {setting.name}{untrained}", highlight=False)
-        request = replace(
-            request_for(
-                setting,
-                network,
-                data="imagenet",
-                data_dir=data_dir,
-                num_samples=samples,
-                num_selection=selection,
-                device=device,
-            ),
-            stride=stride,
-            limit=limit,
+        request = request_for(
+            setting,
+            network,
+            data="imagenet",
+            reading=Reading(data_dir=data_dir, stride=stride, limit=limit),
+            num_samples=samples,
+            num_selection=selection,
+            device=device,
         )
         with stoppable(kept), progress_bar("votes", unit="passes") as update:
             counted = count_setting(request, where / "runs" / setting.name, on_progress=update)

@@ -13,6 +13,7 @@ from topcert.cli import options
 from topcert.cli.progress import console, messages, progress_bar, stoppable
 from topcert.cli.reproducing import FromCounts, carried_counts, need_torch
 from topcert.datasets.imagenet import INPUT_IN_WORDS
+from topcert.datasets.reading import Reading
 from topcert.evaluation.accuracy import floored
 from topcert.reproduce.fills import (
     FILLS,
@@ -68,12 +69,11 @@ def infill(
         messages.print(f"{number} of {len(settings)}: {FILLS[encoding]}, e = {num_kept}", highlight=False)
         request = Request(
             data="imagenet",
-            data_dir=data_dir,
+            reading=Reading(data_dir=data_dir, limit=limit),
             model=str(model),
             num_kept=num_kept,
             num_samples=samples,
             encoding=encoding,
-            limit=limit,
             device=device,
         )
         kept = f"what is finished is kept in {out}: repeat the command"

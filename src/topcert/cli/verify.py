@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final, get_args
 
@@ -173,16 +174,7 @@ def _request(
         encoding=manifest.encoding,
         fill=float(manifest.fill) if isinstance(manifest.fill, (int, float)) else None,
         unit=manifest.unit,
-        data_dir=data_dir or reading.data_dir,
-        limit=reading.limit,
-        stride=reading.stride,
-        crop=reading.crop,
-        resize=reading.resize,
-        skip_unreadable=reading.skip_unreadable,
-        channels=reading.channels,
-        value_range=reading.value_range,
-        class_names=reading.class_names,
-        unlabelled=reading.unlabelled,
+        reading=reading if data_dir is None else replace(reading, data_dir=data_dir),
         doubtful="keep",
         device=device,
         num_classes=classes or manifest.num_classes,

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from topcert.classifiers.answers import AnswerError
 from topcert.evaluation.results import Results, derive
-from topcert.methods.certificates import L2_SLACK
+from topcert.methods.certificates import L2_SLACK, Certificates
 from topcert.theory.radius import ABSTAIN
 from topcert.voting.ledger import Ledger
 from topcert.voting.voter import Voter
@@ -146,21 +146,24 @@ def own_certificates(results: Results, found: Recast) -> list[str]:
                 f"{found.differ} votes differ, and with them inputs would have stopped elsewhere: nothing follows from the "
                 "votes of this runtime; use the recorded one, or --fresh-seed"
             ) from error
-    keys = list(zip(here.index.tolist(), here.label.tolist(), here.k.tolist(), strict=True))
-    proven = dict(zip(keys, here.radius.tolist(), strict=True))
+    rows_here = {key: row for row, key in enumerate(_keys(here))}
     lines = []
-    if made.l2_radius is not None and here.l2_radius is not None:
-        reach = dict(zip(keys, here.l2_radius.tolist(), strict=True))
-        for row, length in enumerate(made.l2_radius.tolist()):
-            proven_length = reach.get((int(made.index[row]), int(made.label[row]), int(made.k[row])), 0.0)
-            if length > proven_length * (1 + L2_SLACK):
-                lines.append(
-                    f"{made.in_words(row)}, k = {made.k[row]}: an l2 radius of {length:.6f} is claimed, "
-                    f"{proven_length:.6f} here"
-                )
-    for row, claimed in enumerate(made.radius.tolist()):
-        radius = proven.get((int(made.index[row]), int(made.label[row]), int(made.k[row])), ABSTAIN)
+    for row, key in enumerate(_keys(made)):
+        where, claimed = rows_here.get(key), int(made.radius[row])
+        radius = ABSTAIN if where is None else int(here.radius[where])
+        of = f"{made.in_words(row)}, k = {made.k[row]}"
         if claimed > radius:
             shown = "nothing" if radius == ABSTAIN else radius
-            lines.append(f"{made.in_words(row)}, k = {made.k[row]}: {claimed} {made.unit}s are claimed, {shown} here")
+            lines.append(f"{of}: {claimed} {made.unit}s are claimed, {shown} here")
+        if made.l2_radius is None or here.l2_radius is None:
+            continue
+        length = 0.0 if where is None else float(here.l2_radius[where])
+        if made.l2_radius[row] > length * (1 + L2_SLACK):
+            lines.append(f"{of}: an l2 radius of {made.l2_radius[row]:.6f} is claimed, {length:.6f} here")
     return lines
+
+
+def _keys(certificates: Certificates) -> list[tuple[int, int, int]]:
+    """What tells certificates apart: input, label and k."""
+    columns = (certificates.index, certificates.label, certificates.k)
+    return list(zip(*(column.tolist() for column in columns), strict=True))

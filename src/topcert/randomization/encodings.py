@@ -26,6 +26,15 @@ ENCODINGS: Final = ("six-channel", "constant", "mean", "median", "infill", "sent
 GREY: Final = 0.5  # the default fill of `constant`: the middle of [0, 1]
 SENTINEL: Final = -1.0  # the default fill of `sentinel`: outside [0, 1], where scaled columns lie
 
+# By the kind of a data set.
+DEFAULT_UNIT: Final[dict[str, Unit]] = {"image": "pixel", "table": "column", "points": "point"}
+DEFAULT_ENCODING: Final[dict[str, str]] = {"image": "six-channel", "table": "sentinel", "points": "keep-only"}
+
+
+def grey_of(value_range: tuple[float, float] | None) -> float:
+    """The default fill of `constant`: the middle of the range of values, of [0, 1] where none is named."""
+    return GREY if value_range is None else (value_range[0] + value_range[1]) / 2
+
 
 def to_planes(x: NDArray[np.floating], unit: Unit) -> NDArray[np.floating]:
     """One input as `(width, num_features)`, contiguous.

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, final
 
+from topcert.datasets.reading import Reading
 from topcert.reproduce.beyond import KS, time_rows
 from topcert.reproduce.collecting import OnStep, origin_of
 from topcert.reproduce.kept import keep_ledger, write_seconds
@@ -49,8 +50,7 @@ def requests_for(
         return Request(
             data="cifar10",
             model=model,
-            data_dir=data_dir,
-            limit=limit,
+            reading=Reading(data_dir=data_dir, limit=limit),
             num_samples=samples,
             num_kept=num_kept,
             design=design,

@@ -157,13 +157,13 @@ def untrained_resnet50(setting: Setting, folder: Path) -> Path:
 
 
 def request_for(
-    setting: Setting, network: Path, *, data: str, data_dir: Path | None, num_samples: int, num_selection: int, device: str
+    setting: Setting, network: Path, *, data: str, reading: Reading, num_samples: int, num_selection: int, device: str
 ) -> Request:
     """The votes of a setting on the inputs that `data` means."""
     return Request(
         data=data,
         model=str(network),
-        data_dir=data_dir,
+        reading=reading,
         noise=setting.noise,
         num_kept=setting.num_kept,
         sigma=setting.sigma,

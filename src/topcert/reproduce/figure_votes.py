@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from topcert.datasets.reading import Reading
 from topcert.reproduce.collecting import count_setting, request_for
 from topcert.reproduce.figures import setting_of
 from topcert.reproduce.prefixes import PrefixCounts, prefix_sizes
@@ -45,7 +46,7 @@ def cifar10_request(num_kept: int, network: Path, *, data_dir: Path | None, num_
         setting_of(num_kept),
         network,
         data="cifar10",
-        data_dir=data_dir,
+        reading=Reading(data_dir=data_dir),
         num_samples=num_samples,
         num_selection=NUM_SELECTION,
         device=device,
@@ -58,12 +59,11 @@ def imagenet_request(
     """The votes of a model on at most `limit` validation images, spread over those that the folder `images` holds."""
     return Request(
         data="imagenet",
-        data_dir=images,
+        reading=Reading(data_dir=images, limit=limit),
         model=model,
         num_kept=num_kept,
         num_selection=min(NUM_SELECTION, num_samples),  # a rehearsal with few votes needs no more before them
         num_samples=num_samples,
         encoding=encoding,
-        limit=limit,
         device=device,
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, final
 
+from topcert.datasets.reading import Reading
 from topcert.datasets.surfaces import NUM_POINTS
 from topcert.evaluation.accuracy import AccuracyCurve, accuracy_curves, floored, write_accuracy
 from topcert.files import replacing
@@ -122,16 +123,15 @@ def point_request(
     data: PointData, network: Path, *, data_dir: Path | None, num_samples: int, limit: int | None, device: str
 ) -> Request:
     """The votes of a network on the first `limit` test inputs, or on all."""
-    request = request_for(
+    return request_for(
         SETTING,
         network,
         data=data.name,
-        data_dir=data_dir,
+        reading=Reading(data_dir=data_dir, limit=limit),
         num_samples=num_samples,
         num_selection=min(NUM_SELECTION, num_samples),
         device=device,
     )
-    return replace(request, limit=limit)
 
 
 def read_curves(data: PointData, counts: Path) -> PointCurves:

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import secrets
 import warnings
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from topcert.classifiers.loading import wrap
-from topcert.datasets.array_inputs import Channels, Kind, read_inputs
-from topcert.randomization.encodings import GREY, Unit, make_encoder, to_planes
+from topcert.datasets.array_inputs import Channels, read_inputs
+from topcert.randomization.encodings import DEFAULT_ENCODING, DEFAULT_UNIT, Unit, grey_of, make_encoder, to_planes
 from topcert.randomization.randomizer import Ablation
 from topcert.theory.scalars import whole
 from topcert.voting.manifest import IID
 from topcert.voting.rows import check_rows, refuse_places
 from topcert.voting.voter import Voter, count_all, default_batch_size, trial_size
-
-UNITS: Final[dict[Kind, Unit]] = {"table": "column", "points": "point", "image": "pixel"}
-ENCODINGS: Final[dict[Kind, str]] = {"table": "sentinel", "points": "keep-only", "image": "six-channel"}
 
 
 def count_votes(
@@ -71,12 +68,12 @@ def count_votes(
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     drawn = secrets.randbits(63) if seed is None else seed
-    used_unit = unit or UNITS[found.kind]
-    name = encoding or ENCODINGS[found.kind]
+    used_unit = unit or DEFAULT_UNIT[found.kind]
+    name = encoding or DEFAULT_ENCODING[found.kind]
     if found.moved and np.ndim(fill if fill is not None else 0) == 3:
         fill = np.moveaxis(np.asarray(fill), 0, 2)
     if name == "constant" and fill is None:
-        fill = GREY if value_range is None else (value_range[0] + value_range[1]) / 2
+        fill = grey_of(value_range)
     shape = inputs.shape[1:]
     num_features = to_planes(inputs[0], used_unit).shape[1]
     if not 1 <= num_kept <= num_features:
@@ -107,9 +104,12 @@ def count_votes(
         read=lambda position: inputs[position], randomizer=ablation(size), classifier=classifier, num_inputs=len(inputs)
     )
     generator = np.random.default_rng()
-    last = (len(inputs) - 1, (num_samples - 1) // size * size)
-    check = check_rows(voter, [(0, 0)], generator=generator)
-    refuse_places(check, law=IID, num_features=num_features, num_kept=num_kept, batch_size=size)
+
+    def check(position: int, start: int) -> None:
+        found = check_rows(voter, [(position, start)], generator=generator)
+        refuse_places(found, law=IID, num_features=num_features, num_kept=num_kept, batch_size=size)
+
+    check(0, 0)
     counts = count_all(
         voter,
         num_inputs=len(inputs),
@@ -117,8 +117,7 @@ def count_votes(
         num_classes=classifier.num_classes,
         on_progress=lambda _done, _total, _note: None,
     )
-    check = check_rows(voter, [last], generator=generator)
-    refuse_places(check, law=IID, num_features=num_features, num_kept=num_kept, batch_size=size)
+    check(len(inputs) - 1, (num_samples - 1) // size * size)
     told = classifier.undefined.in_words()
     if told:
         warnings.warn(told, stacklevel=2)

@@ -203,7 +203,6 @@ class Ledger:
         self._check_blocks()
         names = {self.block_path(block).name for block in range(self.num_blocks)} | {
             self.inputs_path.name,
-            CHECKS.name,
             *BESIDE,
         }
         stray = sorted(path.name for path in self.inputs_path.parent.iterdir() if path.name not in names)

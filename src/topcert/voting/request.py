@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Final, Literal, cast, final, get_args
@@ -14,13 +14,20 @@ from numpy.typing import NDArray
 
 from topcert.classifiers.classifier import Classifier
 from topcert.classifiers.loading import CARRIED, load_classifier
-from topcert.datasets.array_inputs import Kind
 from topcert.datasets.class_order import Doubtful, order_classes
 from topcert.datasets.dataset import BUILT_IN, Dataset
 from topcert.datasets.reading import Reading
 from topcert.randomization import designs, discrete, gaussian, masks, rounded
 from topcert.randomization.designs import Design, make_design
-from topcert.randomization.encodings import GREY, SENTINEL, Unit, make_encoder, to_planes
+from topcert.randomization.encodings import (
+    DEFAULT_ENCODING,
+    DEFAULT_UNIT,
+    SENTINEL,
+    Unit,
+    grey_of,
+    make_encoder,
+    to_planes,
+)
 from topcert.randomization.randomizer import Ablation, DiscreteNoise, FloatGaussianNoise, GaussianNoise, Randomizer
 from topcert.theory.counting import check_counts
 from topcert.theory.stopping import Stopping
@@ -29,7 +36,6 @@ from topcert.voting.manifest import FIXED, IID, Manifest, parse_share, sigma_ran
 from topcert.voting.sampling import batches_per_block
 from topcert.voting.voter import Voter, default_batch_size, trial_size
 
-DEFAULT_UNIT: Final[dict[Kind, Unit]] = {"image": "pixel", "table": "column", "points": "point"}
 Noise = Literal["ablation", "gaussian", "discrete"]
 ALGORITHMS: Final[dict[Noise, str]] = {
     "ablation": masks.ALGORITHM,
@@ -46,7 +52,6 @@ def algorithm_of(noise: Noise, law: str) -> str:
 
 NOISE_OPTIONS: Final = {"ablation": "--keep", "gaussian": "--sigma", "discrete": "--keep-probability"}
 STOPPING_BATCH: Final = 32  # no input can stop before; larger batches are seldom faster on a CPU
-DEFAULT_ENCODING: Final[dict[Kind, str]] = {"image": "six-channel", "table": "sentinel", "points": "keep-only"}
 
 
 @final
@@ -67,16 +72,7 @@ class Request:
     encoding: str | None = None
     fill: float | None = None
     unit: str | None = None
-    data_dir: Path | None = None
-    limit: int | None = None
-    stride: int | None = None
-    crop: int | None = None
-    resize: int | None = None
-    skip_unreadable: bool = False
-    channels: str | None = None
-    value_range: tuple[float, float] | None = None
-    class_names: tuple[str, ...] | None = None  # the model's, in its order, as a person names them
-    unlabelled: bool = False  # leave the labels of the data out
+    reading: Reading = field(default_factory=Reading)
     doubtful: Doubtful = "refuse"  # labels of classes that cannot be matched to the model's
     device: str = "auto"
     num_classes: int | None = None
@@ -85,11 +81,6 @@ class Request:
     stopping: Stopping | None = None  # then `num_samples` is the cap
     algorithm: str | None = None  # one of OLDER, for a run that was begun by it
     refuse_labels: bool = True  # labels out of range; else they count as `UNDEFINED_LABEL`: inputs may be an attacker's
-
-    @property
-    def reading(self) -> Reading:
-        """How the data is read."""
-        return Reading(**{field.name: getattr(self, field.name) for field in dataclasses.fields(Reading)})
 
 
 @final
@@ -188,7 +179,7 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
     num_features = to_planes(np.zeros(dataset.shape), unit).shape[1]
     _check_noise(request, dataset, unit=unit, num_features=num_features)
     encoding = (request.encoding or DEFAULT_ENCODING[dataset.kind]) if request.noise == "ablation" else None
-    filled = None if encoding is None else _fill(dataset, encoding, request.fill, request.value_range)
+    filled = None if encoding is None else _fill(dataset, encoding, request.fill, request.reading.value_range)
     example = _example(request, dataset, unit=unit, num_features=num_features, encoding=encoding, filled=filled)
     classifier = load_classifier(
         request.model,
@@ -259,18 +250,19 @@ def _example(
 
 def _with_classes(request: Request, dataset: Dataset, classifier: Classifier) -> tuple[Request, Dataset]:
     """The data's classes as the model numbers them; the request says so where labels are left out."""
-    if request.unlabelled:
+    reading = request.reading
+    if reading.unlabelled:
         dataset = dataclasses.replace(dataset, labels=None)
     ordered = order_classes(
         dataset,
         model=request.model,
         num_classes=classifier.num_classes,
         model_names=classifier.class_names,
-        given=request.class_names,
+        given=reading.class_names,
         doubtful=request.doubtful,
     )
-    left_out = request.unlabelled or (dataset.labels is not None and ordered.labels is None)
-    return dataclasses.replace(request, unlabelled=left_out), ordered
+    left_out = reading.unlabelled or (dataset.labels is not None and ordered.labels is None)
+    return dataclasses.replace(request, reading=dataclasses.replace(reading, unlabelled=left_out)), ordered
 
 
 def _unit(given: str | None, dataset: Dataset) -> Unit:
@@ -304,7 +296,7 @@ def _check_noise(request: Request, dataset: Dataset, *, unit: Unit, num_features
         return
     if dataset.kind != "image":
         raise ValueError(f"the noise {request.noise} is for images in [0, 1], and {dataset.name} holds none")
-    if request.value_range is not None:
+    if request.reading.value_range is not None:
         raise ValueError(
             f"--range belongs to the noise ablation: {request.noise} noise is for images in [0, 1]; leave it out"
         )
@@ -387,8 +379,7 @@ def _fill(
     dataset: Dataset, encoding: str, given: float | None, value_range: tuple[float, float] | None
 ) -> NDArray[np.floating] | float | None:
     if encoding in ("constant", "sentinel"):
-        grey = GREY if value_range is None else (value_range[0] + value_range[1]) / 2
-        return given if given is not None else (grey if encoding == "constant" else SENTINEL)
+        return given if given is not None else (grey_of(value_range) if encoding == "constant" else SENTINEL)
     if given is not None:
         raise ValueError(f"--fill is for the encodings constant and sentinel, not {encoding}; leave it out")
     if encoding in ("mean", "median"):

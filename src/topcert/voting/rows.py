@@ -28,7 +28,6 @@ from topcert.voting.voter import Voter
 FEW: Final = 4  # rows that are asked one by one
 SINGLES: Final = 8  # different rows, where a batch holds one
 MATES: Final = 16  # other rows that each half of a batch meets at least, in several rounds where batches are small
-REPEATS: Final = ("when asked again", "when asked in another order")
 ROUNDING: Final = 0.02  # of the spread of scores: what another place or shape may do; bfloat16 rounds by a third of it
 DIM: Final = 0.125
 HIGH: Final = (255.0, 1e4, 1e30, 3e38)  # what an attacker might write
@@ -55,7 +54,7 @@ class RowCheck:
 
 
 def check_rows(voter: Voter, batches: Sequence[tuple[int, int]], *, generator: np.random.Generator) -> RowCheck:
-    """Ask the batches `(input, first draw)` again among other rows, the first of them at full length.
+    """Ask the batches `(input, first draw)` again among other rows.
 
     Raises RowsError where an answer depends on the other rows of its batch, on more than rounding in another place, or on
     what was asked before; ValueError where the model has no answer to any row.
@@ -100,13 +99,13 @@ def _check_batch(voter: Voter, position: int, start: int, generator: np.random.G
         again = ask(mixed, only=stays & known)
         compared = stays & known & ask.known
         if not _same(first[compared], again[compared]).all():
-            _refuse(first[known], ask(batch)[known], classifier, REPEATS[0])
-            _refuse(first[compared], again[compared], classifier, "among other rows of a batch")
+            _refuse(first[known], ask(batch)[known], "when asked again", FORGETS)
+            _refuse(first[compared], again[compared], "among other rows of a batch", _mixes(classifier))
         rows += int(compared.sum())
     turn = int(generator.integers(1, size))
     turned = np.roll(ask(np.roll(batch, turn, axis=0)), -turn, axis=0)
     compared = known & np.roll(ask.known, -turn)
-    moved = _moved(first[compared], turned[compared], classifier, "in another place of the batch")
+    moved = _moved(first[compared], turned[compared], "in another place of the batch", _mixes(classifier))
     if classifier.batch_size is None:
         for place in np.flatnonzero(known)[:FEW].tolist():
             ask.passes += 1
@@ -114,7 +113,7 @@ def _check_batch(voter: Voter, position: int, start: int, generator: np.random.G
                 alone = classifier.answer(batch[place : place + 1])
             except AnswerError:  # made for batches of one size, say
                 break
-            _moved(first[place : place + 1], alone, classifier, "alone")
+            _moved(first[place : place + 1], alone, "alone", _mixes(classifier))
     return RowCheck(rows=rows, passes=ask.passes, moved=moved)
 
 
@@ -127,7 +126,7 @@ def _check_single(voter: Voter, batches: Sequence[tuple[int, int]], generator: n
         voter.classifier.answer(drawn[0])  # raises: it has no answer to any row
     for place in generator.permutation(len(drawn)).tolist():
         ask(_mates(voter, 1, batches[0][0], generator, HIGH + LOW))
-        _refuse(first[place], ask(drawn[place]), voter.classifier, REPEATS[1])
+        _refuse(first[place], ask(drawn[place]), "when asked in another order", FORGETS)
     return RowCheck(rows=len(drawn), passes=ask.passes, moved=0.0)
 
 
@@ -236,11 +235,11 @@ def refuse_places(
         )
 
 
-def _refuse(first: NDArray[Any], again: NDArray[Any], classifier: Classifier, when: str) -> None:
+def _refuse(first: NDArray[Any], again: NDArray[Any], when: str, why: str) -> None:
     """Raise RowsError where two answers to the same rows in the same places differ in a bit."""
     differ = int((~_same(first, again)).sum())
     if differ:
-        raise RowsError(_told(differ, len(first), classifier, when))
+        raise RowsError(_told(differ, len(first), when, why))
 
 
 def _same(first: NDArray[Any], again: NDArray[Any]) -> NDArray[np.bool_]:
@@ -249,32 +248,34 @@ def _same(first: NDArray[Any], again: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(same.reshape(len(first), -1).all(axis=1))
 
 
-def _moved(first: NDArray[Any], again: NDArray[Any], classifier: Classifier, when: str) -> float:
+def _moved(first: NDArray[Any], again: NDArray[Any], when: str, why: str) -> float:
     """The largest difference of scores; raises RowsError where it is more than rounding, or a label differs."""
     if first.ndim == 1 or not first.size:
-        _refuse(first, again, classifier, when)
+        _refuse(first, again, when, why)
         return 0.0
     finite = np.isfinite(first) & np.isfinite(again)
     gaps = np.where(finite, np.abs(np.where(finite, first, 0.0) - np.where(finite, again, 0.0)), 0.0)
     spread = np.ptp(np.where(np.isfinite(first), first, 0.0), axis=1)
     differ = int(((gaps.max(axis=1) > ROUNDING * spread) | (np.isfinite(first) != np.isfinite(again)).any(axis=1)).sum())
     if differ:
-        raise RowsError(_told(differ, len(first), classifier, when))
+        raise RowsError(_told(differ, len(first), when, why))
     return float(gaps.max())
 
 
-def _told(differ: int, rows: int, classifier: Classifier, when: str) -> str:
-    if when in REPEATS:
-        return (
-            f"{differ} of {rows} rows got another answer {when}; the classifier must be deterministic and remember nothing: "
-            "switch off dropout, sampling, counters and non-deterministic kernels"
-        )
-    return (
-        f"{differ} of {rows} rows got another answer {when}; a vote must be a function of its own row: "
-        f"{CAUSES if classifier.coupling is None else classifier.coupling.text}; {_fix(classifier)}"
-    )
+def _told(differ: int, rows: int, when: str, why: str) -> str:
+    return f"{differ} of {rows} rows got another answer {when}; {why}"
 
 
+def _mixes(classifier: Classifier) -> str:
+    """What to say of a classifier whose answer depends on more than the row."""
+    cause = CAUSES if classifier.coupling is None else classifier.coupling.text
+    return f"a vote must be a function of its own row: {cause}; {_fix(classifier)}"
+
+
+FORGETS: Final = (
+    "the classifier must be deterministic and remember nothing: switch off dropout, sampling, counters and "
+    "non-deterministic kernels"
+)
 CAUSES: Final = "batch statistics, dynamic quantization or a wrapper that looks at the whole batch would do this"
 
 
