@@ -95,7 +95,7 @@ class KnownDesign:
             yield np.stack([self.keeps[cast == label].sum(axis=0) for label in asked.tolist()])
 
     def cast(self) -> Iterator[Ints]:
-        return iter(self.votes)
+        return iter(self.votes[:, :, None])
 
 
 def row(name: str, radii: Ints, right: NDArray[np.bool_] | None = None) -> None:
@@ -228,7 +228,7 @@ def worst(inputs: int) -> None:
         for k in (1, 2):
             found = DESIGN.radii(counts, known, labels, ks=[k])[:, 0, 0]
             exact = [
-                worst_case_radius(cast, label, keeps=known.keeps, classes=4, k=k)
+                worst_case_radius(cast[:, None], label, keeps=known.keeps, classes=4, k=k)
                 for cast, label in zip(votes, labels.tolist(), strict=True)
             ]
             pairs = np.array(

@@ -21,20 +21,24 @@ Ints = NDArray[np.int64]
 
 
 class KnownVotes:
-    """Votes `(inputs, masks)` under the masks of a design, or `keeps` `(masks, num_features)` of which nothing is known."""
+    """Votes `(inputs, masks)`, or ballots of w labels `(inputs, masks, w)`, under the masks of a design.
+
+    Or under `keeps` `(masks, num_features)` of which nothing is known.
+    """
 
     def __init__(self, votes: Ints, keeps: Ints, round_size: int = 1) -> None:
         self.votes, self.keeps, self.round_size = votes, keeps, round_size
+        self.ballots = votes if votes.ndim == 3 else votes[:, :, None]
 
     def degrees(self) -> Ints:
         return self.keeps.sum(axis=0)
 
     def kept_counts(self, labels: Ints) -> Iterator[Ints]:
-        for cast, asked in zip(self.votes, labels, strict=True):
-            yield (cast == asked[:, None]).astype(np.int64) @ self.keeps
+        for ballots, asked in zip(self.ballots, labels, strict=True):
+            yield (ballots == asked[:, None, None]).any(axis=2).astype(np.int64) @ self.keeps
 
     def cast(self) -> Iterator[Ints]:
-        return iter(self.votes)
+        return iter(self.ballots)
 
 
 def keeps_of(made: Design, masks: int) -> Ints:
@@ -48,7 +52,8 @@ def counts_of(votes: Ints, classes: int) -> Ints:
 
 
 def radii(known: KnownVotes, classes: int, labels: Ints | None, ks: list[int]) -> Ints:
-    return design.METHOD.radii(counts_of(known.votes, classes), known, labels, ks=ks)
+    counts = sum(counts_of(votes, classes) for votes in np.moveaxis(known.ballots, 2, 0))
+    return design.METHOD.radii(counts, known, labels, ks=ks)
 
 
 # The truth.
@@ -151,7 +156,7 @@ def test_no_certificate_is_ever_wrong(name: str, sizes: tuple[int, int, int, int
     ("place", "broken"),
     [
         ("worth", lambda counts, label: counts - (np.arange(len(counts)) != label)),  # all ties to the label
-        ("_by_round", lambda *_: np.full((1, 1), -1)),  # masks that are not there
+        ("_by_round", lambda *_: np.full((1, 1, 1), -1)),  # masks that are not there
     ],
 )
 def test_the_search_would_notice_a_broken_rule(
@@ -220,12 +225,12 @@ def test_integer_programming_agrees_and_finds_little_more(k: int) -> None:
     for cast in all_votes(3, 6)[:12]:
         for label in range(3):
             asked = {"classes": 3, "k": k}
-            assert worst_case_radius(cast, label, keeps=keeps, **asked) == true_radius(cast, keeps, label, **asked)
+            assert worst_case_radius(cast[:, None], label, keeps=keeps, **asked) == true_radius(cast, keeps, label, **asked)
     made = Design(name="stratified", seed=2, num_features=25, num_kept=5, grid=(5, 5))
     keeps = keeps_of(made, 20)
     votes = leaning_votes(4, keeps)[::20]
     found = radii(KnownVotes(votes, keeps, made.round_size), 4, np.zeros(len(votes), np.int64), [k])[:, 0, 0]
-    exact = [worst_case_radius(cast, 0, keeps=keeps, classes=4, k=k) for cast in votes]
+    exact = [worst_case_radius(cast[:, None], 0, keeps=keeps, classes=4, k=k) for cast in votes]
     assert all(true is not None for true in exact)
     slack = np.array(exact) - found
     assert (slack >= 0).all()

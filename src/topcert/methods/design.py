@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.methods.certify import most_voted
+from topcert.methods.fpa import over_partition
 from topcert.methods.method import DesignMethod, DesignVotes
 from topcert.theory.design import design_radius, near_rivals, worth
 from topcert.theory.radius import ABSTAIN
@@ -33,18 +34,21 @@ class FixedDesign(DesignMethod):
     def radii(self, counts: Ints, votes: DesignVotes, labels: Ints | None, *, ks: Sequence[int]) -> Ints:
         most, classes = max(ks), counts.shape[1]
         named = most_voted(counts, most) if labels is None else labels[:, None]
+        masks, num_named = np.atleast_2d(next(votes.cast()).T).T.shape
+        if num_named > 1 and masks <= votes.round_size:
+            return over_partition(votes, named, picked=labels is None, ks=ks, classes=classes)
         near = max(near_rivals(classes, k) for k in ks)
         rivals = np.array([[_rivals(row, label) for label in asked] for row, asked in zip(counts, named, strict=True)])
         wanted = np.concatenate([named, rivals[:, :, :near].reshape(len(counts), -1)], axis=1)
         degrees = votes.degrees()
         radii = np.full((*named.shape, len(ks)), ABSTAIN)
-        for row, (cast, table) in enumerate(zip(votes.cast(), votes.kept_counts(wanted), strict=True)):
+        for row, (ballots, table) in enumerate(zip(votes.cast(), votes.kept_counts(wanted), strict=True)):
             kept_of = table[named.shape[1] :].reshape(named.shape[1], near, len(degrees))
             for rank, label in enumerate(named[row].tolist()):
                 kept = np.concatenate([table[[rank]], kept_of[rank]])
                 for column, k in [(column, k) for column, k in enumerate(ks) if labels is not None or k > rank]:
                     radii[row, rank, column] = design_radius(
-                        cast,
+                        ballots.reshape(len(ballots), -1),
                         label,
                         rivals[row, rank],
                         counts=counts[row],

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from topcert.methods.certify import most_voted
 from topcert.methods.method import DesignMethod, DesignVotes
 from topcert.theory.design import partition_radius
+from topcert.theory.partition import ballots_radius
 from topcert.theory.radius import ABSTAIN
 
 Ints = NDArray[np.int64]
@@ -21,7 +22,10 @@ Ints = NDArray[np.int64]
 
 @final
 class Fpa(DesignMethod):
-    """A changed feature moves one vote; the radius is one less than the fewest moves that lift k rivals over the label."""
+    """A changed feature moves one vote; the radius is one less than the fewest moves that lift k rivals over the label.
+
+    That is its authors' rule, for blocks that name one label each. Over ballots of more the radius is the exact one.
+    """
 
     name: ClassVar[str] = "fpa"
     noise: ClassVar[str] = "ablation"
@@ -38,15 +42,30 @@ class Fpa(DesignMethod):
             )
 
     def radii(self, counts: Ints, votes: DesignVotes, labels: Ints | None, *, ks: Sequence[int]) -> Ints:
-        degrees = votes.degrees()
-        self.check_masks(int(counts[0].sum()), votes.round_size)
-        most = max(ks)
+        features, (masks, num_named) = len(votes.degrees()), np.atleast_2d(next(votes.cast()).T).T.shape
+        self.check_masks(masks, votes.round_size)
+        most, classes = max(ks), counts.shape[1]
         named = most_voted(counts, most) if labels is None else labels[:, None]
+        if num_named > 1:
+            return over_partition(votes, named, picked=labels is None, ks=ks, classes=classes)
         radii = np.full((*named.shape, len(ks)), ABSTAIN)
         for (row, rank), label in np.ndenumerate(named):
             for column, k in [(column, k) for column, k in enumerate(ks) if labels is not None or k > rank]:
-                radii[row, rank, column] = partition_radius(counts[row], int(label), k=k, num_features=len(degrees))
+                radii[row, rank, column] = partition_radius(counts[row], int(label), k=k, num_features=features)
         return radii
+
+
+def over_partition(votes: DesignVotes, named: Ints, *, picked: bool, ks: Sequence[int], classes: int) -> Ints:
+    """Radii of the labels `named` `(inputs, labels)` over ballots of the blocks of one partition, as `DesignMethod.radii`.
+
+    `picked`: they are the most voted ones, of which those of ranks beyond a k have no radius for it.
+    """
+    radii, features = np.full((*named.shape, len(ks)), ABSTAIN), len(votes.degrees())
+    for row, ballots in enumerate(votes.cast()):
+        for rank, label in enumerate(named[row].tolist()):
+            for column, k in [(column, k) for column, k in enumerate(ks) if not picked or k > rank]:
+                radii[row, rank, column] = ballots_radius(ballots, label, classes=classes, k=k, num_features=features)
+    return radii
 
 
 METHOD = Fpa()

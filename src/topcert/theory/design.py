@@ -1,16 +1,17 @@
 """Fixed designs: the vote over n published masks is the classifier, so counts are the truth (docs/beyond.md, section 3).
 
-Changing the features of R rewrites the votes of the masks that meet R, those that keep some of it, and no others. N_j are
-the votes for j, M_j = N_j - [j > l] what they are worth beside l, as a tie goes to the lower index. l leaves the top k
-under a change of R only if there are k rivals A such that every part Y of A, of t labels, has
+Mask s casts a ballot b_s of w labels (one, v_s, as in the paper, where nothing else is said). Changing the features of R
+rewrites the ballots of the masks that meet R, those that keep some of it, and no others. N_j masks name j; M_j = N_j -
+[j > l] is what that is worth beside l, as a tie goes to the lower index. l leaves the top k under a change of R exactly if
+there are k rivals A such that every part Y of A, of t labels, has
 
-    t N_l - sum of M_j over Y  <=  F_Y(R) = sum over masks s that meet R of (1 + t [v_s = l] - [v_s in Y]).     (3)
+    t N_l - sum of M_j over Y  <=  F_Y(R) = sum over masks s that meet R of (t [l in b_s] + min(t, w) - |b_s in Y|).     (3)
 
 So l is certified at r if each A has a part Y whose left side exceeds F_Y(R) for every R of r features. With w_i(j) masks
-that keep feature i and voted j, deg_i masks in all, F_Y(R) is at most either of
+that keep feature i and name j, deg_i masks in all, F_Y(R) is at most either of
 
-    the sum of the r largest  deg_i + t w_i(l) - sum of w_i(j) over Y;                                          (4)
-    over all rounds, the r largest of 1 + t [v_s = l] - [v_s in Y] in it: of a round, r features meet r masks.   (5)
+    the sum of the r largest  min(t, w) deg_i + t w_i(l) - sum of w_i(j) over Y;                                       (4)
+    over all rounds, the r largest terms of (3) in it: of a round, r features meet r masks.                            (5)
 
 Everything here is a whole number; nothing is left to chance.
 """
@@ -38,6 +39,11 @@ def worth(counts: Ints, label: int) -> Ints:
     return counts - (np.arange(len(counts)) > label)
 
 
+def most_named(labels: int, num_named: int) -> int:
+    """How many of so many labels a ballot of `num_named` labels can name."""
+    return min(labels, num_named)
+
+
 def near_rivals(classes: int, k: int) -> int:
     """Of how many of the strongest rivals the parts are looked at one by one: all, where `MOST_PARTS` allow it."""
     most = min(classes - 1, k + MOST_NEAR)
@@ -55,7 +61,7 @@ def _count_parts(near: int, rivals: int, k: int) -> int:
 
 
 def design_radius(
-    cast: Ints,
+    ballots: Ints,
     label: int,
     rivals: Ints,
     *,
@@ -67,25 +73,28 @@ def design_radius(
 ) -> int:
     """The certified radius of `label` among the top k, in features; ABSTAIN where it is not among them at all.
 
-    `cast` int `(masks,)` are all votes, `counts` `(classes,)` how many each label got. `rivals` are the other labels by
-    `worth`, the largest first: the first ones are near, as many as `kept` `(1 + near, num_features)` has rows after that of
-    the label: masks that voted for each and keep feature i. `degrees` `(num_features,)` are all masks that keep i. Masks
-    0 .. round_size - 1 share no feature, nor do the next so many, and so on. The guarantee is exact: l is in the top k
-    (ties: lower index first) of the vote over these masks under every change of so many features.
+    `ballots` int `(masks, num_named)` are the labels that each mask names, `counts` `(classes,)` how many masks name each.
+    `rivals` are the other labels by `worth`, the largest first: the first ones are near, as many as `kept`
+    `(1 + near, num_features)` has rows after that of the label: masks that name each and keep feature i. `degrees`
+    `(num_features,)` are all masks that keep i. Masks 0 .. round_size - 1 share no feature, nor do the next so many, and so
+    on. The guarantee is exact: l is in the top k (ties: lower index first) of the vote over these masks under every change
+    of so many features.
     """
     value = worth(counts, label)
     won, near, reaches = int(counts[label]), len(kept) - 1, dict[tuple[int, ...], int]()
-    rounds = _by_round(cast, round_size)
+    rounds = _by_round(ballots, round_size)
+    names_label, names_none = (rounds == label).any(axis=2), (rounds < 0).all(axis=2)
 
     def reach(part: tuple[int, ...]) -> int:
         """The largest r at which this part fails (3) for all R; votes of rivals that are not near are not subtracted."""
         if part not in reaches:
             t, spare = len(part), len(part) * won - int(value[rivals[list(part)]].sum())
             known = [place for place in part if place < near]
-            weights = degrees + t * kept[0] - kept[[1 + place for place in known]].sum(axis=0)
+            gained = most_named(t, ballots.shape[1])
+            weights = gained * degrees + t * kept[0] - kept[[1 + place for place in known]].sum(axis=0)
             by_feature = np.cumsum(np.sort(weights)[::-1])
-            of_mask = 1 + t * (rounds == label) - np.isin(rounds, rivals[known])
-            of_mask[rounds < 0] = 0
+            of_mask = gained + t * names_label - np.isin(rounds, rivals[known]).sum(axis=2)
+            of_mask[names_none] = 0
             by_round = np.cumsum(np.sort(of_mask, axis=1)[:, ::-1].sum(axis=0))
             most = np.minimum(by_feature, by_round[np.minimum(np.arange(len(by_feature)), len(by_round) - 1)])
             reaches[part] = int((most < spare).sum()) if spare > 0 else ABSTAIN
@@ -114,12 +123,12 @@ def parts_of(chosen: tuple[int, ...], near: int) -> Iterator[tuple[int, ...]]:
                     yield (*some, *chosen[start:])
 
 
-def _by_round(cast: Ints, round_size: int) -> Ints:
-    """Votes `(rounds, round_size)`; -1 where the last round has no mask."""
-    rounds = -(-len(cast) // round_size)
-    padded = np.full(rounds * round_size, -1)
-    padded[: len(cast)] = cast
-    return padded.reshape(rounds, round_size)
+def _by_round(ballots: Ints, round_size: int) -> Ints:
+    """Ballots `(rounds, round_size, num_named)`; -1 where the last round has no mask."""
+    rounds, num_named = -(-len(ballots) // round_size), ballots.shape[1]
+    padded = np.full((rounds * round_size, num_named), -1)
+    padded[: len(ballots)] = ballots
+    return padded.reshape(rounds, round_size, num_named)
 
 
 def partition_radius(counts: Ints, label: int, *, k: int, num_features: int) -> int:
