@@ -28,10 +28,10 @@ Floats = NDArray[np.float64]
 
 
 class KnownVotes:
-    """Votes `(inputs, masks)` under masks `(masks, e)` that are all there."""
+    """Votes `(inputs, masks)`, or ballots `(inputs, masks, w)`, under masks `(masks, e)` that are all there."""
 
     def __init__(self, kept: Ints, votes: Ints, num_features: int, *, pairs: bool = True) -> None:
-        self.votes = votes
+        self.ballots = votes if votes.ndim == 3 else votes[:, :, None]
         self.counts_pairs = pairs
         self.keeps = np.zeros((len(kept), num_features), np.int64)
         np.put_along_axis(self.keeps, kept, 1, axis=1)
@@ -40,15 +40,15 @@ class KnownVotes:
         return self.keeps.sum(axis=0)
 
     def kept_counts(self, labels: Ints) -> Iterator[Ints]:
-        for cast, asked in zip(self.votes, labels, strict=True):
-            yield (cast == asked[:, None]).astype(np.int64) @ self.keeps
+        for ballots, asked in zip(self.ballots, labels, strict=True):
+            yield (ballots == asked[:, None, None]).any(axis=2).astype(np.int64) @ self.keeps
 
     def pair_degrees(self) -> Ints:
         return self._pairs(self.keeps)
 
     def kept_pairs(self, inputs: Ints, labels: Ints) -> Iterator[Ints]:
-        for cast, asked in zip(self.votes[inputs], labels, strict=True):
-            yield np.stack([self._pairs(self.keeps[cast == label]) for label in asked])
+        for ballots, asked in zip(self.ballots[inputs], labels, strict=True):
+            yield np.stack([self._pairs(self.keeps[(ballots == label).any(axis=1)]) for label in asked])
 
     def _pairs(self, keeps: Ints) -> Ints:
         known = keeps.astype(np.float64)

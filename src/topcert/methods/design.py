@@ -24,6 +24,7 @@ class FixedDesign(DesignMethod):
     name: ClassVar[str] = "design"
     noise: ClassVar[str] = "ablation"
     norm: ClassVar[str] = "l0"
+    ballots: ClassVar[bool] = True
     needs: ClassVar[str] = "--keep and --design (certify), or a ledger of one"
     guarantee: ClassVar[str] = "deterministic, no failure probability; about the vote over the published masks"
     laws: ClassVar[tuple[str, ...]] = ("partitions", "stratified", "lattice", "random")

@@ -30,6 +30,7 @@ class Fpa(DesignMethod):
     name: ClassVar[str] = "fpa"
     noise: ClassVar[str] = "ablation"
     norm: ClassVar[str] = "l0"
+    ballots: ClassVar[bool] = True
     needs: ClassVar[str] = "--keep, --design of partitions, and --samples of one round"
     guarantee: ClassVar[str] = "deterministic, no failure probability; about the vote over the blocks of one partition"
     laws: ClassVar[tuple[str, ...]] = ("partitions", "stratified", "lattice")

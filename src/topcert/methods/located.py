@@ -39,6 +39,7 @@ class Located(MaskMethod):
     name: ClassVar[str] = "located"
     noise: ClassVar[str] = "ablation"
     norm: ClassVar[str] = "l0"
+    ballots: ClassVar[bool] = True
     needs: ClassVar[str] = "--keep, and a ledger (certify, evaluate)"
     guarantee: ClassVar[str] = "holds with probability 1 - alpha; uses which masks voted for what"
 
@@ -59,9 +60,17 @@ class Located(MaskMethod):
         beta = survival(smoothing.num_features, smoothing.num_kept, k=most).floats
         near, reach = near_labels(counts, labels, most), len(beta) - 1
         found = spare(
-            counts, labels, votes.kept_counts(near), votes.degrees(), k=most, reach=reach, num_kept=smoothing.num_kept
+            counts,
+            labels,
+            votes.kept_counts(near),
+            votes.degrees(),
+            k=most,
+            reach=reach,
+            num_kept=smoothing.num_kept,
+            num_named=smoothing.num_named,
         )
-        claim = partial(_of_picked if labels is None else _of_named, ks=ks, alpha=alpha, beta=beta)
+        rule = _of_picked if labels is None else _of_named
+        claim = partial(rule, ks=ks, alpha=alpha, beta=beta, num_named=smoothing.num_named)
         radii = claim(found)
         if not votes.counts_pairs:
             return radii
@@ -86,6 +95,7 @@ class Located(MaskMethod):
                 np.cumsum(strongest_rivals(upper, labels, k), axis=1),
                 num_features=smoothing.num_features,
                 num_kept=smoothing.num_kept,
+                num_named=smoothing.num_named,
             )
             for k in ks
         ]
@@ -101,7 +111,8 @@ def at_best(num_samples: int, *, named: bool, ks: Sequence[int], alpha: float, s
     assert smoothing.num_features is not None
     assert smoothing.num_kept is not None
     beta = survival(smoothing.num_features, smoothing.num_kept, k=max(ks)).floats
-    return (_of_named if named else _of_picked)(found, ks=ks, alpha=alpha, beta=beta)
+    rule = _of_named if named else _of_picked
+    return rule(found, ks=ks, alpha=alpha, beta=beta, num_named=smoothing.num_named)
 
 
 def untouched(num_samples: int, *, k: int, smoothing: Smoothing) -> Spared:
@@ -148,19 +159,19 @@ def _sharpened(radii: Ints, found: Spared, near: Ints, votes: MaskVotes, claim: 
     return radii
 
 
-def _of_named(found: Spared, *, ks: Sequence[int], alpha: float, beta: Floats) -> Ints:
+def _of_named(found: Spared, *, ks: Sequence[int], alpha: float, beta: Floats, num_named: int) -> Ints:
     """Radii of the first label for each k, `(inputs, 1, len(ks))`: half of its share of alpha each for it and for rivals."""
     error = alpha / len(ks) / 2
     each = np.full(len(found.trials), error)
     share = label_share(found.held[:, 0], found.others[:, 0], trials=found.trials, error=each, beta=beta)
-    radii = [
-        located_radius(share, rival_shares(found.rivals(k), trials=found.trials, error=error, k=k, among=k), beta=beta)
-        for k in ks
-    ]
+    radii = []
+    for k in ks:
+        taken = rival_shares(found.rivals(k), trials=found.trials, error=error, k=k, among=k, num_named=num_named)
+        radii.append(located_radius(share, taken, beta=beta, num_named=num_named))
     return np.stack(radii, axis=1)[:, None]
 
 
-def _of_picked(found: Spared, *, ks: Sequence[int], alpha: float, beta: Floats) -> Ints:
+def _of_picked(found: Spared, *, ks: Sequence[int], alpha: float, beta: Floats, num_named: int) -> Ints:
     """Radii of the max(ks) most voted labels for each k, `(inputs, max(ks), len(ks))`.
 
     A quarter of alpha is for the labels' probabilities, a quarter for what is left of them, a share for each k. Half is for
@@ -175,12 +186,20 @@ def _of_picked(found: Spared, *, ks: Sequence[int], alpha: float, beta: Floats) 
             found.others[:, rank],
             trials=found.trials,
             error=alpha / 4 / len(ks),
-            likely=lower_bound_by_mass(found.counts[:, rank], found.trials, alpha / 4),
+            likely=lower_bound_by_mass(found.counts[:, rank], found.trials, alpha / 4 / num_named),
             beta=beta,
+            num_named=num_named,
         )
         rivals = np.sort(np.delete(found.counts, rank, axis=1), axis=1)
         for column in [column for column, k in enumerate(ks) if k > rank]:
             k = ks[column]
-            taken = rival_shares(rivals[:, -k:], trials=found.trials, error=alpha / 2, k=k, among=most + 1)
-            radii[:, rank, column] = located_radius(share, taken[:, None], beta=beta)
+            taken = rival_shares(
+                rivals[:, -k:],
+                trials=found.trials,
+                error=alpha / 2,
+                k=k,
+                among=most + 1,
+                num_named=num_named,
+            )
+            radii[:, rank, column] = located_radius(share, taken[:, None], beta=beta, num_named=num_named)
     return radii

@@ -20,6 +20,7 @@ class Smoothing:
     `noise` is "ablation" (of `num_features` features, `num_kept` stay), "gaussian" (`sigma`) or "discrete"
     (`keep_probability`). A feature is one `unit` of `channels` values. `num_features` is None where it is not known and
     the noise does not need it. The probability of any event differs by at most `law_error` from that of the noise's law.
+    Each vote is a ballot of `num_named` labels.
     """
 
     noise: str
@@ -30,6 +31,7 @@ class Smoothing:
     sigma: float | None = None
     keep_probability: Fraction | None = None
     law_error: float = 0.0
+    num_named: int = 1
 
     def lowered(self, prob_lower: NDArray[np.float64]) -> NDArray[np.float64]:
         """Lower bounds for the noise's law, of those for the drawn one."""
@@ -94,6 +96,7 @@ class Method(ABC):
     needs: ClassVar[str]
     guarantee: ClassVar[str]
     only_top_1: ClassVar[bool] = False
+    ballots: ClassVar[bool] = False  # whether it certifies votes that name more than one label
     selects: ClassVar[bool] = False  # whether its authors choose the label on a separate first sample
 
 

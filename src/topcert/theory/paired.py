@@ -57,7 +57,7 @@ def _most_linked(pairs: Pairs, r: int, *, alone: int, both: int) -> int:
 def sharpen(found: Spared, pairs: Pairs, degrees: Pairs, r: int, *, labels: int) -> Spared:
     """What 2 <= r features leave of the votes of one input, by pairs of features where these tell more.
 
-    `pairs` `(near, num_features, num_features)` say how many masks that voted for each of the first near labels keep two
+    `pairs` `(near, num_features, num_features)` say how many masks that name each of the first near labels keep two
     features, `degrees` how many masks do in all. Sharpened are `held` and `others` of the first `labels`, `left` of others.
     """
     held, left, others = found.held.copy(), found.left.copy(), found.others.copy()

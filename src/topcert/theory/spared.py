@@ -1,6 +1,6 @@
 """What any r changed features leave of the votes (docs/beyond.md, section 2): counts that hold for every R at once.
 
-If w_i masks of some kind (those that voted l, say) keep feature i, then r features meet at most the sum of the r largest w_i
+If w_i masks of some kind (those that name l, say) keep feature i, then r features meet at most the sum of the r largest w_i
 of them, and at least the r-th smallest w_i: the second is what the first feature of R alone meets, at its worst.
 """
 
@@ -22,10 +22,10 @@ Floats = NDArray[np.float64]
 class Spared:
     """The labels in question and their strongest rivals, `(inputs, labels)`, and what any r = 0 .. reach features leave.
 
-    Of `counts` votes for each, `held` is the least that is left and `left` the most, and `others` the most for all other
-    labels together: `(inputs, labels, reach + 1)`. `far` `(inputs, rivals)` are the counts of the next strongest labels.
+    Of `counts` votes that name each, `held` is the least that is left and `left` the most, and `others` the most that do not
+    name it: `(inputs, labels, reach + 1)`. `far` `(inputs, rivals)` are the counts of the next strongest labels.
     `spread` and `others_spread` `(inputs, labels)`: the variance, from feature to feature, of how many masks keep it, of
-    those that voted for the label and for others.
+    those that name the label and of the others.
     """
 
     trials: Ints
@@ -65,16 +65,24 @@ def near_labels(counts: Ints, labels: Ints | None, k: int) -> Ints:
 
 
 def spare(
-    counts: Ints, labels: Ints | None, kept: Iterable[Ints], degrees: Ints, *, k: int, reach: int, num_kept: int
+    counts: Ints,
+    labels: Ints | None,
+    kept: Iterable[Ints],
+    degrees: Ints,
+    *,
+    k: int,
+    reach: int,
+    num_kept: int,
+    num_named: int = 1,
 ) -> Spared:
-    """What is left of votes of which `counts` `(inputs, classes)` are the counts.
+    """What is left of votes of which `counts` `(inputs, classes)` are the counts, `num_named` labels a vote.
 
-    For each input in turn, `kept` `(k + 1, num_features)` says how many masks that voted for each of its `near_labels` keep
+    For each input in turn, `kept` `(k + 1, num_features)` says how many masks that name each of its `near_labels` keep
     each feature; `degrees` `(num_features,)` how many masks do in all. Raises ValueError where these do not fit the counts.
     """
     order = by_votes(counts, labels)
     near, far = order[:, : k + 1], order[:, k + 1 : 2 * k + 1]
-    cast, trials = np.take_along_axis(counts, near, axis=1), counts.sum(axis=1)
+    cast, trials = np.take_along_axis(counts, near, axis=1), counts.sum(axis=1) // num_named
     held, left, others = (np.empty((*near.shape, reach + 1), np.int64) for _ in range(3))
     spread, others_spread = np.empty(near.shape), np.empty(near.shape)
     for row, met in enumerate(kept):
