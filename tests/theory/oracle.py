@@ -15,14 +15,24 @@ ABSTAIN = -1
 
 
 def oracle_radius(
-    lower: Sequence[Number], upper: Sequence[Number], label: int, *, k: int, num_features: int, num_kept: int
+    lower: Sequence[Number],
+    upper: Sequence[Number],
+    label: int,
+    *,
+    k: int,
+    num_features: int,
+    num_kept: int,
+    num_named: int = 1,
 ) -> int:
-    """The largest r that Eq. 6 holds for, of one input; -1 where it does not even hold for r = 0."""
+    """The largest r that Eq. 6 holds for, of one input; -1 where it does not even hold for r = 0.
+
+    With `num_named` (w) above 1 it is Theorem 1 with ballots, in the form that docs/beyond.md proves it in.
+    """
     p_label, rivals = _quantized(lower, upper, label, k, math.comb(num_features, num_kept))
     radius = ABSTAIN
     for r in range(num_features + 1):
         beta = _beta(r, num_features, num_kept)
-        if _holds(p_label, rivals, beta):
+        if _holds(p_label, rivals, beta) if num_named == 1 else ballots_hold(p_label, rivals, beta, len(upper), num_named):
             radius = r
         elif num_features > 100:  # the left side of Eq. 6 falls with r and the right side rises: nothing is missed
             break
@@ -42,6 +52,17 @@ def _holds(p_label: Fraction, rivals: list[Fraction], beta: Fraction) -> bool:
     """Eq. 6."""
     right = [(capped + 1 - beta) / t for t, capped in enumerate(_capped_sums(p_label, rivals), start=1)]
     return p_label - (1 - beta) > min(right)
+
+
+def ballots_hold(p_label: Fraction, rivals: Sequence[Fraction], beta: Fraction, classes: int, named: int) -> bool:
+    """Theorem 1 with ballots, `rivals` being the k largest, ascending."""
+    v, total = 1 - beta, Fraction(0)
+    for t, rival in enumerate(rivals, start=1):
+        total += rival
+        spared = min(total - max(0, named - classes + t) * v, named - p_label - (named - 1) * v)
+        if t * (p_label - v) > spared + min(t, named) * v:
+            return True
+    return False
 
 
 def _capped_sums(p_label: Fraction, rivals: list[Fraction]) -> list[Fraction]:

@@ -262,6 +262,37 @@ def test_the_others_upper_bounds_leave_room_for_the_labels_lower_bound(classes: 
         assert (room >= (1.0 if classes > 2 else 1.0 - LOOSE)).all()
 
 
+# Ballots: each vote names w labels.
+
+
+@pytest.mark.parametrize("labels", [None, [0, 3, 1]])
+def test_ballots_are_counted_by_votes_and_not_by_namings(labels: list[int] | None) -> None:
+    counts = np.array([[90, 70, 40, 0], [0, 100, 50, 50], [100, 100, 0, 0]])
+    found = simultaneous_bounds(counts, alpha=0.01, labels=labels, num_named=2)
+    error = 0.01 / (8 if labels is None else 4)
+    lower, upper = lower_bound(counts, 100, error), upper_bound(counts, 100, error)
+    if labels is not None:
+        own = np.arange(4) == np.array(labels)[:, None]
+        lower, upper = np.where(own, lower, 0.0), np.where(own, 1.0, upper)
+    assert np.array_equal(found[0], lower)
+    assert np.array_equal(found[1], upper)
+
+
+@pytest.mark.parametrize(
+    ("counts", "named", "message"),
+    [
+        ([[3, 4, 2], [3, 3, 3]], 2, "input 0 has 9 namings, no multiple of 2"),
+        ([[2, 2, 2], [5, 1, 0]], 2, "input 1, class 0 is named 5 times by 3 ballots of 2 labels"),
+        ([[2, 2, 2]], 3, r"1 \.\. classes - 1 = 2 labels, got num_named 3"),
+        ([[2, 2, 2]], 0, "got num_named 0"),
+        ([[2, 2, 2]], 2.0, "num_named must be a whole number"),
+    ],
+)
+def test_counts_that_no_ballots_give_are_refused(counts: list[list[int]], named: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        simultaneous_bounds(counts, alpha=0.05, num_named=named)
+
+
 # Coverage. A joint rule may fail with probability alpha; the number of failures of DRAWS runs is binomial, so its share
 # stays below alpha + 5 standard deviations but once in millions of runs (the seed is fixed in any case).
 

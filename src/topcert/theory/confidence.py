@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, betaincc, betainccinv, betaincinv, betaln
 
-from topcert.theory.labels import checked_labels
+from topcert.theory.labels import checked_labels, checked_num_named
 from topcert.theory.scalars import real
 
 # Both relative. For n up to 10**7 and SciPy 1.17, the function's own error stayed below 1e-11, the inverses' below 2e-10,
@@ -60,22 +60,23 @@ def upper_bound(successes: ArrayLike, trials: ArrayLike, error: ArrayLike) -> ND
 
 
 def simultaneous_bounds(
-    counts: ArrayLike, *, alpha: float, labels: ArrayLike | None = None
+    counts: ArrayLike, *, alpha: float, labels: ArrayLike | None = None, num_named: int = 1
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Bounds that hold jointly for an input with probability at least 1 - alpha (SimuEM, Eq. 8).
 
-    `counts` is int `(inputs, classes)`, the votes of each class; an input's number of samples is its row sum. With
-    `labels`, int `(inputs,)`, named before the votes were seen: each bound at alpha/c, and only the lower bound of the
-    label and the upper bounds of the others are proven; everywhere else stand 0 and 1. Without: both sides of all
-    labels, at alpha/(2c).
+    `counts` is int `(inputs, classes)`, the votes of each class; an input's number of samples is its row sum, over
+    `num_named` where each of its votes named so many labels: each label's count is binomial by itself. With `labels`, int
+    `(inputs,)`, named before the votes were seen: each bound at alpha/c, and only the lower bound of the label and the
+    upper bounds of the others are proven; everywhere else stand 0 and 1. Without: both sides of all labels, at alpha/(2c).
 
     Returns `(lower, upper)`, float64 `(inputs, classes)`. Raises ValueError for counts that are not non-negative
-    integers in two dimensions with at least two classes, alpha outside (0, 1), or labels out of range.
+    integers in two dimensions with at least two classes, or such as no ballots give, alpha outside (0, 1), or labels out of
+    range.
     """
     votes = checked_counts(counts)
     check_alpha(alpha)
     inputs, classes = votes.shape
-    trials = votes.sum(axis=1)
+    trials = trials_of(votes, num_named)
     if labels is None:
         error = alpha / (2 * classes)
         return by_table(votes, trials, error, lower_bound), by_table(votes, trials, error, upper_bound)
@@ -180,6 +181,29 @@ def by_table(votes: NDArray[np.int64], trials: NDArray[np.int64], error: float, 
             values, where = np.unique(part, return_inverse=True)
             out[rows] = bound(values, n, error)[where].reshape(part.shape)
     return out
+
+
+def trials_of(counts: NDArray[np.int64], num_named: int = 1) -> NDArray[np.int64]:
+    """How many ballots of `num_named` different labels each row of `counts` `(inputs, classes)` is made of.
+
+    Raises ValueError where a row is made of none: its sum is no multiple of `num_named`, or a label is named more often than
+    there are ballots.
+    """
+    named = checked_num_named(num_named, classes=counts.shape[1])
+    sums = counts.sum(axis=1)
+    trials = sums // named
+    if (torn := np.flatnonzero(sums % named)).size:
+        row = int(torn[0])
+        raise ValueError(
+            f"input {row} has {sums[row]} namings, no multiple of {named}: they are no ballots of {named} labels each"
+        )
+    if named > 1 and (counts > trials[:, None]).any():
+        row, label = np.argwhere(counts > trials[:, None])[0].tolist()
+        raise ValueError(
+            f"input {row}, class {label} is named {counts[row, label]} times by {trials[row]} ballots of {named} labels "
+            "each, and a ballot names a label once at most"
+        )
+    return np.asarray(trials)
 
 
 def checked_counts(counts: ArrayLike) -> NDArray[np.int64]:

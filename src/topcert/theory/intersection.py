@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from topcert.theory.confidence import by_table, check_alpha, checked_counts, lower_bound, upper_bound
+from topcert.theory.confidence import by_table, check_alpha, checked_counts, lower_bound, trials_of, upper_bound
 from topcert.theory.labels import checked_labels
 from topcert.theory.scalars import whole
 
@@ -22,13 +22,14 @@ _STEPS: Final = 8  # with s votes, each leaves about 1/s of ln(L / bound), which
 
 
 def intersection_union_bounds(
-    counts: ArrayLike, *, alpha: float, k: int, labels: ArrayLike | None = None
+    counts: ArrayLike, *, alpha: float, k: int, labels: ArrayLike | None = None, num_named: int = 1
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Bounds whose radii, by a theorem on a label and its k strongest rivals, all hold with probability 1 - alpha.
 
     `counts` is int `(inputs, classes)`, the votes of each class. For `labels`, int `(inputs,)`, named before the votes were
     seen: each bound at alpha / (k + 1). Without, for labels picked by the votes: upper bounds at alpha / (2 (k + 1)), and
-    lower bounds by `lower_bound_by_mass` at alpha / 2. A theorem for several k needs the bounds of the largest.
+    lower bounds by `lower_bound_by_mass` at alpha / 2; at alpha / (2 w) where each vote names `num_named` labels (w), as the
+    probabilities of all labels then sum to w. A theorem for several k needs the bounds of the largest.
 
     Returns `(lower, upper)`, float64 `(inputs, classes)`, which do not all hold at once: only radii made of them do. Raises
     ValueError as `simultaneous_bounds` does, and for k outside 1 .. classes - 1.
@@ -39,9 +40,9 @@ def intersection_union_bounds(
     k = whole(k, "k")
     if not 1 <= k < classes:
         raise ValueError(f"k must lie in 1 .. classes - 1 = {classes - 1}, got {k}")
-    trials = votes.sum(axis=1)
+    trials = trials_of(votes, num_named)
     if labels is None:
-        lower = by_table(votes, trials, alpha / 2, lower_bound_by_mass)
+        lower = by_table(votes, trials, alpha / (2 * num_named), lower_bound_by_mass)
         return lower, by_table(votes, trials, alpha / (2 * (k + 1)), upper_bound)
     named = checked_labels(labels, inputs=inputs, classes=classes)
     rows = np.arange(inputs)
@@ -55,9 +56,9 @@ def intersection_union_bounds(
 def lower_bound_by_mass(successes: ArrayLike, trials: ArrayLike, error: ArrayLike) -> NDArray[np.float64]:
     """Lower bounds that hold for all labels of an input together with probability 1 - `error`, however many there are.
 
-    That of a label of probability p is wrong with chance at most `error` times p, and the p of all labels sum to 1: the
-    value L at which so many votes, or more, come up with chance `error` times L; 0 for a single vote or none. Arguments
-    and errors are those of `lower_bound`.
+    That of a label of probability p is wrong with chance at most `error` times p, and the p of all labels sum to 1; to w
+    where each vote names w labels, so there divide the error by w. It is the value L at which so many votes, or more, come
+    up with chance `error` times L; 0 for a single vote or none. Arguments and errors are those of `lower_bound`.
     """
     # Each step asks for chance error * bound of a bound that is no smaller: what it gives is proven, and rises to L.
     bound = np.full(np.broadcast(successes, trials, error).shape, _LEAST)

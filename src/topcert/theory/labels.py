@@ -1,9 +1,11 @@
-"""Labels as class indices, checked once for every function that takes them."""
+"""Labels as class indices, and how many of them a vote names: checked once for every function that takes them."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from topcert.theory.scalars import whole
 
 
 def checked_labels(labels: ArrayLike, *, inputs: int, classes: int) -> NDArray[np.int64]:
@@ -15,3 +17,11 @@ def checked_labels(labels: ArrayLike, *, inputs: int, classes: int) -> NDArray[n
         bad = found[(found < 0) | (found >= classes)][0]
         raise ValueError(f"label {bad} is out of range; there are {classes} classes, 0 .. {classes - 1}")
     return found.astype(np.int64)
+
+
+def checked_num_named(num_named: int, *, classes: int) -> int:
+    """How many labels a vote names, as an int. Raises ValueError where it lies outside 1 .. classes - 1."""
+    named = whole(num_named, "num_named")
+    if not 1 <= named < classes:
+        raise ValueError(f"a vote can name 1 .. classes - 1 = {classes - 1} labels, got num_named {named}")
+    return named

@@ -5,6 +5,13 @@ With p the lower bound of the label, P_t the sum of the t smallest of its k stro
 
     p - (1 - b) > (P_t + 1 - b) / t        that is        (t + 1) b > P_t + 1 + t (1 - p).
 
+Where each ablated input names w of c labels (a ballot; docs/beyond.md, section 5) it is certified when, with v = 1 - b,
+
+    t p - P_t > (t + min(t, w) - max(0, w - c + t)) v   for some t,   or   k >= w  and  (k + 1) p > w + (k + 1) v.
+
+For w = 1 that is Eq. 6: the second line is its cap, 1 - p, at t = k, where it tells most. So with q_t the factor of v, and
+q = k + 1 beside the second line, one rule decides all: b > 1 - s / q, where s is the left side less what has no v.
+
 All of it is decided in integers, in units of 1/G ("the grid"):
 
 - C(d, e) fits: G = C(d, e). Probabilities are whole multiples of 1/G, so bounds are quantized inward, p up and the
@@ -29,7 +36,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from topcert.theory.counting import kept_sets, survival
-from topcert.theory.labels import checked_labels
+from topcert.theory.labels import checked_labels, checked_num_named
 from topcert.theory.scalars import whole as as_whole
 
 ABSTAIN: Final = -1  # not even r = 0 is certified; radius 0 is a real guarantee
@@ -45,15 +52,17 @@ def certified_radius(
     k: int | Sequence[int],
     num_features: int,
     num_kept: int,
+    num_named: int = 1,
 ) -> NDArray[np.int64]:
     """Certified radius of `labels[i]` among the top `k` of input i, in features (Theorem 1, Eq. 6).
 
     `lower` and `upper` are `(inputs, classes)`: floats, `Fraction`s, or (both) integers in units of 1/C(d, e). Only the
-    lower bound of the label and the upper bounds of the others are used. `labels` is int `(inputs,)`.
+    lower bound of the label and the upper bounds of the others are used. `labels` is int `(inputs,)`. With `num_named` (w)
+    each ablated input names so many labels, and bounds are of the chance that a label is among them.
 
     Returns int64 `(inputs,)`, or `(inputs, len(k))` for a sequence of k; `ABSTAIN` where not even r = 0 holds. Raises
-    ValueError for bounds outside [0, 1], NaN, lower above upper, labels out of range, k outside 1 .. classes - 1, or
-    `num_kept` outside 1 .. num_features.
+    ValueError for bounds outside [0, 1], NaN, lower above upper, labels out of range, k or `num_named` outside
+    1 .. classes - 1, or `num_kept` outside 1 .. num_features.
     """
     ks = checked_ks(k)
     most = max(ks)
@@ -63,9 +72,10 @@ def certified_radius(
     rows = checked_labels(labels, inputs=lows.shape[0], classes=lows.shape[1])
     if not 1 <= min(ks) <= most < lows.shape[1]:
         raise ValueError(f"k must lie in 1 .. classes - 1 = {lows.shape[1] - 1}, got {k}")
+    named = checked_num_named(num_named, classes=lows.shape[1])
 
     exact = lows.dtype == object or lows.dtype.kind in "iu"
-    room = _room(most)
+    room = _room(most, named)
     grid = total if exact or total <= room else room
     held = lows[np.arange(len(rows)), rows]
     won = _onto_grid(held, grid, outward=-1, quantize=grid == total)
@@ -76,13 +86,26 @@ def certified_radius(
     falling = _negated_survivors(num_features, num_kept, most, grid, grid <= room)
     radii = np.empty((len(rows), len(ks)), np.int64)
     for column, size in enumerate(ks):
-        taken = np.minimum(np.cumsum(rivals[:, most - size :], axis=1), (grid - won)[:, None])  # P_t
-        t = np.arange(1, size + 1).astype(won.dtype)
-        # (t + 1) M > need is M > need // (t + 1) in integers, so one bar per input decides every r at once.
-        need = taken + grid + t * (grid - won)[:, None]
-        bar = (need // (t + 1)).min(axis=1)
+        taken = np.cumsum(rivals[:, most - size :], axis=1)
+        bar = _bar(won, np.minimum(taken, (named * grid - won)[:, None]), lows.shape[1], named, grid)
         radii[:, column] = np.searchsorted(falling, -bar, side="left") - 1
     return radii[:, 0] if is_single(k) else radii
+
+
+def _bar(won: NDArray[Any], taken: NDArray[Any], classes: int, named: int, grid: int) -> NDArray[Any]:
+    """What M = beta(r) G must exceed, one whole number an input; `taken` `(inputs, k)` are P_t in units of 1/G.
+
+    q M > need is M > need // q in integers, so one bar per input decides every r at once. `taken` is at most w G - won:
+    by itself that gives nothing beyond the second line, and it keeps all numbers below (k + min(k, w) + w) G.
+    """
+    k = taken.shape[1]
+    t = np.arange(1, k + 1)
+    voided = (t + np.minimum(t, named) - np.maximum(0, named - classes + t)).astype(won.dtype)
+    need = taken + voided * grid - t.astype(won.dtype) * won[:, None]
+    bars = [need // voided]
+    if k >= named:
+        bars.append((((k + 1) * (grid - won) + named * grid) // (k + 1))[:, None])
+    return np.asarray(np.concatenate(bars, axis=1).min(axis=1))
 
 
 def uses_quanta(num_features: int, num_kept: int) -> bool:
@@ -90,9 +113,9 @@ def uses_quanta(num_features: int, num_kept: int) -> bool:
     return kept_sets(num_features, num_kept) <= _room(1)
 
 
-def _room(k: int) -> int:
-    """The largest grid on which (k + 2) G stays below 2^63."""
-    return 1 << (62 - (k + 2).bit_length())
+def _room(k: int, named: int = 1) -> int:
+    """The largest grid on which (k + min(k, w) + w) G stays below 2^63; k + 2 for w = 1."""
+    return 1 << (62 - (k + min(k, named) + named).bit_length())
 
 
 def counted_bounds(lower: NDArray[Any], upper: NDArray[Any], label: int, total: int) -> tuple[int, dict[int, int]]:
