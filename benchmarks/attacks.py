@@ -101,7 +101,7 @@ class Image:
             batch = self.shown[theirs]
             for number in np.unique(here).tolist():
                 write(batch, self.keeps[theirs] & (here == number)[:, None], trials[number])
-            votes[here, theirs] = self.classifier(batch.reshape(-1, *self.shape))
+            votes[here, theirs] = self.classifier(batch.reshape(-1, *self.shape))[:, 0]
         return votes
 
     def change(self, change: Change, votes: Ints) -> None:
@@ -303,7 +303,7 @@ def attack_all(
     palette = palette_of(values, planes.shape[1])
     for position, (index, votes) in enumerate(zip(prepared.dataset.indices.tolist(), ledger.iterate_inputs(), strict=True)):
         generator = np.random.default_rng([seed, index])
-        image = Image(prepared, position, votes.astype(np.int64), palette=palette, generator=generator)
+        image = Image(prepared, position, votes[:, 0].astype(np.int64), palette=palette, generator=generator)
         for row in np.flatnonzero((certificates.index == index) & (certificates.radius >= 1)).tolist():
             label, k, radius = (int(part[row]) for part in (certificates.label, certificates.k, certificates.radius))
             colours = planes[labels != label]

@@ -51,7 +51,7 @@ Ints = NDArray[np.int64]
 
 
 class FakeLedger:
-    """Votes `(inputs, n)` under the masks of a seed, as `ReplayedMasks` reads them."""
+    """Votes `(inputs, n)`, a label each, under the masks of a seed, as `ReplayedMasks` reads them."""
 
     def __init__(self, votes: Ints, *, num_features: int, num_kept: int) -> None:
         self.votes = votes
@@ -63,10 +63,11 @@ class FakeLedger:
             num_features=num_features,
             num_kept=num_kept,
             law="iid",
+            depth=1,
         )
 
     def iterate_inputs(self) -> Iterator[Ints]:
-        return iter(self.votes)
+        return iter(self.votes[:, :, None])
 
 
 class SingleFeatures:
@@ -335,7 +336,8 @@ def passes(data_dir: Path | None) -> None:
             np.put_along_axis(mask, kept.astype(np.int64), 1, axis=1)
             mask = mask.reshape(-1, 1, 32, 32)
             shown = np.concatenate([x * mask, (1 - x) * mask], axis=1)
-            votes = np.concatenate([classifier(shown[start : start + 250]) for start in range(0, len(x), 250)])
+            parts = [classifier(shown[start : start + 250])[:, 0] for start in range(0, len(x), 250)]
+            votes = np.concatenate(parts)
             print(f"{Path(network).stem}, {name}: {(votes == labels).mean():.4f} of {len(x):,} test images", flush=True)
 
 
@@ -344,7 +346,7 @@ def replayed(k: int) -> None:
     ledger = Ledger.open(KEPT)
     manifest, labels = ledger.manifest, ledger.read_inputs()[1]
     assert labels is not None
-    votes, cap = np.stack(list(ledger.iterate_inputs())).astype(np.int64), manifest.num_samples
+    votes, cap = np.stack(list(ledger.iterate_inputs()))[:, :, 0].astype(np.int64), manifest.num_samples
     space = {"num_features": manifest.num_features, "num_kept": manifest.num_kept}
     smoothing = Smoothing(noise="ablation", unit="pixel", **space)
     heading(f"k = {k}, given labels, {len(votes)} images, {cap:,} votes at most, by votes an image")

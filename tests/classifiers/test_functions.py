@@ -12,8 +12,8 @@ from topcert.classifiers.processor import this_cpu
 
 def test_scores_and_labels_are_both_votes() -> None:
     batch = np.array([[0.1, 0.9], [0.7, 0.3]])
-    assert FunctionClassifier(lambda x: x, num_classes=2)(batch).tolist() == [1, 0]
-    assert FunctionClassifier(lambda x: x.argmin(axis=1), num_classes=2)(batch).tolist() == [0, 1]
+    assert FunctionClassifier(lambda x: x, num_classes=2)(batch).tolist() == [[1], [0]]
+    assert FunctionClassifier(lambda x: x.argmin(axis=1), num_classes=2)(batch).tolist() == [[0], [1]]
 
 
 def test_it_says_what_it_is() -> None:
@@ -36,7 +36,7 @@ def test_a_label_out_of_range_is_refused_or_counted() -> None:
         FunctionClassifier(lambda x: np.full(len(x), 9), num_classes=5)(np.zeros((2, 5)))
     lenient = FunctionClassifier(lambda x: np.where(x[:, 0] > 0, 9, 3), num_classes=5)
     lenient.refuse_labels = False
-    assert lenient(np.array([[0.0], [1.0]])).tolist() == [3, 0]
+    assert lenient(np.array([[0.0], [1.0]]))[:, 0].tolist() == [3, 0]
     assert (lenient.undefined.out_of_range, lenient.undefined.label, lenient.undefined.asked) == (1, 9, 2)
 
 
@@ -47,5 +47,5 @@ def test_a_function_that_works_in_place_does_not_write_to_the_batch() -> None:
 
     batch = np.array([[0.1, 0.9], [0.7, 0.3]])
     before = batch.copy()
-    assert FunctionClassifier(in_place, num_classes=2)(batch).tolist() == [1, 0]
+    assert FunctionClassifier(in_place, num_classes=2)(batch).tolist() == [[1], [0]]
     np.testing.assert_array_equal(batch, before)

@@ -35,13 +35,13 @@ def test_labels_are_those_of_the_network_in_any_batch_size(tmp_path: Path, size:
     batch = make_batch(size)
     assert classifier.batch_size is None
     assert classifier.num_classes == CLASSES
-    assert classifier(batch).tolist() == linear_labels(batch, make_weights())
+    assert classifier(batch)[:, 0].tolist() == linear_labels(batch, make_weights())
 
 
 def test_a_fixed_batch_size_is_reported_and_held(tmp_path: Path) -> None:
     classifier = load(write_linear(tmp_path / "net.onnx", batch=6))
     assert classifier.batch_size == 6
-    assert classifier(make_batch(6)).tolist() == linear_labels(make_batch(6), make_weights())
+    assert classifier(make_batch(6))[:, 0].tolist() == linear_labels(make_batch(6), make_weights())
     with pytest.raises(ValueError, match=r"the model failed on a batch of shape \(5, 2, 3, 3\)"):
         classifier.answer(make_batch(5))
 
@@ -50,7 +50,7 @@ def test_a_fixed_batch_size_is_reported_and_held(tmp_path: Path) -> None:
 def test_scores_are_taken_wherever_they_stand(tmp_path: Path, outputs: tuple[str, ...]) -> None:
     classifier = load(write_linear(tmp_path / "net.onnx", outputs=outputs))
     assert classifier.num_classes == CLASSES
-    assert classifier(make_batch()).tolist() == linear_labels(make_batch(), make_weights())
+    assert classifier(make_batch())[:, 0].tolist() == linear_labels(make_batch(), make_weights())
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_scores_are_taken_wherever_they_stand(tmp_path: Path, outputs: tuple[str
 def test_a_batch_is_given_in_the_precision_that_the_network_takes(tmp_path: Path, element: int, dtype: Any) -> None:
     classifier = load(write_linear(tmp_path / "net.onnx", element=element))
     for given in (make_batch(), make_batch().astype(np.float64)):
-        assert classifier(given).tolist() == linear_labels(given.astype(dtype), make_weights())
+        assert classifier(given)[:, 0].tolist() == linear_labels(given.astype(dtype), make_weights())
 
 
 def test_the_runtime_names_the_release_and_the_device(tmp_path: Path) -> None:
@@ -84,11 +84,11 @@ def test_the_fingerprint_is_that_of_the_file_wherever_it_lies(tmp_path: Path) ->
 def test_the_fingerprint_covers_weights_that_lie_in_another_file(tmp_path: Path, location: str) -> None:
     path = write_beside(tmp_path / "net.onnx", make_weights(), location)
     classifier = load(path)
-    assert classifier(make_batch()).tolist() == linear_labels(make_batch(), make_weights())
+    assert classifier(make_batch())[:, 0].tolist() == linear_labels(make_batch(), make_weights())
     inside = path.read_bytes()
     other = load(write_beside(path, make_weights(1), location))
     assert path.read_bytes() == inside, "the weights must be the only difference"
-    assert other(make_batch()).tolist() == linear_labels(make_batch(), make_weights(1))
+    assert other(make_batch())[:, 0].tolist() == linear_labels(make_batch(), make_weights(1))
     assert other.fingerprint != classifier.fingerprint
 
 
@@ -154,7 +154,7 @@ def test_a_network_that_gives_labels_needs_the_number_of_classes(tmp_path: Path)
     with pytest.raises(ValueError, match="returns labels, so say how many classes there are: --classes"):
         load(path)
     classifier = OnnxClassifier(path, example=example_of(SHAPE), device="cpu", num_classes=CLASSES)
-    assert classifier(make_batch()).tolist() == linear_labels(make_batch(), make_weights())
+    assert classifier(make_batch())[:, 0].tolist() == linear_labels(make_batch(), make_weights())
 
 
 def test_a_row_without_finite_scores_is_one_without_an_answer(tmp_path: Path) -> None:

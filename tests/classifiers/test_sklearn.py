@@ -48,7 +48,7 @@ class Raises:
 def test_labels_are_places_in_classes(classes: list[Any]) -> None:
     names = np.repeat(np.array(classes), 10)
     classifier = SklearnClassifier(NearestCentroid().fit(ROWS[: len(names)], names))
-    labels = classifier(CENTRES[: len(classes)])
+    labels = classifier(CENTRES[: len(classes)])[:, 0]
     assert classifier.num_classes == len(classes)
     assert labels.dtype == np.int64
     assert [sorted(classes)[label] for label in labels] == classes
@@ -62,7 +62,7 @@ def test_numbers_that_are_not_their_places_are_refused(classes: list[Any]) -> No
 
 def test_classes_need_not_be_sorted() -> None:
     odd = Odd(["plum", "apple", "fig"], ["fig", "apple", "plum"])
-    assert SklearnClassifier(odd)(np.zeros((3, 2))).tolist() == [2, 1, 0]
+    assert SklearnClassifier(odd)(np.zeros((3, 2))).tolist() == [[2], [1], [0]]
 
 
 @pytest.mark.parametrize("prediction", ["zebra", "aardvark", "cat"])
@@ -77,7 +77,7 @@ def test_an_input_of_any_shape_is_one_row() -> None:
     images = generator.random((40, 2, 3, 3)).astype(np.float32)
     fitted = GaussianNB().fit(images.reshape(40, 18), generator.integers(0, 4, 40))
     classifier = SklearnClassifier(fitted, fingerprint="abc")
-    np.testing.assert_array_equal(classifier(images), fitted.predict(images.reshape(40, 18)))
+    np.testing.assert_array_equal(classifier(images)[:, 0], fitted.predict(images.reshape(40, 18)))
     assert (classifier.num_classes, classifier.fingerprint, classifier.batch_size) == (4, "abc", None)
     assert classifier.runtime == f"scikit-learn {sklearn.__version__}, {this_cpu()}"
 
@@ -85,7 +85,7 @@ def test_an_input_of_any_shape_is_one_row() -> None:
 def test_an_estimator_that_works_in_place_does_not_write_to_the_batch() -> None:
     pipeline = make_pipeline(StandardScaler(copy=False), GaussianNB()).fit(ROWS.copy(), np.repeat([0, 1, 2], 10))
     batch = CENTRES.copy()
-    assert SklearnClassifier(pipeline)(batch).tolist() == [0, 1, 2]
+    assert SklearnClassifier(pipeline)(batch).tolist() == [[0], [1], [2]]
     np.testing.assert_array_equal(batch, CENTRES)
 
 
@@ -116,10 +116,10 @@ def test_an_estimator_fitted_on_a_table_with_names_is_asked_under_them() -> None
     pandas = pytest.importorskip("pandas")
     names = ["length", "width"]
     fitted = LogisticRegression().fit(pandas.DataFrame(ROWS, columns=names), np.repeat([0, 1, 2], 10))
-    assert SklearnClassifier(fitted)(CENTRES).tolist() == [0, 1, 2]  # a warning would be an error here
+    assert SklearnClassifier(fitted)(CENTRES).tolist() == [[0], [1], [2]]  # a warning would be an error here
 
 
 def test_an_estimator_with_names_is_asked_without_a_warning_where_there_is_no_pandas() -> None:
     fitted = LogisticRegression().fit(ROWS, np.repeat([0, 1, 2], 10))
     fitted.feature_names_in_ = np.array(["length", "width"], object)
-    assert SklearnClassifier(fitted)(CENTRES).tolist() == [0, 1, 2]
+    assert SklearnClassifier(fitted)(CENTRES).tolist() == [[0], [1], [2]]

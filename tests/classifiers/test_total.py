@@ -96,13 +96,13 @@ def test_whatever_one_row_holds_it_has_a_label_and_its_mates_keep_theirs(tmp_pat
             batch[row, 0, 0, 0] = value
             found = classifier.judge(batch)
             mates = np.arange(SIZE) != row
-            np.testing.assert_array_equal(found.labels[mates], before[mates])
-            assert 0 <= found.labels[row] < classifier.num_classes
+            np.testing.assert_array_equal(found.ballots[mates], before[mates])
+            assert 0 <= found.ballots[row, 0] < classifier.num_classes
             alone = classifier.judge(np.repeat(batch[row : row + 1], SIZE, axis=0))
-            assert found.labels[row] == alone.labels[row], "a vote is a function of its row"
+            assert found.ballots[row, 0] == alone.ballots[row, 0], "a vote is a function of its row"
             assert found.undefined[row] == alone.undefined[row]
             if found.undefined[row]:
-                assert found.labels[row] == UNDEFINED_LABEL
+                assert found.ballots[row, 0] == UNDEFINED_LABEL
 
 
 def test_the_attackers_do_reach_every_part_of_the_rule(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_a_row_that_is_asked_alone_is_asked_in_the_shape_of_the_batch() -> None:
         np.testing.assert_array_equal(part, np.repeat(batch[row : row + 1], SIZE, axis=0))
     wanted = flat_scores(batch).argmax(1)
     wanted[2] = UNDEFINED_LABEL
-    assert labels.tolist() == wanted.tolist()
+    assert labels[:, 0].tolist() == wanted.tolist()
     assert (classifier.undefined.raised, classifier.undefined.total, classifier.undefined.asked) == (1, 1, SIZE)
     assert "ArithmeticError: a value out of the ordinary" in classifier.undefined.reason
 

@@ -153,7 +153,7 @@ def test_the_folder_of_every_method_holds_what_follows_from_its_votes(
 ) -> None:
     run = run_of(method)
     ledger, made = read()
-    votes = np.stack(list(ledger.iterate_inputs()))
+    votes = np.stack(list(ledger.iterate_inputs()))[:, :, 0]
     selects = find_vote_method(method).selects
     first = FIRST if selects else 0
     assert votes.shape == (5, first + SAMPLES)
@@ -204,7 +204,7 @@ def test_votes_are_those_of_a_program_written_from_the_description(
     scores = getattr(importlib.import_module("brightness_for_tests"), model(method).partition(":")[2])()
     for position, votes in enumerate(read()[0].iterate_inputs()):
         shown = plain(VALUES[position], 9, FIRST + SAMPLES)
-        np.testing.assert_array_equal(votes, scores(shown).argmax(1))
+        np.testing.assert_array_equal(votes[:, 0], scores(shown).argmax(1))
 
 
 def test_a_value_of_a_pixel_can_be_the_unit(pictures: Path, topcert: Callable[..., Outcome]) -> None:

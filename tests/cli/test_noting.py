@@ -119,7 +119,7 @@ def test_an_attacked_input_is_predicted_and_the_votes_without_an_answer_are_coun
     run = topcert("predict", "attacked.npz", model, *every, "--out", "o")
     assert run.code == 0, run.err
     before, after = Ledger.open(Path("clean")), Ledger.open(Path("o"))
-    votes = [np.stack(list(ledger.iterate_inputs())) for ledger in (before, after)]
+    votes = [np.stack(list(ledger.iterate_inputs()))[:, :, 0] for ledger in (before, after)]
     moved = votes[0][2] != votes[1][2]
     np.testing.assert_array_equal(np.delete(votes[0], 2, axis=0), np.delete(votes[1], 2, axis=0))
     from topcert.randomization.masks import draw_masks

@@ -58,7 +58,7 @@ def test_figures_share_their_votes_go_on_and_are_redrawn(
     assert sorted(path.suffix for path in made) == [".csv", ".png", ".svg"]
     # the votes of a tenth are the first tenth of the votes
     ledger = Ledger.open(Path("f/runs/ablation-50"))
-    votes = np.stack(list(ledger.iterate_inputs()))[:, 100:104]
+    votes = np.stack(list(ledger.iterate_inputs()))[:, 100:104, 0]
     expected = np.stack([np.bincount(row, minlength=10) for row in votes])
     assert (ledger.counts(first=4) == expected).all()
     assert (ledger.counts(first=40) == ledger.counts()).all()

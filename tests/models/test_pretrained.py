@@ -62,4 +62,4 @@ def test_the_command_line_names_it_as_module_and_function() -> None:
     )
     assert classifier.num_classes == 1000
     votes = classifier(np.zeros((1, 3, 224, 224), np.float32))
-    assert votes.shape == (1,)
+    assert votes.shape == (1, 1)

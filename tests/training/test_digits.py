@@ -24,7 +24,7 @@ def test_it_is_far_better_than_chance_on_masks_that_are_new_to_it() -> None:
     encoder = make_encoder("six-channel", shape=(8, 8, 1), unit="pixel", batch_size=10)
     kept = masks.draw_masks(seed=0, start=0, stop=10, num_features=64, num_kept=KEPT)
     hits = [
-        (classifier(encoder(to_planes(x, "pixel"), kept)) == label).mean()
+        (classifier(encoder(to_planes(x, "pixel"), kept))[:, 0] == label).mean()
         for x, label in zip(images[test][:60], labels[test][:60], strict=True)
     ]
     assert classifier.num_classes == 10

@@ -78,7 +78,7 @@ def test_blocks_of_any_size_give_back_every_vote(
         num_inputs=inputs, num_samples=samples, batch_size=batch, batches_per_block=per_block, num_classes=classes
     )
     ledger, votes = filled(tmp_path_factory.mktemp("run"), law)
-    assert np.array_equal(np.stack(list(ledger.iterate_inputs())), votes)
+    assert np.array_equal(np.stack(list(ledger.iterate_inputs())), votes[:, :, None])
     assert np.array_equal(ledger.counts(), [np.bincount(row, minlength=classes) for row in votes])
     assert ledger.missing_blocks() == []
     assert ledger.read_block(0).dtype == (np.uint8 if classes <= 256 else np.uint16)

@@ -50,7 +50,8 @@ def test_features_are_counted_under_the_votes_that_kept_them(
     labels = np.stack([np.arange(8) % 5, (np.arange(8) + 2) % 5, np.full(8, 4)], axis=1)
     found = list(replayed.kept_counts(labels))
     assert len(found) == 8
-    for votes, asked, counts in zip(ledger.iterate_inputs(), labels.tolist(), found, strict=True):
+    every = [votes[:, 0] for votes in ledger.iterate_inputs()]
+    for votes, asked, counts in zip(every, labels.tolist(), found, strict=True):
         assert counts.dtype == np.int64
         assert counts.tolist() == slow_kept_counts(votes[first:], kept, asked, 12)
 
@@ -63,7 +64,7 @@ def test_pairs_of_features_are_counted_under_the_votes_that_kept_both(
     kept = [set(mask) for mask in draw_masks(seed=4, start=20, stop=110, num_features=12, num_kept=3).tolist()]
     both = [[[i in mask and j in mask for j in range(12)] for i in range(12)] for mask in kept]
     labels, inputs = np.array([[0, 4], [3, 1], [2, 2]]), np.array([1, 4, 7])
-    votes = list(ledger.iterate_inputs())
+    votes = [cast[:, 0] for cast in ledger.iterate_inputs()]
     told: list[tuple[int, int]] = []
     for dense in (2**13, 7):
         monkeypatch.setattr(replay, "_DENSE_MASKS", dense)
@@ -142,7 +143,7 @@ def test_a_feature_that_a_mask_names_twice_counts_once(workplace: Path, topcert:
     found = list(replayed.kept_counts(np.zeros((8, 1), np.int64)))
     for votes, counts in zip(cast, found, strict=True):
         wanted = [
-            sum(feature in mask for mask, vote in zip(kept, votes.tolist(), strict=True) if vote == 0)
+            sum(feature in mask for mask, vote in zip(kept, votes[:, 0].tolist(), strict=True) if vote == 0)
             for feature in range(11)
         ]
         assert counts.tolist() == [wanted]

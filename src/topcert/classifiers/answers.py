@@ -1,4 +1,7 @@
-"""What counts as an answer of a model, and the total rule that makes labels of it."""
+"""What counts as an answer of a model, and the total rule that makes ballots of it.
+
+A ballot is the labels that one ablated input names, ranked, the best first; of depth 1 it is the one label of the paper.
+"""
 
 from __future__ import annotations
 
@@ -21,18 +24,22 @@ class AnswerError(ValueError):
 @final
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """The labels of a batch, int64 `(B,)`, and where they are `UNDEFINED_LABEL` for want of an answer, bool `(B,)`."""
+    """The ballots of a batch, int64 `(B, depth)`, and where they are 0 .. depth - 1 for want of an answer, bool `(B,)`.
 
-    labels: NDArray[np.int64]
+    A row has one reason at most. `label` is the first that was out of range, `reason` what the model raised.
+    """
+
+    ballots: NDArray[np.int64]
     not_finite: NDArray[np.bool_]
     raised: NDArray[np.bool_]
     out_of_range: NDArray[np.bool_]
+    repeated: NDArray[np.bool_]  # a label twice in a ballot
     reason: str = ""
     label: int | None = None
 
     @property
     def undefined(self) -> NDArray[np.bool_]:
-        return self.not_finite | self.raised | self.out_of_range
+        return self.not_finite | self.raised | self.out_of_range | self.repeated
 
 
 def as_array(value: Any) -> NDArray[Any]:
@@ -69,16 +76,26 @@ def _is_text(array: NDArray[Any]) -> bool:
     return array.dtype.kind in "USO" and array.size > 0 and isinstance(array.reshape(-1)[0], (str, bytes))
 
 
-def checked_answer(output: Any, *, batch_size: int, num_classes: int | None = None) -> NDArray[Any]:
-    """The output as an array: scores `(B, num_classes)` or integer labels `(B,)`, of whatever values.
+def checked_answer(output: Any, *, batch_size: int, num_classes: int | None = None, depth: int = 1) -> NDArray[Any]:
+    """The output as an array: scores `(B, num_classes)`, integer labels `(B,)`, or ranked labels
+    `(B, depth)` where `depth` is more than 1; of whatever values.
 
-    Labels may stand in a column `(B, 1)`; booleans are the labels 0 and 1. Without `num_classes` scores may have any width.
+    Labels may stand in a column `(B, 1)`; booleans are the labels 0 and 1. Without `num_classes`
+    scores may have any width. For ballots of more than one label: one label is none; integers
+    `(B, depth)` are ranked labels, as there are always more classes than `depth`; integers of
+    another width are scores only where `num_classes` says so, since they may as well be labels.
     Raises AnswerError where it is anything else, and says what.
     """
     found = as_array(output)
     classes = "classes" if num_classes is None else str(num_classes)
-    wanted = f"expected scores ({batch_size}, {classes}) or integer labels ({batch_size},)"
+    labels_shape = f"({batch_size},)" if depth == 1 else f"({batch_size}, {depth}), the best first"
+    wanted = f"expected scores ({batch_size}, {classes}) or integer labels {labels_shape}"
     if found.dtype.kind in "iub" and found.shape in ((batch_size,), (batch_size, 1)):
+        if depth > 1:
+            raise AnswerError(
+                f"the model gave one label for each input, {described(found)}, and a ballot has "
+                f"{depth}; {wanted}, or ask for --ballot 1"
+            )
         labels = found.reshape(-1)
         return labels.astype(np.int64) if found.dtype.kind == "b" else labels
     if found.dtype.kind == "f" and found.shape in ((batch_size,), (batch_size, 1)):
@@ -86,11 +103,19 @@ def checked_answer(output: Any, *, batch_size: int, num_classes: int | None = No
             f"the model gave one number for each input, {described(found)}: a sigmoid or a regression? {wanted}; give each "
             "class a score, as [1 - p, p], or labels as integers, as (p > 0.5), with --classes 2"
         )
+    if depth > 1 and found.dtype.kind in "iu" and found.shape == (batch_size, depth):
+        return found
     if found.ndim == 2 and found.dtype.kind in "fiu":
+        if depth > 1 and num_classes is None and found.dtype.kind in "iu":
+            raise AnswerError(
+                f"the model gave integers {found.shape}, which may be scores or ranked labels; {wanted}: for "
+                f"labels return the first {depth}, for scores say --classes {found.shape[1]}"
+            )
         if len(found) != batch_size or num_classes not in (None, found.shape[1]):
+            ranked = "" if depth == 1 else f", or of ranked labels as integers ({batch_size}, {depth})"
             raise AnswerError(
                 f"the model gave scores of shape {found.shape} for a batch of {batch_size} "
-                f"and {classes} classes; expected ({batch_size}, {classes})"
+                f"and {classes} classes; expected ({batch_size}, {classes}){ranked}"
             )
         return found
     if _is_text(found):
@@ -104,17 +129,45 @@ def checked_answer(output: Any, *, batch_size: int, num_classes: int | None = No
     raise AnswerError(f"the model gave {told} for a batch of {batch_size}; {wanted}")
 
 
-def judge_answer(answer: NDArray[Any], *, num_classes: int) -> Judged:
-    """The total rule on an answer: scores `(B, num_classes)` or integer labels `(B,)`."""
+def are_scores(answer: NDArray[Any], num_classes: int) -> bool:
+    """Whether a checked answer holds a score for each class; ballots name fewer labels."""
+    return answer.ndim == 2 and answer.shape[1] == num_classes
+
+
+def best_labels(scores: NDArray[Any], depth: int) -> NDArray[np.int64]:
+    """The `depth` labels of the largest scores, the best first, of equal ones the lower first.
+
+    `scores` is `(B, classes)`, all finite; returns int64 `(B, depth)`.
+    """
+    if depth == 1:
+        return np.asarray(scores.argmax(axis=1)[:, None], np.int64)
+    last = scores.shape[1] - 1  # turned about, so that a stable rising order has the lower of equal ones last
+    return np.asarray(last - np.argsort(scores[:, ::-1], axis=1, kind="stable")[:, : -depth - 1 : -1], np.int64)
+
+
+def judge_answer(answer: NDArray[Any], *, num_classes: int, depth: int = 1) -> Judged:
+    """The total rule on an answer: scores `(B, num_classes)`, labels `(B,)` or ranked `(B, depth)`."""
     nowhere = np.zeros(len(answer), np.bool_)
-    if answer.ndim == 2:
+    fixed = np.arange(depth)
+    if are_scores(answer, num_classes):
         wrong = ~np.isfinite(answer).all(axis=1)
-        labels = np.where(wrong, UNDEFINED_LABEL, answer.argmax(axis=1)).astype(np.int64)
-        return Judged(labels=labels, not_finite=wrong, raised=nowhere, out_of_range=nowhere)
-    wrong = (answer < 0) | (answer >= num_classes)  # in its own type, where nothing wraps around
-    labels = np.where(wrong, UNDEFINED_LABEL, answer).astype(np.int64)
-    first = int(answer[wrong][0]) if wrong.any() else None
-    return Judged(labels=labels, not_finite=nowhere, raised=nowhere, out_of_range=wrong, label=first)
+        ballots = best_labels(answer, depth)
+        ballots[wrong] = fixed
+        return Judged(ballots=ballots, not_finite=wrong, raised=nowhere, out_of_range=nowhere, repeated=nowhere)
+    named = answer.reshape(len(answer), depth)
+    outside = (named < 0) | (named >= num_classes)  # in its own type, where nothing wraps around
+    wrong = np.asarray(outside.any(axis=1))
+    repeated = ~wrong & (np.diff(np.sort(named, axis=1), axis=1) == 0).any(axis=1)
+    ballots = np.where((wrong | repeated)[:, None], fixed, named.astype(np.int64))
+    first = int(named[outside][0]) if wrong.any() else None
+    return Judged(
+        ballots=ballots,
+        not_finite=nowhere,
+        raised=nowhere,
+        out_of_range=wrong,
+        repeated=repeated,
+        label=first,
+    )
 
 
 def out_of_range(label: int, num_classes: int) -> str:

@@ -1,4 +1,4 @@
-"""What topcert asks of a classifier: a total function from a batch to labels, made of the answer of a model."""
+"""What topcert asks of a classifier: a total function from a batch to ballots, made of the answer of a model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.classifiers.answers import UNDEFINED_LABEL, AnswerError, Judged, checked_answer, judge_answer, out_of_range
+from topcert.classifiers.answers import (
+    UNDEFINED_LABEL,
+    AnswerError,
+    Judged,
+    checked_answer,
+    judge_answer,
+    out_of_range,
+)
 from topcert.classifiers.coupling import Coupling
 from topcert.classifiers.outputs import WHOLE, Choice
 from topcert.files import first_line
@@ -19,18 +26,20 @@ from topcert.files import first_line
 @final
 @dataclass
 class Undefined:
-    """How many votes had no answer of the model, and got `UNDEFINED_LABEL`: by what was wrong."""
+    """How many votes had no answer of the model, and got the labels 0 .. depth - 1: by what was wrong."""
 
     not_finite: int = 0  # a score was NaN or infinite
     raised: int = 0  # the model raised on the row, or gave what is no answer
-    out_of_range: int = 0  # the label was none of 0 .. num_classes - 1
+    out_of_range: int = 0  # a label was none of 0 .. num_classes - 1
+    repeated: int = 0  # a ballot named a label twice
     asked: int = 0  # votes in all
     reason: str = ""  # what the model raised, the first time
     label: int | None = None  # the first label out of range
+    depth: int = 1  # labels a ballot
 
     @property
     def total(self) -> int:
-        return self.not_finite + self.raised + self.out_of_range
+        return self.not_finite + self.raised + self.out_of_range + self.repeated
 
     def in_words(self) -> str:
         """One line on those votes and what they mean; nothing where there are none."""
@@ -41,29 +50,35 @@ class Undefined:
             kinds.append(f"{self.raised:,} on which it raised ({self.reason})")
         if self.out_of_range:
             kinds.append(f"{self.out_of_range:,} with a label out of range, such as {self.label}")
+        if self.repeated:
+            kinds.append(f"{self.repeated:,} with a label twice")
         if not kinds:
             return ""
+        one = f"label {UNDEFINED_LABEL}"
+        counted = one if self.depth == 1 else f"the labels {', '.join(map(str, range(self.depth)))}"
         return (
-            f"the model had no answer for {self.total:,} of the {self.asked:,} votes cast now, which count as label "
-            f"{UNDEFINED_LABEL}: {', '.join(kinds)}; certificates hold under this rule, "
+            f"the model had no answer for {self.total:,} of the {self.asked:,} votes cast now, which count as "
+            f"{counted}: {', '.join(kinds)}; certificates hold under this rule, "
             "but a model should have an answer to what nobody attacked"
         )
 
 
 @dataclass(kw_only=True, eq=False)
 class Classifier(ABC):
-    """A deterministic function from one ablated input to a label, run on batches; total, whatever the input holds.
+    """A deterministic function from one ablated input to a ballot, run on batches; total, whatever the input holds.
 
     `fingerprint` (SHA-256, hex) names the function that it computes, `runtime` the library and device that compute it
     ("LIBRARY VERSION, cpu KIND", or a GPU): together with the batch shape they decide every vote. `batch_size` is None
     unless only one size is possible. `class_names` are those that the model knows, in the order of its labels. `choice` is
-    what is taken of what `run` gives. `coupling` is what in the model is known to mix the rows of a batch.
+    what is taken of what `run` gives. `coupling` is what in the model is known to mix the rows of a batch. `depth` is how
+    many labels a ballot names, 1 .. num_classes - 1.
 
-    The total rule. A row whose scores are all finite has the label of its largest (the first of equal ones); a label in
-    0 .. num_classes - 1 is taken as it is. Every other row has `UNDEFINED_LABEL`: one with a score that is NaN, +inf or
-    -inf, one with another label, one that the model raises on. A model that raises on a batch is asked row by row, each
-    row in a batch of the same shape filled with copies of it; so no row decides what another is given. The label is a
-    fixed one, not what argmax makes of a NaN, because a library may do that otherwise from one release to the next.
+    The total rule. A row whose scores are all finite has the labels of its largest (the first of equal ones); different
+    labels in 0 .. num_classes - 1 are taken as they are. Every other row has the labels 0 .. depth - 1 (of one label:
+    `UNDEFINED_LABEL`): one with a score that is NaN, +inf or -inf, one with another label or a label twice, one that the
+    model raises on. A model that raises on a batch is asked row by row, each row in a batch of the same shape filled with
+    copies of it; so no row decides what another is given. These labels are fixed ones, not what argmax makes of a NaN,
+    because a library may do that otherwise from one release to the next.
     What stops a run instead: memory that runs out, and a device or file that fails. That is nobody's row.
 
     `refuse_labels`: raise on a label out of range instead. A certified input is nobody's attack, so there it tells of
@@ -78,6 +93,7 @@ class Classifier(ABC):
     choice: Choice = WHOLE
     coupling: Coupling | None = None
     refuse_labels: bool = True
+    depth: int = 1
     undefined: Undefined = field(default_factory=Undefined)
 
     @abstractmethod
@@ -88,7 +104,7 @@ class Classifier(ABC):
         """
 
     def answer(self, batch: NDArray[np.floating]) -> NDArray[Any]:
-        """Scores `(B, num_classes)` or integer labels `(B,)` as the model gives them, NaN and all; nothing is counted.
+        """Scores `(B, num_classes)`, integer labels `(B,)` or ranked ones `(B, depth)` as the model gives them, NaN and all.
 
         Raises AnswerError where the model raises or gives anything else, ValueError where it was the device or the memory.
         """
@@ -106,20 +122,25 @@ class Classifier(ABC):
                 ) from error
             raise AnswerError(failure(batch.shape, error)) from error
         # a copy: a model may give the same buffer at every call
-        return checked_answer(self.choice.of(output), batch_size=len(batch), num_classes=self.num_classes).copy()
+        return checked_answer(
+            self.choice.of(output),
+            batch_size=len(batch),
+            num_classes=self.num_classes,
+            depth=self.depth,
+        ).copy()
 
     def judge(self, batch: NDArray[np.floating]) -> Judged:
-        """The labels of a batch by the total rule; nothing is counted or refused.
+        """The ballots of a batch by the total rule; nothing is counted or refused.
 
         Raises ValueError where memory runs out or a device fails.
         """
         try:
-            return judge_answer(self.answer(batch), num_classes=self.num_classes)
+            return judge_answer(self.answer(batch), num_classes=self.num_classes, depth=self.depth)
         except AnswerError as error:
             return self._row_by_row(batch, str(error))
 
     def __call__(self, batch: NDArray[np.floating], *, num_votes: int | None = None) -> NDArray[np.int64]:
-        """Labels int64 `(B,)`, of which the first `num_votes` count as votes of the run: None for all.
+        """Ballots int64 `(B, depth)`, of which the first `num_votes` count as votes of the run: None for all.
 
         Raises ValueError as `judge` does, and for a label out of range where `refuse_labels`.
         """
@@ -128,36 +149,33 @@ class Classifier(ABC):
             raise ValueError(out_of_range(found.label, self.num_classes))
         counted = slice(len(batch) if num_votes is None else num_votes)
         told = self.undefined
-        told.asked += len(found.labels[counted])
-        for name in ("not_finite", "raised", "out_of_range"):
+        told.asked += len(found.ballots[counted])
+        told.depth = self.depth
+        for name in ("not_finite", "raised", "out_of_range", "repeated"):
             setattr(told, name, getattr(told, name) + int(np.count_nonzero(getattr(found, name)[counted])))
         told.reason = told.reason or found.reason
         told.label = found.label if told.label is None else told.label
-        return found.labels
+        return found.ballots
 
     def _row_by_row(self, batch: NDArray[np.floating], reason: str) -> Judged:
         """Each row in a batch of this shape that holds nothing else; it keeps its place."""
         size = len(batch)
-        labels = np.full(size, UNDEFINED_LABEL, np.int64)
-        wrong = np.zeros((3, size), np.bool_)
+        ballots = np.tile(np.arange(self.depth), (size, 1))
+        wrong = {name: np.zeros(size, np.bool_) for name in ("not_finite", "raised", "out_of_range", "repeated")}
         label = None
         for row in range(size):
             try:
                 answer = self.answer(np.repeat(batch[row : row + 1], size, axis=0))
             except AnswerError:
-                wrong[1, row] = True
+                wrong["raised"][row] = True
                 continue
-            one = judge_answer(answer[row : row + 1], num_classes=self.num_classes)
-            labels[row], wrong[0, row], wrong[2, row] = one.labels[0], one.not_finite[0], one.out_of_range[0]
+            one = judge_answer(answer[row : row + 1], num_classes=self.num_classes, depth=self.depth)
+            ballots[row] = one.ballots[0]
+            for name in ("not_finite", "out_of_range", "repeated"):
+                wrong[name][row] = getattr(one, name)[0]
             label = one.label if label is None else label
-        return Judged(
-            labels=labels,
-            not_finite=wrong[0],
-            raised=wrong[1],
-            out_of_range=wrong[2],
-            reason=reason if wrong[1].any() else "",
-            label=label,
-        )
+        told = reason if wrong["raised"].any() else ""
+        return Judged(ballots=ballots, reason=told, label=label, **wrong)
 
 
 def check_device(name: str) -> None:

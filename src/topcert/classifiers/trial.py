@@ -34,18 +34,22 @@ def try_model(
     model: Any,
     output: str | None,
     num_classes: int | None,
+    depth: int = 1,
 ) -> Tried:
     """Run a model on `example`, ablated inputs `(rows, ...)`, and choose its output: `output`, or by the rule.
 
     A model that gives labels has `num_classes`, or what its attributes `num_classes` or `class_names` say, or two where it
-    gives booleans. Raises ValueError where it fails on every row, gives no answer, or the number of classes is unknown.
+    gives booleans. `depth` is how many labels a ballot names. Raises ValueError where it fails on every row, gives no
+    answer, or the number of classes is unknown.
     """
     with suppress(ValueError):  # what is fitted to the first batch is fitted to no input of a run
         first_output(run, np.full_like(example[:1], WARM))
     given = first_output(run, example)
     choice = choose_output(given, rows=len(example), asked=output)
-    answer = checked_answer(choice.of(given), batch_size=len(example))
-    if answer.ndim == 2:
+    known = num_classes if depth > 1 else None  # of integers it tells scores from labels
+    answer = checked_answer(choice.of(given), batch_size=len(example), num_classes=known, depth=depth)
+    ranked = depth > 1 and answer.shape[1] == depth and answer.dtype.kind in "iu"
+    if answer.ndim == 2 and not ranked:
         classes: Any = answer.shape[1]
         if num_classes not in (None, classes):
             raise ValueError(f"--classes is {num_classes}, the model gives {classes} scores; leave --classes out")
@@ -80,7 +84,7 @@ def first_output(run: Callable[[NDArray[Any]], Any], example: NDArray[np.floatin
 def check_trial(classifier: Classifier, example: NDArray[np.floating]) -> None:
     """Raises ValueError where the model has an answer to no row of `example`, or one that `refuse_labels` is about.
 
-    It is made for other inputs then: a run would only collect `UNDEFINED_LABEL`.
+    It is made for other inputs then: a run would only collect the labels of `UNDEFINED_LABEL`.
     """
     found = [classifier.judge(batch) for batch in in_batches(example, classifier.batch_size)]
     label = next((part.label for part in found if part.label is not None), None)
@@ -92,6 +96,12 @@ def check_trial(classifier: Classifier, example: NDArray[np.floating]) -> None:
     reason = next((part.reason for part in found if part.reason), "")
     if reason:
         raise ValueError(reason)
+    if any(part.repeated.any() for part in found):
+        raise ValueError(
+            f"the model named a label twice for {sum(int(part.repeated.sum()) for part in found)} of "
+            f"{len(example)} ablated inputs, and had no answer to the others; a ballot holds "
+            f"{classifier.depth} different labels"
+        )
     raise ValueError(
         f"the model gave scores that are NaN or infinite for each of {len(example)} ablated inputs; "
         "mend the model, or clip its output"

@@ -19,7 +19,7 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.classifiers.answers import AnswerError
+from topcert.classifiers.answers import AnswerError, are_scores
 from topcert.evaluation.results import Results, derive
 from topcert.methods.certificates import L2_SLACK, Certificates
 from topcert.theory.radius import ABSTAIN
@@ -57,7 +57,7 @@ def recast_votes(
     """Compute the votes of `batches`, ascending, again in the recorded shape and compare them with the ledger's."""
     found, allowed = Recast(), allowed_gap(ledger.manifest.runtime, voter.classifier.runtime)
     places = ledger.read_inputs().indices
-    block, stored, base = -1, np.empty(0, np.uint8), 0
+    block, stored, base = -1, np.empty((0, 1), np.uint8), 0
     for number, batch in enumerate(batches):
         if ledger.block_of(batch) != block:
             block = ledger.block_of(batch)
@@ -68,7 +68,7 @@ def recast_votes(
         had, cast = stored[part].astype(np.int64), voter.votes(position, start, stop)
         found.asked += stop - start
         found.votes[block][part] = cast
-        wrong = np.flatnonzero(had != cast)
+        wrong = np.flatnonzero((had != cast).any(axis=1))
         if len(wrong):
             scores = _scores(voter, position, start)
             _weigh(found, scores, (int(places[position]), start), wrong, had, cast, allowed)
@@ -85,15 +85,15 @@ def _weigh(
     cast: NDArray[np.int64],
     allowed: float,
 ) -> None:
-    """Count the votes `wrong` of a batch, whose input and first draw is `place`, by how far apart the two labels score."""
-    gaps = None if scores is None else _gaps(scores, wrong, had[wrong], cast[wrong])
+    """Count the votes `wrong` of a batch, whose input and first draw is `place`, by how far apart their labels score."""
+    gaps = None if scores is None else _gaps(scores, wrong, had[wrong])
     far = np.zeros(len(wrong), np.bool_) if gaps is None else ~(gaps <= allowed)
     if not found.example or (far.any() and not found.far):
         at = int(far.argmax())
         apart = "" if gaps is None else f", whose score lies {gaps[at]:.2g} spreads above; rounding can do {allowed:g}"
         found.example = (
-            f"input {place[0]}, draw {place[1] + wrong[at]}: the ledger has label {had[wrong[at]]}, here it is "
-            f"{cast[wrong[at]]}{apart}"
+            f"input {place[0]}, draw {place[1] + wrong[at]}: the ledger has {_in_words(had[wrong[at]])}, here it is "
+            f"{', '.join(map(str, cast[wrong[at]].tolist()))}{apart}"
         )
     found.far = None if gaps is None or found.far is None else found.far + int(far.sum())
     found.differ += len(wrong)
@@ -104,17 +104,27 @@ def _scores(voter: Voter, position: int, start: int) -> NDArray[np.float64] | No
         answer: NDArray[Any] = voter.classifier.answer(voter.batch(position, start))
     except AnswerError:  # rows on which the model raises have a fixed label
         return None
-    return answer.astype(np.float64) if answer.ndim == 2 else None
+    return answer.astype(np.float64) if are_scores(answer, voter.classifier.num_classes) else None
 
 
-def _gaps(
-    scores: NDArray[np.float64], rows: NDArray[np.int64], had: NDArray[np.int64], cast: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """How far the score of the label here lies above that of the ledger's, in spreads; NaN where a score is none."""
+def _in_words(ballot: NDArray[np.int64]) -> str:
+    return f"label{'' if len(ballot) == 1 else 's'} {', '.join(map(str, ballot.tolist()))}"
+
+
+def _gaps(scores: NDArray[np.float64], rows: NDArray[np.int64], had: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How far scores must move until the ledger has the best labels in order, in spreads; NaN where a score is none.
+
+    `had` is `(rows, depth)`. It is the most by which any of its labels scores below one that it does not name before.
+    """
     spreads = np.ptp(scores[np.isfinite(scores).all(axis=1)], axis=1)
     spread = float(np.median(spreads)) if len(spreads) else np.nan
+    left, places = scores[rows], np.arange(len(rows))
+    gaps = np.zeros(len(rows))
     with np.errstate(all="ignore"):
-        return np.asarray((scores[rows, cast] - scores[rows, had]) / spread)
+        for labels in had.T:
+            gaps = np.maximum(gaps, left.max(axis=1) - left[places, labels])
+            left[places, labels] = np.where(np.isnan(left[places, labels]), np.nan, -np.inf)
+        return np.asarray(gaps / spread)
 
 
 def own_certificates(results: Results, found: Recast) -> list[str]:

@@ -35,7 +35,7 @@ class FixedDesign(DesignMethod):
     def radii(self, counts: Ints, votes: DesignVotes, labels: Ints | None, *, ks: Sequence[int]) -> Ints:
         most, classes = max(ks), counts.shape[1]
         named = most_voted(counts, most) if labels is None else labels[:, None]
-        masks, num_named = np.atleast_2d(next(votes.cast()).T).T.shape
+        masks, num_named = next(votes.cast()).shape
         if num_named > 1 and masks <= votes.round_size:
             return over_partition(votes, named, picked=labels is None, ks=ks, classes=classes)
         near = max(near_rivals(classes, k) for k in ks)
@@ -49,7 +49,7 @@ class FixedDesign(DesignMethod):
                 kept = np.concatenate([table[[rank]], kept_of[rank]])
                 for column, k in [(column, k) for column, k in enumerate(ks) if labels is not None or k > rank]:
                     radii[row, rank, column] = design_radius(
-                        ballots.reshape(len(ballots), -1),
+                        ballots,
                         label,
                         rivals[row, rank],
                         counts=counts[row],

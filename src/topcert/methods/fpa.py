@@ -43,7 +43,7 @@ class Fpa(DesignMethod):
             )
 
     def radii(self, counts: Ints, votes: DesignVotes, labels: Ints | None, *, ks: Sequence[int]) -> Ints:
-        features, (masks, num_named) = len(votes.degrees()), np.atleast_2d(next(votes.cast()).T).T.shape
+        features, (masks, num_named) = len(votes.degrees()), next(votes.cast()).shape
         self.check_masks(masks, votes.round_size)
         most, classes = max(ks), counts.shape[1]
         named = most_voted(counts, most) if labels is None else labels[:, None]

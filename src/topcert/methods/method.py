@@ -60,7 +60,7 @@ class MaskVotes(Protocol):
         """How many masks keep each feature, `(num_features,)`."""
 
     def kept_counts(self, labels: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-        """For each input in turn: how many masks voted `labels[input, j]` and keep feature i, `(labels, num_features)`.
+        """For each input in turn: how many masks name `labels[input, j]` and keep feature i, `(labels, num_features)`.
 
         `labels` is int64 `(inputs, labels)`.
         """
@@ -84,7 +84,7 @@ class DesignVotes(MaskVotes, Protocol):
         """How many masks in turn share no feature; 1 where nothing is known of that."""
 
     def cast(self) -> Iterator[NDArray[np.int64]]:
-        """For each input in turn: its votes, in the order of the masks, `(masks,)`."""
+        """For each input in turn: its votes, in the order of the masks, `(masks, num_named)`, the best label first."""
 
 
 class Method(ABC):

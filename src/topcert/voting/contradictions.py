@@ -32,6 +32,11 @@ def check_entries(path: Path, found: dict[str, Any]) -> None:
     """Raise ValueError, naming the entries, where entries of sound types contradict one another."""
     if found["num_classes"] < 2:
         raise ValueError(f"{path}: num_classes is {found['num_classes']}; a top k needs at least 2")
+    if "num_named" in found and not 2 <= found["num_named"] < found["num_classes"]:
+        raise ValueError(
+            f"{path}: num_named is {found['num_named']}; ballots of several labels have 2 .. num_classes - 1 = "
+            f"{found['num_classes'] - 1} of them, and for one label there is no such entry"
+        )
     if not _DIGEST.fullmatch(found["data_fingerprint"]):
         raise ValueError(f"{path}: data_fingerprint must be a SHA-256, got {found['data_fingerprint']!r}")
     if found["model_fingerprint"] and not _DIGEST.fullmatch(found["model_fingerprint"]):

@@ -115,7 +115,7 @@ def carry_over(ledger: Ledger, before: Sequence[Manifest], inputs: pa.Table) -> 
             continue
         votes = owner.read_block(block)
         if len(votes) == ledger.num_votes_of(block):
-            ledger.write_block(block, votes.astype("int64"))
+            ledger.write_block(block, votes)
         else:
             ledger.hold(block, votes)
 

@@ -1,9 +1,12 @@
-"""The vote ledger: which label each (input, draw of the noise) got, as Parquet blocks that are whole or absent.
+"""The vote ledger: the ballot of each (input, draw of the noise), as Parquet blocks that are whole or absent.
 
     DIR/manifest.json                what decides the votes
     DIR/ledger/inputs.parquet        one row an input: index, label (or null), SHA-256, name (where inputs have names)
     DIR/ledger/checks.json           on how many rows it was checked that each is judged by itself; the last file of a run
-    DIR/ledger/block-000000.parquet  one column `vote`, in the smallest unsigned type that holds every label
+    DIR/ledger/block-000000.parquet  a column `vote`, in the smallest unsigned type that holds every label; where a ballot
+                                     names several, `vote` is the best, and `vote_2`, `vote_3`, ... are the next
+
+Votes are `(votes, depth)` throughout: the labels that each names, ranked, the best first, all different.
 
 Batches are numbered input by input: with n votes in batches of B, input p has batches p ceil(n/B) and on. A block is a
 run of whole batches, so a block's place in the ledger follows from its number. Each carries the manifest's digest and
@@ -37,7 +40,7 @@ from topcert.voting.checks import CHECKS
 from topcert.voting.inputs import Inputs, InputsFile, read_inputs_file
 from topcert.voting.manifest import FIXED, Manifest
 from topcert.voting.names import Names
-from topcert.voting.replay import ReplayedMasks
+from topcert.voting.replay import ReplayedMasks, check_depth
 from topcert.voting.stages import Stage
 
 LOCK: Final = ".lock"
@@ -54,6 +57,7 @@ class Ledger:
         self.manifest = manifest
         self._digest = manifest.digest()
         self._dtype = np.min_scalar_type(manifest.num_classes - 1)
+        self._columns = column_names(manifest.depth)
         self.judge = judge_of(manifest)
         self._ended = self.judge is None
         first = Stage(
@@ -135,7 +139,7 @@ class Ledger:
         stage, labels, selecting = self._stages[-1], self.asked_labels(), self.manifest.num_selection
         for position, votes in zip(stage.inputs.tolist(), self._votes_of(stage), strict=True):
             certifying = votes if stage.start else votes[selecting:]
-            self._so_far[position] += np.bincount(certifying, minlength=self.manifest.num_classes)
+            self._so_far[position] += np.bincount(certifying.reshape(-1), minlength=self.manifest.num_classes)
             if self.judge.asks_masks:
                 self._cast[position] = np.concatenate([self._cast[position], votes]) if stage.start else votes
         spared = self._spared(stage.inputs, labels) if self.judge.asks_masks else None
@@ -153,7 +157,7 @@ class Ledger:
         assert self.judge is not None
         if self._asked is None and self.judge.rule.label == "selected":
             first = self._votes_of(self._stages[0])[:, : self.manifest.num_selection]
-            self._asked = np.array([np.bincount(votes).argmax() for votes in first])
+            self._asked = np.array([np.bincount(votes.reshape(-1)).argmax() for votes in first])
         elif self._asked is None:
             _, self._asked, _ = self.read_inputs()
         if self._asked is None:
@@ -178,7 +182,7 @@ class Ledger:
         if self.judge is None or not self.judge.asks_masks:
             yield np.arange(self.manifest.num_inputs), None
             return
-        spent, labels = self._so_far.sum(axis=1), self.asked_labels()
+        spent, labels = self._so_far.sum(axis=1) // self.manifest.depth, self.asked_labels()
         for number in np.unique(spent):
             inputs = np.flatnonzero(spent == number)
             yield inputs, self._spared(inputs, labels)
@@ -220,9 +224,9 @@ class Ledger:
                 raise ValueError(f"{path} lies beyond {end}; the ledger has been changed")
 
     def _votes_of(self, stage: Stage) -> NDArray[np.unsignedinteger]:
-        """The votes of a stage, `(inputs, stop - start)`."""
+        """The votes of a stage, `(inputs, stop - start, depth)`."""
         blocks = [self.read_block(block) for block in range(stage.first_block, stage.end_block)]
-        return np.concatenate(blocks).reshape(len(stage.inputs), stage.stop - stage.start)
+        return np.concatenate(blocks).reshape(len(stage.inputs), stage.stop - stage.start, self.manifest.depth)
 
     def present_blocks(self) -> list[int]:
         return [block for block in range(self.num_blocks) if self._is_present(block)]
@@ -238,8 +242,8 @@ class Ledger:
         self._held[block] = votes
 
     def held(self, block: int) -> NDArray[np.unsignedinteger]:
-        """The first votes of a missing block that are known."""
-        return self._held.get(block, np.empty(0, self._dtype))
+        """The first votes `(votes, depth)` of a missing block that are known."""
+        return self._held.get(block, np.empty((0, self.manifest.depth), self._dtype))
 
     def num_votes_of(self, block: int) -> int:
         batches = self.batches_of(block)
@@ -253,24 +257,30 @@ class Ledger:
             return ""
         return str(metadata.get(b"manifest", b"").decode("ascii", "replace"))
 
-    def write_block(self, block: int, votes: NDArray[np.int64]) -> None:
-        stored = votes.astype(self._dtype)
+    def write_block(self, block: int, votes: NDArray[np.integer]) -> None:
+        """Write votes `(votes, depth)`; `(votes,)` will do where a ballot names one label."""
+        stored = votes.astype(self._dtype).reshape(len(votes), self.manifest.depth)
         metadata = {"manifest": self._digest, "block": str(block), "sha256": _hash(stored)}
-        table = pa.table({"vote": stored}).replace_schema_metadata(metadata)
+        columns = {name: stored[:, rank] for rank, name in enumerate(self._columns)}
+        table = pa.table(columns).replace_schema_metadata(metadata)
         with replacing(self.block_path(block)) as aside:
             pq.write_table(table, aside, compression="zstd")
         self._held.pop(block, None)
 
     def read_block(self, block: int) -> NDArray[np.unsignedinteger]:
-        """The votes of a block. Raises ValueError where it is missing, damaged, or belongs to another run."""
+        """The votes `(votes, depth)` of a block.
+
+        Raises ValueError where it is missing, damaged, or belongs to another run.
+        """
         path = self.block_path(block)
         if not path.is_file():
             raise ValueError(f"{path} is missing; go on with certify --resume")
         try:
             table = pq.read_table(path)
-            if table.column_names != ["vote"] or table.column(0).null_count:
-                raise ValueError(f"its columns are {', '.join(table.column_names)}; a run writes one, vote, without nulls")
-            votes: NDArray[np.unsignedinteger] = table.column("vote").to_numpy()
+            if table.column_names != self._columns or any(column.null_count for column in table.columns):
+                one = "one, vote" if len(self._columns) == 1 else ", ".join(self._columns)
+                raise ValueError(f"its columns are {', '.join(table.column_names)}; a run writes {one}, without nulls")
+            votes: NDArray[np.unsignedinteger] = np.stack([column.to_numpy() for column in table.columns], axis=1)
         except (OSError, pa.ArrowException, KeyError, ValueError) as error:
             raise ValueError(f"{path} is damaged ({first_line(error)}); delete it and go on with --resume") from error
         metadata = table.schema.metadata or {}
@@ -281,12 +291,16 @@ class Ledger:
             raise ValueError(f"{path} is damaged: its votes do not match its checksum; delete it and go on with --resume")
         if votes.size and votes.max() >= self.manifest.num_classes:
             raise ValueError(f"{path} holds the label {votes.max()}; there are {self.manifest.num_classes} classes")
+        twice = (np.diff(np.sort(votes, axis=1), axis=1) == 0).any(axis=1)
+        if twice.any():
+            row = int(twice.argmax())
+            raise ValueError(f"{path} holds the ballot {votes[row].tolist()} in row {row}, which names a label twice")
         return votes
 
     def iterate_inputs(self) -> Iterator[NDArray[np.unsignedinteger]]:
-        """The votes `(num_votes,)` of each input in turn, one block in memory at a time.
+        """The votes `(num_votes, depth)` of each input in turn, one block in memory at a time.
 
-        Under a stopping rule `(votes until it stopped,)`, and all are in memory.
+        Under a stopping rule `(votes until it stopped, depth)`, and all are in memory.
         """
         if self.judge is not None:
             yield from self._iterate_stopped()
@@ -312,11 +326,15 @@ class Ledger:
                 parts[position].append(votes)
         yield from map(np.concatenate, parts)
 
-    def counts(self, *, first: int | None = None) -> NDArray[np.int64]:
-        """Votes of each class among the `num_samples` that certify, or the `first` of them, int64 `(inputs, classes)`.
+    def counts(self, *, first: int | None = None, num_named: int | None = None) -> NDArray[np.int64]:
+        """How often each class is named by the `num_samples` votes that certify, or the `first` of them.
+
+        Returns int64 `(inputs, classes)`. `num_named`: only the first so many labels of each ballot count, which are what a
+        classifier that names so many gives; None for all.
 
         The `first` are what a run of so many samples would have had; under a stopping rule there is no such run. Raises
-        ValueError where a block is missing or damaged, or `first` lies outside 1 .. num_samples.
+        ValueError where a block is missing or damaged, or `first` lies outside 1 .. num_samples or `num_named` outside
+        1 .. depth.
         """
         if first is not None and self.judge is not None:
             raise ValueError(f"{self.folder} was sampled under a stopping rule: a run of {first} votes is not part of it")
@@ -325,15 +343,18 @@ class Ledger:
             raise ValueError(
                 f"{self.folder} holds {self.manifest.num_samples} votes an input; the first {wanted} are not there"
             )
-        return self._counted(slice(start, start + wanted))
+        return self._counted(slice(start, start + wanted), num_named)
 
-    def selection_counts(self) -> NDArray[np.int64] | None:
-        """Votes of each class among the first `num_selection`, which certify nothing; None where there are none."""
-        return self._counted(slice(self.manifest.num_selection)) if self.manifest.num_selection else None
+    def selection_counts(self, *, num_named: int | None = None) -> NDArray[np.int64] | None:
+        """How often each class is named by the first `num_selection` votes, which certify nothing; None without any.
 
-    def _counted(self, part: slice) -> NDArray[np.int64]:
-        classes = self.manifest.num_classes
-        return np.stack([np.bincount(votes[part], minlength=classes) for votes in self.iterate_inputs()])
+        `num_named` is that of `counts`.
+        """
+        return self._counted(slice(self.manifest.num_selection), num_named) if self.manifest.num_selection else None
+
+    def _counted(self, part: slice, num_named: int | None) -> NDArray[np.int64]:
+        classes, ranks = self.manifest.num_classes, slice(check_depth(num_named, self.manifest))
+        return np.stack([np.bincount(votes[part, ranks].reshape(-1), minlength=classes) for votes in self.iterate_inputs()])
 
     def write_inputs(self, inputs: pa.Table) -> None:
         with replacing(self.inputs_path) as aside:
@@ -410,6 +431,11 @@ def judge_of(manifest: Manifest) -> Judge | None:
         max_votes=manifest.num_samples,
         batch_size=manifest.batch_size,
     )
+
+
+def column_names(depth: int) -> list[str]:
+    """The columns of a block, one a rank."""
+    return ["vote", *(f"vote_{rank}" for rank in range(2, depth + 1))]
 
 
 def _hash(votes: NDArray[np.unsignedinteger]) -> str:

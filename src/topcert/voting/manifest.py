@@ -22,7 +22,7 @@ from topcert.voting.contradictions import check_entries
 
 FORMAT: Final = "topcert-ledger-2"
 IID: Final = "iid"
-_OPTIONAL: Final = frozenset({"output"})  # entries that stand only where they say something
+_OPTIONAL: Final = frozenset({"num_named", "output"})  # entries that stand only where they say something
 FIXED: Final = "fixed"  # stopping: the number of votes was set beforehand
 
 
@@ -39,7 +39,8 @@ class Manifest:
     The first `num_selection` votes may choose what is
     certified, the `num_samples` after them certify. Votes are computed in batches of `batch_size` draws for one input,
     the last one filled up with the draws that follow.
-    `output` is the one that was named of a model with several, and no entry where none was.
+    `output` is the one that was named of a model with several, and no entry where none was. `num_named` is how many labels
+    a ballot names where it names several, and no entry where it names one, as in the paper.
     `fill` is the number that stands for NULL, or the SHA-256 of the array that does, or null where the encoding needs
     none. `data` and `data_options` say where the data was; what it was is `data_fingerprint`.
     """
@@ -71,12 +72,18 @@ class Manifest:
     batch_size: int
     batches_per_block: int
     output: str | None = None
+    num_named: int | None = None
     format: str = FORMAT
 
     @property
     def num_votes(self) -> int:
         """Votes of each input."""
         return self.num_selection + self.num_samples
+
+    @property
+    def depth(self) -> int:
+        """Labels that each ballot names, ranked."""
+        return self.num_named or 1
 
     def to_json(self) -> str:
         entries = {name: value for name, value in asdict(self).items() if value is not None or name not in _OPTIONAL}
@@ -166,6 +173,8 @@ def _check_types(path: Path, found: dict[str, Any]) -> None:
         raise ValueError(f"{path}: fill must be a number, a fingerprint or null, got {found['fill']!r}")
     if "output" in found and not isinstance(found["output"], str):
         raise ValueError(f"{path}: output must be text, got {found['output']!r}")
+    if "num_named" in found and type(found["num_named"]) is not int:
+        raise ValueError(f"{path}: num_named must be a whole number, got {found['num_named']!r}")
     for field in fields(Manifest):
         if field.type == "str" and not isinstance(found[field.name], str):
             raise ValueError(f"{path}: {field.name} must be text, got {found[field.name]!r}")

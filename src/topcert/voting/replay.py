@@ -21,6 +21,29 @@ _PAIR_BYTES: Final = 1 << 26  # of the pairs of one label: 4,096 features
 _DENSE_MASKS: Final = 1 << 13  # that are multiplied at a time: float32 counts up to 2**24
 
 
+def check_depth(num_named: int | None, manifest: Manifest) -> int:
+    """How many labels of each ballot count; all where `num_named` is None.
+
+    Raises ValueError for more than the ballots of the run have, or none.
+    """
+    depth = manifest.depth
+    if num_named is None:
+        return depth
+    if not 1 <= num_named <= depth:
+        why = "the run has --ballot 1" if depth == 1 else f"ballots of this run name {depth} labels"
+        raise ValueError(
+            f"--ballot must lie in 1 .. {depth}, got {num_named}: {why}; certify with --ballot {num_named} in another --out"
+            if num_named > depth
+            else f"--ballot must be at least 1, got {num_named}"
+        )
+    return num_named
+
+
+def _name(ballots: NDArray[np.integer], label: int) -> NDArray[np.bool_]:
+    """Which of some ballots `(votes, num_named)` name a label."""
+    return np.asarray((ballots == label).any(axis=1))
+
+
 def design_of(manifest: Manifest) -> Design | None:
     """The design of whose masks a manifest speaks; None where its masks are independent."""
     if manifest.law == IID or manifest.num_kept is None:
@@ -43,7 +66,7 @@ class Votes(Protocol):
         """What they were cast under."""
 
     def iterate_inputs(self) -> Iterator[NDArray[np.unsignedinteger]]:
-        """The votes of each input in turn, those of its first sample first."""
+        """The votes `(votes, depth)` of each input in turn, those of its first sample first."""
 
 
 @final
@@ -54,11 +77,17 @@ class ReplayedMasks:
     """
 
     def __init__(
-        self, ledger: Votes, *, first: int | None = None, on_pairs: Callable[[int, int], None] | None = None
+        self,
+        ledger: Votes,
+        *,
+        first: int | None = None,
+        num_named: int | None = None,
+        on_pairs: Callable[[int, int], None] | None = None,
     ) -> None:
-        """`first`: only so many votes of each input. `on_pairs(done, total)`: of how many inputs pairs are counted.
+        """`first`: only so many votes of each input. `num_named`: only so many labels of each vote, the best; None for all.
+        `on_pairs(done, total)`: of how many inputs pairs are counted.
 
-        Raises ValueError where the masks cannot be drawn again.
+        Raises ValueError where the masks cannot be drawn again, or ballots name fewer labels.
         """
         manifest = ledger.manifest
         ours = ALGORITHM if manifest.law == IID else designs.ALGORITHMS[manifest.law]
@@ -66,6 +95,7 @@ class ReplayedMasks:
             raise ValueError(f"the masks of {manifest.algorithm} cannot be drawn again; this release has {ours}")
         self._ledger, self._num_kept = ledger, manifest.num_kept
         self._size = manifest.num_samples if first is None else first
+        self._num_named = check_depth(num_named, manifest)
         self._design = design_of(manifest)
         self._block = max(1, _MASK_BYTES // (4 * manifest.num_kept))
         self._degrees: NDArray[np.int64] | None = None
@@ -79,7 +109,7 @@ class ReplayedMasks:
         return 1 if self._design is None else self._design.round_size
 
     def cast(self) -> Iterator[NDArray[np.int64]]:
-        """For each input in turn: its votes, in the order of the masks, int64 `(masks,)`."""
+        """For each input in turn: its votes, in the order of the masks, int64 `(masks, num_named)`."""
         for votes in self._ledger.iterate_inputs():
             yield self._certifying(votes).astype(np.int64)
 
@@ -90,7 +120,7 @@ class ReplayedMasks:
         return self._degrees
 
     def kept_counts(self, labels: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-        """For each input in turn: how many masks voted `labels[input, j]` and keep feature i, int64 `(labels, features)`.
+        """For each input in turn: how many masks name `labels[input, j]` and keep feature i, int64 `(labels, features)`.
 
         `labels` is int64 `(inputs, labels)`.
         """
@@ -105,7 +135,7 @@ class ReplayedMasks:
                 for position, cast in enumerate(votes):
                     shown = cast[start : start + len(kept)]
                     for column, label in enumerate(labels[first + position].tolist()):
-                        table[position, column] += self._features_of(kept, degrees, shown == label)
+                        table[position, column] += self._features_of(kept, degrees, _name(shown, label))
             for part in table:
                 yield part.astype(np.int64)
 
@@ -129,7 +159,7 @@ class ReplayedMasks:
             if row in asked:
                 pairs = np.empty((len(asked[row]), features, features), np.int32)
                 for place, label in enumerate(asked[row].tolist()):
-                    pairs[place] = self._pairs(cast == label)
+                    pairs[place] = self._pairs(_name(cast, label))
                 yield pairs
                 done += 1
                 if self._on_pairs is not None:
@@ -150,9 +180,9 @@ class ReplayedMasks:
         return pairs
 
     def _certifying(self, votes: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:
-        """Those of all votes of an input that count: the first sample does not."""
+        """What of all votes of an input counts: the first sample does not, nor do labels beyond `num_named`."""
         start = self._ledger.manifest.num_selection
-        return votes[start : start + self._size]
+        return votes[start : start + self._size, : self._num_named]
 
     def _masks(self) -> Iterator[tuple[int, NDArray[np.int32]]]:
         """Blocks of masks in turn, each with the place of its first among the votes."""

@@ -19,7 +19,7 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.classifiers.answers import AnswerError
+from topcert.classifiers.answers import AnswerError, are_scores
 from topcert.classifiers.classifier import Classifier
 from topcert.theory.radius import uses_quanta
 from topcert.voting.manifest import FIXED, IID, Manifest
@@ -105,7 +105,8 @@ def _check_batch(voter: Voter, position: int, start: int, generator: np.random.G
     turn = int(generator.integers(1, size))
     turned = np.roll(ask(np.roll(batch, turn, axis=0)), -turn, axis=0)
     compared = known & np.roll(ask.known, -turn)
-    moved = _moved(first[compared], turned[compared], "in another place of the batch", _mixes(classifier))
+    scored = are_scores(first, classifier.num_classes)
+    moved = _moved(first[compared], turned[compared], "in another place of the batch", _mixes(classifier), scored=scored)
     if classifier.batch_size is None:
         for place in np.flatnonzero(known)[:FEW].tolist():
             ask.passes += 1
@@ -113,7 +114,7 @@ def _check_batch(voter: Voter, position: int, start: int, generator: np.random.G
                 alone = classifier.answer(batch[place : place + 1])
             except AnswerError:  # made for batches of one size, say
                 break
-            _moved(first[place : place + 1], alone, "alone", _mixes(classifier))
+            _moved(first[place : place + 1], alone, "alone", _mixes(classifier), scored=scored)
     return RowCheck(rows=rows, passes=ask.passes, moved=moved)
 
 
@@ -248,9 +249,9 @@ def _same(first: NDArray[Any], again: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(same.reshape(len(first), -1).all(axis=1))
 
 
-def _moved(first: NDArray[Any], again: NDArray[Any], when: str, why: str) -> float:
-    """The largest difference of scores; raises RowsError where it is more than rounding, or a label differs."""
-    if first.ndim == 1 or not first.size:
+def _moved(first: NDArray[Any], again: NDArray[Any], when: str, why: str, *, scored: bool) -> float:
+    """The largest difference of scores; raises RowsError where it is more than rounding, or (not `scored`) labels differ."""
+    if not scored or not first.size:
         _refuse(first, again, when, why)
         return 0.0
     finite = np.isfinite(first) & np.isfinite(again)

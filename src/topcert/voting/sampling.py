@@ -87,7 +87,7 @@ class Replay:
 
 
 def compare(ledger: Ledger, voter: Voter, batches: Iterable[int]) -> Replay:
-    """Compute the votes of `batches` again, in the voter's own batch size, and count those that differ."""
+    """Compute the votes of `batches` again, in the voter's own batch size, and count those that differ in any rank."""
     votes = flips = 0
     for batch in sorted(batches):
         block = ledger.block_of(batch)
@@ -97,7 +97,8 @@ def compare(ledger: Ledger, voter: Voter, batches: Iterable[int]) -> Replay:
         stored = ledger.read_block(block)[offset : offset + stop - start]
         for part in range(start, stop, voter.batch_size):
             end = min(part + voter.batch_size, stop)
-            flips += int((voter.votes(position, part, end) != stored[part - start : end - start]).sum())
+            again = voter.votes(position, part, end)
+            flips += int((again != stored[part - start : end - start]).any(axis=1).sum())
         votes += stop - start
     return Replay(votes=votes, flips=flips)
 

@@ -63,7 +63,7 @@ class Voter:
             raise ValueError(f"{self._in_words(position)}: {error}") from error
 
     def votes(self, position: int, start: int, stop: int, *, counted: bool = False) -> NDArray[np.int64]:
-        """Labels under noise `start .. stop - 1` of one input; one batch at most.
+        """Ballots under noise `start .. stop - 1` of one input, int64 `(stop - start, depth)`; one batch at most.
 
         A short batch is filled up with the numbers that follow: the classifier always sees the recorded shape. `counted`:
         they are votes of the run, and none that are cast again; `Classifier.undefined` then counts those without an answer.
@@ -89,12 +89,13 @@ def count_all(
     num_classes: int,
     on_progress: Callable[[int, int, str], None],
 ) -> NDArray[np.int64]:
-    """Votes of each class under noise 0 .. num_samples - 1, int64 `(num_inputs, num_classes)`; nothing is stored."""
+    """How often each class is named under noise 0 .. num_samples - 1, int64 `(num_inputs, num_classes)`."""
     counts = np.zeros((num_inputs, num_classes), np.int64)
     for position in range(num_inputs):
         for start in range(0, num_samples, voter.batch_size):
             stop = min(start + voter.batch_size, num_samples)
-            counts[position] += np.bincount(voter.votes(position, start, stop, counted=True), minlength=num_classes)
+            ballots = voter.votes(position, start, stop, counted=True)
+            counts[position] += np.bincount(ballots.reshape(-1), minlength=num_classes)
             on_progress(position * num_samples + stop, num_inputs * num_samples, "")
     return counts
 
