@@ -188,6 +188,15 @@ def test_the_rivals_that_lack_the_fewest_need_not_be_the_worst(monkeypatch: pyte
     assert ballots_radius(ballots, 0, num_features=15, **asked) == 3
 
 
+def test_no_part_of_the_rivals_need_be_out_of_reach_alone() -> None:
+    """Theorem E asks for one part that no blocks can lift, and here each part is lifted by others."""
+    ballots = np.array([[4, 0, 2], [0, 1, 3], [5, 2, 0], [4, 2, 3], [0, 1, 5], [0, 4, 5], [5, 0, 4], [1, 5, 0]])
+    asked: dict[str, Any] = {"classes": 6, "k": 4}
+    found = ballots_radius(ballots, 0, num_features=8, **asked)
+    assert found == true_radius(ballots, np.eye(8, dtype=np.int64), 0, **asked) == 3
+    assert partition._radius_by_parts(ballots, 0, **asked) == 2
+
+
 @pytest.mark.parametrize("steps", [0, 5])
 def test_a_search_that_is_too_long_falls_back_on_theorem_e(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
     monkeypatch.setattr(partition, "MOST_STEPS", steps)
