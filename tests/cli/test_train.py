@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -138,6 +139,25 @@ def test_the_noise_that_is_named_is_trained_under(
 
 
 @pytest.mark.usefixtures("tiny_cifar")
+def test_a_teacher_of_whole_images_is_trained_and_listened_to(
+    workplace: Path, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.import_module("topcert.cli.train"), "HELD_OUT", 8)
+    run = topcert("train", "cifar10", "whole", "--epochs", 1, "--batch-size", 16, "--out", "t")
+    assert run.code == 0, run.err
+    assert onnxruntime.InferenceSession("t/whole.onnx").get_inputs()[0].shape[1:] == [3, 32, 32]
+    student = ["train", "cifar10", "lattice", "--epochs", 1, "--batch-size", 12, "--hold-out"]
+    run = topcert(*student, "--teacher", "t/checkpoint.pt", "--teacher-share", 0.5, "--out", "a")
+    assert run.code == 0, run.err
+    told = onnxruntime.InferenceSession("a/lattice.onnx").get_modelmeta().custom_metadata_map
+    assert re.fullmatch(r"Distillation\(teacher='[0-9a-f]{64}', share=0.5, temperature=2.0\)", told["distillation"])
+    assert told["held_out"] == "8"
+    assert topcert(*student, "--out", "b").code == 0
+    assert not torch.equal(weights("a")["head.3.weight"], weights("b")["head.3.weight"])
+    assert topcert(*student, "--teacher", "t/checkpoint.pt", "--out", "a", "--resume").code == 2  # another share
+
+
+@pytest.mark.usefixtures("tiny_cifar")
 def test_lattice_is_trained_on_grids_and_takes_their_pictures(workplace: Path, topcert: Callable[..., Outcome]) -> None:
     run = topcert("train", "cifar10", "lattice", "--epochs", 1, "--batch-size", 16, "--out", "a")
     assert run.code == 0, run.err
@@ -218,6 +238,11 @@ def test_bfloat16_is_left_where_it_is_slow_unless_asked_for(
         (["train", "cifar10", "lattice", "--noise", "gaussian", "--sigma", 1, "--out", "o"], "lattice looks at grids"),
         (["train", "cifar10", "lattice", "--noise", "interval", "--radius", 2, "--out", "o"], "lattice looks at grids"),
         (["train", "cifar10", "lattice", "--keep-at-first", 60, "--out", "o"], "--keep-at-first is for the pixels"),
+        (["train", "cifar10", "whole", "--keep", 60, "--out", "o"], "whole sees whole images"),
+        (["train", "cifar10", "whole", "--noise", "gaussian", "--sigma", 1, "--out", "o"], "whole sees whole images"),
+        (["train", "cifar10", "small", "--teacher-share", 0.5, "--out", "o"], "--teacher-share belongs to --teacher"),
+        (["train", "cifar10", "small", "--teacher", "absent.pt", "--out", "o"], "--teacher absent.pt: No such file"),
+        (["train", "surfaces", "--hold-out", "--out", "o"], "--teacher and --hold-out are for images"),
         (["train", "cifar10", "lattice", "--design", "lattice", "--masks", 9, "--out", "o"], "has grids of its own"),
         (["train", "cifar10", "--design", "lattice", "--keep", 49, "--masks", 26, "--out", "o"], "use --masks 25"),
         (["train", "cifar10", "--schedule", "cosine", "--out", "o"], "unknown --schedule"),

@@ -136,3 +136,16 @@ def test_the_default_of_cifar10_is_five_hundred_images(tmp_path: Path, monkeypat
     monkeypatch.setattr("topcert.datasets.dataset.load_cifar10", read)
     dataset = load_dataset("cifar10", data_dir=tmp_path)
     np.testing.assert_array_equal(dataset.indices, np.arange(0, 10_000, 20))
+
+
+def test_held_out_images_of_cifar10_are_the_last_of_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cifar10, "_PER_FILE", PER_FILE)
+    monkeypatch.setattr("topcert.datasets.dataset.HELD_OUT", 3)
+    write_binary(tmp_path, (*TEST, *TRAIN))
+    images, labels = make_records("data_batch_5")
+    dataset = load_dataset("cifar10-held-out", data_dir=tmp_path)
+    assert dataset.name == "cifar10-held-out"
+    assert dataset.indices.tolist() == [5 * PER_FILE - 3, 5 * PER_FILE - 2, 5 * PER_FILE - 1]
+    assert dataset.labels is not None
+    assert dataset.labels.tolist() == labels[-3:].tolist()
+    np.testing.assert_array_equal(dataset.read(2), images[-1].transpose(1, 2, 0).astype(np.float32) / np.float32(255))

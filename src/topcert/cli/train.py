@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -13,6 +14,7 @@ from rich.table import Table
 
 from topcert.cli import options
 from topcert.cli.progress import console, progress_bar, stoppable
+from topcert.datasets.cifar10 import HELD_OUT
 from topcert.randomization.designs import Design
 from topcert.randomization.lattice import stride_of
 from topcert.report.figures import draw_training
@@ -21,6 +23,7 @@ from topcert.voting.request import check_sigma
 if TYPE_CHECKING:
     import torch
 
+    from topcert.training.distillation import Distillation
     from topcert.training.noise import Noise
     from topcert.training.precision import Precision
 
@@ -28,7 +31,8 @@ if TYPE_CHECKING:
 def train(
     data: Annotated[str, typer.Argument(help="Training data: cifar10; modelnet40 or surfaces (generated), sets of points.")],
     network: Annotated[
-        str | None, typer.Argument(help="compact, lattice, small, resnet18, resnet110; mlp or cnn; pointnet for points.")
+        str | None,
+        typer.Argument(help="compact, lattice, small, resnet18, resnet110; whole; mlp or cnn; pointnet for points."),
     ] = None,
     *,
     noise: Annotated[
@@ -60,6 +64,16 @@ def train(
         str | None, typer.Option(help="float32 or bfloat16 (mixed); the recipe's, where the device is fast at it.")
     ] = None,
     start_from: Annotated[Path | None, typer.Option(help="A checkpoint.pt whose weights to begin with.")] = None,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(help="A checkpoint.pt of `whole`, whose soft labels of whole images join the loss."),
+    ] = None,
+    teacher_share: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="--teacher: its share of the loss; 0.7 by default.")
+    ] = None,
+    hold_out: Annotated[
+        bool, typer.Option("--hold-out", help="Leave out the images of the data set cifar10-held-out, to choose by them.")
+    ] = False,
     seed: Annotated[
         int, typer.Option(min=0, help="Seed of weights, order, augmentation and masks, those of a --design too.")
     ] = 0,
@@ -91,6 +105,8 @@ def train(
     drawn = _noise(noise, points=points, keep=keep, sigma=sigma, keep_probability=keep_probability, radius=radius)
     if network == "lattice" and not points:
         drawn = _gridded(drawn)
+    if network == "whole" and not points:
+        drawn = _unhidden(drawn, keep)
     drawn = _designed(drawn, design, masks=masks, seed=seed)
     if points:
         check_cloud_network(network)
@@ -113,10 +129,14 @@ def train(
         average=usual.average if average is None else average,
         precision=_precision(precision, usual.precision, where, out),
         seed=seed,
+        distillation=_distillation(teacher, teacher_share, drawn),
+        held_out=HELD_OUT if hold_out else 0,
     )
+    if points and (teacher is not None or hold_out):
+        raise ValueError("--teacher and --hold-out are for images; leave them out")
     kept = f"what {out / 'checkpoint.pt'} holds is kept, at most a minute old: repeat the command with --resume"
     with stoppable(kept), progress_bar("train", unit="steps") as update:
-        train_on = partial(train_on_clouds, data) if points else train_on_cifar10
+        train_on = partial(train_on_clouds, data) if points else partial(train_on_cifar10, teacher=teacher)
         logs = train_on(
             network,
             plan,
@@ -141,6 +161,7 @@ def train(
     console.print(f"wrote {path}")
 
 
+SHARE: Final = 0.7  # of the loss, for a teacher's soft labels
 PIXELS: Final = 32 * 32  # of an image of CIFAR-10
 NOISE_OPTIONS: Final = {
     "ablation": "--keep",
@@ -174,6 +195,23 @@ def _precision(asked: str | None, usual: Precision, device: torch.device, folder
     told = f"{usual} is slow on this {device.type}: training in float32; --precision {usual} insists on it"
     console.print(told, highlight=False, soft_wrap=True)
     return "float32"
+
+
+def _distillation(teacher: Path | None, share: float | None, drawn: Noise) -> Distillation | None:
+    """What a teacher adds, where one is named."""
+    from topcert.training.distillation import Distillation
+
+    if teacher is None:
+        if share is not None:
+            raise ValueError("--teacher-share belongs to --teacher; name one, or leave it out")
+        return None
+    if drawn.law in ("none", "interval"):
+        raise ValueError(f"--teacher is for networks that see noisy images, not for {drawn.law} noise; leave it out")
+    try:
+        digest = hashlib.sha256(teacher.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ValueError(f"--teacher {teacher}: {error.strerror}") from error
+    return Distillation(teacher=digest, share=SHARE if share is None else share)
 
 
 def _at_first(keep_at_first: int, drawn: Noise) -> int:
@@ -215,6 +253,15 @@ def _gridded(drawn: Noise) -> Noise:
     if not isinstance(drawn, AblationNoise):
         raise ValueError(f"lattice looks at grids of kept pixels, and {drawn.law} noise hides none; train small instead")
     return LatticeNoise(stride=stride_of((32, 32), drawn.num_kept))
+
+
+def _unhidden(drawn: Noise, keep: int | None) -> Noise:
+    """Whole images, for the network that teaches others."""
+    from topcert.training.noise import NoNoise
+
+    if drawn.law != "ablation" or keep is not None:
+        raise ValueError("whole sees whole images, to teach other networks; leave --noise and its options out")
+    return NoNoise()
 
 
 def _noise(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from topcert.files import first_line
 
 CLASS_NAMES: Final = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+HELD_OUT: Final = 2_000  # the last training images, by which choices are made that the test set must not make
 ARCHIVE_URL: Final = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 ARCHIVE_HASH: Final = "sha256:c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
 

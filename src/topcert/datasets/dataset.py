@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.datasets.array_inputs import Kind, check_range, scale_bytes
-from topcert.datasets.cifar10 import CLASS_NAMES, load_cifar10
+from topcert.datasets.cifar10 import CLASS_NAMES, HELD_OUT, load_cifar10
 from topcert.datasets.imagenet import CROP, SUBSET, load_imagenet
 from topcert.datasets.modelnet40 import holds_modelnet40, load_modelnet40
 from topcert.datasets.npz import read_npz
@@ -21,7 +21,14 @@ from topcert.datasets.pictures import Cut
 from topcert.datasets.surfaces import CLASS_NAMES as SURFACE_NAMES
 from topcert.datasets.surfaces import NUM_POINTS, label_surfaces, make_surfaces
 
-BUILT_IN: Final = ("digits", "cifar10", "imagenet", "modelnet40", "surfaces")  # names that never mean a folder
+BUILT_IN: Final = (
+    "digits",
+    "cifar10",
+    "cifar10-held-out",
+    "imagenet",
+    "modelnet40",
+    "surfaces",
+)  # names that never mean a folder
 
 
 @final
@@ -77,7 +84,8 @@ def load_dataset(
     channels: str | None = None,
     value_range: tuple[float, float] | None = None,
 ) -> Dataset:
-    """The data set that `name` means: `digits`, `cifar10`, `imagenet`, `modelnet40` (or its folder), the generated
+    """The data set that `name` means: `digits`, `cifar10`, `cifar10-held-out` (the last 2,000 of its training images, by
+    which to choose), `imagenet`, `modelnet40` (or its folder), the generated
     `surfaces`, a folder of pictures (`CLASS/*.jpg`, or unlabelled `*.jpg`), or an .npz file.
 
     Every `stride`-th input is taken, at most `limit`; by default all, but of CIFAR-10 the field's 500 test images 0, 20,
@@ -100,6 +108,8 @@ def load_dataset(
     elif name == "cifar10":
         whole = _cifar10(data_dir, value_range)
         stride, limit = (20 if stride is None else stride), (500 if limit is None else limit)
+    elif name == "cifar10-held-out":
+        whole = _cifar10_held_out(data_dir, value_range)
     elif name == "imagenet":
         whole = _imagenet(data_dir, value_range)
         if stride is None:  # images are sorted by class: the first few would be fish
@@ -180,16 +190,32 @@ def _digits(value_range: tuple[float, float] | None) -> Dataset:
 
 def _cifar10(data_dir: Path | None, value_range: tuple[float, float] | None) -> Dataset:
     images, labels = load_cifar10("test", data_dir=data_dir)
+    found = _cifar10_images("cifar10", images, labels, np.arange(len(labels)), value_range)
+    return replace(found, read_reference=lambda: scale_bytes(load_cifar10("train", data_dir=data_dir)[0], value_range))
+
+
+def _cifar10_held_out(data_dir: Path | None, value_range: tuple[float, float] | None) -> Dataset:
+    images, labels = load_cifar10("train", data_dir=data_dir)
+    places = np.arange(len(labels))[-HELD_OUT:]
+    return _cifar10_images("cifar10-held-out", images[places], labels[places], places, value_range)
+
+
+def _cifar10_images(
+    name: str,
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    indices: NDArray[np.int64],
+    value_range: tuple[float, float] | None,
+) -> Dataset:
     return Dataset(
-        name="cifar10",
+        name=name,
         kind="image",
         shape=images.shape[1:],
         dtype=np.dtype(np.float32),
-        indices=np.arange(len(labels)),
+        indices=indices,
         labels=labels,
         read=lambda position: scale_bytes(images[position], value_range),
         class_names=CLASS_NAMES,
-        read_reference=lambda: scale_bytes(load_cifar10("train", data_dir=data_dir)[0], value_range),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, final
@@ -88,9 +88,10 @@ class Checkpoint:
             raise ValueError(f"{path} is damaged ({reason[:120]}); remove it to start again") from error
         if _shapes(state.get("network")) != _shapes(self.network.state_dict()):
             raise ValueError(f"{path} is a checkpoint of another network; name the one it is of, or pass another --out")
+        usual = {field.name: field.default for field in fields(TrainingPlan)}  # what older checkpoints do not say
         for name, value in asdict(self.plan).items():
-            if planned.get(name) != value:
-                was = planned.get(name)
+            was = planned.get(name, usual[name])
+            if was != value:
                 raise ValueError(
                     f"{path} was trained with {name} = {was}, not {value}; pass the same value or another --out"
                 )

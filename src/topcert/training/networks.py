@@ -19,6 +19,7 @@ from topcert.models.cost import multiply_adds
 from topcert.models.lattice import LatticeNet
 from topcert.models.residual import resnet18, resnet110
 from topcert.models.small import Small
+from topcert.models.whole import Whole
 from topcert.training.checkpoint import EpochLog, load_weights
 from topcert.training.export import export_onnx
 from topcert.training.plans import TrainingPlan
@@ -28,6 +29,7 @@ from topcert.version import __version__
 NETWORKS: Final[dict[str, Callable[[int], nn.Module]]] = {  # from input channels, for 32 x 32 images of 10 classes
     "compact": lambda _: Compact(),
     "lattice": lambda _: LatticeNet(),
+    "whole": lambda _: Whole(),
     "small": lambda channels: Small(in_channels=channels),
     "resnet18": lambda channels: resnet18(in_channels=channels, num_classes=10),
     "resnet110": lambda channels: resnet110(in_channels=channels, num_classes=10),
@@ -45,6 +47,8 @@ def check_network(name: str, law: str) -> None:
         raise ValueError(f"interval training needs a network that bounds can follow: {', '.join(BOUNDED)}; got {name}")
     if (name == "lattice") != (law == "lattice"):
         raise ValueError(f"lattice is for the small pictures that grids of pixels are, alone; got {name} under {law} noise")
+    if (name == "whole") != (law == "none"):
+        raise ValueError(f"whole sees whole images, alone, to teach others; got {name} under {law} noise")
     if name == "compact" and law != "ablation":
         raise ValueError(f"compact looks for kept pixels, and {law} noise hides none; train small instead")
 
@@ -57,9 +61,13 @@ def train_on_cifar10(
     folder: Path,
     device: torch.device | str,
     start_from: Path | None = None,
+    teacher: Path | None = None,
     on_step: Callable[[int, int, str], None],
 ) -> list[EpochLog]:
-    """Train network `name` on CIFAR-10, going on from `folder`'s checkpoint; writes `folder / NAME.onnx`."""
+    """Train network `name` on CIFAR-10, going on from `folder`'s checkpoint; writes `folder / NAME.onnx`.
+
+    `start_from` and `teacher` are checkpoints: of the same network, and of `whole`. Raises ValueError where they are not.
+    """
     check_network(name, plan.noise.law)
     shown = plan.noise.show(torch.zeros(1, 3, 32, 32, dtype=torch.uint8), seed=plan.seed, first=0)
     input_shape = tuple(shown.shape[1:])
@@ -67,10 +75,19 @@ def train_on_cifar10(
     module = NETWORKS[name](input_shape[0])
     if start_from is not None:
         load_weights(module, start_from)
+    taught_by = None
+    if teacher is not None:
+        taught_by = Whole()
+        load_weights(taught_by, teacher)
+    images, labels = _channels_first("train", data_dir)
+    if not 0 <= plan.held_out < len(images):
+        raise ValueError(f"--hold-out must lie in 0 .. {len(images) - 1} training images, got {plan.held_out}")
+    seen = slice(len(images) - plan.held_out)
     return train_and_export(
         module,
-        (_channels_first("train", data_dir), _channels_first("test", data_dir)),
+        ((images[seen], labels[seen]), _channels_first("test", data_dir)),
         plan,
+        teacher=taught_by,
         name=name,
         data="cifar10",
         input_shape=input_shape,
@@ -92,6 +109,7 @@ def train_and_export(
     folder: Path,
     device: torch.device | str,
     start_from: Path | None,
+    teacher: nn.Module | None = None,
     on_step: Callable[[int, int, str], None],
 ) -> list[EpochLog]:
     """Train `module` on the first of `splits` and test it on the second, then write `folder / NAME.onnx`.
@@ -99,7 +117,16 @@ def train_and_export(
     `input_shape` is what the network sees of one input; `start_from` is the file that its weights are of: its folder is
     written down, and a training that is gone on with must have begun from the same file.
     """
-    logs = train(module, *splits, plan=plan, folder=folder, device=device, started_from=start_from, on_step=on_step)
+    logs = train(
+        module,
+        *splits,
+        plan=plan,
+        folder=folder,
+        device=device,
+        started_from=start_from,
+        teacher=teacher,
+        on_step=on_step,
+    )
     recipe = {field.name: str(getattr(plan, field.name)) for field in fields(plan)}
     export_onnx(
         module,

@@ -42,6 +42,23 @@ class Noise(Protocol):
 
 @final
 @dataclass(frozen=True, kw_only=True)
+class NoNoise:
+    """Show whole images: for a teacher, which no certificate is about."""
+
+    law: str = field(default="none", init=False)
+    planes: int = field(default=1, init=False)
+
+    def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
+        return images.float().div_(255.0).contiguous(memory_format=torch.channels_last)
+
+    def loss(
+        self, network: nn.Module, shown: torch.Tensor, labels: torch.Tensor, *, smoothing: float, progress: float
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        return _cross_entropy(network, shown, labels, smoothing)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
 class AblationNoise:
     """Keep `num_kept` pixels, drawn afresh for each image; six-channel encoding (Levine & Feizi 2019)."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from topcert.training.augmentation import Augmentation, ShiftAndMirror, WarpAndTint
+from topcert.training.distillation import Distillation
 from topcert.training.noise import AblationNoise, Noise
 from topcert.training.optimization import Algorithm, Schedule
 from topcert.training.points import RotateAndJitter
@@ -22,7 +23,8 @@ class TrainingPlan:
     `average` is the decay a step of the exponential average of the weights, 0 for none: what is tested and exported is the
     average. Under `bfloat16` weights stay float32 and the forward and backward passes are mixed. With `num_kept_at_first`
     a training under `AblationNoise` begins with masks that keep so many, and comes down to those of `noise` evenly; raises
-    ValueError under another noise, or where that is fewer than `noise` keeps.
+    ValueError under another noise, or where that is fewer than `noise` keeps. With `distillation` a teacher's soft labels
+    join the loss. The last `held_out` training inputs are left out, for choices that the test set must not make.
     """
 
     noise: Noise
@@ -39,6 +41,8 @@ class TrainingPlan:
     average: float = 0.0
     precision: Precision = "float32"
     seed: int = 0
+    distillation: Distillation | None = None
+    held_out: int = 0
 
     def __post_init__(self) -> None:
         if self.num_kept_at_first is None:
@@ -102,6 +106,16 @@ def usual_plan(network: str, noise: Noise, *, data: str = "cifar10") -> Training
             learning_rate=0.3,
             average=0.998,
             precision="bfloat16",
+        )
+    if network == "whole":
+        return TrainingPlan(
+            noise=noise,
+            augmentation=WarpAndTint(),
+            epochs=10,
+            batch_size=512,
+            algorithm="muon-float32",
+            learning_rate=0.3,
+            average=0.995,
         )
     if network == "lattice":
         return TrainingPlan(

@@ -22,10 +22,12 @@ from torch.optim.swa_utils import AveragedModel
 
 from topcert.training.checkpoint import Checkpoint, EpochLog, Progress
 from topcert.training.generators import EpochGenerators
+from topcert.training.noise import NoNoise
 from topcert.training.optimization import Optimization
 from topcert.training.plans import TrainingPlan
 
 Tensors = tuple[torch.Tensor, ...] | list[torch.Tensor]
+WHOLE: Final = NoNoise()  # what a teacher sees
 SAVE_SECONDS: Final = 60.0  # between checkpoints within an epoch: what a kill can cost
 
 
@@ -38,18 +40,24 @@ def train(
     folder: Path,
     device: torch.device | str = "cpu",
     started_from: Path | None = None,
+    teacher: nn.Module | None = None,
     on_step: Callable[[int, int, str], None],
 ) -> list[EpochLog]:
     """Train `network` in place; inputs are as `plan.noise` takes them, such as uint8 images `(inputs, C, H, W)`.
 
     `folder` holds `checkpoint.pt`, at most `SAVE_SECONDS` old, and `log.csv`; where a checkpoint of the same plan is there
-    already, training goes on from it. `started_from` is the file that the weights of `network` are of, if any.
+    already, training goes on from it. `started_from` is the file that the weights of `network` are of, if any. `teacher`
+    gives scores of whole augmented images, float32 in [0, 1], where the plan has a distillation.
     `on_step(step, total, note)` is called after each step. Raises ValueError where the checkpoint is damaged or was made
     under another plan, on other data or from other weights.
     """
+    if (teacher is None) != (plan.distillation is None):
+        raise ValueError("a teacher and a plan with a distillation go together; give both or neither")
     folder.mkdir(parents=True, exist_ok=True)
     inputs, labels = (torch.from_numpy(part).to(device) for part in train_set)
     network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if teacher is not None:
+        teacher.to(device).to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     num_inputs = len(inputs)
     steps = num_inputs // plan.batch_size
     if steps == 0:
@@ -97,6 +105,10 @@ def train(
                 loss, scores = plan.noise.loss(
                     network, shown, labels[rows], smoothing=plan.label_smoothing, progress=fraction
                 )
+                if teacher is not None and plan.distillation is not None:
+                    with torch.no_grad():
+                        taught = teacher(WHOLE.show(augmented, seed=plan.seed, first=first))
+                    loss = plan.distillation.loss(loss, scores, taught)
             optimization.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimization.step()
