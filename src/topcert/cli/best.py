@@ -33,6 +33,7 @@ def setting_in_words(smoothing: Smoothing, *, num_samples: int, num_classes: int
     said += [] if smoothing.num_kept is None else [f"e = {smoothing.num_kept:,}"]
     said += [] if smoothing.sigma is None else [f"sigma = {smoothing.sigma:g}"]
     said += [] if smoothing.keep_probability is None else [f"a = {float(smoothing.keep_probability):g}"]
+    said += [] if smoothing.num_named == 1 else [f"w = {smoothing.num_named}"]
     said += [] if smoothing.num_features is None else [f"d = {smoothing.num_features:,}"]
     return f"{', '.join(said[:-1])} and {said[-1]}"
 

@@ -58,6 +58,9 @@ OptionalSamples = Annotated[
     int | None,
     typer.Option("--samples", min=1, max=10**8, help="Votes an input (n), each under its own mask or noise; 10,000."),
 ]
+Ballot = Annotated[
+    int, typer.Option(min=1, max=10**6, help="Labels that each vote names, its best so many (w); 1 is the paper's.")
+]
 Stop = Annotated[
     str | None,
     typer.Option(

@@ -9,6 +9,7 @@ from typing import Final, cast, get_args
 from topcert.evaluation.results import default_choice
 from topcert.files import STANDARD_OUTPUT
 from topcert.methods.certificates import LABEL_CHOICES, LabelChoice
+from topcert.methods.certify import check_ballots
 from topcert.methods.method import DesignMethod, Method
 from topcert.methods.registry import ALIASES, find_method
 from topcert.voting.request import Noise
@@ -65,6 +66,15 @@ def check_ks(ks: Sequence[int], num_classes: int) -> None:
     for k in ks:
         if not 1 <= k < num_classes:
             raise ValueError(f"--k must lie in 1 .. {num_classes - 1}, one less than the {num_classes} classes; got {k}")
+
+
+def check_ballot(ballot: int, method: Method, num_classes: int | None = None) -> None:
+    """Refuse ballots that the method does not certify, and ballots of more labels than there can be."""
+    check_ballots(method, ballot)
+    if num_classes is not None and not 1 <= ballot < num_classes:
+        raise ValueError(
+            f"--ballot must lie in 1 .. {num_classes - 1}, one less than the {num_classes} classes; got {ballot}"
+        )
 
 
 def choose_ks(ks: Sequence[int] | None, method: str, num_classes: int | None = None) -> list[int]:

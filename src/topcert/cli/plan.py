@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import numpy as np
 import typer
@@ -13,15 +13,18 @@ from rich.table import Table
 from topcert.cli import options
 from topcert.cli.best import best_in_words
 from topcert.cli.machine import print_json, radius_or_none
-from topcert.cli.parsing import check_alpha, choose_ks
+from topcert.cli.parsing import check_alpha, check_ballot, choose_ks
 from topcert.cli.progress import console
 from topcert.datasets.class_order import read_class_names
 from topcert.datasets.reading import Reading
 from topcert.evaluation.accuracy import floored
 from topcert.methods.planning import Setting, shown_radii
+from topcert.methods.registry import find_method
 from topcert.theory.counting import check_counts
 from topcert.theory.radius import ABSTAIN
 from topcert.voting.request import Prepared, Request, prepare
+
+_FEWEST: Final = ("one rival has it all", "as few rivals as can have it all")
 
 
 def plan(
@@ -34,6 +37,7 @@ def plan(
         int | None, typer.Option(min=2, max=10**6, help="Number of classes (c); read from MODEL if given.")
     ] = None,
     k: options.Ks = None,
+    ballot: options.Ballot = 1,
     samples: options.Samples = 10_000,
     alpha: options.Alpha = 0.001,
     encoding: options.Encoding = None,
@@ -100,10 +104,17 @@ def plan(
     if classes < 2:
         raise ValueError(f"--classes must be at least 2, got {classes}")
     check_counts(features, keep)
+    check_ballot(ballot, find_method("ablation"), classes)
     settings = []
     for size in choose_ks(k, "ablation", classes):
         setting = Setting(
-            num_features=features, num_kept=keep, num_classes=classes, k=size, num_samples=samples, alpha=alpha
+            num_features=features,
+            num_kept=keep,
+            num_classes=classes,
+            k=size,
+            num_samples=samples,
+            alpha=alpha,
+            num_named=ballot,
         )
         settings.append(_print_setting(setting, name))
     cost = None if prepared is None else _print_cost(prepared)
@@ -114,32 +125,41 @@ def plan(
 def _print_setting(setting: Setting, unit: str) -> dict[str, Any]:
     """Print what can be certified; returns it as well, for --json."""
     largest = setting.largest_radius()
+    w, n = setting.num_named, setting.num_samples
     numbers = (
-        f"n = {setting.num_samples:,}, alpha = {setting.alpha:g}, c = {setting.num_classes}, e = {setting.num_kept:,} and "
-        f"d = {setting.num_features:,}"
+        f"n = {n:,}, alpha = {setting.alpha:g}, c = {setting.num_classes}, e = {setting.num_kept:,}"
+        f"{'' if w == 1 else f', w = {w}'} and d = {setting.num_features:,}"
     )
     console.print(best_in_words(largest, k=setting.k, unit=unit, setting=numbers), highlight=False, soft_wrap=True)
     said = {**asdict(setting), "largest_radius": radius_or_none(largest), "votes_needed": []}
+    if w == 1:
+        del said["num_named"]
     if largest == ABSTAIN:
         return said
     radii = shown_radii(largest)
     console.print(
-        f"votes that a given label needs, if the others share the rest evenly or if one rival has it all; other splits lie "
-        f"elsewhere{', and radii in between are left out' if len(radii) <= largest else ''}",
+        f"votes that {'a given label needs' if w == 1 else f'must name a given label among their {w}'}, if the others share "
+        f"the rest evenly or if {_FEWEST[w > 1]}; other splits lie elsewhere"
+        f"{', and radii in between are left out' if len(radii) <= largest else ''}",
         highlight=False,
     )
     table = Table()
-    for heading in ("r", "others share the rest evenly", "share", "one rival has the rest", "share"):
+    few = "one rival has the rest" if w == 1 else "few rivals have the rest"
+    for heading in ("r", "others share the rest evenly", "share", few, "share"):
         table.add_column(heading, justify="right")
-    n = setting.num_samples
     # a share of votes is printed rounded up: what is printed suffices
     columns = [setting.votes_needed(radii, rest).tolist() for rest in ("even", "one")]
     for r, even, one in zip(radii.tolist(), *columns, strict=True):
-        cells = (str(r), f"{even:,}", _raised(even, n), f"{one:,}", _raised(one, n))
-        table.add_row(*cells)
-        said["votes_needed"].append({"radius": r, "others_even": even, "one_rival": one})
+        table.add_row(str(r), *_needed(even, n), *_needed(one, n))
+        told = {"others_even": even, "one_rival" if w == 1 else "few_rivals": one}
+        said["votes_needed"].append({"radius": r, **{name: None if votes > n else votes for name, votes in told.items()}})
     console.print(table)
     return said
+
+
+def _needed(votes: int, all_votes: int) -> tuple[str, str]:
+    """Votes and their share; none where no number of them is enough."""
+    return ("none", "none") if votes > all_votes else (f"{votes:,}", _raised(votes, all_votes))
 
 
 def _raised(part: int, whole: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -12,7 +13,7 @@ import typer
 from topcert.cli import options
 from topcert.cli.best import say_best
 from topcert.cli.machine import print_json, radius_or_none
-from topcert.cli.parsing import check_alpha, check_out, choose_ks, choose_label, noise_of
+from topcert.cli.parsing import check_alpha, check_ballot, check_out, choose_ks, choose_label, noise_of
 from topcert.evaluation.accuracy import floored_float
 from topcert.evaluation.counts import read_votes
 from topcert.files import replacing
@@ -41,11 +42,12 @@ def radius(
         int | None, typer.Option(help="Values of a feature: 3 for a colour pixel. Gaussian, discrete.")
     ] = None,
     k: options.Ks = None,
+    ballot: options.Ballot = 1,
     alpha: options.Alpha = 0.001,
     label: Annotated[
         str | None, typer.Option(help="given or predicted; by default given where there is a column `label`.")
     ] = None,
-    samples: Annotated[int | None, typer.Option(help="Check that the counts of every input sum to this.")] = None,
+    samples: Annotated[int | None, typer.Option(help="Check that every input has so many votes.")] = None,
     out: Annotated[Path | None, typer.Option(help="CSV to write; standard output without it.")] = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -55,23 +57,28 @@ def radius(
     (class index from 0, or the name of a column), which --label given needs. All rows hold as many votes, or a column
     `votes` says how many each holds; an index or a total is refused. Prints CSV `index,label,k,radius`, index being the
     row from 0 and radius, in features, empty where nothing is certified; for predicted labels the k most voted ones,
-    most voted first. Methods of Gaussian noise add `l2_radius`, floored at six decimals.
+    most voted first. With --ballot W each vote names its best W labels, and rows sum to W times the number of votes.
+    Methods of Gaussian noise add `l2_radius`, floored at six decimals.
     """
     check_alpha(alpha)
     check_out(out, read=counts)
     certifier = find_vote_method(method)
-    smoothing = _smoothing(
-        certifier, keep=keep, sigma=sigma, keep_probability=keep_probability, features=features, channels=channels
+    smoothing = replace(
+        _smoothing(
+            certifier, keep=keep, sigma=sigma, keep_probability=keep_probability, features=features, channels=channels
+        ),
+        num_named=ballot,
     )
     choose_ks(k, method)  # what the method does not certify is refused before anything is read
-    votes, labels = read_votes(counts, samples=samples)
+    check_ballot(ballot, certifier)
+    votes, labels = read_votes(counts, samples=samples, num_named=ballot)
     ks = choose_ks(k, method, votes.shape[1])
     choice = choose_label(label, certifier, num_selection=0, has_labels=labels is not None)
     say_best(
         certifier,
         smoothing=smoothing,
         num_classes=votes.shape[1],
-        num_samples=int(votes.sum(axis=1).max()),
+        num_samples=int(votes.sum(axis=1).max()) // ballot,
         ks=ks,
         alpha=alpha,
         label_choice=choice,

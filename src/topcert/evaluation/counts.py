@@ -20,6 +20,7 @@ from topcert.evaluation.columns import LABEL, VOTES, class_columns, odd_one_out,
 from topcert.evaluation.naming import CLASS, NAME, class_column, without_names
 from topcert.evaluation.tables import decoded, index_columns, name_of, read_table, whole_numbers
 from topcert.files import replacing
+from topcert.theory.confidence import trials_of
 from topcert.voting.manifest import FIXED, IID, Manifest
 from topcert.voting.names import NAMELESS, Names
 
@@ -83,22 +84,34 @@ def read_counts(path: Path, *, mark: Mark | None = None) -> tuple[NDArray[np.int
     return found.counts, found.labels
 
 
-def read_votes(path: Path, *, samples: int | None) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+def read_votes(path: Path, *, samples: int | None, num_named: int = 1) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
     """As `read_counts`, of a table that anybody made; `-` is standard input. Every row has votes, and how many is sure.
 
-    All rows sum to `samples`; or, where that is None, to their cell of a column `votes`; or, without one, to one number.
-    Raises ValueError else, and where a column is the sum of all others while nothing says how many votes there are.
+    All rows sum to `samples`; or, where that is None, to their cell of a column `votes`; or, without one, to one number:
+    `num_named` times that, where each vote names so many labels. Raises ValueError else, where no such votes give a row, and
+    where a column is the sum of all others while nothing says how many votes there are.
     """
     if samples is not None and samples < 1:
         raise ValueError(f"--samples must be at least 1, got {samples}")
-    found, source = _read(path, None), name_of(path)
+    found, source = _read(path, None, num_named), name_of(path)
     counts, sums = found.counts, found.counts.sum(axis=1)
     if (sums == 0).any():
         raise ValueError(f"{source}: row {int((sums == 0).argmax())} holds no votes")
-    if samples is not None and (sums != samples).any():
-        row = int((sums != samples).argmax())
-        hint = odd_one_out(counts, found.classes, wanted=samples)
-        raise ValueError(f"{source}: the counts of row {row} sum to {sums[row]}, not to --samples {samples}{hint}")
+    if not 1 <= num_named < counts.shape[1]:
+        most = counts.shape[1] - 1
+        raise ValueError(
+            f"--ballot must lie in 1 .. {most}, one less than the {most + 1} classes of {source}; got {num_named}"
+        )
+    wanted = None if samples is None else samples * num_named
+    if wanted is not None and (sums != wanted).any():
+        row = int((sums != wanted).argmax())
+        hint = odd_one_out(counts, found.classes, wanted=wanted)
+        times = "" if num_named == 1 else f" times --ballot {num_named}"
+        raise ValueError(f"{source}: the counts of row {row} sum to {sums[row]}, not to --samples {samples}{times}{hint}")
+    try:
+        trials_of(counts, num_named)
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}; give --ballot the number that was counted of each vote") from error
     if samples is not None or found.states_votes:
         return counts, found.labels
     if (sums != sums[0]).any():
@@ -112,7 +125,7 @@ def read_votes(path: Path, *, samples: int | None) -> tuple[NDArray[np.int64], N
     if total is not None:
         raise ValueError(
             f"{source}: column {total!r} is the sum of all others in every row, as a total is; leave it out, or call it "
-            f"`{VOTES}`, or, where it is a class, say with --samples that every input has {sums[0]} votes"
+            f"`{VOTES}`, or, where it is a class, say with --samples that every input has {sums[0] // num_named} votes"
         )
     return counts, found.labels
 
@@ -126,7 +139,7 @@ class _Table:
     states_votes: bool
 
 
-def _read(path: Path, mark: Mark | None) -> _Table:
+def _read(path: Path, mark: Mark | None, num_named: int = 1) -> _Table:
     table, source = read_table(path), name_of(path)
     _check_mark(source, table, mark)
     table = without_names(table.drop_columns([name for name in MARKS if name in table.column_names]))
@@ -142,9 +155,12 @@ def _read(path: Path, mark: Mark | None) -> _Table:
         raise ValueError(f"{source}: count {counts[row, column]} in row {row} is negative")
     if VOTES in names:
         votes, sums = whole_numbers(table.column(VOTES), VOTES, source=source), counts.sum(axis=1)
-        if (votes != sums).any():
-            row = int((votes != sums).argmax())
-            raise ValueError(f"{source}: the counts of row {row} sum to {sums[row]}, but its `{VOTES}` say {votes[row]}")
+        if (votes * num_named != sums).any():
+            row = int((votes * num_named != sums).argmax())
+            times = "" if num_named == 1 else f", of {num_named} labels each"
+            raise ValueError(
+                f"{source}: the counts of row {row} sum to {sums[row]}, but its `{VOTES}` say {votes[row]}{times}"
+            )
     labels = _labels(table.column(LABEL), classes, source) if LABEL in names else None
     return _Table(classes=classes, counts=counts, labels=labels, states_votes=VOTES in names)
 

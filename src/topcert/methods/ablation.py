@@ -26,12 +26,13 @@ class Ablation(VoteMethod):
     norm: ClassVar[str] = "l0"
     needs: ClassVar[str] = "--keep"
     guarantee: ClassVar[str] = "holds with probability 1 - alpha; exactly tight given its bounds"
+    ballots: ClassVar[bool] = True
     rules: ClassVar[tuple[str, ...]] = RULES
 
     def bounds(
-        self, counts: NDArray[np.int64], *, alpha: float, labels: NDArray[np.int64] | None
+        self, counts: NDArray[np.int64], *, alpha: float, labels: NDArray[np.int64] | None, num_named: int = 1
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return simultaneous_bounds(counts, alpha=alpha, labels=labels)
+        return simultaneous_bounds(counts, alpha=alpha, labels=labels, num_named=num_named)
 
     def theorem(
         self,
@@ -45,7 +46,15 @@ class Ablation(VoteMethod):
         assert smoothing.num_features is not None
         assert smoothing.num_kept is not None
         return Radii(
-            certified_radius(lower, upper, labels, k=ks, num_features=smoothing.num_features, num_kept=smoothing.num_kept)
+            certified_radius(
+                lower,
+                upper,
+                labels,
+                k=ks,
+                num_features=smoothing.num_features,
+                num_kept=smoothing.num_kept,
+                num_named=smoothing.num_named,
+            )
         )
 
 

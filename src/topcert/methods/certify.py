@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.methods.certificates import Certificates, LabelChoice
-from topcert.methods.method import DesignMethod, DesignVotes, MaskMethod, Radii, SampledMethod, Smoothing, VoteMethod
+from topcert.methods.method import DesignMethod, DesignVotes, MaskMethod, Method, Radii, SampledMethod, Smoothing, VoteMethod
+from topcert.methods.registry import all_methods
 from topcert.methods.rules import bounds_by, check_rule
 from topcert.theory.labels import checked_labels
 from topcert.theory.radius import ABSTAIN
@@ -67,6 +68,16 @@ def certify(
     )
 
 
+def check_ballots(method: Method, num_named: int) -> None:
+    """Raises ValueError where votes name more than one label, and the method certifies only one."""
+    if num_named > 1 and not method.ballots:
+        others = [name for name, other in all_methods().items() if other.ballots]
+        raise ValueError(
+            f"the method {method.name} certifies votes that name one label each, got ballots of {num_named}; leave --ballot "
+            f"out, say --ballot 1, or use --method {', '.join(others[:-1])} or {others[-1]}"
+        )
+
+
 def _part(radii: Radii, at: tuple[slice | int | None, ...]) -> Radii:
     return Radii(radii.radius[at], None if radii.l2_radius is None else radii.l2_radius[at])
 
@@ -109,6 +120,7 @@ def radii_of(
     classes, most = counts.shape[1], max(ks)
     if not 1 <= min(ks) <= most < classes:
         raise ValueError(f"k must lie in 1 .. classes - 1 = {classes - 1}, got {list(ks)}")
+    check_ballots(method, smoothing.num_named)
     named = None if labels is None else checked_labels(labels, inputs=len(counts), classes=classes)
     if isinstance(method, (MaskMethod, DesignMethod)):
         if votes is None:
@@ -120,7 +132,7 @@ def radii_of(
             return Radii(method.radii(counts, votes, named, ks=ks))
         return Radii(method.radii(counts, votes, named, ks=ks, alpha=alpha, smoothing=smoothing))
     assert isinstance(method, VoteMethod)
-    lower, upper = bounds_by(method, bounds, counts, alpha=alpha, labels=named, k=most)
+    lower, upper = bounds_by(method, bounds, counts, alpha=alpha, labels=named, k=most, num_named=smoothing.num_named)
     if named is None:
         return _radii_of_most_voted(method, counts, lower, upper, smoothing=smoothing, ks=ks)
     found = method.theorem(lower, upper, named, ks=ks, smoothing=smoothing)
@@ -137,8 +149,9 @@ def _radii_of_most_voted(
     ks: Sequence[int],
 ) -> Radii:
     most = max(ks)
-    # A label's k strongest rivals are among the k + 1 most voted, for bounds rise with votes: the rest is not needed.
-    order = most_voted(counts, most + 1)
+    # A label's k strongest rivals are among the k + 1 most voted, for bounds rise with votes: the rest is not needed, but
+    # for ballots, whose theorem asks how many labels there are.
+    order = most_voted(counts, most + 1 if smoothing.num_named == 1 else counts.shape[1])
     near_lower, near_upper = (np.take_along_axis(side, order, axis=1) for side in (lower, upper))
     radius = np.full((len(counts), most, len(ks)), ABSTAIN)
     l2 = np.full(radius.shape, np.nan)

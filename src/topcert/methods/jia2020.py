@@ -25,7 +25,7 @@ class Jia2020(VoteMethod):
     guarantee: ClassVar[str] = "holds with probability 1 - alpha, for changes within [0, 1]; noise exact on a grid"
 
     def bounds(
-        self, counts: NDArray[np.int64], *, alpha: float, labels: NDArray[np.int64] | None
+        self, counts: NDArray[np.int64], *, alpha: float, labels: NDArray[np.int64] | None, num_named: int = 1
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return simultaneous_bounds(counts, alpha=alpha, labels=labels)
 

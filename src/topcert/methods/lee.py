@@ -27,7 +27,7 @@ class Lee(VoteMethod):
     selects: ClassVar[bool] = True
 
     def bounds(
-        self, counts: NDArray[np.int64], *, alpha: float, labels: NDArray[np.int64] | None
+        self, counts: NDArray[np.int64], *, alpha: float, labels: NDArray[np.int64] | None, num_named: int = 1
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return one_sided_bounds(counts, alpha=alpha, labels=labels)
 

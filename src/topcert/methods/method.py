@@ -128,12 +128,13 @@ class VoteMethod(SampledMethod):
 
     @abstractmethod
     def bounds(
-        self, counts: NDArray[np.int64], *, alpha: float, labels: NDArray[np.int64] | None
+        self, counts: NDArray[np.int64], *, alpha: float, labels: NDArray[np.int64] | None, num_named: int = 1
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Lower and upper bounds on the class probabilities, both `(inputs, classes)`, from counts of that shape.
 
         For `labels` int64 `(inputs,)` named before the votes, or for whichever label (None): what `theorem` uses of them
-        must hold jointly with probability at least 1 - alpha for each input.
+        must hold jointly with probability at least 1 - alpha for each input. Each vote names `num_named` labels: 1, but for
+        methods of `ballots`.
         """
 
     @abstractmethod

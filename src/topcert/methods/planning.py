@@ -24,7 +24,7 @@ Rest = Literal["even", "one"]
 @final
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """Numbers that a plan is about; labels are given, so each bound is at alpha/c."""
+    """Numbers that a plan is about; labels are given, so each bound is at alpha/c. Each vote names `num_named` labels."""
 
     num_features: int
     num_kept: int
@@ -32,43 +32,75 @@ class Setting:
     k: int
     num_samples: int
     alpha: float
+    num_named: int = 1
 
     def radius(self, votes: NDArray[np.int64], rest: Rest) -> NDArray[np.int64]:
-        """The radius of a label with so many of n votes, int64 like `votes`, when the other votes are shared "even" by
-        all other labels or "one" rival has them all."""
-        left = self.num_samples - votes
-        others = np.zeros((len(votes), self.k), np.int64)
+        """The radius of a label that so many of n votes name, int64 like `votes`.
+
+        All else that they name is shared "even" by all other labels, or "one" rival has it all; of ballots, whose rest is
+        more than one can have, as few as possible.
+        """
+        left = self.num_named * self.num_samples - votes
+        places = np.arange(self.num_classes - 1 if self.num_named > 1 else self.k)
         if rest == "one":
-            others[:, 0] = left
+            others = np.clip(left[:, None] - places * self.num_samples, 0, self.num_samples)
         else:
             share, extra = np.divmod(left, self.num_classes - 1)
-            others[:] = share[:, None] + (np.arange(self.k) < extra[:, None])
+            others = share[:, None] + (places < extra[:, None])
+        return self._radius(np.concatenate([votes[:, None], others], axis=1))
+
+    def _radius(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The radius of the first label; w = 1 needs its k strongest rivals alone."""
         error = self.alpha / self.num_classes
-        columns = 1 + self.k
-        lower, upper = np.zeros((len(votes), columns)), np.ones((len(votes), columns))
-        lower[:, 0] = lower_bound(votes, self.num_samples, error)
-        upper[:, 1:] = upper_bound(others, self.num_samples, error)
+        lower, upper = np.zeros(counts.shape), np.ones(counts.shape)
+        lower[:, 0] = lower_bound(counts[:, 0], self.num_samples, error)
+        upper[:, 1:] = upper_bound(counts[:, 1:], self.num_samples, error)
         return certified_radius(
             lower,
             upper,
-            np.zeros(len(votes), np.int64),
+            np.zeros(len(counts), np.int64),
             k=self.k,
             num_features=self.num_features,
             num_kept=self.num_kept,
+            num_named=self.num_named,
         )
 
     def largest_radius(self) -> int:
-        """The radius when all n votes are for one label: with these bounds none is larger. May be ABSTAIN."""
-        return int(self.radius(np.array([self.num_samples]), "one")[0])
+        """The radius when all n votes name one label: with these bounds none is larger. May be ABSTAIN."""
+        counts = best_counts(self.num_samples, num_classes=self.num_classes, k=self.k, num_named=self.num_named)
+        return int(self._radius(counts).max())
 
     def votes_needed(self, radii: NDArray[np.int64], rest: Rest) -> NDArray[np.int64]:
-        """The fewest votes that certify each radius, int64 like `radii`; all must be at most the largest radius."""
-        low, high = np.full(len(radii), -1), np.full(len(radii), self.num_samples)
-        while (high - low > 1).any():  # high always certifies, low never does
+        """The fewest votes that certify each radius, int64 like `radii`; n + 1 where none do, of ballots with this rest.
+
+        All radii must be at most the largest.
+        """
+        low, high = np.full(len(radii), -1), np.full(len(radii), self.num_samples + 1)
+        while (high - low > 1).any():  # high always certifies, or is n + 1; low never does
             middle = (low + high) // 2
-            enough = self.radius(middle, rest) >= radii
+            enough = self.radius(np.minimum(middle, self.num_samples), rest) >= radii
             high, low = np.where(enough, middle, high), np.where(enough, low, middle)
         return high
+
+
+def best_counts(num_samples: int, *, num_classes: int, k: int, num_named: int) -> NDArray[np.int64]:
+    """Counts of n votes of which some give label 0 the largest radius that any give it, int64 `(candidates, classes)`.
+
+    All votes name it. What else ballots name weighs least on the t smallest of k rivals where some rivals are always named,
+    and some, or all others, share the rest.
+    """
+    rows = [[num_samples] + [0] * (num_classes - 1)] if num_named == 1 else []
+    for full in range(num_named - 1 if num_named > 1 else 0):
+        left = (num_named - 1 - full) * num_samples
+        most = num_classes - 1 - full
+        for sharing in {*range(num_named - 1 - full, min(k, most) + 1), most}:
+            share, extra = divmod(left, sharing)
+            even = [share + (place < extra) for place in range(sharing)]
+            tilted = [min(share + extra, num_samples), *[share] * (sharing - 1)]
+            for some in (even, tilted) if share + extra <= num_samples else (even,):
+                row = [num_samples] * (1 + full) + some
+                rows.append(row + [0] * (num_classes - len(row)))
+    return np.unique(np.array(rows, np.int64), axis=0)
 
 
 def shown_radii(largest: int, *, rows: int = 25) -> NDArray[np.int64]:
@@ -100,11 +132,11 @@ def best_radii(
     if method.name == LOCATED.name:
         found = at_best(num_samples, named=named, ks=distinct, alpha=alpha, smoothing=smoothing)
     else:
-        votes = np.zeros((1, num_classes), np.int64)
-        votes[0, 0] = num_samples
-        labels = np.zeros(1, np.int64) if named else None
+        w = smoothing.num_named
+        votes = np.concatenate([best_counts(num_samples, num_classes=num_classes, k=k, num_named=w) for k in distinct])
+        labels = np.zeros(len(votes), np.int64) if named else None
         found = radii_of(method, votes, labels, smoothing=smoothing, ks=distinct, alpha=alpha, bounds=bounds).radius
-    return dict(zip(distinct, found[0].max(axis=0).tolist(), strict=True))
+    return dict(zip(distinct, found.max(axis=(0, 1)).tolist(), strict=True))
 
 
 def best_radius_of(judge: Judge, *, smoothing: Smoothing, num_classes: int, num_samples: int) -> int:

@@ -33,8 +33,11 @@ def bounds_by(
     alpha: float,
     labels: NDArray[np.int64] | None,
     k: int,
+    num_named: int = 1,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """`method.bounds`, or those of another rule of the method for its theorem at any k up to this one."""
     if check_rule(method, rule) is None:
-        return method.bounds(counts, alpha=alpha, labels=labels)
-    return intersection_union_bounds(counts, alpha=alpha, labels=labels, k=k)
+        if num_named == 1:  # a method that certifies no ballots need not know of them
+            return method.bounds(counts, alpha=alpha, labels=labels)
+        return method.bounds(counts, alpha=alpha, labels=labels, num_named=num_named)
+    return intersection_union_bounds(counts, alpha=alpha, labels=labels, k=k, num_named=num_named)
