@@ -96,7 +96,7 @@ def test_plan_and_methods_and_thresholds(workplace: Path, topcert: Callable[...,
     names = [row["name"] for row in json.loads(topcert("methods", "--json").out)]
     assert {"ablation", "cohen", "levine-feizi-simuem"} <= set(names)
     for row in json.loads(topcert("methods", "--json").out):
-        assert set(row) == {"name", "k", "norm", "needs", "guarantee"}
+        assert set(row) == {"name", "k", "ballot", "norm", "needs", "guarantee"}
     thresholds = json.loads(topcert("lee-table", "--keep-probability", 0.2, "--values", 2, "--json").out)
     csv = topcert("lee-table", "--keep-probability", 0.2, "--values", 2).out.splitlines()[1:]
     assert csv == [f"{row['radius']},{row['threshold']}" for row in thresholds]
@@ -134,7 +134,8 @@ def test_methods_fit_a_terminal_of_80_columns(topcert: Callable[..., Outcome], m
     monkeypatch.setenv("COLUMNS", "80")
     lines = topcert("methods").out.splitlines()
     assert max(map(len, lines)) <= 80
-    assert "ablation  (k: any, norm: l0)" in lines
+    assert "ablation  (k: any, w: any, norm: l0)" in lines
+    assert "cohen  (k: 1, w: 1, norm: l2)" in lines
     assert "    holds with probability 1 - alpha; exactly tight given its bounds" in lines
 
 

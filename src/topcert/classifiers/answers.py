@@ -106,16 +106,24 @@ def checked_answer(output: Any, *, batch_size: int, num_classes: int | None = No
     if depth > 1 and found.dtype.kind in "iu" and found.shape == (batch_size, depth):
         return found
     if found.ndim == 2 and found.dtype.kind in "fiu":
+        if depth > 1 and num_classes is None and found.shape[1] <= depth:
+            raise AnswerError(
+                f"the model gave {described(found)}, and a ballot has {depth}: scores are of more classes "
+                f"than that, and ranked labels are integers {labels_shape}; lower --ballot, or mend the model"
+            )
         if depth > 1 and num_classes is None and found.dtype.kind in "iu":
             raise AnswerError(
                 f"the model gave integers {found.shape}, which may be scores or ranked labels; {wanted}: for "
                 f"labels return the first {depth}, for scores say --classes {found.shape[1]}"
             )
         if len(found) != batch_size or num_classes not in (None, found.shape[1]):
-            ranked = "" if depth == 1 else f", or of ranked labels as integers ({batch_size}, {depth})"
+            if depth > 1:
+                raise AnswerError(
+                    f"the model gave {described(found)} for a batch of {batch_size} and {classes} classes; {wanted}"
+                )
             raise AnswerError(
                 f"the model gave scores of shape {found.shape} for a batch of {batch_size} "
-                f"and {classes} classes; expected ({batch_size}, {classes}){ranked}"
+                f"and {classes} classes; expected ({batch_size}, {classes})"
             )
         return found
     if _is_text(found):

@@ -16,7 +16,7 @@ from topcert.classifiers.processor import this_cpu
 
 @final
 class FunctionClassifier(Classifier):
-    """Any callable from a float batch to scores `(B, num_classes)` or integer labels `(B,)`."""
+    """Any callable from a float batch to scores `(B, num_classes)`, integer labels `(B,)` or ranked ones `(B, depth)`."""
 
     def __init__(
         self,
@@ -25,6 +25,7 @@ class FunctionClassifier(Classifier):
         num_classes: int,
         fingerprint: str = "",
         choice: Choice = WHOLE,
+        depth: int = 1,
     ) -> None:
         super().__init__(
             num_classes=num_classes,
@@ -32,6 +33,7 @@ class FunctionClassifier(Classifier):
             runtime=f"numpy {np.__version__}, {this_cpu()}",
             class_names=names_of(function, num_classes),
             choice=choice,
+            depth=depth,
         )
         self._function = function
 

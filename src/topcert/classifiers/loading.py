@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.classifiers.classifier import Classifier, check_device
-from topcert.classifiers.trial import check_trial, try_model
+from topcert.classifiers.trial import check_ballot, check_trial, try_model
 
 CARRIED: Final = {"compact": "compact.onnx", "lattice": "lattice.onnx"}  # networks inside the package, in topcert/models
 
@@ -32,34 +32,43 @@ def load_classifier(
     num_classes: int | None = None,
     output: str | None = None,
     refuse_labels: bool = True,
+    depth: int = 1,
 ) -> Classifier:
     """The classifier that `name` means: a carried network, an .onnx or joblib file, or `module:function`.
 
     `example` holds some ablated inputs `(rows, ...)`, on which the model is tried; `num_classes` is needed only where it
-    gives labels, `output` only where it gives several things and which is the answer is in doubt. Raises ValueError where
-    there is no such model, it does not load, it does not fit, or it has no answer to any of `example` (with
-    `refuse_labels`: or a label out of range).
+    gives labels, `output` only where it gives several things and which is the answer is in doubt. Its ballots name `depth`
+    labels. Raises ValueError where there is no such model, it does not load, it does not fit, `depth` is none of
+    1 .. classes - 1, or it has no answer to any of `example` (with `refuse_labels`: or a label out of range).
     """
-    made = _load(name, example, device, num_classes, output)
+    made = _load(name, example, device, num_classes, output, depth)
     made.refuse_labels = refuse_labels
+    check_ballot(depth, made.num_classes)
     check_trial(made, example)
     return made
 
 
-def _load(name: str, example: NDArray[np.floating], device: str, num_classes: int | None, output: str | None) -> Classifier:
+def _load(
+    name: str,
+    example: NDArray[np.floating],
+    device: str,
+    num_classes: int | None,
+    output: str | None,
+    depth: int,
+) -> Classifier:
     if name in CARRIED:
-        made = _onnx(carried_path(name), example, device, num_classes, output)
+        made = _onnx(carried_path(name), example, device, num_classes, output, depth)
         made.class_names = CIFAR10
         return made
     path = Path(name)
     if path.suffix == ".onnx":
-        return _onnx(path, example, device, num_classes, output)
+        return _onnx(path, example, device, num_classes, output, depth)
     if path.suffix in (".joblib", ".pkl", ".pickle"):
-        return _joblib(path, device, output)
+        return _joblib(path, device, output, depth)
     module, colon, attribute = name.rpartition(":")
     if colon and attribute.isidentifier():
         _check_module(module, attribute)
-        return _function(module, attribute, example, device, num_classes, output)
+        return _function(module, attribute, example, device, num_classes, output, depth)
     raise ValueError(f"unknown model {name!r}; give {', '.join(CARRIED)}, an .onnx file, a .joblib file or module:function")
 
 
@@ -83,13 +92,20 @@ def carried_path(name: str) -> Path:
     return Path(str(files("topcert.models").joinpath(CARRIED[name])))
 
 
-def _onnx(path: Path, example: NDArray[np.floating], device: str, num_classes: int | None, output: str | None) -> Classifier:
+def _onnx(
+    path: Path,
+    example: NDArray[np.floating],
+    device: str,
+    num_classes: int | None,
+    output: str | None,
+    depth: int,
+) -> Classifier:
     from topcert.classifiers.onnx import OnnxClassifier  # imported where it is used
 
-    return OnnxClassifier(path, example=example, device=device, num_classes=num_classes, output=output)
+    return OnnxClassifier(path, example=example, device=device, num_classes=num_classes, output=output, depth=depth)
 
 
-def _joblib(path: Path, device: str, output: str | None) -> Classifier:
+def _joblib(path: Path, device: str, output: str | None, depth: int) -> Classifier:
     import joblib
 
     from topcert.classifiers.sklearn import SklearnClassifier
@@ -102,7 +118,8 @@ def _joblib(path: Path, device: str, output: str | None) -> Classifier:
         raise ValueError(f"{path} does not load with joblib: {type(error).__name__}: {error}") from error
     _only_cpu(device, estimator)
     _only_output(output, estimator)
-    return SklearnClassifier(estimator, fingerprint=hashlib.sha256(path.read_bytes()).hexdigest())
+    fingerprint = hashlib.sha256(path.read_bytes()).hexdigest()
+    return SklearnClassifier(estimator, fingerprint=fingerprint, depth=depth)
 
 
 def _function(
@@ -112,6 +129,7 @@ def _function(
     device: str,
     num_classes: int | None,
     output: str | None,
+    depth: int,
 ) -> Classifier:
     if str(Path.cwd()) not in sys.path:  # as `python -m` does: a person's own file lies where they stand
         sys.path.append(str(Path.cwd()))
@@ -130,7 +148,7 @@ def _function(
         ) from error
     source = getattr(module, "__file__", None)  # a built-in module has none
     fingerprint = hashlib.sha256(Path(source).read_bytes() + f":{attribute}".encode()).hexdigest() if source else ""
-    return _wrap(model, example, device, num_classes, output, fingerprint)
+    return _wrap(model, example, device, num_classes, output, depth, fingerprint)
 
 
 def wrap(
@@ -140,14 +158,17 @@ def wrap(
     device: str = "auto",
     num_classes: int | None = None,
     output: str | None = None,
+    depth: int = 1,
 ) -> Classifier:
     """A classifier from a torch module, a fitted scikit-learn estimator or a callable.
 
     `example` holds some ablated inputs `(rows, ...)`, on which the model is tried; `num_classes` is needed only where it
-    gives labels, `output` only where it gives several things and which is the answer is in doubt. Raises ValueError where
-    the model is none of the three, has no answer to any of `example` or a label out of range, or has no use for `device`.
+    gives labels, `output` only where it gives several things and which is the answer is in doubt. Its ballots name `depth`
+    labels. Raises ValueError where the model is none of the three, has no answer to any of `example` or a label out of
+    range, has no use for `device`, or `depth` is none of 1 .. classes - 1.
     """
-    made = _wrap(model, example, device, num_classes, output, "")
+    made = _wrap(model, example, device, num_classes, output, depth, "")
+    check_ballot(depth, made.num_classes)
     check_trial(made, example)
     return made
 
@@ -158,6 +179,7 @@ def _wrap(
     device: str,
     num_classes: int | None,
     output: str | None,
+    depth: int,
     fingerprint: str,
 ) -> Classifier:
     """The fingerprint of a module or an estimator covers its weights and the one that is given, a callable gets that."""
@@ -167,7 +189,7 @@ def _wrap(
     if torch is not None and isinstance(model, torch.nn.Module):
         from topcert.classifiers.torch import TorchClassifier
 
-        made = TorchClassifier(model, example=example, device=device, num_classes=num_classes, output=output)
+        made = TorchClassifier(model, example=example, device=device, num_classes=num_classes, output=output, depth=depth)
         if fingerprint:  # weights do not say what forward does with them
             made.fingerprint = hashlib.sha256(f"{fingerprint}{made.fingerprint}".encode()).hexdigest()
         return made
@@ -180,16 +202,23 @@ def _wrap(
             import joblib
 
             fingerprint = hashlib.sha256(f"{fingerprint}{joblib.hash(model)}".encode()).hexdigest()
-        return SklearnClassifier(model, fingerprint=fingerprint)
+        return SklearnClassifier(model, fingerprint=fingerprint, depth=depth)
     if not callable(model):
         raise ValueError(f"the model is a {type(model).__name__}, not a torch module, a fitted estimator or a callable")
     _only_cpu(device, model)
     from topcert.classifiers.functions import FunctionClassifier
 
     tried = try_model(  # a function may work in place
-        lambda batch: model(batch.copy()), example, model=model, output=output, num_classes=num_classes
+        lambda batch: model(batch.copy()),
+        example,
+        model=model,
+        output=output,
+        num_classes=num_classes,
+        depth=depth,
     )
-    return FunctionClassifier(model, num_classes=tried.num_classes, fingerprint=fingerprint, choice=tried.choice)
+    return FunctionClassifier(
+        model, num_classes=tried.num_classes, fingerprint=fingerprint, choice=tried.choice, depth=depth
+    )
 
 
 def _only_cpu(device: str, model: Any) -> None:

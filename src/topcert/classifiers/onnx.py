@@ -28,7 +28,7 @@ _DTYPES: Final[dict[str, type[np.floating]]] = {
 
 @final
 class OnnxClassifier(Classifier):
-    """A network with one float input `(B, ...)` and an output of scores `(B, classes)` or labels `(B,)`.
+    """A network with one float input `(B, ...)` and an output of scores `(B, classes)` or labels, `(B,)` or `(B, depth)`.
 
     Of several outputs `output` is taken, or the one that `choose_output` finds. `device` is "auto", "cpu", "cuda" or
     "cuda:N"; `example` holds some ablated inputs `(rows, ...)`, on which the network is tried. Raises ValueError for a file
@@ -43,6 +43,7 @@ class OnnxClassifier(Classifier):
         device: str = "auto",
         num_classes: int | None = None,
         output: str | None = None,
+        depth: int = 1,
     ) -> None:
         if not path.is_file():
             raise ValueError(f"{path} does not exist")
@@ -79,6 +80,7 @@ class OnnxClassifier(Classifier):
             model=None,
             output=output,
             num_classes=num_classes,
+            depth=depth,
         )
         assert tried.choice.name is not None  # an ONNX output has a name
         self._outputs = [tried.choice.name]  # the others are not computed again
@@ -90,6 +92,7 @@ class OnnxClassifier(Classifier):
             class_names=names_in_metadata(self._session.get_modelmeta().custom_metadata_map, tried.num_classes),
             choice=tried.choice,
             coupling=coupling_of_graph(read_graph(path)),
+            depth=depth,
         )
 
     def run(self, batch: NDArray[np.floating]) -> dict[str, Any]:

@@ -17,9 +17,14 @@ from topcert.classifiers.processor import this_cpu
 
 @final
 class SklearnClassifier(Classifier):
-    """A fitted classifier; each ablated input is flattened into one row, and its `classes_` are the labels in order."""
+    """A fitted classifier; each ablated input is flattened into one row, and its `classes_` are the labels in order.
 
-    def __init__(self, estimator: Any, *, fingerprint: str = "") -> None:
+    One label is what it predicts. Ballots of more rank the classes by `predict_proba`, or `decision_function` where there is
+    no such method, with what it predicts first: an estimator may predict another class than its likeliest. Raises ValueError
+    where it has neither and `depth` is more than 1.
+    """
+
+    def __init__(self, estimator: Any, *, fingerprint: str = "", depth: int = 1) -> None:
         classes = getattr(estimator, "classes_", None)
         if isinstance(classes, (list, tuple)) and any(np.ndim(part) for part in classes):
             raise ValueError(several_outputs(estimator, len(classes)))
@@ -36,16 +41,26 @@ class SklearnClassifier(Classifier):
             fingerprint=fingerprint,
             runtime=f"scikit-learn {sklearn.__version__}, {this_cpu()}",
             class_names=read_names(np.asarray(classes).tolist(), len(numbers)),
+            depth=depth,
         )
         self._estimator = estimator
         self._order = np.argsort(classes)
         self._classes = np.asarray(classes)[self._order]
+        ways = ("predict_proba", "decision_function")
+        self._scores = next((getattr(estimator, way) for way in ways if hasattr(estimator, way)), None)
+        if depth > 1 and (self._scores is None or _scores_pairs(estimator)):
+            raise ValueError(
+                f"{type(estimator).__name__} predicts one label, and has no predict_proba and no decision_function with a "
+                f"score for each class, so it cannot rank {depth}; fit one that has, or use --ballot 1"
+            )
 
     def run(self, batch: NDArray[np.floating]) -> Any:
         rows = batch.reshape(len(batch), -1).copy()  # a pipeline may work in place
         with warnings.catch_warnings():  # without pandas a model fitted on a table warns at every batch
             warnings.filterwarnings("ignore", "X does not have valid feature names")
-            found = np.asarray(self._estimator.predict(named(rows, self._estimator)))
+            table = named(rows, self._estimator)
+            found = np.asarray(self._estimator.predict(table))
+            scores = None if self.depth == 1 or self._scores is None else np.asarray(self._scores(table))
         if found.ndim == 2 and found.shape[1] > 1:  # several labels an input, which are no scores
             raise AnswerError(several_outputs(self._estimator, found.shape[1]))
         found = found.reshape(-1)  # some packages give a column
@@ -53,7 +68,27 @@ class SklearnClassifier(Classifier):
         unknown = self._classes[places] != found
         if unknown.any():
             raise AnswerError(f"the model predicted {str(found[unknown][0])!r}, which is none of its classes_")
-        return self._order[places]
+        labels = self._order[places]
+        return labels if scores is None else self._ranking(scores, labels)
+
+    def _ranking(self, scores: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Scores of all classes, by which what was predicted is the best."""
+        if scores.shape != (len(labels), self.num_classes):
+            raise AnswerError(
+                f"the model gave scores of shape {scores.shape} for {self.num_classes} classes, which do not rank them"
+            )
+        ranking = scores.astype(np.float64)
+        rows = np.flatnonzero(np.isfinite(ranking).all(axis=1) & (ranking.argmax(axis=1) != labels))
+        ranking[rows, labels[rows]] = np.nextafter(ranking[rows].max(axis=1), np.inf)
+        return ranking
+
+
+def _scores_pairs(estimator: Any) -> bool:
+    """Whether its decision function is about pairs of classes, of which three classes have three."""
+    inner = getattr(estimator, "best_estimator_", estimator)
+    steps = getattr(inner, "steps", None)
+    last = steps[-1][1] if steps else inner
+    return not hasattr(last, "predict_proba") and getattr(last, "decision_function_shape", "") == "ovo"
 
 
 def named(rows: NDArray[Any], estimator: Any) -> Any:

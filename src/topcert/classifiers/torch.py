@@ -19,7 +19,9 @@ from topcert.classifiers.trial import try_model
 
 @final
 class TorchClassifier(Classifier):
-    """A module from a float32 batch to scores `(B, classes)` or labels `(B,)`, in evaluation mode and without gradients.
+    """A module from a float32 batch to scores `(B, classes)`, labels `(B,)` or ranked ones `(B, depth)`.
+
+    It is run in evaluation mode and without gradients.
 
     Of several outputs (a tuple, a dictionary, a record) `output` is taken, or what `choose_output` finds. `example` holds
     some ablated inputs `(rows, ...)`, on which it is tried. `device` is "auto" (CUDA where there is one), "cpu", "cuda" or
@@ -35,10 +37,11 @@ class TorchClassifier(Classifier):
         device: str = "auto",
         num_classes: int | None = None,
         output: str | None = None,
+        depth: int = 1,
     ) -> None:
         self._device = resolve_device(device)
         self._module = module.eval().to(self._device)
-        tried = try_model(self.run, example, model=module, output=output, num_classes=num_classes)
+        tried = try_model(self.run, example, model=module, output=output, num_classes=num_classes, depth=depth)
         name = this_cpu() if self._device.type == "cpu" else torch.cuda.get_device_name(self._device)
         super().__init__(
             num_classes=tried.num_classes,
@@ -47,6 +50,7 @@ class TorchClassifier(Classifier):
             class_names=names_of(module, tried.num_classes),
             choice=tried.choice,
             coupling=coupling_of_module(module),
+            depth=depth,
         )
 
     @torch.inference_mode()

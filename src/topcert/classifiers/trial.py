@@ -81,6 +81,14 @@ def first_output(run: Callable[[NDArray[Any]], Any], example: NDArray[np.floatin
     raise ValueError(failure(example.shape, first)) from first
 
 
+def check_ballot(depth: int, num_classes: int) -> None:
+    """Raises ValueError where no ballot can name so many of the classes: one must be left out."""
+    if not 1 <= depth < num_classes:
+        raise ValueError(
+            f"--ballot must lie in 1 .. {num_classes - 1}, one less than the {num_classes} classes; got {depth}"
+        )
+
+
 def check_trial(classifier: Classifier, example: NDArray[np.floating]) -> None:
     """Raises ValueError where the model has an answer to no row of `example`, or one that `refuse_labels` is about.
 

@@ -83,7 +83,7 @@ def say_where_nothing(results: Results) -> None:
     manifest, made = results.ledger.manifest, results.certificates
     say_best(
         results.method,
-        smoothing=smoothing_of(manifest),
+        smoothing=smoothing_of(manifest, num_named=made.num_named),
         num_classes=manifest.num_classes,
         num_samples=manifest.num_samples,
         ks=np.unique(made.k).tolist(),

@@ -32,6 +32,7 @@ from topcert.datasets.reading import Reading
 from topcert.evaluation.predictions import renew_predictions
 from topcert.evaluation.results import Results, derive, smoothing_of, write_results
 from topcert.methods.certificates import LabelChoice
+from topcert.methods.certify import check_ballots
 from topcert.methods.method import DesignMethod, SampledMethod
 from topcert.methods.registry import find_method, find_sampled_method
 from topcert.methods.rules import check_rule
@@ -57,6 +58,7 @@ def certify(
     k: options.Ks = None,
     selection: options.Selection = None,
     samples: options.OptionalSamples = None,
+    ballot: options.Ballot = 1,
     stop: options.Stop = None,
     max_samples: options.MaxSamples = None,
     alpha: options.MethodAlpha = None,
@@ -90,8 +92,9 @@ def certify(
     The folder --out then holds manifest.json, ledger/ (every vote), counts.csv, certificates.parquet, accuracy.csv and
     accuracy.png/.svg. A run that was stopped goes on with --resume; with another --method, --bounds, --k, --alpha or --label
     the same votes are certified anew. With --stop (ablation or located) each input has as many votes as its answer takes,
-    for one k and alpha: no other certificate may be made of them. The method chiang has no votes: its bounds.json takes the
-    place of the first three.
+    for one k and alpha: no other certificate may be made of them. With --ballot W each ablated input names its W best
+    labels instead of one; evaluate --ballot w then certifies any smaller w from the same votes. The method chiang has no
+    votes: its bounds.json takes the place of the first three.
     """
     check_folder(out)
     reading = Reading(
@@ -117,6 +120,7 @@ def certify(
             "--samples": samples,
             "--stop": stop,
             "--max-samples": max_samples,
+            "--ballot": None if ballot == 1 else ballot,
             "--alpha": alpha,
             "--encoding": encoding,
             "--fill": fill,
@@ -161,6 +165,7 @@ def certify(
         ks=choose_ks(k, method),
         alpha=chance,
         label=label,
+        num_named=ballot,
     )
     request = Request(
         data=data,
@@ -172,6 +177,7 @@ def certify(
         design=design,
         num_selection=choose_selection(selection, certifier, label),
         num_samples=num_samples,
+        num_named=ballot,
         stopping=stopping,
         seed=seed,
         encoding=encoding,
@@ -226,6 +232,7 @@ def run_certification(
         check_design(request.design, certifier)
     else:
         check_alpha(alpha)
+    check_ballots(certifier, request.num_named)
     opened = open_run(request, out, resume=resume)
     made = opened.prepared.design
     if isinstance(certifier, DesignMethod) and made is not None:

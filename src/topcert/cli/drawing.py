@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from topcert.cli.printing import chance_in_words, noise_in_words
+from topcert.cli.printing import ballot_in_words, chance_in_words, noise_in_words
 from topcert.cli.stopping import votes_in_words
 from topcert.evaluation.bounded import BoundedResults
 from topcert.evaluation.results import Results
@@ -14,7 +14,8 @@ from topcert.report.figures import draw_curves
 def draw_results(results: Results, stem: Path) -> list[Path]:
     """Writes `stem`.png and .svg."""
     manifest, made = results.ledger.manifest, results.certificates
-    setting = f"{noise_in_words(manifest)}, {votes_in_words(manifest)}, {chance_in_words(made.alpha)}"
+    ballot = ballot_in_words(made.num_named)
+    setting = f"{noise_in_words(manifest)}, {votes_in_words(manifest)}{ballot}, {chance_in_words(made.alpha)}"
     title = f"{_measured(manifest.data, manifest.model, len(results.index))}\n{setting}"
     return draw_curves(results.curves, unit=made.unit, title=title, stem=stem, stamped=True)
 

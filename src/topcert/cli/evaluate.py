@@ -35,12 +35,16 @@ def evaluate(
         typer.Option(help="ablation: simuem or intersection-union; by default those of the run where the method is its."),
     ] = None,
     label: Annotated[str | None, typer.Option(help="given, predicted or selected; by default that of the run.")] = None,
+    ballot: options.StoredBallot = None,
     radius: options.Radii = None,
     out: Annotated[Path | None, typer.Option(help="CSV to write as well, in the form of accuracy.csv.")] = None,
     as_json: options.AsJson = False,
     _progress: options.Progress = None,
 ) -> None:
-    """Certified top-k accuracy from the ledger alone, at any k and alpha, by any method of its noise: no new passes."""
+    """Certified top-k accuracy from the ledger alone, at any k and alpha, by any method of its noise: no new passes.
+
+    Of a run with --ballot W it certifies any --ballot w up to W: each vote then names its w best labels.
+    """
     if (folder / "bounds.json").is_file():
         raise ValueError(
             f"{folder} holds certificates of a network's weights and no votes: repeat certify with the k you want"
@@ -70,7 +74,16 @@ def evaluate(
         label, find_method(method), num_selection=ledger.manifest.num_selection, has_labels=labels is not None
     )
     with pairs_bar() as update:
-        results = derive(ledger, method=method, bounds=bounds, ks=k, alpha=alpha, label_choice=choice, on_pairs=update)
+        results = derive(
+            ledger,
+            method=method,
+            bounds=bounds,
+            ks=k,
+            alpha=alpha,
+            label_choice=choice,
+            num_named=ballot,
+            on_pairs=update,
+        )
     print_curves(results.curves, unit=ledger.manifest.unit, radii=radius)
     print_inputs(results.certificates, folder)
     print_unlabelled(results.curves, results.certificates)

@@ -42,6 +42,7 @@ def summary(certificates: Certificates, curves: Sequence[AccuracyCurve], folder:
         "alpha": certificates.alpha,
         "label_choice": certificates.label_choice,
         "unit": certificates.unit,
+        "num_named": certificates.num_named,
         "curves": [
             {
                 "k": curve.k,

@@ -13,11 +13,12 @@ INDENT = "    "
 
 
 def methods(*, as_json: options.AsJson = False) -> None:
-    """List the certificates: of each its k, the norm it bounds, what it needs and what its radius is worth."""
+    """List the certificates: of each its k and w (labels a vote may name), its norm, needs and what its radius is worth."""
     rows = [
         {
             "name": method.name,
             "k": "1" if method.only_top_1 else "any",
+            "ballot": "any" if method.ballots else "1",
             "norm": method.norm,
             "needs": method.needs,
             "guarantee": method.guarantee,
@@ -31,7 +32,8 @@ def methods(*, as_json: options.AsJson = False) -> None:
         print_json(rows)
         return
     for row in rows:
-        console.print(f"{row['name']}  (k: {row['k']}, norm: {row['norm']})", highlight=False, soft_wrap=True)
+        told = f"k: {row['k']}, w: {row['ballot']}, norm: {row['norm']}"
+        console.print(f"{row['name']}  ({told})", highlight=False, soft_wrap=True)
         for text in (f"needs {row['needs']}", row["guarantee"]):
             lines = textwrap.fill(text, console.width, initial_indent=INDENT, subsequent_indent=INDENT)
             console.print(lines, highlight=False, soft_wrap=True)

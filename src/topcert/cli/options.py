@@ -39,6 +39,12 @@ Bounds = Annotated[
 ]
 
 
+StoredBallot = Annotated[
+    int | None,
+    typer.Option("--ballot", help="Of each vote, so many labels count, the best (w); by default all that it names."),
+]
+
+
 def _ks(told: str) -> Any:
     return typer.Option("--k", metavar="K,...", parser=several, callback=flattened, help=f"Top-k, such as 3 or 1,3; {told}.")
 

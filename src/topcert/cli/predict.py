@@ -23,6 +23,7 @@ from topcert.evaluation.predictions import Predictions, predict_labels
 from topcert.evaluation.results import smoothing_of
 from topcert.methods.ablation import METHOD
 from topcert.methods.certificates import Certificates
+from topcert.methods.certify import check_ballots
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest
 from topcert.voting.request import Request
@@ -36,6 +37,7 @@ def predict(
     keep: options.Keep,
     k: Annotated[int | None, typer.Option(help="Labels to show; 3, or fewer where there are fewer classes.")] = None,
     samples: options.Samples = 10_000,
+    ballot: options.Ballot = 1,
     alpha: options.Alpha = 0.001,
     seed: Annotated[int | None, typer.Option(help="Seed of the mask stream; fresh from the system without it.")] = None,
     encoding: options.Encoding = None,
@@ -67,9 +69,11 @@ def predict(
     among the top k of the vote over all masks, however r features are rewritten; of one that abstains nothing is claimed,
     and the others keep theirs. All claims about an input hold together with probability at least 1 - alpha. Where no
     label abstains, the shown set is the top k; the order within it is not certified. Prints CSV
-    `index,name,rank,label,class,votes,radius,unit,alpha` (`name` and `class` where files and classes have names).
+    `index,name,rank,label,class,votes,radius,unit,alpha` (`name` and `class` where files and classes have names). With
+    --ballot W each ablated input names its W best labels, `votes` says how many name the label, and a column `num_named` W.
     """
     check_alpha(alpha)
+    check_ballots(METHOD, ballot)
     if resume and out is None:
         raise ValueError("--resume needs --out")
     if seed is None and resume and out is not None and (out / "manifest.json").exists():
@@ -79,6 +83,7 @@ def predict(
         model=model,
         num_kept=keep,
         num_samples=samples,
+        num_named=ballot,
         seed=secrets.randbits(63) if seed is None else seed,
         encoding=encoding,
         fill=fill,
@@ -101,8 +106,9 @@ def predict(
         batch_size=batch_size,
         refuse_labels=False,  # the inputs may be an attacker's
     )
+    named = "" if ballot == 1 else f", each naming its {ballot} best labels (w = {ballot})"
     messages.print(
-        f"masks of seed {request.seed}, n = {samples}; all radii of an input hold together with probability at least "
+        f"masks of seed {request.seed}, n = {samples}{named}; all radii of an input hold together with probability at least "
         f"1 - alpha, alpha = {alpha!r}; of a label that abstains nothing is claimed",
         highlight=False,
         soft_wrap=True,
@@ -178,5 +184,6 @@ def _as_object(made: Predictions, request: Request) -> dict[str, object]:
         "unit": made.unit,
         "seed": request.seed,
         "num_samples": request.num_samples,
+        "num_named": request.num_named,
         "inputs": list(made.as_objects()),
     }

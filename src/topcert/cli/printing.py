@@ -85,6 +85,24 @@ def method_in_words(certificates: Certificates) -> str:
     return certificates.method + ("" if certificates.bounds is None else f" with {certificates.bounds} bounds")
 
 
+def ballot_in_words(num_named: int) -> str:
+    """How many labels a vote names, where that is more than one, as a parameter that follows others; else nothing."""
+    return "" if num_named == 1 else f", w = {num_named}"
+
+
+def print_ballot(certificates: Certificates, depth: int) -> None:
+    """What w is, where votes name more than one label; nothing else. `depth`: how many labels the run's votes name."""
+    named = certificates.num_named
+    if depth == 1:
+        return
+    each = "best label" if named == 1 else f"{named} best labels"
+    console.print(
+        f"w = {named}: each ablated input names its {each}. Another w is another classifier: choose one for a run, on other "
+        "images; alpha does not pay for picking the best of several by these.",
+        highlight=False,
+    )
+
+
 def chance_in_words(alpha: float) -> str:
     """The chance of error, or that there is none."""
     return f"alpha = {alpha:g}" if alpha else "no failure probability"
@@ -125,10 +143,12 @@ def print_promise(certificates: Certificates, ledger: Ledger) -> None:
     console.print(
         f"The certified input is the {shape}{cut} whose {done}. Radius r: however an attacker rewrites up to r of its "
         f"{unit}s{within}, the label stays in the top k of the vote over all {draws}. {chance} (method "
-        f"{method_in_words(certificates)}, {votes_in_words(manifest)}, {escape(certificates.label_choice)} labels){after}. "
+        f"{method_in_words(certificates)}, {votes_in_words(manifest)}{ballot_in_words(certificates.num_named)}, "
+        f"{escape(certificates.label_choice)} labels){after}. "
         f"{in_words(read_check(ledger.folder, manifest.digest()))}",
         soft_wrap=False,
     )
+    print_ballot(certificates, manifest.depth)
     if manifest.algorithm == rounded.ALGORITHM and manifest.sigma is not None:
         console.print(
             f"Input and noise are whole steps of 1/{rounded.TOP * rounded.steps_of(manifest.sigma)}: 8-bit values exactly, "

@@ -26,6 +26,7 @@ def choose_stopping(
     ks: Sequence[int],
     alpha: float,
     label: str | None,
+    num_named: int = 1,
 ) -> tuple[Stopping | None, int]:
     """The stopping rule, or None, and the number of votes or its cap. Raises ValueError where options do not fit."""
     if stop is None:
@@ -33,6 +34,8 @@ def choose_stopping(
             raise ValueError("--max-samples is the cap of --stop; give a question with --stop, or use --samples")
         return None, SAMPLES if samples is None else samples
     check_question(stop)
+    if num_named > 1:
+        raise ValueError(f"--stop is for votes that name one label each, got --ballot {num_named}; use --samples")
     if samples is not None:
         raise ValueError("--samples is a number of votes set beforehand; with --stop give the cap as --max-samples")
     if method.name not in RULES or bounds is not None:

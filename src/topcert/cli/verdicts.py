@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rich.text import Text
 
 from topcert.classifiers.loading import CARRIED
-from topcert.cli.printing import gap_in_words, method_in_words, noise_in_words
+from topcert.cli.printing import ballot_in_words, gap_in_words, method_in_words, noise_in_words
 from topcert.cli.progress import console
 from topcert.cli.stopping import votes_in_words
 from topcert.evaluation.results import Results
@@ -53,7 +53,8 @@ def print_claim(results: Results) -> None:
     ks = ", ".join(map(str, sorted(set(made.k.tolist()))))
     chance = f"alpha = {made.alpha!r}" if manifest.law == IID else "no failure probability"
     _say(
-        f"they say: {made.label_choice} labels, k = {ks}, {chance}, {votes_in_words(manifest)}, "
+        f"they say: {made.label_choice} labels, k = {ks}{ballot_in_words(made.num_named)}, {chance}, "
+        f"{votes_in_words(manifest)}, "
         f"{noise_in_words(manifest)}, {manifest.num_features} {made.unit}s, seed {manifest.seed}, method "
         f"{method_in_words(made)}"
     )
@@ -74,6 +75,11 @@ def print_claim(results: Results) -> None:
         )
         if manifest.stopping == FIXED:
             _say("for you to judge: k, alpha, method and labels can be chosen after the votes, as is best for them")
+    if manifest.depth > 1:
+        _say(
+            f"for you to judge: each ablated input names its {manifest.depth} best labels, of which the first "
+            f"{made.num_named} count here; another such number is another classifier, and it can be chosen after the votes"
+        )
     print_taken(results.index, manifest.data_options)
 
 

@@ -95,9 +95,9 @@ def verify(
     print_traced(model, asked=replay is not None or fresh_seed is not None)
     with pairs_bar() as update:
         results, findings = recompute(ledger, on_pairs=update)
+    votes = int(results.counts.sum()) // results.certificates.num_named
     console.print(
-        f"{len(results.certificates.index)} certificates recomputed from {results.counts.sum():,} votes of "
-        f"{len(results.index)} inputs",
+        f"{len(results.certificates.index)} certificates recomputed from {votes:,} votes of {len(results.index)} inputs",
         highlight=False,
     )
     print_claim(results)
@@ -130,7 +130,8 @@ def verify(
                 "good": not findings,
                 "findings": findings,
                 "certificates": len(results.certificates.index),
-                "votes": results.counts.sum(),
+                "votes": votes,
+                "num_named": results.certificates.num_named,
                 "model": model,
                 "replayed_votes": count,
                 "fresh_votes_an_input": samples,
@@ -178,6 +179,7 @@ def _request(
         doubtful="keep",
         device=device,
         num_classes=classes or manifest.num_classes,
+        num_named=manifest.depth,
         output=manifest.output if output is None else output,
         batch_size=manifest.batch_size,
         refuse_labels=False,  # a run of predict has them counted
@@ -207,8 +209,10 @@ def _fresh(results: Results, prepared: Prepared, seed: int, samples: int) -> lis
             num_inputs=manifest.num_inputs,
             num_samples=samples,
             num_classes=manifest.num_classes,
+            num_named=results.certificates.num_named,
             on_progress=update,
         )
     found = refuted(results, counts, error=REFUTE_ERROR)
-    console.print(f"{counts.sum():,} fresh votes rule out {len(found)} certificates", highlight=False)
+    asked = samples * manifest.num_inputs
+    console.print(f"{asked:,} fresh votes rule out {len(found)} certificates", highlight=False)
     return found

@@ -218,6 +218,8 @@ def compare_bounded(folder: Path, made: BoundedResults) -> list[str]:
     for name in ("l2_radius", "bounds", "votes", "settled"):
         if getattr(certificates, name) is not None:
             findings.append(f"certificates.parquet has the column {name}, which interval bounds do not give")
+    if certificates.num_named != 1:
+        findings.append("certificates.parquet has the column num_named, which interval bounds do not give")
     for name in ("index", "label", "k", "radius"):
         if not np.array_equal(getattr(certificates, name), getattr(again, name)):
             findings.append(f"certificates.parquet: its column {name} is not what the network gives")

@@ -1,5 +1,8 @@
 """counts.csv: vote counts as a table, one row an input, one integer column a class, optional ones `label` and `votes`.
 
+Where each vote is a ballot of several labels, a column `num_named` says of how many: a row then sums to as many times its
+votes, and is not read as votes that name one label each.
+
 Where the votes are no fixed number of independent ones, a last column says what they are instead: `stopping` (a rule) or
 `law` (a design). Bounds for ordinary votes would be wrong there, so nothing reads such counts as those of others.
 """
@@ -26,6 +29,7 @@ from topcert.voting.names import NAMELESS, Names
 
 Mark = tuple[str, str]  # name of the last column, and what stands in each of its rows
 MARKS: Final = ("stopping", "law")
+NAMED: Final = "num_named"
 
 
 def mark_of(manifest: Manifest) -> Mark | None:
@@ -42,8 +46,10 @@ def write_counts(
     *,
     mark: Mark | None = None,
     names: Names = NAMELESS,
+    num_named: int = 1,
 ) -> None:
-    """Columns `0`, `1`, ... in class order, then `label` where there are labels, then a mark where there is one.
+    """Columns `0`, `1`, ... in class order, then `label` where there are labels, `num_named` where that is more than 1, then
+    a mark where there is one.
 
     Where inputs have names, `name` comes before all and `class` after `label`.
     """
@@ -54,17 +60,22 @@ def write_counts(
         columns["label"] = labels
         if names.inputs is not None and names.classes:
             columns[CLASS] = class_column(names, labels)
+    if num_named > 1:
+        columns[NAMED] = np.full(len(counts), num_named)
     if mark is not None:
         columns[mark[0]] = [mark[1]] * len(counts)
     with replacing(path) as aside:
         pyarrow.csv.write_csv(pa.table(columns), aside)
 
 
-def count_columns(num_classes: int, *, has_labels: bool, mark: Mark | None, names: Names = NAMELESS) -> list[str]:
+def count_columns(
+    num_classes: int, *, has_labels: bool, mark: Mark | None, names: Names = NAMELESS, num_named: int = 1
+) -> list[str]:
     """The header that `write_counts` writes."""
     named = names.inputs is not None
     labels = ["label", *([CLASS] if named and names.classes else [])] if has_labels else []
-    return [*([NAME] if named else []), *map(str, range(num_classes)), *labels, *([] if mark is None else [mark[0]])]
+    last = [*([NAMED] if num_named > 1 else []), *([] if mark is None else [mark[0]])]
+    return [*([NAME] if named else []), *map(str, range(num_classes)), *labels, *last]
 
 
 def read_header(path: Path) -> list[str]:
@@ -73,14 +84,17 @@ def read_header(path: Path) -> list[str]:
         return next(csv.reader(file), [])
 
 
-def read_counts(path: Path, *, mark: Mark | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+def read_counts(
+    path: Path, *, mark: Mark | None = None, num_named: int = 1
+) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
     """Counts int64 `(inputs, classes)` and labels int64 `(inputs,)` or None, from CSV or Parquet.
 
-    Raises ValueError where the file is missing or unreadable, is marked otherwise than `mark`, has a column that is no
+    Raises ValueError where the file is missing or unreadable, is marked otherwise than `mark`, says that each vote names
+    another number of labels than `num_named`, has a column that is no
     class, a cell is not a non-negative integer, there are fewer than two classes or no rows, a label is no class, or a
     column `votes` is not the number of votes of each row.
     """
-    found = _read(path, mark)
+    found = _read(path, mark, num_named)
     return found.counts, found.labels
 
 
@@ -93,7 +107,7 @@ def read_votes(path: Path, *, samples: int | None, num_named: int = 1) -> tuple[
     """
     if samples is not None and samples < 1:
         raise ValueError(f"--samples must be at least 1, got {samples}")
-    found, source = _read(path, None, num_named), name_of(path)
+    found, source = _read(path, None, num_named, asked=True), name_of(path)
     counts, sums = found.counts, found.counts.sum(axis=1)
     if (sums == 0).any():
         raise ValueError(f"{source}: row {int((sums == 0).argmax())} holds no votes")
@@ -139,10 +153,11 @@ class _Table:
     states_votes: bool
 
 
-def _read(path: Path, mark: Mark | None, num_named: int = 1) -> _Table:
+def _read(path: Path, mark: Mark | None, num_named: int = 1, *, asked: bool = False) -> _Table:
     table, source = read_table(path), name_of(path)
     _check_mark(source, table, mark)
-    table = without_names(table.drop_columns([name for name in MARKS if name in table.column_names]))
+    _check_named(source, table, num_named, asked=asked)
+    table = without_names(table.drop_columns([name for name in (NAMED, *MARKS) if name in table.column_names]))
     names = table.column_names
     classes = class_columns(names, source=source, index=index_columns(table))
     if table.num_rows == 0:
@@ -194,4 +209,20 @@ def _check_mark(source: str, table: pa.Table, mark: Mark | None) -> None:
     if mark is not None and (found is None or found[0] != mark[0] or set(found[1]) != {mark[1]}):
         raise ValueError(
             f"{source}: its rows must say {mark[0]} {mark[1]!r}, as the manifest does; the file has been changed"
+        )
+
+
+def _check_named(source: str, table: pa.Table, num_named: int, *, asked: bool) -> None:
+    """Counts of ballots say so themselves where topcert wrote them: then nothing reads them as others.
+
+    `asked`: a person says what they are by --ballot; else the certificates beside them do.
+    """
+    if NAMED not in table.column_names:
+        return
+    said = sorted(set(whole_numbers(table.column(NAMED), NAMED, source=source).tolist()))
+    if said != [num_named]:
+        fix = f"say --ballot {said[0]} where that is meant" if asked else "one of the files has been changed"
+        raise ValueError(
+            f"{source}: its column `{NAMED}` says that each vote names {' or '.join(map(str, said))} labels, and it is read "
+            f"as of votes that name {num_named}; {fix}"
         )

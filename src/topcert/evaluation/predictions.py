@@ -1,7 +1,8 @@
 """predictions.csv: the k labels that a smoothed classifier shows for each input, each with a certificate of its own.
 
-`index,name,rank,label,class,votes,radius,unit,alpha`, most voted first (ties: lower index first); `name` and `class` where
-there are such names, `radius` "abstains" for a label that the bounds do not put among the top k.
+`index,name,rank,label,class,votes,radius,unit,alpha,num_named`, most voted first (ties: lower index first); `name` and
+`class` where there are such names, `radius` "abstains" for a label that the bounds do not put among the top k, `num_named`
+where each ablated input names more than one label: `votes` then says how many named this one.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ WHOLE_INPUT: Final = "abstain"  # the rank that release 0.1.0 gave to an input o
 class Predictions:
     """Shown labels of each input, `(inputs, k)`, most voted first, with their votes and radii (or ABSTAIN).
 
-    All radii of an input hold together with probability at least 1 - alpha over the masks.
+    All radii of an input hold together with probability at least 1 - alpha over the masks. Each vote names `num_named`
+    labels.
     """
 
     k: int
@@ -46,6 +48,7 @@ class Predictions:
     labels: NDArray[np.int64]
     votes: NDArray[np.int64]
     radii: NDArray[np.int64]
+    num_named: int = 1
 
     @property
     def told(self) -> NDArray[np.bool_]:
@@ -56,7 +59,8 @@ class Predictions:
         """The lines of predictions.csv, its header first."""
         inputs, classes = self.names.inputs, self.names.classes
         named, called = ["name"] * (inputs is not None), ["class"] * bool(classes)
-        lines = [["index", *named, "rank", "label", *called, "votes", "radius", "unit", "alpha"]]
+        ballot = ["num_named"] * (self.num_named > 1)
+        lines = [["index", *named, "rank", "label", *called, "votes", "radius", "unit", "alpha", *ballot]]
         for row, place in enumerate(self.index.tolist()):
             for rank, label in enumerate(self.labels[row].tolist()):
                 reach = self.radii[row, rank]
@@ -71,6 +75,7 @@ class Predictions:
                         ABSTAINS if reach == ABSTAIN else str(reach),
                         self.unit,
                         repr(self.alpha),
+                        *[str(self.num_named) for _ in ballot],
                     ]
                 )
         return lines
@@ -118,7 +123,7 @@ class Predictions:
 
 
 def predict_labels(ledger: Ledger, *, k: int, alpha: float, counts: NDArray[np.int64] | None = None) -> Predictions:
-    """What the votes of a full ledger show; `counts` are read from it unless given.
+    """What the votes of a full ledger show, with all labels that each names; `counts` are read from it unless given.
 
     Raises ValueError where its votes are no fixed number of independent ones under ablation, or as `radii_of` does.
     """
@@ -141,6 +146,7 @@ def predict_labels(ledger: Ledger, *, k: int, alpha: float, counts: NDArray[np.i
         labels=labels,
         votes=np.take_along_axis(votes, labels, axis=1),
         radii=radii[:, :, 0],
+        num_named=manifest.depth,
     )
 
 

@@ -148,6 +148,7 @@ def own_certificates(results: Results, found: Recast) -> list[str]:
                 alpha=made.alpha,
                 label_choice=made.label_choice,
                 bounds=made.bounds,
+                num_named=made.num_named,
             ).certificates
         except ValueError as error:
             if ledger.judge is None:

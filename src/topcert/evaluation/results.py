@@ -25,13 +25,13 @@ from topcert.theory.spared import Spared
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest
 from topcert.voting.names import Names
-from topcert.voting.replay import ReplayedMasks
+from topcert.voting.replay import ReplayedMasks, check_depth
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """All that follows from a full ledger and (method, bounds, ks, alpha, label_choice)."""
+    """All that follows from a full ledger and (method, bounds, ks, alpha, label_choice, num_named)."""
 
     ledger: Ledger
     method: SampledMethod
@@ -53,6 +53,7 @@ def derive(
     counts: NDArray[np.int64] | None = None,
     bounds: str | None = None,
     first: int | None = None,
+    num_named: int | None = None,
     on_pairs: Callable[[int, int], None] | None = None,
 ) -> Results:
     """Certificates and curves of a full ledger by the method of that name.
@@ -63,7 +64,8 @@ def derive(
     A ledger with a stopping rule has certificates of its own, for the k, alpha and labels of the rule.
 
     `counts` int `(inputs, classes)` are read from the ledger unless given. With `first`, the votes are the first so many of
-    each input: what a run of so many samples would have had. `on_pairs(done, total)` is told of how many inputs pairs of
+    each input: what a run of so many samples would have had. `num_named`: only so many labels of each vote count, the best;
+    None takes all. `on_pairs(done, total)` is told of how many inputs pairs of
     features are counted, by `located` alone, as that takes a while. Raises ValueError where the ledger is incomplete or
     damaged, or a parameter is out of range.
     """
@@ -73,7 +75,13 @@ def derive(
             f"the method {certifier.name} needs the law {' or '.join(certifier.laws)}; this ledger has {manifest.law}"
         )
     index, labels, _ = ledger.read_inputs()
-    votes = ledger.counts(first=first) if counts is None else counts
+    named = check_depth(num_named, manifest)
+    if ledger.judge is not None and named != manifest.depth:
+        raise ValueError(
+            f"{ledger.folder} was sampled under a stopping rule for --ballot {manifest.depth}, got --ballot {named}; leave "
+            "--ballot out, or choose another --out"
+        )
+    votes = ledger.counts(first=first, num_named=named) if counts is None else counts
     if ledger.judge is not None:
         certificates = certify_stopped(
             ledger.judge,
@@ -87,21 +95,22 @@ def derive(
             ks=ks,
             alpha=alpha,
             label_choice=label_choice or ledger.judge.rule.label,
+            num_named=named,
         )
     else:
         asks_masks = isinstance(certifier, (MaskMethod, DesignMethod)) and certifier.noise == manifest.noise
         certificates = certify(
             certifier,
             votes,
-            smoothing=smoothing_of(manifest),
+            smoothing=smoothing_of(manifest, num_named=named),
             labels=labels,
-            selection=ledger.selection_counts(),
+            selection=ledger.selection_counts(num_named=named),
             label_choice=label_choice or default_choice(certifier, manifest.num_selection, has_labels=labels is not None),
             ks=ks,
             alpha=alpha,
             index=index,
             bounds=bounds,
-            votes=ReplayedMasks(ledger, first=first, on_pairs=on_pairs) if asks_masks else None,
+            votes=ReplayedMasks(ledger, first=first, num_named=named, on_pairs=on_pairs) if asks_masks else None,
         )
     names = ledger.read_names()
     by_index = None if names.inputs is None else dict(zip(index.tolist(), names.inputs, strict=True))
@@ -135,8 +144,8 @@ def default_choice(method: Method, num_selection: int, *, has_labels: bool) -> L
     return "given" if has_labels else "predicted"
 
 
-def smoothing_of(manifest: Manifest) -> Smoothing:
-    """What the votes of a ledger were drawn under."""
+def smoothing_of(manifest: Manifest, *, num_named: int | None = None) -> Smoothing:
+    """What the votes of a ledger were drawn under; of each, `num_named` labels count, all where that is None."""
     return Smoothing(
         noise=manifest.noise,
         unit=manifest.unit,
@@ -146,6 +155,7 @@ def smoothing_of(manifest: Manifest) -> Smoothing:
         sigma=manifest.sigma,
         keep_probability=Fraction(manifest.keep_probability) if manifest.keep_probability is not None else None,
         law_error=_law_error(manifest),
+        num_named=check_depth(num_named, manifest),
     )
 
 
@@ -174,6 +184,8 @@ def parameters_of(certificates: Certificates, manifest_digest: str) -> dict[str,
     }
     if certificates.bounds is not None:
         asked["bounds"] = certificates.bounds
+    if certificates.num_named > 1:
+        asked["num_named"] = certificates.num_named
     return {"parameters": json.dumps(asked, sort_keys=True), "manifest": manifest_digest}
 
 
@@ -181,7 +193,14 @@ def write_results(results: Results) -> None:
     """Write counts.csv, certificates.parquet and accuracy.csv into the ledger's folder, each whole or not at all."""
     folder = results.ledger.folder
     mark = mark_of(results.ledger.manifest)
-    write_counts(results.counts, results.labels, folder / "counts.csv", mark=mark, names=results.names)
+    write_counts(
+        results.counts,
+        results.labels,
+        folder / "counts.csv",
+        mark=mark,
+        names=results.names,
+        num_named=results.certificates.num_named,
+    )
     metadata = parameters_of(results.certificates, results.ledger.manifest.digest())
     results.certificates.write(folder / "certificates.parquet", metadata=metadata)
     write_accuracy(results.curves, folder / "accuracy.csv")

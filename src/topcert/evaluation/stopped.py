@@ -33,10 +33,12 @@ def certify_stopped(
     ks: Sequence[int],
     alpha: float,
     label_choice: LabelChoice,
+    num_named: int = 1,
 ) -> Certificates:
     """Certificates from the counts `(inputs, classes)` at which inputs stopped.
 
-    `spared`: positions of inputs and what the rule asks of their votes beside counts, until all inputs had their turn.
+    Each vote names `num_named` labels. `spared`: positions of inputs and what the rule asks of their votes beside counts,
+    until all inputs had their turn.
     Raises ValueError for everything that the rule was not made for: another method, other bounds, k, alpha or label choice.
     """
     rule = judge.rule
@@ -68,6 +70,7 @@ def certify_stopped(
         alpha=rule.alpha,
         label_choice=label_choice,
         bounds=BOUNDS,
-        votes=counts.sum(axis=1),
+        num_named=num_named,
+        votes=counts.sum(axis=1) // num_named,
         settled=settled,
     )

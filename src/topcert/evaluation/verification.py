@@ -63,7 +63,21 @@ def recompute(ledger: Ledger, *, on_pairs: Callable[[int, int], None] | None = N
         if (method, bounds, ks, alpha, choice) != (rule.method, BOUNDS, [rule.k], rule.alpha, rule.label):
             findings.append(f"certificates.parquet has other parameters than the stopping rule {ledger.manifest.stopping}")
         method, bounds, ks, alpha, choice = rule.method, BOUNDS, [rule.k], rule.alpha, rule.label
-    results = derive(ledger, method=method, ks=ks, alpha=alpha, label_choice=choice, bounds=bounds, on_pairs=on_pairs)
+    if stored.num_named > ledger.manifest.depth:
+        raise ValueError(
+            f"{folder / 'certificates.parquet'} is about votes that name {stored.num_named} labels each, and those of the "
+            f"ledger name {ledger.manifest.depth}; one of them was changed"
+        )
+    results = derive(
+        ledger,
+        method=method,
+        ks=ks,
+        alpha=alpha,
+        label_choice=choice,
+        bounds=bounds,
+        num_named=stored.num_named,
+        on_pairs=on_pairs,
+    )
     made = results.certificates
     if metadata["parameters"] != parameters_of(stored, "")["parameters"]:
         findings.append(f"certificates.parquet: its rows are not those of its parameters {metadata['parameters']}")
@@ -72,7 +86,7 @@ def recompute(ledger: Ledger, *, on_pairs: Callable[[int, int], None] | None = N
     check_places(folder / "manifest.json", ledger.manifest.data_options, results.index)
     findings += _differences(stored, made)
     findings += _check_counts(results)
-    findings += check_predictions(ledger, results.counts)
+    findings += check_predictions(ledger, results.counts if stored.num_named == ledger.manifest.depth else ledger.counts())
     shares = read_accuracy(folder / "accuracy.csv")
     older = curve_rows(shown_curves(made)) if results.labels is None else None
     if shares not in (curve_rows(results.curves), older):
@@ -124,11 +138,12 @@ def _l2_differences(had: NDArray[np.float64] | None, gives: NDArray[np.float64] 
 def _check_counts(results: Results) -> list[str]:
     ledger = results.ledger
     path, mark = ledger.folder / "counts.csv", mark_of(ledger.manifest)
-    counts, labels = read_counts(path, mark=mark)
+    num_named = results.certificates.num_named
+    counts, labels = read_counts(path, mark=mark, num_named=num_named)
     findings = []
     header, has_labels = read_header(path), results.labels is not None
     wanted = [
-        count_columns(results.counts.shape[1], has_labels=has_labels, mark=mark, names=names)
+        count_columns(results.counts.shape[1], has_labels=has_labels, mark=mark, names=names, num_named=num_named)
         for names in (results.names, NAMELESS)
     ]
     if header not in wanted:
@@ -191,9 +206,10 @@ def refuted(results: Results, fresh_counts: np.ndarray, *, error: float) -> list
     `error` over all inputs together) give a smaller radius. A true certificate falls with probability at most `error`,
     all of them together.
     """
-    made, smoothing = results.certificates, smoothing_of(results.ledger.manifest)
+    made = results.certificates
+    smoothing = smoothing_of(results.ledger.manifest, num_named=made.num_named)
     inputs = len(results.index)
-    low, high = simultaneous_bounds(fresh_counts, alpha=error / inputs)
+    low, high = simultaneous_bounds(fresh_counts, alpha=error / inputs, num_named=made.num_named)
     rows_of = {int(place): row for row, place in enumerate(results.index)}
     findings = []
     for k in np.unique(made.k).tolist():

@@ -22,12 +22,13 @@ COLUMNS: Final = ("index", "label", "k", "radius", "unit", "method", "alpha", "l
 NAME_COLUMN: Final = "name"  # after index, where inputs have names
 CLASS_COLUMN: Final = "class"  # after label, where classes have names
 _TYPES: Final = {
-    **dict.fromkeys(("index", "label", "k", "radius", "votes"), pa.int64()),
+    **dict.fromkeys(("index", "label", "k", "radius", "num_named", "votes"), pa.int64()),
     **dict.fromkeys(("unit", "method", "label_choice", "bounds", "name", "class"), pa.string()),
     **dict.fromkeys(("alpha", "l2_radius"), pa.float64()),
     "settled": pa.bool_(),
 }
 BOUNDS_COLUMN: Final = "bounds"  # after the others, where they are not the method's own
+NAMED_COLUMN: Final = "num_named"  # then, where each vote names more than one label
 L2_COLUMN: Final = "l2_radius"  # then, where the method has one
 VOTES_COLUMN: Final = "votes"  # last, where a stopping rule decided how many
 SETTLED_COLUMN: Final = "settled"
@@ -45,7 +46,8 @@ class Certificates:
     where nothing is certified, is what the radius was made of in the methods of Gaussian noise. `bounds` names the rule that
     made bounds of counts, None for the method's own. `votes` int64 and `settled` bool `(rows,)` are there where a stopping
     rule decided how many votes an input has: so many, and whether its question is answered. `names` and `class_names` say
-    what the input and the label of each row are called, where they have names.
+    what the input and the label of each row are called, where they have names. `num_named` is how many labels each ablated
+    input names: another number is another classifier.
     """
 
     index: NDArray[np.int64]
@@ -58,6 +60,7 @@ class Certificates:
     label_choice: LabelChoice
     l2_radius: NDArray[np.float64] | None = None
     bounds: str | None = None
+    num_named: int = 1
     votes: NDArray[np.int64] | None = None
     settled: NDArray[np.bool_] | None = None
     names: tuple[str, ...] | None = None
@@ -98,6 +101,8 @@ class Certificates:
         }
         if self.bounds is not None:
             columns[BOUNDS_COLUMN] = pa.repeat(self.bounds, rows)
+        if self.num_named > 1:
+            columns[NAMED_COLUMN] = pa.array([self.num_named] * rows, pa.int64())
         if self.l2_radius is not None:
             columns[L2_COLUMN] = pa.array(self.l2_radius, mask=np.isnan(self.l2_radius))
         if self.votes is not None and self.settled is not None:
@@ -110,7 +115,7 @@ class Certificates:
         """Certificates and metadata. Raises ValueError where the file is missing, damaged or not of this form."""
         try:
             table = pq.read_table(path)
-            optional = (BOUNDS_COLUMN, L2_COLUMN, VOTES_COLUMN, SETTLED_COLUMN)
+            optional = (BOUNDS_COLUMN, NAMED_COLUMN, L2_COLUMN, VOTES_COLUMN, SETTLED_COLUMN)
             more = [name for name in optional if name in table.column_names]
             called = {"index": NAME_COLUMN, "label": CLASS_COLUMN}  # each after what it names
             wanted = [
@@ -125,7 +130,8 @@ class Certificates:
                 if field.type != _TYPES[field.name]:
                     raise ValueError(f"its column {field.name} holds {field.type}, not {_TYPES[field.name]}")
             columns = {name: table.column(name) for name in ("index", "label", "k", "radius")}
-            one_of_each = ("unit", "method", "alpha", "label_choice", *more[: BOUNDS_COLUMN in more])
+            single = [name for name in more if name in (BOUNDS_COLUMN, NAMED_COLUMN)]
+            one_of_each = ("unit", "method", "alpha", "label_choice", *single)
             shared = {name: set(table.column(name).to_pylist()) for name in one_of_each}
         except FileNotFoundError as error:
             raise ValueError(
@@ -150,6 +156,9 @@ class Certificates:
         bounds = shared[BOUNDS_COLUMN].pop() if BOUNDS_COLUMN in shared else None
         if BOUNDS_COLUMN in shared and not isinstance(bounds, str):
             raise ValueError(f"{path} is damaged: {BOUNDS_COLUMN} must be text")
+        num_named = shared[NAMED_COLUMN].pop() if NAMED_COLUMN in shared else 1
+        if NAMED_COLUMN in shared and (num_named is None or num_named < 2):
+            raise ValueError(f"{path} is damaged: {NAMED_COLUMN} is {num_named}; it stands only where it is 2 or more")
         metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
         return Certificates(
             index=columns["index"].to_numpy().astype(np.int64),
@@ -162,6 +171,7 @@ class Certificates:
             label_choice=choice,
             l2_radius=_read_l2(table),
             bounds=bounds,
+            num_named=num_named,
             votes=_read_whole(table, VOTES_COLUMN, path),
             settled=_read_whole(table, SETTLED_COLUMN, path),
             names=_read_text(table, NAME_COLUMN, path),

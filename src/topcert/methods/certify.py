@@ -65,6 +65,7 @@ def certify(
         alpha=alpha,
         label_choice=label_choice,
         bounds=rule,
+        num_named=smoothing.num_named,
     )
 
 

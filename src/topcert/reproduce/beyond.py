@@ -16,6 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final, final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from topcert.evaluation.accuracy import AccuracyCurve
 from topcert.evaluation.counts import mark_of, read_counts
 from topcert.evaluation.results import Results, derive
@@ -113,10 +116,16 @@ def derive_row(ledger: Ledger, row: Row, *, on_pairs: Callable[[int, int], None]
         ks=KS if rule is None else [rule.k],
         alpha=_alpha(row),
         label_choice="given",
-        counts=read_counts(tallied, mark=mark_of(ledger.manifest))[0] if rule is not None and tallied.is_file() else None,
+        counts=_tallied(tallied, ledger) if rule is not None and tallied.is_file() else None,
         first=row.first,
         on_pairs=on_pairs,
     )
+
+
+def _tallied(path: Path, ledger: Ledger) -> NDArray[np.int64]:
+    """The counts that are kept of a stopped ledger."""
+    counts, _ = read_counts(path, mark=mark_of(ledger.manifest), num_named=ledger.manifest.depth)
+    return counts
 
 
 def measured_lines(

@@ -39,7 +39,13 @@ def keep_ledger(ledger: Ledger, folder: Path) -> Ledger:
     kept = Ledger(folder, manifest)
     kept.write_inputs(pq.read_table(ledger.inputs_path))
     if ledger.judge is not None and not ledger.judge.asks_masks:
-        write_counts(ledger.counts(), ledger.read_inputs()[1], folder / "counts.csv", mark=mark_of(manifest))
+        write_counts(
+            ledger.counts(),
+            ledger.read_inputs()[1],
+            folder / "counts.csv",
+            mark=mark_of(manifest),
+            num_named=manifest.depth,
+        )
     else:
         votes = list(ledger.iterate_inputs())
         more = True

@@ -31,16 +31,19 @@ def count_votes(
     fill: NDArray[np.floating] | float | None = None,
     num_classes: int | None = None,
     output: str | None = None,
+    num_named: int = 1,
     batch_size: int | None = None,
     device: str = "auto",
     channels: Channels | None = None,
     value_range: tuple[float, float] | None = None,
 ) -> NDArray[np.int64]:
-    """Votes of each class over `num_samples` random ablations of each input, int64 `(inputs, classes)`.
+    """How often each class is named over `num_samples` random ablations of each input, int64 `(inputs, classes)`.
 
     `model` is a torch module, a fitted scikit-learn estimator, or any callable from a batch to
     scores `(B, classes)` or integer labels `(B,)` (then give `num_classes`); of several outputs
-    `output` is taken, by its name or place. `x` holds booleans, integers or floats: images
+    `output` is taken, by its name or place. Each ablated input names its `num_named` best labels, so
+    a row of the result sums to num_samples * num_named; a callable may give these labels themselves,
+    integers `(B, num_named)`, the best first, all different. `x` holds booleans, integers or floats: images
     `(inputs, H, W, C)` or `(inputs, C, H, W)`, tables `(inputs, columns)`, or sets of points
     `(inputs, points, coordinates)`. Where its shape leaves in doubt which it is, `unit` ("pixel",
     "feature", "column" or "point") says so, and `channels` ("first" or "last") where the channels
@@ -59,6 +62,7 @@ def count_votes(
     seed = None if seed is None else whole(seed, "seed")
     num_classes = None if num_classes is None else whole(num_classes, "num_classes")
     batch_size = None if batch_size is None else whole(batch_size, "batch_size")
+    num_named = whole(num_named, "num_named")
     found = read_inputs(x, "x", unit=unit, channels=channels, value_range=value_range)
     inputs = found.x
     if num_samples < 1:
@@ -96,7 +100,14 @@ def count_votes(
         return one.batch(one.hold(inputs[0]), 0).copy()
 
     example = rows(trial_size(rows(1).size))
-    classifier = wrap(model, example=example, device=device, num_classes=num_classes, output=output)
+    classifier = wrap(
+        model,
+        example=example,
+        device=device,
+        num_classes=num_classes,
+        output=output,
+        depth=num_named,
+    )
     if num_classes not in (None, classifier.num_classes):
         raise ValueError(f"num_classes is {num_classes}, the model has {classifier.num_classes}; leave it out")
     size = batch_size or default_batch_size(num_samples=num_samples, cells_per_input=example[0].size, classifier=classifier)

@@ -260,6 +260,14 @@ def refuse_other(recorded: Manifest, asked: Manifest, folder: Path) -> None:
     found = first_difference(recorded, asked)
     if found is not None:
         name, before, now = found
+        if name == "num_named":
+            smaller = ""
+            if asked.depth < recorded.depth:
+                smaller = f", and evaluate {folder} --ballot {asked.depth} for the first {asked.depth} of its labels"
+            raise ValueError(
+                f"{folder} was started with --ballot {recorded.depth}, this run has --ballot {asked.depth}: other ballots "
+                f"are other votes; resume with the same{smaller}, or choose another --out"
+            )
         if name == "num_samples" and now > before and recorded.stopping == FIXED:
             raise ValueError(
                 f"{folder} was started with num_samples = {before}, and {now} are asked for: to go on after a look at "

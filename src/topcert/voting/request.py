@@ -77,6 +77,7 @@ class Request:
     device: str = "auto"
     num_classes: int | None = None
     output: str | None = None  # of a model with several, which is the answer
+    num_named: int = 1  # labels that each ballot names, ranked
     batch_size: int | None = None
     stopping: Stopping | None = None  # then `num_samples` is the cap
     algorithm: str | None = None  # one of OLDER, for a run that was begun by it
@@ -137,6 +138,7 @@ class Prepared:
             model_fingerprint=self.classifier.fingerprint,
             num_classes=self.classifier.num_classes,
             output=request.output,
+            num_named=None if request.num_named == 1 else request.num_named,
             runtime=self.classifier.runtime,
             noise=request.noise,
             law=request.design or IID,
@@ -188,6 +190,7 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
         num_classes=request.num_classes,
         output=request.output,
         refuse_labels=request.refuse_labels,
+        depth=request.num_named,
     )
     if request.num_classes not in (None, classifier.num_classes):
         raise ValueError(

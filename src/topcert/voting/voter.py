@@ -87,14 +87,18 @@ def count_all(
     num_inputs: int,
     num_samples: int,
     num_classes: int,
+    num_named: int | None = None,
     on_progress: Callable[[int, int, str], None],
 ) -> NDArray[np.int64]:
-    """How often each class is named under noise 0 .. num_samples - 1, int64 `(num_inputs, num_classes)`."""
+    """How often each class is named under noise 0 .. num_samples - 1, int64 `(num_inputs, num_classes)`.
+
+    `num_named`: only so many labels of each ballot count, the best; None for all.
+    """
     counts = np.zeros((num_inputs, num_classes), np.int64)
     for position in range(num_inputs):
         for start in range(0, num_samples, voter.batch_size):
             stop = min(start + voter.batch_size, num_samples)
-            ballots = voter.votes(position, start, stop, counted=True)
+            ballots = voter.votes(position, start, stop, counted=True)[:, :num_named]
             counts[position] += np.bincount(ballots.reshape(-1), minlength=num_classes)
             on_progress(position * num_samples + stop, num_inputs * num_samples, "")
     return counts
