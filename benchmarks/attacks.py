@@ -3,6 +3,8 @@
     python benchmarks/attacks.py --data-dir DIR [--images 50] [--masks 100] [--k 1] [--k 3] [--seed 0]
     python benchmarks/attacks.py --data-dir DIR --values image     the attacker keeps to values in [0, 1]
     python benchmarks/attacks.py --data-dir DIR --method fpa       one partition
+    python benchmarks/attacks.py --data-dir DIR --ballot 2         each masked image names two labels
+    python benchmarks/attacks.py --data-dir DIR --model lattice    the grids and the network of the design lattice
 
 Test images 0, 20, 40, ... are certified for their labels. The attacker knows masks and network. He changes one pixel more at
 a time: of the pixels and values that do most by themselves he tries the best together with those that he has, always on the
@@ -35,6 +37,7 @@ from topcert.evaluation.results import derive
 from topcert.methods.certificates import Certificates
 from topcert.methods.certify import most_voted
 from topcert.randomization.encodings import make_encoder, to_planes
+from topcert.randomization.lattice import stride_of
 from topcert.voting.ledger import Ledger
 from topcert.voting.request import Prepared, Request
 from topcert.voting.run import collect_votes, open_run
@@ -65,60 +68,74 @@ class Case:
 
 
 class Image:
-    """An image under attack: the votes `(masks,)` of all masks, and what they would be after more changes."""
+    """An image under attack: the ballots `(masks, num_named)` of all masks, and what they would be after more changes."""
 
     def __init__(
         self, prepared: Prepared, position: int, votes: Ints, *, palette: Floats, generator: np.random.Generator
     ) -> None:
-        """`palette` `(values, channels)` are tried on some pixels: `probes` `(values, pixels, masks)` are the votes."""
+        """`palette` `(values, channels)` are tried on some pixels: `probes` `(values, pixels, masks, num_named)`."""
         design = prepared.design
         assert design is not None
-        assert prepared.encoding == "six-channel"
-        kept, (height, width, channels) = design.masks(0, len(votes)), prepared.dataset.shape
-        self.prepared, self.classifier, self.shape = prepared, prepared.classifier, (2 * channels, height, width)
+        kept, (height, width, _) = design.masks(0, len(votes)), prepared.dataset.shape
+        self.prepared, self.classifier, self.num_named = prepared, prepared.classifier, votes.shape[1]
         self.classes = prepared.classifier.num_classes
         self.keeps = np.zeros((len(votes), height * width), np.bool_)
         np.put_along_axis(self.keeps, kept.astype(np.int64), True, axis=1)
         self.planes = to_planes(prepared.dataset.read(position), "pixel")
-        encoder = make_encoder("six-channel", shape=prepared.dataset.shape, unit="pixel", batch_size=len(votes))
-        self.clean = encoder(self.planes, kept).reshape(len(votes), 2 * channels, -1).copy()
+        stride = stride_of((height, width), kept.shape[1]) if prepared.encoding == "lattice" else None
+        encoder = make_encoder(
+            prepared.encoding, shape=prepared.dataset.shape, unit="pixel", batch_size=len(votes), stride=stride
+        )
+        shown = encoder(self.planes, kept)
+        self.shape, self.clean = shown.shape[1:], shown.reshape(*shown.shape[:2], -1).copy()
+        rows, columns = np.divmod(np.arange(height * width), width)
+        self.places = rows * width + columns if stride is None else rows // stride * shown.shape[3] + columns // stride
+        self.inverted = prepared.encoding == "six-channel"
         self.clean_votes = votes
         self.reset()
         self.palette, pixels = palette, self.keeps.shape[1]
         some = generator.choice(pixels, min(PROBED, pixels), replace=False).tolist()
         probes = self.tried([{pixel: value} for value in palette for pixel in some])
-        self.probes = probes.reshape(len(palette), len(some), -1)
+        self.probes = probes.reshape(len(palette), len(some), *votes.shape)
 
     def reset(self) -> None:
         self.shown, self.votes, self.changed = self.clean.copy(), self.clean_votes.copy(), Change()
 
     def tried(self, trials: list[Change]) -> Ints:
-        """All votes after each trial, made on top of what is changed already, `(trials, masks)`."""
+        """All ballots after each trial, made on top of what is changed already, `(trials, masks, num_named)`."""
         votes = np.repeat(self.votes[None], len(trials), axis=0)
         which, masks = np.nonzero(np.stack([self.keeps[:, list(trial)].any(axis=1) for trial in trials]))
         for start in range(0, len(which), ROWS):
             here, theirs = which[start : start + ROWS], masks[start : start + ROWS]
             batch = self.shown[theirs]
             for number in np.unique(here).tolist():
-                write(batch, self.keeps[theirs] & (here == number)[:, None], trials[number])
-            votes[here, theirs] = self.classifier(batch.reshape(-1, *self.shape))[:, 0]
+                self.write(batch, self.keeps[theirs] & (here == number)[:, None], trials[number])
+            votes[here, theirs] = self.classifier(batch.reshape(-1, *self.shape))[:, : self.num_named]
         return votes
 
+    def write(self, batch: Floats, keeps: NDArray[np.bool_], change: Change) -> None:
+        """Write new values into masked images `(B, planes, places)` that keep the pixel, as the encoder shows them."""
+        for pixel, values in change.items():
+            rows, place = np.flatnonzero(keeps[:, pixel]), self.places[pixel]
+            batch[rows, : len(values), place] = values
+            if self.inverted:
+                batch[rows, len(values) :, place] = 1 - values
+
     def change(self, change: Change, votes: Ints) -> None:
-        """Keep a trial and the votes that it gave."""
-        write(self.shown, self.keeps, change)
+        """Keep a trial and the ballots that it gave."""
+        self.write(self.shown, self.keeps, change)
         self.votes = votes
         self.changed = {**self.changed, **change}
         for pixel in [pixel for pixel in change if np.array_equal(self.changed[pixel], self.planes[:, pixel])]:
             del self.changed[pixel]
 
     def counted_again(self) -> tuple[Ints, int]:
-        """Vote counts `(classes,)` of the changed image as the library counts them, and how many pixels differ."""
+        """How often each class is named `(1, classes)` of the changed image, by the library, and how many pixels differ."""
         planes = self.planes.copy()
         for pixel, values in self.changed.items():
             planes[:, pixel] = values
         differ = int((planes != self.planes).any(axis=0).sum())
-        x = planes.reshape(-1, *self.shape[1:]).transpose(1, 2, 0)
+        x = planes.reshape(-1, *self.prepared.dataset.shape[:2]).transpose(1, 2, 0)
         attacked = dataclasses.replace(self.prepared.dataset, read=lambda _: x)
         counts = count_all(
             dataclasses.replace(self.prepared, dataset=attacked).voter(),
@@ -130,24 +147,18 @@ class Image:
         return counts, differ
 
 
-def write(batch: Floats, keeps: NDArray[np.bool_], change: Change) -> None:
-    """Write new values into masked images `(B, 2 channels, pixels)` that keep the pixel, as six-channel shows them."""
-    channels = batch.shape[1] // 2
-    for pixel, values in change.items():
-        rows = np.flatnonzero(keeps[:, pixel])
-        batch[rows, :channels, pixel] = values
-        batch[rows, channels:, pixel] = 1 - values
-
-
 def lacking(votes: Ints, label: int, k: int, classes: int, given: Ints | int = 0) -> Ints:
-    """How many votes k rivals lack to be shown before the label, for votes `(trials, masks)`; 0 where it is broken.
+    """How many namings k rivals lack to be shown before the label, for ballots `(trials, masks, num_named)`; 0 where it is
+    broken.
 
-    A vote of -1 is nobody's; `given` of them may be dealt out to rivals.
+    A ballot of -1 names nobody; `given` of them may be dealt out to rivals, to each one once a ballot.
     """
-    counts = (votes[:, :, None] == np.arange(classes)).sum(axis=1)
+    counts = (votes[:, :, :, None] == np.arange(classes)).sum(axis=(1, 2))
     worth = counts - (np.arange(classes) > label)
     lacks = np.maximum(counts[:, [label]] - np.delete(worth, label, axis=1), 0)
-    return np.maximum(np.sort(lacks, axis=1)[:, :k].sum(axis=1) - given, 0)
+    fewest = np.sort(lacks, axis=1)[:, :k]
+    most = min(k, votes.shape[2])
+    return np.maximum(np.maximum(fewest.sum(axis=1) - most * given, fewest[:, -1] - given), 0)
 
 
 def voided(image: Image, label: int, k: int) -> list[int]:
@@ -156,7 +167,7 @@ def voided(image: Image, label: int, k: int) -> list[int]:
     met = np.zeros(len(image.keeps), np.bool_)
     for _ in range(image.keeps.shape[1]):
         meets = met | image.keeps.T
-        voids = np.where(meets, -1, image.clean_votes)
+        voids = np.where(meets[:, :, None], -1, image.clean_votes)
         lacks = lacking(voids, label, k, image.classes, given=meets.sum(axis=1))
         chosen.append(int(lacks.argmin()))
         if not lacks[chosen[-1]]:
@@ -176,7 +187,7 @@ class Attack:
         image.reset()
         self.best = self.best_values()
         pixels = image.keeps.shape[1]
-        by_itself = self.lacks(np.where(image.keeps.T, -1, image.votes))
+        by_itself = self.lacks(np.where(image.keeps.T[:, :, None], -1, image.votes))
         order = np.lexsort((generator.random(pixels), by_itself)).tolist()
         listed = list(dict.fromkeys([*voided(image, label, k), *order]))[: max(SHORTLIST, limit)]
         self.entries = [(pixel, value) for pixel in listed for value in [*self.best, self.colour(pixel)]]
@@ -188,9 +199,9 @@ class Attack:
 
     def best_values(self) -> Floats:
         """The two values of most effect, and for each of the k + 1 classes that are the easiest to win the best one."""
-        image, (values, some, masks) = self.image, self.image.probes.shape
-        effect = self.lacks(image.probes.reshape(-1, masks)).reshape(values, some).mean(axis=1)
-        won = (image.probes[..., None] == np.arange(image.classes)).sum(axis=(1, 2))
+        image, (values, some, *each) = self.image, self.image.probes.shape
+        effect = self.lacks(image.probes.reshape(-1, *each)).reshape(values, some).mean(axis=1)
+        won = (image.probes[..., None] == np.arange(image.classes)).sum(axis=(1, 2, 3))
         won[:, self.label] = -1
         easiest = np.argsort(-won.max(axis=0), kind="stable")[: self.k + 1]
         chosen = [*np.argsort(effect, kind="stable")[:2].tolist(), *won[:, easiest].argmax(axis=0).tolist()]
@@ -204,7 +215,7 @@ class Attack:
         """Entries for pixels as yet unchanged, best first, as if they did beside the changes what they do alone."""
         image = self.image
         met = image.keeps[:, list(image.changed)].any(axis=1)
-        hoped = self.lacks(np.where(self.kept & ~met, self.alone, image.votes))
+        hoped = self.lacks(np.where((self.kept & ~met)[:, :, None], self.alone, image.votes))
         order = np.lexsort((self.generator.random(len(hoped)), hoped)).tolist()
         return [self.entries[place] for place in order if self.entries[place][0] not in image.changed]
 
@@ -294,7 +305,14 @@ def palette_of(values: str, channels: int) -> Floats:
 
 
 def attack_all(
-    prepared: Prepared, ledger: Ledger, certificates: Certificates, *, others: Dataset, values: str = "any", seed: int = 0
+    prepared: Prepared,
+    ledger: Ledger,
+    certificates: Certificates,
+    *,
+    others: Dataset,
+    num_named: int = 1,
+    values: str = "any",
+    seed: int = 0,
 ) -> list[Case]:
     """Attacks every certificate of a radius of 1 or more with up to four times as many pixels; `others` lend colours."""
     labels, cases = others.labels, list[Case]()
@@ -302,8 +320,9 @@ def attack_all(
     planes = np.stack([to_planes(others.read(position), "pixel") for position in range(len(others))])
     palette = palette_of(values, planes.shape[1])
     for position, (index, votes) in enumerate(zip(prepared.dataset.indices.tolist(), ledger.iterate_inputs(), strict=True)):
+        ballots = votes.astype(np.int64)
         generator = np.random.default_rng([seed, index])
-        image = Image(prepared, position, votes[:, 0].astype(np.int64), palette=palette, generator=generator)
+        image = Image(prepared, position, ballots[:, :num_named], palette=palette, generator=generator)
         for row in np.flatnonzero((certificates.index == index) & (certificates.radius >= 1)).tolist():
             label, k, radius = (int(part[row]) for part in (certificates.label, certificates.k, certificates.radius))
             colours = planes[labels != label]
@@ -333,8 +352,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--images", type=int, default=50)
+    parser.add_argument("--model", choices=["compact", "lattice"], default="compact")
     parser.add_argument("--masks", type=int, default=100)
     parser.add_argument("--keep", type=int, default=52)
+    parser.add_argument("--ballot", type=int, default=1)
     parser.add_argument("--k", type=int, action="append")
     parser.add_argument("--method", choices=["design", "fpa"], default="design")
     parser.add_argument("--values", choices=list(REACHES), default="any")
@@ -342,12 +363,17 @@ def main() -> None:
     options = parser.parse_args()
     began = time.perf_counter()
     masks = -(-1024 // options.keep) if options.method == "fpa" else options.masks
+    keep, design, encoding = options.keep, "stratified", "six-channel"
+    if options.model == "lattice":
+        masks, keep, design, encoding = 25, 49, "lattice", "lattice"
     request = Request(
         data="cifar10",
-        model="compact",
-        num_kept=options.keep,
+        model=options.model,
+        num_kept=keep,
         num_samples=masks,
-        design="stratified",
+        num_named=options.ballot,
+        design=design,
+        encoding=encoding,
         reading=Reading(data_dir=options.data_dir, limit=options.images),
         seed=options.seed,
     )
@@ -357,9 +383,18 @@ def main() -> None:
         made = derive(ledger, method=options.method, ks=options.k or [1, 3], alpha=0.0, label_choice="given")
         others = load_dataset("cifar10", data_dir=options.data_dir, limit=200)
         cases = attack_all(
-            opened.prepared, ledger, made.certificates, others=others, values=options.values, seed=options.seed
+            opened.prepared,
+            ledger,
+            made.certificates,
+            others=others,
+            num_named=options.ballot,
+            values=options.values,
+            seed=options.seed,
         )
-    print(f"{options.images} images, {masks} masks, values: {options.values}, seed {options.seed}\n")
+    print(
+        f"{options.images} images, {options.model}, {masks} masks that name {options.ballot}, values: {options.values}, "
+        f"seed {options.seed}\n"
+    )
     right = report(cases)
     print(f"\n{time.perf_counter() - began:,.0f} s")
     sys.exit(not right)

@@ -23,6 +23,10 @@ import numpy as np
 
 def make():
     return lambda batch: np.digitize(batch[:, 0].sum((1, 2)) / 6, (1 / 3, 2 / 3))
+
+def near():
+    """Scores of five classes, whose middles lie at 0.1, 0.3, .. 0.9: the two nearest are named."""
+    return lambda batch: -abs(batch[:, 0].sum((1, 2))[:, None] / 6 - np.array([0.1, 0.3, 0.5, 0.7, 0.9]))
 '''
 
 
@@ -86,3 +90,49 @@ def test_no_certificate_is_broken_and_one_pixel_more_is(
     assert "BROKEN WITHIN ITS RADIUS: Case(" in capsys.readouterr().out
     if values == "any":
         assert all(case.broken <= case.radius for case in cases if case.k == 1)
+
+
+@pytest.mark.parametrize(
+    ("design", "keep", "method", "masks"),
+    [("partitions", 6, "design", 30), ("partitions", 6, "fpa", 6), ("lattice", 4, "design", 9)],
+)
+def test_no_certificate_of_ballots_is_broken_and_one_pixel_more_is(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    attacks: ModuleType,
+    design: str,
+    keep: int,
+    method: str,
+    masks: int,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "thirds_for_tests", raising=False)
+    Path("thirds_for_tests.py").write_text(THIRDS.replace("/ 6", f"/ {keep}"))
+    labels = np.array([0, 4, 0, 4])
+    means = np.array([0.12, 0.88, 0.18, 0.82])[:, None, None, None]
+    noise = np.random.default_rng(0).uniform(-0.12, 0.12, (4, 6, 6, 1))
+    x = np.clip(means + noise, 0, 1).astype(np.float32)
+    np.savez("images.npz", x=x, y=labels)
+    request = Request(
+        data="images.npz",
+        model="thirds_for_tests:near",
+        num_kept=keep,
+        num_samples=masks,
+        num_named=2,
+        design=design,
+        encoding="lattice" if design == "lattice" else None,
+    )
+    opened = open_run(request, Path("run"), resume=False)
+    ledger = collect_votes(opened, on_progress=lambda *_: None)
+    right = derive(ledger, method=method, ks=[2], alpha=0.0).certificates
+    wrong = dataclasses.replace(right, radius=right.radius + 1)
+    assert (right.radius >= 1).all()
+    asked = {"others": opened.prepared.dataset, "num_named": 2, "values": "any"}
+
+    cases = attacks.attack_all(opened.prepared, ledger, right, **asked)
+    assert attacks.report(cases)
+    assert len(cases) == 4
+    assert all(min(case.broken, case.voided) > case.radius for case in cases)
+    assert any(case.broken == case.radius + 1 for case in cases)
+    assert not attacks.report(attacks.attack_all(opened.prepared, ledger, wrong, **asked))
