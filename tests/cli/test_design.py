@@ -19,6 +19,7 @@ from topcert.methods.method import Smoothing
 from topcert.methods.registry import find_sampled_method
 from topcert.randomization.designs import ALGORITHMS, Design
 from topcert.theory.design import partition_radius
+from topcert.theory.partition import ballots_radius
 from topcert.voting.ledger import Ledger
 
 MODEL = "brightness_for_tests:model"
@@ -100,6 +101,32 @@ def test_fpa_is_one_round(topcert: Callable[..., Outcome]) -> None:
     assert topcert("evaluate", "o", "--method", "design", "--k", 1).code == 0
     assert topcert(*RUN, "--out", "p").code == 0
     assert "got 100 votes" in topcert("evaluate", "p", "--method", "fpa").err
+
+
+@pytest.mark.parametrize("method", ["fpa", "design"])
+def test_ballots_over_one_partition_have_the_exact_radius(topcert: Callable[..., Outcome], method: str) -> None:
+    run = [*SHARED, "--k", "1,2", "--method", method, "--design", "partitions", "--samples", 15]
+    told = topcert(*run, "--ballot", 2, "--out", "o")
+    assert told.code == 0, told.err
+    assert "w = 2: each ablated input names its 2 best labels" in " ".join(told.out.split())
+    made, ledger = certificates(), Ledger.open(Path("o"))
+    classes = ledger.counts().shape[1]
+    wanted = [
+        ballots_radius(votes.astype(np.int64), label, classes=classes, k=k, num_features=100)
+        for votes, label in zip(ledger.iterate_inputs(), LABELS.tolist(), strict=True)
+        for k in (1, 2)
+    ]
+    assert made.radius.tolist() == wanted
+    assert max(wanted) > 2
+    assert (made.num_named, made.alpha) == (2, 0.0)
+    assert topcert("verify", "o", "--model", MODEL, "--replay", "all").code == 0
+    assert topcert("evaluate", "o", "--method", "fpa", "--ballot", 1).code == 0
+
+    def lift(rows: list[dict[str, object]]) -> None:
+        rows[1]["radius"] = wanted[1] + 1
+
+    rewrite_certificates(Path("o"), lift)
+    assert topcert("verify", "o").code == 1
 
 
 # What does not hold.
