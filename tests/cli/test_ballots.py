@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.cli.test_verify import forge, rewrite_certificates
+from tests.cli.test_verify import rewrite_certificates, rewrite_manifest
 from tests.conftest import Outcome
 from topcert.cli.drawing import draw_results
 from topcert.evaluation.results import derive, write_results
@@ -264,7 +264,7 @@ def test_a_certificate_is_about_so_many_labels_and_no_others(folder: Path, topce
     rewrite_certificates(folder, lambda rows: next(r for r in rows if r["radius"] is not None).update(radius=9))
     assert topcert("verify", folder).code == 1
     restored()
-    forge(folder, num_named=2)  # other blocks than the manifest says
+    rewrite_manifest(folder, num_named=2)  # other blocks than the manifest says
     assert topcert("verify", folder).code == 2
 
 

@@ -95,6 +95,26 @@ def test_labels_without_scores_tell_it_too(model: Callable[..., Any]) -> None:
         votes(lambda batch: model(batch).argmax(1), batch_size=120, num_classes=5)
 
 
+def with_second_choice(model: Callable[..., Any]) -> Callable[..., Any]:
+    """Ballots whose best label is the row's own, and whose second is what `model` says."""
+
+    def run(batch: np.ndarray) -> np.ndarray:
+        first, scores = alone(batch).argmax(1), np.array(model(batch), np.float64)
+        scores[np.arange(len(batch)), first] = -np.inf
+        return np.stack([first, scores.argmax(1)], axis=1)
+
+    return run
+
+
+@pytest.mark.parametrize("model", [averaged, centred])
+def test_a_second_choice_that_mixes_rows_is_refused_too(model: Callable[..., Any]) -> None:
+    with pytest.raises(RowsError, match="rows got another answer"):
+        votes(with_second_choice(model), batch_size=120, num_classes=5, num_named=2)
+    own = votes(with_second_choice(alone), batch_size=120, num_classes=5, num_named=2)
+    assert np.array_equal(own, votes(alone, batch_size=120, num_named=2))
+    assert own.sum(axis=1).tolist() == [240, 240]
+
+
 @pytest.mark.parametrize("model", COUPLED)
 def test_judged_one_by_one_it_is_accepted_and_a_row_has_its_own_vote(model: Callable[..., Any]) -> None:
     counts = votes(model, batch_size=1, num_samples=12)
