@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
 import numpy as np
@@ -53,6 +53,12 @@ def try_model(
         classes: Any = answer.shape[1]
         if num_classes not in (None, classes):
             raise ValueError(f"--classes is {num_classes}, the model gives {classes} scores; leave --classes out")
+        if num_classes is None and may_be_labels(answer):
+            said = (
+                f"the model gives {classes} integers for each input, which are taken as scores of {classes} classes; where "
+                f"they are labels, the best first, say --ballot {classes} and --classes"
+            )
+            choice = replace(choice, told="; ".join(filter(None, (choice.told, said))))
         return Tried(choice=choice, num_classes=int(classes))
     classes = num_classes or getattr(model, "num_classes", None) or len(names_of(model, None) or ())
     if not classes and as_array(choice.of(given)).dtype.kind == "b":
@@ -60,6 +66,12 @@ def try_model(
     if not isinstance(classes, int) or classes < 2:
         raise ValueError("the model returns labels, so say how many classes there are: --classes, or num_classes in Python")
     return Tried(choice=choice, num_classes=classes)
+
+
+def may_be_labels(answer: NDArray[Any]) -> bool:
+    """Whether scores are integers that could as well be ranked labels: different in each row, none below 0."""
+    ordered = np.sort(answer, axis=1)
+    return bool(answer.dtype.kind in "iu" and (ordered[:, :1] >= 0).all() and (np.diff(ordered, axis=1) != 0).all())
 
 
 def first_output(run: Callable[[NDArray[Any]], Any], example: NDArray[np.floating]) -> Any:

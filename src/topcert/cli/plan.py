@@ -71,6 +71,7 @@ def plan(
             model=model,
             num_kept=keep,
             num_samples=samples,
+            num_named=ballot,
             encoding=encoding,
             fill=fill,
             unit=unit,
@@ -179,7 +180,7 @@ def _print_cost(prepared: Prepared) -> dict[str, Any]:
         times.append(time.perf_counter() - began)
     rate = prepared.batch_size / float(np.median(times))
     passes = inputs * samples
-    width = np.min_scalar_type(prepared.classifier.num_classes - 1).itemsize
+    width = np.min_scalar_type(prepared.classifier.num_classes - 1).itemsize * prepared.request.num_named
     console.print(
         f"cost here: {inputs} inputs x {samples:,} masks = {passes:,} passes; {rate:,.0f} passes a second in batches of "
         f"{prepared.batch_size} ({prepared.classifier.runtime}): {duration_in_words(passes / rate)}; at most "

@@ -41,7 +41,10 @@ def check_depth(num_named: int | None, manifest: Manifest) -> int:
 
 def _name(ballots: NDArray[np.integer], label: int) -> NDArray[np.bool_]:
     """Which of some ballots `(votes, num_named)` name a label."""
-    return np.asarray((ballots == label).any(axis=1))
+    found = np.asarray(ballots[:, 0] == label)
+    for rank in range(1, ballots.shape[1]):
+        found |= ballots[:, rank] == label
+    return found
 
 
 def design_of(manifest: Manifest) -> Design | None:
