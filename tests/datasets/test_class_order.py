@@ -108,6 +108,12 @@ def test_a_name_that_the_model_has_not_is_refused_with_the_name(tmp_path: Path) 
         order(folder(tmp_path, "Bee", "ant"), 2, model_names=("ant", "bee"))
 
 
+@pytest.mark.parametrize("names", [("c\u00e1t", "ca\u0301t"), ("cat", " cat")])
+def test_two_classes_of_one_name_are_refused_where_order_would_count(tmp_path: Path, names: tuple[str, str]) -> None:
+    with pytest.raises(ValueError, match="has two classes of one name"):
+        order(folder(tmp_path, *names), 2)
+
+
 def test_accents_are_one_name_however_they_are_written(tmp_path: Path) -> None:
     dataset = folder(tmp_path, "cafe\u0301", "zoo")
     assert labels(order(dataset, 2, model_names=("zoo", "caf\u00e9"))) == [1, 0]
@@ -167,3 +173,32 @@ def test_a_file_of_names_is_read_a_line_each(tmp_path: Path) -> None:
         read_class_names(path)
     with pytest.raises(ValueError, match="cannot be read: No such file"):
         read_class_names(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("y", "num_classes", "told"),
+    [
+        ([1, 2, 3, 4] * 11, 10, True),  # 0.9 ** 44 is below 0.01
+        ([1, 2, 3, 4] * 10 + [9, 9, 9], 10, False),  # 0.9 ** 43 is not
+        ([0] + [1, 2, 3] * 30, 10, False),
+        ([3] * 60, 10, True),
+        ([1] * 7, 2, True),  # all of one class
+        ([1] * 6, 2, False),
+        ([5] * 400, 1000, False),
+    ],
+)
+def test_labels_without_a_0_are_told_where_chance_would_seldom_leave_it_out(
+    tmp_path: Path, y: list[int], num_classes: int, told: bool
+) -> None:
+    found = order(table(tmp_path, y), num_classes)
+    said = f"none of its {len(y)} labels is 0, the lowest is {min(y)}, and there are {num_classes} classes, from 0"
+    assert any(said in note for note in found.notes) == told
+    assert labels(found) == y  # nothing is moved
+    some = load_dataset(str(tmp_path / "t.npz"), limit=1)  # the whole set tells, whatever is taken of it
+    assert any(said in note for note in order(some, num_classes).notes) == told
+
+
+def test_labels_that_have_names_need_no_0(tmp_path: Path) -> None:
+    names = np.array(["ant", "bee", "cat"])
+    assert order(table(tmp_path, [1, 2] * 99, class_names=names), 3).notes == ()
+    assert order(table(tmp_path, ["b", "c"] * 99), 3, model_names=("a", "b", "c")).notes == ()

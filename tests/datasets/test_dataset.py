@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -50,11 +51,29 @@ def test_a_stride_or_limit_below_one_is_refused(table: str, option: str, value: 
         load_dataset(table, **{option: value})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", ["imagenet2012", "table.csv", "no/such/folder"])
-def test_an_unknown_name_is_refused_with_the_choices(name: str) -> None:
-    with pytest.raises(ValueError, match=r"unknown data .*; give digits, cifar10, .*an image folder") as caught:
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("imagenet2012", "there is no file or folder 'imagenet2012', and the set is called imagenet;"),
+        ("CIFAR-10", "there is no file or folder 'CIFAR-10', and the set is called cifar10;"),
+        ("no/such/folder", "there is no file or folder 'no/such/folder';"),
+        ("absent.csv", "there is no file or folder 'absent.csv';"),
+        ("table.csv", "table.csv is a file of another kind;"),
+        ("a.PNG", "a.PNG is one picture; name the folder that it lies in;"),
+        ("", "DATA is empty;"),
+        ("broken", "broken is no file and no folder (a link to nothing, a pipe or a device);"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_choices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, what: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("table.csv").write_text("1,2\n")
+    Path("a.PNG").touch()
+    Path("broken").symlink_to("nowhere")
+    with pytest.raises(ValueError, match=re.escape(what)) as caught:
         load_dataset(name)
-    assert repr(name) in str(caught.value)
+    assert "DATA is digits, cifar10, imagenet, modelnet40 or surfaces, or the path of a folder of" in str(caught.value)
 
 
 def test_a_fingerprint_is_the_sha256_of_shape_dtype_and_bytes(table: str) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms
 
 from topcert.datasets import Dataset, load_dataset
 
@@ -193,3 +195,68 @@ def test_names_that_would_break_a_line_are_escaped(tmp_path: Path) -> None:
 def test_pictures_are_scaled_to_the_range_that_a_person_names(tmp_path: Path) -> None:
     Image.new("RGB", (4, 4), (0, 51, 255)).save(tmp_path / "a.png")
     np.testing.assert_allclose(load(tmp_path, value_range=(-1, 1)).read(0)[0, 0], [-1, -0.6, 1], atol=1e-6)
+
+
+def deep_png(path: Path, *, kind: int, value: int) -> None:
+    """A PNG of 3 x 2 pixels with 16 bits a channel, by its specification: `kind` 2 is colour, 6 colour and alpha."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    row = b"\0" + struct.pack(">H", value) * (3 * {2: 3, 6: 4}[kind])
+    head = struct.pack(">IIBBBBB", 3, 2, 16, kind, 0, 0, 0)
+    parts = chunk(b"IHDR", head), chunk(b"IDAT", zlib.compress(row * 2)), chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+
+
+def deep_tiff(path: Path, value: int) -> None:
+    """A TIFF of 3 x 2 pixels, RGB with 16 bits a channel."""
+    entries = [(256, 3, 1, 3), (257, 3, 1, 2), (258, 3, 3, 122), (259, 3, 1, 1), (262, 3, 1, 2), (273, 4, 1, 128)]
+    entries += [(277, 3, 1, 3), (278, 3, 1, 2), (279, 4, 1, 36)]
+    assert 8 + 2 + 12 * len(entries) + 4 == 122
+    table = b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    head = b"II*\0" + struct.pack("<IH", 8, len(entries)) + table + struct.pack("<I", 0)
+    path.write_bytes(head + struct.pack("<HHH", 16, 16, 16) + struct.pack("<H", value) * 18)
+
+
+DEEP = "hold 16 bits a channel, of which the upper 8 are taken"
+
+
+@pytest.mark.parametrize("what", ["colour", "alpha", "tiff"])
+def test_sixteen_bits_a_channel_are_cut_to_eight_with_a_note(tmp_path: Path, what: str) -> None:
+    Image.new("RGB", (3, 2), (200, 200, 200)).save(tmp_path / "a.png")
+    path = tmp_path / ("b.tif" if what == "tiff" else "b.png")
+    if what == "tiff":
+        deep_tiff(path, 0xC8FF)
+    else:
+        deep_png(path, kind=2 if what == "colour" else 6, value=0xFFFF if what == "alpha" else 0xC8FF)
+    found = load(tmp_path)
+    assert np.allclose(found.read(1) * 255, 255 if what == "alpha" else 0xC8)
+    assert f"1 of 2 pictures {DEEP}: {path.name}" in found.notes
+    path.unlink()
+    assert not any(DEEP in note for note in load(tmp_path).notes)
+
+
+@pytest.mark.parametrize("mode", ["LAB", "CMYK", "YCbCr"])
+def test_colours_of_another_kind_are_told(tmp_path: Path, mode: str) -> None:
+    Image.new(mode, (3, 2)).save(tmp_path / "a.tif")
+    (note,) = load(tmp_path).notes
+    assert note == f"1 of 1 pictures are {mode} and converted to RGB without their colour profile: a.tif"
+
+
+def test_a_bitmap_of_16_bits_a_pixel_loses_nothing(tmp_path: Path) -> None:
+    head = b"BM" + struct.pack("<IHHI", 54 + 16, 0, 0, 54) + struct.pack("<IiiHHIIiiII", 40, 3, 2, 1, 16, 0, 16, 0, 0, 0, 0)
+    (tmp_path / "a.bmp").write_bytes(head + (struct.pack("<H", 0x7FFF) * 3 + b"\0\0") * 2)
+    found = load(tmp_path)
+    assert np.allclose(found.read(0), 1)
+    assert found.notes == ()
+
+
+@pytest.mark.parametrize("space", ["sRGB", "XYZ"])
+def test_a_colour_profile_is_not_applied_and_told_unless_it_is_srgb(tmp_path: Path, space: str) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile(space)).tobytes()
+    Image.fromarray(PIXELS).save(tmp_path / "a.png", icc_profile=profile)
+    found = load(tmp_path)
+    assert np.allclose(found.read(0) * 255, PIXELS, atol=1e-4)
+    told = "1 of 1 pictures carry a colour profile other than sRGB, which is not applied: a.png"
+    assert found.notes == (() if space == "sRGB" else (told,))

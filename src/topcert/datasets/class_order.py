@@ -20,6 +20,7 @@ from topcert.datasets.dataset import Dataset
 
 Doubtful = Literal["refuse", "leave out", "keep"]
 FIX: Final = "--class-names FILE, a name a line in the model's order"
+SELDOM: Final = 0.01
 _NUMERAL: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _SHOWN: Final = 3
 
@@ -48,7 +49,8 @@ def order_classes(
         return replace(dataset, class_names=known)
     if not dataset.class_names:
         _check_numbers(dataset, model=model, num_classes=num_classes, names=None if given is not None else model_names)
-        return replace(dataset, class_names=known)
+        zero = doubt_of_zero(dataset, num_classes)
+        return replace(dataset, class_names=known, notes=(*dataset.notes, zero) if zero else dataset.notes)
     try:
         places = _places(dataset, model=model, num_classes=num_classes, names=names)
     except ValueError as error:
@@ -61,6 +63,21 @@ def order_classes(
         return replace(dataset, labels=None, class_names=known, notes=(*dataset.notes, note))
     ordered = known or tuple(dataset.class_names[place] for place in np.argsort(places))
     return replace(dataset, labels=places[dataset.labels], class_names=ordered)
+
+
+def doubt_of_zero(dataset: Dataset, num_classes: int) -> str:
+    """What to say of labels that are numbers where none of the whole set is 0; nothing where that is no wonder."""
+    if dataset.label_range is None or not zero_is_missed(dataset.label_range[0], dataset.label_count, num_classes):
+        return ""
+    return (
+        f"{dataset.name}: none of its {dataset.label_count:,} labels is 0, the lowest is "
+        f"{dataset.label_range[0]}, and there are {num_classes} classes, from 0; if they count from 1, subtract 1"
+    )
+
+
+def zero_is_missed(lowest: int, count: int, num_classes: int) -> bool:
+    """Whether `count` labels, drawn evenly from the classes, would lack a 0 with a chance below `SELDOM`, and do."""
+    return lowest > 0 and (1 - 1 / num_classes) ** count < SELDOM
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:
@@ -88,6 +105,8 @@ def _places(
 ) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """The model's number of each class of the data, int64 `(classes of the data,)`."""
     ours = dataset.class_names
+    if len({_normal(name) for name in ours}) < len(ours):
+        raise ValueError(f"{dataset.name} has two classes of one name: {_listed(ours)}; rename one")
     if names is None:
         _check_order(dataset, model=model, num_classes=num_classes)
         return np.arange(len(ours))
@@ -98,10 +117,7 @@ def _places(
             f"{dataset.name} has the class{'es' if len(strangers) > 1 else ''} {_listed(strangers)}, {model} has "
             f"{_listed(names)}: classes are matched by name; rename them, or name the model's as the data does: {FIX}"
         )
-    places = np.array([numbered[_normal(name)] for name in ours], np.int64)
-    if len(set(places.tolist())) < len(places):
-        raise ValueError(f"{dataset.name} has two classes of one name: {_listed(ours)}; rename one")
-    return places
+    return np.array([numbered[_normal(name)] for name in ours], np.int64)
 
 
 def _check_order(dataset: Dataset, *, model: str, num_classes: int) -> None:

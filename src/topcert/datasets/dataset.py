@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from topcert.datasets.array_inputs import Kind, check_range, scale_bytes
 from topcert.datasets.cifar10 import CLASS_NAMES, HELD_OUT, load_cifar10
+from topcert.datasets.folder import SUFFIXES
 from topcert.datasets.imagenet import CROP, SUBSET, load_imagenet
 from topcert.datasets.modelnet40 import holds_modelnet40, load_modelnet40
 from topcert.datasets.npz import read_npz
@@ -39,7 +41,8 @@ class Dataset:
     `read(i)` gives input i as a float array of `shape`: images `(H, W, C)`, tables `(columns,)`, sets of points
     `(points, coordinates)`. `indices` int64 `(inputs,)` are its places in the whole set; `labels` int64 `(inputs,)` or
     None. `input_names`, of photographs, are their files, relative to the folder, `CLASS/FILE`; `class_names` those of the
-    labels 0, 1, ... `label_range` is the smallest and largest label of the whole set. `notes` are what a person should know
+    labels 0, 1, ... `label_range` is the smallest and largest label of the whole set, which has
+    `label_count`, where they are numbers that somebody gave. `notes` are what a person should know
     of how it was read. `read_reference`, where there is one, gives training inputs, `(inputs, *shape)`, for the mean and
     median fills.
     """
@@ -54,6 +57,7 @@ class Dataset:
     class_names: tuple[str, ...] = ()
     input_names: tuple[str, ...] | None = None
     label_range: tuple[int, int] | None = None
+    label_count: int = 0
     notes: tuple[str, ...] = ()
     read_reference: Callable[[], NDArray[np.floating]] | None = None
 
@@ -100,7 +104,7 @@ def load_dataset(
         raise ValueError(f"--stride must be at least 1, got {stride}")
     if limit is not None and limit < 1:
         raise ValueError(f"--limit must be at least 1, got {limit}")
-    folder = name not in BUILT_IN and Path(name).is_dir() and not holds_modelnet40(Path(name))
+    folder = name not in ("", *BUILT_IN) and Path(name).is_dir() and not holds_modelnet40(Path(name))
     _check_options(name, folder, crop=crop, resize=resize, skip_unreadable=skip_unreadable or None, channels=channels)
     check_range(value_range)
     if name == "digits":
@@ -124,13 +128,31 @@ def load_dataset(
     elif name.endswith(".npz"):
         whole = _npz(Path(name), unit=unit, channels=channels, value_range=value_range)
     else:
-        raise ValueError(
-            f"unknown data {name!r}; give digits, cifar10, imagenet, modelnet40, surfaces, an image folder (CLASS/*.jpg) "
-            "or an .npz file (numpy.savez(path, x=inputs, y=labels))"
-        )
+        raise ValueError(_unknown(name))
     if value_range is not None and whole.kind != "image":
         raise ValueError(f"--range is for images, and {name} holds none; leave it out")
     return replace(_taken(whole, _places(whole, stride, limit)), name=name)
+
+
+def _unknown(name: str) -> str:
+    """What to say of a name that is neither a set nor a path to data."""
+    path = Path(name)
+    near = difflib.get_close_matches(name.lower(), BUILT_IN, n=1)
+    if not name:
+        what = "DATA is empty"
+    elif path.is_file() and path.suffix.lower() in SUFFIXES:
+        what = f"{name} is one picture; name the folder that it lies in"
+    elif path.is_file():
+        what = f"{name} is a file of another kind"
+    elif path.exists() or path.is_symlink():
+        what = f"{name} is no file and no folder (a link to nothing, a pipe or a device)"
+    else:
+        what = f"there is no file or folder {name!r}"
+    called = f", and the set is called {near[0]}" if near else ""
+    return (
+        f"{what}{called}; DATA is {', '.join(BUILT_IN[:-1])} or {BUILT_IN[-1]}, or the path of a folder of pictures "
+        "(CLASS/*.jpg, or *.jpg) or of an .npz file (numpy.savez(path, x=inputs, y=labels))"
+    )
 
 
 def _check_options(name: str, folder: bool, *, channels: str | None, **pictures: int | None) -> None:
@@ -290,6 +312,7 @@ def _npz(path: Path, *, unit: str | None, channels: str | None, value_range: tup
         read=lambda position: x[position],
         class_names=arrays.class_names,
         label_range=None if labels is None else (int(labels.min()), int(labels.max())),
+        label_count=0 if labels is None or arrays.class_names else len(labels),
         notes=arrays.notes,
         read_reference=None if reference is None else lambda: reference,
     )

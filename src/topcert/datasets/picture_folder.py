@@ -37,9 +37,10 @@ class PictureFolder:
         path = self.files[position]
         pixels = read_picture(path, str(path), self.cut)
         if pixels.shape != self.shape:
+            side = min(self.shape[:2])
             raise ValueError(
                 f"{path} is {pixels.shape[1]} x {pixels.shape[0]} pixels, the first image {self.shape[1]} x "
-                f"{self.shape[0]}; pass --crop to certify a central square of each, and --resize where sizes are far apart"
+                f"{self.shape[0]}; --resize {side} --crop {side} makes all of them {side} x {side}"
             )
         return pixels
 
@@ -62,7 +63,10 @@ def open_pictures(folder: Path, cut: Cut, *, stride: int | None, limit: int | No
                 + named([every[place] for place in unreadable])
             )
         if len(unreadable) == len(places):
-            raise ValueError(f"{folder}: none of the {len(places)} pictures that are taken can be read")
+            raise ValueError(
+                f"{folder}: none of the {len(places)} pictures that are taken can be read, {named([every[places[0]]])} "
+                "among them; replace them, or take others with --limit and --stride"
+            )
         places = np.setdiff1d(places, unreadable).astype(np.int64)
     files = tuple(listing.files[place] for place in places.tolist())
     names = tuple(every[place] for place in places.tolist())

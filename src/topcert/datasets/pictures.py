@@ -1,7 +1,7 @@
 """Picture files of plain folders as arrays, by rules that are stated: what a person sees of a file is what is certified.
 
 1. The first frame is taken, turned as its orientation tag says.
-2. What is transparent lies over white. Grey, palette and CMYK pictures become RGB; 16-bit colour keeps its upper 8 bits.
+2. What is transparent lies over white. Grey, palette, CMYK, LAB and YCbCr become RGB; 16-bit colour keeps its upper 8 bits.
 3. The shorter side is resized (bilinear, antialiased), then the central square is cut out, where these are asked for.
 
 Grey of 16 or 32 bits and floats are refused: what is black and white in them is not written down. Colour profiles are not
@@ -27,6 +27,7 @@ from topcert.files import first_line
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF")
 MAX_PIXELS: Final = 178_956_970  # 512 MiB of RGB; Pillow, too, takes more for an attack
 MOST_OBLONG: Final = 64
+CONVERTED: Final = ("CMYK", "LAB", "YCbCr")  # colours of another kind; of a JPEG its own decoder makes RGB
 _ORIENTATION: Final = 0x0112
 
 
@@ -133,14 +134,30 @@ def _traits(path: Path) -> list[str]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(path, formats=FORMATS) as image:
+                if image.format in ("PNG", "TIFF") and _is_deep(image):
+                    traits.append("hold 16 bits a channel, of which the upper 8 are taken")
                 if image.getexif().get(_ORIENTATION, 1) in range(2, 9):
                     traits.append("are turned as their orientation tag says")
                 if image.has_transparency_data:
                     traits.append("are transparent and laid over white")
                 if getattr(image, "n_frames", 1) > 1:
                     traits.append("hold several frames, of which the first is taken")
-                if image.mode == "CMYK":
-                    traits.append("are CMYK and converted without their colour profile")
+                if _has_profile(image):
+                    traits.append("carry a colour profile other than sRGB, which is not applied")
+                if image.mode in CONVERTED:
+                    traits.append(f"are {image.mode} and converted to RGB without their colour profile")
     except Exception:  # it is reported where it is read
         return traits
     return traits
+
+
+def _has_profile(image: Image.Image) -> bool:
+    """Whether colours are of a profile that does not call itself sRGB, in letters of one byte or two."""
+    profile = image.info.get("icc_profile") or b""
+    return bool(profile) and b"sRGB" not in profile.replace(b"\0", b"")
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """Whether Pillow gives 8 of 16 bits a channel, as of "RGB;16B"; for a picture that is not loaded yet."""
+    layouts = [tile[3] if isinstance(tile[3], str) else str(tile[3][0]) for tile in image.tile if tile[3]]
+    return any(";16" in layout for layout in layouts)

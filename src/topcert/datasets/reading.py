@@ -14,7 +14,8 @@ from topcert.datasets.dataset import Dataset, load_dataset
 class Reading:
     """The options of `load_dataset`, and how classes are matched to a model's (`order_classes`).
 
-    `class_names` are the model's, as a person names them; `unlabelled` leaves the labels of the data out.
+    `class_names` are the model's, as a person names them; `unlabelled` leaves the labels of the data out. `lowest_label` is
+    no choice but what was found: the lowest label of the whole set, where it is a wonder that none is 0.
     """
 
     data_dir: Path | None = None
@@ -27,6 +28,7 @@ class Reading:
     value_range: tuple[float, float] | None = None
     class_names: tuple[str, ...] | None = None
     unlabelled: bool = False
+    lowest_label: int | None = None
 
     def load(self, name: str, *, unit: str | None = None) -> Dataset:
         """The data set of that name, its classes in the data's own order."""
@@ -52,6 +54,7 @@ class Reading:
             "range": None if self.value_range is None else [float(end) for end in self.value_range],
             "class_names": None if self.class_names is None else list(self.class_names),
             "unlabelled": self.unlabelled or None,
+            "lowest_label": self.lowest_label,
         }
         return {
             "data_dir": None if self.data_dir is None else str(self.data_dir.resolve()),
@@ -63,7 +66,9 @@ class Reading:
 
     @staticmethod
     def from_json(recorded: dict[str, Any]) -> Reading:
-        """What `to_json` recorded. Raises ValueError for values of another kind."""
+        """What `to_json` recorded. Raises ValueError for values of another kind, and entries that it does not write."""
+        if strange := sorted(map(str, recorded.keys() - _KINDS.keys())):
+            raise ValueError(f"data_options are damaged: no run writes the entry {strange[0]!r}")
         for name, kind in _KINDS.items():
             value = recorded.get(name)
             if value is not None and (not isinstance(value, kind) or isinstance(value, bool) != (kind is bool)):
@@ -84,6 +89,7 @@ class Reading:
             value_range=None if ends is None else (float(ends[0]), float(ends[1])),
             class_names=None if names is None else tuple(names),
             unlabelled=bool(recorded.get("unlabelled")),
+            lowest_label=recorded.get("lowest_label"),
         )
 
 
@@ -98,4 +104,5 @@ _KINDS: Final[dict[str, type]] = {
     "range": list,
     "class_names": list,
     "unlabelled": bool,
+    "lowest_label": int,
 }
