@@ -54,7 +54,7 @@ def test_radius_says_where_counts_can_certify_nothing(workplace: Path, topcert: 
     Path("c.csv").write_text("a,b,c,label\n5,3,2,0\n10,0,0,0\n")
     asked = ["radius", "c.csv", "--keep", 8, "--features", 64, "--k", 1]
     run = topcert(*asked, "--alpha", 0.001)
-    assert run.out.splitlines() == ["index,label,k,radius", "0,0,1,", "1,0,1,"]
+    assert run.out.splitlines() == ["index,label,class,k,radius", "0,0,a,1,", "1,0,a,1,"]
     assert "k = 1: nothing can be certified with n = 10, alpha = 0.001, c = 3, e = 8 and d = 64" in run.err
     assert topcert(*asked, "--alpha", 0.3).err == ""
 

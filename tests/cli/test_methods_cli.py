@@ -602,7 +602,7 @@ def floored(value: mpmath.mpf) -> str:
 def test_jia_2020_needs_neither_alpha_nor_keep_and_floors_the_l2_radius(topcert: Callable[..., Outcome], k: int) -> None:
     run = topcert("radius", "counts.csv", "--method", "jia-2020", "--sigma", 0.25, "--channels", 3, *CIFAR, "--k", k)
     assert run.code == 0, run.err
-    assert run.out.splitlines()[0] == "index,label,k,radius,l2_radius"
+    assert run.out.splitlines()[0] == "index,label,class,k,radius,l2_radius"
     rows = rows_of(run.out)
     assert [(row["index"], row["label"], row["k"]) for row in rows] == [
         (str(i), str(label), str(k)) for i, label in enumerate(GIVEN)
@@ -650,7 +650,7 @@ def test_methods_of_one_label_read_counts_too(topcert: Callable[..., Outcome]) -
                 assert row["radius"] == str(int(mpmath.ceil(exact**2 / 3)) - 1)
     lee = ["--method", "lee", "--keep-probability", "1/5", "--channels", 3, "--features", 1024, "--alpha", 0.01]
     run = topcert("radius", "counts.csv", *lee)
-    assert run.out.splitlines()[0] == "index,label,k,radius"
+    assert run.out.splitlines()[0] == "index,label,class,k,radius"
     values = lee_radius(lower, keep_probability="1/5", num_values=256, max_radius=1000).tolist()
     assert [row["radius"] for row in rows_of(run.out)] == ["" if r == ABSTAIN else str(r // 3) for r in values]
     assert max(values) >= 3

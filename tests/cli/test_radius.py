@@ -46,7 +46,7 @@ def test_given_radii_are_those_of_the_library(counts: np.ndarray, topcert: Calla
     labels = np.arange(6) % 3
     lower, upper = tc.simultaneous_bounds(counts, alpha=0.001, labels=labels)
     radii = tc.certified_radius(lower, upper, labels, k=[1, 4], num_features=1024, num_kept=50)
-    assert run.out.splitlines()[0] == "index,label,k,radius"
+    assert run.out.splitlines()[0] == "index,label,class,k,radius"
     assert [(row["index"], row["label"], row["k"], row["radius"]) for row in rows_of(run.out)] == [
         (str(i), str(labels[i]), str(k), "" if radii[i, j] == tc.ABSTAIN else str(radii[i, j]))
         for i in range(6)

@@ -14,7 +14,7 @@ from tests.conftest import Outcome
 
 COUNTS = "cat,dog,fox,label\n980,10,10,0\n"
 RADIUS = ["radius", "c.csv", "--keep", "10", "--features", "100", "--k", "1", "--alpha", "0.01"]
-WRITTEN = "index,label,k,radius\n0,0,1,5\n"
+WRITTEN = "index,label,class,k,radius\n0,0,cat,1,5\n"
 
 
 @pytest.fixture

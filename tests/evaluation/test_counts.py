@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import Outcome
-from topcert.evaluation.counts import read_counts, read_votes, write_counts
+from topcert.evaluation.counts import Votes, read_counts, read_votes, write_counts
+from topcert.voting.names import Names
 
 ROWS = [[980, 10, 10], [10, 980, 10], [10, 10, 980], [400, 300, 300]]
 LABELS = [0, 1, 2, 0]
@@ -24,6 +25,10 @@ LABELS = [0, 1, 2, 0]
 def csv_of(columns: dict[str, list[object]]) -> str:
     lines = [",".join(columns), *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True))]
     return "\n".join(lines) + "\n"
+
+
+def plain(found: Votes) -> tuple[np.ndarray, np.ndarray | None]:
+    return found.counts, found.labels
 
 
 def classes(names: str = "cat dog fox") -> dict[str, list[object]]:
@@ -53,7 +58,7 @@ def test_a_good_table_gives_its_own_counts(tmp_path: Path, name: str) -> None:
     text = GOOD[name]
     path = tmp_path / ("t.csv.gz" if isinstance(text, bytes) else "t.csv")
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    for counts, labels in (read_counts(path), read_votes(path, samples=None), read_votes(path, samples=1000)):
+    for counts, labels in (read_counts(path), *(plain(read_votes(path, samples=samples)) for samples in (None, 1000))):
         assert counts.dtype == np.int64
         assert counts.tolist() == ROWS
         assert labels is not None
@@ -116,7 +121,7 @@ def test_rows_of_other_sums_need_their_number_of_votes(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"row 0 sum to 100, those of row 1 to 200; leave out .* column `votes`"):
         read_votes(path, samples=None)
     path.write_text(csv_of({**rows, "votes": [100, 200, 10]}))
-    assert read_votes(path, samples=None)[0].tolist() == [[90, 5, 5], [5, 180, 15], [1, 2, 7]]
+    assert read_votes(path, samples=None).counts.tolist() == [[90, 5, 5], [5, 180, 15], [1, 2, 7]]
     with pytest.raises(ValueError, match="row 1 sum to 200, not to --samples 100"):
         read_votes(path, samples=100)
     path.write_text(csv_of({**rows, "votes": [100, 201, 10]}))
@@ -129,9 +134,9 @@ def test_a_class_with_half_of_all_votes_is_one_where_the_number_of_votes_is_know
     path.write_text("cat,dog,fox\n5,3,2\n5,4,1\n")
     with pytest.raises(ValueError, match="--samples that every input has 10 votes"):
         read_votes(path, samples=None)
-    assert read_votes(path, samples=10)[0].tolist() == [[5, 3, 2], [5, 4, 1]]
+    assert read_votes(path, samples=10).counts.tolist() == [[5, 3, 2], [5, 4, 1]]
     path.write_text("0,1,2\n5,3,2\n")
-    assert read_votes(path, samples=None)[0].tolist() == [[5, 3, 2]]
+    assert read_votes(path, samples=None).counts.tolist() == [[5, 3, 2]]
     path.write_text("cat,dog,all\n3,2,5\n")
     with pytest.raises(ValueError, match="'all'"):
         read_votes(path, samples=None)
@@ -228,7 +233,7 @@ def test_parquet_is_read_by_what_it_holds_and_by_nothing_around_it(
 ) -> None:
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_bytes(parquet(columns))
-    counts, labels = read_votes(tmp_path / name, samples=None)
+    counts, labels = plain(read_votes(tmp_path / name, samples=None))
     assert counts.tolist() == ROWS
     assert labels is not None
     assert labels.tolist() == LABELS
@@ -272,13 +277,13 @@ def test_what_is_written_is_read_whatever_the_number_of_classes(tmp_path: Path) 
     for num_classes in (2, 3, 12, 1000):
         counts = generator.multinomial(50, np.full(num_classes, 1 / num_classes), size=3)
         write_counts(counts, np.array([0, 1, 1]), tmp_path / "counts.csv")
-        assert np.array_equal(read_votes(tmp_path / "counts.csv", samples=None)[0], counts)
+        assert np.array_equal(read_votes(tmp_path / "counts.csv", samples=None).counts, counts)
 
 
 def test_a_table_may_come_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     for content in (csv_of(classes()).encode(), parquet(dict(INTS))):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
-        assert read_votes(Path("-"), samples=None)[0].tolist() == ROWS
+        assert read_votes(Path("-"), samples=None).counts.tolist() == ROWS
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
     with pytest.raises(ValueError, match="standard input cannot be read"):
         read_votes(Path("-"), samples=None)
@@ -298,3 +303,31 @@ def test_radius_reads_standard_input_and_says_which_column(
     assert run.code == 2
     assert "without column 'odd'" in run.err
     assert len(run.err.strip().splitlines()) == 1
+
+
+NAMED = "name,0,1,2,label,class\na/x.jpg,980,10,10,0,007\nb/y.jpg,10,980,10,1,true\na/z.jpg,600,300,100,0,007\n"
+
+
+def test_names_of_rows_and_classes_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(NAMED)
+    found = read_votes(path, samples=None).names
+    assert (found.inputs, found.classes) == (("a/x.jpg", "b/y.jpg", "a/z.jpg"), ("007", "true", ""))
+    path.write_text(csv_of({**classes(), "label": [*LABELS]}))
+    found = read_votes(path, samples=None).names
+    assert (found.inputs, found.classes) == (None, ("cat", "dog", "fox"))
+    path.write_text(csv_of({**classes("0 1 2"), "label": [*LABELS]}))
+    assert read_votes(path, samples=None).names == Names()
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "says"),
+    [
+        ("b/y.jpg", "", "row 1 has no name, and others have one"),
+        ("1,true", "0,true", "label 0 has two names in the column class, '007' and 'true'"),
+    ],
+)
+def test_names_in_doubt_are_refused(tmp_path: Path, was: str, now: str, says: str) -> None:
+    (tmp_path / "t.csv").write_text(NAMED.replace(was, now))
+    with pytest.raises(ValueError, match=says):
+        read_votes(tmp_path / "t.csv", samples=None)

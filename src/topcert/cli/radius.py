@@ -14,9 +14,11 @@ from topcert.cli import options
 from topcert.cli.best import say_best
 from topcert.cli.machine import print_json, radius_or_none
 from topcert.cli.parsing import check_alpha, check_ballot, check_out, choose_ks, choose_label, noise_of
+from topcert.cli.progress import messages
+from topcert.datasets.class_order import zero_is_missed
 from topcert.evaluation.accuracy import floored_float
 from topcert.evaluation.counts import read_votes
-from topcert.files import replacing
+from topcert.files import printable, replacing
 from topcert.methods.certificates import Certificates
 from topcert.methods.certify import certify
 from topcert.methods.method import Method, Smoothing
@@ -55,10 +57,11 @@ def radius(
 
     COUNTS has a header, one row an input, one integer column a class in class order, and an optional column `label`
     (class index from 0, or the name of a column), which --label given needs. All rows hold as many votes, or a column
-    `votes` says how many each holds; an index or a total is refused. Prints CSV `index,label,k,radius`, index being the
-    row from 0 and radius, in features, empty where nothing is certified; for predicted labels the k most voted ones,
-    most voted first. With --ballot W each vote names its best W labels, and rows sum to W times the number of votes.
-    Methods of Gaussian noise add `l2_radius`, floored at six decimals.
+    `votes` says how many each holds; an index or a total is refused. A first column `name` names the rows. Prints CSV
+    `index,name,label,class,k,radius` (`name` and `class` where rows and classes have names), index being the row from 0
+    and radius, in features, empty where nothing is certified; for predicted labels the k most voted ones, most voted
+    first. With --ballot W each vote names its best W labels, and rows sum to W times the number of votes. Methods of
+    Gaussian noise add `l2_radius`, floored at six decimals.
     """
     check_alpha(alpha)
     check_out(out, read=counts)
@@ -71,8 +74,16 @@ def radius(
     )
     choose_ks(k, method)  # what the method does not certify is refused before anything is read
     check_ballot(ballot, certifier)
-    votes, labels = read_votes(counts, samples=samples, num_named=ballot)
+    found = read_votes(counts, samples=samples, num_named=ballot)
+    votes, labels, names = found.counts, found.labels, found.names
     ks = choose_ks(k, method, votes.shape[1])
+    if labels is not None and zero_is_missed(int(labels.min()), len(labels), votes.shape[1]):
+        messages.print(
+            f"note: none of the {len(labels):,} labels is 0, the lowest is {labels.min()}, and there are {votes.shape[1]} "
+            "classes, from 0; if they count from 1, subtract 1",
+            highlight=False,
+            soft_wrap=True,
+        )
     choice = choose_label(label, certifier, num_selection=0, has_labels=labels is not None)
     say_best(
         certifier,
@@ -92,7 +103,7 @@ def radius(
         label_choice=choice,
         ks=ks,
         alpha=alpha,
-    )
+    ).named(None if names.inputs is None else dict(enumerate(names.inputs)), names.classes)
     if as_json:
         if out is not None:
             raise ValueError(f"--json prints what --out {out} would hold as CSV; leave one out")
@@ -155,22 +166,31 @@ def _smoothing(
 
 
 def _objects(certificates: Certificates) -> list[dict[str, Any]]:
-    columns = (certificates.index, certificates.label, certificates.k, certificates.radius)
-    rows: list[dict[str, Any]] = [
-        {"index": index, "label": label, "k": k, "radius": radius_or_none(radius)}
-        for index, label, k, radius in zip(*(column.tolist() for column in columns), strict=True)
-    ]
-    if certificates.l2_radius is not None:
-        for row, reach in zip(rows, certificates.l2_radius.tolist(), strict=True):
-            row["l2_radius"] = None if row["radius"] is None else reach
+    """One object a row; `radius` None where nothing is certified."""
+    numbers = (certificates.index, certificates.label, certificates.k, certificates.radius)
+    names, called, l2 = certificates.names, certificates.class_names, certificates.l2_radius
+    rows: list[dict[str, Any]] = []
+    for row, (index, label, k, radius) in enumerate(zip(*(column.tolist() for column in numbers), strict=True)):
+        rows.append(
+            {
+                "index": index,
+                **({} if names is None else {"name": printable(names[row])}),
+                "label": label,
+                **({} if called is None else {"class": called[row] or None}),
+                "k": k,
+                "radius": radius_or_none(radius),
+                **({} if l2 is None else {"l2_radius": None if radius == ABSTAIN else float(l2[row])}),
+            }
+        )
     return rows
 
 
 def _write(certificates: Certificates, file: TextIO) -> None:
-    writer = csv.writer(file, lineterminator="\n")
-    l2 = certificates.l2_radius
-    writer.writerow(["index", "label", "k", "radius", *([] if l2 is None else ["l2_radius"])])
-    columns = (certificates.index, certificates.label, certificates.k, certificates.radius)
-    for row, (index, label, k, reach) in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
-        ends = [] if l2 is None else ["" if reach == ABSTAIN else floored_float(float(l2[row]), 6)]
-        writer.writerow([index, label, k, "" if reach == ABSTAIN else reach, *ends])
+    """The same as CSV, empty where nothing is certified, `l2_radius` floored."""
+    rows = _objects(certificates)
+    writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        if row.get("l2_radius") is not None:
+            row["l2_radius"] = floored_float(row["l2_radius"], 6)
+        writer.writerow(row)

@@ -37,6 +37,8 @@ _OTHERS: Final = frozenset(
     [
         *("prediction", "predictions", "predicted", "pred", "argmax", "top 1", "top1", "predicted label", "pred label"),
         *("predicted class", "k", "radius", "alpha", "seed", "fold", "epoch", "batch", "rank", "correct"),
+        *("confidence", "conf", "score", "prob", "probability", "share", "percent", "percentage", "pct", "margin"),
+        *("accuracy", "acc", "entropy", "loss", "mean", "std", "median", "max", "min", "lower", "upper", "weight"),
     ]
 )
 _PLACE: Final = re.compile(r"unnamed( \d+)*|index level \d+|(.* )?(id|idx|index|number)|(index|id) .*")
@@ -56,9 +58,12 @@ def class_columns(names: Sequence[str], *, source: str, index: Sequence[str] = (
         raise ValueError(f"{source}: its columns are separated by {apart!r}; separate them by commas")
     if all(_NUMBER.fullmatch(name.strip()) for name in names) and classes != _in_order(classes):
         raise ValueError(_misnumbered(source, classes))  # said first: numbers in the place of names may also repeat
-    for name in names:
-        if names.count(name) > 1 and name:
-            raise ValueError(f"{source} has two columns named {name!r}; name each class once")
+    spelled = [name.strip() for name in names]
+    for name in spelled:
+        if spelled.count(name) > 1 and name:
+            raise ValueError(f"{source} has two columns named {name!r}; name each class once, and keep one of the others")
+        if not name.isprintable():
+            raise ValueError(f"{source}: column {name[:60]!r} holds characters that cannot be shown; rename it")
     short = all(len(name) == 1 for name in classes)
     for name in classes:
         what = "is the table's index" if name in index else _no_class(name, letters=short)
@@ -106,6 +111,8 @@ def _no_class(name: str, *, letters: bool) -> str | None:
     """What a column of this name is, and the fix; None for a class. One letter is a class among `letters`."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     words = " ".join(re.findall(r"\w+", apart.replace("_", " "))).lower()
+    if not words and not name.isascii():  # a picture of a cat, say
+        return None
     if len(name) == 1 and name.isalpha() and letters:
         return None
     if words in _LABELS:

@@ -20,9 +20,9 @@ import pyarrow.csv
 from numpy.typing import NDArray
 
 from topcert.evaluation.columns import LABEL, VOTES, class_columns, odd_one_out, total_column
-from topcert.evaluation.naming import CLASS, NAME, class_column, without_names
+from topcert.evaluation.naming import CLASS, NAME, class_column, names_of, without_names
 from topcert.evaluation.tables import decoded, index_columns, name_of, read_table, whole_numbers
-from topcert.files import replacing
+from topcert.files import first_line, replacing
 from topcert.theory.confidence import trials_of
 from topcert.voting.manifest import FIXED, IID, Manifest
 from topcert.voting.names import NAMELESS, Names
@@ -80,8 +80,11 @@ def count_columns(
 
 def read_header(path: Path) -> list[str]:
     """The names in the first line of a CSV that `read_counts` reads."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return next(csv.reader(file), [])
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return next(csv.reader(file), [])
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path} cannot be read as counts: {first_line(error)}") from error
 
 
 def read_counts(
@@ -98,7 +101,17 @@ def read_counts(
     return found.counts, found.labels
 
 
-def read_votes(path: Path, *, samples: int | None, num_named: int = 1) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+@final
+@dataclass(frozen=True, kw_only=True)
+class Votes:
+    """Counts int64 `(inputs, classes)`, labels int64 `(inputs,)` or None, and what a table calls its rows and classes."""
+
+    counts: NDArray[np.int64]
+    labels: NDArray[np.int64] | None
+    names: Names
+
+
+def read_votes(path: Path, *, samples: int | None, num_named: int = 1) -> Votes:
     """As `read_counts`, of a table that anybody made; `-` is standard input. Every row has votes, and how many is sure.
 
     All rows sum to `samples`; or, where that is None, to their cell of a column `votes`; or, without one, to one number:
@@ -126,8 +139,9 @@ def read_votes(path: Path, *, samples: int | None, num_named: int = 1) -> tuple[
         trials_of(counts, num_named)
     except ValueError as error:
         raise ValueError(f"{source}: {error}; give --ballot the number that was counted of each vote") from error
+    made = Votes(counts=counts, labels=found.labels, names=found.names)
     if samples is not None or found.states_votes:
-        return counts, found.labels
+        return made
     if (sums != sums[0]).any():
         row = int((sums != sums[0]).argmax())
         raise ValueError(
@@ -141,7 +155,7 @@ def read_votes(path: Path, *, samples: int | None, num_named: int = 1) -> tuple[
             f"{source}: column {total!r} is the sum of all others in every row, as a total is; leave it out, or call it "
             f"`{VOTES}`, or, where it is a class, say with --samples that every input has {sums[0] // num_named} votes"
         )
-    return counts, found.labels
+    return made
 
 
 @final
@@ -150,6 +164,7 @@ class _Table:
     classes: list[str]
     counts: NDArray[np.int64]
     labels: NDArray[np.int64] | None
+    names: Names
     states_votes: bool
 
 
@@ -157,7 +172,8 @@ def _read(path: Path, mark: Mark | None, num_named: int = 1, *, asked: bool = Fa
     table, source = read_table(path), name_of(path)
     _check_mark(source, table, mark)
     _check_named(source, table, num_named, asked=asked)
-    table = without_names(table.drop_columns([name for name in (NAMED, *MARKS) if name in table.column_names]))
+    whole = table.drop_columns([name for name in (NAMED, *MARKS) if name in table.column_names])
+    table = without_names(whole)
     names = table.column_names
     classes = class_columns(names, source=source, index=index_columns(table))
     if table.num_rows == 0:
@@ -177,7 +193,11 @@ def _read(path: Path, mark: Mark | None, num_named: int = 1, *, asked: bool = Fa
                 f"{source}: the counts of row {row} sum to {sums[row]}, but its `{VOTES}` say {votes[row]}{times}"
             )
     labels = _labels(table.column(LABEL), classes, source) if LABEL in names else None
-    return _Table(classes=classes, counts=counts, labels=labels, states_votes=VOTES in names)
+    try:
+        called = names_of(whole, classes)
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from error
+    return _Table(classes=classes, counts=counts, labels=labels, names=called, states_votes=VOTES in names)
 
 
 def _labels(column: pa.ChunkedArray, classes: list[str], source: str) -> NDArray[np.int64]:
