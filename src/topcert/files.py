@@ -70,6 +70,11 @@ def is_standard_output(path: Path | None) -> bool:
     return path is None or _descriptor(path) == 1
 
 
+def printable(text: str) -> str:
+    """What a stranger wrote, on one line: characters that move a cursor or cannot be shown are written as escapes."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+
+
 def first_line(error: BaseException) -> str:
     """What a library says went wrong, short enough to print."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

@@ -115,3 +115,21 @@ def test_the_shell_completes_commands_and_options(tmp_path: Path) -> None:
     assert "complete -o default -F _topcert_completion topcert" in ask(["--show-completion", "bash"])
     ask(["--install-completion", "bash"])
     assert "_topcert_completion" in (tmp_path / ".bash_completions" / "topcert.sh").read_text()
+
+
+def test_usage_is_in_capitals_and_no_word_is_broken(
+    topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for command in [*([name] for name in COMMANDS), *(["reproduce", name] for name in REPRODUCE)]:
+        out = topcert(*command, "--help").out
+        usage, *lines = out.splitlines()
+        named = usage.removeprefix(f"Usage: topcert {' '.join(command)}").split()
+        assert named == [word.upper() for word in named], usage
+        assert not [line for line in lines if line.endswith("-")], out
+        assert out.isascii()
+
+
+def test_a_set_stands_apart_from_a_path_in_the_help_of_data(topcert: Callable[..., Outcome]) -> None:
+    text = " ".join(topcert("certify", "--help").out.split())
+    assert "modelnet40 or surfaces; or a path: to a folder of pictures (CLASS/*.jpg, or *.jpg), or to an .npz file" in text

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
@@ -64,11 +65,12 @@ def test_radius_prints_rows_with_nothing_where_it_abstains(workplace: Path, topc
     Path("c.csv").write_text(COUNTS)
     found = json.loads(topcert(*RADIUS, "--json").out)
     assert found == [
-        {"index": 0, "label": 0, "k": 1, "radius": 5},
-        {"index": 1, "label": 1, "k": 1, "radius": None},
+        {"index": 0, "label": 0, "class": "cat", "k": 1, "radius": 5},
+        {"index": 1, "label": 1, "class": "dog", "k": 1, "radius": None},
     ]
     csv = topcert(*RADIUS).out.splitlines()[1:]
-    assert csv == [f"{row['index']},{row['label']},1,{'' if row['radius'] is None else row['radius']}" for row in found]
+    shown = [list(row.values()) for row in found]
+    assert csv == [",".join("" if cell is None else str(cell) for cell in row) for row in shown]
     l2 = json.loads(topcert("radius", "c.csv", "--method", "cohen", "--sigma", 0.5, "--channels", 3, "--json").out)
     assert l2[1]["l2_radius"] is None
     assert 0 < l2[0]["l2_radius"] < 2
@@ -182,3 +184,54 @@ def test_certificates_of_a_table_name_its_values(workplace: Path, topcert: Calla
     run = topcert(*RUN, "--out", "o")
     assert "The certified input is the array of 12 values whose columns are ablated" in " ".join(run.out.split())
     assert pq.read_table("o/certificates.parquet").num_rows == 16
+
+
+def lines_of(text: str, mark: str) -> list[str]:
+    """What was printed behind a mark; runs of spaces are one."""
+    return [line.partition(mark)[2].strip() for line in text.splitlines() if line.startswith(mark)]
+
+
+def test_verify_says_in_json_what_it_prints_of_things_unchecked(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    assert topcert(*RUN, "--out", "o", "--stride", 2).code == 0
+    Path("o/stray.txt").write_text("anything")
+    model = ["--model", "models_for_tests:linear"]
+    for more, unchecked in (([], 2), (model, 2), ([*model, "--replay", 5], 1), ([*model, "--replay", "all"], 1)):
+        run = topcert("verify", "o", "--json", *more)
+        assert run.code == 0, run.err
+        found = json.loads(run.out)
+        assert found["not_checked"] == lines_of(run.err, "not checked:")
+        assert found["to_judge"] == lines_of(run.err, "for you to judge:")
+        assert len(found["not_checked"]) == unchecked
+        assert found["not_checked"][-1].startswith("stray.txt (which is")
+        assert len(found["to_judge"]) == 3
+        assert found["to_judge"][-1] == "the 4 inputs 0 .. 6 in steps of 2 were taken (--stride 2), and others left out"
+        asked = {"5": 300, "all": 4 * 300}.get(str(more[-1]) if "--replay" in more else "")
+        assert (found["replayed_votes"] or 0) >= (asked or 0)
+        assert (found["replayed_votes"] is None) == (asked is None)
+
+
+def test_evaluate_says_in_json_the_radii_that_are_asked_for(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    assert topcert(*RUN, "--out", "o").code == 0
+    whole = json.loads(topcert("evaluate", "o", "--json").out)
+    some = json.loads(topcert("evaluate", "o", "--json", "--radius", "40,1,1").out)
+    for one, other in zip(whole["curves"], some["curves"], strict=True):
+        assert one["radius"] == list(range(len(one["certified"])))
+        assert other["radius"] == [40, 1]
+        assert other["certified"] == [0, one["certified"][1]]
+        assert other["share"] == [0.0, one["share"][1]]
+    assert some["curves"][1]["certified"][1] > 0
+
+
+def test_a_table_shows_where_each_curve_ends(topcert: Callable[..., Outcome], capsys: pytest.CaptureFixture[str]) -> None:
+    from topcert.cli.printing import print_curves
+    from topcert.evaluation.accuracy import ACCURACY, AccuracyCurve
+
+    def curve(k: int, largest: int) -> AccuracyCurve:
+        certified = np.array([*[9] * (largest + 1), 0])
+        return AccuracyCurve(k=k, quantity=ACCURACY, certified=certified, total=9)
+
+    print_curves([curve(1, 13), curve(2, 21), curve(3, 27), curve(4, 0)], unit="pixel")
+    rows = [line.replace("│", " ").split() for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
+    assert [int(row[0]) for row in rows] == [0, 1, 2, 3, 4, 5, 10, 13, 15, 20, 21, 25, 27, 28]
+    for k, largest in ((1, 13), (2, 21), (3, 27), (4, 0)):
+        assert max(int(row[0]) for row in rows if row[k] == "1.000") == largest

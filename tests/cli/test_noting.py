@@ -175,3 +175,36 @@ def test_a_sentinel_among_the_data_is_told_with_the_fix(
     assert (told in run.err) == among
     assert ("choose a --fill outside" in run.err) == among
     assert topcert("certify", "scaled.npz", "models_for_tests:linear", *BASE, "--fill", -9, "--out", "p").code == 0
+
+
+def test_labels_that_seem_to_count_from_1_are_told_and_recorded(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    x = np.random.default_rng(0).random((30, 12)).astype(np.float32)
+    np.savez("one.npz", x=x, y=np.arange(30) % 3 + 1)
+    doubt = "no label of the whole data is 0, the lowest is 1; if they count from 1"
+    run = ["certify", "one.npz", "models_for_tests:linear", "--keep", 2, "--samples", 100, "--k", 1, "--out", "o"]
+    made = topcert(*run, "--limit", 3)
+    assert made.code == 0, made.err
+    assert "one.npz: none of its 30 labels is 0, the lowest is 1, and there are 5 classes, from 0" in made.err
+    assert doubt in " ".join(made.out.split())
+    assert json.loads(Path("o/manifest.json").read_text())["data_options"]["lowest_label"] == 1
+    assert doubt in " ".join(topcert("evaluate", "o").out.split())
+    assert any(doubt in line for line in json.loads(topcert("verify", "o", "--json").out)["to_judge"])
+    again = topcert("verify", "o", "--model", "models_for_tests:linear")
+    assert again.code == 0
+    assert "none of its 30 labels is 0" in again.err
+    assert topcert(*run, "--limit", 5, "--resume").code == 0
+    np.savez("one.npz", x=x, y=np.arange(30) % 3)
+    other = topcert(*run[:-1], "p")
+    assert "labels is 0" not in other.err
+    assert "lowest_label" not in Path("p/manifest.json").read_text()
+
+
+def test_radius_tells_of_labels_none_of_which_is_0(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    def told(count: int, first: int) -> str:
+        rows = [f"90,5,5,{first + row % 2}" for row in range(count)]
+        Path("c.csv").write_text("\n".join(["a,b,c,label", *rows]) + "\n")
+        return topcert("radius", "c.csv", "--keep", 5, "--features", 90, "--k", 1).err
+
+    assert "note: none of the 12 labels is 0, the lowest is 1, and there are 3 classes, from 0" in told(12, 1)
+    assert "labels is 0" not in told(11, 1)
+    assert "labels is 0" not in told(12, 0)

@@ -198,3 +198,19 @@ def test_a_log_of_both_streams_is_told_while_the_work_goes_on(workplace: Path) -
         finally:
             run.kill()
             run.wait()
+
+
+def test_the_last_line_of_a_stage_stands_there_once(clock: Clock) -> None:
+    told: list[tuple[int, str]] = []
+    with Lines(lambda one: told.append((one.done, one.note)), eager=False) as teller:
+        update = teller.stage("votes", unit="passes")
+        for done in range(9):
+            clock.now = float(done)
+            update(done, 8, f"input {done} of 8")
+        for second in range(8, 300):  # what comes after the last vote: replays, certificates, pictures
+            clock.now = float(second)
+            teller.tick()
+        update(8, 8, "counting")
+        clock.now += 100
+        teller.tick()
+    assert told == [(2, "input 2 of 8"), (7, "input 7 of 8"), (8, "input 8 of 8"), (8, "counting")]

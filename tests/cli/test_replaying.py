@@ -155,3 +155,16 @@ def test_what_is_no_number_of_votes_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="--replay must be a number of votes of at least 1, or all; got"):
         parse_replay(text)
     assert [parse_replay(good) for good in ("all", "7", None)] == [0, 7, None]
+
+
+@pytest.mark.parametrize("run", [PLAIN, DESIGN])
+def test_where_all_batches_are_replayed_nothing_is_said_of_a_share(
+    workplace: Path, topcert: Callable[..., Outcome], run: list[object]
+) -> None:
+    assert topcert(*run, "--limit", 1, "--batch-size", 300).code == 0  # one batch: any vote of it has all replayed
+    found = topcert("verify", "o", "--model", "models_for_tests:linear", "--replay", 1)
+    assert found.code == 0, words(found)
+    assert "300 votes computed again, 0 differ" in words(found)
+    assert "all 300 votes came out the same" in words(found)
+    assert "made up, one had differed" not in words(found)
+    assert "were not computed again" not in words(found)

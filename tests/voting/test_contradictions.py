@@ -54,6 +54,8 @@ def test_entries_that_go_together_are_read(tmp_path: Path, changes: dict[str, ob
         ({**IMAGE, "encoding": "keep-only"}, "encoding keep-only does not go with the unit pixel"),
         ({"encoding": "infill", "fill": None}, "encoding infill does not go with the unit column"),
         ({**IMAGE, "fill": 0.5}, "fill is 0.5, the encoding six-channel has null"),
+        ({"data_options": {"limit": 3, "comment": "all of them"}}, "no run writes the entry 'comment'"),
+        ({"data_options": {"unlabelled": 1}}, "unlabelled cannot be 1"),
         ({"fill": None}, "fill is None, the encoding sentinel has a number"),
         ({"fill": "a" * 64}, "the encoding sentinel has a number"),
         ({"fill": float("nan")}, "fill is nan, the encoding sentinel has a number"),

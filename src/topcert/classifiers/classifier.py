@@ -196,9 +196,22 @@ def breaks(error: BaseException) -> bool:
     return _BROKEN.search(str(error)) is not None
 
 
+@final
+class ShapeError(ValueError):
+    """A model takes inputs of another shape; `wanted` is that shape, None where any size will do."""
+
+    def __init__(self, text: str, *, wanted: tuple[int | None, ...]) -> None:
+        super().__init__(text)
+        self.wanted = wanted
+
+
 def failure(shape: tuple[int, ...], error: BaseException) -> str:
     """What to tell a person whose model failed on a batch of `shape`, and the usual reason."""
+    size = ""
+    if len(shape) == 4:
+        size = f" and for images of {shape[3]} x {shape[2]} pixels (--resize N --crop N change a folder's)"
     return (
         f"the model failed on a batch of shape {shape}: {type(error).__name__}: {first_line(error)}; is it made for this "
-        "encoding? six-channel gives twice the channels of an image (constant and infill as many as it has), channel first"
+        f"encoding{size}? six-channel gives twice the channels of an image (constant and infill as many as it has), channel "
+        "first"
     )

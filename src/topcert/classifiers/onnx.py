@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from topcert.classifiers.classifier import Classifier, check_device
+from topcert.classifiers.classifier import Classifier, ShapeError, check_device
 from topcert.classifiers.coupling import coupling_of_graph
 from topcert.classifiers.names import names_in_metadata
 from topcert.classifiers.onnx_graph import external_path, parse_graph, read_graph
@@ -68,9 +68,10 @@ class OnnxClassifier(Classifier):
             not isinstance(size, int) or size == given for size, given in zip(wanted[1:], input_shape, strict=True)
         )
         if not fits:
-            raise ValueError(
+            raise ShapeError(
                 f"{path} takes inputs of shape {tuple(wanted[1:])}, this data and encoding give {tuple(input_shape)}; "
-                "choose another --encoding (six-channel doubles the channels), --unit or model"
+                "choose another --encoding (six-channel doubles the channels), --unit or model",
+                wanted=tuple(size if isinstance(size, int) else None for size in wanted[1:]),
             )
         self._outputs = [item.name for item in self._session.get_outputs()]
         batch_size = wanted[0] if isinstance(wanted[0], int) else None

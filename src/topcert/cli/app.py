@@ -26,6 +26,7 @@ from topcert.cli.radius import radius
 from topcert.cli.reproduce import app as reproduce
 from topcert.cli.train import train
 from topcert.cli.verify import verify
+from topcert.files import printable
 from topcert.version import __version__
 
 SHORT: Final[dict[Callable[..., None], str]] = {
@@ -111,5 +112,5 @@ def _print_error(error: Exception) -> None:
         text = str(error) or type(error).__name__
     else:
         text = f"unexpected {type(error).__name__}: {error} (set TOPCERT_TRACEBACK=1 to see where)"
-    line = " ".join(text.split())
+    line = printable(" ".join(text.split()))
     messages.print(Text.assemble(("error:", "bold red"), " ", line), soft_wrap=True, highlight=False)

@@ -74,7 +74,7 @@ def say_best(
         line = best_in_words(radius, k=k, unit=smoothing.unit, setting=setting)
         asked = "" if judge is None else judge.rule.question.partition("radius=")[2]
         if asked and int(asked) > radius:
-            line += f"; --stop {judge.rule.question if judge else ''} asks for more than any input can have"
+            line += f"; --stop radius={asked} asks for more than any input can have"
         messages.print(line, highlight=False, soft_wrap=True)
 
 

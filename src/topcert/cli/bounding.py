@@ -8,7 +8,7 @@ from pathlib import Path
 from topcert.cli.drawing import draw_bounded
 from topcert.cli.listing import print_inputs
 from topcert.cli.machine import print_json, summary
-from topcert.cli.printing import print_curves, print_unlabelled
+from topcert.cli.printing import print_curves, print_unlabelled, zero_in_words
 from topcert.cli.progress import console, progress_bar, stoppable
 from topcert.cli.running import print_notes
 from topcert.datasets.class_order import Doubtful
@@ -56,6 +56,8 @@ def certify_bounds(
         f"failure probability. Radius r (up to {max_radius}): however an attacker rewrites up to r of its pixels within "
         "[0, 1], the label stays in the top k."
     )
+    if doubt := zero_in_words(results.bounds.data_options):
+        console.print(f"For you to judge: {doubt}.", highlight=False)
     console.print(f"wrote {out}", soft_wrap=True)
     if as_json:
         print_json(summary(results.certificates, results.curves, out))

@@ -52,6 +52,7 @@ def evaluate(
     check_out(out, read=folder)
     if radius is not None and min(radius) < 0:
         raise ValueError(f"--radius must be at least 0, got {min(radius)}")
+    radius = None if radius is None else list(dict.fromkeys(radius))
     if out is not None and is_standard_output(out):
         if as_json:
             raise ValueError(f"--json and --out {out} both ask for standard output; leave one out")
@@ -95,4 +96,5 @@ def evaluate(
         console.print(f"wrote {out}", soft_wrap=True)
     if as_json:
         gap = gap_in_words(ledger.manifest)
-        print_json(summary(results.certificates, results.curves, folder) | {"not_covered": gap})
+        found = summary(results.certificates, results.curves, folder, radii=radius)
+        print_json(found | {"not_covered": gap})

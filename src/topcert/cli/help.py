@@ -35,9 +35,23 @@ _WRONG: Final = (
 )
 
 
+_HYPHEN: Final = "\u2011"  # at which no line is broken
+
+
 @final
 class Command(TyperCommand):
     """A command whose help says what its numbers may be as a person would."""
+
+    def get_help(self, ctx: Any) -> str:
+        return super().get_help(ctx).replace(_HYPHEN, "-")
+
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
+        said = self.help
+        self.help = None if said is None else _unbroken(said)
+        try:
+            super().format_help_text(ctx, formatter)
+        finally:
+            self.help = said
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         return [piece.replace("[[", "[").replace("]]", "]").strip("{}") for piece in super().collect_usage_pieces(ctx)]
@@ -63,11 +77,16 @@ def _write_options(command: Any, ctx: Any, formatter: Any) -> None:
             name, text = record
             place = "Arguments" if param.param_type_name == "argument" else "Options"
             name = name.replace(" <str>", "").replace(" <path>", "") if place == "Arguments" else name
-            sections[place].append((_METAVAR.sub(_metavar, name), in_words(text)))
+            sections[place].append((_METAVAR.sub(_metavar, name), _unbroken(in_words(text))))
     for title, records in sections.items():
         if records:
             with formatter.section(title):
                 formatter.write_dl(records)
+
+
+def _unbroken(text: str) -> str:
+    """Options and names with hyphens in them as one word each."""
+    return re.sub(r"(?<=[\w-])-(?=[\w-])|(?<!\S)-(?=[\w-])", _HYPHEN, text)
 
 
 def _metavar(found: re.Match[str]) -> str:

@@ -68,7 +68,8 @@ class _Stage:
         self.title, self.unit, self.ends, self.began = title, unit, ends, now
         self.first = self.done = self.total = 0
         self.note = ""
-        self.told_at: int | None = None  # how much was done when it was last told
+        self.told_at: int | None = None  # how much was done when it was last told,
+        self.told_note = ""  # and beside what note
 
     def at(self, now: float) -> Told:
         rate = (self.done - self.first) / max(now - self.began, 1e-9) if self.done > self.first else None
@@ -129,7 +130,7 @@ class Lines:
             stage = self._current
             if stage is None or self._due is None or now < self._due:
                 return
-            if stage.told_at != stage.total or stage.note:
+            if (stage.told_at, stage.told_note) != (stage.total, stage.note):  # the last line stands there once
                 self._say_due(stage, now)
 
     def _say_due(self, stage: _Stage, now: float) -> None:
@@ -137,7 +138,7 @@ class Lines:
         self._say(stage, now)
 
     def _say(self, stage: _Stage, now: float) -> None:
-        stage.told_at = stage.done
+        stage.told_at, stage.told_note = stage.done, stage.note
         self._tell(stage.at(now))
 
     def _watch(self) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from rich.table import Table
 
 from topcert.cli.progress import console
+from topcert.files import printable
 from topcert.methods.certificates import Certificates
 from topcert.theory.radius import ABSTAIN
 
@@ -32,7 +33,8 @@ def print_inputs(certificates: Certificates, folder: Path) -> None:
         first = next(iter(radii.values()))
         called = None if certificates.class_names is None else certificates.class_names[first]
         cells = [_radius(certificates, radii.get(k)) for k in ks]
-        table.add_row(certificates.names[first], called or str(certificates.label[first]), *cells)
+        shown = (certificates.names[first], called or str(certificates.label[first]))
+        table.add_row(*map(printable, shown), *cells)
     console.print(table)
     if len(rows) > ROWS_SHOWN:
         console.print(f"... and {len(rows) - ROWS_SHOWN} more in {folder / 'certificates.parquet'}", highlight=False)

@@ -25,7 +25,12 @@ def choose_json(asked: bool) -> bool:
 
 def print_json(found: Any) -> None:
     """Print an object; numbers that JSON does not have are text."""
-    sys.stdout.write(json.dumps(_plain(found), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(_plain(found), indent=2, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:  # a file whose name is no text, or a terminal of few letters
+        text = json.dumps(_plain(found), indent=2, allow_nan=False)
+    sys.stdout.write(text + "\n")
 
 
 def radius_or_none(radius: int) -> int | None:
@@ -33,8 +38,13 @@ def radius_or_none(radius: int) -> int | None:
     return None if radius == ABSTAIN else int(radius)
 
 
-def summary(certificates: Certificates, curves: Sequence[AccuracyCurve], folder: Path) -> dict[str, Any]:
-    """What `certify` and `evaluate` found: shares floored at six decimals, at each radius up to the first that none has."""
+def summary(
+    certificates: Certificates, curves: Sequence[AccuracyCurve], folder: Path, *, radii: Sequence[int] | None = None
+) -> dict[str, Any]:
+    """What `certify` and `evaluate` found: shares floored at six decimals, at each radius up to the first that none has.
+
+    Or at `radii` alone, each once and in order.
+    """
     return {
         "folder": str(folder),
         "method": certificates.method,
@@ -43,16 +53,19 @@ def summary(certificates: Certificates, curves: Sequence[AccuracyCurve], folder:
         "label_choice": certificates.label_choice,
         "unit": certificates.unit,
         "num_named": certificates.num_named,
-        "curves": [
-            {
-                "k": curve.k,
-                "quantity": curve.quantity,
-                "total": curve.total,
-                "certified": curve.certified,
-                "share": [float(floored(int(hits), curve.total, 6)) for hits in curve.certified],
-            }
-            for curve in curves
-        ],
+        "curves": [_curve(curve, range(len(curve.certified)) if radii is None else radii) for curve in curves],
+    }
+
+
+def _curve(curve: AccuracyCurve, radii: Sequence[int]) -> dict[str, Any]:
+    certified = [int(curve.certified[r]) if r < len(curve.certified) else 0 for r in radii]
+    return {
+        "k": curve.k,
+        "quantity": curve.quantity,
+        "total": curve.total,
+        "radius": list(radii),
+        "certified": certified,
+        "share": [float(floored(hits, curve.total, 6)) for hits in certified],
     }
 
 

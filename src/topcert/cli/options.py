@@ -15,7 +15,8 @@ Data = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="digits, cifar10, imagenet, modelnet40, surfaces, images (CLASS/*.jpg, or *.jpg) or an .npz.",
+        help="A set by its name: digits, cifar10, imagenet, modelnet40 or surfaces; or a path: to a folder of pictures "
+        "(CLASS/*.jpg, or *.jpg), or to an .npz file.",
     ),
 ]
 Model = Annotated[

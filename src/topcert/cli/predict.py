@@ -106,13 +106,6 @@ def predict(
         batch_size=batch_size,
         refuse_labels=False,  # the inputs may be an attacker's
     )
-    named = "" if ballot == 1 else f", each naming its {ballot} best labels (w = {ballot})"
-    messages.print(
-        f"masks of seed {request.seed}, n = {samples}{named}; all radii of an input hold together with probability at least "
-        f"1 - alpha, alpha = {alpha!r}; of a label that abstains nothing is claimed",
-        highlight=False,
-        soft_wrap=True,
-    )
     if out is not None:
         made = _run(request, out, k=k, alpha=alpha, resume=resume, kept=None)
     else:
@@ -140,7 +133,12 @@ def _run(request: Request, folder: Path, *, k: int | None, alpha: float, resume:
         alpha=alpha,
         label_choice="predicted",
     )
-    ledger = run_to_ledger(opened, kept=kept)
+    named = "" if request.num_named == 1 else f", each naming its {request.num_named} best labels (w = {request.num_named})"
+    promise = (
+        f"masks of seed {request.seed}, n = {request.num_samples}{named}; all radii of an input hold together with probability at "
+        f"least 1 - alpha, alpha = {alpha!r}; of a label that abstains nothing is claimed"
+    )
+    ledger = run_to_ledger(opened, kept=kept, promise=promise)
     made = predict_labels(ledger, k=k, alpha=alpha)
     if kept is None:
         if not _holds_others(ledger):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
@@ -22,18 +23,24 @@ from topcert.voting.manifest import IID, Manifest
 
 
 def print_curves(curves: list[AccuracyCurve], *, unit: str, radii: Sequence[int] | None = None) -> None:
-    """A table of shares at `radii`, or at `shown_radii`, floored at three decimals."""
+    """A table of shares at `radii`, or at `shown_radii` and where each curve ends, floored at three decimals."""
     console.print(f"{curves[0].quantity}, r in {unit}s")
     table = Table()
     table.add_column("r", justify="right")
     for curve in curves:
         table.add_column(f"k = {curve.k}", justify="right")
-    for r in shown_radii(max(len(curve.certified) for curve in curves)) if radii is None else radii:
+    for r in _radii_of(curves) if radii is None else radii:
         cells = [
             floored(int(curve.certified[r]), curve.total, 3) if r < len(curve.certified) else "0.000" for curve in curves
         ]
         table.add_row(str(r), *cells)
     console.print(table)
+
+
+def _radii_of(curves: list[AccuracyCurve]) -> list[int]:
+    """`shown_radii` of the longest curve, and the largest radius of each: none ends where no row shows it."""
+    ends = {max(len(curve.certified) - 2, 0) for curve in curves}
+    return sorted({*shown_radii(max(len(curve.certified) for curve in curves)), *ends})
 
 
 def shown_radii(longest: int) -> list[int]:
@@ -77,6 +84,17 @@ def gap_in_words(manifest: Manifest) -> str | None:
     return (
         "this noise was drawn and added in floating point, whose rounding can tell more of the input than Gaussian noise "
         "would; certify again for a promise that covers it"
+    )
+
+
+def zero_in_words(options: Mapping[str, Any]) -> str | None:
+    """What `data_options` note of labels none of which is 0, or None."""
+    lowest = options.get("lowest_label")
+    if lowest is None:
+        return None
+    return (
+        f"no label of the whole data is 0, the lowest is {lowest}; if they count from 1, each certificate and "
+        "accuracy is about the class beside the true one"
     )
 
 
@@ -155,5 +173,7 @@ def print_promise(certificates: Certificates, ledger: Ledger) -> None:
             "others after rounding. l2 radii are between inputs of whole steps.",
             highlight=False,
         )
+    if doubt := zero_in_words(manifest.data_options):
+        console.print(f"For you to judge: {doubt}.", highlight=False)
     if gap := gap_in_words(manifest):
         console.print(f"Not covered: {gap}.", highlight=False)

@@ -22,6 +22,7 @@ from rich.progress import (
 from rich.text import Text
 
 from topcert.cli.lines import Lines, Told, as_object, in_words, short
+from topcert.files import printable
 
 Mode = Literal["auto", "bar", "lines", "json", "off"]
 Update = Callable[[int, int, str], None]
@@ -39,8 +40,24 @@ def choose_progress(mode: str | None) -> str | None:
     return mode
 
 
+class _Output(Console):
+    """What is printed may hold what strangers wrote: no character of it moves the cursor."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*map(_tame, objects), **options)
+
+
+def _tame(found: Any) -> Any:
+    if isinstance(found, str):
+        return "\n".join(map(printable, found.split("\n")))
+    if isinstance(found, Text):
+        found = found.copy()
+        found.plain = _tame(found.plain)
+    return found
+
+
 @final
-class _Messages(Console):
+class _Messages(_Output):
     """Standard error: lines for a person, or JSON where a program reads them."""
 
     def print(self, *objects: Any, **options: Any) -> None:
@@ -56,17 +73,18 @@ class _Messages(Console):
         self.file.flush()
 
 
-console = Console(markup=False)  # what is printed may hold brackets, and files of strangers anything
+console = _Output(markup=False)  # what is printed may hold brackets, and files of strangers anything
 messages = _Messages(markup=False, stderr=True)
 
 
 @contextmanager
-def stoppable(what_is_kept: str) -> Iterator[None]:
-    """On Ctrl-C say what is kept, in one line, and leave with exit code 130."""
+def stoppable(what_is_kept: str | Callable[[], str]) -> Iterator[None]:
+    """On Ctrl-C say what is kept, in one line (a function is asked then), and leave with exit code 130."""
     try:
         yield
     except KeyboardInterrupt:
-        messages.print(f"stopped; {what_is_kept}", soft_wrap=True, highlight=False)
+        kept = what_is_kept if isinstance(what_is_kept, str) else what_is_kept()
+        messages.print(f"stopped; {kept}", soft_wrap=True, highlight=False)
         raise typer.Exit(130) from None
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, final
 
 import numpy as np
 
 from topcert.cli.progress import console, progress_bar, stoppable
+from topcert.cli.verdicts import Said, say
 from topcert.evaluation.recasting import Recast, own_certificates, recast_votes
 from topcert.evaluation.results import Results
 from topcert.voting.manifest import IID
@@ -23,8 +24,12 @@ CAUGHT: Final = 0.95
 @final
 @dataclass(kw_only=True)
 class Replayed:
-    """What a replay found: what does not hold, what stays open, and what to say where all is good."""
+    """What a replay found: what does not hold, what stays open, and what to say where all is good.
 
+    `votes`: how many were computed again, None where none was asked for.
+    """
+
+    votes: int | None = None
     findings: list[str] = field(default_factory=list)
     open: str | None = None
     good: str = ""
@@ -39,10 +44,11 @@ def parse_replay(text: str | None) -> int | None:
     return int(text)
 
 
-def replay(results: Results, prepared: Prepared, count: int, *, generator: np.random.Generator) -> Replayed:
+def replay(said: Said, results: Results, prepared: Prepared, count: int, *, generator: np.random.Generator) -> Replayed:
     """Compute the batches of `count` random votes again, or (0) of all, in the recorded shape, and weigh what differs.
 
-    A ledger of which a share s of the votes was made up passes with chance (1 - s)^count at most.
+    A ledger of which a share s of the votes was made up passes with chance (1 - s)^count at most; where the batches of
+    these votes are all there are, no vote is left that could be.
     """
     ledger, manifest = results.ledger, results.ledger.manifest
     ledger.complete()
@@ -50,6 +56,7 @@ def replay(results: Results, prepared: Prepared, count: int, *, generator: np.ra
     if count:
         chosen = generator.integers(0, ledger.num_stored, count)
         batches = sorted({ledger.batch_of_vote(vote) for vote in chosen.tolist()})
+        count = 0 if len(batches) == ledger.num_batches else count
     with stoppable("nothing was found so far"), progress_bar("replay", unit="batches") as update:
         found = recast_votes(ledger, prepared.voter(), batches, on_progress=update)
     console.print(f"{found.asked:,} votes computed again, {found.differ:,} differ", highlight=False)
@@ -61,21 +68,15 @@ def replay(results: Results, prepared: Prepared, count: int, *, generator: np.ra
             soft_wrap=True,
         )
         if manifest.law != IID:
-            console.print(
-                f"not checked: the votes that were not computed again; a {manifest.law} design leaves nothing to chance, so "
-                f"that only --replay {EVERY} checks it",
-                highlight=False,
-                soft_wrap=True,
+            said.leave_open(
+                f"the votes that were not computed again; a {manifest.law} design leaves nothing to chance, so that only "
+                f"--replay {EVERY} checks it"
             )
     here = prepared.classifier.runtime
     if here == manifest.runtime:
-        return _on_same_runtime(found, count)
-    console.print(
-        f"not checked: the runtime of the run, {manifest.runtime}; here it is {here}, which may round otherwise",
-        highlight=False,
-        soft_wrap=True,
-    )
-    return _on_another(results, found, count, here)
+        return replace(_on_same_runtime(found, count), votes=found.asked)
+    said.leave_open(f"the runtime of the run, {manifest.runtime}; here it is {here}, which may round otherwise")
+    return replace(_on_another(results, found, count, here), votes=found.asked)
 
 
 def _on_same_runtime(found: Recast, count: int) -> Replayed:
@@ -104,7 +105,7 @@ def _on_another(results: Results, found: Recast, count: int, here: str) -> Repla
         return Replayed(good=f"{count} random votes and their batches came out the same on this other runtime")
     lines = own_certificates(results, found) if found.differ else []
     for line in lines[:SHOWN]:
-        console.print(f"not proven here: {line}", highlight=False, soft_wrap=True)
+        say(f"not proven here: {line}")
     if lines:
         return Replayed(
             open=f"{len(lines)} certificates do not follow from the votes of {here}, of which {found.differ} differ from "

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+from typing import final
+
 from topcert.cli.noting import note_model, note_undefined
-from topcert.cli.progress import messages, progress_stages, stoppable
+from topcert.cli.progress import Update, messages, progress_stages, stoppable
 from topcert.datasets.dataset import Dataset
 from topcert.methods.certificates import certified_under
 from topcert.voting.checks import read_check
 from topcert.voting.ledger import Ledger
+from topcert.voting.manifest import FIXED, Manifest
 from topcert.voting.run import Opened, collect_votes
 from topcert.voting.sampling import flip_rate
 
 
-def run_to_ledger(opened: Opened, *, kept: str | None = None) -> Ledger:
-    """Fill the ledger with a progress bar; on Ctrl-C say what is `kept` and leave with exit code 130."""
+def run_to_ledger(opened: Opened, *, kept: str | None = None, promise: str = "") -> Ledger:
+    """Fill the ledger with a progress bar; on Ctrl-C say what is `kept` and leave with exit code 130.
+
+    `promise` is told once data and classifier are accepted.
+    """
     print_notes(opened.prepared.dataset)
     note_model(opened.prepared)
-    kept = kept or f"finished blocks are kept in {opened.folder}: repeat the command with --resume"
-    with stoppable(kept), progress_stages() as stage:
+    with stoppable(kept or partial(_kept, opened.folder)), progress_stages() as stage:
         reading = stage("read", unit="inputs", ends=False)
-        ledger = collect_votes(opened, on_progress=stage("votes", unit="passes"), on_inputs=reading)
+        votes = _Accepted(opened, stage("votes", unit="passes"), promise)
+        ledger = collect_votes(opened, on_progress=votes, on_inputs=reading)
+    votes.accept()
     prepared = opened.prepared
     note_undefined(prepared.classifier)
     checked = read_check(opened.folder, ledger.manifest.digest())
@@ -41,6 +50,53 @@ def run_to_ledger(opened: Opened, *, kept: str | None = None) -> Ledger:
             soft_wrap=True,
         )
     return ledger
+
+
+def _kept(folder: Path) -> str:
+    """What a run that is stopped leaves in its folder."""
+    held = _count_blocks(folder)
+    if not held:
+        return f"no block of votes was finished, so {folder} holds none: repeat the command with --resume to begin again"
+    return f"{held} finished block{'s are' if held > 1 else ' is'} kept in {folder}: repeat the command with --resume"
+
+
+@final
+class _Accepted:
+    """The update of votes; at its first call, when inputs are read and the classifier is tried, it says what holds then."""
+
+    def __init__(self, opened: Opened, update: Update, promise: str) -> None:
+        self._opened, self._update, self._promise = opened, update, promise
+        self._told = False
+
+    def __call__(self, done: int, total: int, note: str) -> None:
+        if not self._told and self._opened.recorded is not None:
+            _say(_resumed(self._opened.folder, self._opened.recorded, done, total))
+        self.accept()
+        self._update(done, total, note)
+
+    def accept(self) -> None:
+        """Tell the promise, once."""
+        if self._promise and not self._told:
+            _say(self._promise)
+        self._told = True
+
+
+def _resumed(folder: Path, recorded: Manifest, done: int, total: int) -> str:
+    """What `--resume` found: the inputs, blocks and votes that are there already."""
+    blocks = _count_blocks(folder)
+    of = f" of {total:,}" if recorded.stopping == FIXED else ""
+    return (
+        f"resumed: {folder} already holds {recorded.num_inputs:,} input{'s' * (recorded.num_inputs != 1)}, {blocks:,} "
+        f"block{'s' * (blocks != 1)} and {done:,}{of} votes"
+    )
+
+
+def _count_blocks(folder: Path) -> int:
+    return sum(1 for _ in (folder / "ledger").glob("block-*.parquet"))
+
+
+def _say(text: str) -> None:
+    messages.print(text, highlight=False, soft_wrap=True)
 
 
 def _note_runtime(ledger: Ledger, here: str) -> None:

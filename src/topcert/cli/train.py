@@ -29,10 +29,16 @@ if TYPE_CHECKING:
 
 
 def train(
-    data: Annotated[str, typer.Argument(help="Training data: cifar10; modelnet40 or surfaces (generated), sets of points.")],
+    data: Annotated[
+        str,
+        typer.Argument(metavar="DATA", help="cifar10, or sets of points: modelnet40, or surfaces (generated)."),
+    ],
     network: Annotated[
         str | None,
-        typer.Argument(help="compact, lattice, small, resnet18, resnet110; whole; mlp or cnn; pointnet for points."),
+        typer.Argument(
+            metavar="NETWORK",
+            help="compact, lattice, small, resnet18, resnet110; whole; mlp or cnn; pointnet for points.",
+        ),
     ] = None,
     *,
     noise: Annotated[

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, final
 
 import numpy as np
 import typer
@@ -13,11 +14,18 @@ from numpy.typing import NDArray
 from rich.text import Text
 
 from topcert.classifiers.loading import CARRIED
-from topcert.cli.printing import ballot_in_words, gap_in_words, method_in_words, noise_in_words
+from topcert.cli.printing import (
+    ballot_in_words,
+    gap_in_words,
+    method_in_words,
+    noise_in_words,
+    zero_in_words,
+)
 from topcert.cli.progress import console
 from topcert.cli.stopping import votes_in_words
 from topcert.evaluation.results import Results
-from topcert.evaluation.unread import unread_files
+from topcert.evaluation.unread import linked_files, unread_files
+from topcert.files import printable
 from topcert.report.pictures import check_pictures
 from topcert.voting.checks import in_words, read_check
 from topcert.voting.manifest import FIXED, IID
@@ -25,16 +33,37 @@ from topcert.voting.manifest import FIXED, IID
 FINDINGS_SHOWN: Final = 20
 
 
-def print_traced(model: str | None, *, asked: bool) -> None:
+@final
+@dataclass(kw_only=True)
+class Said:
+    """What `verify` printed of things that it did not check, and of what only a reader can judge."""
+
+    not_checked: list[str] = field(default_factory=list)
+    to_judge: list[str] = field(default_factory=list)
+
+    def leave_open(self, text: str) -> None:
+        """Print what was not checked, and keep it."""
+        text = printable(text)
+        self.not_checked.append(text)
+        say(f"not checked: {text}")
+
+    def ask(self, text: str) -> None:
+        """Print what only a reader can judge, and keep it."""
+        text = printable(text)
+        self.to_judge.append(text)
+        say(f"for you to judge: {text}")
+
+
+def print_traced(said: Said, model: str | None, *, asked: bool) -> None:
     """First of all: whether any vote was traced to a model."""
     if model is None:
-        _say(
-            "not checked: no vote was traced to a model, so they may be made up; name one with --model, and ask it for "
+        said.leave_open(
+            "no vote was traced to a model, so they may be made up; name one with --model, and ask it for "
             "votes with --replay 200 or --fresh-seed"
         )
     elif not asked:
-        _say(
-            "not checked: the model was named but asked for no vote, so they may be made up; add --replay 200, or "
+        said.leave_open(
+            "the model was named but asked for no vote, so they may be made up; add --replay 200, or "
             "--fresh-seed and --samples"
         )
 
@@ -43,79 +72,86 @@ def warn_of_code(model: str) -> None:
     """Say, before anything of it is loaded, that a model is code that will run."""
     if model in CARRIED or Path(model).suffix == ".onnx":
         return
-    _say(f"--model {model} runs the code in it, with your rights; where you do not trust its maker, ask for an .onnx file")
+    say(f"--model {model} runs the code in it, with your rights; where you do not trust its maker, ask for an .onnx file")
     sys.stdout.flush()  # that code may end the process
 
 
-def print_claim(results: Results) -> None:
+def print_claim(said: Said, results: Results) -> None:
     """What the certificates say, and what of it whoever made them could choose."""
     made, manifest = results.certificates, results.ledger.manifest
     ks = ", ".join(map(str, sorted(set(made.k.tolist()))))
     chance = f"alpha = {made.alpha!r}" if manifest.law == IID else "no failure probability"
-    _say(
+    say(
         f"they say: {made.label_choice} labels, k = {ks}{ballot_in_words(made.num_named)}, {chance}, "
         f"{votes_in_words(manifest)}, "
         f"{noise_in_words(manifest)}, {manifest.num_features} {made.unit}s, seed {manifest.seed}, method "
         f"{method_in_words(made)}"
     )
     if gap := gap_in_words(manifest):
-        _say(f"not covered: {gap}")
-    _say(f"by its maker's word: {in_words(read_check(results.ledger.folder, manifest.digest()))}")
+        say(f"not covered: {gap}")
+    say(f"by its maker's word: {in_words(read_check(results.ledger.folder, manifest.digest()))}")
     if manifest.law == "lattice":  # nothing is drawn
-        _say("for you to judge: the published masks are the grids of one stride; what is certified is the vote over these")
+        said.ask("the published masks are the grids of one stride; what is certified is the vote over these")
     elif manifest.law != IID:
-        _say(
-            f"for you to judge: seed {manifest.seed} drew the published masks, and one of many may have been picked; what "
+        said.ask(
+            f"seed {manifest.seed} drew the published masks, and one of many may have been picked; what "
             "is certified is the vote over these"
         )
     else:
-        _say(
-            f"for you to judge: seed {manifest.seed} was chosen by whoever made this, and one of many may have been picked; "
+        said.ask(
+            f"seed {manifest.seed} was chosen by whoever made this, and one of many may have been picked; "
             "--fresh-seed takes one of yours"
         )
         if manifest.stopping == FIXED:
-            _say("for you to judge: k, alpha, method and labels can be chosen after the votes, as is best for them")
+            said.ask("k, alpha, method and labels can be chosen after the votes, as is best for them")
     if manifest.depth > 1:
-        _say(
-            f"for you to judge: each ablated input names its {manifest.depth} best labels, of which the first "
-            f"{made.num_named} count here; another such number is another classifier, and it can be chosen after the votes"
+        said.ask(
+            f"each ablated input names its {manifest.depth} best labels, of which the first {made.num_named} count here; "
+            "another such number is another classifier, and it can be chosen after the votes"
         )
-    print_taken(results.index, manifest.data_options)
+    print_taken(said, results.index, manifest.data_options)
 
 
-def print_taken(index: NDArray[np.int64], options: Mapping[str, Any]) -> None:
-    """Which inputs were taken."""
+def print_taken(said: Said, index: NDArray[np.int64], options: Mapping[str, Any]) -> None:
+    """Which inputs were taken, and what was noted of their labels."""
+    if doubt := zero_in_words(options):
+        said.ask(doubt)
     places, steps = index.tolist(), np.diff(index)
     step = f" in steps of {steps[0]}" if len(steps) and steps[0] > 1 and (steps == steps[0]).all() else ""
     which = f"input {places[0]}" if len(places) == 1 else f"the {len(places)} inputs {places[0]} .. {places[-1]}{step}"
     given = ", ".join(f"--{name} {options[name]}" for name in ("stride", "limit") if options.get(name) is not None)
-    _say(f"for you to judge: {which} were taken ({given or 'without --stride or --limit'}), and others left out")
+    said.ask(f"{which} were taken ({given or 'without --stride or --limit'}), and others left out")
 
 
-def check_rest(folder: Path, draw: Callable[[Path], Sequence[Path]], *, ledger: bool) -> list[str]:
+def check_rest(said: Said, folder: Path, draw: Callable[[Path], Sequence[Path]], *, ledger: bool) -> list[str]:
     """Check the pictures, and name what lies in `folder` and is not checked; returns what does not hold."""
     findings, unchecked = check_pictures(draw, folder / "accuracy")
     for line in unchecked:
-        _say(f"not checked: {line}")
+        said.leave_open(line)
+    linked = linked_files(folder, ledger=ledger)
+    if linked:
+        said.leave_open(f"whether {', '.join(linked)} will stay: a link, of which that was checked which it names now")
     unread = unread_files(folder, ledger=ledger)
     if unread:
-        _say(f"not checked: {', '.join(unread)} ({'which is' if len(unread) == 1 else 'which are'} no part of the record)")
+        said.leave_open(f"{', '.join(unread)} ({'which is' if len(unread) == 1 else 'which are'} no part of the record)")
     return findings
 
 
 def print_good(text: str) -> None:
-    console.print(Text.assemble(("good:", "bold green"), " ", text), highlight=False, soft_wrap=True)
+    console.print(Text.assemble(("good:", "bold green"), " ", printable(text)), highlight=False, soft_wrap=True)
 
 
 def print_findings(findings: list[str]) -> None:
     """What does not hold; leaves with exit code 1 if there is anything."""
     for finding in findings[:FINDINGS_SHOWN]:
-        console.print(Text.assemble(("does not hold:", "bold red"), " ", finding), highlight=False, soft_wrap=True)
+        line = Text.assemble(("does not hold:", "bold red"), " ", printable(finding))
+        console.print(line, highlight=False, soft_wrap=True)
     if len(findings) > FINDINGS_SHOWN:
         console.print(f"... and {len(findings) - FINDINGS_SHOWN} more", highlight=False)
     if findings:
         raise typer.Exit(1)
 
 
-def _say(text: str) -> None:
-    console.print(text, highlight=False, soft_wrap=True)
+def say(text: str) -> None:
+    """One line, whatever a stranger wrote into it."""
+    console.print(printable(text), highlight=False, soft_wrap=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Final, get_args
 
@@ -21,12 +21,14 @@ from topcert.cli.replaying import Replayed, parse_replay
 from topcert.cli.replaying import replay as recast
 from topcert.cli.running import print_notes
 from topcert.cli.verdicts import (
+    Said,
     check_rest,
     print_claim,
     print_findings,
     print_good,
     print_taken,
     print_traced,
+    say,
     warn_of_code,
 )
 from topcert.datasets.reading import Reading
@@ -56,9 +58,9 @@ def verify(
     data_dir: options.DataDir = None,
     device: options.Device = "auto",
     classes: options.Classes = None,
-    _progress: options.Progress = None,
     output: options.Output = None,
     as_json: options.AsJson = False,
+    _progress: options.Progress = None,
 ) -> None:
     """Re-check a folder of certificates. Exit code 0: good; 1: a certificate does not hold; 2: cannot be checked.
 
@@ -74,14 +76,15 @@ def verify(
         raise ValueError("--fresh-seed and --samples go together: give both, or neither")
     count = parse_replay(replay)
     check_plain(folder)
+    said = Said()
     if (folder / "bounds.json").is_file():
         if replay is not None or fresh_seed is not None:
             raise ValueError(f"{folder} holds no votes to replay or sample afresh: leave --replay and --fresh-seed out")
         made, findings = recheck_bounds(folder, model, data=data, data_dir=data_dir)
-        print_taken(made.certificates.index, made.bounds.data_options)
-        findings += check_rest(folder, lambda stem: draw_bounded(made, stem), ledger=False)
+        print_taken(said, made.certificates.index, made.bounds.data_options)
+        findings += check_rest(said, folder, lambda stem: draw_bounded(made, stem), ledger=False)
         if as_json:
-            print_json({"folder": str(folder), "good": not findings, "findings": findings, "model": model})
+            print_json({"folder": str(folder), "good": not findings, "findings": findings, "model": model} | asdict(said))
         print_findings(findings)
         print_good("every certificate follows from the weights")
         return
@@ -92,7 +95,7 @@ def verify(
             f"{folder} is about the masks of the design {manifest.law}, which are the classifier: other masks are "
             "another one; leave --fresh-seed out and --replay votes"
         )
-    print_traced(model, asked=replay is not None or fresh_seed is not None)
+    print_traced(said, model, asked=replay is not None or fresh_seed is not None)
     with pairs_bar() as update:
         results, findings = recompute(ledger, on_pairs=update)
     votes = int(results.counts.sum()) // results.certificates.num_named
@@ -100,8 +103,8 @@ def verify(
         f"{len(results.certificates.index)} certificates recomputed from {votes:,} votes of {len(results.index)} inputs",
         highlight=False,
     )
-    print_claim(results)
-    findings += check_rest(folder, lambda stem: draw_results(results, stem), ledger=True)
+    print_claim(said, results)
+    findings += check_rest(said, folder, lambda stem: draw_results(results, stem), ledger=True)
     replayed = Replayed()
     if model is not None:
         warn_of_code(model)
@@ -112,14 +115,10 @@ def verify(
         # What a function reads beside its own file is for --replay to tell.
         told = " (by its source file alone)" if isinstance(prepared.classifier, FunctionClassifier) else ""
         source = "as the folder names it; pass --data to name your own" if data is None else "as you named it"
-        console.print(
-            f"model{told}, data and labels are those of the manifest (data: {prepared.request.data}, {source})",
-            highlight=False,
-            soft_wrap=True,
-        )
+        say(f"model{told}, data and labels are those of the manifest (data: {prepared.request.data}, {source})")
         findings += _rows(ledger, prepared)
         if count is not None:
-            replayed = recast(results, prepared, count, generator=np.random.default_rng())
+            replayed = recast(said, results, prepared, count, generator=np.random.default_rng())
             findings += replayed.findings
         if fresh_seed is not None and samples is not None:
             findings += _fresh(results, prepared, fresh_seed, samples)
@@ -133,10 +132,11 @@ def verify(
                 "votes": votes,
                 "num_named": results.certificates.num_named,
                 "model": model,
-                "replayed_votes": count,
+                "replayed_votes": replayed.votes,
                 "fresh_votes_an_input": samples,
                 "not_covered": gap_in_words(manifest),
             }
+            | asdict(said)
         )
     print_findings(findings)
     if replayed.open is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from topcert.classifiers.layers import read_layers
-from topcert.datasets.class_order import Doubtful, order_classes
+from topcert.datasets.class_order import Doubtful, doubt_of_zero, order_classes
 from topcert.datasets.dataset import Dataset
 from topcert.datasets.reading import Reading
 from topcert.evaluation.accuracy import (
@@ -141,13 +141,16 @@ def certify_network(
     from topcert.classifiers.onnx import fingerprint_onnx  # loads ONNX Runtime
 
     layers = read_layers(model)
+    num_classes = scores(layers, dataset.read(0).transpose(2, 0, 1)[None]).shape[1]
     dataset = order_classes(
         dataset,
         model=str(model),
-        num_classes=scores(layers, dataset.read(0).transpose(2, 0, 1)[None]).shape[1],
+        num_classes=num_classes,
         given=reading.class_names,
         doubtful=doubtful,
     )
+    if dataset.label_range is not None and doubt_of_zero(dataset, num_classes):
+        reading = replace(reading, lowest_label=dataset.label_range[0])
     inputs = read_inputs_table(dataset)
     parts = []
     total = len(dataset)

@@ -6,26 +6,34 @@ import os
 from pathlib import Path
 from typing import Final
 
-READ: Final = (
+READ: Final = ("certificates.parquet", "accuracy.csv", "accuracy.png", "accuracy.svg")
+READ_WITH_VOTES: Final = (  # and ledger/, which `Ledger.check_files` looks through
     "manifest.json",
-    "bounds.json",
     "counts.csv",
-    "certificates.parquet",
-    "accuracy.csv",
-    "accuracy.png",
-    "accuracy.svg",
+    "predictions.csv",
 )
-READ_WITH_VOTES: Final = ("predictions.csv",)  # and ledger/, which `Ledger.check_files` looks through
+READ_WITH_BOUNDS: Final = ("bounds.json",)
 SHOWN: Final = 8
 
 
 def check_plain(folder: Path) -> None:
     """Raise ValueError where what `verify` is to read is no plain file: a pipe or a device may never end."""
-    inside = folder / "ledger"
-    held = sorted(inside.iterdir()) if inside.is_dir() else []
-    for path in (*(folder / name for name in (*READ, *READ_WITH_VOTES)), *held):
+    for path in (*_read(folder, ledger=True), *_read(folder, ledger=False)):
         if path.exists() and not path.is_file() and not path.is_dir():
             raise ValueError(f"{path} is not a plain file; it cannot be checked")
+
+
+def linked_files(folder: Path, *, ledger: bool) -> list[str]:
+    """What `verify` reads through a link, which may name something else later; at most `SHOWN`, and how many more."""
+    linked = [path for path in (folder / "ledger", *_read(folder, ledger=ledger)) if path.is_symlink()]
+    return _shown([str(path.relative_to(folder)) for path in linked])
+
+
+def _read(folder: Path, *, ledger: bool) -> list[Path]:
+    """What is read of a folder with votes in its `ledger`, or without."""
+    inside = folder / "ledger"
+    held = sorted(inside.iterdir()) if ledger and inside.is_dir() else []
+    return [*(folder / name for name in (*READ, *(READ_WITH_VOTES if ledger else READ_WITH_BOUNDS))), *held]
 
 
 def unread_files(folder: Path, *, ledger: bool) -> list[str]:
@@ -33,7 +41,7 @@ def unread_files(folder: Path, *, ledger: bool) -> list[str]:
 
     `ledger`: whether its folder ledger/ is one that is read.
     """
-    read = (*READ, *READ_WITH_VOTES) if ledger else READ
+    read = (*READ, *(READ_WITH_VOTES if ledger else READ_WITH_BOUNDS))
     found = []
     for place, folders, files in os.walk(folder):
         inside = Path(place).relative_to(folder)
@@ -42,5 +50,9 @@ def unread_files(folder: Path, *, ledger: bool) -> list[str]:
             continue
         linked = [name for name in folders if Path(place, name).is_symlink() and (inside / name) != Path("ledger")]
         found += [str(inside / name) for name in (*files, *linked) if str(inside / name) not in read]
+    return _shown(found)
+
+
+def _shown(found: list[str]) -> list[str]:
     names = [name if name.isprintable() else ascii(name) for name in sorted(found)]
     return names if len(names) <= SHOWN else [*names[:SHOWN], f"{len(names) - SHOWN} more"]

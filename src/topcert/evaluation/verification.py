@@ -28,7 +28,7 @@ from topcert.methods.certificates import L2_SLACK, Certificates
 from topcert.theory.confidence import simultaneous_bounds
 from topcert.theory.radius import ABSTAIN
 from topcert.voting.contradictions import check_places
-from topcert.voting.inputs import as_recorded, fingerprint_inputs
+from topcert.voting.inputs import as_recorded, check_size, fingerprint_inputs
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import first_difference
 from topcert.voting.names import NAMELESS, told
@@ -46,6 +46,8 @@ def recompute(ledger: Ledger, *, on_pairs: Callable[[int, int], None] | None = N
     """
     folder = ledger.folder
     ledger.check_files()
+    most = ledger.manifest.num_inputs * ledger.manifest.num_classes**2  # k rows for every k
+    check_size(folder / "certificates.parquet", most)
     stored, metadata = Certificates.read(folder / "certificates.parquet")
     try:
         asked = json.loads(metadata["parameters"])
@@ -58,6 +60,8 @@ def recompute(ledger: Ledger, *, on_pairs: Callable[[int, int], None] | None = N
         raise ValueError(f"{folder / 'certificates.parquet'} was made under another manifest; one of them was changed")
     alpha, choice = stored.alpha, stored.label_choice
     findings: list[str] = []
+    if more := sorted(metadata.keys() - {"parameters", "manifest"}):
+        findings.append(f"certificates.parquet says of itself what no run writes: {', '.join(more)[:200]}")
     if ledger.judge is not None:
         rule = ledger.judge.rule
         if (method, bounds, ks, alpha, choice) != (rule.method, BOUNDS, [rule.k], rule.alpha, rule.label):
@@ -177,6 +181,11 @@ def same_run(ledger: Ledger, prepared: Prepared) -> None:
             f"{prepared.request.model} give {now!r}"
         )
     here_called, called = told(None, prepared.dataset.class_names).classes, ledger.read_names().classes
+    if called and len(called) != len(here_called):
+        raise ValueError(
+            f"what was certified is not what you named: the folder has names of {len(called)} classes, "
+            f"{prepared.request.data} and {prepared.request.model} of {len(here_called)}"
+        )
     for label, (one, other) in enumerate(zip(here_called, called, strict=False)):
         if one != other:
             raise ValueError(

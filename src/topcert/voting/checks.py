@@ -15,6 +15,7 @@ from topcert.files import first_line, replacing
 from topcert.voting.rows import RowCheck
 
 FORMAT: Final = "topcert-checks-1"
+_KEYS: Final = {"format", "manifest", "rows", "passes"}
 CHECKS: Final = Path("ledger", "checks.json")
 
 
@@ -38,10 +39,12 @@ def read_check(folder: Path, manifest: str) -> RowCheck | None:
     if not path.is_file():
         return None
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        found = json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged ({first_line(error)}); delete it and go on with --resume") from error
-    if not isinstance(found, dict) or found.keys() != {"format", "manifest", "rows", "passes"} or found["format"] != FORMAT:
+    written = json.dumps(found, indent=2, sort_keys=True) + "\n"
+    if not isinstance(found, dict) or found.keys() != _KEYS or found["format"] != FORMAT or text != written:
         raise ValueError(f"{path} is not as topcert writes it; delete it and go on with --resume")
     numbers = (found["rows"], found["passes"])
     if found["manifest"] != manifest or any(type(number) is not int or number < 1 for number in numbers):

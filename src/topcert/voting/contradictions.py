@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.datasets.reading import Reading
 from topcert.randomization import designs, discrete, gaussian, masks, rounded
 from topcert.randomization.encodings import ENCODINGS
 
@@ -84,15 +85,26 @@ def _check_encoding(path: Path, found: dict[str, Any]) -> None:
 def _check_options(path: Path, found: dict[str, Any]) -> None:
     """Where the data was: every number must be one, and no more inputs may have come of it than were asked for."""
     options = found["data_options"]
-    for name in ("limit", "stride", "crop"):
+    for name in ("limit", "stride", "crop", "resize", "lowest_label"):
         value = options.get(name)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
             raise ValueError(f"{path}: data_options has {name} {value!r}, which is no number of at least 1")
     if options.get("data_dir") is not None and not isinstance(options["data_dir"], str):
         raise ValueError(f"{path}: data_options has data_dir {options['data_dir']!r}, which is no folder")
+    try:
+        Reading.from_json(options)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     limit, crop, shape = options.get("limit"), options.get("crop"), found["input_shape"]
     if limit is not None and found["num_inputs"] > limit:
         raise ValueError(f"{path}: num_inputs is {found['num_inputs']}, and data_options has the limit {limit}")
+    named, ends = options.get("class_names"), options.get("range")
+    if named is not None and len(named) != found["num_classes"]:
+        raise ValueError(f"{path}: num_classes is {found['num_classes']}, and data_options names {len(named)}")
+    if ends is not None and not -math.inf < ends[0] < ends[1] < math.inf:
+        raise ValueError(f"{path}: data_options has the range {ends}, which is none")
+    if options.get("channels") not in (None, "first", "last"):
+        raise ValueError(f"{path}: data_options has the channels {options['channels']!r}, not first or last")
     if crop is not None and shape[:2] != [crop, crop]:
         raise ValueError(f"{path}: input_shape is {shape}, and data_options has the crop {crop}")
 

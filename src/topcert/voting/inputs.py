@@ -17,6 +17,9 @@ from topcert.voting.names import NAMELESS, Names
 
 COLUMNS: Final = {"index": pa.int64(), "label": pa.int64(), "sha256": pa.string()}
 NAME: Final = "name"  # the last column, where inputs have names
+FEW_ROWS: Final = 1 << 20  # which any machine holds
+MOST_BYTES: Final = 1 << 30
+MOST_PACKED: Final = 100  # times smaller than unpacked
 _CLASS_NAMES: Final = b"class_names"
 
 
@@ -50,6 +53,20 @@ def inputs_table(
     return table.replace_schema_metadata({_CLASS_NAMES: json.dumps(names.classes)}) if names.classes else table
 
 
+def check_size(path: Path, rows: int) -> None:
+    """Raise ValueError where a Parquet file says that it holds more than `rows`, or much more than its size: small files
+    can unpack to more than any memory holds. What cannot be read is left to whoever reads it."""
+    try:
+        said = pq.read_metadata(path)
+    except (OSError, pa.ArrowException):
+        return
+    unpacked = sum(said.row_group(group).total_byte_size for group in range(said.num_row_groups))
+    if said.num_rows > max(rows, FEW_ROWS) or unpacked > max(MOST_BYTES, MOST_PACKED * path.stat().st_size):
+        raise ValueError(
+            f"{path} says that it holds {said.num_rows:,} rows in {unpacked:,} bytes, which no run writes; it is not read"
+        )
+
+
 def fingerprint_inputs(table: pa.Table) -> str:
     """SHA-256 over the rows of an inputs table, names of inputs included; what classes are called is no part of it."""
     named = (NAME,) if NAME in table.column_names else ()
@@ -74,6 +91,7 @@ def read_inputs_file(path: Path, *, fingerprint: str, num_inputs: int, num_class
     That is: other columns, an index that is null, negative, repeated or out of order, some labels but not all, or a label
     that is none of 0 .. num_classes - 1.
     """
+    check_size(path, num_inputs)
     try:
         table = pq.read_table(path)
         wanted = pa.schema([*COLUMNS.items(), *([(NAME, pa.string())] if NAME in table.column_names else [])])

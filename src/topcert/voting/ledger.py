@@ -37,7 +37,7 @@ from topcert.files import first_line, replacing
 from topcert.theory.spared import Spared
 from topcert.theory.stopping import Judge, Stopping
 from topcert.voting.checks import CHECKS
-from topcert.voting.inputs import Inputs, InputsFile, read_inputs_file
+from topcert.voting.inputs import Inputs, InputsFile, check_size, read_inputs_file
 from topcert.voting.manifest import FIXED, Manifest
 from topcert.voting.names import Names
 from topcert.voting.replay import ReplayedMasks, check_depth
@@ -275,6 +275,7 @@ class Ledger:
         path = self.block_path(block)
         if not path.is_file():
             raise ValueError(f"{path} is missing; go on with certify --resume")
+        check_size(path, self.num_votes_of(block))
         try:
             table = pq.read_table(path)
             if table.column_names != self._columns or any(column.null_count for column in table.columns):

@@ -15,9 +15,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final, final
 
-from topcert.files import replacing
+from topcert.files import first_line, replacing
 from topcert.randomization import gaussian, rounded
 from topcert.randomization.designs import DESIGNS
+from topcert.theory.counting import MAX_FEATURES
 from topcert.voting.contradictions import check_entries
 
 FORMAT: Final = "topcert-ledger-2"
@@ -108,8 +109,8 @@ class Manifest:
             raise ValueError(
                 f"{path.parent} holds no manifest.json; it is not the folder of a run{_run_around(path.parent)}"
             ) from error
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-            raise ValueError(f"{path} is damaged ({error})") from error
+        except (OSError, ValueError, RecursionError) as error:  # of numbers with thousands of digits as well
+            raise ValueError(f"{path} is damaged ({first_line(error)})") from error
         if not isinstance(found, dict) or found.get("format") != FORMAT:
             raise ValueError(f"{path} is not a manifest of format {FORMAT}")
         names = {field.name for field in fields(Manifest)}
@@ -141,24 +142,28 @@ def _run_around(path: Path) -> str:
     return ""
 
 
-_WHOLE: Final = (
-    "num_inputs",
-    "num_classes",
-    "num_samples",
-    "num_features",
-    "batch_size",
-    "batches_per_block",
-)
+_WHOLE: Final = {  # the most that a run can have
+    "num_inputs": 10**8,
+    "num_classes": 10**6,
+    "num_samples": 10**8,
+    "num_features": MAX_FEATURES,
+    "batch_size": 10**6,
+    "batches_per_block": 10**9,
+}
 
 
 def _check_types(path: Path, found: dict[str, Any]) -> None:
-    for name in _WHOLE:
+    for name, most in _WHOLE.items():
         if not isinstance(found[name], int) or isinstance(found[name], bool) or found[name] < 1:
             raise ValueError(f"{path}: {name} must be a whole number of at least 1, got {found[name]!r}")
+        if found[name] > most:
+            raise ValueError(f"{path}: {name} must be at most {most:,}, got {found[name]}")
     if type(found["seed"]) is not int or not 0 <= found["seed"] < 2**64:
         raise ValueError(f"{path}: seed must lie in 0 .. 2^64 - 1, got {found['seed']!r}")
     if not isinstance(found["num_selection"], int) or isinstance(found["num_selection"], bool) or found["num_selection"] < 0:
         raise ValueError(f"{path}: num_selection must be a whole number, got {found['num_selection']!r}")
+    if found["num_selection"] > _WHOLE["num_samples"]:
+        raise ValueError(f"{path}: num_selection must be at most {_WHOLE['num_samples']:,}, got {found['num_selection']}")
     _check_noise(path, found)
     _check_law(path, found)
     shape = found["input_shape"]

@@ -12,9 +12,9 @@ from typing import Final, Literal, cast, final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.classifiers.classifier import Classifier
+from topcert.classifiers.classifier import Classifier, ShapeError
 from topcert.classifiers.loading import CARRIED, load_classifier
-from topcert.datasets.class_order import Doubtful, order_classes
+from topcert.datasets.class_order import Doubtful, doubt_of_zero, order_classes
 from topcert.datasets.dataset import BUILT_IN, Dataset
 from topcert.datasets.reading import Reading
 from topcert.randomization import designs, discrete, gaussian, masks, rounded
@@ -183,15 +183,18 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
     encoding = (request.encoding or DEFAULT_ENCODING[dataset.kind]) if request.noise == "ablation" else None
     filled = None if encoding is None else _fill(dataset, encoding, request.fill, request.reading.value_range)
     example = _example(request, dataset, unit=unit, num_features=num_features, encoding=encoding, filled=filled)
-    classifier = load_classifier(
-        request.model,
-        example=example,
-        device=request.device,
-        num_classes=request.num_classes,
-        output=request.output,
-        refuse_labels=request.refuse_labels,
-        depth=request.num_named,
-    )
+    try:
+        classifier = load_classifier(
+            request.model,
+            example=example,
+            device=request.device,
+            num_classes=request.num_classes,
+            output=request.output,
+            refuse_labels=request.refuse_labels,
+            depth=request.num_named,
+        )
+    except ShapeError as error:
+        raise ValueError(_other_size(request, dataset, example.shape[1:], error.wanted) or str(error)) from error
     if request.num_classes not in (None, classifier.num_classes):
         raise ValueError(
             f"{request.num_classes} classes are named, {request.model} has {classifier.num_classes}; leave --classes out"
@@ -251,6 +254,19 @@ def _example(
     return rows(trial_size(rows(1).size))
 
 
+def _other_size(request: Request, dataset: Dataset, given: tuple[int, ...], wanted: tuple[int | None, ...]) -> str:
+    """What to say where the pictures of a folder have another size than the model takes, and nothing else is wrong."""
+    side = wanted[-1]
+    folder = dataset.input_names is not None and request.data != "imagenet"
+    if not folder or side is None or wanted[1:] != (side, side) or wanted[0] not in (None, given[0]):
+        return ""
+    height, width, _ = dataset.shape
+    return (
+        f"{request.model} takes images of {side} x {side} pixels, those of {request.data} are {width} x {height}; give "
+        f"--resize {side} --crop {side}: the certified input is then the central square after resizing"
+    )
+
+
 def _with_classes(request: Request, dataset: Dataset, classifier: Classifier) -> tuple[Request, Dataset]:
     """The data's classes as the model numbers them; the request says so where labels are left out."""
     reading = request.reading
@@ -265,7 +281,9 @@ def _with_classes(request: Request, dataset: Dataset, classifier: Classifier) ->
         doubtful=request.doubtful,
     )
     left_out = reading.unlabelled or (dataset.labels is not None and ordered.labels is None)
-    return dataclasses.replace(request, reading=dataclasses.replace(reading, unlabelled=left_out)), ordered
+    missed = ordered.label_range if ordered.labels is not None and doubt_of_zero(ordered, classifier.num_classes) else None
+    reading = dataclasses.replace(reading, unlabelled=left_out, lowest_label=None if missed is None else missed[0])
+    return dataclasses.replace(request, reading=reading), ordered
 
 
 def _unit(given: str | None, dataset: Dataset) -> Unit:
