@@ -27,9 +27,12 @@ def test_radius_takes_counts_of_ballots(workplace: Path, topcert: Callable[..., 
     counts, labels = [[480, 300, 200, 20], [450, 450, 60, 40]], [0, 1]
     lower, upper = tc.simultaneous_bounds(counts, alpha=0.01, labels=labels, num_named=named)
     found = certified_radius(lower, upper, labels, k=[1, 3], num_features=64, num_kept=4, num_named=named)
-    rows = [f"{row},{labels[row]},{k},{found[row][i]}" for row in (0, 1) for i, k in enumerate((1, 3))]
+    rows = [f"{row},{labels[row]},{'ab'[row]},{k},{found[row][i]}" for row in (0, 1) for i, k in enumerate((1, 3))]
     assert run.code == 0, run.err
-    assert run.out.replace(",-1", ",").splitlines() == ["index,label,k,radius", *(row.replace(",-1", ",") for row in rows)]
+    assert run.out.replace(",-1", ",").splitlines() == [
+        "index,label,class,k,radius",
+        *(row.replace(",-1", ",") for row in rows),
+    ]
     assert found.max() > 0
 
 

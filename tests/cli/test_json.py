@@ -223,6 +223,7 @@ def test_evaluate_says_in_json_the_radii_that_are_asked_for(workplace: Path, top
 
 
 def test_a_table_shows_where_each_curve_ends(topcert: Callable[..., Outcome], capsys: pytest.CaptureFixture[str]) -> None:
+    from topcert.cli.machine import choose_json
     from topcert.cli.printing import print_curves
     from topcert.evaluation.accuracy import ACCURACY, AccuracyCurve
 
@@ -230,6 +231,7 @@ def test_a_table_shows_where_each_curve_ends(topcert: Callable[..., Outcome], ca
         certified = np.array([*[9] * (largest + 1), 0])
         return AccuracyCurve(k=k, quantity=ACCURACY, certified=certified, total=9)
 
+    choose_json(False)  # of an earlier command
     print_curves([curve(1, 13), curve(2, 21), curve(3, 27), curve(4, 0)], unit="pixel")
     rows = [line.replace("│", " ").split() for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
     assert [int(row[0]) for row in rows] == [0, 1, 2, 3, 4, 5, 10, 13, 15, 20, 21, 25, 27, 28]

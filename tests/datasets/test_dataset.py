@@ -73,7 +73,9 @@ def test_an_unknown_name_is_refused_with_the_choices(
     Path("broken").symlink_to("nowhere")
     with pytest.raises(ValueError, match=re.escape(what)) as caught:
         load_dataset(name)
-    assert "DATA is digits, cifar10, imagenet, modelnet40 or surfaces, or the path of a folder of" in str(caught.value)
+    assert "DATA is digits, cifar10, cifar10-held-out, imagenet, modelnet40 or surfaces, or the path of a folder of" in str(
+        caught.value
+    )
 
 
 def test_a_fingerprint_is_the_sha256_of_shape_dtype_and_bytes(table: str) -> None:

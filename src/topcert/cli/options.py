@@ -15,8 +15,8 @@ Data = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="A set by its name: digits, cifar10, imagenet, modelnet40 or surfaces; or a path: to a folder of pictures "
-        "(CLASS/*.jpg, or *.jpg), or to an .npz file.",
+        help="A set by its name: digits, cifar10, cifar10-held-out, imagenet, modelnet40 or surfaces; or a path: "
+        "to a folder of pictures (CLASS/*.jpg, or *.jpg), or to an .npz file.",
     ),
 ]
 Model = Annotated[

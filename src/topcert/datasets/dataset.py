@@ -41,10 +41,9 @@ class Dataset:
     `read(i)` gives input i as a float array of `shape`: images `(H, W, C)`, tables `(columns,)`, sets of points
     `(points, coordinates)`. `indices` int64 `(inputs,)` are its places in the whole set; `labels` int64 `(inputs,)` or
     None. `input_names`, of photographs, are their files, relative to the folder, `CLASS/FILE`; `class_names` those of the
-    labels 0, 1, ... `label_range` is the smallest and largest label of the whole set, which has
-    `label_count`, where they are numbers that somebody gave. `notes` are what a person should know
-    of how it was read. `read_reference`, where there is one, gives training inputs, `(inputs, *shape)`, for the mean and
-    median fills.
+    labels 0, 1, ... `label_range` is the smallest and largest label of the whole set, which has `label_count` where they
+    are numbers that somebody gave. `notes` are what a person should know of how it was read. `read_reference`, where there
+    is one, gives training inputs, `(inputs, *shape)`, for the mean and median fills.
     """
 
     name: str

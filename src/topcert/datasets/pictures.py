@@ -158,6 +158,6 @@ def _has_profile(image: Image.Image) -> bool:
 
 
 def _is_deep(image: Image.Image) -> bool:
-    """Whether Pillow gives 8 of 16 bits a channel, as of "RGB;16B"; for a picture that is not loaded yet."""
-    layouts = [tile[3] if isinstance(tile[3], str) else str(tile[3][0]) for tile in image.tile if tile[3]]
-    return any(";16" in layout for layout in layouts)
+    """Whether Pillow gives 8 of 16 bits a channel; for a picture that is not loaded yet."""
+    tiles = getattr(image, "tile", [])  # of a file that is open: how its parts are laid out, such as "RGB;16B"
+    return any(";16" in (tile[3] if isinstance(tile[3], str) else str(tile[3][0])) for tile in tiles if tile[3])
