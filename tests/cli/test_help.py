@@ -134,3 +134,40 @@ def test_usage_is_in_capitals_and_no_word_is_broken(
 def test_a_set_stands_apart_from_a_path_in_the_help_of_data(topcert: Callable[..., Outcome]) -> None:
     text = " ".join(topcert("certify", "--help").out.split())
     assert "modelnet40 or surfaces; or a path: to a folder of pictures (CLASS/*.jpg, or *.jpg), or to an .npz file" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["certify", "t.npz", "m:f", "--keep", "2", "--out", ""], "--out is empty, as of a shell variable that is not set"),
+        (["certify", "t.npz", "m:f", "--keep", "2", "--out="], "--out is empty"),
+        (["radius", "", "--keep", "2"], "an argument is empty"),
+        (["evaluate", ""], "an argument is empty"),
+    ],
+)
+def test_an_empty_word_is_no_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, topcert: Callable[..., Outcome], arguments: list[str], says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = topcert(*arguments)
+    assert run.code == 2
+    assert says in run.err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["plan", "--features", 9, "--keep", 10, "--classes", 3], "--keep must lie in 1 .. --features = 9, got 10"),
+        (["lee-table", "--keep-probability", 0.2, "--values", 1], "--values must lie in 2 .. 4,294,967,296"),
+        (["lee-table", "--keep-probability", 1, "--values", 2], "--keep-probability must lie strictly between 0 and 1"),
+        (["radius", "c.csv"], "--method ablation needs --keep, how many features each mask keeps (e)"),
+        (["radius", "c.csv", "--method", "cohen"], "--method cohen needs --sigma, the standard deviation of its noise"),
+    ],
+)
+def test_a_number_goes_by_the_name_of_its_option(
+    topcert: Callable[..., Outcome], arguments: list[object], says: str
+) -> None:
+    run = topcert(*arguments)
+    assert run.code == 2
+    assert f"error: {says}" in run.err

@@ -331,3 +331,52 @@ def test_names_in_doubt_are_refused(tmp_path: Path, was: str, now: str, says: st
     (tmp_path / "t.csv").write_text(NAMED.replace(was, now))
     with pytest.raises(ValueError, match=says):
         read_votes(tmp_path / "t.csv", samples=None)
+
+
+@pytest.mark.parametrize(
+    ("content", "fix"),
+    [
+        (b"PK\x03\x04" + bytes(99), "a zip archive, as .xlsx is: export it as CSV"),
+        ("cat,dog\n5,4\n".encode("utf-16"), "it is UTF-16: save it as UTF-8"),
+        (gzip.compress(b"cat,dog\n5,4\n"), "it is compressed: let its name end in .gz"),
+        (b'[{"cat": 5, "dog": 4}]', "it seems to be JSON: write it as CSV"),
+        (b"\n <table><tr><td>5</td></tr></table>", "it seems to be HTML or XML: export it as CSV"),
+        ("caf\u00e9,dog\n5,4\n".encode("latin-1"), "save it as UTF-8"),
+        (b"# votes\ncat,dog\n5,4\n", "one header and commas, as many cells in every row"),
+        (b"cat,dog\n5\n", "one header and commas, as many cells in every row"),
+    ],
+)
+def test_a_file_that_is_no_table_says_what_to_do(tmp_path: Path, content: bytes, fix: str) -> None:
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=r"t\.csv cannot be read as counts: ") as caught:
+        read_counts(tmp_path / "t.csv")
+    assert fix in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["confidence", "margin", "share", "Score", "std"])
+def test_a_measure_of_the_votes_is_no_class(tmp_path: Path, name: str) -> None:
+    (tmp_path / "t.csv").write_text(csv_of({**classes(), name: [97] * 4}))
+    with pytest.raises(ValueError, match=f"column '{name}' is no class; leave it out"):
+        read_votes(tmp_path / "t.csv", samples=None)
+
+
+@pytest.mark.parametrize(
+    ("header", "says"),
+    [("cat,cat ,fox", "two columns named 'cat'"), ("c\x1b[2Kat,dog,fox", "holds characters that cannot be shown")],
+)
+def test_headings_that_look_alike_or_cannot_be_shown_are_refused(tmp_path: Path, header: str, says: str) -> None:
+    (tmp_path / "t.csv").write_text(f"{header}\n5,3,2\n4,4,2\n")
+    with pytest.raises(ValueError, match=says):
+        read_votes(tmp_path / "t.csv", samples=None)
+
+
+def test_a_class_may_be_a_picture(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("\U0001f431,\U0001f436\n5,3\n4,4\n")
+    assert read_votes(tmp_path / "t.csv", samples=8).names.classes == ("\U0001f431", "\U0001f436")
+
+
+def test_labels_that_are_none_are_told_as_labels(tmp_path: Path) -> None:
+    for cell, says in (("0.0", "labels are headings of columns, or places from 0"), ("", "label every input")):
+        (tmp_path / "t.csv").write_text(f"cat,dog,label\n5,3,0\n4,4,{cell}\n")
+        with pytest.raises(ValueError, match=f"column 'label' .*{says}"):
+            read_votes(tmp_path / "t.csv", samples=8)

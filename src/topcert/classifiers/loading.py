@@ -69,7 +69,10 @@ def _load(
     if colon and attribute.isidentifier():
         _check_module(module, attribute)
         return _function(module, attribute, example, device, num_classes, output, depth)
-    raise ValueError(f"unknown model {name!r}; give {', '.join(CARRIED)}, an .onnx file, a .joblib file or module:function")
+    named = f" (of {name} a function: {path.stem}:FUNCTION)" if path.suffix == ".py" else ""
+    raise ValueError(
+        f"unknown model {name!r}; give {', '.join(CARRIED)}, an .onnx file, a .joblib file or module:function{named}"
+    )
 
 
 def _check_module(module: str, attribute: str) -> None:
@@ -138,7 +141,8 @@ def _function(
     except (Exception, SystemExit) as error:  # a person's module can raise anything
         raise ValueError(f"cannot import {module_name}: {type(error).__name__}: {error}") from error
     if not hasattr(module, attribute):
-        raise ValueError(f"{module_name} has no {attribute}")
+        public = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
+        raise ValueError(f"{module_name} has no {attribute}; it has {', '.join(sorted(public)[:8]) or 'no function'}")
     try:
         model = getattr(module, attribute)()
     except (Exception, SystemExit) as error:

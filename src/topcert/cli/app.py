@@ -102,6 +102,23 @@ def _fix(usage: str) -> str:
     return ""
 
 
+# What the functions of the package call what a person gives as an option.
+_OPTIONS: Final = {
+    "num_kept": "--keep",
+    "num_features": "--features",
+    "num_values": "--values",
+    "keep_probability": "--keep-probability",
+    "max_radius": "--max-radius",
+}
+
+
+def _as_options(text: str) -> str:
+    """A message about a number by the name of its option, where the number is what the message is about."""
+    if re.match(rf"({'|'.join(_OPTIONS)}) must ", text) is None:
+        return text
+    return re.sub(rf"\b({'|'.join(_OPTIONS)})\b", lambda found: _OPTIONS[found[0]], text)
+
+
 def _print_error(error: Exception) -> None:
     usage = getattr(error, "format_message", None)  # what typer raises for options that do not parse
     if usage is not None:
@@ -109,7 +126,7 @@ def _print_error(error: Exception) -> None:
             f"{usage_in_words(usage().rstrip('.'), sys.argv)}; {_fix(usage())}see topcert --help, or --help after a command"
         )
     elif isinstance(error, (ValueError, OSError, MemoryError)):
-        text = str(error) or type(error).__name__
+        text = _as_options(str(error) or type(error).__name__)
     else:
         text = f"unexpected {type(error).__name__}: {error} (set TOPCERT_TRACEBACK=1 to see where)"
     line = printable(" ".join(text.split()))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final, final
 
+import typer
 from typer.core import TyperCommand, TyperGroup
 
 METAVARS: Final = {
@@ -41,6 +42,13 @@ _HYPHEN: Final = "\u2011"  # at which no line is broken
 @final
 class Command(TyperCommand):
     """A command whose help says what its numbers may be as a person would."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        for place, word in enumerate([] if ctx.resilient_parsing else args):
+            if not word or (word.startswith("--") and word.endswith("=")):
+                named = word[:-1] or (args[place - 1] if place and args[place - 1].startswith("-") else "an argument")
+                raise typer.BadParameter(f"{named} is empty, as of a shell variable that is not set; give a value")
+        return super().parse_args(ctx, args)
 
     def get_help(self, ctx: Any) -> str:
         return super().get_help(ctx).replace(_HYPHEN, "-")

@@ -133,10 +133,11 @@ def _run(request: Request, folder: Path, *, k: int | None, alpha: float, resume:
         alpha=alpha,
         label_choice="predicted",
     )
-    named = "" if request.num_named == 1 else f", each naming its {request.num_named} best labels (w = {request.num_named})"
+    w = request.num_named
+    named = "" if w == 1 else f", each naming its {w} best labels (w = {w})"
     promise = (
-        f"masks of seed {request.seed}, n = {request.num_samples}{named}; all radii of an input hold together with probability at "
-        f"least 1 - alpha, alpha = {alpha!r}; of a label that abstains nothing is claimed"
+        f"masks of seed {request.seed}, n = {request.num_samples}{named}; all radii of an input hold together with "
+        f"probability at least 1 - alpha, alpha = {alpha!r}; of a label that abstains nothing is claimed"
     )
     ledger = run_to_ledger(opened, kept=kept, promise=promise)
     made = predict_labels(ledger, k=k, alpha=alpha)

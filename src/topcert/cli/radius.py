@@ -27,7 +27,7 @@ from topcert.randomization import discrete, rounded
 from topcert.theory.counting import MAX_FEATURES
 from topcert.theory.discrete import NUM_VALUES
 from topcert.theory.radius import ABSTAIN
-from topcert.voting.request import NOISE_OPTIONS, check_sigma, read_share
+from topcert.voting.request import NOISE_NEEDS, NOISE_OPTIONS, check_sigma, read_share
 
 
 def radius(
@@ -131,7 +131,7 @@ def _smoothing(
     for name, value in given.items():
         if (value is not None) != (name == noise):
             if value is None:
-                raise ValueError(f"--method {method.name} needs {NOISE_OPTIONS[name]}")
+                raise ValueError(f"--method {method.name} needs {NOISE_NEEDS[name]}")
             raise ValueError(f"{NOISE_OPTIONS[name]} is not an option of --method {method.name}; leave it out")
     if features is not None and not 1 <= features <= MAX_FEATURES:
         raise ValueError(f"--features must lie in 1 .. {MAX_FEATURES:,}, got {features}")

@@ -13,6 +13,7 @@ import typer
 from rich.table import Table
 
 from topcert.cli import options
+from topcert.cli.parsing import check_folder
 from topcert.cli.progress import console, progress_bar, stoppable
 from topcert.datasets.cifar10 import HELD_OUT
 from topcert.randomization.designs import Design
@@ -102,6 +103,7 @@ def train(
     from topcert.training.optimization import ALGORITHMS, SCHEDULES
     from topcert.training.plans import usual_plan
 
+    check_folder(out)
     if seed >= 2**64:
         raise ValueError(f"--seed must lie in 0 .. 2^64 - 1, got {seed}")
     points = data in CLASSES

@@ -51,6 +51,11 @@ def algorithm_of(noise: Noise, law: str) -> str:
 
 
 NOISE_OPTIONS: Final = {"ablation": "--keep", "gaussian": "--sigma", "discrete": "--keep-probability"}
+NOISE_NEEDS: Final = {
+    "ablation": "--keep, how many features each mask keeps (e)",
+    "gaussian": "--sigma, the standard deviation of its noise, such as 0.5",
+    "discrete": "--keep-probability, the chance that a value stays, such as 0.2",
+}
 STOPPING_BATCH: Final = 32  # no input can stop before; larger batches are seldom faster on a CPU
 
 
@@ -300,7 +305,7 @@ def _check_noise(request: Request, dataset: Dataset, *, unit: Unit, num_features
     given = {"ablation": request.num_kept, "gaussian": request.sigma, "discrete": request.keep_probability}
     for noise, value in given.items():
         if value is None and noise == request.noise:
-            raise ValueError(f"the noise {noise} needs {NOISE_OPTIONS[noise]}")
+            raise ValueError(f"the noise {noise} needs {NOISE_NEEDS[noise]}")
         if value is not None and noise != request.noise:
             raise ValueError(f"{NOISE_OPTIONS[noise]} belongs to the noise {noise}, not to {request.noise}; leave it out")
     if request.design is not None and request.num_selection:
