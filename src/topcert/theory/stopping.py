@@ -15,22 +15,22 @@ from typing import Final, Literal, final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
-from topcert.theory.confidence import check_alpha, lower_bound, upper_bound
-from topcert.theory.evidence import MAX_VOTES, evidence, located_evidence, make_bets, passes, proven_radius
-from topcert.theory.located import luckiest_radius
-from topcert.theory.radius import certified_radius
+from topcert.theory.ballot_grounds import ByBallots
+from topcert.theory.confidence import check_alpha
+from topcert.theory.evidence import MAX_VOTES, proven_radius
+from topcert.theory.grounds import ByCounts, ByMasks, Grounds, Seen
+from topcert.theory.joint import Joint
 from topcert.theory.spared import Spared, near_labels, spare
 
 Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 Asked = Literal["given", "selected"]
 LABELS: Final[tuple[Asked, ...]] = get_args(Asked)
 
 # Whose theorem it is, and the name of all numbers below and in evidence.py.
 RULES: Final = {"ablation": "evidence-2", "located": "located-evidence-1"}
+BALLOT_RULES: Final = {"ablation": "evidence-ballots-1"}  # the same for ballots of several labels
 TABLE: Final = 5  # columns r = 0 .. 5 of the paper's tables
 GROWTH: Final = 1.1  # votes of a look over those of the one before: a twentieth is cast in vain, on average
 # Chance of giving up in error at the cap, for each of up to three places; before, in proportion: early votes are cheap and
@@ -40,6 +40,7 @@ DOUBT_EXACT: Final = 0.07
 _QUESTION: Final = r"table|exact|radius=[0-9]{1,7}"
 _TEXT: Final = re.compile(
     rf"({_QUESTION}); k=([0-9]{{1,7}}); alpha=([0-9.e-]{{3,30}}); label=({'|'.join(LABELS)}); rule=([a-z0-9-]+)"
+    r"(?:; ballot=([0-9]{1,7}))?"
 )
 
 
@@ -50,7 +51,7 @@ class Stopping:
 
     "radius=R": is its radius at least R? "table": min(radius, 5). "exact": its radius. `method` is one of RULES: "ablation"
     goes by the counts of the votes, "located" also by which masks voted for what. `label` is one of LABELS: "given", or the
-    most voted one of a first sample, "selected", whose votes count for nothing else.
+    most voted one of a first sample, "selected", whose votes count for nothing else. Each vote names `num_named` labels.
     """
 
     question: str
@@ -58,10 +59,18 @@ class Stopping:
     alpha: float
     method: str = "ablation"
     label: Asked = "given"
+    num_named: int = 1
 
     def to_text(self) -> str:
-        """As a manifest records it."""
-        return f"{self.question}; k={self.k}; alpha={self.alpha!r}; label={self.label}; rule={RULES[self.method]}"
+        """As a manifest records it. Raises ValueError where no such rule is for ballots of several labels."""
+        rule = RULES[self.method] if self.num_named == 1 else BALLOT_RULES.get(self.method)
+        if rule is None:
+            raise ValueError(
+                f"--stop with --method {self.method} is for one label a vote, got --ballot {self.num_named}; leave out "
+                f"--method or --ballot, or use --samples"
+            )
+        named = "" if self.num_named == 1 else f"; ballot={self.num_named}"
+        return f"{self.question}; k={self.k}; alpha={self.alpha!r}; label={self.label}; rule={rule}{named}"
 
     @staticmethod
     def read(text: str) -> Stopping:
@@ -69,11 +78,20 @@ class Stopping:
         found = _TEXT.fullmatch(text)
         rule = None
         if found is not None:
-            methods = [method for method, name in RULES.items() if name == found[5]]
+            num_named = int(found[6] or 1)
+            rules = RULES if num_named == 1 else BALLOT_RULES
+            methods = [method for method, name in rules.items() if name == found[5]]
             label: Asked = "selected" if found[4] == "selected" else "given"
             with suppress(ValueError, IndexError):
-                rule = Stopping(question=found[1], k=int(found[2]), alpha=float(found[3]), method=methods[0], label=label)
-        if rule is None or rule.to_text() != text or not 0 < rule.alpha < 1 or rule.k < 1:
+                rule = Stopping(
+                    question=found[1],
+                    k=int(found[2]),
+                    alpha=float(found[3]),
+                    method=methods[0],
+                    label=label,
+                    num_named=num_named,
+                )
+        if rule is None or rule.to_text() != text or not 0 < rule.alpha < 1 or min(rule.k, rule.num_named) < 1:
             raise ValueError(f"the manifest's stopping is {text!r}, which this release does not know")
         return rule
 
@@ -93,32 +111,58 @@ def looks(*, max_votes: int, batch_size: int) -> tuple[int, ...]:
     return tuple(found)
 
 
+def _grounds(rule: Stopping, *, num_classes: int | None, num_features: int, num_kept: int, max_votes: int) -> Grounds:
+    """What a rule rests on. Raises ValueError for k or labels a ballot out of range."""
+    space = {"num_features": num_features, "num_kept": num_kept, "max_votes": max_votes}
+    if rule.num_named == 1:
+        return (ByMasks if rule.method == "located" else ByCounts)(k=rule.k, **space)
+    rule.to_text()  # there is such a rule
+    if num_classes is None:
+        raise ValueError("a rule for ballots of several labels needs num_classes")
+    return ByBallots(k=rule.k, num_named=rule.num_named, num_classes=num_classes, **space)
+
+
 @final
 class Judge:
     """A rule for inputs of one kind."""
 
-    def __init__(self, rule: Stopping, *, num_features: int, num_kept: int, max_votes: int, batch_size: int) -> None:
-        """Raises ValueError where there is no answer to be had."""
+    def __init__(
+        self,
+        rule: Stopping,
+        *,
+        num_features: int,
+        num_kept: int,
+        max_votes: int,
+        batch_size: int,
+        num_classes: int | None = None,
+    ) -> None:
+        """`num_classes` is needed for ballots of several labels.
+
+        Raises ValueError where there is no answer to be had.
+        """
         check_alpha(rule.alpha)
         check_question(rule.question)
         if not 1 <= max_votes <= MAX_VOTES:
             raise ValueError(f"--max-samples must lie in 1 .. {MAX_VOTES:,}, got {max_votes}")
         self.rule = rule
         self.looks = looks(max_votes=max_votes, batch_size=batch_size)
-        self._space = {"num_features": num_features, "num_kept": num_kept}
-        self._max_votes = max_votes
-        self._bets, self._apart = (
-            make_bets(k=rule.k, num_features=num_features, num_kept=num_kept, max_votes=max_votes, apart=apart)
-            for apart in (False, True)
+        self._num_kept, self._max_votes = num_kept, max_votes
+        self._grounds = _grounds(
+            rule,
+            num_classes=num_classes,
+            num_features=num_features,
+            num_kept=num_kept,
+            max_votes=max_votes,
         )
-        self._reach = self._bets.won.shape[1] - 1
+        self._reach = self._grounds.reach
         asked = {"table": TABLE, "exact": self._reach}.get(rule.question)
         if asked is None:
             asked = int(rule.question.removeprefix("radius="))
             if asked > self._reach:
+                named = "" if rule.num_named == 1 else f" and {rule.num_named} labels a ballot"
                 raise ValueError(
                     f"--stop {rule.question}: no votes can certify a radius above {self._reach} at k = {rule.k} with "
-                    f"{num_kept} of {num_features} kept; ask for less"
+                    f"{num_kept} of {num_features} kept{named}; ask for less"
                 )
         self._last = min(asked, self._reach)
         self._doubt = (DOUBT_EXACT if rule.question == "exact" else DOUBT) * min(rule.k, 3)
@@ -128,119 +172,56 @@ class Judge:
         """Whether it is asked with what any changed features leave of the votes (`spared`)."""
         return self.rule.method == "located"
 
+    @property
+    def asks_ballots(self) -> bool:
+        """Whether it is asked with how often labels are named together (`joint`)."""
+        return self.rule.num_named > 1
+
     def near(self, counts: Ints, labels: Ints) -> Ints:
         """The labels whose masks it looks at, int64 `(inputs, k + 1)`."""
         return near_labels(counts, labels, self.rule.k)
 
     def spared(self, counts: Ints, labels: Ints, kept: Iterable[Ints], degrees: Ints) -> Spared:
         """What is left of the votes; `kept` is, input by input, of the `near` labels. Raises ValueError as `spare` does."""
-        reach, num_kept = self._reach, self._space["num_kept"]
-        return spare(counts, labels, kept, degrees, k=self.rule.k, reach=reach, num_kept=num_kept)
+        return spare(counts, labels, kept, degrees, k=self.rule.k, reach=self._reach, num_kept=self._num_kept)
 
-    def proven(self, counts: Ints, labels: Ints, spared: Spared | None = None) -> Ints:
-        """Proven radius of `labels` `(inputs,)` by votes `(inputs, classes)`, ABSTAIN where there is none."""
-        if self.asks_masks:
-            assert spared is not None
-            rivals = spared.rivals(self.rule.k)
-            found = located_evidence(self._apart, self._bets, spared.held[:, 0], spared.others[:, 0], rivals, spared.trials)
-        else:
-            found = evidence(self._bets, *_parts(counts, labels, self.rule.k))
-        return proven_radius(found, self.rule.alpha)
+    def joint(self, counts: Ints, labels: Ints, ballots: Iterable[NDArray[np.integer]]) -> Joint:
+        """How often the `ballots` `(votes, num_named)` of each input name labels together.
 
-    def stops(self, counts: Ints, labels: Ints, spared: Spared | None = None) -> NDArray[np.bool_]:
+        Raises ValueError as `Parts.joint` does.
+        """
+        assert isinstance(self._grounds, ByBallots)
+        return self._grounds.parts.joint(counts, labels, ballots)
+
+    def proven(self, counts: Ints, labels: Ints, seen: Seen = None) -> Ints:
+        """Proven radius of `labels` `(inputs,)` by counts `(inputs, classes)`, ABSTAIN where there is none.
+
+        `seen` is what the rule asks beside counts: `spared` or `joint`.
+        """
+        every = slice(0, self._reach + 1)
+        return proven_radius(self._grounds.found(counts, labels, seen, radii=every), self.rule.alpha)
+
+    def stops(self, counts: Ints, labels: Ints, seen: Seen = None) -> NDArray[np.bool_]:
         """Whether inputs with these votes, all the same number of them, get no more; bool `(inputs,)`."""
-        own, rivals, trials = _parts(counts, labels, self.rule.k)
-        proven = self.proven(counts, labels, spared)
-        left = self._max_votes - trials
-        if not left.any():
+        if not (counts.sum(axis=1) // self.rule.num_named < self._max_votes).any():
             return np.ones(len(counts), np.bool_)
+        some = slice(0, self._last + 1)
+        found = self._grounds.found(counts, labels, seen, radii=some)
+        proven = proven_radius(found, self.rule.alpha)
         whole = self.rule.question.startswith("radius=")
         wanted = np.full(len(counts), self._last) if whole else np.minimum(proven + 1, self._last)
-        hopeless = np.ones(len(counts), np.bool_)
-        for t in range(1, self.rule.k + 1):
-            most, least = self._favourable(own, rivals, trials, t)
-            # What the evidence would be at the cap if all other votes came as well as these allow.
-            if self.asks_masks:
-                assert spared is not None
-                hoped = self._hoped(spared, left=left, most=most, least=least)
-            else:
-                hoped = evidence(self._bets, own + most * left, rivals + least * left[:, None], trials + left)
-            hopeless &= ~passes(hoped, self.rule.alpha)[np.arange(len(counts)), wanted]
-        return np.asarray((proven >= self._last) | hopeless)
+        hopeful = self._grounds.hopes(counts, labels, seen, wanted=wanted, doubt=self._doubt, alpha=self.rule.alpha)
+        return np.asarray((proven >= self._last) | ~hopeful)
 
-    def _favourable(self, own: Ints, rivals: Ints, trials: Ints, t: int) -> tuple[Floats, Floats]:
-        """Shares of the label `(inputs,)` and its rivals `(inputs, k)` as good as may well be for a bet on the t weakest.
-
-        A bet stands on one sum, t shares of the label less those of t rivals, which are seldom all at their best at once:
-        each is taken as far from the votes as brings the sum to a quantile of its own.
-        """
-        label, others = own / trials, rivals[:, :t] / trials[:, None]
-        mean = t * label - others.sum(axis=1)
-        spread = np.sqrt(np.maximum(t * t * label + others.sum(axis=1) - mean * mean, 0.0))
-        apart = t * np.sqrt(label * (1 - label)) + np.sqrt(others * (1 - others)).sum(axis=1)
-        part = np.divide(spread, apart, out=np.ones(len(own)), where=spread < apart)
-        doubt = ndtr(part * ndtri(self._doubt * trials / self._max_votes))
-        least = lower_bound(rivals, trials[:, None], doubt[:, None])
-        return np.minimum(upper_bound(own, trials, doubt), 1 - least.sum(axis=1)), least
-
-    def _hoped(self, spared: Spared, *, left: Ints, most: Floats, least: Floats) -> Floats:
-        """The located evidence at the cap, if of `left` votes more `most` come for the label and `least` for its rivals (the
-        strongest, fewest first), and lie where those lie that are there, but for what is luck in that.
-        """
-        label, rivals = spared.counts[:, :1], spared.counts[:, :0:-1]
-        every, first = np.arange(self._reach + 1), np.minimum(np.arange(self._reach + 1), 1)
-        rest = spared.trials[:, None] - label
-        met = self._met(label[:, :, None] - spared.held[:, :1], label, spared.spread[:, :1], every)
-        missed = self._met(rivals[:, :, None] - spared.left[:, :0:-1], rivals, spared.spread[:, :0:-1], first)
-        others_missed = self._met(rest[:, :, None] - spared.others[:, :1], rest, spared.others_spread[:, :1], first)
-        own, other, theirs = most * left, (1 - most) * left, least * left[:, None]
-        return located_evidence(
-            self._apart,
-            self._bets,
-            spared.held[:, 0] + own[:, None] * (1 - met[:, 0]),
-            spared.others[:, 0] + other[:, None] * (1 - others_missed[:, 0]),
-            spared.rivals(self.rule.k) + np.swapaxes(theirs[:, :, None] * (1 - missed), 1, 2),
-            spared.trials + left,
-        )
-
-    def _met(self, met: Ints, votes: Ints, spread: Floats, features: Ints) -> Floats:
-        """The share of many more votes that r changed features would meet, if they meet `met` `(inputs, labels, radii)` of
-        `votes` `(inputs, labels)`, and average ones would meet as many as `features` `(radii,)` of them do.
-
-        Features differ already by chance in how many masks keep them. Of the distance between the worst and the average, the
-        part stays that chance does not explain: of the variance `spread`.
-        """
-        kept = self._space["num_kept"] / self._space["num_features"]
-        chance = votes * kept * (1 - kept)
-        real = 1 - np.divide(chance, spread, out=np.ones(spread.shape), where=spread > chance)
-        share = met / np.maximum(votes, 1)[:, :, None]
-        return np.asarray(np.clip(features * kept + real[:, :, None] * (share - features * kept), 0.0, 1.0))
-
-    def settled(self, counts: Ints, labels: Ints, spared: Spared | None = None) -> NDArray[np.bool_]:
+    def settled(self, counts: Ints, labels: Ints, seen: Seen = None) -> NDArray[np.bool_]:
         """Whether the question is answered from both sides, bool `(inputs,)`: what is proven is all there is to prove.
 
         All bounds of the other side hold at all looks with probability 1 - alpha, look j having alpha / (j (j + 1)).
         """
-        own, rivals, trials = _parts(counts, labels, self.rule.k)  # the k most voted have the k largest bounds
-        look = np.searchsorted(np.array(self.looks), trials) + 1.0
+        look = np.searchsorted(np.array(self.looks), counts.sum(axis=1) // self.rule.num_named) + 1.0
         error = self.rule.alpha / (look * (look + 1)) / counts.shape[1]
-        highest, lowest = upper_bound(own, trials, error), lower_bound(rivals, trials[:, None], error[:, None])
-        if self.asks_masks:
-            best = luckiest_radius(highest, np.cumsum(lowest, axis=1), **self._space)
-        else:
-            upper = np.concatenate([highest[:, None], np.zeros(lowest.shape)], axis=1)
-            lower = np.concatenate([np.ones((len(counts), 1)), lowest], axis=1)
-            best = certified_radius(upper, lower, np.zeros(len(counts), np.int64), k=self.rule.k, **self._space)
-        proven = self.proven(counts, labels, spared)
+        best = self._grounds.luckiest(counts, labels, error=error)
+        proven = self.proven(counts, labels, seen)
         if self.rule.question.startswith("radius="):
             return np.asarray((proven >= self._last) | (best < self._last))
         return np.asarray(np.minimum(proven, self._last) == np.minimum(best, self._last))
-
-
-def _parts(counts: Ints, labels: Ints, k: int) -> tuple[Ints, Ints, Ints]:
-    """Votes for the label, for its k most voted rivals (fewest first), and all."""
-    rows = np.arange(len(counts))
-    others = counts.copy()
-    others[rows, labels] = -1
-    rivals = np.sort(np.partition(others, counts.shape[1] - k, axis=1)[:, counts.shape[1] - k :], axis=1)
-    return counts[rows, labels], rivals, counts.sum(axis=1)

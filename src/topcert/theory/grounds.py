@@ -1,0 +1,199 @@
+"""What a stopping rule rests on, one label a vote: counts, or also which masks voted for what.
+
+For each kind: what is proven, what may well be proven by the cap, and the most that can be true.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from topcert.theory.confidence import lower_bound, upper_bound
+from topcert.theory.evidence import evidence, located_evidence, make_bets, passes
+from topcert.theory.joint import Joint
+from topcert.theory.located import luckiest_radius
+from topcert.theory.radius import certified_radius
+from topcert.theory.spared import Spared
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Seen = Spared | Joint | None  # what is asked of votes beside counts
+
+
+class Grounds(Protocol):
+    """What stands behind answers about `labels` `(inputs,)`, from `counts` `(inputs, classes)`.
+
+    `seen` is what the kind asks of the votes beside counts.
+    """
+
+    @property
+    def reach(self) -> int:
+        """The last radius that any votes can prove."""
+
+    def found(self, counts: Ints, labels: Ints, seen: Seen, *, radii: slice) -> Floats:
+        """Logarithm of the evidence for some `radii` of 0 .. reach; float64 `(inputs, radii)`."""
+
+    def hopes(
+        self, counts: Ints, labels: Ints, seen: Seen, *, wanted: Ints, doubt: float, alpha: float
+    ) -> NDArray[np.bool_]:
+        """Whether evidence enough for the radii `wanted` `(inputs,)` may well come by the cap.
+
+        All inputs have as many votes. `doubt` is the chance of giving up in error at the cap; it is
+        less before, in proportion to the votes.
+        """
+
+    def luckiest(self, counts: Ints, labels: Ints, *, error: Floats) -> Ints:
+        """The largest radius that is left by bounds each wrong with chance `error` `(inputs,)`."""
+
+
+@final
+class ByCounts:
+    """Theorem F: by how many votes each label has."""
+
+    def __init__(self, *, k: int, num_features: int, num_kept: int, max_votes: int) -> None:
+        """Raises ValueError as `make_bets` does."""
+        self._k, self._max_votes = k, max_votes
+        self._space = {"num_features": num_features, "num_kept": num_kept}
+        self._bets = make_bets(k=k, num_features=num_features, num_kept=num_kept, max_votes=max_votes)
+        self.reach = self._bets.won.shape[1] - 1
+
+    def found(self, counts: Ints, labels: Ints, seen: Seen, *, radii: slice) -> Floats:
+        return evidence(self._bets, *strongest(counts, labels, self._k))[:, radii]
+
+    def hopes(
+        self, counts: Ints, labels: Ints, seen: Seen, *, wanted: Ints, doubt: float, alpha: float
+    ) -> NDArray[np.bool_]:
+        own, rivals, trials = strongest(counts, labels, self._k)
+        left, rows = self._max_votes - trials, np.arange(len(counts))
+        hopeful = np.zeros(len(counts), np.bool_)
+        for t in range(1, self._k + 1):
+            quantile = doubt * trials / self._max_votes
+            most, least = favourable(own, rivals, trials, t=t, quantile=quantile)
+            # What it would be at the cap if all other votes came as well as these allow.
+            hoped = evidence(self._bets, own + most * left, rivals + least * left[:, None], trials + left)
+            hopeful |= passes(hoped, alpha)[rows, wanted]
+        return hopeful
+
+    def luckiest(self, counts: Ints, labels: Ints, *, error: Floats) -> Ints:
+        highest, lowest = outer_bounds(counts, labels, self._k, error=error)
+        upper = np.concatenate([highest[:, None], np.zeros(lowest.shape)], axis=1)
+        lower = np.concatenate([np.ones((len(counts), 1)), lowest], axis=1)
+        return certified_radius(upper, lower, np.zeros(len(counts), np.int64), k=self._k, **self._space)
+
+
+@final
+class ByMasks:
+    """Theorem G: also by which masks voted for what, as `Spared` says it."""
+
+    def __init__(self, *, k: int, num_features: int, num_kept: int, max_votes: int) -> None:
+        """Raises ValueError as `make_bets` does."""
+        self._k, self._max_votes = k, max_votes
+        self._space = {"num_features": num_features, "num_kept": num_kept}
+        self._apart, self._whole = (
+            make_bets(k=k, num_features=num_features, num_kept=num_kept, max_votes=max_votes, apart=apart)
+            for apart in (True, False)
+        )
+        self.reach = self._whole.won.shape[1] - 1
+
+    def found(self, counts: Ints, labels: Ints, seen: Seen, *, radii: slice) -> Floats:
+        assert isinstance(seen, Spared)
+        rivals = seen.rivals(self._k)
+        return located_evidence(self._apart, self._whole, seen.held[:, 0], seen.others[:, 0], rivals, seen.trials)[:, radii]
+
+    def hopes(
+        self, counts: Ints, labels: Ints, seen: Seen, *, wanted: Ints, doubt: float, alpha: float
+    ) -> NDArray[np.bool_]:
+        assert isinstance(seen, Spared)
+        own, rivals, trials = strongest(counts, labels, self._k)
+        left, rows = self._max_votes - trials, np.arange(len(counts))
+        hopeful = np.zeros(len(counts), np.bool_)
+        for t in range(1, self._k + 1):
+            quantile = doubt * trials / self._max_votes
+            most, least = favourable(own, rivals, trials, t=t, quantile=quantile)
+            hoped = self._hoped(seen, left=left, most=most, least=least)
+            hopeful |= passes(hoped, alpha)[rows, wanted]
+        return hopeful
+
+    def luckiest(self, counts: Ints, labels: Ints, *, error: Floats) -> Ints:
+        highest, lowest = outer_bounds(counts, labels, self._k, error=error)
+        return luckiest_radius(highest, np.cumsum(lowest, axis=1), **self._space)
+
+    def _hoped(self, spared: Spared, *, left: Ints, most: Floats, least: Floats) -> Floats:
+        """The located evidence at the cap, if of `left` votes more `most` come for the label and
+        `least` for its rivals (the strongest, fewest first), and lie where those lie that are
+        there, but for what is luck in that.
+        """
+        label, rivals = spared.counts[:, :1], spared.counts[:, :0:-1]
+        every = np.arange(self.reach + 1)
+        first = np.minimum(every, 1)
+        rest = spared.trials[:, None] - label
+        kept = self._space["num_kept"] / self._space["num_features"]
+
+        def missed(gone: Ints, votes: Ints, spread: Floats, features: Ints) -> Floats:
+            return 1 - share_met(gone, votes, spread, features, kept=kept)
+
+        spared_own = missed(label[:, :, None] - spared.held[:, :1], label, spared.spread[:, :1], every)
+        spared_rivals = missed(rivals[:, :, None] - spared.left[:, :0:-1], rivals, spared.spread[:, :0:-1], first)
+        spared_others = missed(rest[:, :, None] - spared.others[:, :1], rest, spared.others_spread[:, :1], first)
+        own, other, theirs = most * left, (1 - most) * left, least * left[:, None]
+        return located_evidence(
+            self._apart,
+            self._whole,
+            spared.held[:, 0] + own[:, None] * spared_own[:, 0],
+            spared.others[:, 0] + other[:, None] * spared_others[:, 0],
+            spared.rivals(self._k) + np.swapaxes(theirs[:, :, None] * spared_rivals, 1, 2),
+            spared.trials + left,
+        )
+
+
+def strongest(counts: Ints, labels: Ints, k: int) -> tuple[Ints, Ints, Ints]:
+    """Votes for the label, for its k most voted rivals (fewest first), and all."""
+    rows = np.arange(len(counts))
+    others = counts.copy()
+    others[rows, labels] = -1
+    chosen = np.partition(others, counts.shape[1] - k, axis=1)[:, counts.shape[1] - k :]
+    return counts[rows, labels], np.sort(chosen, axis=1), counts.sum(axis=1)
+
+
+def outer_bounds(counts: Ints, labels: Ints, k: int, *, error: Floats, num_named: int = 1) -> tuple[Floats, Floats]:
+    """The most that the label `(inputs,)` and the least that its rivals `(inputs, k)` may have.
+
+    The rivals named most have the k largest bounds; fewest first.
+    """
+    own, rivals, named = strongest(counts, labels, k)
+    trials = named // num_named
+    return upper_bound(own, trials, error), lower_bound(rivals, trials[:, None], error[:, None])
+
+
+def favourable(own: Ints, rivals: Ints, trials: Ints, *, t: int, quantile: Floats) -> tuple[Floats, Floats]:
+    """Shares of the label `(inputs,)` and its rivals `(inputs, k)` as good as may well be for a bet
+    on the t weakest.
+
+    A bet stands on one sum, t shares of the label less those of t rivals, which are seldom all at
+    their best at once: each is taken as far from the votes as brings the sum to a quantile of its own.
+    """
+    label, others = own / trials, rivals[:, :t] / trials[:, None]
+    mean = t * label - others.sum(axis=1)
+    spread = np.sqrt(np.maximum(t * t * label + others.sum(axis=1) - mean * mean, 0.0))
+    apart = t * np.sqrt(label * (1 - label)) + np.sqrt(others * (1 - others)).sum(axis=1)
+    part = np.divide(spread, apart, out=np.ones(len(own)), where=spread < apart)
+    doubt = ndtr(part * ndtri(quantile))
+    least = lower_bound(rivals, trials[:, None], doubt[:, None])
+    return np.minimum(upper_bound(own, trials, doubt), 1 - least.sum(axis=1)), least
+
+
+def share_met(met: Ints, votes: Ints, spread: Floats, features: Ints, *, kept: float) -> Floats:
+    """The share of many more votes that r changed features would meet, if they meet `met`
+    `(inputs, labels, radii)` of `votes` `(inputs, labels)`, and average ones would meet as many as
+    `features` `(radii,)` of them do; a mask keeps a share `kept` of all.
+
+    Features differ already by chance in how many masks keep them. Of the distance between the worst
+    and the average, the part stays that chance does not explain: of the variance `spread`.
+    """
+    chance = votes * kept * (1 - kept)
+    real = 1 - np.divide(chance, spread, out=np.ones(spread.shape), where=spread > chance)
+    share = met / np.maximum(votes, 1)[:, :, None]
+    return np.asarray(np.clip(features * kept + real[:, :, None] * (share - features * kept), 0.0, 1.0))
