@@ -284,7 +284,7 @@ def test_a_first_sample_may_select_the_label(workplace: Path, topcert: Callable[
     assert set(made.column("label_choice").to_pylist()) == {"selected"}
     assert made.column("votes").to_pylist() == ledger.counts().sum(axis=1).tolist()
     # Named beforehand, under masks that begin where those of the first sample end, the same votes give the same radii.
-    for positions, spared in ledger.spared():
+    for positions, spared in ledger.seen():
         if judge.asks_masks:
             assert spared is not None
             look = int(ledger.counts()[positions[0]].sum())

@@ -34,8 +34,6 @@ def choose_stopping(
             raise ValueError("--max-samples is the cap of --stop; give a question with --stop, or use --samples")
         return None, SAMPLES if samples is None else samples
     check_question(stop)
-    if num_named > 1:
-        raise ValueError(f"--stop is for votes that name one label each, got --ballot {num_named}; use --samples")
     if samples is not None:
         raise ValueError("--samples is a number of votes set beforehand; with --stop give the cap as --max-samples")
     if method.name not in RULES or bounds is not None:
@@ -48,7 +46,9 @@ def choose_stopping(
     if max_samples is not None and max_samples < 1:
         raise ValueError(f"--max-samples must be at least 1, got {max_samples}")
     chosen: Asked = "selected" if label == "selected" else "given"
-    rule = Stopping(question=stop, k=ks[0], alpha=alpha, method=method.name, label=chosen)
+    rule = Stopping(
+        question=stop, k=ks[0], alpha=alpha, method=method.name, label=chosen, num_named=num_named
+    )
     return rule, MAX_SAMPLES if max_samples is None else max_samples
 
 

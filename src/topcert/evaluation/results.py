@@ -21,7 +21,7 @@ from topcert.methods.method import DesignMethod, MaskMethod, Method, SampledMeth
 from topcert.methods.registry import find_sampled_method
 from topcert.randomization import discrete, gaussian, rounded
 from topcert.theory.discrete import NUM_VALUES
-from topcert.theory.spared import Spared
+from topcert.theory.grounds import Seen
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest
 from topcert.voting.names import Names
@@ -86,7 +86,7 @@ def derive(
         certificates = certify_stopped(
             ledger.judge,
             votes,
-            spared=_spared(ledger, whole=counts is None),
+            seen=_seen(ledger, whole=counts is None),
             labels=ledger.asked_labels(),
             index=index,
             unit=manifest.unit,
@@ -127,12 +127,14 @@ def derive(
     )
 
 
-def _spared(ledger: Ledger, *, whole: bool) -> Iterator[tuple[NDArray[np.int64], Spared | None]]:
+def _seen(ledger: Ledger, *, whole: bool) -> Iterator[tuple[NDArray[np.int64], Seen]]:
     """What a stopping rule asks beside counts; where these were given, it must ask for nothing."""
     if whole:
-        yield from ledger.spared()
-    elif ledger.judge is not None and ledger.judge.asks_masks:
-        raise ValueError(f"{ledger.folder} was sampled under a rule that asks for masks: counts alone will not do")
+        yield from ledger.seen()
+    elif ledger.judge is not None and ledger.judge.asks_votes:
+        raise ValueError(
+            f"{ledger.folder} was sampled under a rule that asks for masks or ballots: counts alone will not do"
+        )
     else:
         yield np.arange(ledger.manifest.num_inputs), None
 

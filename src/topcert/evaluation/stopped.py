@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.methods.certificates import Certificates, LabelChoice
+from topcert.theory.grounds import Seen
 from topcert.theory.radius import ABSTAIN
-from topcert.theory.spared import Spared
 from topcert.theory.stopping import Judge
 
 BOUNDS: Final = "anytime"
@@ -24,7 +24,7 @@ def certify_stopped(
     judge: Judge,
     counts: NDArray[np.int64],
     *,
-    spared: Iterable[tuple[NDArray[np.int64], Spared | None]],
+    seen: Iterable[tuple[NDArray[np.int64], Seen]],
     labels: NDArray[np.int64],
     index: NDArray[np.int64],
     unit: str,
@@ -37,7 +37,7 @@ def certify_stopped(
 ) -> Certificates:
     """Certificates from the counts `(inputs, classes)` at which inputs stopped.
 
-    Each vote names `num_named` labels. `spared`: positions of inputs and what the rule asks of their votes beside counts,
+    Each vote names `num_named` labels. `seen`: positions of inputs and what the rule asks of their votes beside counts,
     until all inputs had their turn.
     Raises ValueError for everything that the rule was not made for: another method, other bounds, k, alpha or label choice.
     """
@@ -57,7 +57,7 @@ def certify_stopped(
                 "choose another --out"
             )
     radius, settled = np.full(len(index), ABSTAIN), np.zeros(len(index), np.bool_)
-    for rows, left in spared:
+    for rows, left in seen:
         radius[rows] = judge.proven(counts[rows], labels[rows], left)
         settled[rows] = judge.settled(counts[rows], labels[rows], left)
     return Certificates(

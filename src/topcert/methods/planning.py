@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, final
 
@@ -141,8 +141,23 @@ def best_radii(
 
 def best_radius_of(judge: Judge, *, smoothing: Smoothing, num_classes: int, num_samples: int) -> int:
     """The same of votes under a stopping rule, at most `num_samples` of them."""
-    k = judge.rule.k
+    k, label = judge.rule.k, np.zeros(1, np.int64)
+    if judge.asks_ballots:
+        found = []
+        for ballots in _best_ballots(num_samples, num_classes=num_classes, num_named=judge.rule.num_named):
+            counts = np.bincount(ballots.reshape(-1), minlength=num_classes)[None]
+            found.append(int(judge.proven(counts, label, judge.joint(counts, label, [ballots]))[0]))
+        return max(found)
     votes = np.zeros((1, num_classes), np.int64)
     votes[0, 0] = num_samples
     left = untouched(num_samples, k=k, smoothing=smoothing) if judge.asks_masks else None
-    return int(judge.proven(votes, np.zeros(1, np.int64), left)[0])
+    return int(judge.proven(votes, label, left)[0])
+
+
+def _best_ballots(num_samples: int, *, num_classes: int, num_named: int) -> Iterator[NDArray[np.int64]]:
+    """Ballots `(num_samples, num_named)` that all name label 0, and beside it always some and in turn all others."""
+    for full in range(num_named):
+        sharing = num_classes - 1 - full
+        turns = np.arange(num_samples)[:, None] * (num_named - 1 - full) + np.arange(num_named - 1 - full)
+        always = np.broadcast_to(np.arange(full + 1), (num_samples, full + 1))
+        yield np.concatenate([always, 1 + full + turns % sharing], axis=1)

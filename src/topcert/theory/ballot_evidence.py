@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, final
+from typing import Any, Final, Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ from topcert.theory.evidence import BOLDEST, LEAN, MAX_VOTES, STEP, TIMID
 from topcert.theory.joint import Joint, Parts
 
 Floats = NDArray[np.float64]
+
+Kind = Literal["all", "apart", "met"]
 
 _CELLS: Final = 1 << 23  # numbers at a time: inputs, parts, radii and shares
 _ENOUGH: Final = 600.0  # a logarithm of evidence that proves anything; more would overflow
@@ -65,9 +67,19 @@ class BallotBets:
 
 
 def make_ballot_bets(
-    *, k: int, num_named: int, num_classes: int, num_features: int, num_kept: int, max_votes: int
+    *,
+    k: int,
+    num_named: int,
+    num_classes: int,
+    num_features: int,
+    num_kept: int,
+    max_votes: int,
+    kind: Kind = "all",
 ) -> BallotBets:
     """The bets on a top k from up to `max_votes` ballots of `num_named` labels.
+
+    `kind` "all" is for all ballots alike. Where those whose masks keep some changed feature are told
+    apart, "apart" is for bets in which these count for nobody, "met" where they count for the label.
 
     Raises ValueError for votes outside 1 .. `MAX_VOTES`, and k or `num_named` outside 1 .. classes - 1.
     """
@@ -77,10 +89,14 @@ def make_ballot_bets(
     w, sizes = num_named, parts.sizes
     # beta errs downward; the last bit of 1 - beta is for the slack of `passes`
     touched = 1.0 - survival(num_features, num_kept, k=k).floats
-    bars = {t: (t + min(t, w) - parts.forced(t)) * touched for t in sizes}
+    forced = {t: parts.forced(t) if kind == "all" else 0 for t in sizes}
+    bars = {t: (t + min(t, w) - forced[t]) * touched for t in sizes}
     alone = w / (k + 1) + touched if k >= w else None
-    hopes = [t - parts.forced(t) > bars[t] for t in sizes]
+    hopes = [t - forced[t] > bars[t] for t in sizes]
     reach = int(np.any([*hopes, *([] if alone is None else [alone < 1])], axis=0).sum())
+    if kind == "apart":
+        bars = {t: min(t, w) * touched for t in sizes}
+        alone = None if alone is None else np.full(len(touched), w / (k + 1))
     timid = min(BOLDEST, TIMID / math.sqrt(max_votes))
     steps = math.ceil(math.log(BOLDEST / timid) / math.log(STEP))
     share = BOLDEST * STEP ** -np.arange(steps + 1.0)
@@ -109,12 +125,13 @@ def make_ballot_bets(
 def ballot_evidence(bets: BallotBets, joint: Joint) -> Floats:
     """Logarithm of the evidence for each radius r = 0, 1, ..., at most; float64 `(inputs, radii)`."""
     found = np.empty((len(joint.trials), bets.num_radii))
-    for start, stop in _chunks(bets, len(found)):
+    for start, stop in chunks(bets, len(found)):
         found[start:stop] = _evidence(bets, joint.of(slice(start, stop)))
     return found
 
 
-def _chunks(bets: BallotBets, inputs: int) -> Iterator[tuple[int, int]]:
+def chunks(bets: BallotBets, inputs: int) -> Iterator[tuple[int, int]]:
+    """As many inputs at a time as fit in memory: the first, and the one after the last."""
     cells = bets.parts.sets.shape[1] * next(iter(bets.gains.values()))[0].size
     step = max(1, _CELLS // cells)
     for start in range(0, inputs, step):
@@ -126,25 +143,39 @@ def _evidence(bets: BallotBets, joint: Joint) -> Floats:
     return from_outcomes(bets, outcomes, own=joint.own, trials=joint.trials)
 
 
-def from_outcomes(bets: BallotBets, outcomes: list[Floats], *, own: NDArray[Any], trials: NDArray[Any]) -> Floats:
-    """The same from `Parts.outcomes` of all groups and the ballots that name the label."""
+def from_outcomes(
+    bets: BallotBets,
+    outcomes: list[Floats],
+    *,
+    own: NDArray[Any],
+    trials: NDArray[Any],
+    more: list[Floats] | None = None,
+) -> Floats:
+    """The same from `Parts.outcomes` of all groups and the ballots that name the label.
+
+    `own` is `(inputs,)`, or `(inputs, radii)` where it differs from radius to radius. `more` is added to
+    the logarithms of each group, `(inputs, parts, radii, shares)`.
+    """
     capital = [
-        _capital(found, bets.gains[group.size], bets.begun[group.size])
-        for group, found in zip(bets.parts.groups, outcomes, strict=True)
+        _capital(found, bets.gains[group.size], bets.begun[group.size], None if more is None else more[place])
+        for place, (group, found) in enumerate(zip(bets.parts.groups, outcomes, strict=True))
     ]
     together = np.concatenate(capital, axis=1)  # inputs, parts, radii
     total = np.tensordot(bets.parts.sets, together, axes=(1, 1)).min(axis=0)
     if bets.alone is not None and bets.begun_alone is not None:
-        counted = np.stack([trials - own, own], axis=1)[:, None]
-        total = total + _capital(counted, bets.alone, bets.begun_alone)[:, 0]
+        won = own[:, None, None] if own.ndim == 1 else own[:, :, None]
+        shaped = won * bets.alone[1] + (trials[:, None, None] - won) * bets.alone[0] + bets.begun_alone
+        total = total + np.exp(np.minimum(shaped, _ENOUGH)).sum(axis=2)
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(total))
 
 
-def _capital(counted: NDArray[Any], gains: Floats, begun: Floats) -> Floats:
+def _capital(counted: Floats, gains: Floats, begun: Floats, more: Floats | None) -> Floats:
     """The capital `(inputs, parts, radii)` from how often each outcome came `(inputs, parts, X)`."""
     flat = counted.reshape(-1, counted.shape[2]) @ gains.reshape(len(gains), -1)
     shaped = flat.reshape(*counted.shape[:2], *gains.shape[1:])
     shaped += begun
+    if more is not None:
+        shaped += more
     np.minimum(shaped, _ENOUGH, out=shaped)
     return np.asarray(np.exp(shaped, out=shaped).sum(axis=3))

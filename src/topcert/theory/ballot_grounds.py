@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import final
+from collections.abc import Iterator
+from typing import Final, final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv, ndtr, ndtri
 
-from topcert.theory.ballot_evidence import ballot_evidence, from_outcomes, make_ballot_bets
+from topcert.theory.ballot_evidence import Kind, ballot_evidence, from_outcomes, make_ballot_bets
 from topcert.theory.counting import survival
 from topcert.theory.evidence import passes
-from topcert.theory.grounds import Seen, outer_bounds
-from topcert.theory.joint import Joint
+from topcert.theory.grounds import Seen, outer_bounds, share_met
+from topcert.theory.joint import Joint, Parts
+from topcert.theory.located import luckiest_radius
+from topcert.theory.located_ballots import Placed, from_located, located_ballot_evidence
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-_TOGETHER = 64  # inputs
-_ROUNDING = 2.0**-48  # times 2 t: far more than the few roundings of a comparison of numbers up to 2 t
+_KINDS: Final[tuple[Kind, Kind]] = ("apart", "met")
+_TOGETHER: Final = 64  # inputs
+_ROUNDING: Final = 2.0**-48  # times 2 t: far more than the few roundings of a comparison of numbers up to 2 t
 
 
 @final
@@ -58,24 +62,13 @@ class ByBallots:
     ) -> NDArray[np.bool_]:
         assert isinstance(seen, Joint)
         hopeful = np.zeros(len(counts), np.bool_)
-        for radius in np.unique(wanted).tolist():
-            asked = np.flatnonzero(wanted == radius)
+        for rows, radius in alike(wanted):
+            joint = seen.of(rows)
+            left = self._max_votes - joint.trials
+            outcomes, own = hoped(self.parts, joint, left=left, quantile=doubt * joint.trials / self._max_votes)
             bets = self._bets.only(slice(radius, radius + 1))
-            for start in range(0, len(asked), _TOGETHER):
-                rows = asked[start : start + _TOGETHER]
-                joint = seen.of(rows)
-                left = (self._max_votes - joint.trials).astype(np.float64)
-                quantile = doubt * joint.trials / self._max_votes
-                outcomes = []
-                for group in self.parts.groups:
-                    counted = self.parts.outcomes(group, joint)
-                    x = np.arange(counted.shape[2]) - min(group.size, self.parts.num_named)
-                    share = favourable_outcomes(counted, x, quantile=quantile[:, None])
-                    outcomes.append(counted + share * left[:, None, None])
-                most = betaincinv(joint.own + 1, np.maximum(joint.trials - joint.own, 0.5), 1 - quantile)
-                own, trials = joint.own + most * left, joint.trials + left
-                hoped = from_outcomes(bets, outcomes, own=own, trials=trials)
-                hopeful[rows] = passes(hoped, alpha)[:, 0]
+            found = from_outcomes(bets, outcomes, own=own, trials=joint.trials + left)
+            hopeful[rows] = passes(found, alpha)[:, 0]
         return hopeful
 
     def luckiest(self, counts: Ints, labels: Ints, *, error: Floats) -> Ints:
@@ -90,6 +83,100 @@ class ByBallots:
             if t >= w:
                 holds |= (t + 1) * own > w + (t + 1) * self._touched - 2 * t * _ROUNDING
         return np.asarray(np.logical_and.accumulate(holds, axis=1).sum(axis=1) - 1)
+
+
+@final
+class ByBallotsAndMasks:
+    """Theorem G for ballots: also by which masks name the label, as `Placed` says it."""
+
+    def __init__(
+        self,
+        *,
+        k: int,
+        num_named: int,
+        num_classes: int,
+        num_features: int,
+        num_kept: int,
+        max_votes: int,
+    ) -> None:
+        """Raises ValueError as `make_ballot_bets` does."""
+        self._max_votes = max_votes
+        self._space = {"num_features": num_features, "num_kept": num_kept}
+        self._apart, self._met = (
+            make_ballot_bets(
+                k=k,
+                num_named=num_named,
+                num_classes=num_classes,
+                num_features=num_features,
+                num_kept=num_kept,
+                max_votes=max_votes,
+                kind=kind,
+            )
+            for kind in _KINDS
+        )
+        self.parts = self._met.parts
+        self.reach = self._met.num_radii - 1
+
+    def found(self, counts: Ints, labels: Ints, seen: Seen, *, radii: slice) -> Floats:
+        assert isinstance(seen, Placed)
+        return located_ballot_evidence(self._apart, self._met, seen, radii=radii)
+
+    def hopes(
+        self, counts: Ints, labels: Ints, seen: Seen, *, wanted: Ints, doubt: float, alpha: float
+    ) -> NDArray[np.bool_]:
+        """What changed features meet of the ballots to come is guessed from what they meet of those that are there."""
+        assert isinstance(seen, Placed)
+        spared, hopeful = seen.spared, np.zeros(len(counts), np.bool_)
+        kept = self._space["num_kept"] / self._space["num_features"]
+        for rows, radius in alike(wanted):
+            joint, features = seen.joint.of(rows), np.array([radius])
+            left = self._max_votes - joint.trials
+            outcomes, own = hoped(self.parts, joint, left=left, quantile=doubt * joint.trials / self._max_votes)
+            grown = (1 + left / joint.trials)[:, None, None, None]
+            tables = [self.parts.tables(group, joint) * grown for group in self.parts.groups]
+            label, rest = joint.own[:, None], (joint.trials - joint.own)[:, None]
+            held, others = (part[rows, :1, radius] for part in (spared.held, spared.others))
+            met = share_met((label - held)[:, :, None], label, spared.spread[rows, :1], features, kept=kept)
+            first = np.minimum(features, 1)
+            missed = share_met((rest - others)[:, :, None], rest, spared.others_spread[rows, :1], first, kept=kept)
+            more = (own - joint.own)[:, None]
+            found = from_located(
+                self._apart.only(slice(radius, radius + 1)),
+                self._met.only(slice(radius, radius + 1)),
+                outcomes,
+                tables,
+                own=own,
+                trials=joint.trials + left,
+                held=held + more * (1 - met[:, 0]),
+                others=others + (left[:, None] - more) * (1 - missed[:, 0]),
+            )
+            hopeful[rows] = passes(found, alpha)[:, 0]
+        return hopeful
+
+    def luckiest(self, counts: Ints, labels: Ints, *, error: Floats) -> Ints:
+        k, w = self.parts.k, self.parts.num_named
+        highest, lowest = outer_bounds(counts, labels, k, error=error, num_named=w)
+        return luckiest_radius(highest, np.cumsum(lowest, axis=1), num_named=w, **self._space)
+
+
+def alike(wanted: Ints) -> Iterator[tuple[Ints, int]]:
+    """Inputs of which the same radius is wanted, some at a time."""
+    for radius in np.unique(wanted).tolist():
+        asked = np.flatnonzero(wanted == radius)
+        for start in range(0, len(asked), _TOGETHER):
+            yield asked[start : start + _TOGETHER], radius
+
+
+def hoped(parts: Parts, joint: Joint, *, left: Ints, quantile: Floats) -> tuple[list[Floats], Floats]:
+    """`Parts.outcomes` of all groups, and the ballots for the label, if `left` `(inputs,)` more come as well as may be."""
+    outcomes = []
+    for group in parts.groups:
+        counted = parts.outcomes(group, joint)
+        x = np.arange(counted.shape[2]) - min(group.size, parts.num_named)
+        share = favourable_outcomes(counted, x, quantile=quantile[:, None])
+        outcomes.append(counted + share * left[:, None, None])
+    most = betaincinv(joint.own + 1, np.maximum(joint.trials - joint.own, 0.5), 1 - quantile)
+    return outcomes, joint.own + most * left
 
 
 def favourable_outcomes(counted: Floats, x: Ints, *, quantile: Floats) -> Floats:

@@ -15,12 +15,13 @@ from topcert.theory.confidence import lower_bound, upper_bound
 from topcert.theory.evidence import evidence, located_evidence, make_bets, passes
 from topcert.theory.joint import Joint
 from topcert.theory.located import luckiest_radius
+from topcert.theory.located_ballots import Placed
 from topcert.theory.radius import certified_radius
 from topcert.theory.spared import Spared
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-Seen = Spared | Joint | None  # what is asked of votes beside counts
+Seen = Spared | Joint | Placed | None  # what is asked of votes beside counts
 
 
 class Grounds(Protocol):

@@ -16,7 +16,7 @@ from typing import Final, Literal, final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.theory.ballot_grounds import ByBallots
+from topcert.theory.ballot_grounds import ByBallots, ByBallotsAndMasks
 from topcert.theory.confidence import check_alpha
 from topcert.theory.evidence import MAX_VOTES, proven_radius
 from topcert.theory.grounds import ByCounts, ByMasks, Grounds, Seen
@@ -30,7 +30,10 @@ LABELS: Final[tuple[Asked, ...]] = get_args(Asked)
 
 # Whose theorem it is, and the name of all numbers below and in evidence.py.
 RULES: Final = {"ablation": "evidence-2", "located": "located-evidence-1"}
-BALLOT_RULES: Final = {"ablation": "evidence-ballots-1"}  # the same for ballots of several labels
+BALLOT_RULES: Final = {  # the same for ballots of several labels
+    "ablation": "evidence-ballots-1",
+    "located": "located-evidence-ballots-1",
+}
 TABLE: Final = 5  # columns r = 0 .. 5 of the paper's tables
 GROWTH: Final = 1.1  # votes of a look over those of the one before: a twentieth is cast in vain, on average
 # Chance of giving up in error at the cap, for each of up to three places; before, in proportion: early votes are cheap and
@@ -62,13 +65,8 @@ class Stopping:
     num_named: int = 1
 
     def to_text(self) -> str:
-        """As a manifest records it. Raises ValueError where no such rule is for ballots of several labels."""
-        rule = RULES[self.method] if self.num_named == 1 else BALLOT_RULES.get(self.method)
-        if rule is None:
-            raise ValueError(
-                f"--stop with --method {self.method} is for one label a vote, got --ballot {self.num_named}; leave out "
-                f"--method or --ballot, or use --samples"
-            )
+        """As a manifest records it."""
+        rule = (RULES if self.num_named == 1 else BALLOT_RULES)[self.method]
         named = "" if self.num_named == 1 else f"; ballot={self.num_named}"
         return f"{self.question}; k={self.k}; alpha={self.alpha!r}; label={self.label}; rule={rule}{named}"
 
@@ -116,10 +114,10 @@ def _grounds(rule: Stopping, *, num_classes: int | None, num_features: int, num_
     space = {"num_features": num_features, "num_kept": num_kept, "max_votes": max_votes}
     if rule.num_named == 1:
         return (ByMasks if rule.method == "located" else ByCounts)(k=rule.k, **space)
-    rule.to_text()  # there is such a rule
     if num_classes is None:
         raise ValueError("a rule for ballots of several labels needs num_classes")
-    return ByBallots(k=rule.k, num_named=rule.num_named, num_classes=num_classes, **space)
+    kind = ByBallotsAndMasks if rule.method == "located" else ByBallots
+    return kind(k=rule.k, num_named=rule.num_named, num_classes=num_classes, **space)
 
 
 @final
@@ -173,30 +171,44 @@ class Judge:
         return self.rule.method == "located"
 
     @property
+    def asks_votes(self) -> bool:
+        """Whether it is asked with more than counts."""
+        return self.asks_masks or self.asks_ballots
+
+    @property
     def asks_ballots(self) -> bool:
         """Whether it is asked with how often labels are named together (`joint`)."""
         return self.rule.num_named > 1
 
     def near(self, counts: Ints, labels: Ints) -> Ints:
-        """The labels whose masks it looks at, int64 `(inputs, k + 1)`."""
-        return near_labels(counts, labels, self.rule.k)
+        """The labels whose masks it looks at, int64 `(inputs, k + 1)`; of ballots the label alone."""
+        return near_labels(counts, labels, 0 if self.asks_ballots else self.rule.k)
 
     def spared(self, counts: Ints, labels: Ints, kept: Iterable[Ints], degrees: Ints) -> Spared:
         """What is left of the votes; `kept` is, input by input, of the `near` labels. Raises ValueError as `spare` does."""
-        return spare(counts, labels, kept, degrees, k=self.rule.k, reach=self._reach, num_kept=self._num_kept)
+        return spare(
+            counts,
+            labels,
+            kept,
+            degrees,
+            k=0 if self.asks_ballots else self.rule.k,
+            reach=self._reach,
+            num_kept=self._num_kept,
+            num_named=self.rule.num_named,
+        )
 
     def joint(self, counts: Ints, labels: Ints, ballots: Iterable[NDArray[np.integer]]) -> Joint:
         """How often the `ballots` `(votes, num_named)` of each input name labels together.
 
         Raises ValueError as `Parts.joint` does.
         """
-        assert isinstance(self._grounds, ByBallots)
+        assert isinstance(self._grounds, ByBallots | ByBallotsAndMasks)
         return self._grounds.parts.joint(counts, labels, ballots)
 
     def proven(self, counts: Ints, labels: Ints, seen: Seen = None) -> Ints:
         """Proven radius of `labels` `(inputs,)` by counts `(inputs, classes)`, ABSTAIN where there is none.
 
-        `seen` is what the rule asks beside counts: `spared` or `joint`.
+        `seen` is what the rule asks beside counts: `spared`, `joint`, or both as `Placed`.
         """
         every = slice(0, self._reach + 1)
         return proven_radius(self._grounds.found(counts, labels, seen, radii=every), self.rule.alpha)

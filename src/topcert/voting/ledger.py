@@ -34,7 +34,8 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from topcert.files import first_line, replacing
-from topcert.theory.spared import Spared
+from topcert.theory.grounds import Seen
+from topcert.theory.located_ballots import Placed
 from topcert.theory.stopping import Judge, Stopping
 from topcert.voting.checks import CHECKS
 from topcert.voting.inputs import Inputs, InputsFile, check_size, read_inputs_file
@@ -69,7 +70,7 @@ class Ledger:
         )
         self._stages = [first]  # those that are known: without a stopping rule there is one
         self._so_far = np.zeros((manifest.num_inputs if self.judge else 0, manifest.num_classes), np.int64)
-        self._cast: dict[int, NDArray[np.unsignedinteger]] = {}  # all votes so far, for a rule that asks for masks
+        self._cast: dict[int, NDArray[np.unsignedinteger]] = {}  # all votes so far, for a rule that asks for them
         self._asked: NDArray[np.int64] | None = None  # the labels that a stopping rule asks about
         self._held: dict[int, NDArray[np.unsignedinteger]] = {}  # first votes of blocks that a run of fewer inputs ended in
 
@@ -140,10 +141,10 @@ class Ledger:
         for position, votes in zip(stage.inputs.tolist(), self._votes_of(stage), strict=True):
             certifying = votes if stage.start else votes[selecting:]
             self._so_far[position] += np.bincount(certifying.reshape(-1), minlength=self.manifest.num_classes)
-            if self.judge.asks_masks:
+            if self.judge.asks_votes:
                 self._cast[position] = np.concatenate([self._cast[position], votes]) if stage.start else votes
-        spared = self._spared(stage.inputs, labels) if self.judge.asks_masks else None
-        going = stage.inputs[~self.judge.stops(self._so_far[stage.inputs], labels[stage.inputs], spared)]
+        seen = self._seen(stage.inputs, labels)
+        going = stage.inputs[~self.judge.stops(self._so_far[stage.inputs], labels[stage.inputs], seen)]
         self._ended = not len(going)
         if not self._ended:
             self._stages.append(stage.after(going, selecting + self.judge.looks[len(self._stages)]))
@@ -164,28 +165,38 @@ class Ledger:
             raise ValueError(f"{self.folder}: its stopping rule is for given labels, and inputs.parquet has none")
         return self._asked
 
-    def _spared(self, inputs: NDArray[np.int64], labels: NDArray[np.int64]) -> Spared:
-        """What changed features leave of the votes so far of `inputs`, all of which have the same number of them."""
+    def _seen(self, inputs: NDArray[np.int64], labels: NDArray[np.int64]) -> Seen:
+        """What the rule asks beside counts of the votes so far of `inputs`, all of which have the same number of them."""
         assert self.judge is not None
-        votes = _Part(manifest=self.manifest, votes=[self._cast[position] for position in inputs.tolist()])
-        masks = ReplayedMasks(votes, first=len(votes.votes[0]) - self.manifest.num_selection)
+        if not self.judge.asks_votes:
+            return None
+        cast = [self._cast[position] for position in inputs.tolist()]
         counts, named = self._so_far[inputs], labels[inputs]
+        joint = None
+        if self.judge.asks_ballots:
+            certifying = (votes[self.manifest.num_selection :] for votes in cast)
+            joint = self.judge.joint(counts, named, certifying)
+        if not self.judge.asks_masks:
+            return joint
+        votes = _Part(manifest=self.manifest, votes=cast)
+        masks = ReplayedMasks(votes, first=len(cast[0]) - self.manifest.num_selection)
         kept = masks.kept_counts(self.judge.near(counts, named))
-        return self.judge.spared(counts, named, kept, masks.degrees())
+        spared = self.judge.spared(counts, named, kept, masks.degrees())
+        return spared if joint is None else Placed(joint=joint, spared=spared)
 
-    def spared(self) -> Iterator[tuple[NDArray[np.int64], Spared | None]]:
-        """Positions of inputs that stopped at one look, and what changed features leave of their votes; all in turn.
+    def seen(self) -> Iterator[tuple[NDArray[np.int64], Seen]]:
+        """Positions of inputs that stopped at one look, and what the rule asks of their votes beside counts; all in turn.
 
-        None where the stopping rule does not ask for masks. Raises ValueError as `complete` does.
+        None where the stopping rule asks for nothing else. Raises ValueError as `complete` does.
         """
         self.complete()
-        if self.judge is None or not self.judge.asks_masks:
+        if self.judge is None or not self.judge.asks_votes:
             yield np.arange(self.manifest.num_inputs), None
             return
         spent, labels = self._so_far.sum(axis=1) // self.manifest.depth, self.asked_labels()
         for number in np.unique(spent):
             inputs = np.flatnonzero(spent == number)
-            yield inputs, self._spared(inputs, labels)
+            yield inputs, self._seen(inputs, labels)
 
     def complete(self) -> None:
         """Know all stages. Raises ValueError where votes are missing, damaged, or more than the stopping rule asks for."""
@@ -423,10 +434,12 @@ def judge_of(manifest: Manifest) -> Judge | None:
         return None
     rule = Stopping.read(manifest.stopping)
     selects = rule.label == "selected"
-    if manifest.num_kept is None or selects != bool(manifest.num_selection) or rule.k >= manifest.num_classes:
+    fits = rule.k < manifest.num_classes and rule.num_named == manifest.depth
+    if manifest.num_kept is None or selects != bool(manifest.num_selection) or not fits:
         raise ValueError(f"the manifest's stopping is {manifest.stopping!r}, which does not go with its other entries")
     return Judge(
         rule,
+        num_classes=manifest.num_classes,
         num_features=manifest.num_features,
         num_kept=manifest.num_kept,
         max_votes=manifest.num_samples,
