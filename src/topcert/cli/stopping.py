@@ -46,9 +46,7 @@ def choose_stopping(
     if max_samples is not None and max_samples < 1:
         raise ValueError(f"--max-samples must be at least 1, got {max_samples}")
     chosen: Asked = "selected" if label == "selected" else "given"
-    rule = Stopping(
-        question=stop, k=ks[0], alpha=alpha, method=method.name, label=chosen, num_named=num_named
-    )
+    rule = Stopping(question=stop, k=ks[0], alpha=alpha, method=method.name, label=chosen, num_named=num_named)
     return rule, MAX_SAMPLES if max_samples is None else max_samples
 
 

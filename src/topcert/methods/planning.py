@@ -15,6 +15,7 @@ from topcert.methods.located import METHOD as LOCATED
 from topcert.methods.located import at_best, untouched
 from topcert.methods.method import DesignMethod, SampledMethod, Smoothing
 from topcert.theory.confidence import lower_bound, upper_bound
+from topcert.theory.located_ballots import Placed
 from topcert.theory.radius import ABSTAIN, certified_radius
 from topcert.theory.stopping import Judge
 
@@ -142,16 +143,18 @@ def best_radii(
 def best_radius_of(judge: Judge, *, smoothing: Smoothing, num_classes: int, num_samples: int) -> int:
     """The same of votes under a stopping rule, at most `num_samples` of them."""
     k, label = judge.rule.k, np.zeros(1, np.int64)
-    if judge.asks_ballots:
-        found = []
-        for ballots in _best_ballots(num_samples, num_classes=num_classes, num_named=judge.rule.num_named):
-            counts = np.bincount(ballots.reshape(-1), minlength=num_classes)[None]
-            found.append(int(judge.proven(counts, label, judge.joint(counts, label, [ballots]))[0]))
-        return max(found)
-    votes = np.zeros((1, num_classes), np.int64)
-    votes[0, 0] = num_samples
     left = untouched(num_samples, k=k, smoothing=smoothing) if judge.asks_masks else None
-    return int(judge.proven(votes, label, left)[0])
+    if not judge.asks_ballots:
+        votes = np.zeros((1, num_classes), np.int64)
+        votes[0, 0] = num_samples
+        return int(judge.proven(votes, label, left)[0])
+    found = []
+    for ballots in _best_ballots(num_samples, num_classes=num_classes, num_named=judge.rule.num_named):
+        counts = np.bincount(ballots.reshape(-1), minlength=num_classes)[None]
+        joint = judge.joint(counts, label, [ballots])
+        seen = joint if left is None else Placed(joint=joint, spared=left)
+        found.append(int(judge.proven(counts, label, seen)[0]))
+    return max(found)
 
 
 def _best_ballots(num_samples: int, *, num_classes: int, num_named: int) -> Iterator[NDArray[np.int64]]:
