@@ -33,6 +33,7 @@ _WEIGHTS = np.random.default_rng(0).normal(size=(3, 10)).astype(np.float32)
 def net():
     return lambda batch: batch[:, :3].sum(axis=(2, 3)) @ _WEIGHTS
 """
+SAMPLED = ("Theorem 1, SimuEM", "Theorem 1, intersection-union", "located")
 RUN = ["reproduce", "beyond", "--model", "sums:net", "--limit", 6, "--samples", 60, "--masks", 45, "--max-samples", 64]
 
 
@@ -74,16 +75,19 @@ def test_every_method_stands_beside_the_paper(tiny: Path, topcert: Callable[...,
             ("stop radius=5, located", "64"),
             ("stop table, located", "64"),
             ("stop exact, located", "64"),
+            *((f"{title}, w = {w}", "60") for title in SAMPLED for w in (2, 3)),
         )
     }
-    assert len(rows) == 2 * 11
+    assert len(rows) == 2 * 11 + 3 * 3 * len(SAMPLED)
     assert all(float(row["seconds"]) > 0 for row in rows)
     # one by one, as certify and evaluate have it
     for row in rows:
+        row["method"], _, w = row["method"].partition(", w = ")
         question, _, by = row["method"].removeprefix("stop ").replace("=", "").partition(", ")
         kind, k = by if by == "located" else row["method"], int(row["k"])
         name = {"design": "design", "fpa": "design"}.get(kind, "sampled")
         asked = f"sums-net.stop-{'located-' * (by == 'located')}{question}-k{k}"
+        name = "ballots" if w or k == "2" else name
         folder = Path("f/runs") / (asked if "stop" in row["method"] else f"sums-net.{name}")
         ledger = Ledger.open(folder)
         made: Certificates = derive(
@@ -94,6 +98,7 @@ def test_every_method_stands_beside_the_paper(tiny: Path, topcert: Callable[...,
             alpha=0.0 if name == "design" else 0.001,
             label_choice="given",
             first=20 if kind == "fpa" else None,
+            num_named=int(w or 1),
         ).certificates
         for radius in range(16):
             share = int((made.radius >= radius).sum()) * 1000 // 6

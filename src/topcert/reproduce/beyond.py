@@ -1,8 +1,9 @@
 """What the certificates of docs/beyond.md give beside the paper's: every method on the same images, from kept votes.
 
-From three kinds of votes all rows follow, each kept as a ledger that is named after network and kind:
+From four kinds of votes all rows follow, each kept as a ledger that is named after network and kind:
 
 NETWORK.sampled             independent masks: Theorem 1 under either bounds, and located
+NETWORK.ballots             independent masks, under each of which several labels are named: the same for each w
 NETWORK.design              the masks of a design: design, and fpa from the first partition of them
 NETWORK.stop-QUESTION-kK    as many votes as the question takes, for one k; by located evidence where it says so
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final, final
@@ -31,6 +32,7 @@ from topcert.voting.manifest import FIXED, IID, Manifest
 from topcert.voting.replay import design_of
 
 KS: Final = (1, 3)
+BALLOT_KS: Final = (1, 2, 3)  # of votes that name several labels
 RADII: Final = tuple(range(16))
 SIZES: Final = (10_000, 2_000)  # of independent masks, beside all there are
 DESIGN_SIZES: Final = (10_000, 2_000, 500)
@@ -39,13 +41,18 @@ DESIGN_SIZES: Final = (10_000, 2_000, 500)
 @final
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A certificate of one set of votes: the method, its bounds, and how many votes of each input it reads (None: all)."""
+    """A certificate of one set of votes: the method, its bounds, and how many votes of each input it reads (None: all).
+
+    Of each vote it reads `num_named` labels, and certifies each of `ks` unless a stopping rule has its own.
+    """
 
     votes: str
     title: str
     method: str
     bounds: str | None = None
     first: int | None = None
+    num_named: int = 1
+    ks: tuple[int, ...] = KS
 
     @property
     def name(self) -> str:
@@ -79,7 +86,19 @@ class Line:
 
 
 def rows_of(name: str, manifest: Manifest) -> list[Row]:
-    """The rows that follow from a set of votes."""
+    """The rows that follow from a set of votes; of ballots, those of each w."""
+    if manifest.depth == 1:
+        return _rows_of(name, manifest)
+    return [
+        replace(row, title=row.title if named == 1 else f"{row.title}, w = {named}", num_named=named, ks=BALLOT_KS)
+        for named in range(1, manifest.depth + 1)
+        for row in _rows_of(name, manifest)
+        if manifest.stopping == FIXED or named == manifest.depth  # a stopping rule asked about all that were named
+    ]
+
+
+def _rows_of(name: str, manifest: Manifest) -> list[Row]:
+    """The rows of one w."""
     whole = manifest.num_samples
     if manifest.stopping != FIXED:
         rule = Stopping.read(manifest.stopping)
@@ -106,18 +125,19 @@ def rows_of(name: str, manifest: Manifest) -> list[Row]:
 
 
 def derive_row(ledger: Ledger, row: Row, *, on_pairs: Callable[[int, int], None] | None = None) -> Results:
-    """The certificates of a row, for each of KS or the one k of a stopping rule; `on_pairs` is that of `derive`."""
+    """The certificates of a row, for each of its k or the one k of a stopping rule; `on_pairs` is that of `derive`."""
     rule = None if ledger.manifest.stopping == FIXED else Stopping.read(ledger.manifest.stopping)
     tallied = ledger.folder / "counts.csv"
     return derive(
         ledger,
         method=row.method,
         bounds=row.bounds,
-        ks=KS if rule is None else [rule.k],
+        ks=row.ks if rule is None else [rule.k],
         alpha=_alpha(row),
         label_choice="given",
         counts=_tallied(tallied, ledger) if rule is not None and tallied.is_file() else None,
         first=row.first,
+        num_named=row.num_named,
         on_pairs=on_pairs,
     )
 
@@ -201,7 +221,7 @@ def network_of(name: str) -> str:
 def _place(name: str) -> tuple[str, int, str]:
     """Where a set of votes stands among the others: network by network, the paper's first, the cheap questions first."""
     network, _, kind = name.partition(".")
-    order = ("sampled", "design", "stop-radius", "stop-table", "stop-exact", "stop-located-radius", "stop-located-table")
+    order = ("sampled", "ballots", "design", "stop-radius", "stop-table", "stop-exact", "stop-located-radius", "stop-located-table")
     return network, next((place for place, part in enumerate(order) if kind.startswith(part)), len(order)), kind
 
 

@@ -80,12 +80,12 @@ def _markdown(lines: Sequence[Line]) -> str:
         f"{CAPTION}. {conditions(lines)}.",
         "",
         "masks: the most that an image is shown under. passes: of the network, the mean over the images. seconds: what "
-        "those passes and the certificates for both k took an image, on the machine that measured. settled: images whose "
+        "those passes and the certificates for all k took an image, on the machine that measured. settled: images whose "
         "question was answered. area: under the whole curve, in pixels: the mean radius, where a label that is not "
         "certified counts 0; none where larger radii were not asked for. rN: certified accuracy at r = N.",
     ]
     for network in dict.fromkeys(line.network for line in lines):
-        for k in KS:
+        for k in sorted({line.k for line in lines}):
             chosen = [cells_of(line) for line in lines if (line.network, line.k) == (network, k)]
             if chosen:
                 parts += ["", f"{network}, k = {k}", "", f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]

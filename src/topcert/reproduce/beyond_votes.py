@@ -24,8 +24,10 @@ from topcert.voting.run import collect_votes, open_run
 NETWORK: Final = "compact"  # where none is named
 QUESTIONS: Final = ("radius=5", "table", "exact")
 LOCATED: Final = "located-"  # before a question: by located evidence
-MEASURES: Final = ("sampled", "design", *QUESTIONS, *(LOCATED + question for question in QUESTIONS))
+MEASURES: Final = ("sampled", "design", *QUESTIONS, *(LOCATED + question for question in QUESTIONS), "ballots")
 NUM_KEPT: Final = 50
+NUM_NAMED: Final = 3  # labels of each ballot
+MAX_BALLOTS: Final = 1_000  # of an image: what they show takes no more
 DESIGN: Final = "stratified"
 DESIGN_KEPT: Final = 52  # 20 blocks of 51 or 52 pixels
 
@@ -45,7 +47,12 @@ def requests_for(
     network = (Path(model).stem if model.endswith(".onnx") else model).replace(".", "-").replace(":", "-")
 
     def request(
-        samples: int, *, num_kept: int = NUM_KEPT, design: str | None = None, stopping: Stopping | None = None
+        samples: int,
+        *,
+        num_kept: int = NUM_KEPT,
+        num_named: int = 1,
+        design: str | None = None,
+        stopping: Stopping | None = None,
     ) -> Request:
         return Request(
             data="cifar10",
@@ -53,6 +60,7 @@ def requests_for(
             reading=Reading(data_dir=data_dir, limit=limit),
             num_samples=samples,
             num_kept=num_kept,
+            num_named=num_named,
             design=design,
             stopping=stopping,
             device=device,
@@ -60,6 +68,8 @@ def requests_for(
 
     if measure == "sampled":
         return {f"{network}.sampled": request(num_samples)}
+    if measure == "ballots":
+        return {f"{network}.ballots": request(min(num_samples, MAX_BALLOTS), num_named=NUM_NAMED)}
     if measure == "design":
         return {f"{network}.design": request(num_masks, num_kept=DESIGN_KEPT, design=DESIGN)}
     method, question = ("located" if measure.startswith(LOCATED) else "ablation"), measure.removeprefix(LOCATED)
