@@ -33,7 +33,7 @@ _WEIGHTS = np.random.default_rng(0).normal(size=(3, 10)).astype(np.float32)
 def net():
     return lambda batch: batch[:, :3].sum(axis=(2, 3)) @ _WEIGHTS
 """
-SAMPLED = ("Theorem 1, SimuEM", "Theorem 1, intersection-union", "located")
+BOUNDS = ("Theorem 1, SimuEM", "Theorem 1, intersection-union")
 RUN = ["reproduce", "beyond", "--model", "sums:net", "--limit", 6, "--samples", 60, "--masks", 45, "--max-samples", 64]
 
 
@@ -75,19 +75,19 @@ def test_every_method_stands_beside_the_paper(tiny: Path, topcert: Callable[...,
             ("stop radius=5, located", "64"),
             ("stop table, located", "64"),
             ("stop exact, located", "64"),
-            *((f"{title}, w = {w}", "60") for title in SAMPLED for w in (2, 3)),
+            *((f"{title}, w = {w}", "60") for title in BOUNDS for w in (2, 3)),
         )
     }
-    assert len(rows) == 2 * 11 + 3 * 3 * len(SAMPLED)
+    assert len(rows) == 2 * 11 + 3 * 3 * len(BOUNDS)
     assert all(float(row["seconds"]) > 0 for row in rows)
     # one by one, as certify and evaluate have it
     for row in rows:
-        row["method"], _, w = row["method"].partition(", w = ")
+        if "w = " in row["method"] or row["k"] == "2":
+            continue  # ballots have a test of their own
         question, _, by = row["method"].removeprefix("stop ").replace("=", "").partition(", ")
         kind, k = by if by == "located" else row["method"], int(row["k"])
         name = {"design": "design", "fpa": "design"}.get(kind, "sampled")
         asked = f"sums-net.stop-{'located-' * (by == 'located')}{question}-k{k}"
-        name = "ballots" if w or k == "2" else name
         folder = Path("f/runs") / (asked if "stop" in row["method"] else f"sums-net.{name}")
         ledger = Ledger.open(folder)
         made: Certificates = derive(
@@ -98,7 +98,6 @@ def test_every_method_stands_beside_the_paper(tiny: Path, topcert: Callable[...,
             alpha=0.0 if name == "design" else 0.001,
             label_choice="given",
             first=20 if kind == "fpa" else None,
-            num_named=int(w or 1),
         ).certificates
         for radius in range(16):
             share = int((made.radius >= radius).sum()) * 1000 // 6
@@ -110,6 +109,29 @@ def test_every_method_stands_beside_the_paper(tiny: Path, topcert: Callable[...,
     text = Path("f/beyond.md").read_text(encoding="utf-8")
     assert "sums-net, k = 3" in text
     assert Path("f/beyond.png").stat().st_size > 20_000
+
+
+def test_ballots_have_a_row_for_each_w_and_a_table_for_each_k(tiny: Path, topcert: Callable[..., Outcome]) -> None:
+    run = topcert(*RUN, "--measure", "ballots", "--out", "f")
+    assert run.code == 0, run.err
+    ledger = Ledger.open(Path("f/runs/sums-net.ballots"))
+    assert (ledger.manifest.depth, ledger.manifest.num_samples) == (3, 60)
+    rows = rows_in(Path("f/beyond.csv"))
+    titles = {named: [title if named == 1 else f"{title}, w = {named}" for title in BOUNDS] for named in (1, 2, 3)}
+    assert [(row["k"], row["method"]) for row in rows] == [
+        (k, title) for named in titles for title in titles[named] for k in ("1", "2", "3")
+    ]
+    for row in rows:
+        named = next(named for named in titles if row["method"] in titles[named])
+        rule = row["method"].removeprefix("Theorem 1, ").partition(",")[0].lower()
+        asked = {"bounds": rule, "ks": [1, 2, 3] if "union" in rule else [int(row["k"])], "num_named": named}
+        made = derive(ledger, alpha=0.001, label_choice="given", **asked).certificates  # type: ignore[arg-type]
+        radius = made.radius[made.k == int(row["k"])]
+        for r in range(16):
+            share = int((radius >= r).sum()) * 1000 // 6
+            assert row[f"r{r}"] == f"{share // 1000}.{share % 1000:03d}"
+    text = Path("f/beyond.md").read_text(encoding="utf-8")
+    assert [f"sums-net, k = {k}\n" in text for k in (1, 2, 3)] == [True] * 3
 
 
 def test_it_goes_on_and_is_redrawn_from_what_is_kept(

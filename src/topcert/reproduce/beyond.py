@@ -3,7 +3,7 @@
 From four kinds of votes all rows follow, each kept as a ledger that is named after network and kind:
 
 NETWORK.sampled             independent masks: Theorem 1 under either bounds, and located
-NETWORK.ballots             independent masks, under each of which several labels are named: the same for each w
+NETWORK.ballots             independent masks, under each of which several labels are named: Theorem 1 for each w
 NETWORK.design              the masks of a design: design, and fpa from the first partition of them
 NETWORK.stop-QUESTION-kK    as many votes as the question takes, for one k; by located evidence where it says so
 """
@@ -94,6 +94,7 @@ def rows_of(name: str, manifest: Manifest) -> list[Row]:
         for named in range(1, manifest.depth + 1)
         for row in _rows_of(name, manifest)
         if manifest.stopping == FIXED or named == manifest.depth  # a stopping rule asked about all that were named
+        if manifest.stopping != FIXED or row.method != "located"  # it takes longer than all others together
     ]
 
 
@@ -221,7 +222,16 @@ def network_of(name: str) -> str:
 def _place(name: str) -> tuple[str, int, str]:
     """Where a set of votes stands among the others: network by network, the paper's first, the cheap questions first."""
     network, _, kind = name.partition(".")
-    order = ("sampled", "ballots", "design", "stop-radius", "stop-table", "stop-exact", "stop-located-radius", "stop-located-table")
+    order = (
+        "sampled",
+        "ballots",
+        "design",
+        "stop-radius",
+        "stop-table",
+        "stop-exact",
+        "stop-located-radius",
+        "stop-located-table",
+    )
     return network, next((place for place, part in enumerate(order) if kind.startswith(part)), len(order)), kind
 
 
