@@ -66,7 +66,9 @@ def test_a_carried_network_is_loaded_by_its_name(tmp_path: Path, monkeypatch: py
     assert load("compact").fingerprint == load(str(tmp_path / "net.onnx")).fingerprint
 
 
-@pytest.mark.parametrize(("name", "shape"), [("compact", (6, 32, 32)), ("lattice", (6, 7, 7))])
+@pytest.mark.parametrize(
+    ("name", "shape"), [("compact", (6, 32, 32)), ("lattice", (6, 7, 7)), ("lattice-mirrored", (6, 7, 7))]
+)
 def test_the_networks_in_the_package_take_cifar10_as_it_is_shown_to_them(name: str, shape: tuple[int, ...]) -> None:
     if not files("topcert.models").joinpath(loading.CARRIED[name]).is_file():
         pytest.skip("this checkout carries no network")
@@ -194,7 +196,8 @@ def test_the_fingerprint_of_a_function_tells_files_and_functions_apart(write: Wr
 @pytest.mark.parametrize("name", ["resnet", "model.pt", "", "module:", ":", "module:a.b", "module:1", "folder/"])
 def test_an_unknown_name_is_refused_with_the_choices(name: str) -> None:
     with pytest.raises(
-        ValueError, match=r"unknown model .*; give compact, lattice, an \.onnx file, a \.joblib file or module:function"
+        ValueError,
+        match=r"unknown model .*; give compact, lattice, lattice-mirrored, an \.onnx file, a \.joblib file or module:function",
     ) as caught:
         load(name)
     assert repr(name) in str(caught.value)

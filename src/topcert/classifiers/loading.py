@@ -19,7 +19,12 @@ from numpy.typing import NDArray
 from topcert.classifiers.classifier import Classifier, check_device
 from topcert.classifiers.trial import check_ballot, check_trial, try_model
 
-CARRIED: Final = {"compact": "compact.onnx", "lattice": "lattice.onnx"}  # networks inside the package, in topcert/models
+CARRIED: Final = {  # networks inside the package, in topcert/models
+    "compact": "compact.onnx",
+    "lattice": "lattice.onnx",
+    "lattice-mirrored": "lattice.onnx",
+}
+MIRRORED: Final = {"lattice-mirrored": (32, 5)}  # asked about the mirror image too: width of its images, stride
 
 CIFAR10: Final = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")  # of all of them
 
@@ -59,7 +64,12 @@ def _load(
     if name in CARRIED:
         made = _onnx(carried_path(name), example, device, num_classes, output, depth)
         made.class_names = CIFAR10
-        return made
+        if name not in MIRRORED:
+            return made
+        from topcert.classifiers.mirrored import Mirrored
+
+        width, stride = MIRRORED[name]
+        return Mirrored(made, width=width, stride=stride)
     path = Path(name)
     if path.suffix == ".onnx":
         return _onnx(path, example, device, num_classes, output, depth)

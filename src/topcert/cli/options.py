@@ -22,7 +22,8 @@ Data = Annotated[
 Model = Annotated[
     str,
     typer.Argument(
-        metavar="MODEL", help="compact or lattice (carried), an .onnx or .joblib file, or module:function (runs its code)."
+        metavar="MODEL",
+        help="compact, lattice, lattice-mirrored (carried), an .onnx or .joblib file, or module:function (runs its code).",
     ),
 ]
 Keep = Annotated[int, typer.Option(help="Features that each mask keeps (e).")]
