@@ -74,7 +74,7 @@ def test_the_networks_in_the_package_take_cifar10_as_it_is_shown_to_them(name: s
         pytest.skip("this checkout carries no network")
     classifier = load_classifier(name, example=example_of(shape), device="cpu")
     assert classifier.num_classes == 10
-    assert classifier(np.zeros((3, *shape), np.float32)).shape == (3,)
+    assert classifier(np.zeros((3, *shape), np.float32)).shape == (3, 1)
 
 
 @pytest.mark.parametrize("suffix", [".joblib", ".pkl", ".pickle"])
@@ -83,7 +83,7 @@ def test_a_scikit_learn_file_is_loaded(tmp_path: Path, suffix: str) -> None:
     joblib.dump(fitted(), path) if suffix == ".joblib" else path.write_bytes(pickle.dumps(fitted()))
     classifier = load(str(path))
     assert isinstance(classifier, SklearnClassifier)
-    np.testing.assert_array_equal(classifier(make_batch()), fitted().predict(make_batch().reshape(50, -1)))
+    np.testing.assert_array_equal(classifier(make_batch())[:, 0], fitted().predict(make_batch().reshape(50, -1)))
 
 
 def test_the_fingerprint_of_a_scikit_learn_file_is_that_of_its_bytes(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_function_in_the_current_directory_is_found(write: Write) -> None:
     classifier = load(f"{name}:make")
     assert isinstance(classifier, FunctionClassifier)
     assert classifier.num_classes == 4
-    np.testing.assert_array_equal(classifier(make_batch()), make_batch().reshape(50, -1)[:, :4].argmax(1))
+    np.testing.assert_array_equal(classifier(make_batch())[:, 0], make_batch().reshape(50, -1)[:, :4].argmax(1))
 
 
 def test_a_function_may_give_a_torch_module(write: Write) -> None:
