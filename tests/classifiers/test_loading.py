@@ -197,7 +197,7 @@ def test_the_fingerprint_of_a_function_tells_files_and_functions_apart(write: Wr
 def test_an_unknown_name_is_refused_with_the_choices(name: str) -> None:
     with pytest.raises(
         ValueError,
-        match=r"unknown model .*; give compact, lattice, lattice-mirrored, an \.onnx file, a \.joblib file or module:function",
+        match=r"unknown model .*; give compact, lattice, lattice-mirrored, an \.onnx file, a \.joblib file or module:fun",
     ) as caught:
         load(name)
     assert repr(name) in str(caught.value)
