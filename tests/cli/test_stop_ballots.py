@@ -78,7 +78,7 @@ def test_each_input_has_the_ballots_that_the_rule_gives_it(
 
 
 def test_it_verifies_and_changes_do_not(folder: Path, topcert: Callable[..., Outcome]) -> None:
-    asked = topcert("verify", folder, "--model", MODEL, "--replay", 40)
+    asked = topcert("verify", folder, "--model", MODEL, "--replay", 40, "--fresh-seed", 5, "--samples", 300)
     assert asked.code == 0, asked.out + asked.err
     assert topcert("evaluate", folder).code == 0
     path = folder / "certificates.parquet"

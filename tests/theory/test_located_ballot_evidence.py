@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import lru_cache
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tests.theory.ballots import all_ballots, named
 from topcert.theory.ballot_evidence import BallotBets, make_ballot_bets
 from topcert.theory.located_ballots import Placed, located_ballot_evidence
+from topcert.theory.spared import most_met
 from topcert.theory.stopping import Judge, Stopping
 
 Ints = NDArray[np.int64]
@@ -163,9 +164,18 @@ def forgetful(kept: Ints, reach: int) -> Ints:
     return np.zeros((*kept.shape[:-1], reach + 1), np.int64)
 
 
-def test_a_rule_that_looks_away_fails_the_same_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("topcert.theory.spared.most_met", forgetful)
-    assert wrong_claims(2, 2, 1) > AT_MOST
+@pytest.mark.parametrize(
+    ("name", "wrong", "k"),
+    [
+        ("most_met", forgetful, 2),
+        ("least_met", lambda kept, reach: most_met(kept, reach), 3),  # or met what meets most of the others
+    ],
+)
+def test_a_rule_that_looks_away_fails_the_same_test(
+    monkeypatch: pytest.MonkeyPatch, name: str, wrong: Callable[[Ints, int], Ints], k: int
+) -> None:
+    monkeypatch.setattr(f"topcert.theory.spared.{name}", wrong)
+    assert wrong_claims(k, 2, 1) > AT_MOST
 
 
 @pytest.mark.parametrize(("k", "w"), [(1, 2), (2, 2), (3, 3)])
