@@ -111,3 +111,71 @@ def test_a_manifest_of_the_encoding_without_the_design_is_refused(topcert: Calla
     told = topcert("verify", "o")
     assert told.code == 2
     assert "encoding lattice does not go with the law random" in " ".join(told.err.split())
+
+
+NAMED = ["certify", "images.npz", MODEL, "--batch-size", 7, "--k", 1, "--method", "design"]
+
+
+@pytest.mark.parametrize(
+    ("design", "encoding", "count", "kept"),
+    [("lattice:4x3", "lattice", 24, 12), ("lattice:4x4", "six-channel", 16, 9), ("lattice:p=7", "six-channel", 21, 15)],
+)
+def test_a_lattice_with_strides_of_its_own_is_certified_and_verified(
+    topcert: Callable[..., Outcome], design: str, encoding: str, count: int, kept: int
+) -> None:
+    run = [*NAMED, "--design", design, "--encoding", encoding, "--samples", count, "--out", "o"]
+    told = topcert(*run)
+    assert told.code == 0, told.err
+    manifest = Ledger.open(Path("o")).manifest
+    assert (manifest.law, manifest.algorithm, manifest.num_kept) == (design, "lattice-classes-1", kept)
+    assert certificates().radius.max() > 1
+    checked = topcert("verify", "o", "--model", MODEL, "--replay", 20)
+    assert checked.code == 0, checked.out + checked.err
+    assert f"the published masks are the rounds of {design};" in " ".join(checked.out.split())
+    assert topcert("evaluate", "o", "--k", 2).code == 0
+    again = topcert(*run, "--keep", kept, "--resume")
+    assert again.code == 0, again.err
+    for entries, says in (
+        ({"num_kept": kept - 1}, f"widest mask of the design {design} keeps {kept} of these pixels"),
+        ({"num_samples": count - 1}, f"num_samples is {count - 1}, and the design {design} has"),
+        ({"law": "lattice:9x9"}, "widest mask of the design lattice:9x9 keeps 4"),
+        ({"algorithm": "grid-classes-1"}, "algorithm is grid-classes-1, which does not go with"),
+        ({"law": "lattice:4"}, "law must be iid or a design"),
+    ):
+        rewrite_manifest(Path("o"), **entries)
+        found = topcert("verify", "o")
+        assert found.code == 2
+        assert says in " ".join(found.err.split())
+        rewrite_manifest(Path("o"), num_kept=kept, num_samples=count, law=design, algorithm="lattice-classes-1")
+
+
+def test_named_squares_vote_as_the_grids_of_their_stride(topcert: Callable[..., Outcome]) -> None:
+    assert topcert(*SHARED, "--k", 1, "--method", "fpa", "--encoding", "lattice", "--out", "o").code == 0
+    told = topcert(*NAMED, "--method", "fpa", "--encoding", "lattice", "--design", "lattice:4x4", "--out", "p")
+    assert told.code == 0, told.err  # one round without --samples
+    assert Ledger.open(Path("p")).counts().tolist() == Ledger.open(Path("o")).counts().tolist()
+    assert Ledger.open(Path("p")).manifest.num_samples == 16
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (
+            ["--design", "lattice:4x4", "--keep", 8],
+            "--keep is 8, and the widest mask of lattice:4x4 keeps 9 of 10 x 10 pixels",
+        ),
+        (
+            ["--design", "lattice:4x4", "--samples", 20],
+            "--samples is 20, and the design lattice:4x4 has 4 rounds of 16 masks",
+        ),
+        (["--design", "lattice:4"], "unknown design 'lattice:4'; say lattice:5x4"),
+        (["--design", "lattice:11x1"], "its strides may be 10x10 at most"),
+        (["--design", "lattice:p=7", "--encoding", "lattice"], "not lattice:p=23); add it, or choose another --encoding"),
+        (["--design", "lattice:2x2", "--unit", "feature"], "cuts the pixels of images, and these 300 features are none"),
+    ],
+)
+def test_strides_that_do_not_fit_are_refused(topcert: Callable[..., Outcome], options: list[object], says: str) -> None:
+    told = topcert(*NAMED, *options, "--out", "o")
+    assert told.code == 2
+    assert says in " ".join(told.err.split())
+    assert not Path("o").exists()

@@ -52,7 +52,8 @@ def classes_by_hand(height: int, width: int, num_kept: int) -> tuple[int, list[l
 def test_masks_are_the_classes_of_rows_and_columns(height: int, width: int, num_kept: int) -> None:
     made = lattice(height, width, num_kept)
     stride, classes = classes_by_hand(height, width, num_kept)
-    assert made.stride == stride == stride_of((height, width), num_kept)
+    assert made.stride == (stride, stride)
+    assert stride == stride_of((height, width), num_kept)
     assert made.round_size == len(classes)
     assert made.width == max(map(len, classes)) <= num_kept
     masks = made.masks(0, 2 * made.round_size)
@@ -71,7 +72,7 @@ def test_the_seed_is_not_used_and_a_cifar_image_has_25_grids() -> None:
         Design(name="lattice", seed=seed, num_features=1024, num_kept=49, grid=(32, 32)) for seed in (0, 2**64 - 1)
     )
     assert one.masks(0, 25).tolist() == other.masks(0, 25).tolist()
-    assert (one.stride, one.round_size, one.width, one.even) == (5, 25, 49, False)
+    assert (one.stride, one.round_size, one.width, one.even) == ((5, 5), 25, 49, False)
     assert [len(set(mask)) for mask in one.masks(0, 25).tolist()] == 2 * [49, 49, 42, 42, 42] + 3 * [42, 42, 36, 36, 36]
 
 
@@ -83,7 +84,7 @@ def test_more_masks_than_there_are_and_what_is_no_grid_are_refused() -> None:
     Design(name="partitions", seed=0, num_features=1024, num_kept=49).check_count(10**6, "--samples")
     for shape, unit, features in (((7,), "column", 7), ((4, 4, 3), "feature", 48), ((9, 3), "point", 9)):
         with pytest.raises(ValueError, match=f"these {features} features are none; choose the design partitions"):
-            make_design("lattice", shape=shape, unit=unit, seed=0, num_features=features, num_kept=1)
+            make_design("lattice", shape=shape, unit=unit, seed=0, num_features=features, num_kept=1, num_masks=1)
 
 
 def picture_by_hand(image: NDArray[Any], offset: tuple[int, int], stride: int) -> NDArray[Any]:
@@ -104,14 +105,15 @@ def test_a_grid_is_shown_as_a_small_picture(height: int, width: int, num_kept: i
     made = lattice(height, width, num_kept)
     assert made.stride is not None
     image = np.random.default_rng(0).random((height, width, 2)).astype(dtype)
-    offsets = list(itertools.product(range(min(made.stride, height)), range(min(made.stride, width))))
+    stride = made.stride[0]
+    offsets = list(itertools.product(range(min(stride, height)), range(min(stride, width))))
     size = len(offsets)
     encoder = make_encoder("lattice", shape=image.shape, unit="pixel", batch_size=size, dtype=dtype, stride=made.stride)
     planes, masks = to_planes(image, "pixel"), made.masks(0, size)
     encoder(planes + 1, masks[::-1].copy())  # what was shown before leaves no trace
     shown = encoder(planes, masks)
     assert shown.dtype == dtype
-    assert shown.tolist() == [picture_by_hand(image, offset, made.stride).tolist() for offset in offsets]
+    assert shown.tolist() == [picture_by_hand(image, offset, stride).tolist() for offset in offsets]
 
 
 @pytest.mark.parametrize(("height", "width", "num_kept"), [(32, 32, 49), (7, 10, 9), (6, 6, 36)])
@@ -132,8 +134,8 @@ def test_training_shows_the_same_bit_for_bit(height: int, width: int, num_kept: 
 
 
 @pytest.mark.parametrize(
-    ("unit", "shape", "stride"), [("pixel", (4, 4, 3), None), ("column", (7,), None), ("feature", (4, 4, 3), 2)]
+    ("unit", "shape", "stride"), [("pixel", (4, 4, 3), None), ("column", (7,), None), ("feature", (4, 4, 3), (2, 2))]
 )
-def test_the_encoding_is_for_the_design_alone(unit: Any, shape: tuple[int, ...], stride: int | None) -> None:
+def test_the_encoding_is_for_the_design_alone(unit: Any, shape: tuple[int, ...], stride: tuple[int, int] | None) -> None:
     with pytest.raises(ValueError, match=r"only --method design or fpa with --design lattice keeps these"):
         make_encoder("lattice", shape=shape, unit=unit, batch_size=1, stride=stride)

@@ -9,8 +9,17 @@ from scipy import stats
 from torch import nn
 
 from topcert.randomization import gaussian
-from topcert.randomization.designs import Design
-from topcert.training.noise import AblationNoise, DesignNoise, DiscreteNoise, GaussianNoise, Noise
+from topcert.randomization.designs import Design, make_design
+from topcert.randomization.encodings import make_encoder
+from topcert.training.noise import (
+    AblationNoise,
+    DesignNoise,
+    DiscreteNoise,
+    GaussianNoise,
+    LatticeNoise,
+    LatticesNoise,
+    Noise,
+)
 
 torch.set_num_threads(1)
 
@@ -113,3 +122,33 @@ def test_a_network_sees_the_masks_of_its_design_and_no_others() -> None:
     seen = [tuple(np.flatnonzero(image[0].numpy()).tolist()) for image in shown]
     assert set(seen) == {tuple(sorted(set(mask))) for mask in DESIGN.masks(0, 7).tolist()}
     assert min(seen.count(mask) for mask in set(seen)) > 10
+
+
+def test_several_strides_are_drawn_a_batch_and_their_grids_an_image() -> None:
+    strides = ((2, 3), (3, 2), (3, 3))
+    noise, images = LatticesNoise(strides=strides, rounds=2), make_images(40)
+    shapes = {(6, 3, 2): (2, 3), (6, 2, 3): (3, 2), (6, 2, 2): (3, 3)}
+    seen = []
+    for first in range(0, 1200, 40):
+        shown = noise.show(images, seed=4, first=first)
+        assert torch.equal(shown, noise.show(images, seed=4, first=first))
+        seen.append(shapes[tuple(shown.shape[1:])])
+        if len(seen) <= 3:
+            rows, columns = seen[-1]
+            every = [grids_by_hand(image, rows, columns) for image in images.numpy()]
+            places = [every[i].index(picture.tolist()) for i, picture in enumerate(shown)]
+            assert max(places) >= rows * columns  # also of the second round
+            assert min(places) < rows * columns
+    assert {stride: seen.count(stride) > 4 for stride in strides} == dict.fromkeys(strides, True)
+    assert seen[0] == strides[0]  # whose pictures a network is exported for
+    square, same = (LatticeNoise(stride=stride).show(images, seed=4, first=9) for stride in (3, (3, 3)))
+    assert torch.equal(square, same)
+
+
+def grids_by_hand(image: np.ndarray, rows: int, columns: int) -> list[list[object]]:
+    """The pictures of both rounds, in the order of the masks, from an encoder of its own."""
+    name, shape = f"lattice:{rows}x{columns}", (6, 6, 3)
+    made = make_design(name, shape=shape, unit="pixel", seed=0, num_features=36, num_kept=None, num_masks=2 * rows * columns)
+    encoder = make_encoder("lattice", shape=shape, unit="pixel", batch_size=2 * rows * columns, stride=(rows, columns))
+    planes = image.reshape(3, 36).astype(np.float32) / np.float32(255)
+    return [picture.tolist() for picture in encoder(planes, made.masks(0, 2 * rows * columns))]

@@ -26,7 +26,7 @@ from topcert.cli.parsing import (
 from topcert.cli.printing import gap_in_words, print_curves, print_promise, print_unlabelled
 from topcert.cli.progress import console, pairs_bar
 from topcert.cli.running import run_to_ledger
-from topcert.cli.stopping import choose_stopping, print_stopping
+from topcert.cli.stopping import SAMPLES, choose_stopping, print_stopping
 from topcert.datasets.class_order import read_class_names
 from topcert.datasets.reading import Reading
 from topcert.evaluation.predictions import renew_predictions
@@ -36,6 +36,7 @@ from topcert.methods.certify import check_ballots
 from topcert.methods.method import DesignMethod, SampledMethod
 from topcert.methods.registry import find_method, find_sampled_method
 from topcert.methods.rules import check_rule
+from topcert.randomization.lattice import read_strides
 from topcert.voting.ledger import Ledger, judge_of
 from topcert.voting.manifest import Manifest
 from topcert.voting.request import Request
@@ -156,6 +157,7 @@ def certify(
             raise ValueError(f"{out} has no first sample that selects a label; leave --label out, or choose another --out")
         selection = recorded if stop is None or label == "selected" else None
     chance = choose_alpha(alpha, certifier, usual=0.001)
+    strides = None if design is None else read_strides(design)
     stopping, num_samples = choose_stopping(
         stop,
         samples=samples,
@@ -166,6 +168,7 @@ def certify(
         alpha=chance,
         label=label,
         num_named=ballot,
+        usual=SAMPLES if strides is None else strides.round_size,
     )
     request = Request(
         data=data,

@@ -33,7 +33,9 @@ KeepProbability = Annotated[str | None, typer.Option(help="Discrete noise: the c
 Method = Annotated[str, typer.Option(help="The certificate; `topcert methods` lists them.")]
 Design = Annotated[
     str | None,
-    typer.Option(help="design and fpa: how masks are made: partitions, stratified or lattice (pixels), or random."),
+    typer.Option(
+        help="How masks of a design are made: partitions, random; of pixels stratified, lattice, lattice:5x4, lattice:p=23."
+    ),
 ]
 Bounds = Annotated[
     str | None,

@@ -12,6 +12,7 @@ from topcert.methods.certificates import LABEL_CHOICES, LabelChoice
 from topcert.methods.certify import check_ballots
 from topcert.methods.method import DesignMethod, Method
 from topcert.methods.registry import ALIASES, find_method
+from topcert.randomization.designs import kind_of
 from topcert.voting.request import Noise
 
 SELECTION: Final = 100
@@ -41,7 +42,7 @@ def check_design(design: str | None, method: Method) -> None:
     laws = method.laws if isinstance(method, DesignMethod) else ()
     if design is not None and not laws:
         raise ValueError(f"--design is for the methods design and fpa, not for {method.name}; leave it out")
-    if laws and design not in laws:
+    if laws and (design is None or kind_of(design) not in laws):
         got = "none" if design is None else repr(design)
         raise ValueError(f"the method {method.name} needs --design {' or '.join(laws)}, got {got}")
 

@@ -27,12 +27,16 @@ def choose_stopping(
     alpha: float,
     label: str | None,
     num_named: int = 1,
+    usual: int = SAMPLES,
 ) -> tuple[Stopping | None, int]:
-    """The stopping rule, or None, and the number of votes or its cap. Raises ValueError where options do not fit."""
+    """The stopping rule, or None, and the number of votes (without --samples `usual`) or its cap.
+
+    Raises ValueError where options do not fit.
+    """
     if stop is None:
         if max_samples is not None:
             raise ValueError("--max-samples is the cap of --stop; give a question with --stop, or use --samples")
-        return None, SAMPLES if samples is None else samples
+        return None, usual if samples is None else samples
     check_question(stop)
     if samples is not None:
         raise ValueError("--samples is a number of votes set beforehand; with --stop give the cap as --max-samples")

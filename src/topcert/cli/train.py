@@ -16,8 +16,8 @@ from topcert.cli import options
 from topcert.cli.parsing import check_folder
 from topcert.cli.progress import console, progress_bar, stoppable
 from topcert.datasets.cifar10 import HELD_OUT
-from topcert.randomization.designs import Design
-from topcert.randomization.lattice import stride_of
+from topcert.randomization.designs import kind_of, make_design
+from topcert.randomization.lattice import read_strides, stride_of
 from topcert.report.figures import draw_training
 from topcert.voting.request import check_sigma
 
@@ -50,7 +50,10 @@ def train(
         int | None, typer.Option(help="ablation of images: kept at first; --keep from three fifths of the steps on.")
     ] = None,
     design: Annotated[
-        str | None, typer.Option(help="ablation of images: train on these masks: partitions, stratified, lattice or random.")
+        str | None,
+        typer.Option(
+            help="ablation of images: train on these masks, as certify names them; lattice: on lattice:5x4, or several (,)."
+        ),
     ] = None,
     masks: Annotated[int | None, typer.Option(min=1, max=10**6, help="--design: how many; as --samples of certify.")] = None,
     sigma: Annotated[float | None, typer.Option(help="gaussian: standard deviation, values in [0, 1].")] = None,
@@ -112,10 +115,10 @@ def train(
     network = network or ("pointnet" if points else "compact")
     drawn = _noise(noise, points=points, keep=keep, sigma=sigma, keep_probability=keep_probability, radius=radius)
     if network == "lattice" and not points:
-        drawn = _gridded(drawn)
-    if network == "whole" and not points:
-        drawn = _unhidden(drawn, keep)
-    drawn = _designed(drawn, design, masks=masks, seed=seed)
+        drawn = _gridded(drawn, design, masks=masks, keep=keep)
+    else:
+        drawn = _unhidden(drawn, keep) if network == "whole" and not points else drawn
+        drawn = _designed(drawn, design, masks=masks, seed=seed)
     if points:
         check_cloud_network(network)
     else:
@@ -244,23 +247,51 @@ def _designed(drawn: Noise, design: str | None, *, masks: int | None, seed: int)
             raise ValueError("--masks belongs to --design; name one, or leave it out")
         return drawn
     if not isinstance(drawn, AblationNoise):
-        raise ValueError(
-            "--design is for the pixels of images under --noise ablation, and lattice has grids of its own; leave it out"
-        )
+        raise ValueError("--design is for the pixels of images under --noise ablation; leave it out")
     if masks is None:
         raise ValueError("--design needs --masks, the number of masks that certify will be given as --samples")
-    made = Design(name=design, seed=seed, num_features=PIXELS, num_kept=drawn.num_kept, grid=(32, 32))
+    made = make_design(
+        design,
+        shape=(32, 32, 3),
+        unit="pixel",
+        seed=seed,
+        num_features=PIXELS,
+        num_kept=drawn.num_kept if kind_of(design) == design else None,
+        num_masks=masks,
+    )
     made.check_count(masks, "--masks")
     return DesignNoise(design=made, num_masks=masks)
 
 
-def _gridded(drawn: Noise) -> Noise:
-    """The grids that keep no more pixels than `drawn` does, for the network that looks at them."""
-    from topcert.training.noise import AblationNoise, LatticeNoise
+def _gridded(drawn: Noise, design: str | None, *, masks: int | None, keep: int | None) -> Noise:
+    """The grids of a design, or those that keep no more pixels than `drawn` does, for the network that looks at them."""
+    from topcert.training.noise import AblationNoise, LatticeNoise, LatticesNoise
 
     if not isinstance(drawn, AblationNoise):
         raise ValueError(f"lattice looks at grids of kept pixels, and {drawn.law} noise hides none; train small instead")
-    return LatticeNoise(stride=stride_of((32, 32), drawn.num_kept))
+    if design is None:
+        if masks is not None:
+            raise ValueError("--masks belongs to --design; name one, or leave it out")
+        return LatticeNoise(stride=stride_of((32, 32), drawn.num_kept))
+    found = [read_strides(name) for name in design.split(",")]
+    strides = tuple((one.rows, one.columns) for one in found if one is not None and one.level)
+    if len(strides) < len(found):
+        raise ValueError(f"the network lattice looks at grids: --design lattice:5x4, or several (,); got {design}")
+    if keep is not None:
+        raise ValueError(f"--keep is {keep}, and the strides of {design} decide what is kept; leave --keep out")
+    rounds = 1
+    for name, (rows, columns) in zip(design.split(","), strides, strict=True):
+        wanted = rows * columns if masks is None else masks
+        made = make_design(
+            name, shape=(32, 32, 3), unit="pixel", seed=0, num_features=PIXELS, num_kept=None, num_masks=wanted
+        )
+        made.check_count(wanted, "--masks")
+        if masks is not None and len(strides) > 1:
+            raise ValueError("--masks is for one --design; several strides have one round each: leave --masks out")
+        rounds = made.rounds
+    if len(strides) == 1 and rounds == 1:
+        return LatticeNoise(stride=strides[0])
+    return LatticesNoise(strides=strides, rounds=rounds)
 
 
 def _unhidden(drawn: Noise, keep: int | None) -> Noise:

@@ -90,8 +90,9 @@ def print_claim(said: Said, results: Results) -> None:
     if gap := gap_in_words(manifest):
         say(f"not covered: {gap}")
     say(f"by its maker's word: {in_words(read_check(results.ledger.folder, manifest.digest()))}")
-    if manifest.law == "lattice":  # nothing is drawn
-        said.ask("the published masks are the grids of one stride; what is certified is the vote over these")
+    if manifest.kind == "lattice":  # nothing is drawn
+        which = "grids of one stride" if manifest.law == manifest.kind else f"rounds of {manifest.law}"
+        said.ask(f"the published masks are the {which}; what is certified is the vote over these")
     elif manifest.law != IID:
         said.ask(
             f"seed {manifest.seed} drew the published masks, and one of many may have been picked; what "

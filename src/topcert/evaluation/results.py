@@ -70,7 +70,7 @@ def derive(
     damaged, or a parameter is out of range.
     """
     manifest, certifier = ledger.manifest, find_sampled_method(method)
-    if manifest.law not in certifier.laws:
+    if manifest.kind not in certifier.laws:
         raise ValueError(
             f"the method {certifier.name} needs the law {' or '.join(certifier.laws)}; this ledger has {manifest.law}"
         )

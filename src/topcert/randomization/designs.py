@@ -7,6 +7,7 @@
 - `lattice`: the classes (row mod s, column mod s) of the pixels of images, s the smallest stride at which none keeps more
   than e (`topcert.randomization.lattice`). Nothing is drawn and the seed is not used: there is one round, and mask `i` is
   class `i mod b`.
+- `lattice:AxB`, `lattice:p=P`: the same with strides of their own, or slanted, in rounds of different slopes. e follows.
 - `random`: masks as `masks.draw_masks` draws them, in a domain of their own: a network may be trained on the masks of a
   design, and never on those of an ordinary certificate. Each mask is a round by itself.
 
@@ -35,9 +36,30 @@ ALGORITHMS: Final = {
     "random": "philox4x64-lemire32-fisher-yates-designed-1",
 }
 DESIGNS: Final = tuple(ALGORITHMS)
+STRIDED: Final = ("lattice:AxB", "lattice:p=P")  # how lattices with strides of their own are named
 DOMAIN: Final = int.from_bytes(b"designed", "big")  # neither that of certification nor that of training
 
 _CHUNK_BYTES: Final = 1 << 25  # of words at a time
+
+
+def kind_of(name: str) -> str:
+    """The one of DESIGNS that a name is of: `lattice` for `lattice:5x4`. Raises ValueError where there is none."""
+    if lattice.read_strides(name) is not None:
+        return lattice.NAME
+    if name not in DESIGNS:
+        raise ValueError(f"unknown design {name!r}; choose one of: {', '.join((*DESIGNS, *STRIDED))}")
+    return name
+
+
+def algorithm_of(name: str) -> str:
+    """How the masks of a design are made, as manifests name it. Raises ValueError where there is no such design."""
+    return ALGORITHMS[name] if kind_of(name) == name else lattice.ALGORITHM
+
+
+def is_level(name: str) -> bool:
+    """Whether the masks of that name keep one pixel of each so many rows and columns. Raises ValueError for no name."""
+    strides = lattice.read_strides(name)
+    return kind_of(name) == lattice.NAME and (strides is None or strides.level)
 
 
 @final
@@ -45,8 +67,10 @@ _CHUNK_BYTES: Final = 1 << 25  # of words at a time
 class Design:
     """The masks of a design under a seed. `grid` is height and width of the pixels, None where features are no pixels.
 
-    Raises ValueError for a name that is none of DESIGNS, `stratified` or `lattice` without a grid of `num_features` pixels,
-    a seed outside 0 .. 2^64 - 1, or where `1 <= num_kept <= num_features < 2^31` fails.
+    `rounds` is how many rounds a lattice with strides of its own has. Raises ValueError for a name that is none of DESIGNS
+    or STRIDED, `stratified` or a lattice without a grid of `num_features` pixels, a seed outside 0 .. 2^64 - 1, where
+    `1 <= num_kept <= num_features < 2^31` fails, and where the strides of a lattice keep another number than `num_kept`, or
+    leave a mask without a pixel.
     """
 
     name: str
@@ -54,33 +78,47 @@ class Design:
     num_features: int
     num_kept: int
     grid: tuple[int, int] | None = None
+    rounds: int = 1
 
     def __post_init__(self) -> None:
-        if self.name not in DESIGNS:
-            raise ValueError(f"unknown design {self.name!r}; choose one of: {', '.join(DESIGNS)}")
+        kind = kind_of(self.name)
         if not 1 <= self.num_kept <= self.num_features < 2**31:
             raise ValueError(f"num_kept must lie in 1 .. num_features = {self.num_features}, got {self.num_kept}")
         if not 0 <= self.seed < 2**64:
             raise ValueError(f"seed must lie in 0 .. 2^64 - 1, got {self.seed}")
-        does = {"stratified": "spreads", "lattice": "cuts"}.get(self.name)
+        does = {"stratified": "spreads", "lattice": "cuts"}.get(kind)
         if does is not None and (self.grid is None or self.grid[0] * self.grid[1] != self.num_features):
             raise ValueError(
                 f"the design {self.name} {does} the pixels of images, and these {self.num_features} features are none; "
                 "choose the design partitions"
             )
+        if self.name != kind and self.num_kept != self.width:
+            raise ValueError(
+                f"num_kept is {self.num_kept}, and the widest mask of the design {self.name} keeps {self.width} of these "
+                "pixels; leave it out, or say lattice, whose stride follows from it"
+            )
+
+    @property
+    def _lattice(self) -> lattice.Lattice | None:
+        """The lattice that the masks are of; None for a design that is none."""
+        if self.grid is None or kind_of(self.name) != lattice.NAME:
+            return None
+        if self.name == lattice.NAME:
+            return lattice.square(self.grid, self.num_kept)
+        return lattice.laid_out(self.name, self.grid, rounds=self.rounds)
 
     @property
     def round_size(self) -> int:
         """How many masks in turn share no feature, b; 1 where nothing is known of that."""
-        if self.grid is not None and self.stride is not None:
-            return lattice.count_classes(self.grid, self.stride)
+        if (found := self._lattice) is not None:
+            return found.round_size
         return 1 if self.name == "random" else -(-self.num_features // self.num_kept)
 
     @property
     def width(self) -> int:
         """How many features the widest mask keeps; all masks are arrays of so many."""
-        if self.grid is not None and self.stride is not None:
-            return lattice.size_of(self.grid, self.stride)
+        if (found := self._lattice) is not None:
+            return found.width
         return self.num_kept if self.name == "random" else -(-self.num_features // self.round_size)
 
     @property
@@ -89,16 +127,33 @@ class Design:
         return self.name == "random" or self.width * self.round_size == self.num_features
 
     @property
-    def stride(self) -> int | None:
-        """Of `lattice`: kept are every so many-th row and column. None for any other design."""
-        return lattice.stride_of(self.grid, self.num_kept) if self.name == "lattice" and self.grid is not None else None
+    def stride(self) -> tuple[int, int] | None:
+        """Kept is one pixel of each so many rows and columns. None for slanted lattices and for other designs."""
+        strides = lattice.read_strides(self.name)
+        if strides is not None:
+            return (strides.rows, strides.columns) if strides.level else None
+        if self.name != lattice.NAME or self.grid is None:
+            return None
+        return (lattice.stride_of(self.grid, self.num_kept),) * 2
 
     def check_count(self, count: int, option: str) -> None:
-        """Raises ValueError, naming `option`, where so many masks are more than the design has: others only repeat."""
-        if self.name == "lattice" and count > self.round_size:
+        """Raises ValueError, naming `option`, where so many masks are more than the design has, which would only repeat.
+
+        Lattices with strides of their own have whole rounds.
+        """
+        if self.name == lattice.NAME and count > self.round_size:
             raise ValueError(
                 f"{option} is {count}, and the design lattice has {self.round_size} masks here, which would only be "
                 f"repeated; use {option} {self.round_size}"
+            )
+        if self.grid is None or self.name in DESIGNS:
+            return
+        size, rounds = self.round_size, len(lattice.laid_out(self.name, self.grid).slopes)
+        if count % size or count > size * rounds:
+            least = min(max(count // size, 1), rounds) * size
+            raise ValueError(
+                f"{option} is {count}, and the design {self.name} has {rounds} rounds of {size} masks here; use {option} "
+                f"{least}" + (f", or another multiple of {size} up to {size * rounds}" if rounds > 1 else "")
             )
 
     def masks(self, start: int, stop: int) -> NDArray[np.int32]:
@@ -118,9 +173,9 @@ class Design:
                 num_kept=self.num_kept,
                 domain=DOMAIN,
             )
+        if (found := self._lattice) is not None:
+            return found.masks(start, stop)
         size = self.round_size
-        if self.grid is not None and self.stride is not None:
-            return lattice.draw_classes(np.arange(start, stop) % size, self.grid, self.stride)
         chunk = max(1, _CHUNK_BYTES // (8 * self.num_features))
         kept = np.empty((stop - start, self.width), np.int32)
         for first in range(start // size, -(-stop // size), chunk):
@@ -155,14 +210,29 @@ class Design:
         return block
 
 
-def make_design(name: str, *, shape: tuple[int, ...], unit: str, seed: int, num_features: int, num_kept: int) -> Design:
-    """The design of that name for inputs of `shape` (as a data set holds them) in `num_features` units.
+def make_design(
+    name: str,
+    *,
+    shape: tuple[int, ...],
+    unit: str,
+    seed: int,
+    num_features: int,
+    num_kept: int | None,
+    num_masks: int,
+) -> Design:
+    """The design of that name for inputs of `shape` (as a data set holds them) in `num_features` units, `num_masks` of it.
 
-    Raises ValueError as `Design` does, and where sets of points, of which a classifier is shown the kept ones alone, would
-    be cut into blocks of different sizes.
+    `num_kept` None is for lattices with strides of their own, and what these keep. Raises ValueError as `Design` does, and
+    where sets of points, of which a classifier is shown the kept ones alone, would be cut into blocks of different sizes.
     """
     grid = (shape[0], shape[1]) if unit == "pixel" and len(shape) == 3 else None
-    made = Design(name=name, seed=seed, num_features=num_features, num_kept=num_kept, grid=grid)
+    strides = lattice.read_strides(name)
+    rounds = 1 if strides is None else max(1, num_masks // strides.round_size)
+    if num_kept is None:
+        if strides is None:
+            raise ValueError(f"the design {name} needs num_kept, the most features that a mask may keep")
+        num_kept = num_features if grid is None else lattice.laid_out(name, grid, rounds=rounds).width
+    made = Design(name=name, seed=seed, num_features=num_features, num_kept=num_kept, grid=grid, rounds=rounds)
     if unit == "point" and not made.even:
         raise ValueError(
             f"a set of {num_features} points is cut into {made.round_size} blocks of different sizes, and a classifier of "

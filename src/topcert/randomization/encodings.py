@@ -72,14 +72,14 @@ def make_encoder(
     batch_size: int,
     fill: NDArray[np.floating] | float | None = None,
     dtype: type[np.floating] | np.dtype[np.floating] = np.float32,
-    stride: int | None = None,
+    stride: tuple[int, int] | None = None,
 ) -> Encoder:
     """The encoder `name` for inputs of `shape` (as a data set holds them) in batches of `batch_size`.
 
     `fill` is one number, or an input of `shape`, that stands for NULL in `constant`, `sentinel`, `mean` and `median`;
-    `mean` and `median` need it given, for it must not depend on the certified input. `stride` is that of the design
-    `lattice` where the masks are its own; the encoding `lattice` needs it. Raises ValueError for an unknown name, a fill
-    that is missing or not finite, and an encoding that the unit, or the design, does not allow.
+    `mean` and `median` need it given, for it must not depend on the certified input. `stride` is that of the rows and of the
+    columns of the lattice where the masks are of one; the encoding `lattice` needs it. Raises ValueError for an unknown
+    name, a fill that is missing or not finite, and an encoding that the unit, or the design, does not allow.
     """
     if name not in ENCODINGS:
         raise ValueError(f"unknown encoding {name!r}; choose one of: {', '.join(ENCODINGS)}")
@@ -91,7 +91,7 @@ def make_encoder(
         if stride is None or unit != "pixel" or len(shape) != 3:
             raise ValueError(
                 "encoding lattice shows regular grids of pixels, and only --method design or fpa with --design lattice "
-                "keeps these; add it, or choose another --encoding"
+                "keeps these (or lattice:5x4, not lattice:p=23); add it, or choose another --encoding"
             )
         return Lattice(shape=shape, stride=stride, batch_size=batch_size, dtype=np.dtype(dtype))
     width = to_planes(np.zeros(shape), unit).shape[0]
@@ -171,26 +171,34 @@ class Infill(Encoder):
 
 @final
 class Lattice(Encoder):
-    """The kept pixels of a regular grid as a small picture, `(B, C + 3, ceil(H / stride), ceil(W / stride))`.
+    """The kept pixels of a grid as a small picture, `(B, C + 3, ceil(H / rows), ceil(W / columns))` for strides of so many.
 
-    Planes: the colours; 1 where there is a pixel; the first row and the first column of the grid over `stride - 1`.
+    Each place shows the one pixel that is kept of so many rows and columns. Planes: the colours; 1 where there is a pixel;
+    how far down and how far to the right in its place it lies, over stride - 1. That is the same for all pixels of a row of
+    the picture, and stands in all its places; in a row without a pixel, what stands in the row above.
     """
 
-    def __init__(self, *, shape: tuple[int, ...], stride: int, batch_size: int, dtype: np.dtype[np.floating]) -> None:
+    def __init__(
+        self, *, shape: tuple[int, ...], stride: tuple[int, int], batch_size: int, dtype: np.dtype[np.floating]
+    ) -> None:
         height, self._width, channels = shape
-        self._stride, self._wide = stride, -(-self._width // stride)
-        self._shape = (batch_size, channels + 3, -(-height // stride), self._wide)
-        self._buffer = _ScatterBuffer(np.zeros((channels + 3, self._shape[2] * self._wide), dtype), batch_size)
+        self._stride = stride
+        self._tall, self._wide = -(-height // stride[0]), -(-self._width // stride[1])
+        self._shape = (batch_size, channels + 3, self._tall, self._wide)
+        self._buffer = _ScatterBuffer(np.zeros((channels + 3, self._tall * self._wide), dtype), batch_size)
 
     def __call__(self, planes: NDArray[np.floating], kept: NDArray[np.int32]) -> NDArray[np.floating]:
         rows, columns = np.divmod(kept, self._width)
+        down, right = (np.divmod(at, size) for at, size in zip((rows, columns), self._stride, strict=True))
         shown = [plane[kept] for plane in planes]
-        places = rows // self._stride * self._wide + columns // self._stride
-        batch = self._buffer.write(places, [*shown, np.ones_like(shown[0])])
-        last = batch.dtype.type(max(self._stride - 1, 1))
-        batch[:, -2] = rows[:, :1].astype(batch.dtype) / last
-        batch[:, -1] = columns[:, :1].astype(batch.dtype) / last
-        return batch.reshape(self._shape)
+        batch = self._buffer.write(down[0] * self._wide + right[0], [*shown, np.ones_like(shown[0])])
+        pictures = batch.reshape(self._shape)
+        offset = np.repeat(right[1][:, -1:], self._tall, axis=1)
+        np.put_along_axis(offset, down[0], right[1], axis=1)
+        first, last = (batch.dtype.type(max(size - 1, 1)) for size in self._stride)
+        pictures[:, -2] = (down[1][:, :1].astype(batch.dtype) / first)[:, :, None]
+        pictures[:, -1] = (offset.astype(batch.dtype) / last)[:, :, None]
+        return pictures
 
 
 @final

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from topcert.randomization.designs import Design
+from topcert.randomization.lattice import laid_out
 from topcert.randomization.masks import TRAIN, draw_masks
 from topcert.randomization.words import draw_words
 from topcert.theory.discrete import NUM_VALUES
@@ -111,19 +112,18 @@ class DesignNoise:
 @final
 @dataclass(frozen=True, kw_only=True)
 class LatticeNoise:
-    """Show each image as one of its `stride * stride` regular grids, drawn afresh: a small picture and its offset.
+    """Show each image as one of its regular grids, drawn afresh: a small picture and its offset.
 
-    A certificate of the design `lattice` is about these very grids, so training on them gives nothing away.
+    `stride` is that of rows and columns, or of each. A certificate of the design `lattice` or `lattice:AxB` is about these
+    very grids, so training on them gives nothing away.
     """
 
-    stride: int
+    stride: int | tuple[int, int]
     law: str = field(default="lattice", init=False)
     planes: int = field(default=2, init=False)  # of colour images, whose three channels become six planes
 
     def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
-        words = draw_words(seed=seed, start=first, stop=first + len(images), width=1, domain=TRAIN)[:, 0]
-        chosen = ((words >> np.uint64(32)) * np.uint64(self.stride**2)) >> np.uint64(32)
-        return grids(images, torch.from_numpy(chosen.astype(np.int64)).to(images.device), self.stride)
+        return _show_grids(images, self.stride, (0,), seed=seed, first=first)
 
     def loss(
         self, network: nn.Module, shown: torch.Tensor, labels: torch.Tensor, *, smoothing: float, progress: float
@@ -131,18 +131,69 @@ class LatticeNoise:
         return _cross_entropy(network, shown, labels, smoothing)
 
 
-def grids(images: torch.Tensor, chosen: torch.Tensor, stride: int) -> torch.Tensor:
-    """Grid `chosen[i]` of image i: every `stride`-th pixel of every `stride`-th row, from row `chosen // stride` and column
-    `chosen % stride` on; float32 `(B, C + 3, ceil(H / stride), ceil(W / stride))`: colours in [0, 1], inside, offsets."""
+@final
+@dataclass(frozen=True, kw_only=True)
+class LatticesNoise:
+    """The same under several strides, for a network that takes pictures of any size: each batch is under one of them.
+
+    The stride of a batch is drawn like its grids; that of number 0, for whose pictures a network is exported, is the first.
+    `rounds` is how many rounds of `lattice:AxB` the classes are of.
+    """
+
+    strides: tuple[tuple[int, int], ...]
+    rounds: int = 1
+    law: str = field(default="lattice", init=False)
+    planes: int = field(default=2, init=False)
+
+    def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
+        # A fourth word of number `first`: the first is that of its grid.
+        word = int(draw_words(seed=seed, start=first, stop=first + 1, width=4, domain=TRAIN)[0, 3])
+        rows, columns = self.strides[(word >> 32) * len(self.strides) >> 32 if first else 0]
+        grid = (images.shape[2], images.shape[3])
+        slopes = laid_out(f"lattice:{rows}x{columns}", grid, rounds=self.rounds).slopes
+        return _show_grids(images, (rows, columns), slopes, seed=seed, first=first)
+
+    def loss(
+        self, network: nn.Module, shown: torch.Tensor, labels: torch.Tensor, *, smoothing: float, progress: float
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        return _cross_entropy(network, shown, labels, smoothing)
+
+
+def _show_grids(
+    images: torch.Tensor, stride: int | tuple[int, int], slopes: tuple[int, ...], *, seed: int, first: int
+) -> torch.Tensor:
+    rows, columns = stride if isinstance(stride, tuple) else (stride, stride)
+    words = draw_words(seed=seed, start=first, stop=first + len(images), width=1, domain=TRAIN)[:, 0]
+    chosen = ((words >> np.uint64(32)) * np.uint64(rows * columns * len(slopes))) >> np.uint64(32)
+    return grids(images, torch.from_numpy(chosen.astype(np.int64)).to(images.device), (rows, columns), slopes)
+
+
+def grids(
+    images: torch.Tensor, chosen: torch.Tensor, stride: tuple[int, int], slopes: tuple[int, ...] = (0,)
+) -> torch.Tensor:
+    """Image i under mask `chosen[i]` of a lattice of those strides, with a round for each slope, as a small picture.
+
+    float32 `(B, C + 3, ceil(H / rows), ceil(W / columns))`: colours in [0, 1], inside, offsets: what the encoding `lattice`
+    shows, bit for bit.
+    """
     size, channels, height, width = images.shape
-    tall, wide = -(-height // stride), -(-width // stride)
-    planes = images.new_zeros((size, channels + 1, tall * stride, wide * stride), dtype=torch.float32)
+    rows, columns = stride
+    tall, wide = -(-height // rows), -(-width // columns)
+    planes = images.new_zeros((size, channels + 1, tall * rows, wide * columns), dtype=torch.float32)
     planes[:, :channels, :height, :width] = images.float() / 255.0
     planes[:, channels, :height, :width] = 1.0
-    cells = planes.view(size, channels + 1, tall, stride, wide, stride)
-    row, column = chosen // stride, chosen % stride
-    shown = cells[torch.arange(size, device=images.device), :, :, row, :, column]
-    offsets = torch.stack([row, column], 1).float().div_(max(stride - 1, 1))[:, :, None, None].expand(-1, -1, tall, wide)
+    cells = planes.view(size, channels + 1, tall, rows, wide, columns)
+    groups = torch.arange(tall, device=images.device)
+    slope = torch.tensor(slopes, device=images.device)[chosen // (rows * columns)]
+    row = chosen // columns % rows
+    offset = (chosen[:, None] % columns - slope[:, None] * groups) % columns
+    empty = row[:, None] + rows * groups >= height  # the last row of some: it goes by the one above
+    offset = torch.where(empty, offset.roll(1, 1), offset)
+    every = torch.arange(size, device=images.device)[:, None]
+    shown = cells[every, :, groups, row[:, None], :, offset].transpose(1, 2)
+    down = row[:, None].float().div(max(rows - 1, 1)).expand(-1, tall)
+    right = offset.float().div(max(columns - 1, 1))
+    offsets = torch.stack([down, right], 1)[:, :, :, None].expand(-1, -1, -1, wide)
     return torch.cat([shown, offsets], 1).contiguous(memory_format=torch.channels_last)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.datasets.reading import Reading
-from topcert.randomization import designs, discrete, gaussian, masks, rounded
+from topcert.randomization import designs, discrete, gaussian, lattice, masks, rounded
 from topcert.randomization.encodings import ENCODINGS
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -43,6 +43,7 @@ def check_entries(path: Path, found: dict[str, Any]) -> None:
     if found["model_fingerprint"] and not _DIGEST.fullmatch(found["model_fingerprint"]):
         raise ValueError(f"{path}: model_fingerprint must be a SHA-256 or empty, got {found['model_fingerprint']!r}")
     _check_algorithm(path, found)
+    _check_strides(path, found)
     _check_encoding(path, found)
     _check_options(path, found)
     if found["stopping"] != "fixed" and (found["law"] != "iid" or found["noise"] != "ablation"):
@@ -55,10 +56,30 @@ def check_entries(path: Path, found: dict[str, Any]) -> None:
 def _check_algorithm(path: Path, found: dict[str, Any]) -> None:
     """One that this release does not know may be another release's; one that it knows must be that of this noise."""
     name, noise, law = found["algorithm"], found["noise"], found["law"]
-    own = _ALGORITHMS[noise] if law == "iid" else {designs.ALGORITHMS[law]}
-    known = set().union(*_ALGORITHMS.values()) | set(designs.ALGORITHMS.values())
+    own = _ALGORITHMS[noise] if law == "iid" else {designs.algorithm_of(law)}
+    known = set().union(*_ALGORITHMS.values()) | {*designs.ALGORITHMS.values(), lattice.ALGORITHM}
     if name in known - own:
         raise ValueError(f"{path}: algorithm is {name}, which does not go with {noise} noise under the law {law}")
+
+
+def _check_strides(path: Path, found: dict[str, Any]) -> None:
+    """A lattice with strides of its own decides how many pixels are kept and how many masks there may be."""
+    law, shape = found["law"], found["input_shape"]
+    if law == "iid" or designs.kind_of(law) == law:
+        return
+    try:
+        made = designs.make_design(
+            law,
+            shape=tuple(shape),
+            unit=found["unit"],
+            seed=found["seed"],
+            num_features=found["num_features"],
+            num_kept=found["num_kept"],
+            num_masks=found["num_samples"],
+        )
+        made.check_count(found["num_samples"], "num_samples")
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _check_encoding(path: Path, found: dict[str, Any]) -> None:
@@ -71,8 +92,10 @@ def _check_encoding(path: Path, found: dict[str, Any]) -> None:
             raise ValueError(
                 f"{path}: encoding {encoding} does not go with the unit {unit} of {found['input_shape']} inputs"
             )
-        if encoding == "lattice" and found["law"] != "lattice":
-            raise ValueError(f"{path}: encoding lattice does not go with the law {found['law']}; only with lattice")
+        if encoding == "lattice" and not designs.is_level(found["law"]):
+            raise ValueError(
+                f"{path}: encoding lattice does not go with the law {found['law']}; only with lattice and lattice:AxB"
+            )
     elif not images:
         raise ValueError(f"{path}: {found['noise']} noise is for images, not for inputs of shape {found['input_shape']}")
     wanted = _FILLS.get(encoding, "null")

@@ -17,7 +17,7 @@ from typing import Any, Final, final
 
 from topcert.files import first_line, replacing
 from topcert.randomization import gaussian, rounded
-from topcert.randomization.designs import DESIGNS
+from topcert.randomization.designs import DESIGNS, STRIDED, kind_of
 from topcert.theory.counting import MAX_FEATURES
 from topcert.voting.contradictions import check_entries
 
@@ -85,6 +85,11 @@ class Manifest:
     def depth(self) -> int:
         """Labels that each ballot names, ranked."""
         return self.num_named or 1
+
+    @property
+    def kind(self) -> str:
+        """The law without the strides that its name may say."""
+        return self.law if self.law == IID else kind_of(self.law)
 
     def to_json(self) -> str:
         entries = {name: value for name, value in asdict(self).items() if value is not None or name not in _OPTIONAL}
@@ -225,8 +230,11 @@ def _check_law(path: Path, found: dict[str, Any]) -> None:
     """A design is one of masks, and all its votes certify."""
     if found["law"] == IID:
         return
-    if found["law"] not in DESIGNS:
-        raise ValueError(f"{path}: law must be {IID} or a design ({', '.join(DESIGNS)}), got {found['law']!r}")
+    try:
+        kind_of(found["law"])
+    except (ValueError, AttributeError) as error:
+        told = ", ".join((*DESIGNS, *STRIDED))
+        raise ValueError(f"{path}: law must be {IID} or a design ({told}), got {found['law']!r}") from error
     if found["noise"] != "ablation" or found["num_selection"]:
         raise ValueError(f"{path}: the design {found['law']} does not go with {found['noise']} noise or a first sample")
 

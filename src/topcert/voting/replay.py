@@ -58,6 +58,7 @@ def design_of(manifest: Manifest) -> Design | None:
         seed=manifest.seed,
         num_features=manifest.num_features,
         num_kept=manifest.num_kept,
+        num_masks=manifest.num_samples,
     )
 
 
@@ -93,7 +94,7 @@ class ReplayedMasks:
         Raises ValueError where the masks cannot be drawn again, or ballots name fewer labels.
         """
         manifest = ledger.manifest
-        ours = ALGORITHM if manifest.law == IID else designs.ALGORITHMS[manifest.law]
+        ours = ALGORITHM if manifest.law == IID else designs.algorithm_of(manifest.law)
         if manifest.num_kept is None or manifest.algorithm != ours:
             raise ValueError(f"the masks of {manifest.algorithm} cannot be drawn again; this release has {ours}")
         self._ledger, self._num_kept = ledger, manifest.num_kept

@@ -47,7 +47,7 @@ OLDER: Final = (gaussian.ALGORITHM,)  # of runs that can still be gone on with a
 
 def algorithm_of(noise: Noise, law: str) -> str:
     """The algorithm of new runs, under a law that a manifest may name."""
-    return ALGORITHMS[noise] if law == IID else designs.ALGORITHMS[law]
+    return ALGORITHMS[noise] if law == IID else designs.algorithm_of(law)
 
 
 NOISE_OPTIONS: Final = {"ablation": "--keep", "gaussian": "--sigma", "discrete": "--keep-probability"}
@@ -184,6 +184,7 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
     dataset = request.reading.load(request.data, unit=request.unit)
     unit = _unit(request.unit, dataset)
     num_features = to_planes(np.zeros(dataset.shape), unit).shape[1]
+    request = _with_kept(request, dataset.shape, unit=unit, num_features=num_features)
     _check_noise(request, dataset, unit=unit, num_features=num_features)
     encoding = (request.encoding or DEFAULT_ENCODING[dataset.kind]) if request.noise == "ablation" else None
     filled = None if encoding is None else _fill(dataset, encoding, request.fill, request.reading.value_range)
@@ -397,8 +398,36 @@ def _design(request: Request, shape: tuple[int, ...], *, unit: Unit, num_feature
     if request.design is None or request.num_kept is None:
         return None
     return make_design(
-        request.design, shape=shape, unit=unit, seed=request.seed, num_features=num_features, num_kept=request.num_kept
+        request.design,
+        shape=shape,
+        unit=unit,
+        seed=request.seed,
+        num_features=num_features,
+        num_kept=request.num_kept,
+        num_masks=request.num_samples,
     )
+
+
+def _with_kept(request: Request, shape: tuple[int, ...], *, unit: Unit, num_features: int) -> Request:
+    """The request with what the strides of its design keep, where they decide that."""
+    if request.design is None or designs.kind_of(request.design) == request.design:
+        return request
+    made = make_design(
+        request.design,
+        shape=shape,
+        unit=unit,
+        seed=request.seed,
+        num_features=num_features,
+        num_kept=None,
+        num_masks=request.num_samples,
+    )
+    made.check_count(request.num_samples, "--samples")
+    if request.num_kept not in (None, made.num_kept):
+        raise ValueError(
+            f"--keep is {request.num_kept}, and the widest mask of {request.design} keeps {made.num_kept} of {shape[0]} x "
+            f"{shape[1]} pixels; leave --keep out, or say --design lattice, whose stride follows from it"
+        )
+    return dataclasses.replace(request, num_kept=made.num_kept)
 
 
 def _fill(
