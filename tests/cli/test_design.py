@@ -180,7 +180,7 @@ def test_a_manifest_that_makes_no_sense_is_refused(topcert: Callable[..., Outcom
         ([*RUN, "--selection", 10], "draws masks beside the design stratified; leave it out"),
         ([*RUN, "--label", "selected"], "draws masks beside the design stratified; leave it out"),
         ([*RUN, "--bounds", "simuem"], "leave --bounds out"),
-        ([*RUN, "--method", "ablation"], "--design is for the methods design and fpa, not for ablation"),
+        ([*RUN, "--method", "ablation"], "--design is for the methods design, fpa, run-off, not for ablation"),
         ([*RUN, "--design", "iid"], "needs --design partitions or stratified or lattice or random, got 'iid'"),
         ([*SHARED, "--method", "design"], "needs --design partitions or stratified or lattice or random, got none"),
         (

@@ -13,6 +13,7 @@ from tests.cli.test_design import certificates
 from tests.cli.test_methods_cli import LABELS, VALUES, lay_out
 from tests.cli.test_verify import rewrite_manifest
 from tests.conftest import Outcome
+from topcert.theory.runoff import runoff_radius, winner
 from topcert.voting.ledger import Ledger
 
 MODEL = "grids_for_tests:model"
@@ -179,3 +180,26 @@ def test_strides_that_do_not_fit_are_refused(topcert: Callable[..., Outcome], op
     assert told.code == 2
     assert says in " ".join(told.err.split())
     assert not Path("o").exists()
+
+
+def test_a_run_off_is_certified_and_verified(topcert: Callable[..., Outcome]) -> None:
+    np.savez("unlabelled.npz", x=np.load("images.npz")["x"])
+    run = ["certify", "unlabelled.npz", *SHARED[2:], "--method", "run-off", "--encoding", "lattice", "--ballot", 4, "--out", "o"]
+    told = topcert(*run)
+    assert told.code == 0, told.err
+    said = " ".join(told.out.split())
+    assert "is the label that wins the run-off" in said
+    assert "stays the winner of the run-off (first places, then a duel of two) over all 16 published masks" in said
+    made, ledger = certificates(), Ledger.open(Path("o"))
+    for row, votes in enumerate(ledger.iterate_inputs()):
+        ballots = votes.astype(np.int64)
+        assert ballots.shape == (16, 4)
+        assert made.label[row] == winner(ballots, 5)
+        assert made.radius[row] == runoff_radius(ballots, int(made.label[row]), classes=5, num_features=100)
+    assert made.radius.max() > 1
+    assert topcert("verify", "o", "--model", MODEL, "--replay", 20).code == 0
+    assert topcert("evaluate", "o", "--method", "run-off", "--ballot", 2).code == 0
+    for more, says in (([*run, "--k", 2], "certifies k = 1 only"), ([*run, "--design", "random"], "needs --design")):
+        refused = topcert(*more)
+        assert refused.code == 2
+        assert says in " ".join(refused.err.split())

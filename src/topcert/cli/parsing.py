@@ -11,7 +11,7 @@ from topcert.files import STANDARD_OUTPUT
 from topcert.methods.certificates import LABEL_CHOICES, LabelChoice
 from topcert.methods.certify import check_ballots
 from topcert.methods.method import DesignMethod, Method
-from topcert.methods.registry import ALIASES, find_method
+from topcert.methods.registry import ALIASES, all_methods, find_method
 from topcert.randomization.designs import kind_of
 from topcert.voting.request import Noise
 
@@ -41,7 +41,8 @@ def check_design(design: str | None, method: Method) -> None:
     """Refuse a design that the method does not certify, and none where it needs one."""
     laws = method.laws if isinstance(method, DesignMethod) else ()
     if design is not None and not laws:
-        raise ValueError(f"--design is for the methods design and fpa, not for {method.name}; leave it out")
+        named = [name for name, other in all_methods().items() if isinstance(other, DesignMethod)]
+        raise ValueError(f"--design is for the methods {', '.join(named)}, not for {method.name}; leave it out")
     if laws and (design is None or kind_of(design) not in laws):
         got = "none" if design is None else repr(design)
         raise ValueError(f"the method {method.name} needs --design {' or '.join(laws)}, got {got}")

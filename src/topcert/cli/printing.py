@@ -16,6 +16,7 @@ from topcert.datasets.dataset import BUILT_IN
 from topcert.datasets.imagenet import INPUT_IN_WORDS
 from topcert.evaluation.accuracy import PREDICTION, AccuracyCurve, floored
 from topcert.methods.certificates import Certificates
+from topcert.methods.registry import find_method
 from topcert.randomization import gaussian, rounded
 from topcert.voting.checks import in_words, read_check
 from topcert.voting.ledger import Ledger
@@ -59,7 +60,8 @@ def print_unlabelled(curves: list[AccuracyCurve], certificates: Certificates) ->
     """What stands in the place of an accuracy where there are no true labels; nothing where there are some."""
     if curves[0].quantity != PREDICTION:
         return
-    chosen = "that its first sample selected" if certificates.label_choice == "selected" else "with the most votes"
+    picked = find_method(certificates.method).picks
+    chosen = "that its first sample selected" if certificates.label_choice == "selected" else picked
     console.print(
         f"The data has no labels, so nothing is said of accuracy. The prediction of an input is the label {chosen}; it is "
         f"certified at r where no change of r {certificates.unit}s moves it out of the top k."
@@ -160,7 +162,7 @@ def print_promise(certificates: Certificates, ledger: Ledger) -> None:
         chance, after = "These masks are the classifier: there is no failure probability", ""
     console.print(
         f"The certified input is the {shape}{cut} whose {done}. Radius r: however an attacker rewrites up to r of its "
-        f"{unit}s{within}, the label stays in the top k of the vote over all {draws}. {chance} (method "
+        f"{unit}s{within}, the label {find_method(certificates.method).promise} over all {draws}. {chance} (method "
         f"{method_in_words(certificates)}, {votes_in_words(manifest)}{ballot_in_words(certificates.num_named)}, "
         f"{escape(certificates.label_choice)} labels){after}. "
         f"{in_words(read_check(ledger.folder, manifest.digest()))}",

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from topcert.evaluation.results import smoothing_of
 from topcert.files import first_line, replacing
 from topcert.methods.ablation import METHOD
-from topcert.methods.certify import most_voted, radii_of, tells_top_k
+from topcert.methods.certify import radii_of, tells_top_k
+from topcert.theory.labels import most_voted
 from topcert.theory.radius import ABSTAIN
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import FIXED, IID

@@ -11,7 +11,7 @@ from topcert.methods.certificates import Certificates, LabelChoice
 from topcert.methods.method import DesignMethod, DesignVotes, MaskMethod, Method, Radii, SampledMethod, Smoothing, VoteMethod
 from topcert.methods.registry import all_methods
 from topcert.methods.rules import bounds_by, check_rule
-from topcert.theory.labels import checked_labels
+from topcert.theory.labels import checked_labels, most_voted
 from topcert.theory.radius import ABSTAIN
 
 
@@ -32,8 +32,8 @@ def certify(
     """Certificates from vote counts int `(inputs, classes)`.
 
     `label_choice` "given": of `labels` int `(inputs,)`, which were named before the votes. "selected": of the most voted
-    label of `selection`, the counts of a separate first sample. "predicted": of the k most voted labels (ties: lower
-    index first) for each k, with bounds that pay for picking labels by the same votes. `index` names the inputs, by
+    label of `selection`, the counts of a separate first sample. "predicted": of the k labels that the method shows, for
+    each k, with bounds that pay for picking labels by the same votes. `index` names the inputs, by
     default 0, 1, ... `bounds` is one of the method's rules, by default its own. `votes`, of which `counts` are the counts,
     is for methods that ask for masks. Raises ValueError where the method does not fit the noise, k or what is given, and as
     its bounds and theorem do.
@@ -49,7 +49,7 @@ def certify(
     rule = check_rule(method, bounds)
     named = None if label_choice == "predicted" else _named(labels, selection, label_choice)
     radii = radii_of(method, counts, named, smoothing=smoothing, ks=distinct, alpha=alpha, bounds=rule, votes=votes)
-    shown = most_voted(counts, distinct[-1]) if named is None else named[:, None]
+    shown = method.shown(counts, distinct[-1], votes=votes) if named is None else named[:, None]
     pairs = [(column, rank) for column, k in enumerate(distinct) for rank in range(k if named is None else 1)]
     rows = [(distinct[column], shown[:, rank]) for column, rank in pairs]
     picked = [_part(radii, (slice(None), rank, column)) for column, rank in pairs]
@@ -98,11 +98,6 @@ def _named(
     return labels
 
 
-def most_voted(counts: NDArray[np.int64], k: int) -> NDArray[np.int64]:
-    """The k labels with the most votes, most voted first (ties: lower index first), int64 `(inputs, k)`."""
-    return np.argsort(-counts, axis=1, kind="stable")[:, :k]
-
-
 def radii_of(
     method: SampledMethod,
     counts: NDArray[np.int64],
@@ -114,7 +109,7 @@ def radii_of(
     bounds: str | None = None,
     votes: DesignVotes | None = None,
 ) -> Radii:
-    """Radii for each k, `(inputs, labels, len(ks))`: of one label, named before the votes, or of the `most_voted` max(ks).
+    """Radii for each k, `(inputs, labels, len(ks))`: of one label, named before the votes, or of the max(ks) that are shown.
 
     Ranks beyond a k hold ABSTAIN there. All radii of an input hold together with probability at least 1 - alpha.
     """

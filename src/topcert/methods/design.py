@@ -8,10 +8,10 @@ from typing import ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.methods.certify import most_voted
 from topcert.methods.fpa import over_partition
 from topcert.methods.method import DesignMethod, DesignVotes
 from topcert.theory.design import design_radius, near_rivals, worth
+from topcert.theory.labels import most_voted
 from topcert.theory.radius import ABSTAIN
 
 Ints = NDArray[np.int64]

@@ -11,9 +11,9 @@ from typing import ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.methods.certify import most_voted
 from topcert.methods.method import DesignMethod, DesignVotes
 from topcert.theory.design import partition_radius
+from topcert.theory.labels import most_voted
 from topcert.theory.partition import ballots_radius
 from topcert.theory.radius import ABSTAIN
 

@@ -11,6 +11,8 @@ from typing import ClassVar, NamedTuple, Protocol, final
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.theory.labels import most_voted
+
 
 @final
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +100,8 @@ class Method(ABC):
     only_top_1: ClassVar[bool] = False
     ballots: ClassVar[bool] = False  # whether it certifies votes that name more than one label
     selects: ClassVar[bool] = False  # whether its authors choose the label on a separate first sample
+    picks: ClassVar[str] = "with the most votes"  # which label of an input is its prediction
+    promise: ClassVar[str] = "stays in the top k of the vote"  # what a certified label does
 
 
 class SampledMethod(Method):
@@ -105,6 +109,13 @@ class SampledMethod(Method):
 
     rules: ClassVar[tuple[str, ...]] = ()  # names for --bounds, the method's own first; none where there is no choice
     laws: ClassVar[tuple[str, ...]] = ("iid",)  # of the draws that it holds for, as manifests name them
+
+    def shown(self, counts: NDArray[np.int64], k: int, *, votes: DesignVotes | None) -> NDArray[np.int64]:
+        """The labels that the votes pick, int64 `(inputs, k)`: those with the most, unless a method has another rule.
+
+        `counts` `(inputs, classes)` are those of `votes`, which is for methods that ask for masks.
+        """
+        return most_voted(counts, k)
 
     @abstractmethod
     def favourable(
@@ -203,10 +214,10 @@ class DesignMethod(SampledMethod):
         *,
         ks: Sequence[int],
     ) -> NDArray[np.int64]:
-        """Radii for each k, of `labels` int64 `(inputs,)`, or (None) of the most voted labels.
+        """Radii for each k, of `labels` int64 `(inputs,)`, or (None) of the labels that are `shown`.
 
         Shapes are those of `MaskMethod.radii`, ranks beyond a k hold ABSTAIN. A label has a radius exactly where it is among
-        the k most voted (ties: lower index first), and then is so under every change of so many features.
+        the k that are shown (by votes: ties to the lower index), and then is so under every change of so many features.
         """
 
     @final

@@ -36,7 +36,7 @@ def winner(ballots: Ints, classes: int) -> int:
     """The label that wins the run-off; there are two classes at least."""
     first, second = np.argsort(-first_places(ballots, classes), kind="stable")[:2].tolist()
     low, high = min(first, second), max(first, second)
-    return low if duel(ballots, low, high).sum() >= 0 else high
+    return int(low if duel(ballots, low, high).sum() >= 0 else high)
 
 
 def runoff_radius(ballots: Ints, label: int, *, classes: int, num_features: int) -> int:
