@@ -184,7 +184,19 @@ def test_strides_that_do_not_fit_are_refused(topcert: Callable[..., Outcome], op
 
 def test_a_run_off_is_certified_and_verified(topcert: Callable[..., Outcome]) -> None:
     np.savez("unlabelled.npz", x=np.load("images.npz")["x"])
-    run = ["certify", "unlabelled.npz", *SHARED[2:], "--method", "run-off", "--encoding", "lattice", "--ballot", 4, "--out", "o"]
+    run = [
+        "certify",
+        "unlabelled.npz",
+        *SHARED[2:],
+        "--method",
+        "run-off",
+        "--encoding",
+        "lattice",
+        "--ballot",
+        4,
+        "--out",
+        "o",
+    ]
     told = topcert(*run)
     assert told.code == 0, told.err
     said = " ".join(told.out.split())
