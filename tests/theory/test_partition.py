@@ -111,6 +111,16 @@ def test_no_certificate_is_ever_wrong(name: str, space: tuple[int, int, int], cl
     assert same > 2 * below
 
 
+@pytest.mark.parametrize("near", [0, 1, 2])
+def test_fewer_near_rivals_are_as_sure(monkeypatch: pytest.MonkeyPatch, near: int) -> None:
+    """Of many classes only some are looked at mask by mask."""
+    monkeypatch.setattr("topcert.methods.design.near_rivals", lambda *_: near)
+    for classes, num_named in [(4, 2), (5, 4)]:
+        above, same, _ = check_all("random", (6, 2, 7), classes, num_named)
+        assert above == 0
+        assert same
+
+
 def test_the_search_would_notice_ballots_that_count_as_votes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A mask that is changed may name several rivals at once, not one."""
     monkeypatch.setattr(design_theory, "most_named", lambda *_: 1)
