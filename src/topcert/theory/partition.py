@@ -28,7 +28,7 @@ from topcert.theory.design import design_radius, near_rivals, worth
 Ints = NDArray[np.int64]
 Kinds = list[tuple[int, int]]  # which of A (bits) the blocks of a kind name, and how many there are
 
-MOST_STEPS: Final = 20_000  # of one search: some ten milliseconds
+MOST_STEPS: Final = 20_000  # of one search: less than a second
 
 
 def ballots_radius(ballots: Ints, label: int, *, classes: int, k: int, num_features: int) -> int:
@@ -112,8 +112,8 @@ class _Search:
             for named, some in kinds.items():
                 split[named] = some & ~self.naming[rival]
                 split[named | 1 << place] = some & self.naming[rival]
-            kinds = split
-        found = [(named, some.bit_count()) for named, some in kinds.items() if some]
+            kinds = {named: some for named, some in split.items() if some}
+        found = [(named, some.bit_count()) for named, some in kinds.items()]
         return sorted(found, key=lambda kind: (kind[0].bit_count(), kind[0]))
 
     def leaves(
