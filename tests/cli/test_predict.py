@@ -192,7 +192,7 @@ def test_what_is_said_to_be_kept_after_ctrl_c_is_kept(
         assert "stopped; nothing is kept without --out" in stopped.err
         assert "--resume" not in stopped.err
         return
-    assert "kept in o: repeat the command with --resume" in stopped.err
+    assert "no block of votes was finished, so o holds none: repeat the command with --resume" in stopped.err
     monkeypatch.setattr(run, "fill", whole)
     assert topcert(*COMMAND, "--out", "o", "--resume").code == 0
 

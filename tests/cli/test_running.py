@@ -120,3 +120,11 @@ def test_photographs_of_another_size_are_told_the_size_of_the_model(
     assert "photos/a.png is 50 x 40 pixels, the first image 32 x 32; --resize 32 --crop 32 makes" in bad.err
     np.savez("x.npz", x=np.zeros((2, 40, 50, 3), np.uint8))
     assert "takes inputs of shape (6, 32, 32)" in topcert("predict", "x.npz", *run[2:]).err  # nothing resizes these
+
+
+def test_a_folder_of_a_set_is_for_sets_that_have_one(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    for command in (["certify", "--out", "o"], ["predict"], ["plan"]):
+        bad = topcert(command[0], "table.npz", MODEL, "--keep", 4, "--data-dir", "absent", *command[1:])
+        assert bad.code == 2
+        assert "--data-dir absent is for cifar10, cifar10-held-out, imagenet and modelnet40" in bad.err
+        assert "DATA is 'table.npz'; leave it out" in bad.err

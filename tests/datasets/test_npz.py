@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import os
 from pathlib import Path
 from typing import Any
 
@@ -198,3 +199,10 @@ def test_a_single_array_under_a_false_name_is_refused(tmp_path: Path) -> None:
     path = (tmp_path / "one.npy").rename(tmp_path / "one.npz")
     with pytest.raises(ValueError, match=r"one\.npz is not a readable \.npz file \(it is a single array"):
         load(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pipe")
+def test_a_pipe_is_said_to_be_one(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "p.npz")
+    with pytest.raises(ValueError, match="is no plain file but a pipe or a device"):
+        load_dataset(str(tmp_path / "p.npz"))

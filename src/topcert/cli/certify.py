@@ -15,6 +15,7 @@ from topcert.cli.listing import print_inputs
 from topcert.cli.machine import print_json, summary
 from topcert.cli.parsing import (
     check_alpha,
+    check_data_dir,
     check_design,
     check_folder,
     choose_alpha,
@@ -98,6 +99,7 @@ def certify(
     votes: its bounds.json takes the place of the first three.
     """
     check_folder(out)
+    check_data_dir(data, data_dir)
     reading = Reading(
         data_dir=data_dir,
         limit=limit,

@@ -17,6 +17,7 @@ from topcert.voting.request import Noise
 
 SELECTION: Final = 100
 USUAL_K: Final = 3
+KEPT_IN_A_FOLDER: Final = ("cifar10", "cifar10-held-out", "imagenet", "modelnet40")
 
 
 def check_alpha(alpha: float) -> None:
@@ -62,6 +63,13 @@ def check_folder(out: Path) -> None:
         raise ValueError("--out - is standard output, and this command writes a folder; name one")
     if not out.is_dir() and (out.exists() or out.is_symlink()):
         raise ValueError(f"--out {out} is a file; name a folder")
+
+
+def check_data_dir(data: str, data_dir: Path | None) -> None:
+    """Refuse a folder of a set beside data that lies where its own name says, or is made."""
+    if data_dir is not None and data not in KEPT_IN_A_FOLDER:
+        sets = f"{', '.join(KEPT_IN_A_FOLDER[:-1])} and {KEPT_IN_A_FOLDER[-1]}"
+        raise ValueError(f"--data-dir {data_dir} is for {sets}, and DATA is {data!r}; leave it out")
 
 
 def check_ks(ks: Sequence[int], num_classes: int) -> None:

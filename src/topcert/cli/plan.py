@@ -13,7 +13,7 @@ from rich.table import Table
 from topcert.cli import options
 from topcert.cli.best import best_in_words
 from topcert.cli.machine import print_json, radius_or_none
-from topcert.cli.parsing import check_alpha, check_ballot, choose_ks
+from topcert.cli.parsing import check_alpha, check_ballot, check_data_dir, choose_ks
 from topcert.cli.progress import console
 from topcert.datasets.class_order import read_class_names
 from topcert.datasets.reading import Reading
@@ -61,6 +61,8 @@ def plan(
     check_alpha(alpha)
     if (data is None) != (model is None):
         raise ValueError("give both DATA and MODEL to time them, or neither")
+    if data is not None:
+        check_data_dir(data, data_dir)
     if samples < 1:
         raise ValueError(f"--samples must be at least 1, got {samples}")
     prepared = None

@@ -14,7 +14,7 @@ from topcert.cli import options
 from topcert.cli.best import say_best
 from topcert.cli.certify import write_run
 from topcert.cli.machine import print_json
-from topcert.cli.parsing import check_alpha, choose_ks
+from topcert.cli.parsing import check_alpha, check_data_dir, choose_ks
 from topcert.cli.progress import messages
 from topcert.cli.running import run_to_ledger
 from topcert.datasets.class_order import read_class_names
@@ -73,6 +73,7 @@ def predict(
     --ballot W each ablated input names its W best labels, `votes` says how many name the label, and a column `num_named` W.
     """
     check_alpha(alpha)
+    check_data_dir(data, data_dir)
     check_ballots(METHOD, ballot)
     if resume and out is None:
         raise ValueError("--resume needs --out")

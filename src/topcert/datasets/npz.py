@@ -59,7 +59,8 @@ def read_npz(
 
 def _open(path: Path) -> dict[str, NDArray[Any]]:
     if not path.is_file():
-        raise ValueError(f"{path} does not exist")
+        what = "is no plain file but a pipe or a device; copy it to one" if path.exists() else "does not exist"
+        raise ValueError(f"{path} {what}")
     try:
         with path.open("rb") as file:  # NumPy leaves a file that it cannot read open
             archive = np.load(file, allow_pickle=False)
