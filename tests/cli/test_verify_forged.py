@@ -136,3 +136,37 @@ def test_counts_beside_bounds_are_no_part_of_their_record(tmp_path: Path) -> Non
         (tmp_path / name).touch()
     assert unread_files(tmp_path, ledger=False) == ["counts.csv", "manifest.json"]
     assert unread_files(tmp_path, ledger=True) == ["bounds.json"]
+
+
+@pytest.mark.parametrize("name", ["ledger/inputs.parquet", "ledger/block-000000.parquet"])
+def test_what_a_part_of_the_ledger_says_of_itself_is_what_a_run_writes(
+    folder: Path, topcert: Callable[..., Outcome], name: str
+) -> None:
+    table = pq.read_table(folder / name)
+    said = {**(table.schema.metadata or {}), b"drawn under": b"another law"}
+    pq.write_table(table.replace_schema_metadata(said), folder / name)
+    run = topcert("verify", folder)
+    assert run.code == 2
+    assert f"{folder / name} says of itself what no run writes: 'drawn under'" in words(run)
+
+
+def test_names_of_more_classes_than_there_are_are_refused(folder: Path, topcert: Callable[..., Outcome]) -> None:
+    path = folder / "ledger" / "inputs.parquet"
+    named = json.dumps([f"class {label}" for label in range(9)])
+    pq.write_table(pq.read_table(path).replace_schema_metadata({"class_names": named}), path)
+    run = topcert("verify", folder)
+    assert run.code == 2
+    assert "it names 9 classes, and there are 5" in words(run)
+
+
+@pytest.mark.parametrize("kind", ["text", "folder"])
+def test_a_lock_that_says_something_is_no_lock(folder: Path, topcert: Callable[..., Outcome], kind: str) -> None:
+    path = folder / "ledger" / ".lock"
+    path.unlink(missing_ok=True)
+    if kind == "text":
+        path.write_text("certified: 99 pixels")
+    else:
+        path.mkdir()
+    run = topcert("verify", folder)
+    assert run.code == 2
+    assert "holds '.lock', which no run writes there" in words(run)

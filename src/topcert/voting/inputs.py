@@ -122,6 +122,10 @@ def read_inputs_file(path: Path, *, fingerprint: str, num_inputs: int, num_class
     if named is not None and (named.min() < 0 or named.max() >= num_classes):
         bad = named[(named < 0) | (named >= num_classes)][0]
         raise ValueError(f"{path} is damaged: label {bad} is out of range; there are {num_classes} classes, from 0")
+    if strange := sorted((table.schema.metadata or {}).keys() - {_CLASS_NAMES}):
+        raise ValueError(f"{path} says of itself what no run writes: {strange[0].decode('ascii', 'replace')[:60]!r}")
+    if names.classes and len(names.classes) != num_classes:
+        raise ValueError(f"{path} is damaged: it names {len(names.classes)} classes, and there are {num_classes}")
     return InputsFile(Inputs(places, named, hashes.to_pylist()), names)
 
 

@@ -45,7 +45,6 @@ from topcert.voting.replay import ReplayedMasks, check_depth
 from topcert.voting.stages import Stage
 
 LOCK: Final = ".lock"
-BESIDE: Final = (LOCK, CHECKS.name)  # what may lie in ledger/ beside inputs and blocks
 BEFORE: Final = "before.json"  # there while a run is given more inputs (`topcert.voting.growth`)
 
 
@@ -218,9 +217,12 @@ class Ledger:
         self._check_blocks()
         names = {self.block_path(block).name for block in range(self.num_blocks)} | {
             self.inputs_path.name,
-            *BESIDE,
+            CHECKS.name,
         }
-        stray = sorted(path.name for path in self.inputs_path.parent.iterdir() if path.name not in names)
+        inside = self.inputs_path.parent
+        if (inside / LOCK).is_file() and not (inside / LOCK).stat().st_size:  # one that says nothing
+            names.add(LOCK)
+        stray = sorted(path.name for path in inside.iterdir() if path.name not in names)
         if stray:
             more = f" and {len(stray) - 1} more" if len(stray) > 1 else ""
             raise ValueError(
@@ -297,6 +299,8 @@ class Ledger:
             raise ValueError(f"{path} is damaged ({first_line(error)}); delete it and go on with --resume") from error
         metadata = table.schema.metadata or {}
         wanted = self.num_votes_of(block)
+        if strange := sorted(metadata.keys() - {b"manifest", b"block", b"sha256"}):
+            raise ValueError(f"{path} says of itself what no run writes: {strange[0].decode('ascii', 'replace')[:60]!r}")
         if metadata.get(b"manifest") != self._digest.encode() or metadata.get(b"block") != str(block).encode():
             raise ValueError(f"{path} was written under another manifest; the manifest or the block has been changed")
         if votes.dtype != self._dtype or len(votes) != wanted or metadata.get(b"sha256") != _hash(votes).encode():

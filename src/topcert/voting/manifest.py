@@ -175,6 +175,8 @@ def _check_types(path: Path, found: dict[str, Any]) -> None:
     if not isinstance(shape, list) or not shape or not all(type(size) is int and size > 0 for size in shape):
         raise ValueError(f"{path}: input_shape must be a list of positive numbers, got {shape!r}")
     implied = _features_of(tuple(shape), found["unit"])
+    if implied is None:
+        raise ValueError(f"{path}: unit is {found['unit']!r}, of which an input of shape {shape} has none")
     if implied != found["num_features"]:  # the channels of a feature follow from it
         raise ValueError(f"{path}: an input of shape {shape} has {implied} {found['unit']}s, not {found['num_features']}")
     if not isinstance(found["data_options"], dict):
