@@ -1,7 +1,7 @@
 """Evidence from ballots of w labels that a label has a radius (docs/beyond.md, section 4).
 
-By Theorem 1 for ballots, of a label l that is broken at r, of its k likeliest rivals A and of every
-part Y of A, of t labels, with v = 1 - beta(r) and m = max(0, w - c + t),
+By Theorem 1 for ballots (docs, (9)), of a label l that is broken at r, of its k likeliest rivals A and
+of every part Y of A, of t labels, with v = 1 - beta(r) and m = max(0, w - c + t),
 
     E[X] <= h,   X = t [l named] - #(labels of Y named),   h = (t + min(t, w) - m) v,
 

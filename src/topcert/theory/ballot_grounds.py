@@ -10,19 +10,18 @@ from numpy.typing import NDArray
 from scipy.special import betaincinv, ndtr, ndtri
 
 from topcert.theory.ballot_evidence import Kind, ballot_evidence, from_outcomes, make_ballot_bets
-from topcert.theory.counting import survival
 from topcert.theory.evidence import passes
 from topcert.theory.grounds import Seen, outer_bounds, share_met
 from topcert.theory.joint import Joint, Parts
 from topcert.theory.located import luckiest_radius
 from topcert.theory.located_ballots import Placed, from_located, located_ballot_evidence
+from topcert.theory.radius import certified_radius
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 _KINDS: Final[tuple[Kind, Kind]] = ("apart", "met")
 _TOGETHER: Final = 64  # inputs
-_ROUNDING: Final = 2.0**-48  # times 2 t: far more than the few roundings of a comparison of numbers up to 2 t
 
 
 @final
@@ -41,6 +40,7 @@ class ByBallots:
     ) -> None:
         """Raises ValueError as `make_ballot_bets` does."""
         self._max_votes = max_votes
+        self._space = {"num_features": num_features, "num_kept": num_kept}
         self._bets = make_ballot_bets(
             k=k,
             num_named=num_named,
@@ -51,7 +51,6 @@ class ByBallots:
         )
         self.parts = self._bets.parts
         self.reach = self._bets.num_radii - 1
-        self._touched = 1.0 - survival(num_features, num_kept, k=k).floats[: self.reach + 1]
 
     def found(self, counts: Ints, labels: Ints, seen: Seen, *, radii: slice) -> Floats:
         assert isinstance(seen, Joint)
@@ -72,17 +71,12 @@ class ByBallots:
         return hopeful
 
     def luckiest(self, counts: Ints, labels: Ints, *, error: Floats) -> Ints:
-        """The last r at which some bound of Theorem 1 for ballots could hold of true shares."""
         k, w = self.parts.k, self.parts.num_named
         highest, lowest = outer_bounds(counts, labels, k, error=error, num_named=w)
-        own, taken = highest[:, None], np.cumsum(lowest, axis=1)
-        holds = np.zeros((len(counts), len(self._touched)), np.bool_)
-        for t in range(1, k + 1):
-            bar = (t + min(t, w) - self.parts.forced(t)) * self._touched
-            holds |= t * own - taken[:, t - 1, None] > bar - 2 * t * _ROUNDING
-            if t >= w:
-                holds |= (t + 1) * own > w + (t + 1) * self._touched - 2 * t * _ROUNDING
-        return np.asarray(np.logical_and.accumulate(holds, axis=1).sum(axis=1) - 1)
+        lower, upper = np.zeros(counts.shape), np.zeros(counts.shape)
+        lower[:, 0], upper[:, 0], upper[:, 1 : k + 1] = highest, 1.0, lowest
+        first = np.zeros(len(counts), np.int64)
+        return certified_radius(lower, upper, first, k=k, num_named=w, **self._space)
 
 
 @final
