@@ -35,9 +35,8 @@ from topcert.datasets.dataset import Dataset, load_dataset
 from topcert.datasets.reading import Reading
 from topcert.evaluation.results import derive
 from topcert.methods.certificates import Certificates
-from topcert.methods.certify import most_voted
 from topcert.randomization.encodings import make_encoder, to_planes
-from topcert.randomization.lattice import stride_of
+from topcert.theory.labels import most_voted
 from topcert.voting.ledger import Ledger
 from topcert.voting.request import Prepared, Request
 from topcert.voting.run import collect_votes, open_run
@@ -82,14 +81,19 @@ class Image:
         self.keeps = np.zeros((len(votes), height * width), np.bool_)
         np.put_along_axis(self.keeps, kept.astype(np.int64), True, axis=1)
         self.planes = to_planes(prepared.dataset.read(position), "pixel")
-        stride = stride_of((height, width), kept.shape[1]) if prepared.encoding == "lattice" else None
+        assert prepared.encoding is not None
         encoder = make_encoder(
-            prepared.encoding, shape=prepared.dataset.shape, unit="pixel", batch_size=len(votes), stride=stride
+            prepared.encoding,
+            shape=prepared.dataset.shape,
+            unit="pixel",
+            batch_size=len(votes),
+            stride=design.stride,
         )
         shown = encoder(self.planes, kept)
         self.shape, self.clean = shown.shape[1:], shown.reshape(*shown.shape[:2], -1).copy()
         rows, columns = np.divmod(np.arange(height * width), width)
-        self.places = rows * width + columns if stride is None else rows // stride * shown.shape[3] + columns // stride
+        tall, wide = (1, 1) if design.stride is None or prepared.encoding != "lattice" else design.stride
+        self.places = rows // tall * shown.shape[3] + columns // wide
         self.inverted = prepared.encoding == "six-channel"
         self.clean_votes = votes
         self.reset()
