@@ -15,10 +15,10 @@ import pytest
 from tests.conftest import Outcome
 from topcert.cli.drawing import draw_results
 from topcert.evaluation.results import derive, write_results
+from topcert.voting.among import RowCheck
 from topcert.voting.checks import write_check
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest
-from topcert.voting.rows import RowCheck
 
 RUN = ["certify", "table.npz", "models_for_tests:linear", "--keep", 2, "--samples", 2000, "--k", 1, "--k", 3, "--out", "o"]
 MODEL = ["--model", "models_for_tests:linear"]

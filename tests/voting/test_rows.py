@@ -18,9 +18,11 @@ from topcert import count_votes
 from topcert.classifiers.functions import FunctionClassifier
 from topcert.randomization.encodings import make_encoder
 from topcert.randomization.randomizer import Ablation
-from topcert.voting import rows, run
+from topcert.voting import run
+from topcert.voting.among import ROUNDING, RowCheck, RowsError
 from topcert.voting.checks import CHECKS, read_check
-from topcert.voting.rows import ROUNDING, RowCheck, RowsError, check_rows, refuse_places
+from topcert.voting.mates import FEW, LADDER
+from topcert.voting.rows import SMALL, check_rows, refuse_places, why_places_matter
 from topcert.voting.voter import Voter
 
 WEIGHTS = np.random.default_rng(0).normal(size=(6 * 64, 5)).astype(np.float32)
@@ -289,24 +291,26 @@ def test_what_another_place_moves_is_measured_and_no_more_than_rounding() -> Non
     assert check_rows(voter_of(alone), [(0, 0)], generator=generator).moved == 0
     small = check_rows(voter_of(by_place(1e-6)), [(0, 0), (1, 16)], generator=generator)
     assert 1e-6 < small.moved < 2e-5
-    assert small.rows == 2 * (2 * 24 + rows.FEW)
-    with pytest.raises(RowsError, match="another answer in another place of the batch"):
+    assert small.rows == 2 * (len(LADDER) * SMALL // 2 + FEW) + FEW + 8
+    with pytest.raises(RowsError, match=r"another answer in (another place of the|a smaller) batch"):
         check_rows(voter_of(by_place(ROUNDING * 20)), [(0, 0)], generator=generator)
 
 
 def test_where_the_place_matters_only_what_the_theorems_allow_is_accepted() -> None:
-    moved = RowCheck(rows=1, passes=1, moved=1e-6)
     large: dict[str, Any] = {"num_features": 1024, "num_kept": 50, "batch_size": 32}
-    refuse_places(moved, law="iid", **large)
-    refuse_places(moved, law="iid", whole=(64, 3200), **large)
-    refuse_places(moved, law="partitions", num_features=12, num_kept=4, batch_size=5)
-    refuse_places(moved, law="iid", num_features=3072, num_kept=None, batch_size=5)
-    refuse_places(RowCheck(rows=1, passes=1, moved=0.0), law="iid", num_features=12, num_kept=4, batch_size=5)
+    assert why_places_matter(law="iid", **large) is None
+    assert why_places_matter(law="iid", whole=(64, 3200), **large) is None
+    assert why_places_matter(law="partitions", num_features=12, num_kept=4, batch_size=5) is None
+    assert why_places_matter(law="iid", num_features=3072, num_kept=None, batch_size=5) is None
+    moved, still = (RowCheck(rows=1, passes=1, moved=gap) for gap in (1e-6, 0.0))
+    few = why_places_matter(law="iid", num_features=12, num_kept=4, batch_size=5)
+    refuse_places(still, few)
+    refuse_places(moved, None)
     with pytest.raises(RowsError, match=r"multiples of one mask.*--batch-size 1"):
-        refuse_places(moved, law="iid", num_features=12, num_kept=4, batch_size=5)
+        refuse_places(moved, few)
     for whole in ((100, 3200), (0, 100)):
         with pytest.raises(RowsError, match="not whole batches of 32"):
-            refuse_places(moved, law="iid", whole=whole, **large)
+            refuse_places(moved, why_places_matter(law="iid", whole=whole, **large))
 
 
 CERTIFY = ("certify", "table.npz", "coupled:make", "--keep", "6", "--samples", "100", "--k", "1", "--batch-size", "25")
@@ -352,16 +356,16 @@ def test_verify_refutes_what_an_unchecked_run_would_certify(
 def test_a_run_says_on_how_many_rows_it_was_checked(workplace: Path, topcert: Callable[..., Outcome]) -> None:
     made = topcert("certify", "table.npz", "models_for_tests:labels", "--classes", "5", *CERTIFY[3:], "--out", "a")
     assert made.code == 0, made.err
-    assert "82 rows judged again among other rows" in made.err
-    assert "checked on 82 rows, not proven" in " ".join(made.out.split())
+    assert "186 rows judged again among other rows" in made.err
+    assert "checked on 186 rows, not proven" in " ".join(made.out.split())
     record = json.loads((Path("a") / CHECKS).read_text())
-    assert record["rows"] == 82
+    assert record["rows"] == 186
     found = read_check(Path("a"), record["manifest"])
     assert found is not None
-    assert found.rows == 82
+    assert found.rows == 186
     again = topcert("verify", "a", "--model", "models_for_tests:labels", "--classes", "5", "--replay", "30")
     assert again.code == 0, again.out + again.err
-    assert "82 rows judged again among other rows, no answer differs: a check, no proof" in again.out
+    assert "186 rows judged again among other rows, no answer differs: a check, no proof" in again.out
     (Path("a") / CHECKS).write_text(json.dumps({**record, "rows": 10**6, "manifest": "0" * 64}))
     assert topcert("evaluate", "a").code == 2
     (Path("a") / CHECKS).unlink()  # as of an older release
@@ -371,6 +375,13 @@ def test_a_run_says_on_how_many_rows_it_was_checked(workplace: Path, topcert: Ca
 
 
 def test_what_is_tried_is_small_beside_a_run() -> None:
-    found = check_rows(voter_of(alone, batch_size=200), [(0, 0)], generator=np.random.default_rng(0))
-    assert found.passes == 6 * 200 + rows.FEW
-    assert found.rows == 300 + rows.FEW
+    """In the recorded shape two batches, where the model gives scores; the rest is small."""
+    small = (len(LADDER) + 3) * SMALL
+    for ends, rows in ((False, FEW), (True, 100)):
+        voter = voter_of(alone, batch_size=200)
+        found = check_rows(voter, [(0, 0)], generator=np.random.default_rng(0), ends=ends, places=False)
+        assert found.passes == 2 * 200 + FEW + small
+        assert found.rows == len(LADDER) * SMALL // 2 + FEW + rows
+    labels = voter_of(lambda batch: alone(batch).argmax(1), batch_size=200)
+    found = check_rows(labels, [(0, 0)], generator=np.random.default_rng(0), places=False)
+    assert found.passes == 6 * 200 + FEW + small

@@ -10,7 +10,7 @@ from topcert.cli.noting import note_model, note_undefined
 from topcert.cli.progress import Update, messages, progress_stages, stoppable
 from topcert.datasets.dataset import Dataset
 from topcert.methods.certificates import certified_under
-from topcert.voting.checks import read_check
+from topcert.voting.checks import read_check, second_in_words
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import FIXED, Manifest
 from topcert.voting.run import Opened, collect_votes
@@ -39,6 +39,8 @@ def run_to_ledger(opened: Opened, *, kept: str | None = None, promise: str = "")
             highlight=False,
             soft_wrap=True,
         )
+        if checked.second is not None:
+            messages.print(second_in_words(checked.second), highlight=False, soft_wrap=True, markup=False)
     if prepared.classifier.runtime != ledger.manifest.runtime:
         _note_runtime(ledger, prepared.classifier.runtime)
     elif prepared.classifier.batch_size is None and prepared.batch_size > 1:

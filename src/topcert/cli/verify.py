@@ -36,10 +36,10 @@ from topcert.evaluation.results import Results
 from topcert.evaluation.unread import check_plain
 from topcert.evaluation.verification import judge_rows, recompute, refuted, same_run
 from topcert.theory.stopping import Stopping
+from topcert.voting.among import RowsError
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import FIXED, IID, Manifest
 from topcert.voting.request import OLDER, Noise, Prepared, Request, algorithm_of, prepare
-from topcert.voting.rows import RowsError
 from topcert.voting.voter import count_all
 
 REFUTE_ERROR: Final = 0.001

@@ -27,13 +27,14 @@ from topcert.evaluation.stopped import BOUNDS
 from topcert.methods.certificates import L2_SLACK, Certificates
 from topcert.theory.confidence import simultaneous_bounds
 from topcert.theory.radius import ABSTAIN
+from topcert.voting.among import RowCheck
 from topcert.voting.contradictions import check_places
 from topcert.voting.inputs import as_recorded, check_size, fingerprint_inputs
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import first_difference
 from topcert.voting.names import NAMELESS, told
 from topcert.voting.request import Prepared
-from topcert.voting.rows import RowCheck, check_rows, check_run
+from topcert.voting.rows import check_rows, check_run
 from topcert.voting.run import read_inputs_table
 
 ROW_BATCHES: Final = 2  # in which rows are judged again among others

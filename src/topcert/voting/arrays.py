@@ -15,7 +15,7 @@ from topcert.randomization.encodings import DEFAULT_ENCODING, DEFAULT_UNIT, Unit
 from topcert.randomization.randomizer import Ablation
 from topcert.theory.scalars import whole
 from topcert.voting.manifest import IID
-from topcert.voting.rows import check_rows, refuse_places
+from topcert.voting.rows import check_rows, refuse_places, why_places_matter
 from topcert.voting.voter import Voter, count_all, default_batch_size, trial_size
 
 
@@ -116,9 +116,11 @@ def count_votes(
     )
     generator = np.random.default_rng()
 
-    def check(position: int, start: int) -> None:
-        found = check_rows(voter, [(position, start)], generator=generator)
-        refuse_places(found, law=IID, num_features=num_features, num_kept=num_kept, batch_size=size)
+    why = why_places_matter(law=IID, num_features=num_features, num_kept=num_kept, batch_size=size)
+
+    def check(position: int, start: int, *, ends: bool = False) -> None:
+        found = check_rows(voter, [(position, start)], generator=generator, ends=ends, places=why is not None)
+        refuse_places(found, why)
 
     check(0, 0)
     counts = count_all(
@@ -128,7 +130,7 @@ def count_votes(
         num_classes=classifier.num_classes,
         on_progress=lambda _done, _total, _note: None,
     )
-    check(len(inputs) - 1, (num_samples - 1) // size * size)
+    check(len(inputs) - 1, (num_samples - 1) // size * size, ends=True)
     told = classifier.undefined.in_words()
     if told:
         warnings.warn(told, stacklevel=2)

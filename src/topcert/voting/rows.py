@@ -1,9 +1,11 @@
 """Rule 4 of a true certificate: a vote is a function of one row, whatever other rows stand in its batch.
 
-A batch is asked again with half of its rows replaced by others: rows of other inputs, hidden ones, and what an attacker
-might write; then with the other half replaced, and with all but a few hidden. In its own place a row must get the same
-answer to the bit. Then all rows change places: what a kernel rounds otherwise there is measured and told, as the place is
-part of the draw (docs/theory.md, "Rows judged alone").
+A batch is asked again with some of its rows replaced by others: rows of other inputs, hidden ones, and what an attacker
+might write. In its own place a row must get the same answer to the bit. Then rows change places: what a kernel rounds
+otherwise there is measured and told, as the place is part of the draw (docs/theory.md, "Rows judged alone").
+
+Where a model gives scores, whose bits tell more than labels, and takes batches of any size, most kinds of other rows are
+tried in batches of `SMALL`, and in the recorded shape the two that reach farthest: all are in labels, or in one shape.
 
 These are trials. They find a classifier that looks at its batch, and prove nothing of one that hides it.
 """
@@ -13,274 +15,166 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Final, final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.classifiers.answers import AnswerError, are_scores
-from topcert.classifiers.classifier import Classifier
+from topcert.classifiers.answers import are_scores
 from topcert.theory.radius import uses_quanta
+from topcert.voting.among import FORGETS, RowCheck, RowsError, Trial, fix, mixes, moved_by, refuse
 from topcert.voting.manifest import FIXED, IID, Manifest
+from topcert.voting.mates import FEW, HIGH, LADDER, LOW, MIDDLE, Asker, other_rows
 from topcert.voting.voter import Voter
 
-FEW: Final = 4  # rows that are asked one by one
+SMALL: Final = 8  # rows of the batches in which most is tried
 SINGLES: Final = 8  # different rows, where a batch holds one
 MATES: Final = 16  # other rows that each half of a batch meets at least, in several rounds where batches are small
-ROUNDING: Final = 0.02  # of the spread of scores: what another place or shape may do; bfloat16 rounds by a third of it
 DIM: Final = 0.125
-HIGH: Final = (255.0, 1e4, 1e30, 3e38)  # what an attacker might write
-LOW: Final = (-255.0, -1e6, -3e38)
-MILD: Final = (1.0, 0.5)  # and what he might where anything else is refused
 
 
-class RowsError(ValueError):
-    """A vote is no function of its own row: nothing may be certified."""
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class RowCheck:
-    """What was tried: `rows` answers compared in their own place, in `passes` passes; `moved` is the largest difference
-    that another place in the batch made to a score."""
-
-    rows: int
-    passes: int
-    moved: float
-
-    def __add__(self, other: RowCheck) -> RowCheck:
-        return RowCheck(rows=self.rows + other.rows, passes=self.passes + other.passes, moved=max(self.moved, other.moved))
-
-
-def check_rows(voter: Voter, batches: Sequence[tuple[int, int]], *, generator: np.random.Generator) -> RowCheck:
+def check_rows(
+    voter: Voter,
+    batches: Sequence[tuple[int, int]],
+    *,
+    generator: np.random.Generator,
+    ends: bool = False,
+    places: bool = True,
+) -> RowCheck:
     """Ask the batches `(input, first draw)` again among other rows.
 
-    Raises RowsError where an answer depends on the other rows of its batch, on more than rounding in another place, or on
-    what was asked before; ValueError where the model has no answer to any row.
+    What is tried at the beginning of a run and where it `ends` is not all the same; of several batches it is the one and
+    the other in turn. `places`: measure what places do in whole batches, as a certificate depends on it. Raises RowsError
+    where an answer depends on the other rows of its batch, on more than rounding in another place, or on what was asked
+    before; ValueError where the model has no answer to any row.
     """
     classifier = voter.classifier
     if voter.batch_size == 1:
-        with _quiet():
+        with quiet():
             return _check_single(voter, batches, generator)
     if classifier.coupling is not None and classifier.coupling.certain:
-        raise RowsError(f"{classifier.coupling.text}; {_fix(classifier)}")
+        raise RowsError(f"{classifier.coupling.text}; {fix(classifier)}")
     found = RowCheck(rows=0, passes=0, moved=0.0)
-    with _quiet():
-        for position, start in batches:
-            found += _check_batch(voter, position, start, generator)
+    with quiet():
+        for number, (position, start) in enumerate(batches):
+            last = (number + ends) % 2 == 1
+            found += _check_batch(voter, position, start, generator, last=last, places=places)
     return found
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without the warnings of a model on rows that no input has, such as of an overflow."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         yield
 
 
-def _check_batch(voter: Voter, position: int, start: int, generator: np.random.Generator) -> RowCheck:
+def _check_batch(
+    voter: Voter, position: int, start: int, generator: np.random.Generator, *, last: bool, places: bool
+) -> RowCheck:
     classifier, size = voter.classifier, voter.batch_size
     batch = voter.batch(position, start)
-    ask = _Asker(classifier)
     order = generator.permutation(size)
-    half, few = np.isin(np.arange(size), order[: size // 2]), np.isin(np.arange(size), order[: min(FEW, size // 2)])
-    batch[few] *= batch.dtype.type(DIM)  # rows that do not themselves set what a batch is scaled by
-    first = ask(batch)
-    known = ask.known
-    if not known.any():
+    half, dim = (np.isin(np.arange(size), order[:count]) for count in (size // 2, min(FEW, size // 2)))
+    batch[dim] *= batch.dtype.type(DIM)  # rows that do not themselves set what a batch is scaled by
+    whole = Trial(voter, batch, position, generator)
+    if not whole.known.any():
         classifier.answer(voter.batch(position, start))  # raises: it has no answer to any row
-    trials = [(half, HIGH), (~half, LOW), (half, MILD)] * max(1, 2 * MATES // size) + [(few, None)]
-    rows = 0
-    for stays, values in trials:
-        mixed = batch.copy()
-        mixed[~stays] = 0 if values is None else _mates(voter, int((~stays).sum()), position, generator, values)
-        again = ask(mixed, only=stays & known)
-        compared = stays & known & ask.known
-        if not _same(first[compared], again[compared]).all():
-            _refuse(first[known], ask(batch)[known], "when asked again", FORGETS)
-            _refuse(first[compared], again[compared], "among other rows of a batch", _mixes(classifier))
-        rows += int(compared.sum())
-    turn = int(generator.integers(1, size))
-    turned = np.roll(ask(np.roll(batch, turn, axis=0)), -turn, axis=0)
-    compared = known & np.roll(ask.known, -turn)
-    scored = are_scores(first, classifier.num_classes)
-    moved = _moved(first[compared], turned[compared], "in another place of the batch", _mixes(classifier), scored=scored)
+    if classifier.batch_size is None and size >= 2 * SMALL:
+        some = np.sort(order[:SMALL])
+        part = Trial(voter, batch[some], position, generator, limits=whole.limits)
+        part.climb(dim[some])
+        kept = whole.known[some] & part.known
+        tells = _tells(whole.first, classifier.num_classes)
+        if are_scores(whole.first, classifier.num_classes):
+            why = mixes(classifier)
+            moved = moved_by(whole.first[some][kept], part.first[kept], "in a smaller batch", why, scored=True)
+            part.moved = max(part.moved, moved)
+        if tells:
+            if last:
+                whole.among(half, float(generator.choice(HIGH)), every=True)
+            else:
+                whole.among(dim, None, spot=float(generator.choice(LOW)))
+        else:
+            whole.try_all(half, dim)
+        if places or not tells:
+            whole.turn()
+    else:
+        part = whole
+        for _ in range(max(1, 2 * MATES // size)):
+            whole.try_all(half, dim)
+        if size < 2 * SMALL:
+            whole.climb(dim)
+        else:
+            whole.among(~half, float(generator.choice(MIDDLE)))
+            whole.turn()
     if classifier.batch_size is None:
-        for place in np.flatnonzero(known)[:FEW].tolist():
-            ask.passes += 1
-            try:
-                alone = classifier.answer(batch[place : place + 1])
-            except AnswerError:  # made for batches of one size, say
-                break
-            _moved(first[place : place + 1], alone, "alone", _mixes(classifier), scored=scored)
-    return RowCheck(rows=rows, passes=ask.passes, moved=moved)
+        whole.alone()
+    found = whole.result()
+    return found if part is whole else found + part.result()
+
+
+def _tells(answers: NDArray[Any], num_classes: int) -> bool:
+    """Whether answers are scores that differ from row to row, so that their bits tell what labels would not."""
+    return are_scores(answers, num_classes) and 2 * len(np.unique(answers, axis=0)) > len(answers)
 
 
 def _check_single(voter: Voter, batches: Sequence[tuple[int, int]], generator: np.random.Generator) -> RowCheck:
     """Batches of one row have no mates: what is left to find is a memory of earlier rows."""
-    ask = _Asker(voter.classifier)
+    ask = Asker(voter.classifier)
     drawn = [voter.batch(position, start + step) for position, start in batches for step in range(SINGLES)]
     first = [ask(row) for row in drawn]
     if not ask.answered:
         voter.classifier.answer(drawn[0])  # raises: it has no answer to any row
-    for place in generator.permutation(len(drawn)).tolist():
-        ask(_mates(voter, 1, batches[0][0], generator, HIGH + LOW))
-        _refuse(first[place], ask(drawn[place]), "when asked in another order", FORGETS)
+    for number, place in enumerate(generator.permutation(len(drawn)).tolist()):
+        ask(other_rows(voter, 1, batches[0][0], generator, LADDER[number % len(LADDER)]))
+        refuse(first[place], ask(drawn[place]), "when asked in another order", FORGETS)
     return RowCheck(rows=len(drawn), passes=ask.passes, moved=0.0)
 
 
-@final
-class _Asker:
-    """Asks a classifier for answers, row by row where it fails on a batch; counts what it asked."""
-
-    def __init__(self, classifier: Classifier) -> None:
-        self._classifier = classifier
-        self.passes = 0
-        self.answered = 0
-        self.known = np.empty(0, np.bool_)  # which rows of the last batch got an answer
-
-    def __call__(self, batch: NDArray[np.floating], *, only: NDArray[np.bool_] | None = None) -> NDArray[Any]:
-        """Answers to the rows of `batch`; where it fails as a whole, to a few (of `only`, if given)."""
-        size = len(batch)
-        self.passes += size
-        self.known = np.ones(size, np.bool_)
-        try:
-            answers = self._classifier.answer(batch)
-        except AnswerError:
-            answers = None
-        if answers is not None:
-            self.answered += size
-            return answers
-        asked = np.flatnonzero(self.known if only is None else only)[: FEW if size > 1 else 0]
-        self.known = np.zeros(size, np.bool_)
-        found: NDArray[Any] = np.zeros((size, 1))
-        for place in asked:
-            self.passes += size
-            try:
-                own = self._classifier.answer(np.repeat(batch[place : place + 1], size, axis=0))
-            except AnswerError:
-                continue
-            if not self.known.any():
-                found = np.zeros(own.shape, own.dtype)
-            found[place], self.known[place] = own[place], True
-        self.answered += int(self.known.sum())
-        return found
-
-
-def _mates(
-    voter: Voter, count: int, position: int, generator: np.random.Generator, values: tuple[float, ...]
-) -> NDArray[np.floating]:
-    """Other rows: those of another input, nothing, or one of `values` in one or all places of such a row.
-
-    It is the same value in all of them: of two opposite ones each would hide what the other does.
-    """
-    other = voter.batch((position + 1) % voter.num_inputs, 0)
-    mates = other[generator.integers(0, len(other), count)].copy()
-    limits = np.finfo(mates.dtype)
-    value = np.clip(generator.choice(values), limits.min, limits.max)
-    for place, kind in enumerate(generator.permutation(count) % 4):
-        row = mates[place].reshape(-1)
-        shown = np.flatnonzero(row)
-        if kind == 0:  # one value that is kept, as one written pixel would be
-            row[generator.choice(shown) if len(shown) else 0] = value
-        elif kind == 1:
-            row[shown] = value
-        elif kind == 2:
-            row[:] = 0
-    return mates
-
-
 def check_run(
-    voter: Voter, manifest: Manifest, batches: Sequence[tuple[int, int]], *, generator: np.random.Generator
+    voter: Voter,
+    manifest: Manifest,
+    batches: Sequence[tuple[int, int]],
+    *,
+    generator: np.random.Generator,
+    ends: bool = False,
 ) -> RowCheck:
     """`check_rows` in batches of a run, and `refuse_places` for its certificates. Raises RowsError as both do."""
-    found = check_rows(voter, batches, generator=generator)
-    refuse_places(
-        found,
+    why = why_places_matter(
         law=manifest.law,
         num_features=manifest.num_features,
         num_kept=manifest.num_kept,
         batch_size=manifest.batch_size,
         whole=() if manifest.stopping == FIXED else (manifest.num_selection, manifest.num_samples),
     )
+    found = check_rows(voter, batches, generator=generator, ends=ends, places=why is not None)
+    refuse_places(found, why)
     return found
 
 
-def refuse_places(
-    found: RowCheck,
-    *,
-    law: str,
-    num_features: int,
-    num_kept: int | None,
-    batch_size: int,
-    whole: tuple[int, ...] = (),
-) -> None:
-    """Raise RowsError where answers depend on the place in the batch, and the certificate may not (docs/theory.md).
+def why_places_matter(
+    *, law: str, num_features: int, num_kept: int | None, batch_size: int, whole: tuple[int, ...] = ()
+) -> str | None:
+    """Why answers may not depend on the place in the batch, as a certificate has it (docs/theory.md); None where they may.
 
-    That is under independent masks, where these are few enough for Eq. 4, or where `whole`, the votes of a first sample
-    and the most of a stopping rule, are no multiples of `batch_size`.
+    They may not under independent masks, where these are few enough for Eq. 4, or where `whole`, the votes of a first
+    sample and the most of a stopping rule, are no multiples of `batch_size`.
     """
-    if not found.moved or law != IID or num_kept is None:
-        return
-    why = None
+    if law != IID or num_kept is None:
+        return None
     if uses_quanta(num_features, num_kept):
-        why = f"with {num_kept} of {num_features} features kept, shares of labels are multiples of one mask's"
-    elif any(votes % batch_size for votes in whole):
-        why = f"{' and '.join(map(str, whole))} votes are not whole batches of {batch_size}"
-    if why is not None:
+        return f"with {num_kept} of {num_features} features kept, shares of labels are multiples of one mask's"
+    if any(votes % batch_size for votes in whole):
+        return f"{' and '.join(map(str, whole))} votes are not whole batches of {batch_size}"
+    return None
+
+
+def refuse_places(found: RowCheck, why: str | None) -> None:
+    """Raise RowsError where answers depend on the place in the batch, and `why` they may not is given."""
+    if found.moved and why is not None:
         raise RowsError(
             f"a score differs by up to {found.moved:.1g} in another place of the batch, and {why}; "
             "have each row judged alone: --batch-size 1 (batch_size=1 in Python)"
         )
-
-
-def _refuse(first: NDArray[Any], again: NDArray[Any], when: str, why: str) -> None:
-    """Raise RowsError where two answers to the same rows in the same places differ in a bit."""
-    differ = int((~_same(first, again)).sum())
-    if differ:
-        raise RowsError(_told(differ, len(first), when, why))
-
-
-def _same(first: NDArray[Any], again: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which rows have the same answer to the bit; NaN is the same as NaN."""
-    same = (first == again) | ((first != first) & (again != again))
-    return np.asarray(same.reshape(len(first), -1).all(axis=1))
-
-
-def _moved(first: NDArray[Any], again: NDArray[Any], when: str, why: str, *, scored: bool) -> float:
-    """The largest difference of scores; raises RowsError where it is more than rounding, or (not `scored`) labels differ."""
-    if not scored or not first.size:
-        _refuse(first, again, when, why)
-        return 0.0
-    finite = np.isfinite(first) & np.isfinite(again)
-    gaps = np.where(finite, np.abs(np.where(finite, first, 0.0) - np.where(finite, again, 0.0)), 0.0)
-    spread = np.ptp(np.where(np.isfinite(first), first, 0.0), axis=1)
-    differ = int(((gaps.max(axis=1) > ROUNDING * spread) | (np.isfinite(first) != np.isfinite(again)).any(axis=1)).sum())
-    if differ:
-        raise RowsError(_told(differ, len(first), when, why))
-    return float(gaps.max())
-
-
-def _told(differ: int, rows: int, when: str, why: str) -> str:
-    return f"{differ} of {rows} rows got another answer {when}; {why}"
-
-
-def _mixes(classifier: Classifier) -> str:
-    """What to say of a classifier whose answer depends on more than the row."""
-    cause = CAUSES if classifier.coupling is None else classifier.coupling.text
-    return f"a vote must be a function of its own row: {cause}; {_fix(classifier)}"
-
-
-FORGETS: Final = (
-    "the classifier must be deterministic and remember nothing: switch off dropout, sampling, counters and "
-    "non-deterministic kernels"
-)
-CAUSES: Final = "batch statistics, dynamic quantization or a wrapper that looks at the whole batch would do this"
-
-
-def _fix(classifier: Classifier) -> str:
-    if classifier.batch_size in (None, 1):
-        return "mend the model, or have each row judged alone: --batch-size 1 (batch_size=1 in Python)"
-    return f"mend the model, or export it for batches of 1 instead of {classifier.batch_size}"

@@ -10,16 +10,19 @@ from typing import final
 import numpy as np
 import pyarrow as pa
 
+from topcert.classifiers.again import second_instance
 from topcert.datasets.dataset import Dataset
-from topcert.voting.checks import write_check
+from topcert.voting.checks import SecondCheck, write_check
 from topcert.voting.growth import begin_growth, carry_over, end_growth, grown, read_before
 from topcert.voting.inputs import as_recorded, fingerprint_inputs, inputs_table
 from topcert.voting.ledger import Ledger, judge_of
 from topcert.voting.manifest import Manifest
 from topcert.voting.names import told
 from topcert.voting.request import OLDER, Prepared, Request, prepare
-from topcert.voting.rows import check_run
+from topcert.voting.rows import check_run, quiet
 from topcert.voting.sampling import fill
+from topcert.voting.second import check_second, rows_to_load
+from topcert.voting.voter import Voter
 
 
 @final
@@ -73,7 +76,8 @@ def collect_votes(
     """Fill the ledger: start it, or go on with it.
 
     `on_progress(done, total, note)` is told of votes, `on_inputs` of what comes before the first of them.
-    That rows are judged alone is tried before the first vote and after the last, and `ledger/checks.json` then says so.
+    That rows are judged alone is tried before the first vote and after the last, each time of a second instance of the
+    model too, and `ledger/checks.json` then says so.
     A finished run may be opened on another runtime than its own: nothing is computed and nothing replayed then. Raises
     ValueError where the folder holds another run or a vote is no function of its own row; what is stored stays.
     """
@@ -98,9 +102,10 @@ def collect_votes(
     if manifest.noise != "ablation":  # better known before the work than after most of it
         for position in range(manifest.num_inputs):
             voter.check_input(position)
-    began = None  # where no vote is to come
+    began = second = None  # where no vote is to come
     if not elsewhere:
         began = check_run(voter, manifest, [(0, 0)], generator=np.random.default_rng(manifest.seed))
+        second = _ask_second(prepared, voter, 0, 0)
     try:
         (folder / "ledger").mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -118,11 +123,20 @@ def collect_votes(
         if recorded not in (None, manifest):
             begin_growth(recorded, manifest, folder)
         ledger.write_inputs(inputs)
-        if began is not None:  # elsewhere a replay would tell of rounding alone
+        if began is not None and second is not None:  # elsewhere a replay would tell of rounding alone
             carry_over(ledger, read_before(folder), inputs)
             fill(ledger, voter, on_progress=on_progress)
             end_growth(folder)
             position, start, _ = ledger.place(int(np.random.default_rng().integers(ledger.num_batches)))
-            ended = check_run(voter, manifest, [(position, start)], generator=np.random.default_rng())
-            write_check(folder, began + ended, manifest.digest())
+            ended = check_run(voter, manifest, [(position, start)], generator=np.random.default_rng(), ends=True)
+            second += _ask_second(prepared, voter, *ledger.place(ledger.num_batches - 1)[:2])
+            write_check(folder, began + ended, manifest.digest(), second=second)
     return ledger
+
+
+def _ask_second(prepared: Prepared, voter: Voter, position: int, start: int) -> SecondCheck:
+    """`check_second` with an instance that is loaded for it and dropped again."""
+    request, example = prepared.request, rows_to_load(voter, position, start)
+    loaded = second_instance(request.model, voter.classifier, example=example, device=request.device, output=request.output)
+    with quiet(), loaded as again:
+        return check_second(voter, again, position, start)

@@ -71,8 +71,14 @@ class Voter:
         size = stop - start
         return self.classifier(self._batch(position, start), num_votes=size if counted else 0)[:size]
 
-    def batch(self, position: int, start: int) -> NDArray[np.floating]:
-        """The rows that the classifier is asked under noise `start` and on of one input; the caller may keep them."""
+    def batch(self, position: int, start: int, *, changed: bool = False) -> NDArray[np.floating]:
+        """The rows that the classifier is asked under noise `start` and on of one input; the caller may keep them.
+
+        `changed`: of an input that has other values x' = 1 - x in the place of x.
+        """
+        if changed:
+            x = self._read(position)
+            return self._randomizer.batch(self._randomizer.hold((1 - x).astype(x.dtype)), start).copy()
         return self._batch(position, start).copy()
 
     def _batch(self, position: int, start: int) -> NDArray[np.floating]:
