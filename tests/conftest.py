@@ -45,7 +45,7 @@ def drifting():
 
     def scores(batch):
         calls.append(1)
-        return np.eye(5)[np.full(len(batch), 0 if len(calls) < 20 else 1)]
+        return np.eye(5)[np.full(len(batch), 0 if len(calls) < 45 else 1)]
 
     return scores
 

@@ -156,7 +156,7 @@ def test_a_wrong_answer_in_one_place_is_found_at_the_end() -> None:
 
     def late(batch: np.ndarray) -> np.ndarray:
         calls.append(1)
-        return alone(batch) if len(calls) < 20 else averaged(batch)
+        return alone(batch) if len(calls) < 80 else averaged(batch)
 
     with pytest.raises(RowsError, match="another answer"):
         votes(late, batch_size=4)

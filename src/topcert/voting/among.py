@@ -129,8 +129,7 @@ class Trial:
                 found = classifier.answer(self._batch[place : place + 1])
             except AnswerError:  # made for batches of one size, say
                 return
-            gap = moved_by(self.first[place : place + 1], found, "alone", mixes(classifier), scored=self._scored)
-            self.moved = max(self.moved, gap)
+            moved_by(self.first[place : place + 1], found, "alone", mixes(classifier), scored=self._scored)
 
     def result(self) -> RowCheck:
         return RowCheck(rows=self.rows, passes=self._ask.passes, moved=self.moved)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -89,8 +90,7 @@ def _check_batch(
         tells = _tells(whole.first, classifier.num_classes)
         if are_scores(whole.first, classifier.num_classes):
             why = mixes(classifier)
-            moved = moved_by(whole.first[some][kept], part.first[kept], "in a smaller batch", why, scored=True)
-            part.moved = max(part.moved, moved)
+            moved_by(whole.first[some][kept], part.first[kept], "in a smaller batch", why, scored=True)
         if tells:
             if last:
                 whole.among(half, float(generator.choice(HIGH)), every=True)
@@ -112,7 +112,7 @@ def _check_batch(
     if classifier.batch_size is None:
         whole.alone()
     found = whole.result()
-    return found if part is whole else found + part.result()
+    return found if part is whole else found + replace(part.result(), moved=0.0)  # no place of the recorded shape
 
 
 def _tells(answers: NDArray[Any], num_classes: int) -> bool:
