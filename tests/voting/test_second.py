@@ -159,6 +159,10 @@ def test_without_a_second_instance_it_would_be_certified(
     assert certify(topcert, "by_mask").code == 0
 
 
+def write(record: dict[str, Any]) -> None:
+    Path("a", CHECKS).write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
+
+
 def test_a_memory_of_whole_rows_is_none_that_matters_and_the_record_says_what_was_asked(
     remembering: Path, topcert: Callable[..., Outcome]
 ) -> None:
