@@ -17,6 +17,7 @@ from topcert.evaluation.results import derive
 from topcert.methods.certificates import Certificates
 from topcert.reproduce.beyond import measured_lines
 from topcert.reproduce.beyond_drawing import cells_of
+from topcert.reproduce.beyond_votes import MEASURES, asked_for
 from topcert.voting.ledger import Ledger
 from topcert.voting.replay import ReplayedMasks
 
@@ -142,6 +143,7 @@ def test_it_goes_on_and_is_redrawn_from_what_is_kept(
     assert topcert(*some).code == 0
     made = {path: path.read_bytes() for path in Path("f").glob("beyond.*")}
     assert sorted(path.suffix for path in made) == [".csv", ".md", ".png", ".svg"]
+    assert not list(Path("f").glob("ballots.*"))
     blocks = {path: path.stat().st_mtime_ns for path in Path("f").rglob("block-*")}
     # nothing is measured twice, and what was measured stays
     assert topcert(*some).code == 0
@@ -215,6 +217,30 @@ def test_without_a_model_it_measures_the_carried_network(tiny: Path, topcert: Ca
     run = topcert("reproduce", "beyond", *few[:-1], "g", "--model", "compact", "--model", "absent.onnx")
     assert run.code == 2
     assert not Path("g").exists()
+
+
+def test_each_measure_has_its_network_unless_one_is_named() -> None:
+    assert asked_for(None, None) == [("lattice-mirrored" if name == "lattice" else "compact", name) for name in MEASURES]
+    assert ("mine.onnx", "lattice") not in asked_for(None, ["mine.onnx"])
+    assert len(asked_for(None, ["mine.onnx", "mine.onnx", "compact"])) == 2 * (len(MEASURES) - 1)
+    assert asked_for(["lattice"], ["mine.onnx"]) == [("mine.onnx", "lattice")]
+
+
+def test_lattices_have_a_network_of_their_own_and_a_row_for_each_ballot(tiny: Path, topcert: Callable[..., Outcome]) -> None:
+    run = topcert("reproduce", "beyond", "--limit", 4, "--measure", "lattice", "--out", "f")
+    assert run.code == 0, run.err
+    rows = rows_in(Path("f/beyond.csv"))
+    assert {(row["network"], row["method"], row["k"], row["masks"], row["alpha"]) for row in rows} == {
+        ("lattice-mirrored", title if w == 1 else f"{title}, w = {w}", str(k), "25", "0")
+        for title in ("design", "fpa")
+        for w in (1, 2, 3)
+        for k in (1, 2, 3)
+    }
+    assert Path("f/ballots.png").stat().st_size > 20_000
+    text = Path("f/ballots.svg").read_text(encoding="utf-8")
+    assert text.count("<!-- the paper: ResNet-110, w = 1, 100,000 random masks -->") == 2  # a panel for k = 1, one for k = 3
+    ledger = Ledger.open(Path("f/counts/lattice-mirrored.lattice"))
+    assert (ledger.manifest.law, ledger.manifest.encoding, ledger.manifest.depth) == ("lattice", "lattice", 3)
 
 
 @pytest.mark.skipif(not CARRIED.is_dir(), reason="no votes are carried yet")

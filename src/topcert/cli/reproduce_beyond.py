@@ -15,7 +15,16 @@ from topcert.cli.progress import console, messages, progress_bar, stoppable
 from topcert.cli.reproducing import FromCounts, carried_counts
 from topcert.reproduce.beyond import Line, measured_lines
 from topcert.reproduce.beyond_drawing import CAPTION, COLUMNS, cells_of, conditions, write_comparison
-from topcert.reproduce.beyond_votes import MEASURES, NETWORK, check_measures, keep_votes, requests_for
+from topcert.reproduce.beyond_votes import (
+    MEASURES,
+    NETWORK,
+    SHAPES,
+    USUAL,
+    asked_for,
+    check_measures,
+    keep_votes,
+    requests_for,
+)
 
 SHOWN: Final = ("r1", "r3", "r5")  # as many as a terminal of 80 columns holds
 
@@ -26,7 +35,9 @@ Measure = Annotated[
 Models = Annotated[
     list[str] | None,
     typer.Option(
-        "--model", help=f"A network (carried, .onnx or module:function), several times for several; {NETWORK} without it."
+        "--model",
+        help=f"A network (carried, .onnx or module:function), several times for several; {NETWORK} without it, and "
+        f"{USUAL['lattice']} for lattice, which networks that are named are asked only where --measure names it.",
     ),
 ]
 
@@ -45,7 +56,7 @@ def beyond(
     device: options.Device = "auto",
     _progress: options.Progress = None,
 ) -> None:
-    """Located, fixed designs and anytime stopping beside Theorem 1: CIFAR-10, 500 test images, k = 1 and 3, r = 0..15.
+    """Located, fixed designs, anytime stopping and ballots beside Theorem 1: CIFAR-10, 500 images, k = 1..3, r = 0..15.
 
     Each with all its masks and with fewer, from the same votes, and with the passes and seconds that it takes. Collects the
     votes that OUT/runs lacks, and goes on where it was stopped: repeat the command. The table holds what was measured.
@@ -53,28 +64,27 @@ def beyond(
     if from_counts:
         _finish(carried_counts("beyond", "beyond"), out)
         return
-    asked = list(dict.fromkeys(measure or MEASURES))
-    check_measures(asked)
-    networks = list(dict.fromkeys(model or [NETWORK]))
-    for network in networks:  # better known before the work than after that of another network
-        load_classifier(network, example=np.full((2, 6, 32, 32), 0.5, np.float32), device=device)
-    for network in networks:
-        for wanted in asked:
-            requests = requests_for(
-                network,
-                wanted,
-                data_dir=data_dir,
-                limit=limit,
-                num_samples=samples,
-                num_masks=masks,
-                max_samples=max_samples,
-                device=device,
-            )
-            for name, request in requests.items():
-                messages.print(name, highlight=False)
-                kept = f"what is finished is kept in {out}: repeat the command"
-                with stoppable(kept), progress_bar("votes", unit="passes") as update:
-                    keep_votes(name, request, out, on_progress=update)
+    check_measures(measure or MEASURES)
+    asked = asked_for(measure, model)
+    shapes = {(network, SHAPES.get(wanted, (6, 32, 32))) for network, wanted in asked}
+    for network, shape in sorted(shapes):  # better known before the work than after that of another network
+        load_classifier(network, example=np.full((2, *shape), 0.5, np.float32), device=device)
+    for network, wanted in asked:
+        requests = requests_for(
+            network,
+            wanted,
+            data_dir=data_dir,
+            limit=limit,
+            num_samples=samples,
+            num_masks=masks,
+            max_samples=max_samples,
+            device=device,
+        )
+        for name, request in requests.items():
+            messages.print(name, highlight=False)
+            kept = f"what is finished is kept in {out}: repeat the command"
+            with stoppable(kept), progress_bar("votes", unit="passes") as update:
+                keep_votes(name, request, out, on_progress=update)
     _finish(out / "counts", out)
 
 

@@ -45,21 +45,22 @@ STYLE: Final[Any] = {
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Panel:
-    """One pair of axes: its title, which may have several lines, and its curves, each with what it is called."""
-
-    title: str
-    lines: Sequence[tuple[str, AccuracyCurve]]
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
 class Marks:
     """Somebody else's shares at some radii, drawn as crosses beside our curves."""
 
     name: str
     radii: Sequence[int]
     shares: Sequence[float]
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """One pair of axes: its title, which may have several lines, its curves, each with what it is called, and `marks`."""
+
+    title: str
+    lines: Sequence[tuple[str, AccuracyCurve]]
+    marks: Sequence[Marks] = ()
 
 
 @final
@@ -193,6 +194,8 @@ def _plot_panel(axes: Any, panel: Panel, styles: Sequence[tuple[int, int]], *, u
             linewidth=1.8,
             label=name,
         )
+    for mark in panel.marks:
+        axes.plot(mark.radii, mark.shares, "kx", markersize=8, markeredgewidth=2, label=mark.name)
     longest = max(2, *(len(curve.certified) for _, curve in panel.lines))
     _dress(axes, longest, unit=unit, quantity=panel.lines[0][1].quantity, title=panel.title)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))

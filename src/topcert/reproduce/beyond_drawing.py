@@ -11,6 +11,7 @@ from topcert.evaluation.accuracy import floored
 from topcert.files import replacing
 from topcert.report.figures import Cost, draw_costs
 from topcert.reproduce.beyond import KS, RADII, Line
+from topcert.reproduce.beyond_ballots import draw_ballots
 
 CAPTION: Final = "Beyond the paper: certified top-k accuracy on CIFAR-10, and what it costs"
 SHOWN_RADIUS: Final = 5  # of the figure's lower half, the last column of the paper's tables
@@ -62,7 +63,7 @@ def conditions(lines: Sequence[Line]) -> str:
 
 
 def write_comparison(lines: Sequence[Line], stem: Path) -> list[Path]:
-    """Write `stem`.csv, .md, .png and .svg; returns their paths."""
+    """Write `stem`.csv, .md, .png and .svg, and ballots.png and .svg beside them; returns their paths."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     table, text = stem.with_suffix(".csv"), stem.with_suffix(".md")
     with replacing(table) as aside, aside.open("w", newline="", encoding="utf-8") as file:
@@ -71,7 +72,7 @@ def write_comparison(lines: Sequence[Line], stem: Path) -> list[Path]:
         writer.writerows(cells_of(line) for line in lines)
     with replacing(text) as aside:
         aside.write_text(_markdown(lines), encoding="utf-8")
-    return [table, text, *_draw(lines, stem)]
+    return [table, text, *_draw(lines, stem), *draw_ballots(lines, stem.with_name("ballots"))]
 
 
 def _markdown(lines: Sequence[Line]) -> str:

@@ -24,12 +24,27 @@ from topcert.voting.run import collect_votes, open_run
 NETWORK: Final = "compact"  # where none is named
 QUESTIONS: Final = ("radius=5", "table", "exact")
 LOCATED: Final = "located-"  # before a question: by located evidence
-MEASURES: Final = ("sampled", "design", *QUESTIONS, *(LOCATED + question for question in QUESTIONS), "ballots")
+MEASURES: Final = ("sampled", "design", *QUESTIONS, *(LOCATED + question for question in QUESTIONS), "ballots", "lattice")
+USUAL: Final = {"lattice": "lattice-mirrored"}  # the network of a measure, where it is not NETWORK
+SHAPES: Final = {"lattice": (6, 7, 7)}  # what it shows to a network, where that is not (6, 32, 32)
 NUM_KEPT: Final = 50
 NUM_NAMED: Final = 3  # labels of each ballot
 MAX_BALLOTS: Final = 1_000  # of an image: what they show takes no more
 DESIGN: Final = "stratified"
 DESIGN_KEPT: Final = 52  # 20 blocks of 51 or 52 pixels
+LATTICE_KEPT: Final = 49  # a stride of 5: 25 grids of 36 to 49 pixels
+LATTICE_MASKS: Final = 25
+
+
+def asked_for(measures: Sequence[str] | None, models: Sequence[str] | None) -> list[tuple[str, str]]:
+    """Which network is asked which of MEASURES, in order.
+
+    Without models each measure has its usual network; without measures, models are asked all that show them whole images.
+    """
+    if models:
+        wanted = measures or [name for name in MEASURES if name not in SHAPES]
+        return [(network, name) for network in dict.fromkeys(models) for name in dict.fromkeys(wanted)]
+    return [(USUAL.get(name, NETWORK), name) for name in dict.fromkeys(measures or MEASURES)]
 
 
 def requests_for(
@@ -52,6 +67,7 @@ def requests_for(
         num_kept: int = NUM_KEPT,
         num_named: int = 1,
         design: str | None = None,
+        encoding: str | None = None,
         stopping: Stopping | None = None,
     ) -> Request:
         return Request(
@@ -62,6 +78,7 @@ def requests_for(
             num_kept=num_kept,
             num_named=num_named,
             design=design,
+            encoding=encoding,
             stopping=stopping,
             device=device,
         )
@@ -70,6 +87,9 @@ def requests_for(
         return {f"{network}.sampled": request(num_samples)}
     if measure == "ballots":
         return {f"{network}.ballots": request(min(num_samples, MAX_BALLOTS), num_named=NUM_NAMED)}
+    if measure == "lattice":
+        grids = request(LATTICE_MASKS, num_kept=LATTICE_KEPT, num_named=NUM_NAMED, design="lattice", encoding="lattice")
+        return {f"{network}.lattice": grids}
     if measure == "design":
         return {f"{network}.design": request(num_masks, num_kept=DESIGN_KEPT, design=DESIGN)}
     method, question = ("located" if measure.startswith(LOCATED) else "ablation"), measure.removeprefix(LOCATED)
