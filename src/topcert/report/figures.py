@@ -196,7 +196,8 @@ def _plot_panel(axes: Any, panel: Panel, styles: Sequence[tuple[int, int]], *, u
         )
     for mark in panel.marks:
         axes.plot(mark.radii, mark.shares, "kx", markersize=8, markeredgewidth=2, label=mark.name)
-    longest = max(2, *(len(curve.certified) for _, curve in panel.lines))
+    told = [max(mark.radii) + 2 for mark in panel.marks]
+    longest = max(2, *told, *(len(curve.certified) for _, curve in panel.lines))
     _dress(axes, longest, unit=unit, quantity=panel.lines[0][1].quantity, title=panel.title)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     axes.title.set_fontsize(9)
