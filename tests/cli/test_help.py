@@ -22,6 +22,7 @@ COMMANDS = [
     "radius",
     "verify",
     "plan",
+    "tune",
     "train",
     "methods",
     "lee-table",

@@ -25,6 +25,7 @@ from topcert.cli.progress import messages
 from topcert.cli.radius import radius
 from topcert.cli.reproduce import app as reproduce
 from topcert.cli.train import train
+from topcert.cli.tune import tune
 from topcert.cli.verify import verify
 from topcert.files import printable
 from topcert.version import __version__
@@ -32,6 +33,7 @@ from topcert.version import __version__
 SHORT: Final[dict[Callable[..., None], str]] = {
     demo: "The whole way on data that is already here.",
     plan: "What can be certified at best, and what it costs.",
+    tune: "Which e, design and w certify most at a radius.",
     certify: "Votes, certificates and their curve, in one folder.",
     predict: "The k labels to show, each with its radius.",
     evaluate: "Accuracy at other k and alpha, from stored votes.",

@@ -1,0 +1,204 @@
+"""`topcert tune`: which e, design and w certify most at a radius, by a small labelled sample."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.table import Table
+
+from topcert.cli import options
+from topcert.cli.machine import print_json
+from topcert.cli.numbers import flattened, several
+from topcert.cli.parsing import check_design, check_folder, check_ks, choose_alpha, noise_of
+from topcert.cli.progress import console
+from topcert.cli.running import run_to_ledger
+from topcert.datasets.reading import Reading
+from topcert.evaluation.accuracy import floored
+from topcert.evaluation.tuning import Trial, ranked, try_ballots
+from topcert.files import replacing
+from topcert.methods.certify import check_ballots
+from topcert.methods.method import DesignMethod, SampledMethod
+from topcert.methods.registry import find_sampled_method
+from topcert.methods.rules import check_rule
+from topcert.randomization.lattice import read_strides
+from topcert.voting.ledger import Ledger
+from topcert.voting.manifest import IID
+from topcert.voting.request import Request
+from topcert.voting.run import open_run
+
+SAMPLES: Final = 1_000
+INPUTS: Final = 200
+_SAFE: Final = re.compile(r"[^a-z0-9]+")  # what a folder is not called
+
+
+def tune(
+    data: options.Data,
+    model: options.Model,
+    *,
+    radius: Annotated[int, typer.Option(min=0, help="The radius that matters to you, in features.")],
+    k: Annotated[int, typer.Option(min=1, help="The k that matters to you.")] = 3,
+    out: Annotated[Path, typer.Option(help="Folder for the votes of each setting and tune.csv.")],
+    method: Annotated[
+        str | None, typer.Option(help="ablation or located; design with --design, fpa or run-off if said.")
+    ] = None,
+    keep: Annotated[
+        list[int] | None,
+        typer.Option(metavar="E,...", parser=several, callback=flattened, help="Numbers kept to try, such as 40,50,60."),
+    ] = None,
+    design: Annotated[
+        str | None, typer.Option(metavar="NAME,...", help="Designs to try, such as lattice:5x5,lattice:4x5.")
+    ] = None,
+    bounds: options.Bounds = None,
+    samples: options.OptionalSamples = None,
+    ballot: Annotated[
+        int | None, typer.Option(min=1, max=10**6, help="Try votes of 1 .. so many labels (w); by default up to k.")
+    ] = None,
+    alpha: options.MethodAlpha = None,
+    seed: options.Seed = 0,
+    encoding: options.Encoding = None,
+    fill: options.Fill = None,
+    unit: options.UnitOption = None,
+    data_dir: options.DataDir = None,
+    limit: options.Limit = INPUTS,
+    stride: options.Stride = None,
+    device: options.Device = "auto",
+    classes: options.Classes = None,
+    output: options.Output = None,
+    batch_size: options.BatchSize = None,
+    as_json: options.AsJson = False,
+    _progress: options.Progress = None,
+) -> None:
+    """Try settings on a small labelled sample, and say which certifies most at a radius.
+
+    Each number kept or design has votes of its own; every w is derived from the same votes. What is chosen by some inputs
+    must certify others: for CIFAR-10 tune on cifar10-held-out. Repeat the command to go on after a stop.
+    """
+    check_folder(out)
+    name = method or ("ablation" if design is None else "design")
+    certifier = find_sampled_method(name)
+    if certifier.noise != "ablation":
+        raise ValueError(f"tune is for ablated inputs, and {name} is for {certifier.noise} noise; leave --method out")
+    rule, chance = check_rule(certifier, bounds), choose_alpha(alpha, certifier, usual=0.001)
+    designs = [None] if design is None else [part.strip() for part in design.split(",")]
+    for one in designs:
+        check_design(one, certifier)
+    kept_all: list[int | None] = [None] if keep is None else list(dict.fromkeys(keep))
+    settings = list(dict.fromkeys((one, kept) for one in designs for kept in kept_all))
+    for one, kept in settings:
+        if kept is None and (one is None or read_strides(one) is None):
+            raise ValueError("--keep is needed: the numbers of features to keep that are to be tried, such as --keep 40,50")
+    most = k if ballot is None else ballot
+    most = most if certifier.ballots else 1
+    check_ballots(certifier, most)
+    trials: list[Trial] = []
+    for one, kept in settings:
+        strides = None if one is None else read_strides(one)
+        usual = SAMPLES if strides is None else strides.round_size
+        request = Request(
+            data=data,
+            model=model,
+            noise=noise_of(certifier),
+            num_kept=kept,
+            design=one,
+            num_samples=usual if samples is None else samples,
+            num_named=most,
+            seed=seed,
+            encoding=encoding,
+            fill=fill,
+            unit=unit,
+            reading=Reading(data_dir=data_dir, limit=limit, stride=stride),
+            device=device,
+            num_classes=classes,
+            output=output,
+            batch_size=batch_size,
+        )
+        told = _in_words(one or IID, kept)
+        console.print(f"votes of {told}", highlight=False)
+        ledger = _votes(request, out / _SAFE.sub("-", told), method=certifier, k=k)
+        trials += try_ballots(
+            ledger,
+            method=name,
+            bounds=rule,
+            k=k,
+            alpha=chance,
+            radius=radius,
+            ballots=range(1, most + 1),
+        )
+    order = ranked(trials)
+    _print(order, k=k, radius=radius)
+    best = order[0]
+    console.print(
+        f"best on these {best.total} inputs: {_command(best, model=model, k=k, encoding=encoding, bounds=rule)}\n"
+        "they chose it: certify others than these, for it may do a little worse on them",
+        highlight=False,
+        soft_wrap=True,
+        markup=False,
+    )
+    _write(order, out / "tune.csv")
+    console.print(f"wrote {out / 'tune.csv'}", soft_wrap=True)
+    if as_json:
+        print_json({"k": k, "radius": radius, "trials": [_row(trial) for trial in order]})
+
+
+def _votes(request: Request, folder: Path, *, method: SampledMethod, k: int) -> Ledger:
+    """The votes of one setting, in a folder of their own; gone on with where they are begun."""
+    opened = open_run(request, folder, resume=(folder / "manifest.json").exists())
+    made = opened.prepared.design
+    if isinstance(method, DesignMethod) and made is not None:
+        method.check_masks(request.num_samples, made.round_size)
+    check_ks([k], opened.prepared.classifier.num_classes)
+    if opened.prepared.dataset.labels is None:
+        raise ValueError(f"{request.data} has no labels, and certified accuracy needs them; tune on labelled inputs")
+    return run_to_ledger(opened, kept=f"finished blocks are kept in {folder}: repeat the command to go on")
+
+
+def _in_words(law: str, kept: int | None) -> str:
+    """A setting as it is told, and as its folder is called."""
+    parts = ["independent masks" if law == IID else law, *([] if kept is None else [f"e = {kept}"])]
+    return ", ".join(parts)
+
+
+def _print(order: list[Trial], *, k: int, radius: int) -> None:
+    table = Table("masks", "e", "w", "votes", "certified", "95 % interval", title=f"certified top-{k} accuracy, r = {radius}")
+    for trial in order:
+        low, high = trial.interval
+        table.add_row(
+            _in_words(trial.law, None),
+            str(trial.num_kept),
+            str(trial.num_named),
+            f"{trial.passes:,}",
+            floored(trial.certified, trial.total, 3),
+            f"{low:.3f} to {high:.3f}",
+        )
+    console.print(table)
+
+
+def _command(trial: Trial, *, model: str, k: int, encoding: str | None, bounds: str | None) -> str:
+    """What certifies other inputs by this setting."""
+    words = ["topcert certify DATA", model, "--method", trial.method]
+    strided = trial.law != IID and read_strides(trial.law) is not None  # then it says how many it keeps
+    words += [] if trial.law == IID else ["--design", trial.law]
+    words += [] if strided else ["--keep", str(trial.num_kept)]
+    words += ["--samples", str(trial.passes), "--k", str(k)]
+    words += [] if trial.num_named == 1 else ["--ballot", str(trial.num_named)]
+    words += [] if encoding is None else ["--encoding", encoding]
+    words += [] if bounds is None else ["--bounds", bounds]
+    return " ".join([*words, "--out RUN"])
+
+
+def _row(trial: Trial) -> dict[str, object]:
+    low, high = trial.interval
+    return {**asdict(trial), "share": trial.certified / trial.total, "share_lower": low, "share_upper": high}
+
+
+def _write(order: list[Trial], path: Path) -> None:
+    rows = [_row(trial) for trial in order]
+    with replacing(path) as aside, aside.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)

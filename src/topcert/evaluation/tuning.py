@@ -1,0 +1,83 @@
+"""Which setting certifies most at a radius, by a small labelled sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, final
+
+from topcert.evaluation.results import derive
+from topcert.methods.registry import find_sampled_method
+from topcert.theory.confidence import lower_bound, upper_bound
+from topcert.voting.ledger import Ledger
+
+DOUBT: Final = 0.05  # of the intervals: of a hundred of them, five miss the accuracy over all inputs
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """`certified` of `total` inputs have the asked radius, by votes of `num_named` labels each from one ledger."""
+
+    method: str
+    law: str
+    num_kept: int
+    num_named: int
+    passes: int
+    certified: int
+    total: int
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Where the certified accuracy over all such inputs lies, but for `DOUBT` (Clopper and Pearson 1934)."""
+        low = lower_bound(self.certified, self.total, DOUBT / 2)
+        high = upper_bound(self.certified, self.total, DOUBT / 2)
+        return float(low), float(high)
+
+
+def try_ballots(
+    ledger: Ledger,
+    *,
+    method: str,
+    bounds: str | None,
+    k: int,
+    alpha: float,
+    radius: int,
+    ballots: Sequence[int],
+) -> list[Trial]:
+    """What each of `ballots` certifies of the true labels at `radius`, in features; no new passes.
+
+    Raises ValueError as `derive` does, and where the inputs have no labels.
+    """
+    found = []
+    for num_named in ballots:
+        results = derive(
+            ledger,
+            method=method,
+            bounds=bounds,
+            ks=[k],
+            alpha=alpha,
+            label_choice="given",
+            num_named=num_named,
+        )
+        (curve,) = results.curves
+        certified = int(curve.certified[radius]) if radius < len(curve.certified) else 0
+        kept = ledger.manifest.num_kept
+        assert kept is not None
+        found.append(
+            Trial(
+                method=find_sampled_method(method).name,
+                law=ledger.manifest.law,
+                num_kept=kept,
+                num_named=num_named,
+                passes=ledger.manifest.num_votes,
+                certified=certified,
+                total=curve.total,
+            )
+        )
+    return found
+
+
+def ranked(trials: Iterable[Trial]) -> list[Trial]:
+    """The best first: by accuracy, then by fewer passes, then by fewer labels a vote."""
+    return sorted(trials, key=lambda trial: (-trial.certified, trial.passes, trial.num_named))

@@ -1,0 +1,121 @@
+"""`topcert tune`: the best setting by a sample, from votes that a run of its own would have."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import Outcome
+from topcert.evaluation.tuning import Trial, ranked
+
+DATA = ["table.npz", "models_for_tests:linear"]
+TUNE = ["tune", *DATA, "--radius", 1, "--k", 2, "--samples", 200, "--alpha", 0.1]
+
+
+def make_table() -> None:
+    """Inputs that the model of the tests is right about."""
+    import models_for_tests  # type: ignore[import-not-found]  # of the workplace
+
+    x = np.random.default_rng(1).random((40, 12)).astype(np.float32)
+    np.savez("table.npz", x=x, y=models_for_tests.linear()(x).argmax(1))
+
+
+def test_every_setting_is_what_a_run_of_its_own_certifies(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    make_table()
+    run = topcert(*TUNE, "--keep", "2,4", "--ballot", 2, "--limit", 30, "--out", "t", "--json")
+    assert run.code == 0, run.err
+    trials = json.loads(run.out)["trials"]
+    assert {(t["num_kept"], t["num_named"]) for t in trials} == {(2, 1), (2, 2), (4, 1), (4, 2)}
+    assert [t["certified"] for t in trials] == sorted((t["certified"] for t in trials), reverse=True)
+    assert len({t["certified"] for t in trials}) > 1
+    with Path("t/tune.csv").open(newline="") as file:
+        assert [int(row["certified"]) for row in csv.DictReader(file)] == [t["certified"] for t in trials]
+    for t in trials:
+        out = f"o{t['num_kept']}{t['num_named']}"
+        asked = ["--keep", t["num_kept"], "--ballot", t["num_named"], "--k", 2, "--samples", 200, "--alpha", 0.1]
+        alone = topcert("certify", *DATA, *asked, "--limit", 30, "--out", out, "--json")
+        (curve,) = json.loads(alone.out)["curves"]
+        certified = curve["certified"][1] if len(curve["certified"]) > 1 else 0
+        assert (t["certified"], t["total"]) == (certified, curve["total"])
+        assert t["share_lower"] < t["certified"] / t["total"] + 1e-12 <= t["share_upper"] + 1e-9
+
+
+def test_the_command_that_it_suggests_runs(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    make_table()
+    run = topcert(*TUNE, "--keep", "2,4", "--out", "t")
+    assert run.code == 0, run.err
+    assert "certify others than these" in run.out
+    found = re.search(r"topcert (certify DATA .* --out RUN)", run.out)
+    assert found is not None
+    words = found[1].replace("DATA", DATA[0]).replace("RUN", "o").split()
+    assert topcert(*words, "--alpha", 0.1).code == 0
+
+
+def test_designs_are_tried_too_and_votes_that_are_there_are_kept(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
+    images = np.random.default_rng(0).random((6, 8, 8, 1)).astype(np.float32)
+    np.savez("images.npz", x=images, y=np.arange(6) % 5)
+    asked = ["tune", "images.npz", DATA[1], "--radius", 0, "--k", 1, "--design", "lattice:2x2,lattice:4x2", "--out", "t"]
+    run = topcert(*asked)
+    assert run.code == 0, run.err
+    assert "lattice:2x2" in run.out
+    assert "lattice:4x2" in run.out
+    assert not re.search(r"--design \S+ --keep", run.out)
+    before = {path: path.stat().st_mtime_ns for path in Path("t").rglob("block-*.parquet")}
+    assert len(before) == 2
+    assert topcert(*asked).code == 0
+    assert {path: path.stat().st_mtime_ns for path in Path("t").rglob("block-*.parquet")} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([*TUNE, "--out", "t"], "--keep is needed"),
+        ([*TUNE, "--keep", 2, "--method", "cohen", "--out", "t"], "tune is for ablated inputs"),
+        ([*TUNE, "--keep", 2, "--method", "fpa", "--out", "t"], "needs --design"),
+        ([*TUNE, "--keep", 2, "--design", "random", "--method", "ablation", "--out", "t"], "--design is for the methods"),
+        ([*TUNE, "--keep", 20, "--out", "t"], "20"),
+        ([*TUNE, "--keep", 2, "--k", 5, "--out", "t"], "--k must lie in 1 .. 4"),
+        ([*TUNE, "--keep", 2, "--ballot", 5, "--out", "t"], "--ballot must lie in 1 .. 4"),
+        ([*TUNE, "--keep", 2, "--out", "table.npz"], "is a file"),
+    ],
+)
+def test_what_cannot_be_tuned_is_refused_in_a_line(
+    workplace: Path, topcert: Callable[..., Outcome], arguments: list[object], says: str
+) -> None:
+    run = topcert(*arguments)
+    assert run.code == 2
+    assert says in run.err
+    assert "Traceback" not in run.err
+
+
+def test_inputs_without_labels_are_refused(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    np.savez("bare.npz", x=np.random.default_rng(0).random((4, 12)).astype(np.float32))
+    run = topcert("tune", "bare.npz", DATA[1], "--radius", 1, "--keep", 2, "--k", 2, "--out", "t")
+    assert run.code == 2
+    assert "has no labels" in run.err
+
+
+def test_ties_go_to_fewer_passes_and_then_to_fewer_labels() -> None:
+    def trial(certified: int, passes: int, num_named: int) -> Trial:
+        return Trial(
+            method="ablation",
+            law="iid",
+            num_kept=2,
+            num_named=num_named,
+            passes=passes,
+            certified=certified,
+            total=10,
+        )
+
+    order = [trial(9, 500, 3), trial(8, 100, 2), trial(8, 200, 1), trial(8, 200, 2), trial(0, 1, 1)]
+    assert ranked(order[::-1]) == order
+    assert order[0].interval[0] == pytest.approx(0.5549, abs=1e-3)  # Clopper-Pearson, 9 of 10
+    assert order[-1].interval == pytest.approx((0.0, 0.3085), abs=1e-3)
