@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -14,21 +14,20 @@ from rich.table import Table
 from topcert.cli import options
 from topcert.cli.machine import print_json
 from topcert.cli.numbers import flattened, several
-from topcert.cli.parsing import check_design, check_folder, check_ks, choose_alpha, noise_of
+from topcert.cli.parsing import check_ballot, check_design, check_folder, check_ks, choose_alpha, noise_of
 from topcert.cli.progress import console
 from topcert.cli.running import run_to_ledger
 from topcert.datasets.reading import Reading
 from topcert.evaluation.accuracy import floored
 from topcert.evaluation.tuning import Trial, ranked, try_ballots
 from topcert.files import replacing
-from topcert.methods.certify import check_ballots
 from topcert.methods.method import DesignMethod, SampledMethod
 from topcert.methods.registry import find_sampled_method
 from topcert.methods.rules import check_rule
 from topcert.randomization.lattice import read_strides
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import IID
-from topcert.voting.request import Request
+from topcert.voting.request import Request, prepare
 from topcert.voting.run import open_run
 
 SAMPLES: Final = 1_000
@@ -83,43 +82,50 @@ def tune(
     certifier = find_sampled_method(name)
     if certifier.noise != "ablation":
         raise ValueError(f"tune is for ablated inputs, and {name} is for {certifier.noise} noise; leave --method out")
-    rule, chance = check_rule(certifier, bounds), choose_alpha(alpha, certifier, usual=0.001)
     designs = [None] if design is None else [part.strip() for part in design.split(",")]
     for one in designs:
         check_design(one, certifier)
+    rule, chance = check_rule(certifier, bounds), choose_alpha(alpha, certifier, usual=0.001)
     kept_all: list[int | None] = [None] if keep is None else list(dict.fromkeys(keep))
     settings = list(dict.fromkeys((one, kept) for one in designs for kept in kept_all))
     for one, kept in settings:
         if kept is None and (one is None or read_strides(one) is None):
             raise ValueError("--keep is needed: the numbers of features to keep that are to be tried, such as --keep 40,50")
-    most = k if ballot is None else ballot
-    most = most if certifier.ballots else 1
-    check_ballots(certifier, most)
-    trials: list[Trial] = []
+    requests = []
     for one, kept in settings:
         strides = None if one is None else read_strides(one)
         usual = SAMPLES if strides is None else strides.round_size
-        request = Request(
-            data=data,
-            model=model,
-            noise=noise_of(certifier),
-            num_kept=kept,
-            design=one,
-            num_samples=usual if samples is None else samples,
-            num_named=most,
-            seed=seed,
-            encoding=encoding,
-            fill=fill,
-            unit=unit,
-            reading=Reading(data_dir=data_dir, limit=limit, stride=stride),
-            device=device,
-            num_classes=classes,
-            output=output,
-            batch_size=batch_size,
+        requests.append(
+            Request(
+                data=data,
+                model=model,
+                noise=noise_of(certifier),
+                num_kept=kept,
+                design=one,
+                num_samples=usual if samples is None else samples,
+                seed=seed,
+                encoding=encoding,
+                fill=fill,
+                unit=unit,
+                reading=Reading(data_dir=data_dir, limit=limit, stride=stride),
+                device=device,
+                num_classes=classes,
+                output=output,
+                batch_size=batch_size,
+            )
         )
-        told = _in_words(one or IID, kept)
+    prepared = prepare(requests[0])  # how many classes there are is known only then
+    num_classes = prepared.classifier.num_classes
+    check_ks([k], num_classes)
+    if prepared.dataset.labels is None:
+        raise ValueError(f"{data} has no labels, and certified accuracy needs them; tune on labelled inputs")
+    most = (min(k, num_classes - 1) if certifier.ballots else 1) if ballot is None else ballot
+    check_ballot(most, certifier, num_classes)
+    trials: list[Trial] = []
+    for request in requests:
+        told = _in_words(request.design or IID, request.num_kept)
         console.print(f"votes of {told}", highlight=False)
-        ledger = _votes(request, out / _SAFE.sub("-", told), method=certifier, k=k)
+        ledger = _votes(replace(request, num_named=most), out / _SAFE.sub("-", told), method=certifier)
         trials += try_ballots(
             ledger,
             method=name,
@@ -145,15 +151,12 @@ def tune(
         print_json({"k": k, "radius": radius, "trials": [_row(trial) for trial in order]})
 
 
-def _votes(request: Request, folder: Path, *, method: SampledMethod, k: int) -> Ledger:
+def _votes(request: Request, folder: Path, *, method: SampledMethod) -> Ledger:
     """The votes of one setting, in a folder of their own; gone on with where they are begun."""
     opened = open_run(request, folder, resume=(folder / "manifest.json").exists())
     made = opened.prepared.design
     if isinstance(method, DesignMethod) and made is not None:
         method.check_masks(request.num_samples, made.round_size)
-    check_ks([k], opened.prepared.classifier.num_classes)
-    if opened.prepared.dataset.labels is None:
-        raise ValueError(f"{request.data} has no labels, and certified accuracy needs them; tune on labelled inputs")
     return run_to_ledger(opened, kept=f"finished blocks are kept in {folder}: repeat the command to go on")
 
 
@@ -164,7 +167,9 @@ def _in_words(law: str, kept: int | None) -> str:
 
 
 def _print(order: list[Trial], *, k: int, radius: int) -> None:
-    table = Table("masks", "e", "w", "votes", "certified", "95 % interval", title=f"certified top-{k} accuracy, r = {radius}")
+    table = Table(
+        "masks", "e", "w", "votes", "certified", "95 % interval", title=f"certified top-{k} accuracy, r = {radius}"
+    )
     for trial in order:
         low, high = trial.interval
         table.add_row(
