@@ -53,12 +53,15 @@ def tune(
         str | None, typer.Option(metavar="NAME,...", help="Designs to try, such as lattice:5x5,lattice:4x5.")
     ] = None,
     bounds: options.Bounds = None,
-    samples: options.OptionalSamples = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(min=1, max=10**8, help="Votes an input (n); 1,000, or one round of a lattice with strides."),
+    ] = None,
     ballot: Annotated[
         int | None, typer.Option(min=1, max=10**6, help="Try votes of 1 .. so many labels (w); by default up to k.")
     ] = None,
     alpha: options.MethodAlpha = None,
-    seed: options.Seed = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="Seed of the masks.")] = 0,
     encoding: options.Encoding = None,
     fill: options.Fill = None,
     unit: options.UnitOption = None,
