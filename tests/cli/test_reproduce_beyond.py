@@ -117,6 +117,12 @@ def test_ballots_have_a_row_for_each_w_and_a_table_for_each_k(tiny: Path, topcer
     assert run.code == 0, run.err
     ledger = Ledger.open(Path("f/runs/sums-net.ballots"))
     assert (ledger.manifest.depth, ledger.manifest.num_samples) == (3, 60)
+    kept = Path("f/counts/sums-net.ballots")
+    assert sorted(path.name for path in kept.iterdir()) == [
+        *(f"counts-{w}.csv" for w in (1, 2, 3)),
+        "ledger",
+        "manifest.json",
+    ]
     rows = rows_in(Path("f/beyond.csv"))
     titles = {named: [title if named == 1 else f"{title}, w = {named}" for title in BOUNDS] for named in (1, 2, 3)}
     assert [(row["k"], row["method"]) for row in rows] == [

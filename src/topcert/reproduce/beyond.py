@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from topcert.evaluation.accuracy import AccuracyCurve
 from topcert.evaluation.counts import mark_of, read_counts
 from topcert.evaluation.results import Results, derive
-from topcert.reproduce.kept import read_seconds
+from topcert.reproduce.kept import read_seconds, tallied
 from topcert.reproduce.records import Origin, read_origins
 from topcert.reproduce.tables import ALPHA
 from topcert.theory.stopping import Stopping
@@ -88,14 +88,16 @@ class Line:
 
 def rows_of(name: str, manifest: Manifest) -> list[Row]:
     """The rows that follow from a set of votes; of ballots, those of each w."""
+    rows = _rows_of(name, manifest)
     if manifest.depth == 1:
-        return _rows_of(name, manifest)
+        return rows
+    if manifest.law == IID and manifest.stopping == FIXED:  # of these counts are kept
+        rows = [row for row in rows if row.method == "ablation" and row.first == manifest.num_samples]
+    asked = range(1, manifest.depth + 1) if manifest.stopping == FIXED else [manifest.depth]
     return [
         replace(row, title=row.title if named == 1 else f"{row.title}, w = {named}", num_named=named, ks=BALLOT_KS)
-        for named in range(1, manifest.depth + 1)
-        for row in _rows_of(name, manifest)
-        if manifest.stopping == FIXED or named == manifest.depth  # a stopping rule asked about all that were named
-        if manifest.stopping != FIXED or row.method != "located"  # it takes longer than all others together
+        for named in asked
+        for row in rows
     ]
 
 
@@ -129,7 +131,6 @@ def _rows_of(name: str, manifest: Manifest) -> list[Row]:
 def derive_row(ledger: Ledger, row: Row, *, on_pairs: Callable[[int, int], None] | None = None) -> Results:
     """The certificates of a row, for each of its k or the one k of a stopping rule; `on_pairs` is that of `derive`."""
     rule = None if ledger.manifest.stopping == FIXED else Stopping.read(ledger.manifest.stopping)
-    tallied = ledger.folder / "counts.csv"
     return derive(
         ledger,
         method=row.method,
@@ -137,17 +138,20 @@ def derive_row(ledger: Ledger, row: Row, *, on_pairs: Callable[[int, int], None]
         ks=row.ks if rule is None else [rule.k],
         alpha=_alpha(row),
         label_choice="given",
-        counts=_tallied(tallied, ledger) if rule is not None and tallied.is_file() else None,
+        counts=_counts_of(ledger, row),
         first=row.first,
         num_named=row.num_named,
         on_pairs=on_pairs,
     )
 
 
-def _tallied(path: Path, ledger: Ledger) -> NDArray[np.int64]:
-    """The counts that are kept of a stopped ledger."""
-    counts, _ = read_counts(path, mark=mark_of(ledger.manifest), num_named=ledger.manifest.depth)
-    return counts
+def _counts_of(ledger: Ledger, row: Row) -> NDArray[np.int64] | None:
+    """The counts that are kept in the place of a ledger's votes; None where the votes are."""
+    manifest = ledger.manifest
+    path = ledger.folder / ("counts.csv" if manifest.stopping != FIXED else tallied(row.num_named))
+    if not path.is_file():
+        return None
+    return read_counts(path, mark=mark_of(manifest), num_named=row.num_named)[0]
 
 
 def measured_lines(

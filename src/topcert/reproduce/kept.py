@@ -1,6 +1,7 @@
 """What is kept of whole ledgers, so that certificates that need every vote can be derived again.
 
-DIR/NAME/           a ledger of the same votes in few blocks; counts.csv alone where its stopping rule reads no more
+DIR/NAME/           a ledger of the same votes in few blocks; counts.csv alone where its stopping rule reads no more, and
+                    counts-W.csv for each W of ballots under independent masks, whose ranks take ten times as much
 DIR/record.json     where they come from, as a table's
 DIR/seconds.json    what was measured: seconds a vote of NAME, seconds an input of a certificate
 """
@@ -19,6 +20,7 @@ import pyarrow.parquet as pq
 from topcert.evaluation.counts import mark_of, write_counts
 from topcert.files import first_line, replacing
 from topcert.voting.ledger import Ledger
+from topcert.voting.manifest import IID
 
 MAX_BATCHES: Final = 10**6
 
@@ -46,6 +48,10 @@ def keep_ledger(ledger: Ledger, folder: Path) -> Ledger:
             mark=mark_of(manifest),
             num_named=manifest.depth,
         )
+    elif manifest.depth > 1 and manifest.law == IID and ledger.judge is None:
+        for named in range(1, manifest.depth + 1):
+            counts = ledger.counts(num_named=named)
+            write_counts(counts, ledger.read_inputs()[1], folder / tallied(named), num_named=named)
     else:
         votes = list(ledger.iterate_inputs())
         more = True
@@ -56,6 +62,11 @@ def keep_ledger(ledger: Ledger, folder: Path) -> Ledger:
             more = kept.extend()
     manifest.write(folder / "manifest.json")  # last: a folder without it is no ledger
     return kept
+
+
+def tallied(num_named: int) -> str:
+    """The file of the counts of so many labels of each vote, where counts are kept of several."""
+    return f"counts-{num_named}.csv"
 
 
 def write_seconds(folder: Path, found: dict[str, float]) -> None:
