@@ -201,3 +201,18 @@ def test_predict_draws_fresh_masks_unless_a_seed_is_named(workplace: Path, topce
     command = ["predict", "table.npz", MODEL, "--keep", 2, "--k", 2, "--samples", 100, "--alpha", 0.5]
     one, other = (topcert(*command).err.split("seed")[1].split(",")[0] for _ in range(2))
     assert one != other
+
+
+def test_verify_tells_of_an_alpha_that_predictions_have_for_themselves(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
+    assert topcert(*COMMAND, "--out", "o").code == 0
+    assert "an alpha of its own" not in topcert("verify", "o").out
+    again = [*COMMAND, "--samples", 3000, "--out", "o", "--resume", "--alpha", 0.5]
+    assert topcert(*again).code == 0
+    Path("o/predictions.csv").write_text(topcert(*again).out)
+    certify = ["certify", *COMMAND[1:], "--label", "predicted", "--out", "o", "--resume", "--alpha", 0.001]
+    assert topcert(*certify).code == 0
+    found = json.loads(topcert("verify", "o", "--json").out)
+    assert found["good"]
+    assert any(line.startswith("predictions.csv has an alpha of its own, 0.5") for line in found["to_judge"])

@@ -380,3 +380,13 @@ def test_labels_that_are_none_are_told_as_labels(tmp_path: Path) -> None:
         (tmp_path / "t.csv").write_text(f"cat,dog,label\n5,3,0\n4,4,{cell}\n")
         with pytest.raises(ValueError, match=f"column 'label' .*{says}"):
             read_votes(tmp_path / "t.csv", samples=8)
+
+
+@pytest.mark.parametrize("way", ["string", "large_string", "dictionary"])
+def test_names_of_rows_are_read_in_any_way_of_parquet(tmp_path: Path, way: str) -> None:
+    names = pa.array(["a.jpg", "b.jpg"], pa.large_string() if way == "large_string" else pa.string())
+    table = pa.table({"name": names.dictionary_encode() if way == "dictionary" else names, "cat": [5, 4], "dog": [3, 4]})
+    pq.write_table(table, tmp_path / "t.parquet")
+    found = read_votes(tmp_path / "t.parquet", samples=8)
+    assert (found.names.inputs, found.names.classes) == (("a.jpg", "b.jpg"), ("cat", "dog"))
+    assert found.counts.tolist() == [[5, 3], [4, 4]]

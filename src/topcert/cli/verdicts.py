@@ -23,6 +23,7 @@ from topcert.cli.printing import (
 )
 from topcert.cli.progress import console
 from topcert.cli.stopping import votes_in_words
+from topcert.evaluation.predictions import alpha_of_predictions
 from topcert.evaluation.results import Results
 from topcert.evaluation.unread import linked_files, unread_files
 from topcert.files import printable
@@ -110,6 +111,9 @@ def print_claim(said: Said, results: Results) -> None:
             f"each ablated input names its {manifest.depth} best labels, of which the first {made.num_named} count here; "
             "another such number is another classifier, and it can be chosen after the votes"
         )
+    alpha = alpha_of_predictions(results.ledger.folder)
+    if alpha not in (None, repr(made.alpha)):
+        said.ask(f"predictions.csv has an alpha of its own, {alpha}: the chance that its radii of an input are wrong")
     print_taken(said, results.index, manifest.data_options)
 
 

@@ -61,7 +61,14 @@ def names_of(table: pa.Table, classes: Sequence[str]) -> Names:
 
 def _is_named(table: pa.Table) -> bool:
     columns = table.column_names
-    return bool(columns) and columns[0] == NAME and pa.types.is_string(table.column(0).type)
+    return bool(columns) and columns[0] == NAME and _is_text(table.column(0).type)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    """Whether cells are text, in any of the ways of Parquet."""
+    if pa.types.is_dictionary(kind):
+        return _is_text(kind.value_type)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def check_names(path: Path, names: Names, labels: NDArray[np.int64] | None) -> list[str]:

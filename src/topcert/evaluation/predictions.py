@@ -163,6 +163,16 @@ def check_predictions(ledger: Ledger, counts: NDArray[np.int64]) -> list[str]:
     return [f"{FILE} is not what the votes show"]
 
 
+def alpha_of_predictions(folder: Path) -> str | None:
+    """The alpha that predictions.csv of a folder says, as it stands there; None where there is no such file or alpha."""
+    path = folder / FILE
+    rows = _read(path) if path.is_file() else []
+    if len(rows) < 2 or "alpha" not in rows[0]:
+        return None
+    place = rows[0].index("alpha")
+    return rows[1][place] if place < len(rows[1]) else None
+
+
 def renew_predictions(ledger: Ledger, counts: NDArray[np.int64]) -> None:
     """Write predictions.csv again where it is there, for its own k and alpha: the ledger may have more inputs now."""
     path = ledger.folder / FILE
