@@ -340,7 +340,7 @@ def test_predict_shows_what_is_named_most_and_says_so(workplace: Path, topcert: 
         (["--ballot", 5], "a ballot has 5: scores are of more classes than that"),
         (["--ballot", 5, "--classes", 5], "--ballot must lie in 1 .. 4, one less than the 5 classes; got 5"),
         (["--ballot", 2, "--method", "jia-2020", "--sigma", 0.5], "name one label each, got ballots of 2"),
-        (["--ballot", 2, "--method", "jia-2020", "--sigma", 0.5], "use --method ablation, design, fpa or located"),
+        (["--ballot", 2, "--method", "jia-2020", "--sigma", 0.5], "use --method ablation, design, fpa, located or run-off"),
     ],
 )
 def test_what_cannot_be_certified_is_refused_before_a_vote_is_cast(
