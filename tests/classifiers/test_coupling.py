@@ -105,3 +105,98 @@ def test_axes_as_an_input_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", CARRIED)
 def test_a_carried_network_is_not_suspected(name: str) -> None:
     assert coupling_of_graph(read_graph(carried_path(name))) is None
+
+
+def within_if(nodes: list[onnx.NodeProto]) -> list[onnx.NodeProto]:
+    """The nodes, from "x" to "d", inside both branches of an `If`."""
+    made = helper.make_tensor_value_info("d", TensorProto.FLOAT, None)
+    branch = helper.make_graph([*nodes, helper.make_node("Identity", ["d"], ["out"])], "b", [], [made])
+    branch.output[0].name = "out"
+    return [
+        helper.make_node("If", ["yes"], ["chosen"], name="fork", then_branch=branch, else_branch=branch),
+        helper.make_node("MatMul", ["chosen", "w"], ["scores"]),
+    ]
+
+
+def within_loop(nodes: list[onnx.NodeProto]) -> list[onnx.NodeProto]:
+    """The nodes, from "x" to "d", inside a `Loop` of one round."""
+    named = [helper.make_tensor_value_info(name, TensorProto.BOOL, []) for name in ("going", "on")]
+    number = helper.make_tensor_value_info("number", TensorProto.INT64, [])
+    state, out = (helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("before", "d"))
+    body = [*nodes, helper.make_node("Identity", ["going"], ["on"])]
+    graph = helper.make_graph(body, "b", [number, named[0], state], [named[1], out])
+    return [
+        helper.make_node("Loop", ["once", "yes", "x"], ["chosen"], name="round", body=graph),
+        helper.make_node("MatMul", ["chosen", "w"], ["scores"]),
+    ]
+
+
+QUANTIZED = [
+    helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"], name="spot"),
+    helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d"]),
+]
+CENTRED = [helper.make_node("ReduceMean", ["x"], ["m"], name="spot", axes=[0]), helper.make_node("Sub", ["x", "m"], ["d"])]
+SWITCHES = {"yes": np.array(True), "once": np.array(1, np.int64)}
+
+
+@pytest.mark.parametrize("within", [within_if, within_loop])
+def test_subgraphs_are_entered_and_what_they_mix_is_refused(
+    workplace: Path, tmp_path: Path, topcert: Callable[..., Outcome], within: Callable[..., list[onnx.NodeProto]]
+) -> None:
+    for nodes, name, told in (
+        (QUANTIZED, "DynamicQuantizeLinear", "takes the scale"),
+        (CENTRED, "ReduceMean", "works along axis 0"),
+    ):
+        path = write(tmp_path / f"{name}.onnx", within(nodes), **SWITCHES)
+        found = coupling_of_graph(read_graph(path))
+        assert found is not None
+        assert found.certain == (nodes is QUANTIZED)
+        assert f"operator {name} (spot) in {'If fork' if within is within_if else 'Loop round'}" in found.text
+        refused = topcert(
+            "certify", "table.npz", path, "--keep", "4", "--k", "1", "--samples", "40", "--out", tmp_path / "a"
+        )
+        assert refused.code == 2
+        assert told in refused.err
+        assert not (tmp_path / "a").exists()
+
+
+def in_function(path: Path, *, main: int, own: int, **attributes: object) -> Path:
+    """`BatchNormalization` inside a function of the file, under opsets of the graph and of the function."""
+    normalized = helper.make_node("BatchNormalization", ["y", "o", "z", "z", "o"], ["b"], **attributes)
+    function = helper.make_function("local", "Norm", ["y", "o", "z"], ["b"], [normalized], [helper.make_opsetid("", own)])
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["y"]),
+        helper.make_node("Norm", ["y", "one", "zero"], ["scores"], domain="local"),
+    ]
+    arrays = {"w": WEIGHTS, "one": np.ones(5, np.float32), "zero": np.zeros(5, np.float32)}
+    weights = [numpy_helper.from_array(array, name) for name, array in arrays.items()]
+    graph = helper.make_graph(nodes, "g", [INPUT], [OUTPUT], weights)
+    opsets = [helper.make_opsetid("", main), helper.make_opsetid("local", 1)]
+    model = helper.make_model(graph, opset_imports=opsets, functions=[function], ir_version=8)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def test_a_function_of_the_file_is_entered_and_has_its_own_opset(tmp_path: Path) -> None:
+    path = in_function(tmp_path / "a.onnx", main=9, own=15, training_mode=1)
+    found = coupling_of_graph(read_graph(path))
+    assert found is not None
+    assert found.certain
+    assert "BatchNormalization in function Norm normalizes by the statistics" in found.text
+    assert coupling_of_graph(read_graph(in_function(path, main=6, own=15))) is None
+
+
+def test_a_scan_along_the_batch_is_suspected(tmp_path: Path) -> None:
+    state, row, added, out = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [12]) for name in ("before", "row", "after", "shown")
+    )
+    nodes = [helper.make_node("Add", ["before", "row"], ["after"]), helper.make_node("Identity", ["after"], ["shown"])]
+    body = helper.make_graph(nodes, "b", [state, row], [added, out])
+    for axis, suspect in ((0, True), (1, False)):
+        scan = helper.make_node("Scan", ["start", "x"], ["end", "d"], body=body, num_scan_inputs=1, scan_input_axes=[axis])
+        path = write(
+            tmp_path / "a.onnx", [scan, helper.make_node("MatMul", ["d", "w"], ["scores"])], start=np.zeros(12, np.float32)
+        )
+        found = coupling_of_graph(read_graph(path))
+        assert (found is not None) == suspect
+        assert found is None or not found.certain

@@ -30,9 +30,12 @@ class Coupling:
 
 
 def coupling_of_graph(graph: OnnxGraph) -> Coupling | None:
-    """What in an ONNX file mixes the rows of a batch; None where no operator is known to."""
+    """What in an ONNX file mixes the rows of a batch; None where no operator is known to.
+
+    Subgraphs of `If`, `Loop` and `Scan` and the functions that the file defines are part of it.
+    """
     for node in graph.nodes:
-        told = _certain(node, graph)
+        told = _certain(node)
         if told is not None:
             return Coupling(text=f"the model's operator {_named(node)} {told}", certain=True)
     for node in graph.nodes:
@@ -41,13 +44,12 @@ def coupling_of_graph(graph: OnnxGraph) -> Coupling | None:
     return None
 
 
-def _certain(node: OnnxNode, graph: OnnxGraph) -> str | None:
+def _certain(node: OnnxNode) -> str | None:
     if node.domain in ("", "com.microsoft") and node.op_type.startswith("DynamicQuantize"):
         return DYNAMIC
     if node.op_type == "BatchNormalization" and node.domain == "":
-        version = graph.opsets.get("", 1)
-        trains = node.attributes.get("training_mode", 0) if version >= 14 else len(node.outputs) > 1
-        if trains or (version < 7 and not node.attributes.get("is_test", 0)):
+        trains = node.attributes.get("training_mode", 0) if node.version >= 14 else len(node.outputs) > 1
+        if trains or (node.version < 7 and not node.attributes.get("is_test", 0)):
             return STATISTICS
     return None
 
@@ -56,6 +58,8 @@ def _along_first(node: OnnxNode, graph: OnnxGraph) -> bool:
     """Whether an operator of ONNX's own sums, sorts or compares along the first axis of what it is given."""
     if node.domain != "":
         return False
+    if node.op_type == "Scan":  # one row after the other, with a state, where the batch is what it goes along
+        return 0 in node.attributes.get("scan_input_axes", (0,))
     reduces = node.op_type.startswith("Reduce")
     if not reduces and node.op_type not in _REDUCTIONS:
         return False
@@ -68,7 +72,7 @@ def _along_first(node: OnnxNode, graph: OnnxGraph) -> bool:
 
 
 def _named(node: OnnxNode) -> str:
-    return node.op_type + (f" ({node.name})" if node.name else "")
+    return node.op_type + (f" ({node.name})" if node.name else "") + (f" in {node.where}" if node.where else "")
 
 
 def coupling_of_module(module: torch.nn.Module) -> Coupling | None:

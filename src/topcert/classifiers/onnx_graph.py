@@ -50,7 +50,8 @@ class OnnxNode:
     """One operator: its type and domain ("" for ONNX's own), its name, inputs, outputs and attributes.
 
     Attributes that are numbers, texts or lists of those; graphs and tensors are left out. `where` is "" in the main
-    graph, else the function or the node whose subgraph it stands in.
+    graph, else the function or the node whose subgraph it stands in. `version` is that of its domain there, 1 unless
+    the file says so: a function names its own.
     """
 
     op_type: str
@@ -60,6 +61,7 @@ class OnnxNode:
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any]
     where: str
+    version: int
 
 
 @final
@@ -101,9 +103,11 @@ def parse_graph(content: bytes, path: Path) -> OnnxGraph:
     if not model.HasField("graph"):
         raise ValueError(f"{path} is not an ONNX network: it holds no graph")
     reader = _Reader(path)
+    reader.opsets = opsets = _opsets(model.opset_import)
     reader.read_subgraph(model.graph, "")
     for function in model.functions:
         where = f"function {_text(function.name)}"
+        reader.opsets = opsets | _opsets(function.opset_import)
         for attribute in function.attribute_proto:
             reader.read_attribute(attribute, "", where)
         reader.read_nodes(function.node, where)
@@ -112,7 +116,7 @@ def parse_graph(content: bytes, path: Path) -> OnnxGraph:
         inputs=tuple(_text(value.name) for value in model.graph.input),
         outputs=tuple(_text(value.name) for value in model.graph.output),
         functions=frozenset((_text(function.domain), _text(function.name)) for function in model.functions),
-        opsets={_domain(opset.domain): opset.version for opset in model.opset_import},
+        opsets=opsets,
         metadata={_text(entry.key): _text(entry.value) for entry in model.metadata_props},
         integers=reader.integers,
         external=tuple(sorted(reader.external)),
@@ -146,6 +150,7 @@ class _Reader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.opsets: dict[str, int] = {}  # of what is read
         self.nodes: list[OnnxNode] = []
         self.integers: dict[str, tuple[int, ...]] = {}
         self.external: set[str] = set()
@@ -176,6 +181,7 @@ class _Reader:
                     outputs=outputs,
                     attributes=values,
                     where=where,
+                    version=self.opsets.get(_domain(node.domain), 1),
                 )
             )
 
@@ -231,6 +237,10 @@ def _text(value: bytes) -> str:
 
 def _domain(value: bytes) -> str:
     return "" if value == b"ai.onnx" else _text(value)  # two names of ONNX's own
+
+
+def _opsets(imports: Any) -> dict[str, int]:
+    return {_domain(opset.domain): opset.version for opset in imports}
 
 
 def _model_class() -> Any:
