@@ -56,7 +56,9 @@ def count_votes(
     torch module is put into evaluation mode. Warns where the model had no answer for some votes.
     Raises ValueError where anything does not fit or is in doubt, or a trial finds that an answer
     depends on the other rows of its batch (then `batch_size=1` may help) or on what was asked
-    before: the classifier must be a function of one row.
+    before: the classifier must be a function of one row. An object that is given here cannot be
+    loaded a second time, as `certify` does with a model that it knows by name, so one that remembers
+    by less than the whole row (by its mask, say) goes unnoticed.
     """
     num_kept, num_samples = whole(num_kept, "num_kept"), whole(num_samples, "num_samples")
     seed = None if seed is None else whole(seed, "seed")
