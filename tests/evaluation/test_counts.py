@@ -338,7 +338,7 @@ def test_names_in_doubt_are_refused(tmp_path: Path, was: str, now: str, says: st
     [
         (b"PK\x03\x04" + bytes(99), "a zip archive, as .xlsx is: export it as CSV"),
         ("cat,dog\n5,4\n".encode("utf-16"), "it is UTF-16: save it as UTF-8"),
-        (gzip.compress(b"cat,dog\n5,4\n"), "it is compressed: let its name end in .gz"),
+        (gzip.compress(b"cat,dog\n5,4\n", mtime=0), "it is compressed: let its name end in .gz"),
         (b'[{"cat": 5, "dog": 4}]', "it seems to be JSON: write it as CSV"),
         (b"\n <table><tr><td>5</td></tr></table>", "it seems to be HTML or XML: export it as CSV"),
         ("caf\u00e9,dog\n5,4\n".encode("latin-1"), "save it as UTF-8"),
