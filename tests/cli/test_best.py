@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -161,7 +162,7 @@ def test_several_k_are_given_with_commas_or_one_by_one(
     Path("c.csv").write_text("a,b,c,d,e,label\n900,50,30,10,10,0\n")
     options = [part for text in given for part in ("--k", text)]
     run = topcert("radius", "c.csv", "--keep", 8, "--features", 64, *options)
-    assert [line.split(",")[2] for line in run.out.splitlines()[1:]] == [str(k) for k in ks], run.err
+    assert [row["k"] for row in csv.DictReader(run.out.splitlines())] == [str(k) for k in ks], run.err
 
 
 @pytest.mark.parametrize(

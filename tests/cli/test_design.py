@@ -181,7 +181,7 @@ def test_a_manifest_that_makes_no_sense_is_refused(topcert: Callable[..., Outcom
         ([*RUN, "--label", "selected"], "draws masks beside the design stratified; leave it out"),
         ([*RUN, "--bounds", "simuem"], "leave --bounds out"),
         ([*RUN, "--method", "ablation"], "--design is for the methods design, fpa, run-off, not for ablation"),
-        ([*RUN, "--design", "iid"], "needs --design partitions or stratified or lattice or random, got 'iid'"),
+        ([*RUN, "--design", "iid"], "unknown design 'iid'; choose one of: partitions, stratified,"),
         ([*SHARED, "--method", "design"], "needs --design partitions or stratified or lattice or random, got none"),
         (
             [*RUN, "--method", "fpa", "--design", "random"],

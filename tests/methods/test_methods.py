@@ -554,7 +554,7 @@ def test_one_file_more_is_one_method_more(workplace: Path, own_method: str, topc
     assert topcert("verify", "o").code == 0
     Path("counts.csv").write_text("a,b,label\n9,0,0\n8,1,0\n")
     listed = topcert("radius", "counts.csv", "--method", own_method, "--keep", 1, "--features", 3, "--k", 1)
-    assert listed.out.splitlines()[1:] == ["0,0,1,7", "1,0,1,"]
+    assert listed.out.splitlines()[1:] == ["0,0,a,1,7", "1,0,a,1,"]
 
 
 def test_the_file_that_was_added_is_gone_again() -> None:
