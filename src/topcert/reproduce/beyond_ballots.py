@@ -20,6 +20,8 @@ def draw_ballots(lines: Sequence[Line], stem: Path) -> list[Path]:
     panels = []
     for k in KS:
         chosen = [line for line in lines if line.k == k and _is_shown(line)]
+        last = {_kind(line): line.network for line in chosen}  # of several networks of a kind
+        chosen = [line for line in chosen if last[_kind(line)] == line.network]
         if chosen:
             named = [(_called(line), line.curve) for line in chosen]
             heading = f"k = {k}, {chosen[0].curve.total} test images"
@@ -27,15 +29,25 @@ def draw_ballots(lines: Sequence[Line], stem: Path) -> list[Path]:
     return draw_panels(panels, unit="pixel", title=TITLE, stem=stem) if panels else []
 
 
+def is_of_ballots(line: Line) -> bool:
+    """Whether its votes name several labels: those of independent masks, and those of lattices."""
+    return _kind(line) in ("ballots", "lattice")
+
+
+def _kind(line: Line) -> str:
+    """Which votes of its network they are."""
+    return line.row.votes.partition(".")[2]
+
+
 def _is_shown(line: Line) -> bool:
-    """Of ballots under independent masks and of lattices, all votes by one rule; for k = 1, w = 1 alone."""
-    kind = line.row.votes.partition(".")[2]
-    by = "design" if kind == "lattice" else "Theorem 1, SimuEM"
-    return kind in ("ballots", "lattice") and line.row.title.startswith(by) and line.row.num_named <= line.k
+    """All votes by one rule, for w = 1 and w = k; of lattices, which are few lines, each w up to k."""
+    grids = _kind(line) == "lattice"
+    by, named = ("design", range(1, line.k + 1)) if grids else ("Theorem 1, SimuEM", (1, line.k))
+    return is_of_ballots(line) and line.row.title.startswith(by) and line.row.num_named in named
 
 
 def _called(line: Line) -> str:
-    of = "grids" if line.row.votes.endswith(".lattice") else "random masks"
+    of = "grids" if _kind(line) == "lattice" else "random masks"
     chance = "no failure probability" if not line.alpha else f"alpha = {line.alpha:g}"
     return f"{line.network}, w = {line.row.num_named}, {line.masks:,} {of}, {chance}"
 

@@ -11,7 +11,7 @@ from topcert.evaluation.accuracy import floored
 from topcert.files import replacing
 from topcert.report.figures import Cost, draw_costs
 from topcert.reproduce.beyond import KS, RADII, Line
-from topcert.reproduce.beyond_ballots import draw_ballots
+from topcert.reproduce.beyond_ballots import draw_ballots, is_of_ballots
 
 CAPTION: Final = "Beyond the paper: certified top-k accuracy on CIFAR-10, and what it costs"
 SHOWN_RADIUS: Final = 5  # of the figure's lower half, the last column of the paper's tables
@@ -98,7 +98,7 @@ def _draw(lines: Sequence[Line], stem: Path) -> list[Path]:
     """A column for each k: the curves of three methods above, all methods by their passes below."""
     columns = {}
     for k in KS:
-        chosen = [line for line in lines if line.k == k]
+        chosen = [line for line in lines if line.k == k and not is_of_ballots(line)]  # these have a figure of their own
         drawn = [line for line in chosen if _has_curve(line, chosen)]
         if drawn:
             columns[f"k = {k}, {drawn[0].curve.total} images"] = [

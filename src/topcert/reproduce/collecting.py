@@ -14,7 +14,7 @@ from typing import Final, final
 
 import numpy as np
 
-from topcert.classifiers.loading import CARRIED, carried_path
+from topcert.classifiers.loading import CARRIED, MIRRORED, carried_path
 from topcert.datasets.dataset import load_dataset
 from topcert.datasets.reading import Reading
 from topcert.evaluation.bounded import certify_network
@@ -207,10 +207,11 @@ def origin_of(
     network = carried_path(str(model)) if model in CARRIED else Path(model)
     stored = network.suffix == ".onnx"  # else module:function, or another model that tells nothing of itself
     facts = read_metadata(network) if stored else {}
-    accuracy = facts.get("single_pass_test_accuracy")
+    asked = 2 if model in MIRRORED else 1  # its file speaks of one picture, and not of both sides
+    accuracy = facts.get("single_pass_test_accuracy") if asked == 1 else None
     return Origin(
-        network=facts.get("network", network.stem if stored else network.name),
-        multiply_adds=int(facts["multiply_adds"]) if "multiply_adds" in facts else None,
+        network=str(model) if asked > 1 else facts.get("network", network.stem if stored else network.name),
+        multiply_adds=asked * int(facts["multiply_adds"]) if "multiply_adds" in facts else None,
         epochs=int(facts["epochs"]) if "epochs" in facts else None,
         training_seconds=float(facts["training_seconds"]) if "training_seconds" in facts else None,
         single_pass_accuracy=None if accuracy is None else float(accuracy),
