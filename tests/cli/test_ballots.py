@@ -141,7 +141,7 @@ def test_fewer_labels_of_each_vote_are_what_a_run_of_so_few_names(
         assert run.code == 0, run.err
         assert Path("fewer.csv").read_bytes() == Path(f"own{fewer}/accuracy.csv").read_bytes()
         assert f"w = {fewer}" in run.out
-        assert "alpha does not pay for picking the best of several" in run.out.replace("\n", " ")
+        assert "alpha does not pay for picking the best of several" in " ".join(run.out.split())
     whole = topcert("evaluate", "o", "--json")
     assert json.loads(whole.out)["num_named"] == 3
     for wrong, says in ((4, "--ballot must lie in 1 .. 3, got 4"), (0, "--ballot must be at least 1, got 0")):

@@ -59,9 +59,9 @@ def test_out_writes_what_would_be_printed(workplace: Path, topcert: Callable[...
     [
         (["--keep-probability", "1"], "strictly between 0 and 1"),
         (["--keep-probability", "often"], "got 'often'"),
-        (["--values", 1], "num_values"),
+        (["--values", 1], "--values must lie"),
         (["--max-radius", 10**6], "0 .. 1000"),
-        (["--max-radius=-1"], "max_radius"),
+        (["--max-radius=-1"], "--max-radius must lie"),
         (["--keep-probability", "0.00390625"], "name a max_radius"),
         (["--values", "many"], "--values"),
     ],

@@ -118,7 +118,7 @@ def test_bad_counts_are_refused_in_one_line(workplace: Path, topcert: Callable[.
     ("options", "says"),
     [
         (["--k", 5], "--k"),
-        (["--k", 1, "--keep", 2000], "num_kept"),
+        (["--k", 1, "--keep", 2000], "--keep must lie"),
         (["--k", 1, "--alpha", 2], "--alpha"),
         (["--k", 1, "--features", 0], "--features"),
         (["--k", 1, "--samples", 4999], "sum to 5000"),

@@ -104,7 +104,7 @@ def test_votes_within_rounding_stay_open_and_what_follows_here_is_named(
     Path("near.py").write_text(NEAR)
     assert topcert(*NEARLY, "--label", "predicted").code == 0
     cast(lambda votes: votes.fill(0))  # near ties, all of them decided for one label
-    some = topcert("verify", "o", "--model", "near:make", "--replay", 200)
+    some = topcert("verify", "o", "--model", "near:make", "--replay", 1)
     assert some.code == 2, words(some)
     assert "rounding may explain it; --replay all tells what follows" in words(some)
     every = topcert("verify", "o", "--model", "near:make", "--replay", "all")

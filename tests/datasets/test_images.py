@@ -143,7 +143,7 @@ def test_images_of_other_sizes_are_refused_with_both_sizes_where_they_are_read(t
     write(tmp_path / "k" / "a.png", draw(4, 6))
     write(tmp_path / "k" / "b.png", draw(5, 6))
     dataset = load(tmp_path)
-    with pytest.raises(ValueError, match=r"b\.png is 6 x 5 pixels, the first image 6 x 4; pass --crop"):
+    with pytest.raises(ValueError, match=r"b\.png is 6 x 5 pixels, the first image 6 x 4; --resize 4 --crop 4 makes all"):
         dataset.read(1)
     assert load(tmp_path, crop=4).read(1).shape == (4, 4, 3)
 
