@@ -176,7 +176,8 @@ def test_hidden_pixels_are_the_middle_of_the_range() -> None:
 
     x = np.full((1, 8, 8, 3), 200, np.uint8)
     topcert.count_votes(model, x, num_kept=5, num_samples=4, encoding="constant", value_range=(0, 255))
-    assert set(np.unique(seen[-1]).tolist()) == {127.5, 200.0}
+    # rows are tried among others as well, some of them dim: the votes are a batch of its own
+    assert {127.5, 200.0} in [set(np.unique(batch).tolist()) for batch in seen if len(batch) == 4]
 
 
 @pytest.mark.parametrize("seed", [1.5, True, -1, 2**64, "1"])
