@@ -103,7 +103,7 @@ def test_the_encoding_is_refused_without_a_design(topcert: Callable[..., Outcome
     for command in ("certify", "predict"):
         told = topcert(command, "images.npz", MODEL, "--keep", 9, "--samples", 16, "--encoding", "lattice", "--out", "o")
         assert told.code == 2
-        assert "only --method design or fpa with --design lattice keeps these" in " ".join(told.err.split())
+        assert "only a method of designs with --design lattice keeps these" in " ".join(told.err.split())
 
 
 def test_a_manifest_of_the_encoding_without_the_design_is_refused(topcert: Callable[..., Outcome]) -> None:

@@ -137,5 +137,5 @@ def test_training_shows_the_same_bit_for_bit(height: int, width: int, num_kept: 
     ("unit", "shape", "stride"), [("pixel", (4, 4, 3), None), ("column", (7,), None), ("feature", (4, 4, 3), (2, 2))]
 )
 def test_the_encoding_is_for_the_design_alone(unit: Any, shape: tuple[int, ...], stride: tuple[int, int] | None) -> None:
-    with pytest.raises(ValueError, match=r"only --method design or fpa with --design lattice keeps these"):
+    with pytest.raises(ValueError, match=r"only a method of designs with --design lattice keeps these"):
         make_encoder("lattice", shape=shape, unit=unit, batch_size=1, stride=stride)

@@ -10,7 +10,7 @@ import pytest
 from topcert.classifiers.functions import FunctionClassifier
 from topcert.randomization.encodings import make_encoder
 from topcert.randomization.randomizer import Ablation
-from topcert.voting.among import RowsError
+from topcert.voting.among import RowCheck, RowsError
 from topcert.voting.mates import Asker
 from topcert.voting.rows import check_rows
 from topcert.voting.voter import Voter
@@ -153,10 +153,10 @@ def voter_of(model: Callable[[np.ndarray], np.ndarray], size: int, images: np.nd
     return Voter(read=lambda place: images[place], randomizer=law, classifier=classifier, num_inputs=2)
 
 
-def try_as_a_run_does(voter: Voter, seed: int) -> None:
+def try_as_a_run_does(voter: Voter, seed: int) -> RowCheck:
     generator = np.random.default_rng(seed)
-    check_rows(voter, [(0, 0)], generator=generator, places=False)
-    check_rows(voter, [(1, voter.batch_size)], generator=generator, ends=True, places=False)
+    began = check_rows(voter, [(0, 0)], generator=generator, places=False)
+    return began + check_rows(voter, [(1, voter.batch_size)], generator=generator, ends=True, places=False)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -183,7 +183,9 @@ def test_a_model_with_limits_and_one_of_its_own_rows_are_accepted(size: int) -> 
         return alone(batch)
 
     for model in (alone, within):
-        try_as_a_run_does(voter_of(model, size), 0)
+        found = try_as_a_run_does(voter_of(model, size), 0)
+        assert found.rows >= size
+        assert found.moved == 0
 
 
 def test_how_far_a_model_goes_is_found() -> None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from topcert.classifiers.classifier import Classifier, check_device
 from topcert.classifiers.trial import check_ballot, check_trial, try_model
+from topcert.datasets.cifar10 import CLASS_NAMES  # of all networks that are carried
 
 CARRIED: Final = {  # networks inside the package, in topcert/models
     "compact": "compact.onnx",
@@ -25,8 +26,6 @@ CARRIED: Final = {  # networks inside the package, in topcert/models
     "lattice-mirrored": "lattice.onnx",
 }
 MIRRORED: Final = {"lattice-mirrored": (32, 5)}  # asked about the mirror image too: width of its images, stride
-
-CIFAR10: Final = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")  # of all of them
 
 
 def load_classifier(
@@ -63,7 +62,7 @@ def _load(
 ) -> Classifier:
     if name in CARRIED:
         made = _onnx(carried_path(name), example, device, num_classes, output, depth)
-        made.class_names = CIFAR10
+        made.class_names = CLASS_NAMES
         if name not in MIRRORED:
             return made
         from topcert.classifiers.mirrored import Mirrored

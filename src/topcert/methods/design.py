@@ -25,7 +25,7 @@ class FixedDesign(DesignMethod):
     noise: ClassVar[str] = "ablation"
     norm: ClassVar[str] = "l0"
     ballots: ClassVar[bool] = True
-    needs: ClassVar[str] = "--keep and --design (certify), or a ledger of one"
+    needs: ClassVar[str] = "--design, with --keep unless its name has strides; or a ledger of one"
     guarantee: ClassVar[str] = "deterministic, no failure probability; about the vote over the published masks"
     laws: ClassVar[tuple[str, ...]] = ("partitions", "stratified", "lattice", "random")
 

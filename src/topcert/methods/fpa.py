@@ -31,7 +31,7 @@ class Fpa(DesignMethod):
     noise: ClassVar[str] = "ablation"
     norm: ClassVar[str] = "l0"
     ballots: ClassVar[bool] = True
-    needs: ClassVar[str] = "--keep, --design of partitions, and --samples of one round"
+    needs: ClassVar[str] = "--design of partitions, with --keep unless its name has strides, and --samples of one round"
     guarantee: ClassVar[str] = "deterministic, no failure probability; about the vote over the blocks of one partition"
     laws: ClassVar[tuple[str, ...]] = ("partitions", "stratified", "lattice")
 

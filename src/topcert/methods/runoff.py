@@ -24,7 +24,7 @@ class RunOff(DesignMethod):
     norm: ClassVar[str] = "l0"
     only_top_1: ClassVar[bool] = True
     ballots: ClassVar[bool] = True
-    needs: ClassVar[str] = "--keep, --design of partitions, and --ballot (the more labels, the fewer masks sit out)"
+    needs: ClassVar[str] = "--design as for fpa, and --ballot (the more labels, the fewer masks sit out)"
     guarantee: ClassVar[str] = "deterministic, no failure probability; about the run-off over the published masks"
     laws: ClassVar[tuple[str, ...]] = ("partitions", "stratified", "lattice")
     picks: ClassVar[str] = "that wins the run-off"

@@ -90,7 +90,7 @@ def make_encoder(
     if name == "lattice":
         if stride is None or unit != "pixel" or len(shape) != 3:
             raise ValueError(
-                "encoding lattice shows regular grids of pixels, and only --method design or fpa with --design lattice "
+                "encoding lattice shows regular grids of pixels, and only a method of designs with --design lattice "
                 "keeps these (or lattice:5x4, not lattice:p=23); add it, or choose another --encoding"
             )
         return Lattice(shape=shape, stride=stride, batch_size=batch_size, dtype=np.dtype(dtype))

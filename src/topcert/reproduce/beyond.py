@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 from topcert.evaluation.accuracy import AccuracyCurve
 from topcert.evaluation.counts import mark_of, read_counts
 from topcert.evaluation.results import Results, derive
+from topcert.methods.method import DesignMethod
+from topcert.methods.registry import find_sampled_method
 from topcert.reproduce.kept import read_seconds, tallied
 from topcert.reproduce.records import Origin, read_origins
 from topcert.reproduce.tables import ALPHA
@@ -242,4 +244,4 @@ def _place(name: str) -> tuple[str, int, str]:
 
 
 def _alpha(row: Row) -> float:
-    return 0.0 if row.method in ("design", "fpa") else ALPHA
+    return 0.0 if isinstance(find_sampled_method(row.method), DesignMethod) else ALPHA

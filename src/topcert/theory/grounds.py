@@ -5,6 +5,8 @@ For each kind: what is proven, what may well be proven by the cap, and the most 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Protocol, final
 
 import numpy as np
@@ -67,16 +69,12 @@ class ByCounts:
     def hopes(
         self, counts: Ints, labels: Ints, seen: Seen, *, wanted: Ints, doubt: float, alpha: float
     ) -> NDArray[np.bool_]:
-        own, rivals, trials = strongest(counts, labels, self._k)
-        left, rows = self._max_votes - trials, np.arange(len(counts))
-        hopeful = np.zeros(len(counts), np.bool_)
-        for t in range(1, self._k + 1):
-            quantile = doubt * trials / self._max_votes
-            most, least = favourable(own, rivals, trials, t=t, quantile=quantile)
-            # What it would be at the cap if all other votes came as well as these allow.
-            hoped = evidence(self._bets, own + most * left, rivals + least * left[:, None], trials + left)
-            hopeful |= passes(hoped, alpha)[rows, wanted]
-        return hopeful
+        own, rivals, trials = votes = strongest(counts, labels, self._k)
+
+        def hoped(left: Ints, most: Floats, least: Floats) -> Floats:
+            return evidence(self._bets, own + most * left, rivals + least * left[:, None], trials + left)
+
+        return any_hope(votes, hoped, wanted=wanted, doubt=doubt, alpha=alpha, max_votes=self._max_votes)
 
     def luckiest(self, counts: Ints, labels: Ints, *, error: Floats) -> Ints:
         highest, lowest = outer_bounds(counts, labels, self._k, error=error)
@@ -108,21 +106,15 @@ class ByMasks:
         self, counts: Ints, labels: Ints, seen: Seen, *, wanted: Ints, doubt: float, alpha: float
     ) -> NDArray[np.bool_]:
         assert isinstance(seen, Spared)
-        own, rivals, trials = strongest(counts, labels, self._k)
-        left, rows = self._max_votes - trials, np.arange(len(counts))
-        hopeful = np.zeros(len(counts), np.bool_)
-        for t in range(1, self._k + 1):
-            quantile = doubt * trials / self._max_votes
-            most, least = favourable(own, rivals, trials, t=t, quantile=quantile)
-            hoped = self._hoped(seen, left=left, most=most, least=least)
-            hopeful |= passes(hoped, alpha)[rows, wanted]
-        return hopeful
+        votes = strongest(counts, labels, self._k)
+        hoped = partial(self._hoped, seen)
+        return any_hope(votes, hoped, wanted=wanted, doubt=doubt, alpha=alpha, max_votes=self._max_votes)
 
     def luckiest(self, counts: Ints, labels: Ints, *, error: Floats) -> Ints:
         highest, lowest = outer_bounds(counts, labels, self._k, error=error)
         return luckiest_radius(highest, np.cumsum(lowest, axis=1), **self._space)
 
-    def _hoped(self, spared: Spared, *, left: Ints, most: Floats, least: Floats) -> Floats:
+    def _hoped(self, spared: Spared, left: Ints, most: Floats, least: Floats) -> Floats:
         """The located evidence at the cap, if of `left` votes more `most` come for the label and
         `least` for its rivals (the strongest, fewest first), and lie where those lie that are
         there, but for what is luck in that.
@@ -148,6 +140,29 @@ class ByMasks:
             spared.rivals(self._k) + np.swapaxes(theirs[:, :, None] * spared_rivals, 1, 2),
             spared.trials + left,
         )
+
+
+def any_hope(
+    votes: tuple[Ints, Ints, Ints],
+    hoped: Callable[[Ints, Floats, Floats], Floats],
+    *,
+    wanted: Ints,
+    doubt: float,
+    alpha: float,
+    max_votes: int,
+) -> NDArray[np.bool_]:
+    """`Grounds.hopes` of the `strongest` votes, by bets on the t weakest of k rivals, for each t.
+
+    `hoped` gives the evidence at the cap where of so many votes that are left, such shares come for
+    the label and for its rivals: as well as the votes that are there allow.
+    """
+    own, rivals, trials = votes
+    left, rows = max_votes - trials, np.arange(len(own))
+    hopeful = np.zeros(len(own), np.bool_)
+    for t in range(1, rivals.shape[1] + 1):
+        most, least = favourable(own, rivals, trials, t=t, quantile=doubt * trials / max_votes)
+        hopeful |= passes(hoped(left, most, least), alpha)[rows, wanted]
+    return hopeful
 
 
 def strongest(counts: Ints, labels: Ints, k: int) -> tuple[Ints, Ints, Ints]:
