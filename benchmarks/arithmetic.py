@@ -1,4 +1,5 @@
-"""The certificate arithmetic alone: 50,000 inputs x 1,000 classes, bounds and radii for k = 1 .. 10.
+"""The certificate arithmetic alone: 50,000 inputs x 1,000 classes, bounds and radii for k = 1 ..
+10.
 
 python benchmarks/arithmetic.py [--inputs 50000] [--classes 1000] [--seed 0]
 """
@@ -32,8 +33,9 @@ def main() -> None:
         topcert.certified_radius(lower, upper, labels, k=range(1, 11), num_features=d, num_kept=e)
         end = time.perf_counter()
         print(
-            f"{options.inputs:,} x {options.classes:,}, n = {options.samples:,}, d = {d:,}, e = {e:,}: "
-            f"bounds {middle - began:.2f} s, radii for k = 1 .. 10 {end - middle:.2f} s, together {end - began:.2f} s"
+            f"{options.inputs:,} x {options.classes:,}, n = {options.samples:,}, d = {d:,}, e ="
+            f" {e:,}: bounds {middle - began:.2f} s, radii for k = 1 .. 10 {end - middle:.2f} s,"
+            f" together {end - began:.2f} s"
         )
 
 

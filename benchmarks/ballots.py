@@ -1,17 +1,20 @@
-"""Theorem 1 with ballots (docs/beyond.md, 5): against every attack in ever larger spaces, and for 1,000 classes.
+"""Theorem 1 with ballots (docs/beyond.md, 5): against every attack in ever larger spaces, and for
+1,000 classes.
 
 python benchmarks/ballots.py search --seconds 300
 python benchmarks/ballots.py classes --inputs 200
 
-A space of `search` is N masks that keep one of N features each, so that r changed features void r masks, and c classes, of
-which each mask names w. For all bounds in whole namings that ballots can meet, every k and every r the best attack is looked
-for among all counts of clean ballots, of what common masks keep of them, and of the attacker's ballots. Printed are how many
-cases there are, how many the code certifies, how many of these an attack breaks (none may), how many it leaves out that no
-attack breaks, and how many (8), the exact condition, gets wrong in either way (none may).
+A space of `search` is N masks that keep one of N features each, so that r changed features void r
+masks, and c classes, of which each mask names w. For all bounds in whole namings that ballots can
+meet, every k and every r the best attack is looked for among all counts of clean ballots, of what
+common masks keep of them, and of the attacker's ballots. Printed are how many cases there are, how
+many the code certifies, how many of these an attack breaks (none may), how many it leaves out that
+no attack breaks, and how many (8), the exact condition, gets wrong in either way (none may).
 
-`classes` has votes of a made-up network on images of 224 x 224 pixels, e = 1,000: under each mask it ranks the classes by a
-score of the image, plus noise of its own (Gumbel, so that first places are softmax). The scores of the others fall with the
-logarithm of their rank; how far the true label lies above them differs from image to image.
+`classes` has votes of a made-up network on images of 224 x 224 pixels, e = 1,000: under each mask
+it ranks the classes by a score of the image, plus noise of its own (Gumbel, so that first places
+are softmax). The scores of the others fall with the logarithm of their rank; how far the true label
+lies above them differs from image to image.
 """
 
 from __future__ import annotations
@@ -46,7 +49,9 @@ def namings(ballots: int, classes: int, named: int) -> Ints:
 
 
 def level_rivals(total: int, voided: int, classes: int, named: int) -> tuple[Ints, Ints]:
-    """All counts of clean ballots, and for each the most rivals that an attacker can put level with label 0."""
+    """All counts of clean ballots, and for each the most rivals that an attacker can put level with
+    label 0.
+    """
     clean, gifts = namings(total, classes, named), namings(voided, classes, named)
     out = np.full(len(clean), -1)
     for kept in namings(total - voided, classes, named):
@@ -58,7 +63,9 @@ def level_rivals(total: int, voided: int, classes: int, named: int) -> tuple[Int
 
 
 def broken(total: int, voided: int, classes: int, named: int) -> list[Truths]:
-    """For each k from 1: which bounds an attack breaks, by own count and limits, `(total + 1,) * classes`."""
+    """For each k from 1: which bounds an attack breaks, by own count and limits, `(total + 1,) *
+    classes`.
+    """
     clean, level = level_rivals(total, voided, classes, named)
     found = []
     for k in range(1, classes):
@@ -85,13 +92,17 @@ def exact(own: Ints, limits: Ints, *, total: int, voided: int, k: int, named: in
 
 
 def search(total: int, classes: int, named: int) -> Ints:
-    """Of one space: cases, certified, broken ones among these, left out though unbroken, and (8) wrong."""
+    """Of one space: cases, certified, broken ones among these, left out though unbroken, and (8)
+    wrong.
+    """
     grid = np.indices((total + 1,) * classes).reshape(classes, -1).T
     grid = grid[grid.sum(axis=1) >= named * total]
     lower, upper = np.zeros_like(grid), np.full_like(grid, total)
     lower[:, 0], upper[:, 1:] = grid[:, 0], grid[:, 1:]
     space = {"num_features": total, "num_kept": 1, "num_named": named}
-    radii = certified_radius(lower, upper, np.zeros(len(grid), np.int64), k=range(1, classes), **space)
+    radii = certified_radius(
+        lower, upper, np.zeros(len(grid), np.int64), k=range(1, classes), **space
+    )
     limits = np.sort(grid[:, 1:], axis=1)
     found = np.zeros(5, np.int64)
     for r in range(total + 1):
@@ -127,7 +138,9 @@ def made_up_ballots(inputs: int, samples: int, classes: int, depth: int) -> Iter
 
 
 def many_classes(inputs: int, samples: int, *, classes: int = 1000, depth: int = 10) -> None:
-    """Print certified top-k accuracy at some radii for several w, SimuEM and intersection-union at alpha = 0.001."""
+    """Print certified top-k accuracy at some radii for several w, SimuEM and intersection-union at
+    alpha = 0.001.
+    """
     counts = {named: np.zeros((inputs, classes), np.int64) for named in (1, 2, 3, 5, 10)}
     first = np.zeros(depth)
     for row, ballots in enumerate(made_up_ballots(inputs, samples, classes, depth)):
@@ -137,33 +150,51 @@ def many_classes(inputs: int, samples: int, *, classes: int = 1000, depth: int =
     shares = (first.cumsum() / inputs).round(3).tolist()
     print(f"single passes: the true label is among the best 1, 2, .. {depth} for {shares}")
     radii = (0, 1, 3, 5, 10, 15, 20, 30)
-    print("| k | w | bounds | " + " | ".join(f"r = {r}" for r in radii) + " |\n|" + "---|" * (3 + len(radii)))
+    print(
+        "| k | w | bounds | "
+        + " | ".join(f"r = {r}" for r in radii)
+        + " |\n|"
+        + "---|" * (3 + len(radii))
+    )
     labels = np.zeros(inputs, np.int64)
     for k, (named, table) in itertools.product((1, 5, 10), counts.items()):
         both = {
             "SimuEM": simultaneous_bounds(table, alpha=0.001, labels=labels, num_named=named),
-            "intersection-union": intersection_union_bounds(table, alpha=0.001, k=k, labels=labels, num_named=named),
+            "intersection-union": intersection_union_bounds(
+                table, alpha=0.001, k=k, labels=labels, num_named=named
+            ),
         }
         for name, (lower, upper) in both.items():
-            found = certified_radius(lower, upper, labels, k=k, num_features=50176, num_kept=1000, num_named=named)
+            found = certified_radius(
+                lower, upper, labels, k=k, num_features=50176, num_kept=1000, num_named=named
+            )
             cells = " | ".join(f"{(found >= r).sum() / inputs:.3f}" for r in radii)
             print(f"| {k} | {named} | {name} | {cells} |", flush=True)
 
 
 def print_search(seconds: float) -> None:
     began, whole = time.monotonic(), np.zeros(5, np.int64)
-    print("| N | c | w | cases | certified | broken | left out | (8) wrong |\n|---|---|---|---|---|---|---|---|")
+    print(
+        "| N | c | w | cases | certified | broken | left out | (8) wrong"
+        " |\n|---|---|---|---|---|---|---|---|"
+    )
     for total, classes, named in spaces():
         if time.monotonic() - began > seconds:
             break
         found = search(total, classes, named)
         whole += found
-        print(f"| {total} | {classes} | {named} | {' | '.join(f'{number:,}' for number in found.tolist())} |", flush=True)
+        print(
+            f"| {total} | {classes} | {named} |"
+            f" {' | '.join(f'{number:,}' for number in found.tolist())} |",
+            flush=True,
+        )
     print(f"| all | | | {' | '.join(f'{number:,}' for number in whole.tolist())} |")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=("search", "classes"))
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--inputs", type=int, default=200)

@@ -1,4 +1,5 @@
-"""What docs/beyond.md shows: sharper bounds, located certificates, stopping early, and what they cost.
+"""What docs/beyond.md shows: sharper bounds, located certificates, stopping early, and what they
+cost.
 
 python benchmarks/beyond.py bounds     intersection-union against SimuEM, on the votes that the repository carries
 python benchmarks/beyond.py told       located against Theorem 1 on the same votes, by pairs or by single features
@@ -51,7 +52,9 @@ Ints = NDArray[np.int64]
 
 
 class FakeLedger:
-    """Votes `(inputs, n)`, a label each, under the masks of a seed, as `ReplayedMasks` reads them."""
+    """Votes `(inputs, n)`, a label each, under the masks of a seed, as `ReplayedMasks` reads
+    them.
+    """
 
     def __init__(self, votes: Ints, *, num_features: int, num_kept: int) -> None:
         self.votes = votes
@@ -81,7 +84,9 @@ class SingleFeatures:
 
 
 class KnownDesign:
-    """Votes `(inputs, n)` under the first masks of a design, as the method `design` asks for them."""
+    """Votes `(inputs, n)` under the first masks of a design, as the method `design` asks for
+    them.
+    """
 
     def __init__(self, votes: Ints, made: Design) -> None:
         self.votes, self.round_size = votes, made.round_size
@@ -106,13 +111,25 @@ def row(name: str, radii: Ints, right: NDArray[np.bool_] | None = None) -> None:
 
 
 def heading(text: str) -> None:
-    print(f"\n{text}\n\n| | {' | '.join(f'r = {r}' for r in RADII)} | mean r |\n|{'---|' * (len(RADII) + 2)}")
+    print(
+        f"\n{text}\n\n| | {' | '.join(f'r = {r}' for r in RADII)} | mean r"
+        f" |\n|{'---|' * (len(RADII) + 2)}"
+    )
 
 
-def radii_by(name: str, counts: Ints, labels: Ints | None, k: int, bounds: str | None, **more: Any) -> Ints:
+def radii_by(
+    name: str, counts: Ints, labels: Ints | None, k: int, bounds: str | None, **more: Any
+) -> Ints:
     smoothing = more.pop("smoothing")
     made = radii_of(
-        find_sampled_method(name), counts, labels, smoothing=smoothing, ks=[k], alpha=ALPHA, bounds=bounds, **more
+        find_sampled_method(name),
+        counts,
+        labels,
+        smoothing=smoothing,
+        ks=[k],
+        alpha=ALPHA,
+        bounds=bounds,
+        **more,
     )
     return made.radius[:, :, 0]
 
@@ -123,7 +140,8 @@ def bounds() -> None:
     assert labels is not None
     trials, generator = int(carried[0].sum()), np.random.default_rng(0)
     order = np.argsort(-carried, axis=1, kind="stable")
-    # The same votes with the seven weakest classes spread over 997: as ImageNet's votes are, mostly for a few classes.
+    # The same votes with the seven weakest classes spread over 997: as ImageNet's votes are, mostly
+    # for a few classes.
     wide = np.zeros((len(carried), 1000), np.int64)
     wide[:, :3] = np.take_along_axis(carried, order[:, :3], axis=1)
     left = np.take_along_axis(carried, order[:, 3:], axis=1).sum(axis=1)
@@ -135,16 +153,32 @@ def bounds() -> None:
             for name, rule in (("SimuEM", None), ("intersection-union", "intersection-union")):
                 row(name, radii_by("ablation", counts, named, k, rule, smoothing=smoothing)[:, 0])
             shares = counts / counts.sum(axis=1, keepdims=True)
-            row("shares taken as exact", certified_radius(shares, shares, named, k=k, num_features=1024, num_kept=50))
-            heading(f"c = {classes:,}, n = {trials:,}, k = {k}, predicted labels (share of the k shown)")
+            row(
+                "shares taken as exact",
+                certified_radius(shares, shares, named, k=k, num_features=1024, num_kept=50),
+            )
+            heading(
+                f"c = {classes:,}, n = {trials:,}, k = {k}, predicted labels (share of the k shown)"
+            )
             for name, rule in (("SimuEM", None), ("intersection-union", "intersection-union")):
-                row(name, radii_by("ablation", counts, None, k, rule, smoothing=smoothing).reshape(-1))
+                row(
+                    name,
+                    radii_by("ablation", counts, None, k, rule, smoothing=smoothing).reshape(-1),
+                )
 
 
 def made_up_votes(
-    *, inputs: int, samples: int, num_features: int, num_kept: int, classes: int, design: Design | None = None
+    *,
+    inputs: int,
+    samples: int,
+    num_features: int,
+    num_kept: int,
+    classes: int,
+    design: Design | None = None,
 ) -> tuple[Ints, Ints]:
-    """Votes of networks that add up what the kept pixels of a smooth map say for each class; and the right labels."""
+    """Votes of networks that add up what the kept pixels of a smooth map say for each class; and
+    the right labels.
+    """
     side = int(num_features**0.5)
     kept = draw_masks(seed=0, start=0, stop=samples, num_features=num_features, num_kept=num_kept)
     if design is not None:
@@ -168,13 +202,26 @@ def told() -> None:
     """The votes that are carried, by what is known of their masks."""
     ledger = Ledger.open(KEPT)
     counts, labels = ledger.counts(), ledger.read_inputs()[1]
-    smoothing = Smoothing(noise="ablation", unit="pixel", num_features=1024, num_kept=ledger.manifest.num_kept)
+    smoothing = Smoothing(
+        noise="ablation", unit="pixel", num_features=1024, num_kept=ledger.manifest.num_kept
+    )
     for k in (1, 3):
         heading(f"k = {k}, given labels, {len(counts)} images, n = {ledger.manifest.num_samples:,}")
-        for name, rule in (("Theorem 1, SimuEM", None), ("intersection-union", "intersection-union")):
+        for name, rule in (
+            ("Theorem 1, SimuEM", None),
+            ("intersection-union", "intersection-union"),
+        ):
             row(name, radii_by("ablation", counts, labels, k, rule, smoothing=smoothing)[:, 0])
-        for name, masks in (("located", ReplayedMasks(ledger)), ("by single features alone", SingleFeatures(ledger))):
-            row(name, radii_by("located", counts, labels, k, None, smoothing=smoothing, votes=masks)[:, 0])
+        for name, masks in (
+            ("located", ReplayedMasks(ledger)),
+            ("by single features alone", SingleFeatures(ledger)),
+        ):
+            row(
+                name,
+                radii_by("located", counts, labels, k, None, smoothing=smoothing, votes=masks)[
+                    :, 0
+                ],
+            )
 
 
 def located(inputs: int, samples: int) -> None:
@@ -185,13 +232,27 @@ def located(inputs: int, samples: int) -> None:
     masks = ReplayedMasks(FakeLedger(votes, **space))  # type: ignore[arg-type]
     shares = counts / samples
     for k in (1, 3):
-        heading(f"{inputs} made-up networks, d = 1,024, e = 50, n = {samples:,}, k = {k}, given labels")
-        row("Theorem 1, SimuEM", radii_by("ablation", counts, labels, k, None, smoothing=smoothing)[:, 0])
+        heading(
+            f"{inputs} made-up networks, d = 1,024, e = 50, n = {samples:,}, k = {k}, given labels"
+        )
+        row(
+            "Theorem 1, SimuEM",
+            radii_by("ablation", counts, labels, k, None, smoothing=smoothing)[:, 0],
+        )
         union = radii_by("ablation", counts, labels, k, "intersection-union", smoothing=smoothing)
         row("Theorem 1, intersection-union", union[:, 0])
-        row("Theorem 1, shares taken as exact", certified_radius(shares, shares, labels, k=k, **space))
-        row("located", radii_by("located", counts, labels, k, None, smoothing=smoothing, votes=masks)[:, 0])
-        row("predicted: Theorem 1, SimuEM", radii_by("ablation", counts, None, k, None, smoothing=smoothing).reshape(-1))
+        row(
+            "Theorem 1, shares taken as exact",
+            certified_radius(shares, shares, labels, k=k, **space),
+        )
+        row(
+            "located",
+            radii_by("located", counts, labels, k, None, smoothing=smoothing, votes=masks)[:, 0],
+        )
+        row(
+            "predicted: Theorem 1, SimuEM",
+            radii_by("ablation", counts, None, k, None, smoothing=smoothing).reshape(-1),
+        )
         shown = radii_by("located", counts, None, k, None, smoothing=smoothing, votes=masks)
         row("predicted: located", shown.reshape(-1))
 
@@ -208,9 +269,17 @@ def design(inputs: int, samples: int) -> None:
         votes, _ = made_up_votes(inputs=inputs, samples=samples, classes=10, design=made, **space)
         known[name] = KnownDesign(votes, made)
     for k in (1, 3):
-        heading(f"{inputs} made-up networks, d = 1,024, e = 52, n = {samples:,}, k = {k}, given labels")
-        row("Theorem 1, SimuEM", radii_by("ablation", counts, labels, k, None, smoothing=smoothing)[:, 0])
-        row("located", radii_by("located", counts, labels, k, None, smoothing=smoothing, votes=masks)[:, 0])
+        heading(
+            f"{inputs} made-up networks, d = 1,024, e = 52, n = {samples:,}, k = {k}, given labels"
+        )
+        row(
+            "Theorem 1, SimuEM",
+            radii_by("ablation", counts, labels, k, None, smoothing=smoothing)[:, 0],
+        )
+        row(
+            "located",
+            radii_by("located", counts, labels, k, None, smoothing=smoothing, votes=masks)[:, 0],
+        )
         for name, votes_of in known.items():
             began = time.perf_counter()
             theirs = np.stack([np.bincount(cast, minlength=10) for cast in votes_of.votes])
@@ -233,13 +302,18 @@ def worst(inputs: int) -> None:
                 for cast, label in zip(votes, labels.tolist(), strict=True)
             ]
             pairs = np.array(
-                [(ours, true) for ours, true in zip(found, exact, strict=True) if true is not None and true >= 0]
+                [
+                    (ours, true)
+                    for ours, true in zip(found, exact, strict=True)
+                    if true is not None and true >= 0
+                ]
             )
             assert (pairs[:, 0] <= pairs[:, 1]).all()
             print(
-                f"{name}, d = 64, e = 8, 40 masks, k = {k}: {len(pairs)} labels in the top k, mean radius "
-                f"{pairs[:, 0].mean():.2f} of {pairs[:, 1].mean():.2f}; {(pairs[:, 0] == pairs[:, 1]).sum()} are exact, "
-                f"{sum(true is None for true in exact)} not known"
+                f"{name}, d = 64, e = 8, 40 masks, k = {k}: {len(pairs)} labels in the top k, mean"
+                f" radius {pairs[:, 0].mean():.2f} of {pairs[:, 1].mean():.2f};"
+                f" {(pairs[:, 0] == pairs[:, 1]).sum()} are exact,"
+                f" {sum(true is None for true in exact)} not known"
             )
 
 
@@ -257,15 +331,26 @@ def cost(inputs: int) -> None:
             if k < classes:
                 began, spent = time.perf_counter(), time.process_time()
                 masks = ReplayedMasks(FakeLedger(votes, **space))  # type: ignore[arg-type]
-                found = radii_by("located", counts, np.zeros(inputs, np.int64), k, None, smoothing=smoothing, votes=masks)
+                found = radii_by(
+                    "located",
+                    counts,
+                    np.zeros(inputs, np.int64),
+                    k,
+                    None,
+                    smoothing=smoothing,
+                    votes=masks,
+                )
                 took, spent = time.perf_counter() - began, time.process_time() - spent
                 print(
-                    f"k = {k}: {inputs} inputs of {space['num_features']:,} features, 10,000 masks of "
-                    f"{space['num_kept']:,}: {took:.1f} s, {spent:.1f} s of one core, mean r {found.mean():.1f}"
+                    f"k = {k}: {inputs} inputs of {space['num_features']:,} features, 10,000 masks"
+                    f" of {space['num_kept']:,}: {took:.1f} s, {spent:.1f} s of one core, mean r"
+                    f" {found.mean():.1f}"
                 )
 
 
-def stopped(shares: NDArray[np.float64], labels: Ints, judge: Judge, generator: np.random.Generator) -> tuple[Ints, Ints]:
+def stopped(
+    shares: NDArray[np.float64], labels: Ints, judge: Judge, generator: np.random.Generator
+) -> tuple[Ints, Ints]:
     """Votes when each input stops, and those of the same inputs at the cap."""
     counts, final, before = np.zeros(shares.shape, np.int64), np.zeros(shares.shape, np.int64), 0
     active = np.ones(len(shares), np.bool_)
@@ -283,11 +368,13 @@ def stopping(k: int, rounds: int) -> None:
     space = {"num_features": 1024, "num_kept": 50}
     smoothing = Smoothing(noise="ablation", unit="pixel", **space)
     print(
-        f"k = {k}, given labels, mean of {rounds} draws; differences of accuracy from n = {CAP:,} for every input, with "
-        "SimuEM and intersection-union, over the cells r = 5, r = 0 .. 5 and all r"
+        f"k = {k}, given labels, mean of {rounds} draws; differences of accuracy from n = {CAP:,}"
+        " for every input, with SimuEM and intersection-union, over the cells r = 5, r = 0 .. 5"
+        " and all r"
     )
     print(
-        "\n| votes of | question | passes | times fewer | accuracy r = 1, 3, 5, 8 | SimuEM: from .. to | union | settled |"
+        "\n| votes of | question | passes | times fewer | accuracy r = 1, 3, 5, 8 | SimuEM: from .."
+        " to | union | settled |"
     )
     print("|---|---|---|---|---|---|---|---|")
     for name, path in (("compact", CARRIED), ("small", SMALL)):
@@ -305,15 +392,18 @@ def stopping(k: int, rounds: int) -> None:
                 settled.append(judge.settled(made, labels).mean())
                 radii = np.arange(0, 30)[:, None]
                 cells.append((proven >= radii).mean(axis=1))
-                asked = {"radius=5": slice(5, 6), "table": slice(0, 6), "exact": slice(0, 30)}[question]
+                asked = {"radius=5": slice(5, 6), "table": slice(0, 6), "exact": slice(0, 30)}[
+                    question
+                ]
                 for bound, found in gaps.items():
                     fixed = radii_by("ablation", final, labels, k, bound, smoothing=smoothing)[:, 0]
                     found.append(cells[-1][asked] - (fixed >= radii).mean(axis=1)[asked])
             mean = np.mean(cells, axis=0)
             ranges = [f"{np.min(found):+.3f} .. {np.max(found):+.3f}" for found in gaps.values()]
             print(
-                f"| {name} | {question} | {np.mean(passes):,.0f} | {CAP / np.mean(passes):.1f} | "
-                f"{', '.join(f'{mean[r]:.3f}' for r in (1, 3, 5, 8))} | {' | '.join(ranges)} | {np.mean(settled):.3f} |",
+                f"| {name} | {question} | {np.mean(passes):,.0f} | {CAP / np.mean(passes):.1f} |"
+                f" {', '.join(f'{mean[r]:.3f}' for r in (1, 3, 5, 8))} | {' | '.join(ranges)} |"
+                f" {np.mean(settled):.3f} |",
                 flush=True,
             )
 
@@ -323,12 +413,16 @@ def passes(data_dir: Path | None) -> None:
     images, labels = load_cifar10("test", data_dir=data_dir)
     x = np.float32(images.transpose(0, 3, 1, 2)) / 255
     drawn = {
-        f"{kept} of 1,024 kept": draw_masks(seed=1, start=0, stop=len(x), num_features=1024, num_kept=kept)
+        f"{kept} of 1,024 kept": draw_masks(
+            seed=1, start=0, stop=len(x), num_features=1024, num_kept=kept
+        )
         for kept in (50, 52)
     }
     for seed in (0, 7):
         made = Design(name="stratified", seed=seed, num_features=1024, num_kept=52, grid=(32, 32))
-        drawn[f"stratified, 2,000 masks, seed {seed}"] = made.masks(0, 2000)[np.arange(len(x)) % 2000]
+        drawn[f"stratified, 2,000 masks, seed {seed}"] = made.masks(0, 2000)[
+            np.arange(len(x)) % 2000
+        ]
     for network in ("compact", str(STRATIFIED)):
         classifier = load_classifier(network, example=np.full((2, 6, 32, 32), 0.5, np.float32))
         for name, kept in drawn.items():
@@ -336,9 +430,15 @@ def passes(data_dir: Path | None) -> None:
             np.put_along_axis(mask, kept.astype(np.int64), 1, axis=1)
             mask = mask.reshape(-1, 1, 32, 32)
             shown = np.concatenate([x * mask, (1 - x) * mask], axis=1)
-            parts = [classifier(shown[start : start + 250])[:, 0] for start in range(0, len(x), 250)]
+            parts = [
+                classifier(shown[start : start + 250])[:, 0] for start in range(0, len(x), 250)
+            ]
             votes = np.concatenate(parts)
-            print(f"{Path(network).stem}, {name}: {(votes == labels).mean():.4f} of {len(x):,} test images", flush=True)
+            print(
+                f"{Path(network).stem}, {name}: {(votes == labels).mean():.4f} of {len(x):,} test"
+                " images",
+                flush=True,
+            )
 
 
 def replayed(k: int) -> None:
@@ -346,12 +446,18 @@ def replayed(k: int) -> None:
     ledger = Ledger.open(KEPT)
     manifest, labels = ledger.manifest, ledger.read_inputs()[1]
     assert labels is not None
-    votes, cap = np.stack(list(ledger.iterate_inputs()))[:, :, 0].astype(np.int64), manifest.num_samples
+    votes, cap = (
+        np.stack(list(ledger.iterate_inputs()))[:, :, 0].astype(np.int64),
+        manifest.num_samples,
+    )
     space = {"num_features": manifest.num_features, "num_kept": manifest.num_kept}
     smoothing = Smoothing(noise="ablation", unit="pixel", **space)
     heading(f"k = {k}, given labels, {len(votes)} images, {cap:,} votes at most, by votes an image")
     masks = ReplayedMasks(ledger)
-    for name, method, known in (("Theorem 1, SimuEM", "ablation", None), ("located", "located", masks)):
+    for name, method, known in (
+        ("Theorem 1, SimuEM", "ablation", None),
+        ("located", "located", masks),
+    ):
         found = radii_by(method, ledger.counts(), labels, k, None, smoothing=smoothing, votes=known)
         row(f"{name}: {cap:,}", found[:, 0])
     for question in ("radius=5", "table", "exact"):
@@ -361,11 +467,18 @@ def replayed(k: int) -> None:
             spent, proven = np.zeros(len(votes), np.int64), np.zeros(len(votes), np.int64)
             active = np.arange(len(votes))
             for look in judge.looks:
-                counts = np.stack([np.bincount(cast, minlength=manifest.num_classes) for cast in votes[active, :look]])
+                counts = np.stack(
+                    [
+                        np.bincount(cast, minlength=manifest.num_classes)
+                        for cast in votes[active, :look]
+                    ]
+                )
                 named, left = labels[active], None
                 if judge.asks_masks:
                     seen = ReplayedMasks(FakeLedger(votes[active, :look], **space))  # type: ignore[arg-type]
-                    left = judge.spared(counts, named, seen.kept_counts(judge.near(counts, named)), seen.degrees())
+                    left = judge.spared(
+                        counts, named, seen.kept_counts(judge.near(counts, named)), seen.degrees()
+                    )
                 spent[active], proven[active] = look, judge.proven(counts, named, left)
                 active = active[~judge.stops(counts, named, left)]
                 if not len(active):

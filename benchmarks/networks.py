@@ -1,10 +1,12 @@
-"""Size and speed of the base classifiers: parameters, multiply-adds, passes a second through ONNX Runtime and torch.
+"""Size and speed of the base classifiers: parameters, multiply-adds, passes a second through ONNX
+Runtime and torch.
 
     python benchmarks/networks.py [--rounds 5] [--batch 250]
 
-Networks and runtimes take turns on constant inputs, so that all meet the same noise of the machine; the best round counts.
-Before a turn there is a pause and a pass that is not timed: threads of the one before go on waiting for work, at full
-speed, for a while. Weights are random: they do not matter to speed. Needs the extra `torch`.
+Networks and runtimes take turns on constant inputs, so that all meet the same noise of the machine;
+the best round counts. Before a turn there is a pause and a pass that is not timed: threads of the
+one before go on waiting for work, at full speed, for a while. Weights are random: they do not
+matter to speed. Needs the extra `torch`.
 """
 
 from __future__ import annotations
@@ -43,7 +45,9 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--batch", type=int, default=250, help="inputs a batch; an eighth for 224 x 224 images")
+    parser.add_argument(
+        "--batch", type=int, default=250, help="inputs a batch; an eighth for 224 x 224 images"
+    )
     options = parser.parse_args()
     torch.manual_seed(0)
     sizes: dict[str, str] = {}
@@ -51,7 +55,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name, (make, shape) in NETWORKS.items():
             network = make()
-            sizes[name] = f"{num_parameters(network) / 1e6:.2f} M | {multiply_adds(network, shape) / 1e6:.1f} M"
+            sizes[name] = (
+                f"{num_parameters(network) / 1e6:.2f} M |"
+                f" {multiply_adds(network, shape) / 1e6:.1f} M"
+            )
             count = max(1, options.batch // 8) if shape == CROP else options.batch
             batch = np.zeros((count, *shape), np.float32)
             path = Path(folder) / f"{len(sizes)}.onnx"
@@ -67,11 +74,17 @@ def main() -> None:
             run()
             best[key] = min(best[key], time.perf_counter() - began)
     rate = {key: count / best[key] for key, (_, count) in passes.items()}
-    print("| network | parameters | multiply-adds | ONNX Runtime, passes/s | torch, passes/s | to ResNet-110 |")
+    print(
+        "| network | parameters | multiply-adds | ONNX Runtime, passes/s | torch, passes/s | to"
+        " ResNet-110 |"
+    )
     print("|---|---|---|---|---|---|")
     for name, size in sizes.items():
         onnx, eager = rate[name, "onnx"], rate[name, "torch"]
-        print(f"| {name} | {size} | {onnx:,.0f} | {eager:,.0f} | {onnx / rate['ResNet-110', 'onnx']:.1f} |")
+        print(
+            f"| {name} | {size} | {onnx:,.0f} | {eager:,.0f} |"
+            f" {onnx / rate['ResNet-110', 'onnx']:.1f} |"
+        )
 
 
 def _onnx(path: Path, batch: np.ndarray) -> Callable[[], Any]:

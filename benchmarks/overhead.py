@@ -1,10 +1,12 @@
-"""What sampling and bookkeeping cost on top of the raw forward passes of the carried CIFAR-10 network.
+"""What sampling and bookkeeping cost on top of the raw forward passes of the carried CIFAR-10
+network.
 
     python benchmarks/overhead.py [--images 8] [--samples 10000] [--rounds 3]
 
-Fills whole ledgers (fingerprints, masks, encoding, votes, blocks, replays) on random images. Right after each batch of a
-ledger, ONNX Runtime alone runs a constant batch of the same shape, so that both meet the same noise of the machine. The
-ratio is the ledger's time, without those extra passes, over theirs, scaled to the number of votes that were asked for.
+Fills whole ledgers (fingerprints, masks, encoding, votes, blocks, replays) on random images. Right
+after each batch of a ledger, ONNX Runtime alone runs a constant batch of the same shape, so that
+both meet the same noise of the machine. The ratio is the ledger's time, without those extra passes,
+over theirs, scaled to the number of votes that were asked for.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ from topcert.voting.run import collect_votes, open_run
 
 
 class Interleaved:
-    """The classifier of a run; after each call, the same network on a constant batch, timed apart."""
+    """The classifier of a run; after each call, the same network on a constant batch, timed
+    apart.
+    """
 
     def __init__(self, classifier: Any, batch: np.ndarray) -> None:
         self._classifier, self._batch = classifier, batch
@@ -51,7 +55,11 @@ def main() -> None:
     ratios = []
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "images.npz"
-        images = np.random.default_rng(options.seed).integers(0, 256, (options.images, 32, 32, 3)).astype(np.uint8)
+        images = (
+            np.random.default_rng(options.seed)
+            .integers(0, 256, (options.images, 32, 32, 3))
+            .astype(np.uint8)
+        )
         np.savez(data, x=images)
         request = Request(data=str(data), model="compact", num_kept=50, num_samples=options.samples)
         for number in range(options.rounds):
@@ -60,15 +68,17 @@ def main() -> None:
             timed = Interleaved(opened.prepared.classifier, np.zeros((size, 6, 32, 32), np.float32))
             timed(np.zeros((size, 6, 32, 32), np.float32))
             timed.raw_seconds, timed.calls = 0.0, 0
-            opened = dataclasses.replace(opened, prepared=dataclasses.replace(opened.prepared, classifier=timed))
+            opened = dataclasses.replace(
+                opened, prepared=dataclasses.replace(opened.prepared, classifier=timed)
+            )
             began = time.perf_counter()
-            collect_votes(opened, on_progress=lambda done, total, note: None)  # noqa: ARG005 - nobody watches
+            collect_votes(opened, on_progress=lambda done, total, note: None)  # noqa: ARG005
             whole = time.perf_counter() - began - timed.raw_seconds
             raw = timed.raw_seconds / timed.calls * options.images * options.samples / size
             ratios.append(whole / raw)
             print(
-                f"round {number + 1}: {options.images * options.samples:,} votes in batches of {size}: "
-                f"raw passes {raw:.2f} s, ledger {whole:.2f} s, ratio {ratios[-1]:.4f}",
+                f"round {number + 1}: {options.images * options.samples:,} votes in batches of"
+                f" {size}: raw passes {raw:.2f} s, ledger {whole:.2f} s, ratio {ratios[-1]:.4f}",
                 flush=True,
             )
     print(f"median ratio {np.median(ratios):.4f} ({options.rounds} rounds, {timed.runtime})")

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-settings.register_profile("repeatable", derandomize=True, deadline=None)  # a red run stays red when run again
+# a red run stays red when run again
+settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 MODELS = '''
@@ -62,7 +63,9 @@ def wild():
 
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current directory, with `models_for_tests.py` and `table.npz` (8 inputs, 12 columns, 5 classes) in it."""
+    """The current directory, with `models_for_tests.py` and `table.npz` (8 inputs, 12 columns, 5
+    classes) in it.
+    """
     (tmp_path / "models_for_tests.py").write_text(MODELS)
     generator = np.random.default_rng(1)
     np.savez(
@@ -87,7 +90,9 @@ class Outcome:
 
 
 @pytest.fixture
-def topcert(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
+def topcert(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Outcome]:
     """Run the command in this process: `topcert("radius", "counts.csv", ...)`."""
     from topcert.cli import main
 

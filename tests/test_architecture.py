@@ -15,7 +15,8 @@ import topcert
 
 SOURCE = Path(topcert.__file__).parent
 
-# What a layer may import of ours, in functions too. A layer that is not here is held by FORBIDDEN alone.
+# What a layer may import of ours, in functions too. A layer that is not here is held by FORBIDDEN
+# alone.
 ALLOWED = {
     "version": set[str](),
     "files": set[str](),
@@ -25,7 +26,8 @@ ALLOWED = {
     "models": {"models"},
 }
 
-# What nothing in a layer may import of ours. Votes are the record: nothing that makes them knows what they are for.
+# What nothing in a layer may import of ours. Votes are the record: nothing that makes them knows
+# what they are for.
 FORBIDDEN = {
     "classifiers": {"methods", "evaluation", "report", "reproduce", "training", "voting"},
     "datasets": {"methods", "evaluation", "report", "reproduce", "training", "voting"},
@@ -111,11 +113,16 @@ def read_modules(folder: Path) -> Modules:
 
 
 def executed(tree: ast.AST) -> Iterator[ast.AST]:
-    """The nodes that run when the module is imported: no function bodies, nothing for type checkers alone."""
+    """The nodes that run when the module is imported: no function bodies, nothing for type checkers
+    alone.
+    """
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             continue
-        if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+        if isinstance(node, ast.If) and ast.unparse(node.test) in (
+            "TYPE_CHECKING",
+            "typing.TYPE_CHECKING",
+        ):
             continue
         yield node
         yield from executed(node)
@@ -132,8 +139,14 @@ def targets(node: ast.AST, package: str, ours: set[str]) -> Iterator[str]:
         yield from inner
         if len(inner) < len(node.names):
             yield base
-    elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("importlib.import_module", "import_module", "__import__"):
-        yield from (argument.value for argument in node.args[:1] if isinstance(argument, ast.Constant))
+    elif isinstance(node, ast.Call) and ast.unparse(node.func) in (
+        "importlib.import_module",
+        "import_module",
+        "__import__",
+    ):
+        yield from (
+            argument.value for argument in node.args[:1] if isinstance(argument, ast.Constant)
+        )
 
 
 def layer(name: str) -> str:
@@ -142,7 +155,9 @@ def layer(name: str) -> str:
 
 
 def loaded_with(name: str, modules: Modules) -> set[str]:
-    """All that importing `name` imports, ours followed to the end, with the packages that hold them."""
+    """All that importing `name` imports, ours followed to the end, with the packages that hold
+    them.
+    """
     seen: set[str] = set()
     waiting = [name]
     while waiting:
@@ -165,8 +180,12 @@ def broken_rules(modules: Modules) -> list[str]:
             if target in modules and name != "topcert":
                 if theirs == "cli" and mine not in ("cli", "__main__"):
                     broken.append(f"{name} imports {target}: only cli imports cli")
-                if theirs in FORBIDDEN.get(mine, ()) or (mine in ALLOWED and theirs not in ALLOWED[mine]):
-                    broken.append(f"{name} imports {target}: {mine} does not import {theirs or 'the package'}")
+                if theirs in FORBIDDEN.get(mine, ()) or (
+                    mine in ALLOWED and theirs not in ALLOWED[mine]
+                ):
+                    broken.append(
+                        f"{name} imports {target}: {mine} does not import {theirs or 'the package'}"
+                    )
         for target in sorted(module.at_once):
             heavy = target.split(".")[0]
             if heavy in HEAVY and name not in HEAVY[heavy]:
@@ -179,8 +198,14 @@ def broken_rules(modules: Modules) -> list[str]:
 
 def test_every_import_follows_the_rules() -> None:
     modules = read_modules(SOURCE)
-    assert {layer(name) for name in modules} >= {*ALLOWED, *FORBIDDEN, *NEVER_LOADED}, "a rule is of a layer that is gone"
-    assert {name for places in HEAVY.values() for name in places} <= set(modules), "a rule is of a module that is gone"
+    assert {layer(name) for name in modules} >= {
+        *ALLOWED,
+        *FORBIDDEN,
+        *NEVER_LOADED,
+    }, "a rule is of a layer that is gone"
+    assert {name for places in HEAVY.values() for name in places} <= set(modules), (
+        "a rule is of a module that is gone"
+    )
     assert broken_rules(modules) == []
 
 
@@ -221,32 +246,72 @@ FAKE = {
             "import topcert.files",
             "topcert.theory.radius imports topcert.files: theory does not import files",
         ),
-        ("theory/radius.py", "def f():\n    from topcert import methods", "theory does not import methods"),
+        (
+            "theory/radius.py",
+            "def f():\n    from topcert import methods",
+            "theory does not import methods",
+        ),
         ("theory/radius.py", "from .. import files", "theory does not import files"),
         ("theory/radius.py", "from ..methods import certify", "theory does not import methods"),
-        ("theory/radius.py", "from topcert import __version__", "theory does not import the package"),
-        ("theory/radius.py", "import importlib\nimportlib.import_module('topcert.files')", "theory does not import files"),
-        ("methods/__init__.py", "from topcert.voting.run import run", "methods does not import voting"),
+        (
+            "theory/radius.py",
+            "from topcert import __version__",
+            "theory does not import the package",
+        ),
+        (
+            "theory/radius.py",
+            "import importlib\nimportlib.import_module('topcert.files')",
+            "theory does not import files",
+        ),
+        (
+            "methods/__init__.py",
+            "from topcert.voting.run import run",
+            "methods does not import voting",
+        ),
         ("voting/run.py", "import topcert.methods as m", "voting does not import methods"),
         ("theory/radius.py", "from topcert.voting import run", "theory does not import voting"),
-        ("methods/__init__.py", "def f():\n    from topcert.cli import app", "only cli imports cli"),
+        (
+            "methods/__init__.py",
+            "def f():\n    from topcert.cli import app",
+            "only cli imports cli",
+        ),
         (
             "voting/run.py",
             "def f():\n    import topcert.cli.app",
             "topcert.voting.run imports topcert.cli.app: only cli imports cli",
         ),
-        ("evaluation/curves.py", "import torch", "topcert.evaluation.curves loads torch: evaluation does without"),
+        (
+            "evaluation/curves.py",
+            "import torch",
+            "topcert.evaluation.curves loads torch: evaluation does without",
+        ),
         (
             "evaluation/curves.py",
             "try:\n    import torch.nn\nexcept ImportError:\n    pass",
             "evaluation.curves imports torch.nn at once",
         ),
         ("evaluation/curves.py", "class A:\n    import torch", "evaluation.curves loads torch"),
-        ("evaluation/curves.py", "import topcert.classifiers.torch", "evaluation.curves loads torch"),
+        (
+            "evaluation/curves.py",
+            "import topcert.classifiers.torch",
+            "evaluation.curves loads torch",
+        ),
         ("files.py", "import topcert.classifiers.torch", "topcert.evaluation.curves loads torch"),
-        ("evaluation/__init__.py", "import matplotlib", "topcert.evaluation.curves loads matplotlib"),
-        ("__init__.py", "import topcert.classifiers.torch", "topcert.cli.app loads torch: cli does without"),
-        ("cli/app.py", "import sklearn", "topcert.cli.app imports sklearn at once: import it where it is used"),
+        (
+            "evaluation/__init__.py",
+            "import matplotlib",
+            "topcert.evaluation.curves loads matplotlib",
+        ),
+        (
+            "__init__.py",
+            "import topcert.classifiers.torch",
+            "topcert.cli.app loads torch: cli does without",
+        ),
+        (
+            "cli/app.py",
+            "import sklearn",
+            "topcert.cli.app imports sklearn at once: import it where it is used",
+        ),
     ],
 )
 def test_the_check_can_fail(tmp_path: Path, changed: str, source: str, said: str) -> None:
@@ -282,9 +347,23 @@ def test_what_is_not_imported_at_once_may_be_heavy(tmp_path: Path, source: str) 
     [
         (
             "topcert",
-            ["torch", "onnx", "onnxruntime", "matplotlib", "sklearn", "pyarrow", "pooch", "joblib", "typer", "rich"],
+            [
+                "torch",
+                "onnx",
+                "onnxruntime",
+                "matplotlib",
+                "sklearn",
+                "pyarrow",
+                "pooch",
+                "joblib",
+                "typer",
+                "rich",
+            ],
         ),
-        ("topcert.evaluation.verification", ["torch", "onnx", "onnxruntime", "matplotlib", "sklearn", "pooch"]),
+        (
+            "topcert.evaluation.verification",
+            ["torch", "onnx", "onnxruntime", "matplotlib", "sklearn", "pooch"],
+        ),
         ("topcert.cli", ["torch", "onnx", "onnxruntime", "sklearn", "pooch"]),
     ],
 )

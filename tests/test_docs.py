@@ -31,15 +31,17 @@ def test_the_method_of_the_worked_example_is_one_file_of_forty_lines(
     smoothing = Smoothing(noise="ablation", unit="pixel", num_features=100, num_kept=5)
     try:
         radii = {
-            name: certify(
-                find_vote_method(name),
-                counts,
-                smoothing=smoothing,
-                labels=labels,
-                label_choice="given",
-                ks=[1, 2],
-                alpha=0.01,
-            ).radius
+            name: (
+                certify(
+                    find_vote_method(name),
+                    counts,
+                    smoothing=smoothing,
+                    labels=labels,
+                    label_choice="given",
+                    ks=[1, 2],
+                    alpha=0.01,
+                ).radius
+            )
             for name in ("hoeffding", "ablation")
         }
     finally:

@@ -52,7 +52,9 @@ def test_while_it_is_written_the_old_content_stands(path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("bad"), KeyboardInterrupt(), SystemExit(1)])
-def test_an_exception_leaves_the_old_file_and_nothing_aside(path: Path, error: BaseException) -> None:
+def test_an_exception_leaves_the_old_file_and_nothing_aside(
+    path: Path, error: BaseException
+) -> None:
     with pytest.raises(type(error)) as caught, replacing(path) as aside:  # noqa: PT012
         aside.write_text("half")
         raise error
@@ -76,7 +78,10 @@ def test_where_nothing_is_written_the_old_file_stays(path: Path) -> None:
 
 
 def test_a_rename_that_fails_leaves_nothing_aside(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="taken"), replacing(tmp_path / "taken") as aside:  # noqa: PT012 - the block makes it fail
+    with (  # noqa: PT012
+        pytest.raises(OSError, match="taken"),
+        replacing(tmp_path / "taken") as aside,
+    ):
         aside.write_text("new")
         (tmp_path / "taken").mkdir()
     assert names(tmp_path) == ["taken"]
@@ -154,11 +159,17 @@ def test_a_link_stays_a_link_and_what_it_names_is_written(tmp_path: Path, exists
     assert names(real.parent) == ["real.csv"]
 
 
-def test_a_link_in_a_circle_or_to_no_folder_or_to_a_folder_is_refused_by_its_name(tmp_path: Path) -> None:
+def test_a_link_in_a_circle_or_to_no_folder_or_to_a_folder_is_refused_by_its_name(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "circle").symlink_to("circle")
     (tmp_path / "away").symlink_to(tmp_path / "absent" / "x.csv")
     (tmp_path / "folder").symlink_to(tmp_path)
-    for name, says in (("circle", "circle"), ("away", "there is no folder .*absent"), ("folder", "folder is a folder")):
+    for name, says in (
+        ("circle", "circle"),
+        ("away", "there is no folder .*absent"),
+        ("folder", "folder is a folder"),
+    ):
         with pytest.raises((OSError, ValueError), match=says), replacing(tmp_path / name) as aside:
             aside.write_text("new")
         assert (tmp_path / name).is_symlink()
@@ -189,7 +200,10 @@ def test_a_full_device_is_an_error_that_names_it_and_stays(tmp_path: Path) -> No
     link = tmp_path / "link"
     link.symlink_to("/dev/full")
     for path in (Path("/dev/full"), link):
-        with pytest.raises(OSError, match=f"No space left on device: '{path}'"), replacing(path) as aside:
+        with (
+            pytest.raises(OSError, match=f"No space left on device: '{path}'"),
+            replacing(path) as aside,
+        ):
             aside.write_text("new")
     assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
     assert link.is_symlink()
@@ -207,7 +221,9 @@ def test_an_open_file_goes_on_where_it_stands(tmp_path: Path) -> None:
     assert log.read_text() == "first\nsecond\nsecond\n"
 
 
-def test_a_dash_and_its_like_are_standard_output(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_dash_and_its_like_are_standard_output(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     link = tmp_path / "link"
     link.symlink_to("/dev/stdout")
     for path in (Path("-"), Path("/dev/stdout"), link):
@@ -222,17 +238,23 @@ def test_a_dash_and_its_like_are_standard_output(tmp_path: Path, capfd: pytest.C
     assert not is_standard_output(Path("/dev/stderr"))
 
 
-def test_what_is_no_place_for_a_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_place_for_a_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("socket")
-        with pytest.raises(ValueError, match="socket is no file"), replacing(Path("socket")) as aside:
+        with (
+            pytest.raises(ValueError, match="socket is no file"),
+            replacing(Path("socket")) as aside,
+        ):
             aside.write_text("new")
     assert names(tmp_path) == ["socket"]
 
 
 def test_a_write_protected_file_is_kept(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "access", lambda *_: False)  # tests may run as root, who may write everything
+    # tests may run as root, who may write everything
+    monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(PermissionError, match="write-protected"), replacing(path) as aside:
         aside.write_text("new")
     assert path.read_text() == "old"

@@ -1,6 +1,8 @@
-"""Files that are whole or absent (write aside, fsync, rename), and what to say of one that is neither.
+"""Files that are whole or absent (write aside, fsync, rename), and what to say of one that is
+neither.
 
-Only a plain file is ever replaced. What a link names is written, and the link stays; a pipe or a device is written through.
+Only a plain file is ever replaced. What a link names is written, and the link stays; a pipe or a
+device is written through.
 """
 
 from __future__ import annotations
@@ -23,23 +25,29 @@ MAX_LINKS: Final = 40  # in a row; the system gives up there as well
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a path to write to; on success it takes the place of `path`, on failure it is removed.
 
-    Both the file and the rename are on disk when this returns, so a kill or a power cut leaves the old file or the new. The
-    new file has the permissions of the old one. Where `path` is a link, all this happens to what it names. Where that is a
-    pipe or a device, such as /dev/stdout, or `path` is `-`, standard output, the bytes are copied there at the end. Raises
-    ValueError for a folder, a folder that is not there, and what is no place for a file; OSError, naming `path`, where the
-    system refuses.
+    Both the file and the rename are on disk when this returns, so a kill or a power cut leaves the
+    old file or the new. The new file has the permissions of the old one. Where `path` is a link,
+    all this happens to what it names. Where that is a pipe or a device, such as /dev/stdout, or
+    `path` is `-`, standard output, the bytes are copied there at the end. Raises ValueError for a
+    folder, a folder that is not there, and what is no place for a file; OSError, naming `path`,
+    where the system refuses.
     """
     through = _descriptor(path)
     target = path if through is not None else Path(os.path.realpath(path))
     found = None if through is not None else _found(target)
     if found is None and through is None and not target.parent.is_dir():
         absent = target.parent if path.is_symlink() else path.parent
-        raise ValueError(f"{path} cannot be written: there is no folder {absent}; create it, or name another file")
+        raise ValueError(
+            f"{path} cannot be written: there is no folder {absent}; create it, or name another"
+            " file"
+        )
     if found is not None and not stat.S_ISREG(found.st_mode):
         if stat.S_ISDIR(found.st_mode):
             raise ValueError(f"{path} is a folder; name a file to write")
         if not stat.S_ISFIFO(found.st_mode) and not stat.S_ISCHR(found.st_mode):
-            raise ValueError(f"{path} is no file, pipe or terminal (a socket or a disk); name a file to write")
+            raise ValueError(
+                f"{path} is no file, pipe or terminal (a socket or a disk); name a file to write"
+            )
     with _naming(path):
         if through is not None or (found is not None and not stat.S_ISREG(found.st_mode)):
             with tempfile.TemporaryDirectory(prefix="topcert-") as folder:
@@ -66,12 +74,16 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def is_standard_output(path: Path | None) -> bool:
-    """Whether a file of this name is what the process prints to: none at all, `-`, /dev/stdout or its like."""
+    """Whether a file of this name is what the process prints to: none at all, `-`, /dev/stdout or
+    its like.
+    """
     return path is None or _descriptor(path) == 1
 
 
 def printable(text: str) -> str:
-    """What a stranger wrote, on one line: characters that move a cursor or cannot be shown are written as escapes."""
+    """What a stranger wrote, on one line: characters that move a cursor or cannot be shown are
+    written as escapes.
+    """
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
@@ -89,7 +101,9 @@ def _found(path: Path) -> os.stat_result | None:
 
 
 def _descriptor(path: Path) -> int | None:
-    """The number of the open file of this process that `path` is another name of, as /dev/stdout is of 1; else None."""
+    """The number of the open file of this process that `path` is another name of, as /dev/stdout is
+    of 1; else None.
+    """
     if path == STANDARD_OUTPUT:
         return 1
     here = os.path.abspath(path)
@@ -106,7 +120,9 @@ def _descriptor(path: Path) -> int | None:
 
 @contextmanager
 def _opened(target: Path, descriptor: int | None) -> Iterator[BinaryIO]:
-    """The pipe or device, open for writing; an open file of this process goes on where it stands."""
+    """The pipe or device, open for writing; an open file of this process goes on where it
+    stands.
+    """
     if descriptor == 1 and hasattr(sys.stdout, "buffer"):
         sys.stdout.flush()
         yield sys.stdout.buffer
@@ -119,7 +135,9 @@ def _opened(target: Path, descriptor: int | None) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Let errors of the system name the file that was asked for: a full disk names none, a rename the one beside it."""
+    """Let errors of the system name the file that was asked for: a full disk names none, a rename
+    the one beside it.
+    """
     try:
         yield
     except OSError as error:

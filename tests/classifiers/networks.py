@@ -29,7 +29,9 @@ def example_of(shape: tuple[int, ...], rows: int = 2) -> NDArray[np.float32]:
 
 def linear_labels(batch: NDArray[Any], weights: NDArray[np.float64]) -> list[int]:
     """The labels that a linear network of these weights must give."""
-    found: list[int] = (batch.reshape(len(batch), -1).astype(np.float64) @ weights).argmax(1).tolist()
+    found: list[int] = (
+        (batch.reshape(len(batch), -1).astype(np.float64) @ weights).argmax(1).tolist()
+    )
     return found
 
 
@@ -41,7 +43,9 @@ def linear_model(
     outputs: tuple[str, ...] = ("scores",),
     divide: bool = False,
 ) -> onnx.ModelProto:
-    """Scores, labels, or both in the order given; `divide` divides by the first value of each input."""
+    """Scores, labels, or both in the order given; `divide` divides by the first value of each
+    input.
+    """
     nodes = [
         helper.make_node("Flatten", ["x"], ["flat"]),
         helper.make_node("Cast", ["flat"], ["wide"], to=TensorProto.DOUBLE),
@@ -65,7 +69,10 @@ def linear_model(
         "linear",
         [helper.make_tensor_value_info("x", element, [batch, *SHAPE])],
         [helper.make_tensor_value_info(name, *kinds[name]) for name in outputs],
-        [numpy_helper.from_array(weights, "weights"), numpy_helper.from_array(np.array([2, 3]), "axes")],
+        [
+            numpy_helper.from_array(weights, "weights"),
+            numpy_helper.from_array(np.array([2, 3]), "axes"),
+        ],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
@@ -79,5 +86,11 @@ def write_beside(path: Path, weights: NDArray[np.float64], location: str) -> Pat
     """The same with its weights in another file, as exporters do with large networks."""
     (path.parent / location).parent.mkdir(parents=True, exist_ok=True)
     (path.parent / location).unlink(missing_ok=True)  # onnx appends to it
-    onnx.save_model(linear_model(weights), path, save_as_external_data=True, location=location, size_threshold=100)
+    onnx.save_model(
+        linear_model(weights),
+        path,
+        save_as_external_data=True,
+        location=location,
+        size_threshold=100,
+    )
     return path

@@ -33,7 +33,9 @@ def make():
 
 @pytest.fixture
 def counting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A model that counts its calls: in its module, in its class, and in another module that it imports late."""
+    """A model that counts its calls: in its module, in its class, and in another module that it
+    imports late.
+    """
     (tmp_path / "counting.py").write_text(COUNTING)
     (tmp_path / "beside.py").write_text("COUNTS = []\n")
     monkeypatch.chdir(tmp_path)
@@ -43,13 +45,17 @@ def counting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_state_of_modules_and_classes_starts_over_and_the_first_keeps_its_own(counting: Path) -> None:
+def test_state_of_modules_and_classes_starts_over_and_the_first_keeps_its_own(
+    counting: Path,
+) -> None:
     first = load_classifier("counting:make", example=EXAMPLE)
     loaded = first.answer(EXAMPLE)[0, 0]
     before = {name: sys.modules[name] for name in ("counting", "beside")}
     for _ in range(3):
         first.answer(EXAMPLE)
-    with second_instance("counting:make", first, example=EXAMPLE, device="auto", output=None) as again:
+    with second_instance(
+        "counting:make", first, example=EXAMPLE, device="auto", output=None
+    ) as again:
         assert again.how == MODULES
         assert again.classifier is not None
         assert again.classifier.answer(EXAMPLE)[0, 0] == loaded
@@ -69,11 +75,16 @@ def test_only_a_persons_own_modules_are_run_again(counting: Path) -> None:
 
 
 def test_a_module_that_cannot_be_run_twice_has_its_function_called_again(counting: Path) -> None:
-    guard = "import sys\nif getattr(sys, 'once_for_tests', False):\n    raise RuntimeError('registered twice')\n"
+    guard = (
+        "import sys\nif getattr(sys, 'once_for_tests', False):\n    raise RuntimeError('registered"
+        " twice')\n"
+    )
     (counting / "counting.py").write_text(guard + "sys.once_for_tests = True\n" + COUNTING)
     try:
         first = load_classifier("counting:make", example=EXAMPLE)
-        with second_instance("counting:make", first, example=EXAMPLE, device="auto", output=None) as again:
+        with second_instance(
+            "counting:make", first, example=EXAMPLE, device="auto", output=None
+        ) as again:
             assert again.how == CALLED
             assert again.classifier is not None
             assert again.classifier is not first
@@ -82,10 +93,14 @@ def test_a_module_that_cannot_be_run_twice_has_its_function_called_again(countin
 
 
 def test_what_cannot_be_loaded_twice_is_told(counting: Path) -> None:
-    (counting / "counting.py").write_text(COUNTING.replace("return Model()", "return Model() if not CALLS else 1 / 0"))
+    (counting / "counting.py").write_text(
+        COUNTING.replace("return Model()", "return Model() if not CALLS else 1 / 0")
+    )
     first = load_classifier("counting:make", example=EXAMPLE)
     (counting / "beside.py").write_text("raise RuntimeError('gone')\n")
-    with second_instance("counting:make", first, example=EXAMPLE, device="auto", output=None) as again:
+    with second_instance(
+        "counting:make", first, example=EXAMPLE, device="auto", output=None
+    ) as again:
         assert again.classifier is None
         assert "division by zero" in again.how
 

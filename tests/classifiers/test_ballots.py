@@ -45,7 +45,9 @@ def ranked(depth: int) -> Any:
     return lambda batch: np.argsort(-scores(batch), axis=1)[:, :depth]
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int8, np.int64, np.uint8, np.uint64])
+@pytest.mark.parametrize(
+    "dtype", [np.float16, np.float32, np.float64, np.int8, np.int64, np.uint8, np.uint64]
+)
 def test_a_ballot_has_the_largest_scores_the_first_of_equal_ones_first(dtype: Any) -> None:
     given = np.random.default_rng(0).integers(0, 4, (200, 7)).astype(dtype)  # many are equal
     if np.issubdtype(dtype, np.unsignedinteger):
@@ -65,7 +67,9 @@ def test_labels_that_a_model_ranks_are_its_ballot_as_they_are(depth: int) -> Non
     assert classifier(ROWS).shape == (40, depth)
     np.testing.assert_array_equal(classifier(ROWS), by_scores(ROWS))
     for fewer in range(1, depth):  # what names fewer labels names the first of these
-        np.testing.assert_array_equal(wrap(scores, example=ROWS, depth=fewer)(ROWS), by_scores(ROWS)[:, :fewer])
+        np.testing.assert_array_equal(
+            wrap(scores, example=ROWS, depth=fewer)(ROWS), by_scores(ROWS)[:, :fewer]
+        )
 
 
 def test_undefined_answers_have_the_first_labels_in_order() -> None:
@@ -102,26 +106,58 @@ def test_what_a_model_had_no_ballot_for_is_counted_by_its_reason() -> None:
 
 
 REFUSED: dict[str, tuple[Any, dict[str, int], str]] = {
-    "one label each": (lambda b: scores(b).argmax(1), {"depth": 3}, r"gave one label .* a ballot has 3; .*--ballot 1"),
-    "too few labels": (ranked(2), {"depth": 3, "num_classes": 5}, r"integer labels \(40, 3\), the best first"),
-    "too many labels": (ranked(4), {"depth": 3, "num_classes": 5}, r"gave int64 \(40, 4\) .*integer labels \(40, 3\)"),
+    "one label each": (
+        lambda b: scores(b).argmax(1),
+        {"depth": 3},
+        r"gave one label .* a ballot has 3; .*--ballot 1",
+    ),
+    "too few labels": (
+        ranked(2),
+        {"depth": 3, "num_classes": 5},
+        r"integer labels \(40, 3\), the best first",
+    ),
+    "too many labels": (
+        ranked(4),
+        {"depth": 3, "num_classes": 5},
+        r"gave int64 \(40, 4\) .*integer labels \(40, 3\)",
+    ),
     "more labels, or scores": (
         ranked(4),
         {"depth": 3},
         r"may be scores or ranked labels; .*return the first 3.*--classes 4",
     ),
-    "labels of unknown classes": (ranked(3), {"depth": 3}, "returns labels, so say how many classes there are: --classes"),
-    "labels in floats": (lambda b: ranked(3)(b) * 1.0, {"depth": 3}, r"ranked labels are integers \(40, 3\)"),
-    "labels in floats of 5": (lambda b: ranked(3)(b) * 1.0, {"depth": 3, "num_classes": 5}, r"scores \(40, 5\) or integer"),
+    "labels of unknown classes": (
+        ranked(3),
+        {"depth": 3},
+        "returns labels, so say how many classes there are: --classes",
+    ),
+    "labels in floats": (
+        lambda b: ranked(3)(b) * 1.0,
+        {"depth": 3},
+        r"ranked labels are integers \(40, 3\)",
+    ),
+    "labels in floats of 5": (
+        lambda b: ranked(3)(b) * 1.0,
+        {"depth": 3, "num_classes": 5},
+        r"scores \(40, 5\) or integer",
+    ),
     "all classes": (scores, {"depth": 5}, "a ballot has 5: scores are of more classes than that"),
-    "all counted classes": (scores, {"depth": 5, "num_classes": 5}, r"--ballot must lie in 1 \.\. 4, .* got 5"),
+    "all counted classes": (
+        scores,
+        {"depth": 5, "num_classes": 5},
+        r"--ballot must lie in 1 \.\. 4, .* got 5",
+    ),
     "none": (scores, {"depth": 0}, r"--ballot must lie in 1 \.\. 4"),
     "always a label twice": (
         lambda b: np.full((len(b), 2), 3),
         {"depth": 2, "num_classes": 5},
         "named a label twice for 40 of 40 ablated inputs",
     ),
-    "a label too large": (lambda b: ranked(2)(b) + 1, {"depth": 2, "num_classes": 5}, "gave the label 5; .*subtract 1"),
+    "a label too large": (
+        lambda b: ranked(2)(b) + 1,
+        {"depth": 2, "num_classes": 5},
+        "gave the label 5; .*subtract 1",
+    ),
 }
 
 
@@ -144,15 +180,22 @@ def test_integer_scores_are_scores_where_the_classes_are_counted() -> None:
 
 def test_integers_that_may_be_labels_are_told_where_they_pass_for_scores() -> None:
     told = wrap(ranked(3), example=ROWS).choice.told
-    assert "taken as scores of 3 classes; where they are labels, the best first, say --ballot 3 and --classes" in told
-    assert wrap(lambda batch: np.rint(scores(batch)).astype(np.int64), example=ROWS).choice.told == ""
+    assert (
+        "taken as scores of 3 classes; where they are labels, the best first, say --ballot 3 and"
+        " --classes" in told
+    )
+    assert (
+        wrap(lambda batch: np.rint(scores(batch)).astype(np.int64), example=ROWS).choice.told == ""
+    )
     assert wrap(ranked(3), example=ROWS, num_classes=3).choice.told == ""
 
 
 def test_networks_name_the_best_labels_too(tmp_path: Path) -> None:
     batch = make_batch(6)
     write_linear(tmp_path / "net.onnx")
-    one, three = (load_classifier(str(tmp_path / "net.onnx"), example=batch, depth=depth) for depth in (1, 3))
+    one, three = (
+        load_classifier(str(tmp_path / "net.onnx"), example=batch, depth=depth) for depth in (1, 3)
+    )
     wanted = [slow_ballot(row, 3) for row in three.answer(batch).tolist()]
     assert three(batch).tolist() == wanted
     assert one(batch)[:, 0].tolist() == [ballot[0] for ballot in wanted]

@@ -20,9 +20,13 @@ INPUT = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 12])
 OUTPUT = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", 5])
 
 
-def write(path: Path, nodes: list[onnx.NodeProto], *, opset: int = 17, **arrays: np.ndarray) -> Path:
+def write(
+    path: Path, nodes: list[onnx.NodeProto], *, opset: int = 17, **arrays: np.ndarray
+) -> Path:
     """A network of `nodes` from "x" to "scores"."""
-    weights = [numpy_helper.from_array(array, name) for name, array in {"w": WEIGHTS, **arrays}.items()]
+    weights = [
+        numpy_helper.from_array(array, name) for name, array in {"w": WEIGHTS, **arrays}.items()
+    ]
     graph = helper.make_graph(nodes, "g", [INPUT], [OUTPUT], weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
     path.write_bytes(model.SerializeToString())
@@ -54,8 +58,22 @@ def test_dynamic_quantization_is_named_and_fine_one_by_one(
     found = coupling_of_graph(read_graph(path))
     assert found is not None
     assert found.certain
-    assert found.text.startswith("the model's operator DynamicQuantizeLinear (spot) takes the scale")
-    run = ("certify", "table.npz", path, "--keep", "4", "--k", "1", "--samples", "60", "--out", tmp_path / "run")
+    assert found.text.startswith(
+        "the model's operator DynamicQuantizeLinear (spot) takes the scale"
+    )
+    run = (
+        "certify",
+        "table.npz",
+        path,
+        "--keep",
+        "4",
+        "--k",
+        "1",
+        "--samples",
+        "60",
+        "--out",
+        tmp_path / "run",
+    )
     refused = topcert(*run)
     assert refused.code == 2
     assert "operator DynamicQuantizeLinear (spot) takes the scale" in refused.err
@@ -65,7 +83,8 @@ def test_dynamic_quantization_is_named_and_fine_one_by_one(
 
 
 @pytest.mark.parametrize(
-    ("opset", "training", "outputs", "mixes"), [(15, 1, 3, True), (15, 0, 1, False), (9, None, 1, False)]
+    ("opset", "training", "outputs", "mixes"),
+    [(15, 1, 3, True), (15, 0, 1, False), (9, None, 1, False)],
 )
 def test_batch_normalization_in_training_is_named(
     tmp_path: Path, opset: int, training: int | None, outputs: int, mixes: bool
@@ -80,15 +99,23 @@ def test_batch_normalization_in_training_is_named(
     arrays = {"one": np.ones(5, np.float32), "zero": np.zeros(5, np.float32)}
     found = coupling_of_graph(read_graph(write(tmp_path / "a.onnx", nodes, opset=opset, **arrays)))
     assert (found is not None) == mixes
-    assert found is None or (found.certain and "BatchNormalization normalizes by the statistics" in found.text)
+    assert found is None or (
+        found.certain and "BatchNormalization normalizes by the statistics" in found.text
+    )
 
 
-@pytest.mark.parametrize(("axes", "suspect"), [([0], True), ([1], False), ([0, 1], True), (None, True)])
-def test_a_reduction_over_the_batch_is_only_suspected(tmp_path: Path, axes: list[int] | None, suspect: bool) -> None:
+@pytest.mark.parametrize(
+    ("axes", "suspect"), [([0], True), ([1], False), ([0, 1], True), (None, True)]
+)
+def test_a_reduction_over_the_batch_is_only_suspected(
+    tmp_path: Path, axes: list[int] | None, suspect: bool
+) -> None:
     path = centred(tmp_path / "a.onnx", "ReduceMean", **({} if axes is None else {"axes": axes}))
     found = coupling_of_graph(read_graph(path))
     assert (found is not None) == suspect
-    assert found is None or (not found.certain and "ReduceMean (spot) works along axis 0" in found.text)
+    assert found is None or (
+        not found.certain and "ReduceMean (spot) works along axis 0" in found.text
+    )
 
 
 def test_axes_as_an_input_are_read(tmp_path: Path) -> None:
@@ -110,10 +137,14 @@ def test_a_carried_network_is_not_suspected(name: str) -> None:
 def within_if(nodes: list[onnx.NodeProto]) -> list[onnx.NodeProto]:
     """The nodes, from "x" to "d", inside both branches of an `If`."""
     made = helper.make_tensor_value_info("d", TensorProto.FLOAT, None)
-    branch = helper.make_graph([*nodes, helper.make_node("Identity", ["d"], ["out"])], "b", [], [made])
+    branch = helper.make_graph(
+        [*nodes, helper.make_node("Identity", ["d"], ["out"])], "b", [], [made]
+    )
     branch.output[0].name = "out"
     return [
-        helper.make_node("If", ["yes"], ["chosen"], name="fork", then_branch=branch, else_branch=branch),
+        helper.make_node(
+            "If", ["yes"], ["chosen"], name="fork", then_branch=branch, else_branch=branch
+        ),
         helper.make_node("MatMul", ["chosen", "w"], ["scores"]),
     ]
 
@@ -122,7 +153,9 @@ def within_loop(nodes: list[onnx.NodeProto]) -> list[onnx.NodeProto]:
     """The nodes, from "x" to "d", inside a `Loop` of one round."""
     named = [helper.make_tensor_value_info(name, TensorProto.BOOL, []) for name in ("going", "on")]
     number = helper.make_tensor_value_info("number", TensorProto.INT64, [])
-    state, out = (helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("before", "d"))
+    state, out = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("before", "d")
+    )
     body = [*nodes, helper.make_node("Identity", ["going"], ["on"])]
     graph = helper.make_graph(body, "b", [number, named[0], state], [named[1], out])
     return [
@@ -135,13 +168,19 @@ QUANTIZED = [
     helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"], name="spot"),
     helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d"]),
 ]
-CENTRED = [helper.make_node("ReduceMean", ["x"], ["m"], name="spot", axes=[0]), helper.make_node("Sub", ["x", "m"], ["d"])]
+CENTRED = [
+    helper.make_node("ReduceMean", ["x"], ["m"], name="spot", axes=[0]),
+    helper.make_node("Sub", ["x", "m"], ["d"]),
+]
 SWITCHES = {"yes": np.array(True), "once": np.array(1, np.int64)}
 
 
 @pytest.mark.parametrize("within", [within_if, within_loop])
 def test_subgraphs_are_entered_and_what_they_mix_is_refused(
-    workplace: Path, tmp_path: Path, topcert: Callable[..., Outcome], within: Callable[..., list[onnx.NodeProto]]
+    workplace: Path,
+    tmp_path: Path,
+    topcert: Callable[..., Outcome],
+    within: Callable[..., list[onnx.NodeProto]],
 ) -> None:
     for nodes, name, told in (
         (QUANTIZED, "DynamicQuantizeLinear", "takes the scale"),
@@ -151,9 +190,22 @@ def test_subgraphs_are_entered_and_what_they_mix_is_refused(
         found = coupling_of_graph(read_graph(path))
         assert found is not None
         assert found.certain == (nodes is QUANTIZED)
-        assert f"operator {name} (spot) in {'If fork' if within is within_if else 'Loop round'}" in found.text
+        assert (
+            f"operator {name} (spot) in {'If fork' if within is within_if else 'Loop round'}"
+            in found.text
+        )
         refused = topcert(
-            "certify", "table.npz", path, "--keep", "4", "--k", "1", "--samples", "40", "--out", tmp_path / "a"
+            "certify",
+            "table.npz",
+            path,
+            "--keep",
+            "4",
+            "--k",
+            "1",
+            "--samples",
+            "40",
+            "--out",
+            tmp_path / "a",
         )
         assert refused.code == 2
         assert told in refused.err
@@ -161,9 +213,15 @@ def test_subgraphs_are_entered_and_what_they_mix_is_refused(
 
 
 def in_function(path: Path, *, main: int, own: int, **attributes: object) -> Path:
-    """`BatchNormalization` inside a function of the file, under opsets of the graph and of the function."""
-    normalized = helper.make_node("BatchNormalization", ["y", "o", "z", "z", "o"], ["b"], **attributes)
-    function = helper.make_function("local", "Norm", ["y", "o", "z"], ["b"], [normalized], [helper.make_opsetid("", own)])
+    """`BatchNormalization` inside a function of the file, under opsets of the graph and of the
+    function.
+    """
+    normalized = helper.make_node(
+        "BatchNormalization", ["y", "o", "z", "z", "o"], ["b"], **attributes
+    )
+    function = helper.make_function(
+        "local", "Norm", ["y", "o", "z"], ["b"], [normalized], [helper.make_opsetid("", own)]
+    )
     nodes = [
         helper.make_node("MatMul", ["x", "w"], ["y"]),
         helper.make_node("Norm", ["y", "one", "zero"], ["scores"], domain="local"),
@@ -188,14 +246,27 @@ def test_a_function_of_the_file_is_entered_and_has_its_own_opset(tmp_path: Path)
 
 def test_a_scan_along_the_batch_is_suspected(tmp_path: Path) -> None:
     state, row, added, out = (
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, [12]) for name in ("before", "row", "after", "shown")
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [12])
+        for name in ("before", "row", "after", "shown")
     )
-    nodes = [helper.make_node("Add", ["before", "row"], ["after"]), helper.make_node("Identity", ["after"], ["shown"])]
+    nodes = [
+        helper.make_node("Add", ["before", "row"], ["after"]),
+        helper.make_node("Identity", ["after"], ["shown"]),
+    ]
     body = helper.make_graph(nodes, "b", [state, row], [added, out])
     for axis, suspect in ((0, True), (1, False)):
-        scan = helper.make_node("Scan", ["start", "x"], ["end", "d"], body=body, num_scan_inputs=1, scan_input_axes=[axis])
+        scan = helper.make_node(
+            "Scan",
+            ["start", "x"],
+            ["end", "d"],
+            body=body,
+            num_scan_inputs=1,
+            scan_input_axes=[axis],
+        )
         path = write(
-            tmp_path / "a.onnx", [scan, helper.make_node("MatMul", ["d", "w"], ["scores"])], start=np.zeros(12, np.float32)
+            tmp_path / "a.onnx",
+            [scan, helper.make_node("MatMul", ["d", "w"], ["scores"])],
+            start=np.zeros(12, np.float32),
         )
         found = coupling_of_graph(read_graph(path))
         assert (found is not None) == suspect

@@ -1,4 +1,6 @@
-"""The total rule that turns an answer into labels: first largest score, and one fixed label for what is none."""
+"""The total rule that turns an answer into labels: first largest score, and one fixed label for
+what is none.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,10 @@ from topcert.classifiers.answers import (
 
 
 def judged(output: Any, *, batch_size: int, num_classes: int) -> Judged:
-    return judge_answer(checked_answer(output, batch_size=batch_size, num_classes=num_classes), num_classes=num_classes)
+    return judge_answer(
+        checked_answer(output, batch_size=batch_size, num_classes=num_classes),
+        num_classes=num_classes,
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int8, np.int64, np.uint8])
@@ -31,7 +36,12 @@ def test_scores_give_the_largest(dtype: Any) -> None:
 
 def test_the_first_of_equal_largest_scores_wins() -> None:
     scores = [[0.5, 0.5, 0.5], [0.1, 0.7, 0.7], [-1.0, -1.0, -2.0], [0.0, -0.0, 0.0]]
-    assert judged(np.array(scores), batch_size=4, num_classes=3).ballots[:, 0].tolist() == [0, 1, 0, 0]
+    assert judged(np.array(scores), batch_size=4, num_classes=3).ballots[:, 0].tolist() == [
+        0,
+        1,
+        0,
+        0,
+    ]
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint8])
@@ -45,19 +55,26 @@ def test_labels_pass_as_they_are(dtype: Any) -> None:
 
 @pytest.mark.parametrize("shape", [(4,), (4, 1)])
 def test_a_column_of_labels_and_booleans_are_labels(shape: tuple[int, ...]) -> None:
-    assert judged(np.array([1, 0, 2, 1]).reshape(shape), batch_size=4, num_classes=3).ballots[:, 0].tolist() == [1, 0, 2, 1]
+    assert judged(np.array([1, 0, 2, 1]).reshape(shape), batch_size=4, num_classes=3).ballots[
+        :, 0
+    ].tolist() == [1, 0, 2, 1]
     truth = np.array([True, False, False, True]).reshape(shape)
     assert judged(truth, batch_size=4, num_classes=2).ballots[:, 0].tolist() == [1, 0, 0, 1]
 
 
 def test_a_list_is_as_good_as_an_array() -> None:
     assert judged([1, 0], batch_size=2, num_classes=2).ballots[:, 0].tolist() == [1, 0]
-    assert judged([[0.1, 0.9], [0.8, 0.2]], batch_size=2, num_classes=2).ballots[:, 0].tolist() == [1, 0]
+    assert judged([[0.1, 0.9], [0.8, 0.2]], batch_size=2, num_classes=2).ballots[:, 0].tolist() == [
+        1,
+        0,
+    ]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("place", [0, 2, 3])
-def test_a_row_with_a_score_that_is_not_finite_has_the_fixed_label_and_no_other_row_has(bad: float, place: int) -> None:
+def test_a_row_with_a_score_that_is_not_finite_has_the_fixed_label_and_no_other_row_has(
+    bad: float, place: int
+) -> None:
     scores = np.array([[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 2.0, 1.0]])
     scores[1, place] = bad
     found = judged(scores, batch_size=3, num_classes=4)
@@ -73,14 +90,17 @@ def test_a_huge_score_is_a_score(scores: list[float]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("label", "dtype"), [(-1, np.int64), (3, np.int64), (255, np.uint8), (2**63, np.uint64), (-(2**63), np.int64)]
+    ("label", "dtype"),
+    [(-1, np.int64), (3, np.int64), (255, np.uint8), (2**63, np.uint64), (-(2**63), np.int64)],
 )
 def test_a_label_out_of_range_becomes_the_fixed_one_and_is_told(label: int, dtype: Any) -> None:
     found = judged(np.array([1, label, 2], dtype), batch_size=3, num_classes=3)
     assert found.ballots[:, 0].tolist() == [1, UNDEFINED_LABEL, 2]
     assert found.out_of_range.tolist() == [False, True, False]
     assert found.label == label
-    assert f"the model gave the label {label}; with 3 classes labels are 0 .. 2" in out_of_range(label, 3)
+    assert f"the model gave the label {label}; with 3 classes labels are 0 .. 2" in out_of_range(
+        label, 3
+    )
 
 
 def test_labels_that_count_from_one_are_told_what_to_do() -> None:

@@ -21,8 +21,14 @@ from topcert.training.export import export_onnx
 from topcert.training.interval import layers_of
 
 GENERATOR = np.random.default_rng(0)
-FIRST, SECOND = GENERATOR.normal(size=(6, 12)).astype(np.float32), GENERATOR.normal(size=(3, 6)).astype(np.float32)
-SHIFT, BIAS = GENERATOR.normal(size=6).astype(np.float32), GENERATOR.normal(size=3).astype(np.float32)
+FIRST, SECOND = (
+    GENERATOR.normal(size=(6, 12)).astype(np.float32),
+    GENERATOR.normal(size=(3, 6)).astype(np.float32),
+)
+SHIFT, BIAS = (
+    GENERATOR.normal(size=6).astype(np.float32),
+    GENERATOR.normal(size=3).astype(np.float32),
+)
 KERNEL = GENERATOR.normal(size=(4, 3, 2, 2)).astype(np.float32)
 
 
@@ -34,7 +40,9 @@ def write(
     outputs: tuple[str, ...] = ("scores",),
     **extra: Any,
 ) -> Path:
-    """A graph from `x`, images of 3 x 2 x 2, to `scores`, with the constants that the nodes may name."""
+    """A graph from `x`, images of 3 x 2 x 2, to `scores`, with the constants that the nodes may
+    name.
+    """
     constants: dict[str, Any] = {
         "first": FIRST,
         "first_t": FIRST.T,
@@ -51,10 +59,18 @@ def write(
         nodes,
         "chain",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, 3, 2, 2])],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, "classes"]) for name in outputs],
-        [numpy_helper.from_array(np.ascontiguousarray(array), name) for name, array in constants.items()],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, "classes"])
+            for name in outputs
+        ],
+        [
+            numpy_helper.from_array(np.ascontiguousarray(array), name)
+            for name, array in constants.items()
+        ],
     )
-    onnx.save_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    onnx.save_model(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path
+    )
     return path
 
 
@@ -73,7 +89,12 @@ SPELLINGS = {
     "gemm the other way round": [FLAT, node("Gemm", "a first_t shift", "b"), *ENDS],
     "reshape": [node("Reshape", "x flat", "a"), GEMM, *ENDS],
     "matmul and add": [FLAT, node("MatMul", "a first_t", "m"), node("Add", "m shift", "b"), *ENDS],
-    "add the other way round": [FLAT, node("MatMul", "a first_t", "m"), node("Add", "row m", "b"), *ENDS],
+    "add the other way round": [
+        FLAT,
+        node("MatMul", "a first_t", "m"),
+        node("Add", "row m", "b"),
+        *ENDS,
+    ],
     "identities": [
         node("Identity", "x", "i"),
         node("Identity", "first", "j"),
@@ -96,8 +117,12 @@ for nodes in SPELLINGS.values():
 
 @pytest.mark.parametrize("name", SPELLINGS)
 @pytest.mark.parametrize("batch", ["batch", 1, 3])
-def test_a_network_is_the_same_however_it_is_spelled(tmp_path: Path, name: str, batch: int | str) -> None:
-    flatten, first, relu, last = read_layers(write(tmp_path / "net.onnx", SPELLINGS[name], batch=batch))
+def test_a_network_is_the_same_however_it_is_spelled(
+    tmp_path: Path, name: str, batch: int | str
+) -> None:
+    flatten, first, relu, last = read_layers(
+        write(tmp_path / "net.onnx", SPELLINGS[name], batch=batch)
+    )
     assert isinstance(flatten, Flatten)
     assert isinstance(relu, ReLU)
     for layer, weight, bias in ((first, FIRST, SHIFT), (last, SECOND, BIAS)):
@@ -122,8 +147,13 @@ def test_biases_may_be_missing_and_padding_may_differ_by_axis(tmp_path: Path) ->
     assert not last.bias.any()
 
 
-@pytest.mark.parametrize("make", [lambda: make_mlp(hidden=(16, 8)), lambda: make_mlp(hidden=()), lambda: make_cnn(width=3)])
-def test_an_exported_network_is_read_back_as_it_was(tmp_path: Path, make: Callable[[], nn.Sequential]) -> None:
+@pytest.mark.parametrize(
+    "make",
+    [lambda: make_mlp(hidden=(16, 8)), lambda: make_mlp(hidden=()), lambda: make_cnn(width=3)],
+)
+def test_an_exported_network_is_read_back_as_it_was(
+    tmp_path: Path, make: Callable[[], nn.Sequential]
+) -> None:
     torch.manual_seed(0)
     network = make()
     path = tmp_path / "net.onnx"
@@ -138,30 +168,62 @@ def test_an_exported_network_is_read_back_as_it_was(tmp_path: Path, make: Callab
             np.testing.assert_array_equal(one.bias, other.bias)
     images = GENERATOR.random((20, 3, 32, 32)).astype(np.float32)
     session = onnxruntime.InferenceSession(str(path))
-    np.testing.assert_allclose(scores(found, images), session.run(None, {"ablated": images})[0], atol=1e-5)
+    np.testing.assert_allclose(
+        scores(found, images), session.run(None, {"ablated": images})[0], atol=1e-5
+    )
 
 
 BAD = {
     "Sigmoid": (
         [FLAT, GEMM, node("Sigmoid", "b", "c"), LAST],
-        "has the operator Sigmoid, which interval bounds cannot follow; they follow Conv, Gemm, MatMul, Add, Relu, ",
+        (
+            "has the operator Sigmoid, which interval bounds cannot follow; they follow Conv, Gemm,"
+            " MatMul, Add, Relu, "
+        ),
     ),
-    "Softmax at the end": ([FLAT, node("Gemm", "a first shift", "b", transB=1), node("Softmax", "b", "scores")], "Softmax"),
+    "Softmax at the end": (
+        [FLAT, node("Gemm", "a first shift", "b", transB=1), node("Softmax", "b", "scores")],
+        "Softmax",
+    ),
     "groups": ([node("Conv", "x thin", "scores", group=3)], r"has a Conv of a kind .* \(group 3\)"),
-    "dilation": ([node("Conv", "x kernel", "scores", dilations=[1, 2], pads=[0, 1, 0, 1])], r"\(dilations \[1, 2\], pads"),
-    "lopsided padding": ([node("Conv", "x kernel", "scores", pads=[0, 1, 0, 0])], r"has a Conv of a kind"),
-    "padding by name": ([node("Conv", "x kernel", "scores", auto_pad="SAME_UPPER")], r"\(auto_pad b'SAME_UPPER'\)"),
-    "a factor": ([FLAT, node("Gemm", "a first shift", "scores", transB=1, alpha=2.0)], r"has a Gemm of a kind"),
-    "a late axis": ([node("Flatten", "x", "scores", axis=2)], r"has a Flatten of a kind .* \(axis 2\)"),
+    "dilation": (
+        [node("Conv", "x kernel", "scores", dilations=[1, 2], pads=[0, 1, 0, 1])],
+        r"\(dilations \[1, 2\], pads",
+    ),
+    "lopsided padding": (
+        [node("Conv", "x kernel", "scores", pads=[0, 1, 0, 0])],
+        r"has a Conv of a kind",
+    ),
+    "padding by name": (
+        [node("Conv", "x kernel", "scores", auto_pad="SAME_UPPER")],
+        r"\(auto_pad b'SAME_UPPER'\)",
+    ),
+    "a factor": (
+        [FLAT, node("Gemm", "a first shift", "scores", transB=1, alpha=2.0)],
+        r"has a Gemm of a kind",
+    ),
+    "a late axis": (
+        [node("Flatten", "x", "scores", axis=2)],
+        r"has a Flatten of a kind .* \(axis 2\)",
+    ),
     "no flat shape": ([node("Reshape", "x wide", "scores")], "has a Reshape of a kind"),
     "a second bias": ([FLAT, GEMM, node("Add", "b shift", "scores")], "has a Add of a kind"),
-    "a shortcut": ([FLAT, GEMM, node("Add", "b b", "scores")], "is not a chain of layers: Add '' takes other than the last"),
-    "a branch": ([FLAT, GEMM, RELU, node("Gemm", "b second bias", "scores", transB=1)], "is not a chain of layers: Gemm"),
+    "a shortcut": (
+        [FLAT, GEMM, node("Add", "b b", "scores")],
+        "is not a chain of layers: Add '' takes other than the last",
+    ),
+    "a branch": (
+        [FLAT, GEMM, RELU, node("Gemm", "b second bias", "scores", transB=1)],
+        "is not a chain of layers: Gemm",
+    ),
     "an early output": (
         [FLAT, node("Gemm", "a first shift", "scores", transB=1), node("Relu", "scores", "c")],
         "its output",
     ),
-    "weights that are fed": ([FLAT, node("MatMul", "first a", "scores")], "is not a chain of layers: MatMul"),
+    "weights that are fed": (
+        [FLAT, node("MatMul", "first a", "scores")],
+        "is not a chain of layers: MatMul",
+    ),
     "no scores": ([FLAT, GEMM, node("Relu", "b", "scores")], "the last layer must be Dense"),
 }
 
@@ -183,11 +245,24 @@ def test_a_file_that_is_no_network_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"net\.onnx is not an ONNX file that can be read"):
         read_layers(path)
     with pytest.raises(ValueError, match="must have one input and one output, it has 1 and 2"):
-        read_layers(write(path, [FLAT, GEMM, *ENDS, node("Identity", "scores", "more")], outputs=("scores", "more")))
+        read_layers(
+            write(
+                path,
+                [FLAT, GEMM, *ENDS, node("Identity", "scores", "more")],
+                outputs=("scores", "more"),
+            )
+        )
 
 
-def test_layers_that_give_other_scores_than_the_file_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_layers_that_give_other_scores_than_the_file_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write(tmp_path / "net.onnx", SPELLINGS["gemm"])
-    monkeypatch.setattr("topcert.classifiers.layers.scores", lambda layers, images: 1.01 * scores(layers, images))
-    with pytest.raises(ValueError, match=r"net\.onnx gives other scores in ONNX Runtime than the layers read from it"):
+    monkeypatch.setattr(
+        "topcert.classifiers.layers.scores", lambda layers, images: 1.01 * scores(layers, images)
+    )
+    with pytest.raises(
+        ValueError,
+        match=r"net\.onnx gives other scores in ONNX Runtime than the layers read from it",
+    ):
         read_layers(path)

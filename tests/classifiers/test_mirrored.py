@@ -1,4 +1,6 @@
-"""A picture and its mirror image: the mirrored grids of the mirrored image, and nothing of any other row."""
+"""A picture and its mirror image: the mirrored grids of the mirrored image, and nothing of any
+other row.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ Array = np.ndarray
 
 
 def pictures(image: Array, stride: int) -> Array:
-    """All grids of an image `(H, W, C)`, by the definition: colours, inside, offsets of row and column."""
+    """All grids of an image `(H, W, C)`, by the definition: colours, inside, offsets of row and
+    column.
+    """
     height, width, channels = image.shape
     tall, wide, last = -(-height // stride), -(-width // stride), max(stride - 1, 1)
     shown = np.zeros((stride * stride, channels + 3, tall, wide), np.float32)
@@ -26,8 +30,12 @@ def pictures(image: Array, stride: int) -> Array:
     return shown
 
 
-@pytest.mark.parametrize(("height", "width", "stride"), [(32, 32, 5), (7, 9, 4), (8, 8, 4), (5, 11, 3), (6, 7, 1)])
-def test_it_is_the_mirrored_grid_of_the_mirrored_image(height: int, width: int, stride: int) -> None:
+@pytest.mark.parametrize(
+    ("height", "width", "stride"), [(32, 32, 5), (7, 9, 4), (8, 8, 4), (5, 11, 3), (6, 7, 1)]
+)
+def test_it_is_the_mirrored_grid_of_the_mirrored_image(
+    height: int, width: int, stride: int
+) -> None:
     image = np.random.default_rng(width).random((height, width, 3)).astype(np.float32)
     rows, turned = pictures(image, stride), pictures(image[:, ::-1], stride)
     found = mirrored(rows, width=width, stride=stride)
@@ -39,7 +47,9 @@ def test_it_is_the_mirrored_grid_of_the_mirrored_image(height: int, width: int, 
 
 def network() -> FunctionClassifier:
     weights = np.random.default_rng(1).normal(size=(6 * 3 * 3, 4)).astype(np.float32)
-    return FunctionClassifier(lambda batch: batch.reshape(len(batch), -1) @ weights, num_classes=4, fingerprint="f")
+    return FunctionClassifier(
+        lambda batch: batch.reshape(len(batch), -1) @ weights, num_classes=4, fingerprint="f"
+    )
 
 
 def test_an_image_and_its_mirror_image_have_the_same_scores() -> None:
@@ -65,7 +75,9 @@ def test_what_an_attacker_writes_in_a_row_is_its_own_and_has_an_answer() -> None
 
 def test_the_carried_network_is_asked_about_both_sides() -> None:
     rows = pictures(np.random.default_rng(0).random((32, 32, 3)).astype(np.float32), 5)
-    plain, made = (load_classifier(name, example=rows[:4]) for name in ("lattice", "lattice-mirrored"))
+    plain, made = (
+        load_classifier(name, example=rows[:4]) for name in ("lattice", "lattice-mirrored")
+    )
     both = (plain.answer(rows) + plain.answer(mirrored(rows, width=32, stride=5))) / 2
     np.testing.assert_array_equal(made.answer(rows), both)
     assert made.class_names == plain.class_names

@@ -1,4 +1,6 @@
-"""What is read out of an ONNX file: every node and every file of weights, wherever in the file they are named."""
+"""What is read out of an ONNX file: every node and every file of weights, wherever in the file they
+are named.
+"""
 
 from __future__ import annotations
 
@@ -55,13 +57,25 @@ def network(place: str, location: str) -> bytes:
         sparse = onnx.SparseTensorProto(values=weights, dims=[4, 3])
         nodes = [helper.make_node("Constant", [], ["W"], sparse_value=sparse)]
     elif place.startswith("subgraph"):
-        inside = [nested] if place.endswith("initializer") else [helper.make_node("Constant", [], ["inner"], value=weights)]
-        body = helper.make_graph(inside, "body", [], [info("inner", 4, 3)], [weights] if len(place) > 8 else [])
+        inside = (
+            [nested]
+            if place.endswith("initializer")
+            else [helper.make_node("Constant", [], ["inner"], value=weights)]
+        )
+        body = helper.make_graph(
+            inside, "body", [], [info("inner", 4, 3)], [weights] if len(place) > 8 else []
+        )
         initializers = [numpy_helper.from_array(np.array(True), "yes")]
-        nodes = [helper.make_node("If", ["yes"], ["W"], name="choice", then_branch=body, else_branch=body)]
+        nodes = [
+            helper.make_node(
+                "If", ["yes"], ["W"], name="choice", then_branch=body, else_branch=body
+            )
+        ]
     else:
         constant = helper.make_node("Constant", [], ["out"], value=weights)
-        function = helper.make_function("own", "Weights", [], ["out"], [constant], [helper.make_opsetid("", 17)])
+        function = helper.make_function(
+            "own", "Weights", [], ["out"], [constant], [helper.make_opsetid("", 17)]
+        )
         if place == "function default":
             function.node[0].attribute[0].ClearField("t")
             function.attribute_proto.append(helper.make_attribute("value", weights))
@@ -69,7 +83,9 @@ def network(place: str, location: str) -> bytes:
     nodes = [*nodes, helper.make_node("MatMul", ["x", "W"], ["y"], name="product")]
     graph = helper.make_graph(nodes, "net", [info("x", "n", 4)], [info("y", "n", 3)], initializers)
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
-    content: bytes = helper.make_model(graph, functions=functions, opset_imports=opsets, ir_version=8).SerializeToString()
+    content: bytes = helper.make_model(
+        graph, functions=functions, opset_imports=opsets, ir_version=8
+    ).SerializeToString()
     key, value = b"\x0a\x08location", b"\x12" + bytes([len(location)]) + location.encode()
     if place == "value before key":
         content = content.replace(key + value, value + key)
@@ -83,12 +99,19 @@ def write(folder: Path, place: str, location: str = "w.bin") -> Path:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_weights_in_another_file_are_found_wherever_the_network_names_them(tmp_path: Path, place: str) -> None:
+def test_weights_in_another_file_are_found_wherever_the_network_names_them(
+    tmp_path: Path, place: str
+) -> None:
     location = "w" * 126 + ".b" if place == "long length" else "w.bin"
-    path = write(tmp_path, place, location) if place != "long length" else write(tmp_path, "initializer", location)
+    path = (
+        write(tmp_path, place, location)
+        if place != "long length"
+        else write(tmp_path, "initializer", location)
+    )
     assert read_graph(path).external == (location,)
     with pytest.raises(
-        ValueError, match=r"keeps weights in 'w+\.b(in)?', and there is no such file beside it; put it there"
+        ValueError,
+        match=r"keeps weights in 'w+\.b(in)?', and there is no such file beside it; put it there",
     ):
         fingerprint_onnx(path)
     (tmp_path / location).write_bytes(WEIGHTS.tobytes())
@@ -108,12 +131,16 @@ def test_such_a_network_is_one_that_runs(tmp_path: Path, place: str) -> None:
 
 
 def test_weights_in_several_files_are_hashed_in_the_order_of_their_names(tmp_path: Path) -> None:
-    graph = helper.make_graph([], "net", [], [], [outside("a", "2.bin"), outside("b", "1.bin"), outside("c", "2.bin")])
+    graph = helper.make_graph(
+        [], "net", [], [], [outside("a", "2.bin"), outside("b", "1.bin"), outside("c", "2.bin")]
+    )
     content = helper.make_model(graph).SerializeToString()
     (tmp_path / "net.onnx").write_bytes(content)
     (tmp_path / "1.bin").write_bytes(b"one")
     (tmp_path / "2.bin").write_bytes(b"two")
-    assert fingerprint_onnx(tmp_path / "net.onnx") == hashlib.sha256(content + b"onetwo").hexdigest()
+    assert (
+        fingerprint_onnx(tmp_path / "net.onnx") == hashlib.sha256(content + b"onetwo").hexdigest()
+    )
 
 
 def test_a_network_that_keeps_nothing_elsewhere_has_the_digest_of_its_file(tmp_path: Path) -> None:
@@ -135,7 +162,9 @@ def test_what_only_looks_like_a_file_of_weights_is_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize("location", ["../w.bin", "sub/../../w.bin", "{absolute}"])
 def test_weights_outside_the_folder_are_refused(tmp_path: Path, location: str) -> None:
     (tmp_path / "w.bin").write_bytes(WEIGHTS.tobytes())
-    path = write(tmp_path / "net", "initializer", location.format(absolute=tmp_path / "net" / "w.bin"))
+    path = write(
+        tmp_path / "net", "initializer", location.format(absolute=tmp_path / "net" / "w.bin")
+    )
     (tmp_path / "net" / "w.bin").write_bytes(WEIGHTS.tobytes())
     with pytest.raises(ValueError, match="outside its own folder; export it with them beside it"):
         fingerprint_onnx(path)
@@ -153,7 +182,9 @@ def test_two_places_for_one_tensor_are_refused(tmp_path: Path) -> None:
     tensor.external_data.add(key="location", value="v.bin")
     graph = helper.make_graph([], "net", [], [], [tensor])
     (tmp_path / "net.onnx").write_bytes(helper.make_model(graph).SerializeToString())
-    with pytest.raises(ValueError, match=r"weights 'W' outside, in \['w.bin', 'v.bin'\]: that is not one file"):
+    with pytest.raises(
+        ValueError, match=r"weights 'W' outside, in \['w.bin', 'v.bin'\]: that is not one file"
+    ):
         read_graph(tmp_path / "net.onnx")
 
 
@@ -169,7 +200,9 @@ def test_a_folder_or_a_pipe_is_no_file_of_weights(tmp_path: Path) -> None:
 
 
 def test_weights_behind_a_link_are_those_that_it_leads_to(tmp_path: Path) -> None:
-    """As model caches lay files out: the network and its weights are links to files of other names."""
+    """As model caches lay files out: the network and its weights are links to files of other
+    names.
+    """
     write_beside(tmp_path / "net.onnx", make_weights(), "net.onnx_data")
     cache = tmp_path / "cache"
     cache.mkdir()
@@ -204,7 +237,12 @@ def test_nodes_are_read_from_subgraphs_and_functions(tmp_path: Path, place: str)
     found = read_graph(write(tmp_path, place))
     kinds = [(node.op_type, node.where) for node in found.nodes]
     if place == "subgraph":
-        assert kinds == [("Constant", "If choice"), ("Constant", "If choice"), ("If", ""), ("MatMul", "")]
+        assert kinds == [
+            ("Constant", "If choice"),
+            ("Constant", "If choice"),
+            ("If", ""),
+            ("MatMul", ""),
+        ]
         assert found.functions == frozenset()
     else:
         assert kinds == [("Weights", ""), ("MatMul", ""), ("Constant", "function Weights")]
@@ -217,9 +255,15 @@ def test_nodes_are_read_from_subgraphs_and_functions(tmp_path: Path, place: str)
 
 def test_attributes_and_short_integers_are_read(tmp_path: Path) -> None:
     nodes = [
-        helper.make_node("BatchNormalization", ["x", "s", "b", "m", "v"], ["y"], training_mode=1, epsilon=0.5),
-        helper.make_node("Conv", ["y", "w"], ["z"], pads=[0, 1, 0, 1], auto_pad="NOTSET", domain="ai.onnx"),
-        helper.make_node("Constant", [], ["axes"], value=numpy_helper.from_array(np.array([0, -1]))),
+        helper.make_node(
+            "BatchNormalization", ["x", "s", "b", "m", "v"], ["y"], training_mode=1, epsilon=0.5
+        ),
+        helper.make_node(
+            "Conv", ["y", "w"], ["z"], pads=[0, 1, 0, 1], auto_pad="NOTSET", domain="ai.onnx"
+        ),
+        helper.make_node(
+            "Constant", [], ["axes"], value=numpy_helper.from_array(np.array([0, -1]))
+        ),
         helper.make_node("ReduceMean", ["z", "axes"], ["o"]),
     ]
     tensors = [

@@ -27,8 +27,14 @@ def blas(path: str, kind: str) -> dict[str, str | None]:
     ("libraries", "named"),
     [
         ([{"internal_api": "openmp"}, blas("numpy.libs/a.so", "SkylakeX")], "cpu SkylakeX"),
-        ([blas("a/scipy.libs/a.so", "Haswell"), blas("b/numpy.libs/b.so", "SkylakeX")], "cpu SkylakeX"),
-        ([blas("b/numpy.libs/b.so", "SkylakeX"), blas("a/scipy.libs/a.so", "Haswell")], "cpu SkylakeX"),
+        (
+            [blas("a/scipy.libs/a.so", "Haswell"), blas("b/numpy.libs/b.so", "SkylakeX")],
+            "cpu SkylakeX",
+        ),
+        (
+            [blas("b/numpy.libs/b.so", "SkylakeX"), blas("a/scipy.libs/a.so", "Haswell")],
+            "cpu SkylakeX",
+        ),
         ([blas("lib/b.so", "Zen"), blas("lib/a.so", "Haswell")], "cpu Haswell"),
         ([{"internal_api": "openmp"}], f"cpu {platform.machine()}"),
         ([{"internal_api": "openblas", "architecture": None}], f"cpu {platform.machine()}"),

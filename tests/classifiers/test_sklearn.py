@@ -44,7 +44,9 @@ class Raises:
         raise self.error
 
 
-@pytest.mark.parametrize("classes", [[0, 1, 2], [1, 2, 0], [2.0, 0.0, 1.0], ["plum", "apple", "fig"], [True, False]])
+@pytest.mark.parametrize(
+    "classes", [[0, 1, 2], [1, 2, 0], [2.0, 0.0, 1.0], ["plum", "apple", "fig"], [True, False]]
+)
 def test_labels_are_places_in_classes(classes: list[Any]) -> None:
     names = np.repeat(np.array(classes), 10)
     classifier = SklearnClassifier(NearestCentroid().fit(ROWS[: len(names)], names))
@@ -56,7 +58,9 @@ def test_labels_are_places_in_classes(classes: list[Any]) -> None:
 
 @pytest.mark.parametrize("classes", [[1, 2, 3], [3, 50, 7], [-1, 0, 1], [0.5, 1.5]])
 def test_numbers_that_are_not_their_places_are_refused(classes: list[Any]) -> None:
-    with pytest.raises(ValueError, match=r"classes_ are .*labels count from 0; fit it on labels 0, 1"):
+    with pytest.raises(
+        ValueError, match=r"classes_ are .*labels count from 0; fit it on labels 0, 1"
+    ):
         SklearnClassifier(Odd(classes, classes))
 
 
@@ -68,7 +72,9 @@ def test_classes_need_not_be_sorted() -> None:
 @pytest.mark.parametrize("prediction", ["zebra", "aardvark", "cat"])
 def test_a_prediction_that_is_no_class_is_refused(prediction: str) -> None:
     odd = Odd(["ant", "bee", "dog"], ["ant", prediction])
-    with pytest.raises(ValueError, match=f"the model predicted '{prediction}', which is none of its classes_"):
+    with pytest.raises(
+        ValueError, match=f"the model predicted '{prediction}', which is none of its classes_"
+    ):
         SklearnClassifier(odd).answer(np.zeros((2, 2)))
 
 
@@ -78,19 +84,28 @@ def test_an_input_of_any_shape_is_one_row() -> None:
     fitted = GaussianNB().fit(images.reshape(40, 18), generator.integers(0, 4, 40))
     classifier = SklearnClassifier(fitted, fingerprint="abc")
     np.testing.assert_array_equal(classifier(images)[:, 0], fitted.predict(images.reshape(40, 18)))
-    assert (classifier.num_classes, classifier.fingerprint, classifier.batch_size) == (4, "abc", None)
+    assert (classifier.num_classes, classifier.fingerprint, classifier.batch_size) == (
+        4,
+        "abc",
+        None,
+    )
     assert classifier.runtime == f"scikit-learn {sklearn.__version__}, {this_cpu()}"
 
 
 def test_an_estimator_that_works_in_place_does_not_write_to_the_batch() -> None:
-    pipeline = make_pipeline(StandardScaler(copy=False), GaussianNB()).fit(ROWS.copy(), np.repeat([0, 1, 2], 10))
+    pipeline = make_pipeline(StandardScaler(copy=False), GaussianNB()).fit(
+        ROWS.copy(), np.repeat([0, 1, 2], 10)
+    )
     batch = CENTRES.copy()
     assert SklearnClassifier(pipeline)(batch).tolist() == [[0], [1], [2]]
     np.testing.assert_array_equal(batch, CENTRES)
 
 
 def test_an_estimator_that_is_not_fitted_is_refused() -> None:
-    with pytest.raises(ValueError, match="LogisticRegression has no one-dimensional classes_; pass a fitted classifier"):
+    with pytest.raises(
+        ValueError,
+        match="LogisticRegression has no one-dimensional classes_; pass a fitted classifier",
+    ):
         SklearnClassifier(LogisticRegression())
 
 
@@ -101,13 +116,18 @@ def test_what_is_no_classifier_is_refused() -> None:
 
 def test_rows_of_another_width_are_refused_with_their_width() -> None:
     classifier = SklearnClassifier(GaussianNB().fit(ROWS, np.repeat([0, 1, 2], 10)))
-    with pytest.raises(ValueError, match=r"the model failed on a batch of shape \(5, 3\): ValueError: X has 3 features"):
+    with pytest.raises(
+        ValueError,
+        match=r"the model failed on a batch of shape \(5, 3\): ValueError: X has 3 features",
+    ):
         classifier.answer(np.zeros((5, 3)))
 
 
 @pytest.mark.parametrize("error", [ValueError(), TypeError("no floats"), AttributeError("scaler")])
 def test_whatever_the_estimator_raises_becomes_one_clear_error(error: Exception) -> None:
-    with pytest.raises(ValueError, match=r"the model failed on a batch of shape \(1, 2\): \w+: \S") as caught:
+    with pytest.raises(
+        ValueError, match=r"the model failed on a batch of shape \(1, 2\): \w+: \S"
+    ) as caught:
         SklearnClassifier(Raises(error)).answer(np.zeros((1, 2)))
     assert caught.value.__cause__ is error
 
@@ -115,8 +135,11 @@ def test_whatever_the_estimator_raises_becomes_one_clear_error(error: Exception)
 def test_an_estimator_fitted_on_a_table_with_names_is_asked_under_them() -> None:
     pandas = pytest.importorskip("pandas")
     names = ["length", "width"]
-    fitted = LogisticRegression().fit(pandas.DataFrame(ROWS, columns=names), np.repeat([0, 1, 2], 10))
-    assert SklearnClassifier(fitted)(CENTRES).tolist() == [[0], [1], [2]]  # a warning would be an error here
+    fitted = LogisticRegression().fit(
+        pandas.DataFrame(ROWS, columns=names), np.repeat([0, 1, 2], 10)
+    )
+    # a warning would be an error here
+    assert SklearnClassifier(fitted)(CENTRES).tolist() == [[0], [1], [2]]
 
 
 def test_an_estimator_with_names_is_asked_without_a_warning_where_there_is_no_pandas() -> None:

@@ -1,4 +1,6 @@
-"""Classifiers are total: an attacker who writes anything into one row moves no other row, and gets some label."""
+"""Classifiers are total: an attacker who writes anything into one row moves no other row, and gets
+some label.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,9 @@ def estimator(kind: Any) -> SklearnClassifier:
     return SklearnClassifier(kind.fit(make_batch().reshape(50, -1), np.arange(50) % 4))
 
 
-def onnx(folder: Path, element: int = TensorProto.FLOAT, batch: int | str = "batch") -> OnnxClassifier:
+def onnx(
+    folder: Path, element: int = TensorProto.FLOAT, batch: int | str = "batch"
+) -> OnnxClassifier:
     path = write_linear(folder / "net.onnx", element=element, batch=batch)
     return OnnxClassifier(path, example=example_of(SHAPE), device="cpu")
 
@@ -71,7 +75,9 @@ ADAPTERS: dict[str, Callable[[Path], Classifier]] = {
     "torch": lambda _: TorchClassifier(
         nn.Sequential(nn.Flatten(), nn.Linear(18, 4)), example=example_of(SHAPE), device="cpu"
     ),
-    "torch that raises": lambda _: TorchClassifier(Picky(), example=example_of(SHAPE), device="cpu"),
+    "torch that raises": lambda _: TorchClassifier(
+        Picky(), example=example_of(SHAPE), device="cpu"
+    ),
     "logistic regression": lambda _: estimator(LogisticRegression()),
     "naive Bayes": lambda _: estimator(GaussianNB()),
     "a tree": lambda _: estimator(DecisionTreeClassifier()),
@@ -84,7 +90,9 @@ ADAPTERS: dict[str, Callable[[Path], Classifier]] = {
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # what scikit-learn says of infinite values
 @pytest.mark.parametrize("kind", ADAPTERS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_whatever_one_row_holds_it_has_a_label_and_its_mates_keep_theirs(tmp_path: Path, kind: str, dtype: Any) -> None:
+def test_whatever_one_row_holds_it_has_a_label_and_its_mates_keep_theirs(
+    tmp_path: Path, kind: str, dtype: Any
+) -> None:
     classifier = ADAPTERS[kind](tmp_path)
     classifier.refuse_labels = False
     clean = make_batch(SIZE).astype(dtype)
@@ -116,7 +124,9 @@ def test_the_attackers_do_reach_every_part_of_the_rule(tmp_path: Path) -> None:
         if "tree" not in kind:
             classifier(batch)
         told = classifier.undefined
-        reached |= {name for name in ("not_finite", "raised", "out_of_range") if getattr(told, name)}
+        reached |= {
+            name for name in ("not_finite", "raised", "out_of_range") if getattr(told, name)
+        }
         assert told.asked in (0, SIZE)
     assert reached == {"not_finite", "raised", "out_of_range"}
 
@@ -138,7 +148,11 @@ def test_a_row_that_is_asked_alone_is_asked_in_the_shape_of_the_batch() -> None:
     wanted = flat_scores(batch).argmax(1)
     wanted[2] = UNDEFINED_LABEL
     assert labels[:, 0].tolist() == wanted.tolist()
-    assert (classifier.undefined.raised, classifier.undefined.total, classifier.undefined.asked) == (1, 1, SIZE)
+    assert (
+        classifier.undefined.raised,
+        classifier.undefined.total,
+        classifier.undefined.asked,
+    ) == (1, 1, SIZE)
     assert "ArithmeticError: a value out of the ordinary" in classifier.undefined.reason
 
 
@@ -163,7 +177,9 @@ def test_only_votes_of_the_run_are_counted() -> None:
         np._core._exceptions._ArrayMemoryError((9,), np.dtype(float)),
         RuntimeError("CUDA error: device-side assert triggered"),
         RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"),
-        RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried"
+        ),
         FileNotFoundError(2, "No such file"),
         ConnectionResetError(104, "Connection reset by peer"),
         TimeoutError(),
@@ -174,7 +190,9 @@ def test_what_is_nobodys_row_stops_the_run(error: Exception) -> None:
     def function(_: NDArray[Any]) -> NDArray[Any]:
         raise error
 
-    with pytest.raises(ValueError, match="the model could not be run on a batch of shape") as caught:
+    with pytest.raises(
+        ValueError, match="the model could not be run on a batch of shape"
+    ) as caught:
         FunctionClassifier(function, num_classes=4)(make_batch(SIZE))
     assert not isinstance(caught.value, AnswerError)
     assert caught.value.__cause__ is error
@@ -191,13 +209,24 @@ def test_ctrl_c_in_a_model_is_not_swallowed() -> None:
 @pytest.mark.parametrize(
     ("function", "says"),
     [
-        (lambda batch: flat_scores(batch) * np.nan, "scores that are NaN or infinite for each of 4 ablated inputs"),
-        (lambda batch: batch["no such"], r"the model failed on a batch of shape \(4, 2, 3, 3\): IndexError"),
-        (lambda batch: np.full(len(batch), 4), "gave the label 4; with 4 classes labels are 0 .. 3; where it counts from 1"),
+        (
+            lambda batch: flat_scores(batch) * np.nan,
+            "scores that are NaN or infinite for each of 4 ablated inputs",
+        ),
+        (
+            lambda batch: batch["no such"],
+            r"the model failed on a batch of shape \(4, 2, 3, 3\): IndexError",
+        ),
+        (
+            lambda batch: np.full(len(batch), 4),
+            "gave the label 4; with 4 classes labels are 0 .. 3; where it counts from 1",
+        ),
         (lambda batch: np.arange(len(batch)) + 1, "the label 4"),
     ],
 )
-def test_a_model_without_an_answer_to_any_ordinary_row_is_refused_before_the_run(function: Any, says: str) -> None:
+def test_a_model_without_an_answer_to_any_ordinary_row_is_refused_before_the_run(
+    function: Any, says: str
+) -> None:
     with pytest.raises(ValueError, match=says):
         check_trial(FunctionClassifier(function, num_classes=4), make_batch(4))
 

@@ -1,4 +1,6 @@
-"""Ballots through the command: each ablated input names its w best labels, stored as ranked votes."""
+"""Ballots through the command: each ablated input names its w best labels, stored as ranked
+votes.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +73,9 @@ def test_the_ledger_holds_what_each_ablated_input_names_and_all_else_follows(
     import models_for_tests
 
     ledger = Ledger.open(folder)
-    assert json.loads(Path("o/manifest.json").read_text())["num_named"] == ledger.manifest.depth == 3
+    assert (
+        json.loads(Path("o/manifest.json").read_text())["num_named"] == ledger.manifest.depth == 3
+    )
     table = pq.read_table("o/ledger/block-000000.parquet")
     assert [(field.name, field.type) for field in table.schema] == [
         ("vote", pa.uint8()),
@@ -85,7 +89,9 @@ def test_the_ledger_holds_what_each_ablated_input_names_and_all_else_follows(
         shown = np.full((SAMPLES, 12), -1.0, np.float32)
         np.put_along_axis(shown, kept, x[position][kept], axis=1)
         scores = models_for_tests.linear()(shown)
-        wanted = [sorted(range(5), key=lambda label: (-row[label], label))[:3] for row in scores.tolist()]
+        wanted = [
+            sorted(range(5), key=lambda label: (-row[label], label))[:3] for row in scores.tolist()
+        ]
         assert ballots.tolist() == wanted
         for ballot in wanted:
             counts[position, ballot] += 1
@@ -110,7 +116,9 @@ def test_the_ledger_holds_what_each_ablated_input_names_and_all_else_follows(
     assert topcert("verify", folder, *MODEL, "--fresh-seed", 77, "--samples", 200).code == 0
 
 
-def test_one_label_each_is_the_paper_and_leaves_no_trace(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_one_label_each_is_the_paper_and_leaves_no_trace(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     assert topcert(*RUN).code == 0
     shutil.move("o", "plain")
     run = topcert(*RUN, "--ballot", 1)
@@ -144,13 +152,18 @@ def test_fewer_labels_of_each_vote_are_what_a_run_of_so_few_names(
         assert "alpha does not pay for picking the best of several" in " ".join(run.out.split())
     whole = topcert("evaluate", "o", "--json")
     assert json.loads(whole.out)["num_named"] == 3
-    for wrong, says in ((4, "--ballot must lie in 1 .. 3, got 4"), (0, "--ballot must be at least 1, got 0")):
+    for wrong, says in (
+        (4, "--ballot must lie in 1 .. 3, got 4"),
+        (0, "--ballot must be at least 1, got 0"),
+    ):
         refused = topcert("evaluate", "o", "--ballot", wrong)
         assert refused.code == 2
         assert says in refused.err
 
 
-def test_labels_that_a_model_ranks_itself_are_the_same_votes(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_labels_that_a_model_ranks_itself_are_the_same_votes(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     Path("ranked_for_tests.py").write_text(RANKED)
     names = [
         "certify",
@@ -167,7 +180,11 @@ def test_labels_that_a_model_ranks_itself_are_the_same_votes(folder: Path, topce
     ]
     run = topcert(*names)
     assert run.code == 0, run.err
-    for one, other in zip(Ledger.open(folder).iterate_inputs(), Ledger.open(Path("names")).iterate_inputs(), strict=True):
+    for one, other in zip(
+        Ledger.open(folder).iterate_inputs(),
+        Ledger.open(Path("names")).iterate_inputs(),
+        strict=True,
+    ):
         assert np.array_equal(one, other)
     assert Path("names/accuracy.csv").read_bytes() == Path("o/accuracy.csv").read_bytes()
     assert topcert("verify", "names", "--model", "ranked_for_tests:three", "--replay", 30).code == 0
@@ -182,7 +199,18 @@ def test_a_ballot_with_a_label_twice_counts_as_the_first_labels_and_is_told(
 ) -> None:
     Path("ranked_for_tests.py").write_text(RANKED)
     run = topcert(
-        *["certify", "table.npz", "ranked_for_tests:sometimes_twice", *SETTING, "--classes", 5, "--ballot", 2, "--out", "o"]
+        *[
+            "certify",
+            "table.npz",
+            "ranked_for_tests:sometimes_twice",
+            *SETTING,
+            "--classes",
+            5,
+            "--ballot",
+            2,
+            "--out",
+            "o",
+        ]
     )
     assert run.code == 0, run.err
     assert "which count as the labels 0, 1: " in run.err
@@ -190,7 +218,12 @@ def test_a_ballot_with_a_label_twice_counts_as_the_first_labels_and_is_told(
     ballots = np.concatenate(list(Ledger.open(Path("o")).iterate_inputs()))
     assert not (ballots[:, 0] == 1).any()
     assert (ballots == [0, 1]).all(axis=1).any()
-    assert topcert("verify", "o", "--model", "ranked_for_tests:sometimes_twice", "--replay", "all").code == 0
+    assert (
+        topcert(
+            "verify", "o", "--model", "ranked_for_tests:sometimes_twice", "--replay", "all"
+        ).code
+        == 0
+    )
 
 
 def block(change: Callable[[np.ndarray], object], ledger: Ledger) -> None:
@@ -213,7 +246,10 @@ def swapped(votes: np.ndarray) -> None:
 
 @pytest.mark.parametrize(
     ("change", "says"),
-    [(twice, r"in row 5, which names a label twice"), (beyond, "holds the label 5; there are 5 classes")],
+    [
+        (twice, r"in row 5, which names a label twice"),
+        (beyond, "holds the label 5; there are 5 classes"),
+    ],
 )
 def test_votes_that_no_model_casts_cannot_be_checked(
     folder: Path, topcert: Callable[..., Outcome], change: Callable[[np.ndarray], object], says: str
@@ -225,7 +261,9 @@ def test_votes_that_no_model_casts_cannot_be_checked(
         assert says in checked.err
 
 
-def test_swapped_ranks_are_found_by_a_replay_alone(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_swapped_ranks_are_found_by_a_replay_alone(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     block(swapped, Ledger.open(folder))
     assert topcert("verify", folder).code == 0  # what is named stays the same
     found = topcert("verify", folder, *MODEL, "--replay", "all")
@@ -234,8 +272,13 @@ def test_swapped_ranks_are_found_by_a_replay_alone(folder: Path, topcert: Callab
     assert "the ledger has labels " in found.out
 
 
-@pytest.mark.parametrize("names", [["vote", "vote_3", "vote_2"], ["vote", "vote_2"], ["vote", "vote_2", "vote_3", "vote_4"]])
-def test_other_columns_are_no_ballots(folder: Path, topcert: Callable[..., Outcome], names: list[str]) -> None:
+@pytest.mark.parametrize(
+    "names",
+    [["vote", "vote_3", "vote_2"], ["vote", "vote_2"], ["vote", "vote_2", "vote_3", "vote_4"]],
+)
+def test_other_columns_are_no_ballots(
+    folder: Path, topcert: Callable[..., Outcome], names: list[str]
+) -> None:
     path = Ledger.open(folder).block_path(0)
     table = pq.read_table(path)
     columns = {name: table.column(name if name in table.column_names else "vote") for name in names}
@@ -245,7 +288,9 @@ def test_other_columns_are_no_ballots(folder: Path, topcert: Callable[..., Outco
     assert "a run writes vote, vote_2, vote_3, without nulls" in checked.err
 
 
-def test_a_certificate_is_about_so_many_labels_and_no_others(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_a_certificate_is_about_so_many_labels_and_no_others(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     before = contents("o")
 
     def restored() -> None:
@@ -258,17 +303,23 @@ def test_a_certificate_is_about_so_many_labels_and_no_others(folder: Path, topce
     assert "w = 2, " in checked.out
     restored()
     for claimed, code in ((2, 2), (4, 2)):
-        rewrite_certificates(folder, lambda rows, w=claimed: [row.update(num_named=w) for row in rows])
+        rewrite_certificates(
+            folder, lambda rows, w=claimed: [row.update(num_named=w) for row in rows]
+        )
         assert topcert("verify", folder).code == code
         restored()
-    rewrite_certificates(folder, lambda rows: next(r for r in rows if r["radius"] is not None).update(radius=9))
+    rewrite_certificates(
+        folder, lambda rows: next(r for r in rows if r["radius"] is not None).update(radius=9)
+    )
     assert topcert("verify", folder).code == 1
     restored()
     rewrite_manifest(folder, num_named=2)  # other blocks than the manifest says
     assert topcert("verify", folder).code == 2
 
 
-def test_manifests_say_how_many_labels_only_where_they_are_several(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_manifests_say_how_many_labels_only_where_they_are_several(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     text = Path("o/manifest.json").read_text()
     for wrong in ("1", "5", "0", "-3", "true", "2.0", '"3"'):
         Path("o/manifest.json").write_text(text.replace('"num_named": 3', f'"num_named": {wrong}'))
@@ -277,8 +328,14 @@ def test_manifests_say_how_many_labels_only_where_they_are_several(folder: Path,
         assert "num_named" in checked.err
 
 
-def test_another_number_of_labels_is_another_run(folder: Path, topcert: Callable[..., Outcome]) -> None:
-    for asked, hint in ((2, "evaluate o --ballot 2"), (1, "evaluate o --ballot 1"), (4, "choose another --out")):
+def test_another_number_of_labels_is_another_run(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
+    for asked, hint in (
+        (2, "evaluate o --ballot 2"),
+        (1, "evaluate o --ballot 1"),
+        (4, "choose another --out"),
+    ):
         refused = topcert(*RUN, "--ballot", asked, "--resume")
         assert refused.code == 2
         assert f"was started with --ballot 3, this run has --ballot {asked}" in refused.err
@@ -310,8 +367,22 @@ def test_a_run_that_is_stopped_and_given_more_inputs_ends_with_the_same_bytes(
     assert contents("o") == contents("whole")
 
 
-def test_predict_shows_what_is_named_most_and_says_so(workplace: Path, topcert: Callable[..., Outcome]) -> None:
-    run = ["predict", "table.npz", "models_for_tests:linear", "--keep", 2, "--samples", 300, "--k", 2, "--seed", 5]
+def test_predict_shows_what_is_named_most_and_says_so(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
+    run = [
+        "predict",
+        "table.npz",
+        "models_for_tests:linear",
+        "--keep",
+        2,
+        "--samples",
+        300,
+        "--k",
+        2,
+        "--seed",
+        5,
+    ]
     shown = topcert(*run, "--ballot", 2, "--out", "p")
     assert shown.code == 0, shown.err
     assert "each naming its 2 best labels (w = 2)" in shown.err
@@ -322,7 +393,11 @@ def test_predict_shows_what_is_named_most_and_says_so(workplace: Path, topcert: 
         row = dict(zip(header, line, strict=True))
         place, rank = int(row["index"]), int(row["rank"]) - 1
         label = np.argsort(-counts[place], kind="stable")[rank]
-        assert (int(row["label"]), int(row["votes"]), row["num_named"]) == (label, counts[place, label], "2")
+        assert (int(row["label"]), int(row["votes"]), row["num_named"]) == (
+            label,
+            counts[place, label],
+            "2",
+        )
     assert topcert("verify", "p", *MODEL, "--replay", 20).code == 0
     as_json = json.loads(topcert(*run, "--ballot", 2, "--json").out)
     assert as_json["num_named"] == 2
@@ -338,9 +413,18 @@ def test_predict_shows_what_is_named_most_and_says_so(workplace: Path, topcert: 
     ("more", "says"),
     [
         (["--ballot", 5], "a ballot has 5: scores are of more classes than that"),
-        (["--ballot", 5, "--classes", 5], "--ballot must lie in 1 .. 4, one less than the 5 classes; got 5"),
-        (["--ballot", 2, "--method", "jia-2020", "--sigma", 0.5], "name one label each, got ballots of 2"),
-        (["--ballot", 2, "--method", "jia-2020", "--sigma", 0.5], "use --method ablation, design, fpa, located or run-off"),
+        (
+            ["--ballot", 5, "--classes", 5],
+            "--ballot must lie in 1 .. 4, one less than the 5 classes; got 5",
+        ),
+        (
+            ["--ballot", 2, "--method", "jia-2020", "--sigma", 0.5],
+            "name one label each, got ballots of 2",
+        ),
+        (
+            ["--ballot", 2, "--method", "jia-2020", "--sigma", 0.5],
+            "use --method ablation, design, fpa, located or run-off",
+        ),
     ],
 )
 def test_what_cannot_be_certified_is_refused_before_a_vote_is_cast(
@@ -352,7 +436,9 @@ def test_what_cannot_be_certified_is_refused_before_a_vote_is_cast(
     assert not Path("o").exists()
 
 
-def test_counts_of_ballots_are_not_read_as_votes_for_one_label(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_counts_of_ballots_are_not_read_as_votes_for_one_label(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     refused = topcert("radius", "o/counts.csv", "--keep", 2, "--features", 12)
     assert refused.code == 2
     assert "each vote names 3 labels" in refused.err

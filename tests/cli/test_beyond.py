@@ -1,4 +1,6 @@
-"""`certify`, `evaluate`, `verify` and `radius` with intersection-union bounds and with located votes."""
+"""`certify`, `evaluate`, `verify` and `radius` with intersection-union bounds and with located
+votes.
+"""
 
 from __future__ import annotations
 
@@ -51,11 +53,17 @@ def kept_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run(workplace: Path, kept_run: Path, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> Path:
+def run(
+    workplace: Path,
+    kept_run: Path,
+    topcert: Callable[..., Outcome],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
     """The folder o of a run under the method ablation, made once."""
     lay_out(workplace)
     spoilt = VALUES.copy()
-    spoilt[:, :2, :4] = 255 - spoilt[:, :2, :4] // 2  # a mask of four pixels that keeps one of these often errs
+    # a mask of four pixels that keeps one of these often errs
+    spoilt[:, :2, :4] = 255 - spoilt[:, :2, :4] // 2
     np.savez(workplace / "images.npz", x=spoilt, y=LABELS)
     monkeypatch.delitem(sys.modules, "brightness_for_tests", raising=False)
     monkeypatch.setattr("topcert.cli.certify.draw_results", lambda *_, **__: None)
@@ -79,7 +87,10 @@ def stored() -> tuple[Certificates, dict[str, Any]]:
     return certificates, json.loads(metadata["parameters"])
 
 
-OURS = {"intersection-union": ["--bounds", "intersection-union"], "located": ["--method", "located"]}
+OURS = {
+    "intersection-union": ["--bounds", "intersection-union"],
+    "located": ["--method", "located"],
+}
 CHOICES = pytest.mark.parametrize("choice", ["given", "predicted"])
 
 
@@ -98,7 +109,10 @@ def test_they_are_derived_from_the_same_votes_and_verified(
     by_rule = name == "intersection-union"
     assert made.method == ("ablation" if by_rule else "located")
     assert made.bounds == asked.get("bounds") == ("intersection-union" if by_rule else None)
-    assert f"method {'ablation with intersection-union bounds' if by_rule else 'located'}" in " ".join(told.out.split())
+    assert (
+        f"method {'ablation with intersection-union bounds' if by_rule else 'located'}"
+        in " ".join(told.out.split())
+    )
     wanted = certify(
         find_sampled_method(made.method),
         ledger.counts(),
@@ -116,7 +130,11 @@ def test_they_are_derived_from_the_same_votes_and_verified(
     if choice == "given":
         assert made.radius.sum() > before.radius.sum()
         assert (made.radius >= before.radius).all()
-    for more in ([], ["--model", MODEL, "--replay", 5], ["--model", MODEL, "--fresh-seed", 9, "--samples", 300]):
+    for more in (
+        [],
+        ["--model", MODEL, "--replay", 5],
+        ["--model", MODEL, "--fresh-seed", 9, "--samples", 300],
+    ):
         checked = topcert("verify", "o", *more)
         assert checked.code == 0, checked.out + checked.err
     again = topcert("evaluate", "o", "--out", "same.csv")
@@ -125,21 +143,40 @@ def test_they_are_derived_from_the_same_votes_and_verified(
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_evaluate_asks_the_votes_of_another_run(run: Path, topcert: Callable[..., Outcome], name: str) -> None:
-    told = topcert("evaluate", "o", *OURS[name], "--k", 1, "--k", 3, "--label", "given", "--out", "other.csv")
+def test_evaluate_asks_the_votes_of_another_run(
+    run: Path, topcert: Callable[..., Outcome], name: str
+) -> None:
+    told = topcert(
+        "evaluate", "o", *OURS[name], "--k", 1, "--k", 3, "--label", "given", "--out", "other.csv"
+    )
     assert told.code == 0, told.err
     assert Path("other.csv").read_text() != Path("o/accuracy.csv").read_text()
     assert topcert("evaluate", "o", "--bounds", "simuem", "--out", "same.csv").code == 0
     assert Path("same.csv").read_text() == Path("o/accuracy.csv").read_text()
     resume(topcert, *OURS[name])
     assert (
-        topcert("evaluate", "o", "--method", "ablation", "--bounds", "simuem", "--k", 1, "--k", 3, "--out", "old.csv").code
+        topcert(
+            "evaluate",
+            "o",
+            "--method",
+            "ablation",
+            "--bounds",
+            "simuem",
+            "--k",
+            1,
+            "--k",
+            3,
+            "--out",
+            "old.csv",
+        ).code
         == 0
     )
     assert Path("old.csv").read_text() == Path("same.csv").read_text()
 
 
-def test_the_papers_certificates_are_stored_as_ever(run: Path, topcert: Callable[..., Outcome]) -> None:
+def test_the_papers_certificates_are_stored_as_ever(
+    run: Path, topcert: Callable[..., Outcome]
+) -> None:
     path = run / "certificates.parquet"
     assert pq.read_table(path).column_names == list(COLUMNS)
     assert set(stored()[1]) == {"alpha", "ks", "label_choice", "method"}
@@ -150,7 +187,9 @@ def test_the_papers_certificates_are_stored_as_ever(run: Path, topcert: Callable
     assert pq.read_table(path).column_names == [*COLUMNS, "bounds"]
 
 
-def test_a_first_sample_certifies_nothing_here_either(run: Path, topcert: Callable[..., Outcome]) -> None:
+def test_a_first_sample_certifies_nothing_here_either(
+    run: Path, topcert: Callable[..., Outcome]
+) -> None:
     for name, more in OURS.items():
         made = topcert(*RUN, "--label", "selected", "--selection", 40, *more, "--out", name)
         assert made.code == 0, made.err
@@ -172,16 +211,27 @@ def lift_radius(rows: list[dict[str, Any]]) -> None:
 TAMPERED: dict[str, tuple[str, Callable[[list[dict[str, Any]]], object]]] = {
     "a larger radius": ("intersection-union", lift_radius),
     "a larger located radius": ("located", lift_radius),
-    "other bounds": ("intersection-union", lambda rows: [row.update(bounds="simuem") for row in rows]),
-    "bounds that there are not": ("intersection-union", lambda rows: [row.update(bounds="lucky") for row in rows]),
+    "other bounds": (
+        "intersection-union",
+        lambda rows: [row.update(bounds="simuem") for row in rows],
+    ),
+    "bounds that there are not": (
+        "intersection-union",
+        lambda rows: [row.update(bounds="lucky") for row in rows],
+    ),
     "no bounds": ("intersection-union", lambda rows: [row.update(bounds=None) for row in rows]),
     "bounds of several kinds": ("intersection-union", lambda rows: rows[0].update(bounds="simuem")),
-    "located passed off as the paper's": ("located", lambda rows: [row.update(method="ablation") for row in rows]),
+    "located passed off as the paper's": (
+        "located",
+        lambda rows: [row.update(method="ablation") for row in rows],
+    ),
 }
 
 
 @pytest.mark.parametrize("name", TAMPERED)
-def test_tampered_certificates_never_pass(run: Path, topcert: Callable[..., Outcome], name: str) -> None:
+def test_tampered_certificates_never_pass(
+    run: Path, topcert: Callable[..., Outcome], name: str
+) -> None:
     ours, change = TAMPERED[name]
     resume(topcert, *OURS[ours])
     assert topcert("verify", "o").code == 0
@@ -189,13 +239,20 @@ def test_tampered_certificates_never_pass(run: Path, topcert: Callable[..., Outc
     assert topcert("verify", "o").code in (1, 2)
 
 
-def test_bounds_that_are_stored_as_a_list_are_damage(run: Path, topcert: Callable[..., Outcome]) -> None:
+def test_bounds_that_are_stored_as_a_list_are_damage(
+    run: Path, topcert: Callable[..., Outcome]
+) -> None:
     resume(topcert, "--bounds", "intersection-union")
     path = run / "certificates.parquet"
     table = pq.read_table(path)
     parameters = json.loads(table.schema.metadata[b"parameters"])
     parameters["bounds"] = ["intersection-union"]
-    pq.write_table(table.replace_schema_metadata({**table.schema.metadata, b"parameters": json.dumps(parameters)}), path)
+    pq.write_table(
+        table.replace_schema_metadata(
+            {**table.schema.metadata, b"parameters": json.dumps(parameters)}
+        ),
+        path,
+    )
     assert topcert("verify", "o").code == 2
 
 
@@ -206,12 +263,16 @@ def test_fresh_votes_refute_a_located_certificate_that_no_votes_could_give(
     resume(topcert, *OURS["located"])
     ledger = Ledger.open(run)
     size = ledger.manifest.num_votes
-    votes = np.concatenate([ledger.read_block(block) for block in range(ledger.num_blocks)]).astype(np.int64)
+    votes = np.concatenate([ledger.read_block(block) for block in range(ledger.num_blocks)]).astype(
+        np.int64
+    )
     votes[3 * size : 4 * size] = LABELS[3]
     for block in range(ledger.num_blocks):
         batches = ledger.batches_of(block)
         ledger.write_block(block, votes[ledger.offset(batches.start) : ledger.offset(batches.stop)])
-    write_results(derive(Ledger.open(run), method="located", ks=[1, 3], alpha=0.05, label_choice="given"))
+    write_results(
+        derive(Ledger.open(run), method="located", ks=[1, 3], alpha=0.05, label_choice="given")
+    )
     assert topcert("verify", "o").code == 0
     checked = topcert("verify", "o", "--model", MODEL, "--fresh-seed", 9, "--samples", 300)
     assert checked.code == 1
@@ -223,9 +284,14 @@ def test_fresh_votes_refute_a_located_certificate_that_no_votes_could_give(
 
 
 def test_located_needs_more_than_counts(run: Path, topcert: Callable[..., Outcome]) -> None:
-    refused = topcert("radius", "o/counts.csv", "--method", "located", "--keep", 4, "--features", 100)
+    refused = topcert(
+        "radius", "o/counts.csv", "--method", "located", "--keep", 4, "--features", 100
+    )
     assert refused.code == 2
-    assert "the method located asks under which mask each vote was cast, which counts do not tell" in refused.err
+    assert (
+        "the method located asks under which mask each vote was cast, which counts do not tell"
+        in refused.err
+    )
     assert "topcert evaluate DIR --method located" in " ".join(refused.err.split())
     with pytest.raises(ValueError, match="asks under which mask"):
         find_vote_method("located")
@@ -244,8 +310,14 @@ def test_located_needs_more_than_counts(run: Path, topcert: Callable[..., Outcom
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--bounds", "best"], "the bounds of the method ablation are simuem or intersection-union, got 'best'"),
-        (["--method", "levine-feizi", "--bounds", "simuem", "--k", 1], "the method levine-feizi has bounds of its own"),
+        (
+            ["--bounds", "best"],
+            "the bounds of the method ablation are simuem or intersection-union, got 'best'",
+        ),
+        (
+            ["--method", "levine-feizi", "--bounds", "simuem", "--k", 1],
+            "the method levine-feizi has bounds of its own",
+        ),
         (
             ["--method", "located", "--bounds", "simuem"],
             "the method located has bounds of its own, got 'simuem'; leave --bounds",
@@ -262,14 +334,40 @@ def test_bounds_that_a_method_has_not_are_refused(
     assert not Path("new").exists()
 
 
-def test_bounds_are_no_option_of_a_method_without_votes(workplace: Path, topcert: Callable[..., Outcome]) -> None:
-    refused = topcert("certify", "images.npz", "m.onnx", "--method", "chiang", "--bounds", "simuem", "--out", "new")
+def test_bounds_are_no_option_of_a_method_without_votes(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
+    refused = topcert(
+        "certify",
+        "images.npz",
+        "m.onnx",
+        "--method",
+        "chiang",
+        "--bounds",
+        "simuem",
+        "--out",
+        "new",
+    )
     assert refused.code == 2
     assert "--bounds is for methods on votes" in refused.err
 
 
-def test_located_votes_under_another_noise_are_refused(run: Path, topcert: Callable[..., Outcome]) -> None:
-    made = topcert("certify", "images.npz", MODEL, "--method", "jia-2020", "--sigma", 1, "--samples", 50, "--out", "noise")
+def test_located_votes_under_another_noise_are_refused(
+    run: Path, topcert: Callable[..., Outcome]
+) -> None:
+    made = topcert(
+        "certify",
+        "images.npz",
+        MODEL,
+        "--method",
+        "jia-2020",
+        "--sigma",
+        1,
+        "--samples",
+        50,
+        "--out",
+        "noise",
+    )
     assert made.code == 0, made.err
     refused = topcert("evaluate", "noise", "--method", "located", "--label", "given")
     assert refused.code == 2
@@ -295,17 +393,28 @@ def test_the_wrong_label_is_certified_by_none(run: Path, topcert: Callable[..., 
 def test_votes_that_predict_made_are_evaluated_when_all_is_said(
     run: Path, topcert: Callable[..., Outcome], method: str
 ) -> None:
-    assert topcert("predict", "images.npz", MODEL, "--keep", 4, "--samples", 50, "--k", 1, "--out", "p").code == 0
-    told = topcert("evaluate", "p", "--method", method, "--k", 1, "--alpha", 0.05, "--label", "predicted")
+    assert (
+        topcert(
+            "predict", "images.npz", MODEL, "--keep", 4, "--samples", 50, "--k", 1, "--out", "p"
+        ).code
+        == 0
+    )
+    told = topcert(
+        "evaluate", "p", "--method", method, "--k", 1, "--alpha", 0.05, "--label", "predicted"
+    )
     assert told.code == 0, told.err
 
 
 @pytest.mark.parametrize("ks", [[], [float("inf")]])
-def test_places_that_are_none_are_damage(run: Path, topcert: Callable[..., Outcome], ks: list[float]) -> None:
+def test_places_that_are_none_are_damage(
+    run: Path, topcert: Callable[..., Outcome], ks: list[float]
+) -> None:
     path = run / "certificates.parquet"
     table = pq.read_table(path)
     parameters = json.dumps({**json.loads(table.schema.metadata[b"parameters"]), "ks": ks})
-    pq.write_table(table.replace_schema_metadata({**table.schema.metadata, b"parameters": parameters}), path)
+    pq.write_table(
+        table.replace_schema_metadata({**table.schema.metadata, b"parameters": parameters}), path
+    )
     told = topcert("verify", "o")
     assert told.code == 2
     assert "is damaged: it names no parameters" in told.err

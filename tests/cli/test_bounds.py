@@ -1,4 +1,6 @@
-"""`certify --method chiang` and `verify` of its folder: made from weights, made again, and every change found."""
+"""`certify --method chiang` and `verify` of its folder: made from weights, made again, and every
+change found.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ def folder(place: Path, topcert: Callable[..., Outcome]) -> Path:
     return place / "o"
 
 
-def test_certificates_are_those_of_the_theory(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_certificates_are_those_of_the_theory(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     certificates, _ = Certificates.read(folder / "certificates.parquet")
     with np.load("images.npz") as data:
         images = data["x"].astype(np.float32).transpose(0, 3, 1, 2) / np.float32(255)
@@ -75,7 +79,11 @@ def test_certificates_are_those_of_the_theory(folder: Path, topcert: Callable[..
 
 
 def test_the_same_folder_comes_out_again(folder: Path, topcert: Callable[..., Outcome]) -> None:
-    before = {path.name: path.read_bytes() for path in folder.glob("*") if path.suffix != ".png" and path.suffix != ".svg"}
+    before = {
+        path.name: path.read_bytes()
+        for path in folder.glob("*")
+        if path.suffix != ".png" and path.suffix != ".svg"
+    }
     again = [*RUN, "--k", 1, "--k", 2, "--label", "predicted", "--out", "o"]
     assert topcert(*again).code == 2
     assert topcert(*again, "--resume").code == 0
@@ -119,15 +127,22 @@ def change_certificates(folder: Path, **columns: Any) -> None:
         {"more": 1},
     ],
 )
-def test_changed_bounds_are_found(folder: Path, topcert: Callable[..., Outcome], changes: dict[str, Any]) -> None:
+def test_changed_bounds_are_found(
+    folder: Path, topcert: Callable[..., Outcome], changes: dict[str, Any]
+) -> None:
     change_bounds(folder, **changes)
     run = topcert("verify", "o", "--model", "net.onnx")
     assert run.code in (1, 2)
     assert "unexpected" not in run.err
 
 
-@pytest.mark.parametrize("name", ["radius", "label", "k", "index", "label_choice", "method", "alpha", "unit", "l2_radius"])
-def test_changed_certificates_are_found(folder: Path, topcert: Callable[..., Outcome], name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    ["radius", "label", "k", "index", "label_choice", "method", "alpha", "unit", "l2_radius"],
+)
+def test_changed_certificates_are_found(
+    folder: Path, topcert: Callable[..., Outcome], name: str
+) -> None:
     table = pq.read_table(folder / "certificates.parquet")
     rows = table.num_rows
     changed: dict[str, Any] = {
@@ -141,8 +156,11 @@ def test_changed_certificates_are_found(folder: Path, topcert: Callable[..., Out
         values = table.column(name).to_pylist()
         changed[name] = [None if value is None else value + 1 for value in values]
     change_certificates(folder, **{name: changed[name]})
-    # Given labels have one certificate of a k each, and these have several: such a table is not even read.
-    assert topcert("verify", "o", "--model", "net.onnx").code == (2 if name == "label_choice" else 1)
+    # Given labels have one certificate of a k each, and these have several: such a table is not
+    # even read.
+    assert topcert("verify", "o", "--model", "net.onnx").code == (
+        2 if name == "label_choice" else 1
+    )
 
 
 def test_a_changed_curve_is_found(folder: Path, topcert: Callable[..., Outcome]) -> None:
@@ -151,7 +169,9 @@ def test_a_changed_curve_is_found(folder: Path, topcert: Callable[..., Outcome])
     assert topcert("verify", "o", "--model", "net.onnx").code == 1
 
 
-def test_another_network_or_none_cannot_check_it(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_another_network_or_none_cannot_check_it(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     assert topcert("verify", "o").code == 2
     assert topcert("verify", "o", "--model", "net.onnx", "--replay", 3).code == 2
     other = nn.Sequential(nn.Flatten(), nn.Linear(48, 4))

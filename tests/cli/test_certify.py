@@ -20,12 +20,19 @@ from topcert.voting.manifest import Manifest
 BASE = ["certify", "table.npz", "models_for_tests:linear", "--keep", 4, "--samples", 200]
 
 
-def test_the_folder_holds_everything_and_it_agrees(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_the_folder_holds_everything_and_it_agrees(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     run = topcert(*BASE, "--k", 1, "--k", 3, "--alpha", 0.01, "--out", "o")
     assert run.code == 0, run.err
-    assert {"manifest.json", "counts.csv", "certificates.parquet", "accuracy.csv", "accuracy.png", "accuracy.svg"} <= {
-        path.name for path in Path("o").iterdir()
-    }
+    assert {
+        "manifest.json",
+        "counts.csv",
+        "certificates.parquet",
+        "accuracy.csv",
+        "accuracy.png",
+        "accuracy.svg",
+    } <= {path.name for path in Path("o").iterdir()}
     ledger = Ledger.open(Path("o"))
     counts = ledger.counts()
     table = pyarrow.csv.read_csv("o/counts.csv")
@@ -52,7 +59,9 @@ def test_the_folder_holds_everything_and_it_agrees(workplace: Path, topcert: Cal
     assert made == expected
 
 
-def test_votes_are_those_of_a_program_written_from_the_description(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_votes_are_those_of_a_program_written_from_the_description(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     assert topcert(*BASE, "--out", "o", "--seed", 9).code == 0
     import models_for_tests
 
@@ -64,7 +73,9 @@ def test_votes_are_those_of_a_program_written_from_the_description(workplace: Pa
         assert np.array_equal(votes[:, 0], models_for_tests.linear()(shown).argmax(1))
 
 
-def test_predicted_labels_come_most_voted_first(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_predicted_labels_come_most_voted_first(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     assert topcert(*BASE, "--out", "o", "--label", "predicted", "--k", 2).code == 0
     counts = Ledger.open(Path("o")).counts()
     made = pq.read_table("o/certificates.parquet").to_pylist()
@@ -74,13 +85,35 @@ def test_predicted_labels_come_most_voted_first(workplace: Path, topcert: Callab
         assert rows == np.argsort(-counts[i], kind="stable")[:2].tolist()
 
 
-def test_without_labels_the_predicted_ones_are_certified(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_without_labels_the_predicted_ones_are_certified(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     np.savez("bare.npz", x=np.load("table.npz")["x"])
-    run = topcert("certify", "bare.npz", "models_for_tests:linear", "--keep", 4, "--samples", 100, "--out", "o")
+    run = topcert(
+        "certify",
+        "bare.npz",
+        "models_for_tests:linear",
+        "--keep",
+        4,
+        "--samples",
+        100,
+        "--out",
+        "o",
+    )
     assert run.code == 0
     assert "share of inputs whose prediction is certified at r" in run.out
     given = topcert(
-        "certify", "bare.npz", "models_for_tests:linear", "--keep", 4, "--samples", 100, "--out", "p", "--label", "given"
+        "certify",
+        "bare.npz",
+        "models_for_tests:linear",
+        "--keep",
+        4,
+        "--samples",
+        100,
+        "--out",
+        "p",
+        "--label",
+        "given",
     )
     assert given.code == 2
     assert "--label predicted" in given.err
@@ -130,8 +163,20 @@ def test_bad_parameters_are_refused_before_any_work(
         ("absent", "no absent"),
     ],
 )
-def test_bad_models_are_refused(workplace: Path, topcert: Callable[..., Outcome], model: str, says: str) -> None:
-    run = topcert("certify", "table.npz", f"models_for_tests:{model}", "--keep", 4, "--samples", 50, "--out", "o")
+def test_bad_models_are_refused(
+    workplace: Path, topcert: Callable[..., Outcome], model: str, says: str
+) -> None:
+    run = topcert(
+        "certify",
+        "table.npz",
+        f"models_for_tests:{model}",
+        "--keep",
+        4,
+        "--samples",
+        50,
+        "--out",
+        "o",
+    )
     assert run.code == 2
     assert says in run.err
 
@@ -142,27 +187,41 @@ def test_labels_out_of_range_are_refused(workplace: Path, topcert: Callable[...,
     assert "label 99" in run.err
 
 
-def test_data_labels_beyond_the_model_are_refused(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_data_labels_beyond_the_model_are_refused(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     np.savez("many.npz", x=np.load("table.npz")["x"], y=np.arange(8))
     run = topcert("certify", "many.npz", *BASE[2:], "--out", "o")
     assert run.code == 2
     assert "label 7" in run.err
 
 
-def test_a_model_that_changes_its_mind_stops_the_run_and_says_so(workplace: Path, topcert: Callable[..., Outcome]) -> None:
-    run = topcert(*BASE[:2], "models_for_tests:drifting", *BASE[3:], "--batch-size", 50, "--out", "o")
+def test_a_model_that_changes_its_mind_stops_the_run_and_says_so(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
+    run = topcert(
+        *BASE[:2], "models_for_tests:drifting", *BASE[3:], "--batch-size", 50, "--out", "o"
+    )
     assert run.code == 2
     assert "deterministic" in run.err
     assert list(Path("o/ledger").glob("block-*"))  # what was computed is kept
 
 
-def test_a_second_run_needs_resume_and_the_same_parameters(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_a_second_run_needs_resume_and_the_same_parameters(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     assert topcert(*BASE, "--out", "o").code == 0
     before = {path: path.read_bytes() for path in Path("o/ledger").glob("*.parquet")}
     again = topcert(*BASE, "--out", "o")
     assert again.code == 2
     assert "--resume" in again.err
-    for change in (["--seed", 1], ["--samples", 100], ["--keep", 5], ["--batch-size", 7], ["--encoding", "constant"]):
+    for change in (
+        ["--seed", 1],
+        ["--samples", 100],
+        ["--keep", 5],
+        ["--batch-size", 7],
+        ["--encoding", "constant"],
+    ):
         other = topcert(*BASE, *change, "--out", "o", "--resume")
         assert other.code == 2, change
         assert "resume with the same" in other.err
@@ -183,45 +242,92 @@ def test_every_encoding_of_a_table_runs_and_verifies(
 
 def test_sets_of_points_run_and_verify(workplace: Path, topcert: Callable[..., Outcome]) -> None:
     np.savez("points.npz", x=np.random.default_rng(0).random((3, 30, 3)), y=np.array([0, 1, 2]))
-    run = topcert("certify", "points.npz", "models_for_tests:linear", "--keep", 6, "--samples", 64, "--out", "o", "--k", 2)
+    run = topcert(
+        "certify",
+        "points.npz",
+        "models_for_tests:linear",
+        "--keep",
+        6,
+        "--samples",
+        64,
+        "--out",
+        "o",
+        "--k",
+        2,
+    )
     assert run.code == 0, run.err
     assert "points" in run.out
     assert topcert("verify", "o", "--model", "models_for_tests:linear", "--replay", 5).code == 0
 
 
-def test_images_by_pixel_and_by_feature_differ_in_d(workplace: Path, topcert: Callable[..., Outcome]) -> None:
-    np.savez("images.npz", x=np.random.default_rng(0).integers(0, 256, (3, 6, 5, 3)).astype(np.uint8), y=np.zeros(3, int))
+def test_images_by_pixel_and_by_feature_differ_in_d(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
+    np.savez(
+        "images.npz",
+        x=np.random.default_rng(0).integers(0, 256, (3, 6, 5, 3)).astype(np.uint8),
+        y=np.zeros(3, int),
+    )
     for unit, size in (("pixel", 30), ("feature", 90)):
         run = topcert(
-            "certify", "images.npz", "models_for_tests:linear", "--keep", 3, "--samples", 64, "--out", unit, "--unit", unit
+            "certify",
+            "images.npz",
+            "models_for_tests:linear",
+            "--keep",
+            3,
+            "--samples",
+            64,
+            "--out",
+            unit,
+            "--unit",
+            unit,
         )
         assert run.code == 0, run.err
         assert Ledger.open(Path(unit)).manifest.num_features == size
 
 
-def test_the_carried_network_certifies_images(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_the_carried_network_certifies_images(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.uint8)
     np.savez("images.npz", x=images, y=np.array([3, 5]))
     run = topcert("certify", "images.npz", "compact", "--keep", 50, "--samples", 100, "--out", "o")
     assert run.code == 0, run.err
     assert Ledger.open(Path("o")).counts().sum(axis=1).tolist() == [100, 100]
     assert topcert("verify", "o", "--model", "compact", "--replay", 3).code == 0
-    wrong = topcert("certify", "images.npz", "compact", "--keep", 50, "--encoding", "constant", "--out", "p")
+    wrong = topcert(
+        "certify", "images.npz", "compact", "--keep", 50, "--encoding", "constant", "--out", "p"
+    )
     assert wrong.code == 2
     assert "(6, 32, 32)" in wrong.err
     assert "(3, 32, 32)" in wrong.err
 
 
-def test_a_class_without_test_images_shifts_no_label(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_a_class_without_test_images_shifts_no_label(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     names = ("ant", "bee", "cat", "dog", "elk")
     for name in ("bee", "elk"):
         Path("data", name).mkdir(parents=True)
         Image.new("L", (4, 3), 90).save(Path("data", name, "0.png"))
     (Path("data") / "ant").mkdir()
-    command = ("certify", "data", "models_for_tests:linear", "--keep", 4, "--samples", 20, "--encoding", "constant")
+    command = (
+        "certify",
+        "data",
+        "models_for_tests:linear",
+        "--keep",
+        4,
+        "--samples",
+        20,
+        "--encoding",
+        "constant",
+    )
     refused = topcert(*command, "--out", "o")
     assert refused.code == 2
-    assert "data has 2 classes, 'bee', 'elk', and models_for_tests:linear has 5 that it does not name" in refused.err
+    assert (
+        "data has 2 classes, 'bee', 'elk', and models_for_tests:linear has 5 that it does not name"
+        in refused.err
+    )
     assert not Path("o").exists()
     Path("names.txt").write_text("\n".join(names))
     run = topcert(*command, "--class-names", "names.txt", "--out", "o")
@@ -238,16 +344,31 @@ def test_a_class_without_test_images_shifts_no_label(workplace: Path, topcert: C
     assert topcert("verify", "p", "--model", "models_for_tests:linear", "--replay", 3).code == 0
 
 
-def test_a_flat_folder_is_certified_for_the_labels_it_gets(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_a_flat_folder_is_certified_for_the_labels_it_gets(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     Path("data").mkdir()
     for number, suffix in enumerate(("png", "webp", "bmp", "tif", "gif")):
         Image.new("L", (9, 6 + number), 90).save(Path("data", f"{number}.{suffix}"))
     Path("data", "bad.jpg").write_bytes(b"none")
     command = (
-        *("certify", "data", "models_for_tests:linear", "--keep", 4, "--samples", 20, "--encoding", "constant"),
+        *(
+            "certify",
+            "data",
+            "models_for_tests:linear",
+            "--keep",
+            4,
+            "--samples",
+            20,
+            "--encoding",
+            "constant",
+        ),
         *("--resize", 5, "--crop", 4, "--out", "o"),
     )
-    assert "--label given needs labels" in topcert(*command, "--skip-unreadable", "--label", "given").err
+    assert (
+        "--label given needs labels"
+        in topcert(*command, "--skip-unreadable", "--label", "given").err
+    )
     unreadable = topcert(*command, "--label", "predicted")
     assert "bad.jpg cannot be read as an image (its format is unknown); remove" in unreadable.err
     assert "--skip-unreadable" in unreadable.err
@@ -255,7 +376,10 @@ def test_a_flat_folder_is_certified_for_the_labels_it_gets(workplace: Path, topc
     assert run.code == 0, run.err
     assert "left out 1 of 6 pictures, which cannot be read: bad.jpg" in run.err
     promise = " ".join(run.out.split())
-    assert "4 x 4 x 3 array (a picture after decoding and orientation, its shorter side resized to 5, cut to" in promise
+    assert (
+        "4 x 4 x 3 array (a picture after decoding and orientation, its shorter side resized to 5,"
+        " cut to" in promise
+    )
     ledger = Ledger.open(Path("o"))
     assert ledger.manifest.input_shape == (4, 4, 3)
     options = ledger.manifest.data_options
@@ -264,32 +388,50 @@ def test_a_flat_folder_is_certified_for_the_labels_it_gets(workplace: Path, topc
     assert topcert("verify", "o", "--model", "models_for_tests:linear", "--replay", 3).code == 0
 
 
-@pytest.mark.parametrize("options", [("--range", -3, 3), ("--range", 0, 255, "--encoding", "infill")])
+@pytest.mark.parametrize(
+    "options", [("--range", -3, 3), ("--range", 0, 255, "--encoding", "infill")]
+)
 def test_a_range_is_recorded_and_read_again(
     workplace: Path, topcert: Callable[..., Outcome], options: tuple[object, ...]
 ) -> None:
     generator = np.random.default_rng(0)
     x = generator.uniform(options[1], options[2], (2, 6, 7, 3))  # type: ignore[arg-type]
     np.savez("x.npz", x=x, y=[0, 1])
-    command = ("certify", "x.npz", "models_for_tests:linear", "--keep", 5, "--samples", 40, "--out", "o")
+    command = (
+        "certify",
+        "x.npz",
+        "models_for_tests:linear",
+        "--keep",
+        5,
+        "--samples",
+        40,
+        "--out",
+        "o",
+    )
     refused = topcert(*command, "--encoding", "constant")
     assert refused.code == 2
     assert "values of images lie in [0, 1]" in refused.err
     run = topcert(*command, *options)
     assert run.code == 0, run.err
-    assert Manifest.read(Path("o/manifest.json")).data_options["range"] == [float(str(end)) for end in options[1:3]]
+    assert Manifest.read(Path("o/manifest.json")).data_options["range"] == [
+        float(str(end)) for end in options[1:3]
+    ]
     assert topcert("verify", "o", "--model", "models_for_tests:linear", "--replay", 5).code == 0
-    narrow = topcert("certify", "x.npz", "models_for_tests:linear", "--keep", 5, "--range", -1, 1, "--out", "p")
+    narrow = topcert(
+        "certify", "x.npz", "models_for_tests:linear", "--keep", 5, "--range", -1, 1, "--out", "p"
+    )
     assert "outside the range -1.0 .. 1.0 that is given" in narrow.err
 
 
-def test_an_estimator_on_names_is_matched_by_them(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_an_estimator_on_names_is_matched_by_them(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     classes = np.arange(12)
     x = np.repeat((classes / 11)[:, None], 6, axis=1)
     Path("named_models.py").write_text(
-        "import numpy as np\nfrom sklearn.neighbors import KNeighborsClassifier\n"
-        "x = np.repeat(np.arange(12) / 11, 3)[:, None].repeat(6, 1)\n"
-        "def text():\n    return KNeighborsClassifier(1).fit(x, np.repeat(np.arange(12), 3).astype(str))\n"
+        "import numpy as np\nfrom sklearn.neighbors import KNeighborsClassifier\nx ="
+        " np.repeat(np.arange(12) / 11, 3)[:, None].repeat(6, 1)\ndef text():\n    return"
+        " KNeighborsClassifier(1).fit(x, np.repeat(np.arange(12), 3).astype(str))\n"
     )
     command = ("named_models:text", "--keep", 6, "--k", 1, "--samples", 100)
     np.savez("numbers.npz", x=x, y=classes)

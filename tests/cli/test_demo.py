@@ -16,12 +16,24 @@ def demo(workplace: Path, topcert: Callable[..., Outcome]) -> Outcome:
     return topcert("demo", "--samples", 250)
 
 
-def test_the_demo_certifies_draws_and_verifies(demo: Outcome, topcert: Callable[..., Outcome]) -> None:
+def test_the_demo_certifies_draws_and_verifies(
+    demo: Outcome, topcert: Callable[..., Outcome]
+) -> None:
     assert demo.code == 0, demo.err
     folder = Path("topcert-demo")
     made = {path.name for path in folder.iterdir()}
-    assert {"gallery.png", "gallery.svg", "accuracy.png", "accuracy.svg", "digits.joblib", "manifest.json"} <= made
-    shares = {(int(k), int(r)): float(share) for k, r, _, _, share, _ in read_accuracy(folder / "accuracy.csv")}
+    assert {
+        "gallery.png",
+        "gallery.svg",
+        "accuracy.png",
+        "accuracy.svg",
+        "digits.joblib",
+        "manifest.json",
+    } <= made
+    shares = {
+        (int(k), int(r)): float(share)
+        for k, r, _, _, share, _ in read_accuracy(folder / "accuracy.csv")
+    }
     assert shares[1, 0] > 0.5  # far beyond chance, and top 3 beyond top 1
     assert shares[3, 0] > shares[1, 0]
     assert shares[3, 3] > 0.1

@@ -1,4 +1,6 @@
-"""`certify`, `evaluate` and `verify` with fixed designs: what holds is verified, what does not is refused."""
+"""`certify`, `evaluate` and `verify` with fixed designs: what holds is verified, what does not is
+refused.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,19 @@ from topcert.voting.ledger import Ledger
 MODEL = "brightness_for_tests:model"
 # 100 pixels, 7 kept: rounds of 15 blocks of 6 or 7 pixels; 100 masks are six rounds and two thirds.
 SHARED = ["certify", "images.npz", MODEL, "--keep", 7, "--seed", 3, "--batch-size", 16]
-RUN = [*SHARED, "--k", 1, "--k", 2, "--method", "design", "--design", "stratified", "--samples", 100]
+RUN = [
+    *SHARED,
+    "--k",
+    1,
+    "--k",
+    2,
+    "--method",
+    "design",
+    "--design",
+    "stratified",
+    "--samples",
+    100,
+]
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +57,9 @@ def certificates() -> Certificates:
 
 
 @pytest.mark.parametrize("name", ["partitions", "stratified", "random"])
-def test_a_design_is_certified_resumed_and_verified(topcert: Callable[..., Outcome], name: str) -> None:
+def test_a_design_is_certified_resumed_and_verified(
+    topcert: Callable[..., Outcome], name: str
+) -> None:
     run = [*RUN, "--design", name, "--out", "o"]
     told = topcert(*run)
     assert told.code == 0, told.err
@@ -79,7 +95,9 @@ def test_predicted_labels_cost_nothing(topcert: Callable[..., Outcome]) -> None:
     shown = certificates()
     assert (shown.radius[shown.k == 1] >= 0).all()
     assert (shown.radius[shown.k == 2] >= 0).all()
-    for index, label, k, radius in zip(given.index, given.label, given.k, given.radius, strict=True):
+    for index, label, k, radius in zip(
+        given.index, given.label, given.k, given.radius, strict=True
+    ):
         same = (shown.index == index) & (shown.label == label) & (shown.k == k)
         assert shown.radius[same].tolist() == ([radius] if radius >= 0 else [])
     assert topcert("verify", "o").code == 0
@@ -94,7 +112,9 @@ def test_fpa_is_one_round(topcert: Callable[..., Outcome]) -> None:
     assert topcert(*run, "--samples", 15, "--out", "o").code == 0
     made, counts = certificates(), Ledger.open(Path("o")).counts()
     wanted = [
-        partition_radius(counts[row], int(label), k=k, num_features=100) for row, label in enumerate(LABELS) for k in (1, 2)
+        partition_radius(counts[row], int(label), k=k, num_features=100)
+        for row, label in enumerate(LABELS)
+        for k in (1, 2)
     ]
     assert made.radius.tolist() == wanted
     assert topcert("verify", "o", "--model", MODEL, "--replay", 5).code == 0
@@ -104,7 +124,9 @@ def test_fpa_is_one_round(topcert: Callable[..., Outcome]) -> None:
 
 
 @pytest.mark.parametrize("method", ["fpa", "design"])
-def test_ballots_over_one_partition_have_the_exact_radius(topcert: Callable[..., Outcome], method: str) -> None:
+def test_ballots_over_one_partition_have_the_exact_radius(
+    topcert: Callable[..., Outcome], method: str
+) -> None:
     run = [*SHARED, "--k", "1,2", "--method", method, "--design", "partitions", "--samples", 15]
     told = topcert(*run, "--ballot", 2, "--out", "o")
     assert told.code == 0, told.err
@@ -165,7 +187,9 @@ def test_another_design_is_caught_by_replay(topcert: Callable[..., Outcome]) -> 
         {"noise": "gaussian", "sigma": 1.0, "num_kept": None, "encoding": None},
     ],
 )
-def test_a_manifest_that_makes_no_sense_is_refused(topcert: Callable[..., Outcome], changes: dict[str, object]) -> None:
+def test_a_manifest_that_makes_no_sense_is_refused(
+    topcert: Callable[..., Outcome], changes: dict[str, object]
+) -> None:
     assert topcert(*RUN, "--out", "o").code == 0
     rewrite_manifest(Path("o"), **changes)
     told = topcert("verify", "o")
@@ -180,19 +204,30 @@ def test_a_manifest_that_makes_no_sense_is_refused(topcert: Callable[..., Outcom
         ([*RUN, "--selection", 10], "draws masks beside the design stratified; leave it out"),
         ([*RUN, "--label", "selected"], "draws masks beside the design stratified; leave it out"),
         ([*RUN, "--bounds", "simuem"], "leave --bounds out"),
-        ([*RUN, "--method", "ablation"], "--design is for the methods design, fpa, run-off, not for ablation"),
+        (
+            [*RUN, "--method", "ablation"],
+            "--design is for the methods design, fpa, run-off, not for ablation",
+        ),
         ([*RUN, "--design", "iid"], "unknown design 'iid'; choose one of: partitions, stratified,"),
-        ([*SHARED, "--method", "design"], "needs --design partitions or stratified or lattice or random, got none"),
+        (
+            [*SHARED, "--method", "design"],
+            "needs --design partitions or stratified or lattice or random, got none",
+        ),
         (
             [*RUN, "--method", "fpa", "--design", "random"],
             "the method fpa needs --design partitions or stratified or lattice, got",
         ),
-        ([*RUN, "--unit", "feature"], "the design stratified spreads the pixels of images, and these 300 features are none"),
+        (
+            [*RUN, "--unit", "feature"],
+            "the design stratified spreads the pixels of images, and these 300 features are none",
+        ),
         ([*RUN, "--keep", 101], "--keep must lie in 1 .. 100"),
         ([*RUN, "--method", "chiang"], "--design is for methods on votes"),
     ],
 )
-def test_what_a_design_is_not_for_is_refused(topcert: Callable[..., Outcome], options: list[object], says: str) -> None:
+def test_what_a_design_is_not_for_is_refused(
+    topcert: Callable[..., Outcome], options: list[object], says: str
+) -> None:
     told = topcert(*options, "--out", "o")
     assert told.code == 2
     assert says in told.err
@@ -215,7 +250,9 @@ def test_ledgers_of_another_law_are_refused(topcert: Callable[..., Outcome]) -> 
     assert counts.code == 2
     again = topcert(*SHARED, "--samples", 100, "--out", "o", "--resume")
     assert "was started with law = 'stratified', this run has 'iid'" in again.err
-    shown = topcert("predict", "images.npz", MODEL, "--keep", 7, "--samples", 100, "--out", "o", "--resume")
+    shown = topcert(
+        "predict", "images.npz", MODEL, "--keep", 7, "--samples", 100, "--out", "o", "--resume"
+    )
     assert shown.code == 2
     assert topcert(*SHARED, "--samples", 100, "--out", "p").code == 0
     assert "needs the law partitions" in topcert("evaluate", "p", "--method", "design").err
@@ -223,9 +260,25 @@ def test_ledgers_of_another_law_are_refused(topcert: Callable[..., Outcome]) -> 
 
 
 def test_sets_of_points_need_blocks_of_one_size(topcert: Callable[..., Outcome]) -> None:
-    Path("points_for_tests.py").write_text("def model():\n    return lambda batch: batch.sum(axis=1)[:, :2]\n")
-    np.savez("points.npz", x=np.random.default_rng(0).normal(size=(2, 20, 3)).astype(np.float32), y=np.zeros(2, int))
-    run = ["certify", "points.npz", "points_for_tests:model", "--method", "design", "--design", "partitions", "--k", 1]
+    Path("points_for_tests.py").write_text(
+        "def model():\n    return lambda batch: batch.sum(axis=1)[:, :2]\n"
+    )
+    np.savez(
+        "points.npz",
+        x=np.random.default_rng(0).normal(size=(2, 20, 3)).astype(np.float32),
+        y=np.zeros(2, int),
+    )
+    run = [
+        "certify",
+        "points.npz",
+        "points_for_tests:model",
+        "--method",
+        "design",
+        "--design",
+        "partitions",
+        "--k",
+        1,
+    ]
     told = topcert(*run, "--keep", 6, "--samples", 12, "--classes", 2, "--out", "o")
     assert told.code == 0, told.err  # four blocks of five
     odd = topcert(*run, "--keep", 7, "--samples", 12, "--classes", 2, "--out", "p")
@@ -240,5 +293,7 @@ def test_a_design_method_takes_no_alpha_anywhere() -> None:
     with pytest.raises(ValueError, match=r"alpha must be 0, got 0\.1"):
         certify(method, np.array([[3, 1]]), label_choice="predicted", alpha=0.1, **asked)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="are the classifier"):
-        method.favourable(np.ones((1, 2)), np.zeros((1, 2)), np.zeros(1, np.int64), ks=[1], smoothing=smoothing)
+        method.favourable(
+            np.ones((1, 2)), np.zeros((1, 2)), np.zeros(1, np.int64), ks=[1], smoothing=smoothing
+        )
     assert Design(name="partitions", seed=0, num_features=4, num_kept=2).round_size == 2

@@ -31,7 +31,9 @@ COMMANDS = [
 REPRODUCE = ["table1", "table2", "points", "figure1", "figure4", "infill", "beyond"]
 
 
-@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS), *(["reproduce", name] for name in REPRODUCE)])
+@pytest.mark.parametrize(
+    "command", [[], *([name] for name in COMMANDS), *(["reproduce", name] for name in REPRODUCE)]
+)
 def test_help_reads_well_at_80_columns(
     topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:
@@ -40,7 +42,9 @@ def test_help_reads_well_at_80_columns(
     assert run.code == 0
     lines = run.out.splitlines()
     assert max(map(len, lines)) <= 80
-    assert not re.search(r"<=|>=|<int|<str|<path|range>|\.\.\.$", "\n".join(lines[1:]), re.MULTILINE)
+    assert not re.search(
+        r"<=|>=|<int|<str|<path|range>|\.\.\.$", "\n".join(lines[1:]), re.MULTILINE
+    )
     beside = [len(line) - len(line.lstrip()) for line in lines if line.startswith(" " * 12)]
     assert max(beside, default=0) <= 34, "a narrow column of help"
     assert run.out == topcert(*command, "-h").out
@@ -79,7 +83,9 @@ def test_the_bounds_of_an_option_stand_in_its_help(topcert: Callable[..., Outcom
         (["--nonsense"], "--nonsense"),
     ],
 )
-def test_a_wrong_argument_is_named_with_its_value(topcert: Callable[..., Outcome], arguments: list[str], says: str) -> None:
+def test_a_wrong_argument_is_named_with_its_value(
+    topcert: Callable[..., Outcome], arguments: list[str], says: str
+) -> None:
     run = topcert("plan", "--features", 9, "--keep", 1, "--classes", 3, *arguments)
     assert run.code == 2
     assert says in run.err
@@ -91,9 +97,13 @@ def test_what_is_no_wrong_value_stays_as_it_is() -> None:
 
 
 def test_python_m_topcert_is_the_command() -> None:
-    done = subprocess.run([sys.executable, "-m", "topcert", "--version"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "topcert", "--version"], capture_output=True, text=True, check=True
+    )
     assert done.stdout.startswith("topcert ")
-    wrong = subprocess.run([sys.executable, "-m", "topcert", "radius"], capture_output=True, text=True, check=False)
+    wrong = subprocess.run(
+        [sys.executable, "-m", "topcert", "radius"], capture_output=True, text=True, check=False
+    )
     assert wrong.returncode == 2
     assert wrong.stderr.startswith("error: ")
 
@@ -107,13 +117,17 @@ def test_the_shell_completes_commands_and_options(tmp_path: Path) -> None:
 
     def ask(arguments: list[str], **more: str) -> str:
         run = [sys.executable, "-c", f"import sys; sys.argv[0] = 'topcert'; {code}", *arguments]
-        return subprocess.run(run, capture_output=True, text=True, check=True, env={**home, **more}).stdout
+        return subprocess.run(
+            run, capture_output=True, text=True, check=True, env={**home, **more}
+        ).stdout
 
     asked = {"_TOPCERT_COMPLETE": "complete_bash", "COMP_CWORD": "1"}
     assert ask([], COMP_WORDS="topcert ev", **asked).split() == ["evaluate"]
     options = ask([], COMP_WORDS="topcert radius --keep", **{**asked, "COMP_CWORD": "2"}).split()
     assert options == ["--keep", "--keep-probability"]
-    assert "complete -o default -F _topcert_completion topcert" in ask(["--show-completion", "bash"])
+    assert "complete -o default -F _topcert_completion topcert" in ask(
+        ["--show-completion", "bash"]
+    )
     ask(["--install-completion", "bash"])
     assert "_topcert_completion" in (tmp_path / ".bash_completions" / "topcert.sh").read_text()
 
@@ -132,22 +146,34 @@ def test_usage_is_in_capitals_and_no_word_is_broken(
         assert out.isascii()
 
 
-def test_a_set_stands_apart_from_a_path_in_the_help_of_data(topcert: Callable[..., Outcome]) -> None:
+def test_a_set_stands_apart_from_a_path_in_the_help_of_data(
+    topcert: Callable[..., Outcome],
+) -> None:
     text = " ".join(topcert("certify", "--help").out.split())
-    assert "modelnet40 or surfaces; or a path: to a folder of pictures (CLASS/*.jpg, or *.jpg), or to an .npz file" in text
+    assert (
+        "modelnet40 or surfaces; or a path: to a folder of pictures (CLASS/*.jpg, or *.jpg), or to"
+        " an .npz file" in text
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["certify", "t.npz", "m:f", "--keep", "2", "--out", ""], "--out is empty, as of a shell variable that is not set"),
+        (
+            ["certify", "t.npz", "m:f", "--keep", "2", "--out", ""],
+            "--out is empty, as of a shell variable that is not set",
+        ),
         (["certify", "t.npz", "m:f", "--keep", "2", "--out="], "--out is empty"),
         (["radius", "", "--keep", "2"], "an argument is empty"),
         (["evaluate", ""], "an argument is empty"),
     ],
 )
 def test_an_empty_word_is_no_current_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, topcert: Callable[..., Outcome], arguments: list[str], says: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    topcert: Callable[..., Outcome],
+    arguments: list[str],
+    says: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     run = topcert(*arguments)
@@ -159,11 +185,26 @@ def test_an_empty_word_is_no_current_folder(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["plan", "--features", 9, "--keep", 10, "--classes", 3], "--keep must lie in 1 .. --features = 9, got 10"),
-        (["lee-table", "--keep-probability", 0.2, "--values", 1], "--values must lie in 2 .. 4,294,967,296"),
-        (["lee-table", "--keep-probability", 1, "--values", 2], "--keep-probability must lie strictly between 0 and 1"),
-        (["radius", "c.csv"], "--method ablation needs --keep, how many features each mask keeps (e)"),
-        (["radius", "c.csv", "--method", "cohen"], "--method cohen needs --sigma, the standard deviation of its noise"),
+        (
+            ["plan", "--features", 9, "--keep", 10, "--classes", 3],
+            "--keep must lie in 1 .. --features = 9, got 10",
+        ),
+        (
+            ["lee-table", "--keep-probability", 0.2, "--values", 1],
+            "--values must lie in 2 .. 4,294,967,296",
+        ),
+        (
+            ["lee-table", "--keep-probability", 1, "--values", 2],
+            "--keep-probability must lie strictly between 0 and 1",
+        ),
+        (
+            ["radius", "c.csv"],
+            "--method ablation needs --keep, how many features each mask keeps (e)",
+        ),
+        (
+            ["radius", "c.csv", "--method", "cohen"],
+            "--method cohen needs --sigma, the standard deviation of its noise",
+        ),
     ],
 )
 def test_a_number_goes_by_the_name_of_its_option(

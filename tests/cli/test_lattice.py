@@ -1,4 +1,6 @@
-"""The design `lattice` from the command: both encodings, certified, verified, evaluated; and what it is not for."""
+"""The design `lattice` from the command: both encodings, certified, verified, evaluated; and what
+it is not for.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,19 @@ def model():
         batch[:, :3].sum((1, 2, 3))[:, None] / np.maximum(3 * batch[:, 3].sum((1, 2)), 1)[:, None] - CENTRES
     )
 """
-SHARED = ["certify", "images.npz", MODEL, "--keep", 9, "--design", "lattice", "--samples", 16, "--batch-size", 5]
+SHARED = [
+    "certify",
+    "images.npz",
+    MODEL,
+    "--keep",
+    9,
+    "--design",
+    "lattice",
+    "--samples",
+    16,
+    "--batch-size",
+    5,
+]
 ENCODINGS = ["six-channel", "lattice", "infill"]
 
 
@@ -52,7 +66,9 @@ def floored_half(counts: np.ndarray, label: int) -> int:
 
 @pytest.mark.parametrize("method", ["design", "fpa"])
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_a_lattice_is_certified_and_verified(topcert: Callable[..., Outcome], method: str, encoding: str) -> None:
+def test_a_lattice_is_certified_and_verified(
+    topcert: Callable[..., Outcome], method: str, encoding: str
+) -> None:
     run = [*SHARED, "--k", 1, "--k", 2, "--method", method, "--encoding", encoding, "--out", "o"]
     told = topcert(*run)
     assert told.code == 0, told.err
@@ -61,7 +77,9 @@ def test_a_lattice_is_certified_and_verified(topcert: Callable[..., Outcome], me
     assert (ledger.manifest.law, ledger.manifest.algorithm) == ("lattice", "grid-classes-1")
     made, counts = certificates(), ledger.counts()
     of_one = made.radius[made.k == 1].tolist()
-    assert of_one == [floored_half(row, int(label)) for row, label in zip(counts, LABELS, strict=True)]
+    assert of_one == [
+        floored_half(row, int(label)) for row, label in zip(counts, LABELS, strict=True)
+    ]
     assert max(of_one) > 1
     assert (made.radius[made.k == 2] >= made.radius[made.k == 1]).all()
     for more in ([], ["--model", MODEL, "--replay", 20]):
@@ -78,7 +96,9 @@ def test_a_lattice_is_certified_and_verified(topcert: Callable[..., Outcome], me
 
 def test_the_seed_changes_nothing(topcert: Callable[..., Outcome]) -> None:
     for seed, out in ((0, "o"), (77, "p")):
-        assert topcert(*SHARED, "--k", 1, "--method", "design", "--seed", seed, "--out", out).code == 0
+        assert (
+            topcert(*SHARED, "--k", 1, "--method", "design", "--seed", seed, "--out", out).code == 0
+        )
     assert Ledger.open(Path("o")).counts().tolist() == Ledger.open(Path("p")).counts().tolist()
 
 
@@ -86,13 +106,24 @@ def test_the_seed_changes_nothing(topcert: Callable[..., Outcome]) -> None:
     ("options", "says"),
     [
         (["--samples", 17], "--samples is 17, and the design lattice has 16 masks here"),
-        (["--design", "stratified", "--encoding", "lattice"], "encoding lattice shows regular grids of pixels, and only"),
-        (["--unit", "feature"], "the design lattice cuts the pixels of images, and these 300 features are none"),
-        (["--encoding", "lattice", "--fill", 0.5], "--fill is for the encodings constant and sentinel, not lattice"),
+        (
+            ["--design", "stratified", "--encoding", "lattice"],
+            "encoding lattice shows regular grids of pixels, and only",
+        ),
+        (
+            ["--unit", "feature"],
+            "the design lattice cuts the pixels of images, and these 300 features are none",
+        ),
+        (
+            ["--encoding", "lattice", "--fill", 0.5],
+            "--fill is for the encodings constant and sentinel, not lattice",
+        ),
         (["--selection", 5], "draws masks beside the design lattice; leave it out"),
     ],
 )
-def test_what_a_lattice_is_not_for_is_refused(topcert: Callable[..., Outcome], options: list[object], says: str) -> None:
+def test_what_a_lattice_is_not_for_is_refused(
+    topcert: Callable[..., Outcome], options: list[object], says: str
+) -> None:
     told = topcert(*SHARED, "--k", 1, "--method", "design", *options, "--out", "o")
     assert told.code == 2
     assert says in " ".join(told.err.split())
@@ -101,14 +132,35 @@ def test_what_a_lattice_is_not_for_is_refused(topcert: Callable[..., Outcome], o
 
 def test_the_encoding_is_refused_without_a_design(topcert: Callable[..., Outcome]) -> None:
     for command in ("certify", "predict"):
-        told = topcert(command, "images.npz", MODEL, "--keep", 9, "--samples", 16, "--encoding", "lattice", "--out", "o")
+        told = topcert(
+            command,
+            "images.npz",
+            MODEL,
+            "--keep",
+            9,
+            "--samples",
+            16,
+            "--encoding",
+            "lattice",
+            "--out",
+            "o",
+        )
         assert told.code == 2
-        assert "only a method of designs with --design lattice keeps these" in " ".join(told.err.split())
+        assert "only a method of designs with --design lattice keeps these" in " ".join(
+            told.err.split()
+        )
 
 
-def test_a_manifest_of_the_encoding_without_the_design_is_refused(topcert: Callable[..., Outcome]) -> None:
-    assert topcert(*SHARED, "--k", 1, "--method", "design", "--encoding", "lattice", "--out", "o").code == 0
-    rewrite_manifest(Path("o"), law="random", algorithm="philox4x64-lemire32-fisher-yates-designed-1")
+def test_a_manifest_of_the_encoding_without_the_design_is_refused(
+    topcert: Callable[..., Outcome],
+) -> None:
+    assert (
+        topcert(*SHARED, "--k", 1, "--method", "design", "--encoding", "lattice", "--out", "o").code
+        == 0
+    )
+    rewrite_manifest(
+        Path("o"), law="random", algorithm="philox4x64-lemire32-fisher-yates-designed-1"
+    )
     told = topcert("verify", "o")
     assert told.code == 2
     assert "encoding lattice does not go with the law random" in " ".join(told.err.split())
@@ -119,7 +171,11 @@ NAMED = ["certify", "images.npz", MODEL, "--batch-size", 7, "--k", 1, "--method"
 
 @pytest.mark.parametrize(
     ("design", "encoding", "count", "kept"),
-    [("lattice:4x3", "lattice", 24, 12), ("lattice:4x4", "six-channel", 16, 9), ("lattice:p=7", "six-channel", 21, 15)],
+    [
+        ("lattice:4x3", "lattice", 24, 12),
+        ("lattice:4x4", "six-channel", 16, 9),
+        ("lattice:p=7", "six-channel", 21, 15),
+    ],
 )
 def test_a_lattice_with_strides_of_its_own_is_certified_and_verified(
     topcert: Callable[..., Outcome], design: str, encoding: str, count: int, kept: int
@@ -128,7 +184,11 @@ def test_a_lattice_with_strides_of_its_own_is_certified_and_verified(
     told = topcert(*run)
     assert told.code == 0, told.err
     manifest = Ledger.open(Path("o")).manifest
-    assert (manifest.law, manifest.algorithm, manifest.num_kept) == (design, "lattice-classes-1", kept)
+    assert (manifest.law, manifest.algorithm, manifest.num_kept) == (
+        design,
+        "lattice-classes-1",
+        kept,
+    )
     assert certificates().radius.max() > 1
     checked = topcert("verify", "o", "--model", MODEL, "--replay", 20)
     assert checked.code == 0, checked.out + checked.err
@@ -137,7 +197,10 @@ def test_a_lattice_with_strides_of_its_own_is_certified_and_verified(
     again = topcert(*run, "--keep", kept, "--resume")
     assert again.code == 0, again.err
     for entries, says in (
-        ({"num_kept": kept - 1}, f"widest mask of the design {design} keeps {kept} of these pixels"),
+        (
+            {"num_kept": kept - 1},
+            f"widest mask of the design {design} keeps {kept} of these pixels",
+        ),
         ({"num_samples": count - 1}, f"num_samples is {count - 1}, and the design {design} has"),
         ({"law": "lattice:9x9"}, "widest mask of the design lattice:9x9 keeps 4"),
         ({"algorithm": "grid-classes-1"}, "algorithm is grid-classes-1, which does not go with"),
@@ -147,12 +210,19 @@ def test_a_lattice_with_strides_of_its_own_is_certified_and_verified(
         found = topcert("verify", "o")
         assert found.code == 2
         assert says in " ".join(found.err.split())
-        rewrite_manifest(Path("o"), num_kept=kept, num_samples=count, law=design, algorithm="lattice-classes-1")
+        rewrite_manifest(
+            Path("o"), num_kept=kept, num_samples=count, law=design, algorithm="lattice-classes-1"
+        )
 
 
 def test_named_squares_vote_as_the_grids_of_their_stride(topcert: Callable[..., Outcome]) -> None:
-    assert topcert(*SHARED, "--k", 1, "--method", "fpa", "--encoding", "lattice", "--out", "o").code == 0
-    told = topcert(*NAMED, "--method", "fpa", "--encoding", "lattice", "--design", "lattice:4x4", "--out", "p")
+    assert (
+        topcert(*SHARED, "--k", 1, "--method", "fpa", "--encoding", "lattice", "--out", "o").code
+        == 0
+    )
+    told = topcert(
+        *NAMED, "--method", "fpa", "--encoding", "lattice", "--design", "lattice:4x4", "--out", "p"
+    )
     assert told.code == 0, told.err  # one round without --samples
     assert Ledger.open(Path("p")).counts().tolist() == Ledger.open(Path("o")).counts().tolist()
     assert Ledger.open(Path("p")).manifest.num_samples == 16
@@ -171,11 +241,19 @@ def test_named_squares_vote_as_the_grids_of_their_stride(topcert: Callable[..., 
         ),
         (["--design", "lattice:4"], "unknown design 'lattice:4'; say lattice:5x4"),
         (["--design", "lattice:11x1"], "its strides may be 10x10 at most"),
-        (["--design", "lattice:p=7", "--encoding", "lattice"], "not lattice:p=23); add it, or choose another --encoding"),
-        (["--design", "lattice:2x2", "--unit", "feature"], "cuts the pixels of images, and these 300 features are none"),
+        (
+            ["--design", "lattice:p=7", "--encoding", "lattice"],
+            "not lattice:p=23); add it, or choose another --encoding",
+        ),
+        (
+            ["--design", "lattice:2x2", "--unit", "feature"],
+            "cuts the pixels of images, and these 300 features are none",
+        ),
     ],
 )
-def test_strides_that_do_not_fit_are_refused(topcert: Callable[..., Outcome], options: list[object], says: str) -> None:
+def test_strides_that_do_not_fit_are_refused(
+    topcert: Callable[..., Outcome], options: list[object], says: str
+) -> None:
     told = topcert(*NAMED, *options, "--out", "o")
     assert told.code == 2
     assert says in " ".join(told.err.split())
@@ -201,17 +279,25 @@ def test_a_run_off_is_certified_and_verified(topcert: Callable[..., Outcome]) ->
     assert told.code == 0, told.err
     said = " ".join(told.out.split())
     assert "is the label that wins the run-off" in said
-    assert "stays the winner of the run-off (first places, then a duel of two) over all 16 published masks" in said
+    assert (
+        "stays the winner of the run-off (first places, then a duel of two) over all 16 published"
+        " masks" in said
+    )
     made, ledger = certificates(), Ledger.open(Path("o"))
     for row, votes in enumerate(ledger.iterate_inputs()):
         ballots = votes.astype(np.int64)
         assert ballots.shape == (16, 4)
         assert made.label[row] == winner(ballots, 5)
-        assert made.radius[row] == runoff_radius(ballots, int(made.label[row]), classes=5, num_features=100)
+        assert made.radius[row] == runoff_radius(
+            ballots, int(made.label[row]), classes=5, num_features=100
+        )
     assert made.radius.max() > 1
     assert topcert("verify", "o", "--model", MODEL, "--replay", 20).code == 0
     assert topcert("evaluate", "o", "--method", "run-off", "--ballot", 2).code == 0
-    for more, says in (([*run, "--k", 2], "certifies k = 1 only"), ([*run, "--design", "random"], "needs --design")):
+    for more, says in (
+        ([*run, "--k", 2], "certifies k = 1 only"),
+        ([*run, "--design", "random"], "needs --design"),
+    ):
         refused = topcert(*more)
         assert refused.code == 2
         assert says in " ".join(refused.err.split())

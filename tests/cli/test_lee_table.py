@@ -32,7 +32,9 @@ def test_the_table_of_the_paper(topcert: Callable[..., Outcome]) -> None:
 
 
 @pytest.mark.parametrize(("keep", "values"), [("0.1", 256), ("0.5", 256), ("4/5", 2), ("0.05", 3)])
-def test_thresholds_are_rounded_up_at_the_twentieth_decimal(topcert: Callable[..., Outcome], keep: str, values: int) -> None:
+def test_thresholds_are_rounded_up_at_the_twentieth_decimal(
+    topcert: Callable[..., Outcome], keep: str, values: int
+) -> None:
     run = topcert("lee-table", "--keep-probability", keep, "--values", values)
     rows = rows_of(run.out)
     exact = lee_thresholds(keep_probability=keep, num_values=values)
@@ -43,7 +45,9 @@ def test_thresholds_are_rounded_up_at_the_twentieth_decimal(topcert: Callable[..
     assert Fraction(rows[-2][1]) < NEARLY_ONE <= Fraction(rows[-1][1])
 
 
-def test_a_threshold_within_the_last_decimal_of_one_is_not_rounded_down(topcert: Callable[..., Outcome]) -> None:
+def test_a_threshold_within_the_last_decimal_of_one_is_not_rounded_down(
+    topcert: Callable[..., Outcome],
+) -> None:
     run = topcert("lee-table", "--keep-probability", "0.99", "--values", 256, "--max-radius", 9)
     assert rows_of(run.out)[-1] == (9, "1.00000000000000000000")
 
@@ -66,7 +70,9 @@ def test_out_writes_what_would_be_printed(workplace: Path, topcert: Callable[...
         (["--values", "many"], "--values"),
     ],
 )
-def test_bad_options_are_refused_in_one_line(topcert: Callable[..., Outcome], changed: list[object], says: str) -> None:
+def test_bad_options_are_refused_in_one_line(
+    topcert: Callable[..., Outcome], changed: list[object], says: str
+) -> None:
     run = topcert("lee-table", "--keep-probability", "0.2", "--values", 256, *changed)
     assert run.code == 2
     assert says in run.err

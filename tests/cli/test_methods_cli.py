@@ -1,4 +1,6 @@
-"""`certify`, `evaluate`, `verify` and `radius` with every method: Gaussian and discrete noise, selected labels."""
+"""`certify`, `evaluate`, `verify` and `radius` with every method: Gaussian and discrete noise,
+selected labels.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ from topcert.voting.request import Request
 from topcert.voting.voter import Voter
 
 BRIGHTNESS = '''
-"""Labels dark, grey and bright images, and two classes that there are none of; also ablated ones."""
+"""Labels dark, grey and bright images, and two classes that there are none of; also ablated
+ones.
+"""
 import numpy as np
 
 CENTRES = np.array([0.1, 0.5, 0.9, 4.0, 5.0])
@@ -66,7 +70,8 @@ NOISE: dict[str, list[object]] = {
     "lee": ["--keep-probability", "0.2"],
 }
 VALUES = np.clip(
-    np.array([26, 230, 128, 26, 128])[:, None, None, None] + np.random.default_rng(0).integers(-20, 21, (5, 10, 10, 3)),
+    np.array([26, 230, 128, 26, 128])[:, None, None, None]
+    + np.random.default_rng(0).integers(-20, 21, (5, 10, 10, 3)),
     0,
     255,
 ).astype(np.uint8)
@@ -85,14 +90,28 @@ def model(method: str) -> str:
 
 
 def command(method: str, *more: object, out: str = "o") -> list[object]:
-    selection = [] if method in ("ablation", "levine-feizi-simuem", "jia-2020") else ["--selection", FIRST]
-    run = ["certify", "images.npz", model(method), "--method", method, *NOISE[method], *selection, "--samples", SAMPLES]
+    selection = (
+        [] if method in ("ablation", "levine-feizi-simuem", "jia-2020") else ["--selection", FIRST]
+    )
+    run = [
+        "certify",
+        "images.npz",
+        model(method),
+        "--method",
+        method,
+        *NOISE[method],
+        *selection,
+        "--samples",
+        SAMPLES,
+    ]
     return [*run, "--alpha", 0.05, "--batch-size", 64, "--out", out, *more]
 
 
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.import_module("topcert.cli.certify"), "draw_results", lambda *_, **__: None)
+    monkeypatch.setattr(
+        importlib.import_module("topcert.cli.certify"), "draw_results", lambda *_, **__: None
+    )
 
 
 @pytest.fixture
@@ -112,7 +131,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run_of(runs: Path, pictures: Path, topcert: Callable[..., Outcome]) -> Callable[..., Outcome]:
-    """`run_of(method)` puts a finished run into o (or another folder) and tells what the command said."""
+    """`run_of(method)` puts a finished run into o (or another folder) and tells what the command
+    said.
+    """
 
     def make(method: str, out: str = "o") -> Outcome:
         kept = runs / method
@@ -138,7 +159,12 @@ def rows_of(text: str) -> list[dict[str, str]]:
 def assert_same(one: Certificates, other: Certificates) -> None:
     for name in ("index", "label", "k", "radius"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
-    assert (one.unit, one.method, one.alpha, one.label_choice) == (other.unit, other.method, other.alpha, other.label_choice)
+    assert (one.unit, one.method, one.alpha, one.label_choice) == (
+        other.unit,
+        other.method,
+        other.alpha,
+        other.label_choice,
+    )
     assert (one.l2_radius is None) == (other.l2_radius is None)
     if one.l2_radius is not None and other.l2_radius is not None:
         np.testing.assert_array_equal(one.l2_radius, other.l2_radius)
@@ -159,9 +185,15 @@ def test_the_folder_of_every_method_holds_what_follows_from_its_votes(
     assert votes.shape == (5, first + SAMPLES)
     counts = [np.bincount(row[first:], minlength=5).tolist() for row in votes]
     assert ledger.counts().tolist() == counts
-    table = [[int(cell) for cell in row.values()] for row in rows_of(Path("o/counts.csv").read_text())]
+    table = [
+        [int(cell) for cell in row.values()] for row in rows_of(Path("o/counts.csv").read_text())
+    ]
     assert table == [[*row, label] for row, label in zip(counts, LABELS.tolist(), strict=True)]
-    shown = np.array([np.bincount(row[:first], minlength=5).argmax() for row in votes]) if selects else LABELS
+    shown = (
+        np.array([np.bincount(row[:first], minlength=5).argmax() for row in votes])
+        if selects
+        else LABELS
+    )
     assert made.label.tolist() == shown.tolist()
     assert made.label_choice == ("selected" if selects else "given")
     k = 3 if method in ("ablation", "jia-2020") else 1
@@ -181,33 +213,47 @@ def test_the_folder_of_every_method_holds_what_follows_from_its_votes(
     assert (made.l2_radius is not None) == (ledger.manifest.noise == "gaussian")
     assert "The certified input is the 10 x 10 x 3 array" in " ".join(run.out.split())
     assert "rewrites up to r of its pixels" in " ".join(run.out.split())
-    assert topcert("verify", "o", "--model", model(method), "--data", "images.npz", "--replay", 5).code == 0
+    assert (
+        topcert("verify", "o", "--model", model(method), "--data", "images.npz", "--replay", 5).code
+        == 0
+    )
 
 
 def plain_gaussian(image: np.ndarray, seed: int, count: int) -> np.ndarray:
     """sigma 1 is 4080 steps of 1 / (255 * 16)."""
-    noise = draw_steps(seed=seed, start=0, stop=count, width=300, sigma=1.0).reshape(count, 3, 10, 10)
+    noise = draw_steps(seed=seed, start=0, stop=count, width=300, sigma=1.0).reshape(
+        count, 3, 10, 10
+    )
     return ((image.transpose(2, 0, 1).astype(int) * 16 + noise) / (255 * 16)).astype(np.float32)
 
 
 def plain_discrete(image: np.ndarray, seed: int, count: int) -> np.ndarray:
-    shifts = draw_shifts(seed=seed, start=0, stop=count, width=300, keep_probability=Fraction(1, 5), num_values=256)
+    shifts = draw_shifts(
+        seed=seed, start=0, stop=count, width=300, keep_probability=Fraction(1, 5), num_values=256
+    )
     values = (image.transpose(2, 0, 1).astype(int) + shifts.reshape(count, 3, 10, 10)) % 256
     return (values / 255).astype(np.float32)
 
 
 @pytest.mark.parametrize(("method", "plain"), [("cohen", plain_gaussian), ("lee", plain_discrete)])
 def test_votes_are_those_of_a_program_written_from_the_description(
-    pictures: Path, topcert: Callable[..., Outcome], method: str, plain: Callable[[np.ndarray, int, int], np.ndarray]
+    pictures: Path,
+    topcert: Callable[..., Outcome],
+    method: str,
+    plain: Callable[[np.ndarray, int, int], np.ndarray],
 ) -> None:
     assert topcert(*command(method, "--seed", 9, "--limit", 2)).code == 0
-    scores = getattr(importlib.import_module("brightness_for_tests"), model(method).partition(":")[2])()
+    scores = getattr(
+        importlib.import_module("brightness_for_tests"), model(method).partition(":")[2]
+    )()
     for position, votes in enumerate(read()[0].iterate_inputs()):
         shown = plain(VALUES[position], 9, FIRST + SAMPLES)
         np.testing.assert_array_equal(votes[:, 0], scores(shown).argmax(1))
 
 
-def test_a_value_of_a_pixel_can_be_the_unit(pictures: Path, topcert: Callable[..., Outcome]) -> None:
+def test_a_value_of_a_pixel_can_be_the_unit(
+    pictures: Path, topcert: Callable[..., Outcome]
+) -> None:
     for method in ("cohen", "lee"):
         assert topcert(*command(method, "--unit", "feature", out=method)).code == 0
         ledger, made = read(method)
@@ -216,7 +262,9 @@ def test_a_value_of_a_pixel_can_be_the_unit(pictures: Path, topcert: Callable[..
         pixels = derive(ledger, method=method, ks=[1], alpha=0.05)
         assert pixels.certificates.radius.tolist() == made.radius.tolist()
         if made.l2_radius is not None:
-            assert made.radius.tolist() == [int(np.ceil(float(l2) ** 2)) - 1 for l2 in made.l2_radius]
+            assert made.radius.tolist() == [
+                int(np.ceil(float(l2) ** 2)) - 1 for l2 in made.l2_radius
+            ]
 
 
 def test_a_first_sample_is_drawn_where_it_is_asked_for_and_certifies_nothing(
@@ -253,7 +301,9 @@ def test_stopped_at_work_and_resumed_the_folder_is_the_same_byte_for_byte(
     for stop in (9, 17):
         left = stop
 
-        def stopped(self: Voter, position: int, start: int, end: int, **options: bool) -> np.ndarray:
+        def stopped(
+            self: Voter, position: int, start: int, end: int, **options: bool
+        ) -> np.ndarray:
             nonlocal left
             left -= 1
             if left == 0:
@@ -264,11 +314,15 @@ def test_stopped_at_work_and_resumed_the_folder_is_the_same_byte_for_byte(
         run = topcert(*command(method, "--resume", out="cut"))
         assert run.code == 130
         assert not Path("cut/certificates.parquet").exists()
-        assert 0 < len(Ledger.open(Path("cut")).missing_blocks()) < Ledger.open(Path("cut")).num_blocks
+        assert (
+            0 < len(Ledger.open(Path("cut")).missing_blocks()) < Ledger.open(Path("cut")).num_blocks
+        )
     monkeypatch.setattr(Voter, "votes", votes)
     assert topcert(*command(method, "--resume", out="cut")).code == 0
     files = sorted(path.relative_to("whole") for path in Path("whole").rglob("*") if path.is_file())
-    assert files == sorted(path.relative_to("cut") for path in Path("cut").rglob("*") if path.is_file())
+    assert files == sorted(
+        path.relative_to("cut") for path in Path("cut").rglob("*") if path.is_file()
+    )
     assert len(files) > 20
     for name in files:
         assert Path("whole", name).read_bytes() == Path("cut", name).read_bytes(), name
@@ -285,7 +339,11 @@ def test_stopped_at_work_and_resumed_the_folder_is_the_same_byte_for_byte(
     ],
 )
 def test_a_run_is_not_resumed_under_another_parameter(
-    run_of: Callable[..., Outcome], topcert: Callable[..., Outcome], method: str, change: list[object], name: str
+    run_of: Callable[..., Outcome],
+    topcert: Callable[..., Outcome],
+    method: str,
+    change: list[object],
+    name: str,
 ) -> None:
     run_of(method)
     other = topcert(*command(method, *change, "--resume"))
@@ -313,7 +371,12 @@ def test_another_method_of_the_noise_takes_over_a_folder_on_resume(
 
 @pytest.mark.parametrize(
     ("made_by", "evaluated_by"),
-    [("cohen", "jia-2020"), ("jia-2020", "cohen"), ("levine-feizi", "ablation"), ("ablation", "levine-feizi-simuem")],
+    [
+        ("cohen", "jia-2020"),
+        ("jia-2020", "cohen"),
+        ("levine-feizi", "ablation"),
+        ("ablation", "levine-feizi-simuem"),
+    ],
 )
 def test_evaluate_takes_any_method_of_the_noise_without_new_passes(
     run_of: Callable[..., Outcome], topcert: Callable[..., Outcome], made_by: str, evaluated_by: str
@@ -341,13 +404,32 @@ def test_evaluate_takes_any_method_of_the_noise_without_new_passes(
     assert {row["k"] for row in rows} == {str(k)}
     assert len(rows) > 1
     for row in rows:
-        assert int(row["certified"]) == ((wanted.radius >= int(row["radius"])) & (labels == LABELS)).sum()
+        assert (
+            int(row["certified"])
+            == ((wanted.radius >= int(row["radius"])) & (labels == LABELS)).sum()
+        )
     assert topcert("evaluate", "o", "--out", "same.csv").code == 0
     assert Path("same.csv").read_text() == Path("o/accuracy.csv").read_text()
-    assert topcert("evaluate", "o", "--method", evaluated_by, "--alpha", 0.2, "--label", "predicted", "--k", 1).code == 0
+    assert (
+        topcert(
+            "evaluate",
+            "o",
+            "--method",
+            evaluated_by,
+            "--alpha",
+            0.2,
+            "--label",
+            "predicted",
+            "--k",
+            1,
+        ).code
+        == 0
+    )
 
 
-def test_evaluate_refuses_a_method_of_another_noise(run_of: Callable[..., Outcome], topcert: Callable[..., Outcome]) -> None:
+def test_evaluate_refuses_a_method_of_another_noise(
+    run_of: Callable[..., Outcome], topcert: Callable[..., Outcome]
+) -> None:
     run_of("cohen")
     for method, noise in (("lee", "discrete"), ("ablation", "ablation")):
         run = topcert("evaluate", "o", "--method", method)
@@ -379,8 +461,14 @@ TAMPERED: dict[str, tuple[str, Callable[[list[dict[str, Any]]], object]]] = {
     "a larger radius": ("cohen", lift("radius", 1)),
     "a larger radius under discrete noise": ("lee", lift("radius", 1)),
     "another label than was selected": ("lee", lambda rows: rows[0].update(label=1)),
-    "selected passed off as given": ("cohen", lambda rows: [row.update(label_choice="given") for row in rows]),
-    "another method of the noise": ("cohen", lambda rows: [row.update(method="jia-2020") for row in rows]),
+    "selected passed off as given": (
+        "cohen",
+        lambda rows: [row.update(label_choice="given") for row in rows],
+    ),
+    "another method of the noise": (
+        "cohen",
+        lambda rows: [row.update(method="jia-2020") for row in rows],
+    ),
     "another alpha": ("lee", lambda rows: [row.update(alpha=0.01) for row in rows]),
 }
 
@@ -404,7 +492,9 @@ def test_a_column_of_l2_radii_more_or_less_never_passes(
     table = pq.read_table(path)
     pq.write_table(table.drop_columns(["l2_radius"]), path)
     assert topcert("verify", "o").code == 1
-    pq.write_table(table.set_column(8, "l2_radius", table.column("l2_radius").cast(pa.float32())), path)
+    pq.write_table(
+        table.set_column(8, "l2_radius", table.column("l2_radius").cast(pa.float32())), path
+    )
     assert topcert("verify", "o").code == 2
     run_of("lee", "p")
     path = Path("p/certificates.parquet")
@@ -420,12 +510,18 @@ def test_a_column_of_l2_radii_more_or_less_never_passes(
         ("cohen", {"num_selection": 0, "num_samples": FIRST + SAMPLES}),
         ("cohen", {"sigma": 2.0}),
         ("lee", {"keep_probability": "0.15"}),
-        ("lee", {"keep_probability": None, "noise": "gaussian", "sigma": 0.5, "algorithm": ROUNDED}),
+        (
+            "lee",
+            {"keep_probability": None, "noise": "gaussian", "sigma": 0.5, "algorithm": ROUNDED},
+        ),
         ("levine-feizi", {"num_kept": 3}),
     ],
 )
 def test_another_selection_or_noise_never_passes(
-    run_of: Callable[..., Outcome], topcert: Callable[..., Outcome], method: str, changes: dict[str, object]
+    run_of: Callable[..., Outcome],
+    topcert: Callable[..., Outcome],
+    method: str,
+    changes: dict[str, object],
 ) -> None:
     run_of(method)
     rewrite_manifest(Path("o"), **changes)
@@ -436,7 +532,9 @@ def test_another_selection_or_noise_never_passes(
     assert run.code in (1, 2)
 
 
-@pytest.mark.parametrize("value", ["0", "1", "1.5", "-0.2", "x", "1/0", "", "1e-999999999", "0." + "3" * 30, 0.8, None])
+@pytest.mark.parametrize(
+    "value", ["0", "1", "1.5", "-0.2", "x", "1/0", "", "1e-999999999", "0." + "3" * 30, 0.8, None]
+)
 def test_an_unsound_keep_probability_in_a_manifest_is_refused(
     run_of: Callable[..., Outcome], topcert: Callable[..., Outcome], value: object
 ) -> None:
@@ -463,7 +561,18 @@ def test_a_fresh_sample_confirms_what_holds_and_refutes_what_does_not(
     run_of: Callable[..., Outcome], topcert: Callable[..., Outcome], method: str
 ) -> None:
     run_of(method)
-    fresh = ["verify", "o", "--model", model(method), "--data", "images.npz", "--fresh-seed", 5, "--samples", 1000]
+    fresh = [
+        "verify",
+        "o",
+        "--model",
+        model(method),
+        "--data",
+        "images.npz",
+        "--fresh-seed",
+        5,
+        "--samples",
+        1000,
+    ]
     assert topcert(*fresh).code == 0
     ledger, made = read()
     wrong = (made.label + 1) % 5
@@ -491,18 +600,33 @@ IMAGES = ["certify", "images.npz", model("cohen"), "--samples", 50]
         ([*IMAGES, "--method", "lee"], "the noise discrete needs --keep-probability"),
         ([*IMAGES, "--method", "levine-feizi"], "the noise ablation needs --keep"),
         (IMAGES, "the noise ablation needs --keep"),
-        ([*IMAGES, "--keep", 4, "--sigma", 0.5], "--sigma belongs to the noise gaussian, not to ablation"),
+        (
+            [*IMAGES, "--keep", 4, "--sigma", 0.5],
+            "--sigma belongs to the noise gaussian, not to ablation",
+        ),
         (
             [*IMAGES, "--method", "cohen", "--sigma", 0.5, "--keep", 4],
             "--keep belongs to the noise ablation, not to gaussian",
         ),
         ([*IMAGES, "--method", "lee", "--keep-probability", 0.2, "--sigma", 1], "--sigma belongs"),
-        ([*IMAGES, "--method", "cohen", "--sigma", 0.5, "--k", 3], "--method cohen certifies k = 1 only, got --k 3"),
-        ([*IMAGES, "--method", "lee", "--keep-probability", 0.2, "--k", 1, "--k", 2], "k = 1 only, got --k 1,2"),
+        (
+            [*IMAGES, "--method", "cohen", "--sigma", 0.5, "--k", 3],
+            "--method cohen certifies k = 1 only, got --k 3",
+        ),
+        (
+            [*IMAGES, "--method", "lee", "--keep-probability", 0.2, "--k", 1, "--k", 2],
+            "k = 1 only, got --k 1,2",
+        ),
         ([*IMAGES, "--method", "levine-feizi-simuem", "--keep", 4, "--k", 3], "k = 1 only"),
-        ([*IMAGES, "--method", "cohen", "--sigma", 0.5, "--label", "selected", "--selection", 0], "--selection must be pos"),
+        (
+            [*IMAGES, "--method", "cohen", "--sigma", 0.5, "--label", "selected", "--selection", 0],
+            "--selection must be pos",
+        ),
         ([*IMAGES, "--method", "cohen", "--sigma", 0.5, "--selection", -1], "--selection"),
-        ([*IMAGES, "--method", "magic", "--keep", 4], "unknown method 'magic'; choose one of: ablation, "),
+        (
+            [*IMAGES, "--method", "magic", "--keep", 4],
+            "unknown method 'magic'; choose one of: ablation, ",
+        ),
         ([*IMAGES, "--method", "cohen", "--sigma", 0], "--sigma must lie in"),
         ([*IMAGES, "--method", "cohen", "--sigma", -1], "--sigma must lie in"),
         ([*IMAGES, "--method", "cohen", "--sigma", "inf"], "--sigma must lie in"),
@@ -511,21 +635,42 @@ IMAGES = ["certify", "images.npz", model("cohen"), "--samples", 50]
         ([*IMAGES, "--method", "lee", "--keep-probability", 1], "--keep-probability must be"),
         ([*IMAGES, "--method", "lee", "--keep-probability", "x"], "--keep-probability must be"),
         ([*IMAGES, "--method", "lee", "--keep-probability", "1/0"], "--keep-probability must be"),
-        ([*IMAGES, "--method", "lee", "--keep-probability", "1e-999999999"], "--keep-probability must be"),
-        ([*IMAGES, "--method", "lee", "--keep-probability", "0." + "3" * 30], "at most nine decimals"),
+        (
+            [*IMAGES, "--method", "lee", "--keep-probability", "1e-999999999"],
+            "--keep-probability must be",
+        ),
+        (
+            [*IMAGES, "--method", "lee", "--keep-probability", "0." + "3" * 30],
+            "at most nine decimals",
+        ),
         (
             [*IMAGES, "--method", "cohen", "--sigma", 0.5, "--encoding", "constant"],
             "--encoding belongs to the noise ablation",
         ),
-        ([*IMAGES, "--method", "cohen", "--sigma", 0.5, "--fill", 0.5], "--fill belongs to the noise ablation"),
-        (["certify", "table.npz", model("cohen"), "--method", "cohen", "--sigma", 0.5], "gaussian is for images in [0, 1]"),
-        (["certify", "table.npz", model("cohen"), "--method", "lee", "--keep-probability", 0.5], "discrete is for images"),
+        (
+            [*IMAGES, "--method", "cohen", "--sigma", 0.5, "--fill", 0.5],
+            "--fill belongs to the noise ablation",
+        ),
+        (
+            ["certify", "table.npz", model("cohen"), "--method", "cohen", "--sigma", 0.5],
+            "gaussian is for images in [0, 1]",
+        ),
+        (
+            ["certify", "table.npz", model("cohen"), "--method", "lee", "--keep-probability", 0.5],
+            "discrete is for images",
+        ),
         (
             ["certify", "off.npz", model("cohen"), "--method", "lee", "--keep-probability", 0.5],
             "one lies 0.500 of a step off",
         ),
-        (["certify", "wide.npz", model("cohen"), "--method", "cohen", "--sigma", 0.5], "all from 0 to 1.5"),
-        (["certify", "wide.npz", model("cohen"), "--method", "lee", "--keep-probability", 0.5], "all from 0 to 1.5"),
+        (
+            ["certify", "wide.npz", model("cohen"), "--method", "cohen", "--sigma", 0.5],
+            "all from 0 to 1.5",
+        ),
+        (
+            ["certify", "wide.npz", model("cohen"), "--method", "lee", "--keep-probability", 0.5],
+            "all from 0 to 1.5",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line_before_any_work(
@@ -563,16 +708,22 @@ GIVEN = np.array([0, 0, 0, 1, 0])
 
 @pytest.fixture
 def counts(workplace: Path) -> None:
-    lines = ["a,b,c,d,e,label", *(",".join(map(str, [*row, i])) for row, i in zip(COUNTS.tolist(), GIVEN, strict=True))]
+    lines = [
+        "a,b,c,d,e,label",
+        *(",".join(map(str, [*row, i])) for row, i in zip(COUNTS.tolist(), GIVEN, strict=True)),
+    ]
     Path("counts.csv").write_text("\n".join(lines) + "\n")
 
 
-# What `radius` is told of an input wherever the law error of its noise is to be that of a CIFAR image.
+# What `radius` is told of an input wherever the law error of its noise is to be that of a CIFAR
+# image.
 CIFAR: list[object] = ["--features", 1024]
 
 
 def exact_l2(row: np.ndarray, label: int, k: int, sigma: float, alpha: float) -> mpmath.mpf | None:
-    """The largest root over t of t Phi(z - R/sigma) = Phi(q + R/sigma), in high precision; None where none is positive."""
+    """The largest root over t of t Phi(z - R/sigma) = Phi(q + R/sigma), in high precision; None
+    where none is positive.
+    """
     lower, upper = simultaneous_bounds(row[None], alpha=alpha, labels=[label])
     error = mpmath.mpf(gaussian_error(sigma=sigma, width=3072))
     rivals = [rival + error for rival in sorted(np.delete(upper[0], label).tolist())[-k:]]
@@ -599,8 +750,22 @@ def floored(value: mpmath.mpf) -> str:
 
 @pytest.mark.usefixtures("counts")
 @pytest.mark.parametrize("k", [1, 3])
-def test_jia_2020_needs_neither_alpha_nor_keep_and_floors_the_l2_radius(topcert: Callable[..., Outcome], k: int) -> None:
-    run = topcert("radius", "counts.csv", "--method", "jia-2020", "--sigma", 0.25, "--channels", 3, *CIFAR, "--k", k)
+def test_jia_2020_needs_neither_alpha_nor_keep_and_floors_the_l2_radius(
+    topcert: Callable[..., Outcome], k: int
+) -> None:
+    run = topcert(
+        "radius",
+        "counts.csv",
+        "--method",
+        "jia-2020",
+        "--sigma",
+        0.25,
+        "--channels",
+        3,
+        *CIFAR,
+        "--k",
+        k,
+    )
     assert run.code == 0, run.err
     assert run.out.splitlines()[0] == "index,label,class,k,radius,l2_radius"
     rows = rows_of(run.out)
@@ -619,9 +784,13 @@ def test_jia_2020_needs_neither_alpha_nor_keep_and_floors_the_l2_radius(topcert:
 
 
 @pytest.mark.usefixtures("counts")
-def test_many_channels_or_a_large_sigma_change_the_radius_as_they_should(topcert: Callable[..., Outcome]) -> None:
+def test_many_channels_or_a_large_sigma_change_the_radius_as_they_should(
+    topcert: Callable[..., Outcome],
+) -> None:
     base = ["radius", "counts.csv", "--method", "jia-2020", "--k", 3]
-    one, three = (rows_of(topcert(*base, *CIFAR, "--sigma", 2, "--channels", width).out) for width in (1, 3))
+    one, three = (
+        rows_of(topcert(*base, *CIFAR, "--sigma", 2, "--channels", width).out) for width in (1, 3)
+    )
     for narrow, wide in zip(one, three, strict=True):
         assert narrow["l2_radius"] == wide["l2_radius"]
         if wide["radius"]:
@@ -630,13 +799,27 @@ def test_many_channels_or_a_large_sigma_change_the_radius_as_they_should(topcert
             assert int(narrow["radius"]) < square
     assert max(int(row["radius"] or 0) for row in one) > 3
     few = rows_of(topcert(*base, "--sigma", 2, "--channels", 1, "--features", 2).out)
-    assert [row["radius"] for row in few] == [str(min(int(row["radius"]), 2)) if row["radius"] else "" for row in one]
+    assert [row["radius"] for row in few] == [
+        str(min(int(row["radius"]), 2)) if row["radius"] else "" for row in one
+    ]
 
 
 @pytest.mark.usefixtures("counts")
 def test_methods_of_one_label_read_counts_too(topcert: Callable[..., Outcome]) -> None:
     lower = lower_bound(COUNTS[np.arange(5), GIVEN], 5000, 0.01)
-    run = topcert("radius", "counts.csv", "--method", "cohen", "--sigma", 2, "--channels", 3, *CIFAR, "--alpha", 0.01)
+    run = topcert(
+        "radius",
+        "counts.csv",
+        "--method",
+        "cohen",
+        "--sigma",
+        2,
+        "--channels",
+        3,
+        *CIFAR,
+        "--alpha",
+        0.01,
+    )
     assert run.code == 0, run.err
     for row, p in zip(rows_of(run.out), lower.tolist(), strict=True):
         assert row["k"] == "1"
@@ -648,16 +831,44 @@ def test_methods_of_one_label_read_counts_too(topcert: Callable[..., Outcome]) -
             else:
                 assert row["l2_radius"] == floored(exact)
                 assert row["radius"] == str(int(mpmath.ceil(exact**2 / 3)) - 1)
-    lee = ["--method", "lee", "--keep-probability", "1/5", "--channels", 3, "--features", 1024, "--alpha", 0.01]
+    lee = [
+        "--method",
+        "lee",
+        "--keep-probability",
+        "1/5",
+        "--channels",
+        3,
+        "--features",
+        1024,
+        "--alpha",
+        0.01,
+    ]
     run = topcert("radius", "counts.csv", *lee)
     assert run.out.splitlines()[0] == "index,label,class,k,radius"
     values = lee_radius(lower, keep_probability="1/5", num_values=256, max_radius=1000).tolist()
-    assert [row["radius"] for row in rows_of(run.out)] == ["" if r == ABSTAIN else str(r // 3) for r in values]
+    assert [row["radius"] for row in rows_of(run.out)] == [
+        "" if r == ABSTAIN else str(r // 3) for r in values
+    ]
     assert max(values) >= 3
-    run = topcert("radius", "counts.csv", "--method", "levine-feizi", "--keep", 50, "--features", 1024, "--alpha", 0.01)
+    run = topcert(
+        "radius",
+        "counts.csv",
+        "--method",
+        "levine-feizi",
+        "--keep",
+        50,
+        "--features",
+        1024,
+        "--alpha",
+        0.01,
+    )
     duel = np.stack([lower, np.zeros(5)], axis=1)
-    wanted = certified_radius(duel, np.ones((5, 2)), np.zeros(5, int), k=1, num_features=1024, num_kept=50).tolist()
-    assert [row["radius"] for row in rows_of(run.out)] == ["" if r == ABSTAIN else str(r) for r in wanted]
+    wanted = certified_radius(
+        duel, np.ones((5, 2)), np.zeros(5, int), k=1, num_features=1024, num_kept=50
+    ).tolist()
+    assert [row["radius"] for row in rows_of(run.out)] == [
+        "" if r == ABSTAIN else str(r) for r in wanted
+    ]
     options = ["--keep", 50, "--features", 1024, "--alpha", 0.01]
     one = topcert("radius", "counts.csv", "--method", "levine-feizi-simuem", *options).out
     assert one == topcert("radius", "counts.csv", *options, "--k", 1).out
@@ -665,7 +876,18 @@ def test_methods_of_one_label_read_counts_too(topcert: Callable[..., Outcome]) -
 
 @pytest.mark.usefixtures("counts")
 def test_predicted_labels_come_with_l2_radii_too(topcert: Callable[..., Outcome]) -> None:
-    asked = ["--method", "jia-2020", "--sigma", 1, "--channels", 3, "--k", 2, "--label", "predicted"]
+    asked = [
+        "--method",
+        "jia-2020",
+        "--sigma",
+        1,
+        "--channels",
+        3,
+        "--k",
+        2,
+        "--label",
+        "predicted",
+    ]
     run = topcert("radius", "counts.csv", *asked, *CIFAR)
     made = certify(
         find_vote_method("jia-2020"),
@@ -689,7 +911,8 @@ def test_predicted_labels_come_with_l2_radii_too(topcert: Callable[..., Outcome]
     for row, radius, l2 in zip(rows, made.radius.tolist(), made.l2_radius.tolist(), strict=True):
         assert row["radius"] == ("" if radius == ABSTAIN else str(radius))
         assert row["l2_radius"] == ("" if radius == ABSTAIN else floored(mpmath.mpf(l2)))
-    unknown = topcert("radius", "counts.csv", *asked).out  # the law error of the largest input that there may be
+    # the law error of the largest input that there may be
+    unknown = topcert("radius", "counts.csv", *asked).out
     assert unknown == topcert("radius", "counts.csv", *asked, "--features", 10**7).out
     assert unknown != run.out
 
@@ -702,21 +925,36 @@ def test_predicted_labels_come_with_l2_radii_too(topcert: Callable[..., Outcome]
         (["--method", "cohen", "--sigma", 1, "--channels", 0], "--channels"),
         (["--method", "cohen", "--channels", 3], "--method cohen needs --sigma"),
         (["--method", "cohen", "--sigma", 0, "--channels", 3], "--sigma must lie in"),
-        (["--method", "cohen", "--sigma", 1, "--channels", 3, "--keep", 5], "--keep is not an option of --method cohen"),
+        (
+            ["--method", "cohen", "--sigma", 1, "--channels", 3, "--keep", 5],
+            "--keep is not an option of --method cohen",
+        ),
         (["--method", "cohen", "--sigma", 1, "--channels", 3, "--k", 2], "k = 1 only"),
         (
             ["--method", "cohen", "--sigma", 1, "--channels", 3, "--label", "selected"],
             "--label selected needs a first sample",
         ),
-        (["--method", "lee", "--keep-probability", 2, "--channels", 3, "--features", 9], "--keep-probability must be"),
+        (
+            ["--method", "lee", "--keep-probability", 2, "--channels", 3, "--features", 9],
+            "--keep-probability must be",
+        ),
         (["--method", "lee", "--channels", 3], "--method lee needs --keep-probability"),
-        (["--method", "lee", "--keep-probability", "0.2", "--channels", 3], "--method lee needs --features"),
+        (
+            ["--method", "lee", "--keep-probability", "0.2", "--channels", 3],
+            "--method lee needs --features",
+        ),
         (["--method", "levine-feizi", "--keep", 5], "--method levine-feizi needs --features"),
-        (["--keep", 5, "--features", 100, "--channels", 3], "--channels is for Gaussian and discrete noise"),
+        (
+            ["--keep", 5, "--features", 100, "--channels", 3],
+            "--channels is for Gaussian and discrete noise",
+        ),
         (["--keep", 5], "--features"),
         ([], "--keep"),
         (["--method", "magic"], "unknown method 'magic'"),
-        (["--method", "jia-2020", "--sigma", 1, "--channels", 3, "--features", 0], "--features must lie in 1"),
+        (
+            ["--method", "jia-2020", "--sigma", 1, "--channels", 3, "--features", 0],
+            "--features must lie in 1",
+        ),
     ],
 )
 def test_options_that_do_not_go_together_are_refused_in_one_line(
@@ -737,7 +975,9 @@ def test_the_error_of_the_discrete_law_is_taken_off(run_of: Callable[..., Outcom
     assert (smoothing.channels, smoothing.num_features) == (3, 100)
 
 
-def test_an_input_that_does_not_fit_is_named_before_the_first_pass(pictures: Path, topcert: Callable[..., Outcome]) -> None:
+def test_an_input_that_does_not_fit_is_named_before_the_first_pass(
+    pictures: Path, topcert: Callable[..., Outcome]
+) -> None:
     images = VALUES.astype(np.float32) / np.float32(255)
     images[3, 0, 0, 0] += 0.001
     np.savez("odd.npz", x=images, y=LABELS)
@@ -759,7 +999,9 @@ def test_an_input_that_does_not_fit_is_named_before_the_first_pass(pictures: Pat
     assert not list(Path("odd").rglob("block-*"))
 
 
-def test_a_run_of_votes_leaves_a_folder_of_bounds_alone(pictures: Path, topcert: Callable[..., Outcome]) -> None:
+def test_a_run_of_votes_leaves_a_folder_of_bounds_alone(
+    pictures: Path, topcert: Callable[..., Outcome]
+) -> None:
     Path("o").mkdir()
     Path("o/bounds.json").write_text("{}")
     run = topcert(*command("jia-2020"))
@@ -768,7 +1010,9 @@ def test_a_run_of_votes_leaves_a_folder_of_bounds_alone(pictures: Path, topcert:
     assert [path.name for path in Path("o").iterdir()] == ["bounds.json"]
 
 
-def test_an_option_of_the_method_without_votes_is_refused(pictures: Path, topcert: Callable[..., Outcome]) -> None:
+def test_an_option_of_the_method_without_votes_is_refused(
+    pictures: Path, topcert: Callable[..., Outcome]
+) -> None:
     run = topcert(*command("jia-2020", "--max-radius", 3))
     assert run.code == 2
     assert "--max-radius is for the method chiang" in run.err
@@ -777,7 +1021,19 @@ def test_an_option_of_the_method_without_votes_is_refused(pictures: Path, topcer
 def test_a_run_goes_on_with_its_own_first_sample_whatever_label_is_asked_for(
     pictures: Path, topcert: Callable[..., Outcome]
 ) -> None:
-    run = ["certify", "images.npz", model("cohen"), "--method", "cohen", "--sigma", 1, "--samples", 60, "--alpha", 0.05]
+    run = [
+        "certify",
+        "images.npz",
+        model("cohen"),
+        "--method",
+        "cohen",
+        "--sigma",
+        1,
+        "--samples",
+        60,
+        "--alpha",
+        0.05,
+    ]
     assert topcert(*run, "--out", "o").code == 0
     again = topcert(*run, "--out", "o", "--label", "given", "--resume")
     assert again.code == 0, again.err

@@ -1,4 +1,6 @@
-"""Files and classes stand by their names in everything that a run writes and prints, and nothing else changes."""
+"""Files and classes stand by their names in everything that a run writes and prints, and nothing
+else changes.
+"""
 
 from __future__ import annotations
 
@@ -24,15 +26,32 @@ from topcert.voting.names import Names, told
 from topcert.voting.voter import Voter
 
 MODEL = "models_for_tests:linear"
-RUN = ["certify", "photos", MODEL, "--keep", 4, "--samples", 100, "--encoding", "constant", "--k", 1, "--k", 2]
+RUN = [
+    "certify",
+    "photos",
+    MODEL,
+    "--keep",
+    4,
+    "--samples",
+    100,
+    "--encoding",
+    "constant",
+    "--k",
+    1,
+    "--k",
+    2,
+]
 RUN += ["--class-names", "names.txt"]
-CLASSES = ("bee", "cat", "dog", "elk", "fox")  # of the model; there are no photographs of the last two
+# of the model; there are no photographs of the last two
+CLASSES = ("bee", "cat", "dog", "elk", "fox")
 FILES = ["bee/10.png", "bee/2.png", "cat/x, y.png", "cat/z.png", "dog/a.png"]
 
 
 @pytest.fixture
 def photos(workplace: Path) -> Path:
-    """Five photographs in three classes, each of its own content, and the names of the model's five."""
+    """Five photographs in three classes, each of its own content, and the names of the model's
+    five.
+    """
     (workplace / "names.txt").write_text("\n".join(CLASSES))
     generator = np.random.default_rng(3)
     for name in FILES:
@@ -56,7 +75,9 @@ def test_certificates_name_files_and_classes(photos: Path, topcert: Callable[...
     assert "bee/10.png" in topcert("evaluate", "o").out
 
 
-def test_counts_name_files_and_classes_and_are_read_by_radius(photos: Path, topcert: Callable[..., Outcome]) -> None:
+def test_counts_name_files_and_classes_and_are_read_by_radius(
+    photos: Path, topcert: Callable[..., Outcome]
+) -> None:
     assert topcert(*RUN, "--out", "o").code == 0
     with Path("o/counts.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -73,23 +94,36 @@ def test_counts_name_files_and_classes_and_are_read_by_radius(photos: Path, topc
     assert [line[1] for line in lines[1:]] == [name for name in FILES for _ in range(2)]
     assert [line[3] for line in lines[1:]] == [CLASSES[int(line[2])] for line in lines[1:]]
     asked = ["radius", "o/counts.csv", "--keep", 4, "--features", 12, "--k", 1]
-    called = {int(row["label"]): row["class"] for row in rows}  # the table names the classes of its labels alone
+    # the table names the classes of its labels alone
+    called = {int(row["label"]): row["class"] for row in rows}
     for row in json.loads(topcert(*asked, "--label", "predicted", "--json").out):
         assert (row["name"], row["class"]) == (FILES[row["index"]], called.get(row["label"]))
 
 
-def test_classes_that_are_called_by_dates_or_truths_survive_the_csv(photos: Path, topcert: Callable[..., Outcome]) -> None:
+def test_classes_that_are_called_by_dates_or_truths_survive_the_csv(
+    photos: Path, topcert: Callable[..., Outcome]
+) -> None:
     for old, new in (("bee", "2020-01-01"), ("cat", "true"), ("dog", "x")):
         Path("photos", old).rename(Path("photos", new))
     Path("names.txt").write_text("\n".join(("2020-01-01", "true", "x", "elk", "fox")))
     assert topcert(*RUN, "--out", "o").code == 0
     with Path("o/counts.csv").open(newline="") as file:
-        assert [row["class"] for row in csv.DictReader(file)] == ["2020-01-01", "2020-01-01", "true", "true", "x"]
+        assert [row["class"] for row in csv.DictReader(file)] == [
+            "2020-01-01",
+            "2020-01-01",
+            "true",
+            "true",
+            "x",
+        ]
     assert topcert("verify", "o").code == 0
 
 
-@pytest.mark.parametrize("file", ["certificates", "counts", "class of counts", "inputs", "class of inputs"])
-def test_a_name_that_was_changed_is_found(photos: Path, topcert: Callable[..., Outcome], file: str) -> None:
+@pytest.mark.parametrize(
+    "file", ["certificates", "counts", "class of counts", "inputs", "class of inputs"]
+)
+def test_a_name_that_was_changed_is_found(
+    photos: Path, topcert: Callable[..., Outcome], file: str
+) -> None:
     assert topcert(*RUN, "--out", "o").code == 0
     assert topcert("verify", "o").code == 0
     if file == "certificates":
@@ -99,7 +133,10 @@ def test_a_name_that_was_changed_is_found(photos: Path, topcert: Callable[..., O
     elif file == "class of inputs":
         path = Path("o/ledger/inputs.parquet")
         table = pq.read_table(path)
-        pq.write_table(table.replace_schema_metadata({"class_names": '["cat", "bee", "dog", "elk", "fox"]'}), path)
+        pq.write_table(
+            table.replace_schema_metadata({"class_names": '["cat", "bee", "dog", "elk", "fox"]'}),
+            path,
+        )
     else:
         text = Path("o/counts.csv").read_text()
         old, new = ("bee/10.png", "bee/11.png") if file == "counts" else ('"dog"', '"cat"')
@@ -117,10 +154,17 @@ def _edit(path: str, column: str, value: str) -> None:
     pq.write_table(table.set_column(place, column, pa.array(values)), path)
 
 
-def test_an_auditor_who_calls_a_class_otherwise_is_told(photos: Path, topcert: Callable[..., Outcome]) -> None:
+def test_an_auditor_who_calls_a_class_otherwise_is_told(
+    photos: Path, topcert: Callable[..., Outcome]
+) -> None:
     assert topcert(*RUN, "--out", "o").code == 0
     path = Path("o/ledger/inputs.parquet")
-    pq.write_table(pq.read_table(path).replace_schema_metadata({"class_names": '["cat", "bee", "dog", "elk", "fox"]'}), path)
+    pq.write_table(
+        pq.read_table(path).replace_schema_metadata(
+            {"class_names": '["cat", "bee", "dog", "elk", "fox"]'}
+        ),
+        path,
+    )
     write_results(derive(Ledger.open(Path("o")), ks=[1, 2], alpha=0.001))
     assert topcert("verify", "o").code == 0  # which knows no better
     found = topcert("verify", "o", "--model", MODEL)
@@ -128,7 +172,9 @@ def test_an_auditor_who_calls_a_class_otherwise_is_told(photos: Path, topcert: C
     assert "the folder calls class 0 'cat'" in found.err
 
 
-def test_a_folder_from_before_names_is_read_resumed_and_verified(photos: Path, topcert: Callable[..., Outcome]) -> None:
+def test_a_folder_from_before_names_is_read_resumed_and_verified(
+    photos: Path, topcert: Callable[..., Outcome]
+) -> None:
     """Release 0.1.0 kept no names, and its fingerprint is of the rows without them."""
     assert topcert(*RUN, "--out", "o").code == 0
     ledger = Ledger.open(Path("o"))
@@ -150,8 +196,12 @@ def test_a_folder_from_before_names_is_read_resumed_and_verified(photos: Path, t
     assert topcert("verify", "o", "--model", MODEL, "--replay", 10).code == 0
 
 
-def test_data_without_names_gives_the_files_it_always_gave(workplace: Path, topcert: Callable[..., Outcome]) -> None:
-    assert topcert("certify", "table.npz", MODEL, "--keep", 4, "--samples", 50, "--out", "o").code == 0
+def test_data_without_names_gives_the_files_it_always_gave(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
+    assert (
+        topcert("certify", "table.npz", MODEL, "--keep", 4, "--samples", 50, "--out", "o").code == 0
+    )
     assert pq.read_table("o/ledger/inputs.parquet").column_names == ["index", "label", "sha256"]
     assert not (pq.read_schema("o/ledger/inputs.parquet").metadata or {}).keys() - {b"ARROW:schema"}
     assert set(pq.read_table("o/certificates.parquet").column_names).isdisjoint({"name", "class"})
@@ -174,7 +224,13 @@ def test_an_input_that_the_noise_has_no_place_for_goes_by_its_file(photos: Path)
     dataset = load_dataset("photos", stride=2)
     unused: Any = None
     randomizer: Any = Refusing()
-    voter = Voter(read=dataset.read, randomizer=randomizer, classifier=unused, num_inputs=2, in_words=dataset.in_words)
+    voter = Voter(
+        read=dataset.read,
+        randomizer=randomizer,
+        classifier=unused,
+        num_inputs=2,
+        in_words=dataset.in_words,
+    )
     with pytest.raises(ValueError, match=r"input 2 \(cat/x, y.png\): .4, 3, 3. is odd"):
         voter.check_input(1)
 
@@ -184,12 +240,29 @@ def test_unlabelled_data_has_shares_of_predictions_and_no_accuracy(
     workplace: Path, topcert: Callable[..., Outcome], k: int
 ) -> None:
     np.savez("bare.npz", x=np.load("table.npz")["x"])
-    run = topcert("certify", "bare.npz", MODEL, "--keep", 2, "--samples", 400, "--k", k, "--alpha", 0.1, "--out", "o")
+    run = topcert(
+        "certify",
+        "bare.npz",
+        MODEL,
+        "--keep",
+        2,
+        "--samples",
+        400,
+        "--k",
+        k,
+        "--alpha",
+        0.1,
+        "--out",
+        "o",
+    )
     assert run.code == 0, run.err
     assert "certified top-k accuracy" not in run.out
     assert "share of inputs whose prediction is certified at r" in run.out
     assert "nothing is said of accuracy" in run.out
-    assert "<!-- share of inputs whose prediction is certified at r -->" in Path("o/accuracy.svg").read_text()
+    assert (
+        "<!-- share of inputs whose prediction is certified at r -->"
+        in Path("o/accuracy.svg").read_text()
+    )
     made = pq.read_table("o/certificates.parquet").to_pylist()
     firsts = [made[row]["radius"] for row in range(0, len(made), k)]
     with Path("o/accuracy.csv").open(newline="") as file:
@@ -207,7 +280,21 @@ def test_the_shares_of_unlabelled_data_as_the_release_before_wrote_them_are_read
 ) -> None:
     np.savez("bare.npz", x=np.load("table.npz")["x"])
     assert (
-        topcert("certify", "bare.npz", MODEL, "--keep", 2, "--samples", 400, "--k", 2, "--alpha", 0.1, "--out", "o").code
+        topcert(
+            "certify",
+            "bare.npz",
+            MODEL,
+            "--keep",
+            2,
+            "--samples",
+            400,
+            "--k",
+            2,
+            "--alpha",
+            0.1,
+            "--out",
+            "o",
+        ).code
         == 0
     )
     radii = [row["radius"] for row in pq.read_table("o/certificates.parquet").to_pylist()]

@@ -1,4 +1,6 @@
-"""What the command says of a model beside the result: the output taken, votes without an answer, a sentinel among data."""
+"""What the command says of a model beside the result: the output taken, votes without an answer, a
+sentinel among data.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,9 @@ BASE = ["--keep", 4, "--samples", 60, "--batch-size", 30]
 
 @pytest.fixture
 def odd(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Beside the table an attacked copy, one number of whose first column is as large as float32 can be."""
+    """Beside the table an attacked copy, one number of whose first column is as large as float32
+    can be.
+    """
     monkeypatch.delitem(__import__("sys").modules, "odd_models", raising=False)
     Path("odd_models.py").write_text(ODD)
     table = np.load("table.npz")
@@ -62,14 +66,21 @@ def odd(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return workplace
 
 
-def test_the_output_that_is_taken_is_told_and_not_recorded(odd: Path, topcert: Callable[..., Outcome]) -> None:
+def test_the_output_that_is_taken_is_told_and_not_recorded(
+    odd: Path, topcert: Callable[..., Outcome]
+) -> None:
     run = topcert("certify", "table.npz", "odd_models:named", *BASE, "--out", "o")
     assert run.code == 0, run.err
-    assert "note: of the model's outputs features: float32 (16, 12), logits: float32 (16, 5), logits is taken" in run.err
+    assert (
+        "note: of the model's outputs features: float32 (16, 12), logits: float32 (16, 5), logits"
+        " is taken" in run.err
+    )
     assert "output" not in json.loads(Path("o/manifest.json").read_text())
 
 
-def test_an_output_that_is_named_is_recorded_and_verified(odd: Path, topcert: Callable[..., Outcome]) -> None:
+def test_an_output_that_is_named_is_recorded_and_verified(
+    odd: Path, topcert: Callable[..., Outcome]
+) -> None:
     refused = topcert("certify", "table.npz", "odd_models:pair", *BASE, "--out", "o")
     assert refused.code == 2
     assert "0: float32 (16, 12), 1: float32 (16, 5)" in refused.err
@@ -86,15 +97,24 @@ def test_an_output_that_is_named_is_recorded_and_verified(odd: Path, topcert: Ca
     assert topcert("verify", "o", "--model", "odd_models:pair", "--replay", 60).code == 0
     other = topcert("verify", "o", "--model", "odd_models:pair", "--replay", 60, "--output", 0)
     assert other.code == 2
-    named = topcert("verify", "p", "--model", "odd_models:named", "--replay", 60, "--output", "logits")
+    named = topcert(
+        "verify", "p", "--model", "odd_models:named", "--replay", 60, "--output", "logits"
+    )
     assert named.code == 0, "the folder does not say which, and the auditor may"
-    resumed = topcert("certify", "table.npz", "odd_models:pair", *BASE, "--output", 0, "--out", "o", "--resume")
+    resumed = topcert(
+        "certify", "table.npz", "odd_models:pair", *BASE, "--output", 0, "--out", "o", "--resume"
+    )
     assert resumed.code == 2
 
 
 @pytest.mark.parametrize("value", ["null", "1", '["logits"]'])
-def test_a_manifest_with_an_odd_output_is_refused(odd: Path, topcert: Callable[..., Outcome], value: str) -> None:
-    assert topcert("certify", "table.npz", "odd_models:pair", *BASE, "--output", 1, "--out", "o").code == 0
+def test_a_manifest_with_an_odd_output_is_refused(
+    odd: Path, topcert: Callable[..., Outcome], value: str
+) -> None:
+    assert (
+        topcert("certify", "table.npz", "odd_models:pair", *BASE, "--output", 1, "--out", "o").code
+        == 0
+    )
     path = Path("o/manifest.json")
     path.write_text(path.read_text().replace('"output": "1"', f'"output": {value}'))
     with pytest.raises(ValueError, match=r"output must be text|has been changed"):
@@ -105,7 +125,11 @@ def test_a_manifest_with_an_odd_output_is_refused(odd: Path, topcert: Callable[.
     ("model", "options", "says"),
     [
         ("models_for_tests:linear", [], "with a score that is NaN or infinite"),
-        ("odd_models:picky", [], "on which it raised (the model failed on a batch of shape (30, 12): OverflowError"),
+        (
+            "odd_models:picky",
+            [],
+            "on which it raised (the model failed on a batch of shape (30, 12): OverflowError",
+        ),
         ("odd_models:written", ["--classes", 5], "with a label out of range, such as 99"),
     ],
 )
@@ -128,20 +152,34 @@ def test_an_attacked_input_is_predicted_and_the_votes_without_an_answer_are_coun
     assert not moved[~kept].any(), "a vote that does not see the number is not moved by it"
     if "NaN" not in says:  # a linear model may well have finite scores there
         assert (votes[1][2][kept] == 0).all()
-        assert f"the model had no answer for {kept.sum()} of the 480 votes cast now, which count as label 0: " in run.err
+        assert (
+            f"the model had no answer for {kept.sum()} of the 480 votes cast now, which count as"
+            " label 0: " in run.err
+        )
         assert says in run.err
 
 
-def test_a_label_out_of_range_stops_the_run_on_a_certified_input(odd: Path, topcert: Callable[..., Outcome]) -> None:
-    run = topcert("certify", "attacked.npz", "odd_models:written", *BASE, "--classes", 5, "--out", "o")
+def test_a_label_out_of_range_stops_the_run_on_a_certified_input(
+    odd: Path, topcert: Callable[..., Outcome]
+) -> None:
+    run = topcert(
+        "certify", "attacked.npz", "odd_models:written", *BASE, "--classes", 5, "--out", "o"
+    )
     assert run.code == 2
     assert "the model gave the label 99; with 5 classes labels are 0 .. 4" in run.err
-    one = topcert("certify", "table.npz", "odd_models:one_based", *BASE, "--classes", 5, "--out", "p")
+    one = topcert(
+        "certify", "table.npz", "odd_models:one_based", *BASE, "--classes", 5, "--out", "p"
+    )
     assert one.code == 2
-    assert "the label 5; with 5 classes labels are 0 .. 4; where it counts from 1, subtract 1" in one.err
+    assert (
+        "the label 5; with 5 classes labels are 0 .. 4; where it counts from 1, subtract 1"
+        in one.err
+    )
 
 
-def test_data_labels_that_count_from_one_are_told_so(odd: Path, topcert: Callable[..., Outcome]) -> None:
+def test_data_labels_that_count_from_one_are_told_so(
+    odd: Path, topcert: Callable[..., Outcome]
+) -> None:
     np.savez("one.npz", x=np.load("table.npz")["x"][:5], y=np.arange(1, 6))
     run = topcert("certify", "one.npz", "models_for_tests:linear", *BASE, "--out", "o")
     assert run.code == 2
@@ -154,10 +192,14 @@ def test_count_votes_warns_of_votes_without_an_answer(odd: Path) -> None:
     def scores(batch: np.ndarray) -> np.ndarray:
         return np.where(batch > 1e6, np.nan, batch)[:, :5]
 
-    with pytest.warns(UserWarning, match=r"the model had no answer for \d+ of the 480 votes cast now"):
+    with pytest.warns(
+        UserWarning, match=r"the model had no answer for \d+ of the 480 votes cast now"
+    ):
         counts = library.count_votes(scores, x, num_kept=4, num_samples=60, seed=1)
     assert counts.sum(axis=1).tolist() == [60] * 8
-    pairs = library.count_votes(lambda batch: (batch, scores(batch)), x[:2], num_kept=4, num_samples=60, seed=1, output="1")
+    pairs = library.count_votes(
+        lambda batch: (batch, scores(batch)), x[:2], num_kept=4, num_samples=60, seed=1, output="1"
+    )
     np.testing.assert_array_equal(pairs, counts[:2])
 
 
@@ -171,24 +213,51 @@ def test_a_sentinel_among_the_data_is_told_with_the_fix(
     np.savez("scaled.npz", x=x, y=table["y"])
     run = topcert("certify", "scaled.npz", "models_for_tests:linear", *BASE, "--out", "o")
     assert run.code == 0
-    told = "hidden columns are shown as -1, which lies within the values of 1 of 12 columns (column 3: "
+    told = (
+        "hidden columns are shown as -1, which lies within the values of 1 of 12 columns"
+        " (column 3: "
+    )
     assert (told in run.err) == among
     assert ("choose a --fill outside" in run.err) == among
-    assert topcert("certify", "scaled.npz", "models_for_tests:linear", *BASE, "--fill", -9, "--out", "p").code == 0
+    assert (
+        topcert(
+            "certify", "scaled.npz", "models_for_tests:linear", *BASE, "--fill", -9, "--out", "p"
+        ).code
+        == 0
+    )
 
 
-def test_labels_that_seem_to_count_from_1_are_told_and_recorded(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_labels_that_seem_to_count_from_1_are_told_and_recorded(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     x = np.random.default_rng(0).random((30, 12)).astype(np.float32)
     np.savez("one.npz", x=x, y=np.arange(30) % 3 + 1)
     doubt = "no label of the whole data is 0, the lowest is 1; if they count from 1"
-    run = ["certify", "one.npz", "models_for_tests:linear", "--keep", 2, "--samples", 100, "--k", 1, "--out", "o"]
+    run = [
+        "certify",
+        "one.npz",
+        "models_for_tests:linear",
+        "--keep",
+        2,
+        "--samples",
+        100,
+        "--k",
+        1,
+        "--out",
+        "o",
+    ]
     made = topcert(*run, "--limit", 3)
     assert made.code == 0, made.err
-    assert "one.npz: none of its 30 labels is 0, the lowest is 1, and there are 5 classes, from 0" in made.err
+    assert (
+        "one.npz: none of its 30 labels is 0, the lowest is 1, and there are 5 classes, from 0"
+        in made.err
+    )
     assert doubt in " ".join(made.out.split())
     assert json.loads(Path("o/manifest.json").read_text())["data_options"]["lowest_label"] == 1
     assert doubt in " ".join(topcert("evaluate", "o").out.split())
-    assert any(doubt in line for line in json.loads(topcert("verify", "o", "--json").out)["to_judge"])
+    assert any(
+        doubt in line for line in json.loads(topcert("verify", "o", "--json").out)["to_judge"]
+    )
     again = topcert("verify", "o", "--model", "models_for_tests:linear")
     assert again.code == 0
     assert "none of its 30 labels is 0" in again.err
@@ -199,12 +268,17 @@ def test_labels_that_seem_to_count_from_1_are_told_and_recorded(workplace: Path,
     assert "lowest_label" not in Path("p/manifest.json").read_text()
 
 
-def test_radius_tells_of_labels_none_of_which_is_0(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_radius_tells_of_labels_none_of_which_is_0(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     def told(count: int, first: int) -> str:
         rows = [f"90,5,5,{first + row % 2}" for row in range(count)]
         Path("c.csv").write_text("\n".join(["a,b,c,label", *rows]) + "\n")
         return topcert("radius", "c.csv", "--keep", 5, "--features", 90, "--k", 1).err
 
-    assert "note: none of the 12 labels is 0, the lowest is 1, and there are 3 classes, from 0" in told(12, 1)
+    assert (
+        "note: none of the 12 labels is 0, the lowest is 1, and there are 3 classes, from 0"
+        in told(12, 1)
+    )
     assert "labels is 0" not in told(11, 1)
     assert "labels is 0" not in told(12, 0)

@@ -1,4 +1,6 @@
-"""Folders of earlier releases, whose Gaussian noise was drawn in floating point: read, verified, gone on with, and told."""
+"""Folders of earlier releases, whose Gaussian noise was drawn in floating point: read, verified,
+gone on with, and told.
+"""
 
 from __future__ import annotations
 
@@ -39,13 +41,27 @@ L2 = [
     0.39392508286662453,
     0.6813670628950971,
 ]
-CERTIFY = ["certify", "images.npz", MODEL, "--classes", 3, "--method", "jia-2020", "--sigma", 0.5, "--samples", 300]
+CERTIFY = [
+    "certify",
+    "images.npz",
+    MODEL,
+    "--classes",
+    3,
+    "--method",
+    "jia-2020",
+    "--sigma",
+    0.5,
+    "--samples",
+    300,
+]
 
 
 @pytest.fixture
 def older(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A finished run of an earlier release."""
-    monkeypatch.setattr(importlib.import_module("topcert.cli.certify"), "draw_results", lambda *_, **__: None)
+    monkeypatch.setattr(
+        importlib.import_module("topcert.cli.certify"), "draw_results", lambda *_, **__: None
+    )
     monkeypatch.delitem(sys.modules, "mean_for_tests", raising=False)
     Path("mean_for_tests.py").write_text(THIRDS)
     values = np.random.default_rng(0).integers(0, 256, (4, 6, 6, 3))
@@ -61,13 +77,17 @@ def older(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         num_classes=3,
         algorithm=gaussian.ALGORITHM,
     )
-    ledger = collect_votes(open_run(request, Path("run"), resume=False), on_progress=lambda *_: None)
+    ledger = collect_votes(
+        open_run(request, Path("run"), resume=False), on_progress=lambda *_: None
+    )
     write_results(derive(ledger, method="jia-2020", ks=[1, 2], alpha=0.001))
     return workplace / "run"
 
 
 def test_votes_and_certificates_are_as_they_were(older: Path) -> None:
-    assert json.loads((older / "manifest.json").read_text())["algorithm"] == "philox4x64-quantile53-1"
+    assert (
+        json.loads((older / "manifest.json").read_text())["algorithm"] == "philox4x64-quantile53-1"
+    )
     results = derive(Ledger.open(older), method="jia-2020", ks=[1, 2], alpha=0.001)
     assert results.counts.tolist() == COUNTS
     assert results.certificates.l2_radius is not None
@@ -77,18 +97,24 @@ def test_votes_and_certificates_are_as_they_were(older: Path) -> None:
 def test_it_is_verified_with_replay_and_fresh_votes_and_told_what_is_not_covered(
     older: Path, topcert: Callable[..., Outcome]
 ) -> None:
-    run = topcert("verify", "run", "--model", MODEL, "--replay", 200, "--fresh-seed", 7, "--samples", 100)
+    run = topcert(
+        "verify", "run", "--model", MODEL, "--replay", 200, "--fresh-seed", 7, "--samples", 100
+    )
     assert run.code == 0, run.err
     assert "1,200 votes computed again, 0 differ" in run.out
     assert "not covered: this noise was drawn and added in floating point" in run.out
     run = topcert("evaluate", "run", "--k", 1)
     assert run.code == 0, run.err
-    assert "Not covered: this noise was drawn and added in floating point" in " ".join(run.out.split())
+    assert "Not covered: this noise was drawn and added in floating point" in " ".join(
+        run.out.split()
+    )
     for command in (["verify", "run"], ["evaluate", "run"]):
         assert "in floating point" in json.loads(topcert(*command, "--json").out)["not_covered"]
 
 
-def test_it_is_gone_on_with_under_its_own_noise(older: Path, topcert: Callable[..., Outcome]) -> None:
+def test_it_is_gone_on_with_under_its_own_noise(
+    older: Path, topcert: Callable[..., Outcome]
+) -> None:
     whole = {path: path.read_bytes() for path in older.rglob("*") if path.is_file()}
     for block in (older / "ledger").glob("*.parquet"):
         block.unlink()
@@ -99,14 +125,23 @@ def test_it_is_gone_on_with_under_its_own_noise(older: Path, topcert: Callable[.
         assert path.read_bytes() == content, path
 
 
-def test_a_new_run_draws_on_the_grid_and_covers_it(older: Path, topcert: Callable[..., Outcome]) -> None:
+def test_a_new_run_draws_on_the_grid_and_covers_it(
+    older: Path, topcert: Callable[..., Outcome]
+) -> None:
     run = topcert(*CERTIFY, "--k", 1, "--out", "new")
     assert run.code == 0, run.err
     said = " ".join(run.out.split())
     assert "overed" not in said
-    assert "Input and noise are whole steps of 1/8160: 8-bit values exactly, others after rounding." in said
+    assert (
+        "Input and noise are whole steps of 1/8160: 8-bit values exactly, others after rounding."
+        in said
+    )
     assert json.loads(Path("new/manifest.json").read_text())["algorithm"] == rounded.ALGORITHM
-    assert smoothing_of(Ledger.open(Path("new")).manifest).law_error == rounded.law_error(sigma=0.5, width=108) > 0
+    assert (
+        smoothing_of(Ledger.open(Path("new")).manifest).law_error
+        == rounded.law_error(sigma=0.5, width=108)
+        > 0
+    )
     assert smoothing_of(Ledger.open(older).manifest).law_error == 0
     run = topcert("verify", "new", "--model", MODEL, "--replay", 200)
     assert run.code == 0, run.err
@@ -115,7 +150,9 @@ def test_a_new_run_draws_on_the_grid_and_covers_it(older: Path, topcert: Callabl
         assert json.loads(topcert(*command, "--json").out)["not_covered"] is None
 
 
-def test_a_run_under_one_noise_does_not_pass_for_one_under_the_other(older: Path, topcert: Callable[..., Outcome]) -> None:
+def test_a_run_under_one_noise_does_not_pass_for_one_under_the_other(
+    older: Path, topcert: Callable[..., Outcome]
+) -> None:
     forge(older, algorithm=rounded.ALGORITHM)
     run = topcert("verify", "run", "--model", MODEL, "--replay", 200)
     assert run.code == 1
@@ -127,10 +164,14 @@ def test_a_law_that_nobody_knows_is_refused(older: Path, topcert: Callable[..., 
     for command in (["verify", "run"], ["evaluate", "run", "--k", 1]):
         run = topcert(*command)
         assert run.code == 2
-        assert "philox4x64-better-1, whose law this release does not know" in " ".join(run.err.split())
+        assert "philox4x64-better-1, whose law this release does not know" in " ".join(
+            run.err.split()
+        )
 
 
-def test_an_older_sigma_may_be_larger_and_a_new_one_not(older: Path, topcert: Callable[..., Outcome]) -> None:
+def test_an_older_sigma_may_be_larger_and_a_new_one_not(
+    older: Path, topcert: Callable[..., Outcome]
+) -> None:
     forge(older, sigma=500.0)
     assert Ledger.open(older).manifest.sigma == 500.0
     rewrite_manifest(older, algorithm=rounded.ALGORITHM)

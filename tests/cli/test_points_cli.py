@@ -1,4 +1,6 @@
-"""Points from the command line: `topcert train` on sets of points, and `topcert reproduce points` from nothing."""
+"""Points from the command line: `topcert train` on sets of points, and `topcert reproduce points`
+from nothing.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,21 @@ def test_points_are_reproduced_from_nothing_gone_on_with_and_certified(
     assert topcert("reproduce", "points", "--samples", 80, "--limit", 4, "--out", "t").code == 2
     # the network is like any other
     network = "t/networks/surfaces/pointnet.onnx"
-    certify = ["certify", "surfaces", network, "--keep", 16, "--samples", 40, "--alpha", 0.1, "--limit", 2, "--out", "o"]
+    certify = [
+        "certify",
+        "surfaces",
+        network,
+        "--keep",
+        16,
+        "--samples",
+        40,
+        "--alpha",
+        0.1,
+        "--limit",
+        2,
+        "--out",
+        "o",
+    ]
     assert topcert(*certify).code == 0
     assert topcert("verify", "o", "--model", network, "--replay", 5).code == 0
     assert "point" in topcert("evaluate", "o", "--k", 1).out
@@ -71,24 +87,39 @@ def test_the_plan_that_is_named_is_trained_by(
     seen: list[tuple[str, str, TrainingPlan, Path | None]] = []
 
     def record(
-        data: str, network: str, plan: TrainingPlan, *, data_dir: Path | None, folder: Path, **_: object
+        data: str,
+        network: str,
+        plan: TrainingPlan,
+        *,
+        data_dir: Path | None,
+        folder: Path,
+        **_: object,
     ) -> list[EpochLog]:
         folder.mkdir()
         seen.append((data, network, plan, data_dir))
         return []
 
-    monkeypatch.setattr(importlib.import_module("topcert.training.clouds"), "train_on_clouds", record)
+    monkeypatch.setattr(
+        importlib.import_module("topcert.training.clouds"), "train_on_clouds", record
+    )
     release = write_release(workplace / "release")
     assert topcert("train", "surfaces", "--out", "a").code == 0
-    assert topcert("train", "modelnet40", "pointnet", "--keep", 32, "--data-dir", release, "--out", "b").code == 0
-    (first, second) = seen
+    assert (
+        topcert(
+            "train", "modelnet40", "pointnet", "--keep", 32, "--data-dir", release, "--out", "b"
+        ).code
+        == 0
+    )
+    first, second = seen
     assert first[:2] == ("surfaces", "pointnet")
     assert first[2].noise == PointNoise(num_kept=16)
     assert second[:2] == ("modelnet40", "pointnet")
     assert (second[2].noise, second[3]) == (PointNoise(num_kept=32), release)
 
 
-def test_the_carried_counts_redraw_the_committed_table(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_the_carried_counts_redraw_the_committed_table(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     run = topcert("reproduce", "points", "--from-counts", "--out", "f")
     assert run.code == 0, run.err
     for name in ("points-surfaces.csv", "points-surfaces.md", "points-surfaces-curves.csv"):
@@ -99,16 +130,28 @@ def test_the_carried_counts_redraw_the_committed_table(workplace: Path, topcert:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["train", "surfaces", "compact", "--out", "o"], "unknown network 'compact' for sets of points"),
+        (
+            ["train", "surfaces", "compact", "--out", "o"],
+            "unknown network 'compact' for sets of points",
+        ),
         (["train", "cifar10", "pointnet", "--out", "o"], "unknown network 'pointnet'"),
-        (["train", "surfaces", "--keep", 2049, "--out", "o"], "--keep must lie in 1 .. 2048, the points of a set; got 2049"),
+        (
+            ["train", "surfaces", "--keep", 2049, "--out", "o"],
+            "--keep must lie in 1 .. 2048, the points of a set; got 2049",
+        ),
         (
             ["train", "surfaces", "--noise", "gaussian", "--sigma", 0.5, "--out", "o"],
             "sets of points are trained under --noise ablation alone, not gaussian",
         ),
-        (["train", "modelnet40", "--data-dir", "absent", "--out", "o"], "neither is nor holds the folder"),
+        (
+            ["train", "modelnet40", "--data-dir", "absent", "--out", "o"],
+            "neither is nor holds the folder",
+        ),
         (["train", "shapes", "--out", "o"], "topcert trains on: cifar10, modelnet40, surfaces"),
-        (["reproduce", "points", "--data", "shapenet", "--out", "o"], "--data must be one of modelnet40, surfaces"),
+        (
+            ["reproduce", "points", "--data", "shapenet", "--out", "o"],
+            "--data must be one of modelnet40, surfaces",
+        ),
         (
             ["reproduce", "points", "--data", "modelnet40", "--from-counts", "--out", "o"],
             "carries no vote counts of points on modelnet40",

@@ -1,4 +1,6 @@
-"""`topcert predict`: every shown label has its own radius or abstains alone, and what is kept can be checked."""
+"""`topcert predict`: every shown label has its own radius or abstains alone, and what is kept can
+be checked.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ def rows_of(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(text.splitlines()))
 
 
-def test_each_label_has_its_own_radius_or_abstains_alone(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_each_label_has_its_own_radius_or_abstains_alone(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     run = topcert(*COMMAND)
     assert run.code == 0, run.err
     kept = topcert(*COMMAND, "--out", "o")
@@ -36,31 +40,50 @@ def test_each_label_has_its_own_radius_or_abstains_alone(workplace: Path, topcer
     ledger = Ledger.open(Path("o"))
     counts = ledger.counts()
     labels = most_voted(counts, 2)
-    radii = radii_of(METHOD, counts, None, smoothing=smoothing_of(ledger.manifest), ks=[2], alpha=0.001).radius[:, :, 0]
+    radii = radii_of(
+        METHOD, counts, None, smoothing=smoothing_of(ledger.manifest), ks=[2], alpha=0.001
+    ).radius[:, :, 0]
     rows = rows_of(run.out)
-    assert [(int(row["index"]), int(row["rank"])) for row in rows] == [(i, rank) for i in range(8) for rank in (1, 2)]
+    assert [(int(row["index"]), int(row["rank"])) for row in rows] == [
+        (i, rank) for i in range(8) for rank in (1, 2)
+    ]
     assert [int(row["label"]) for row in rows] == labels.reshape(-1).tolist()
-    assert [int(row["votes"]) for row in rows] == np.take_along_axis(counts, labels, axis=1).reshape(-1).tolist()
+    assert [int(row["votes"]) for row in rows] == np.take_along_axis(
+        counts, labels, axis=1
+    ).reshape(-1).tolist()
     shown = [-1 if row["radius"] == "abstains" else int(row["radius"]) for row in rows]
     assert shown == radii.reshape(-1).tolist()
     some = (radii >= 0).sum(axis=1)
-    assert {1, 2} <= set(some.tolist())  # on some inputs one label abstains and the other keeps its radius
-    assert f"{(radii < 0).sum()} of 16 shown labels abstain, on {(some < 2).sum()} of 8 inputs" in " ".join(run.err.split())
+    # on some inputs one label abstains and the other keeps its radius
+    assert {1, 2} <= set(some.tolist())
+    assert (
+        f"{(radii < 0).sum()} of 16 shown labels abstain, on {(some < 2).sum()} of 8 inputs"
+        in " ".join(run.err.split())
+    )
 
 
 def test_the_radii_are_those_of_certify(workplace: Path, topcert: Callable[..., Outcome]) -> None:
     assert topcert(*COMMAND, "--out", "o").code == 0
     run = ["certify", *COMMAND[1:], "--label", "predicted", "--out", "p"]
     assert topcert(*run).code == 0
-    for name in ("certificates.parquet", "counts.csv", "accuracy.csv", "accuracy.png", "manifest.json"):
+    for name in (
+        "certificates.parquet",
+        "counts.csv",
+        "accuracy.csv",
+        "accuracy.png",
+        "manifest.json",
+    ):
         assert Path("o", name).read_bytes() == Path("p", name).read_bytes(), name
     had = [row["radius"] for row in pq.read_table("o/certificates.parquet").to_pylist()]
     assert [
-        None if row["radius"] == "abstains" else int(row["radius"]) for row in rows_of(Path("o/predictions.csv").read_text())
+        None if row["radius"] == "abstains" else int(row["radius"])
+        for row in rows_of(Path("o/predictions.csv").read_text())
     ] == had
 
 
-def test_the_folder_is_verified_and_evaluated(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_the_folder_is_verified_and_evaluated(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     assert topcert(*COMMAND, "--out", "o").code == 0
     checked = topcert("verify", "o", "--model", MODEL, "--replay", 20)
     assert checked.code == 0, checked.err
@@ -74,14 +97,20 @@ def test_the_folder_is_verified_and_evaluated(workplace: Path, topcert: Callable
 
 
 @pytest.mark.parametrize("column", ["index", "rank", "label", "votes", "radius", "unit", "alpha"])
-def test_a_changed_cell_of_predictions_is_found(workplace: Path, topcert: Callable[..., Outcome], column: str) -> None:
+def test_a_changed_cell_of_predictions_is_found(
+    workplace: Path, topcert: Callable[..., Outcome], column: str
+) -> None:
     assert topcert(*COMMAND, "--out", "o").code == 0
     path = Path("o/predictions.csv")
     lines = [line.split(",") for line in path.read_text().splitlines()]
     place = lines[0].index(column)
-    row = next(row for row in range(1, len(lines)) if lines[row][lines[0].index("radius")] != "abstains")
+    row = next(
+        row for row in range(1, len(lines)) if lines[row][lines[0].index("radius")] != "abstains"
+    )
     was = lines[row][place]
-    lines[row][place] = {"unit": "pixel", "alpha": "0.0001"}.get(column, str(int(was) + 1) if was.isdecimal() else "7")
+    lines[row][place] = {"unit": "pixel", "alpha": "0.0001"}.get(
+        column, str(int(was) + 1) if was.isdecimal() else "7"
+    )
     path.write_text("\n".join(map(",".join, lines)) + "\n")
     found = topcert("verify", "o")
     assert found.code == 1
@@ -89,7 +118,9 @@ def test_a_changed_cell_of_predictions_is_found(workplace: Path, topcert: Callab
 
 
 @pytest.mark.parametrize("text", ["", "nonsense\n", "index,rank,label\n", "\0"])
-def test_predictions_that_are_none_are_found(workplace: Path, topcert: Callable[..., Outcome], text: str) -> None:
+def test_predictions_that_are_none_are_found(
+    workplace: Path, topcert: Callable[..., Outcome], text: str
+) -> None:
     assert topcert(*COMMAND, "--out", "o").code == 0
     Path("o/predictions.csv").write_text(text)
     assert topcert("verify", "o").code in (1, 2)
@@ -107,7 +138,9 @@ def test_predictions_for_another_k_stand_beside_certificates_of_certify(
     assert topcert("verify", "o").code == 0
 
 
-def test_predictions_of_the_release_before_are_still_checked(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_predictions_of_the_release_before_are_still_checked(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     assert topcert(*COMMAND, "--out", "o").code == 0
     made = predict_labels(Ledger.open(Path("o")), k=2, alpha=0.001)
     path = Path("o/predictions.csv")
@@ -119,27 +152,55 @@ def test_predictions_of_the_release_before_are_still_checked(workplace: Path, to
     whole[4] = str(int(whole[4]) + 1)
     path.write_text("".join(",".join(line) + "\n" for line in lines))
     assert topcert("verify", "o").code == 1
-    none = [line if place == 0 else [line[0], "abstain", "", "", "", line[5], line[6]] for place, line in enumerate(lines)]
+    none = [
+        line if place == 0 else [line[0], "abstain", "", "", "", line[5], line[6]]
+        for place, line in enumerate(lines)
+    ]
     assert len({line[0] for line in none[1:]}) == 8
     path.write_text("".join(",".join(line) + "\n" for line in none))
     assert topcert("verify", "o").code == 1  # two lines an input, and votes that do show labels
 
 
-def test_photographs_go_by_their_files_and_labels_by_their_classes(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_photographs_go_by_their_files_and_labels_by_their_classes(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     generator = np.random.default_rng(3)
     files = ["bee/10.png", "cat/x, y.png"]
     for name in files:
         Path("photos", name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(generator.integers(0, 256, (4, 3, 3), np.uint8)).save(Path("photos", name))
-    command = ["predict", "photos", MODEL, "--keep", 4, "--samples", 500, "--encoding", "constant", "--seed", 1]
-    assert "class" not in rows_of(topcert(*command).out)[0]  # two folders are no names of five classes
+    command = [
+        "predict",
+        "photos",
+        MODEL,
+        "--keep",
+        4,
+        "--samples",
+        500,
+        "--encoding",
+        "constant",
+        "--seed",
+        1,
+    ]
+    # two folders are no names of five classes
+    assert "class" not in rows_of(topcert(*command).out)[0]
     called = ("bee", "cat", "dog", "elk", "fox")
     Path("names.txt").write_text("\n".join(called))
     command += ["--class-names", "names.txt"]
     run = topcert(*command, "--out", "o")
     assert run.code == 0, run.err
     rows = rows_of(run.out)
-    assert list(rows[0]) == ["index", "name", "rank", "label", "class", "votes", "radius", "unit", "alpha"]
+    assert list(rows[0]) == [
+        "index",
+        "name",
+        "rank",
+        "label",
+        "class",
+        "votes",
+        "radius",
+        "unit",
+        "alpha",
+    ]
     assert [row["name"] for row in rows] == [name for name in files for _ in range(3)]
     assert all(row["class"] == called[int(row["label"])] for row in rows)
     assert topcert("verify", "o", "--model", MODEL).code == 0
@@ -148,7 +209,11 @@ def test_photographs_go_by_their_files_and_labels_by_their_classes(workplace: Pa
     assert [one["name"] for one in found["inputs"]] == files
     flat = [(one["name"], label) for one in found["inputs"] for label in one["labels"]]
     for row, (name, label) in zip(rows, flat, strict=True):
-        assert (row["name"], row["label"], row["votes"]) == (name, str(label["label"]), str(label["votes"]))
+        assert (row["name"], row["label"], row["votes"]) == (
+            name,
+            str(label["label"]),
+            str(label["votes"]),
+        )
         assert row["class"] == (label["class"] or "")
         assert row["radius"] == ("abstains" if label["radius"] is None else str(label["radius"]))
     for one in found["inputs"]:
@@ -177,7 +242,10 @@ def test_labels_of_data_without_names_go_by_the_classes_of_the_model(
 
 @pytest.mark.parametrize("out", [None, "o"])
 def test_what_is_said_to_be_kept_after_ctrl_c_is_kept(
-    workplace: Path, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, out: str | None
+    workplace: Path,
+    topcert: Callable[..., Outcome],
+    monkeypatch: pytest.MonkeyPatch,
+    out: str | None,
 ) -> None:
     from topcert.voting import run, sampling
 
@@ -192,13 +260,30 @@ def test_what_is_said_to_be_kept_after_ctrl_c_is_kept(
         assert "stopped; nothing is kept without --out" in stopped.err
         assert "--resume" not in stopped.err
         return
-    assert "no block of votes was finished, so o holds none: repeat the command with --resume" in stopped.err
+    assert (
+        "no block of votes was finished, so o holds none: repeat the command with --resume"
+        in stopped.err
+    )
     monkeypatch.setattr(run, "fill", whole)
     assert topcert(*COMMAND, "--out", "o", "--resume").code == 0
 
 
-def test_predict_draws_fresh_masks_unless_a_seed_is_named(workplace: Path, topcert: Callable[..., Outcome]) -> None:
-    command = ["predict", "table.npz", MODEL, "--keep", 2, "--k", 2, "--samples", 100, "--alpha", 0.5]
+def test_predict_draws_fresh_masks_unless_a_seed_is_named(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
+    command = [
+        "predict",
+        "table.npz",
+        MODEL,
+        "--keep",
+        2,
+        "--k",
+        2,
+        "--samples",
+        100,
+        "--alpha",
+        0.5,
+    ]
     one, other = (topcert(*command).err.split("seed")[1].split(",")[0] for _ in range(2))
     assert one != other
 
@@ -211,8 +296,21 @@ def test_verify_tells_of_an_alpha_that_predictions_have_for_themselves(
     again = [*COMMAND, "--samples", 3000, "--out", "o", "--resume", "--alpha", 0.5]
     assert topcert(*again).code == 0
     Path("o/predictions.csv").write_text(topcert(*again).out)
-    certify = ["certify", *COMMAND[1:], "--label", "predicted", "--out", "o", "--resume", "--alpha", 0.001]
+    certify = [
+        "certify",
+        *COMMAND[1:],
+        "--label",
+        "predicted",
+        "--out",
+        "o",
+        "--resume",
+        "--alpha",
+        0.001,
+    ]
     assert topcert(*certify).code == 0
     found = json.loads(topcert("verify", "o", "--json").out)
     assert found["good"]
-    assert any(line.startswith("predictions.csv has an alpha of its own, 0.5") for line in found["to_judge"])
+    assert any(
+        line.startswith("predictions.csv has an alpha of its own, 0.5")
+        for line in found["to_judge"]
+    )

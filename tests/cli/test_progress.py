@@ -1,4 +1,6 @@
-"""What long work says where there is no terminal: where it stands, how fast it is and how long it takes yet."""
+"""What long work says where there is no terminal: where it stands, how fast it is and how long it
+takes yet.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,19 @@ from tests.conftest import Outcome
 from topcert.cli import lines, progress
 from topcert.cli.lines import FIRST, GAPS, LAST_GAP, Lines, Told, as_object, in_words
 
-RUN = ["certify", "table.npz", "models_for_tests:slow", "--keep", "4", "--samples", "100", "--batch-size", "25", "--k", "1"]
+RUN = [
+    "certify",
+    "table.npz",
+    "models_for_tests:slow",
+    "--keep",
+    "4",
+    "--samples",
+    "100",
+    "--batch-size",
+    "25",
+    "--k",
+    "1",
+]
 
 
 class Clock:
@@ -115,9 +129,17 @@ def _later() -> list[threading.Thread]:
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
-def test_json_is_one_object_a_line(workplace: Path, topcert: Callable[..., Outcome], place: str) -> None:
+def test_json_is_one_object_a_line(
+    workplace: Path, topcert: Callable[..., Outcome], place: str
+) -> None:
     asked = ["--progress", "json"]
-    run = topcert(*(asked if place == "before" else []), *RUN, "--out", "o", *(asked if place == "after" else []))
+    run = topcert(
+        *(asked if place == "before" else []),
+        *RUN,
+        "--out",
+        "o",
+        *(asked if place == "after" else []),
+    )
     assert run.code == 0, run.err
     found = [json.loads(line) for line in run.err.splitlines()]
     votes = [one for one in found if one.get("task") == "votes"]
@@ -131,7 +153,8 @@ def test_json_is_one_object_a_line(workplace: Path, topcert: Callable[..., Outco
     assert votes[0]["rate"] is None
     read = [one for one in found if one.get("task") == "read"]
     assert (read[0]["done"], read[0]["total"], read[0]["unit"]) == (0, 8, "inputs")
-    assert any("no vote differs" in one.get("message", "") for one in found)  # and what else stands there
+    # and what else stands there
+    assert any("no vote differs" in one.get("message", "") for one in found)
     assert as_object(Told(title="t", unit="u", done=1, total=3, rate=2.0, note="n")) == {
         "task": "t",
         "done": 1,
@@ -160,7 +183,9 @@ def test_off_says_nothing_of_progress_and_the_next_command_is_not_bound_by_it(
     assert "800 of 800 passes" in topcert(*RUN, "--out", "p").err
 
 
-def test_a_bar_may_be_asked_for_where_there_is_no_terminal(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_a_bar_may_be_asked_for_where_there_is_no_terminal(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     run = topcert(*RUN, "--out", "o", "--progress", "bar")
     assert run.code == 0, run.err
     assert "100%" in run.err
@@ -168,11 +193,16 @@ def test_a_bar_may_be_asked_for_where_there_is_no_terminal(workplace: Path, topc
 
 
 LONG = ["certify", "predict", "verify", "evaluate", "demo", "train"]
-LONG_TOO = [("reproduce", name) for name in ["table1", "table2", "figure1", "figure4", "points", "beyond", "infill"]]
+LONG_TOO = [
+    ("reproduce", name)
+    for name in ["table1", "table2", "figure1", "figure4", "points", "beyond", "infill"]
+]
 
 
 @pytest.mark.parametrize("command", [*((name,) for name in LONG), *LONG_TOO], ids=" ".join)
-def test_every_long_command_has_the_option(topcert: Callable[..., Outcome], command: tuple[str, ...]) -> None:
+def test_every_long_command_has_the_option(
+    topcert: Callable[..., Outcome], command: tuple[str, ...]
+) -> None:
     assert "--progress" in topcert(*command, "--help").out
 
 
@@ -187,11 +217,17 @@ def test_a_log_of_both_streams_is_told_while_the_work_goes_on(workplace: Path) -
     code = "import topcert.cli.lines as l; l.FIRST = 0.2; from topcert.cli import main; main()"
     with Path("log").open("wb") as log:
         run = subprocess.Popen(
-            [sys.executable, "-c", code, *RUN, "--samples", "10000", "--out", "o"], stdout=log, stderr=subprocess.STDOUT
+            [sys.executable, "-c", code, *RUN, "--samples", "10000", "--out", "o"],
+            stdout=log,
+            stderr=subprocess.STDOUT,
         )
         try:
             deadline = time.monotonic() + 120
-            while b"votes: " not in Path("log").read_bytes() and time.monotonic() < deadline and run.poll() is None:
+            while (
+                b"votes: " not in Path("log").read_bytes()
+                and time.monotonic() < deadline
+                and run.poll() is None
+            ):
                 time.sleep(0.05)
             assert run.poll() is None  # it is still at work
             assert b" of 80,000 passes" in Path("log").read_bytes()
@@ -207,7 +243,8 @@ def test_the_last_line_of_a_stage_stands_there_once(clock: Clock) -> None:
         for done in range(9):
             clock.now = float(done)
             update(done, 8, f"input {done} of 8")
-        for second in range(8, 300):  # what comes after the last vote: replays, certificates, pictures
+        # what comes after the last vote: replays, certificates, pictures
+        for second in range(8, 300):
             clock.now = float(second)
             teller.tick()
         update(8, 8, "counting")

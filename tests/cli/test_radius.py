@@ -1,4 +1,6 @@
-"""`topcert radius`, `evaluate`, `predict` and `plan`: numbers from counts alone, and what they refuse."""
+"""`topcert radius`, `evaluate`, `predict` and `plan`: numbers from counts alone, and what they
+refuse.
+"""
 
 from __future__ import annotations
 
@@ -36,12 +38,17 @@ def rows_of(text: str) -> list[dict[str, str]]:
 def counts(workplace: Path) -> np.ndarray:
     votes = np.random.default_rng(3).multinomial(5000, [0.7, 0.1, 0.1, 0.06, 0.04], size=6)
     votes[5] = [1000, 1000, 1000, 1000, 1000]
-    lines = ["a,b,c,d,e,label", *(",".join(map(str, [*row, i % 3])) for i, row in enumerate(votes.tolist()))]
+    lines = [
+        "a,b,c,d,e,label",
+        *(",".join(map(str, [*row, i % 3])) for i, row in enumerate(votes.tolist())),
+    ]
     Path("counts.csv").write_text("\n".join(lines) + "\n")
     return np.asarray(votes)
 
 
-def test_given_radii_are_those_of_the_library(counts: np.ndarray, topcert: Callable[..., Outcome]) -> None:
+def test_given_radii_are_those_of_the_library(
+    counts: np.ndarray, topcert: Callable[..., Outcome]
+) -> None:
     run = topcert("radius", "counts.csv", *OPTIONS, "--k", 1, "--k", 4)
     labels = np.arange(6) % 3
     lower, upper = tc.simultaneous_bounds(counts, alpha=0.001, labels=labels)
@@ -54,16 +61,22 @@ def test_given_radii_are_those_of_the_library(counts: np.ndarray, topcert: Calla
     ]
 
 
-def test_parquet_gives_the_same_as_csv_and_out_writes_a_file(counts: np.ndarray, topcert: Callable[..., Outcome]) -> None:
+def test_parquet_gives_the_same_as_csv_and_out_writes_a_file(
+    counts: np.ndarray, topcert: Callable[..., Outcome]
+) -> None:
     columns = {name: counts[:, j].astype(np.uint32) for j, name in enumerate("abcde")}
-    pq.write_table(pa.table({**columns, "label": np.arange(6, dtype=np.int8) % 3}), "counts.parquet")
+    pq.write_table(
+        pa.table({**columns, "label": np.arange(6, dtype=np.int8) % 3}), "counts.parquet"
+    )
     one = topcert("radius", "counts.csv", *OPTIONS, "--k", 3).out
     other = topcert("radius", "counts.parquet", *OPTIONS, "--k", 3, "--out", "r.csv")
     assert other.out == ""
     assert Path("r.csv").read_text() == one
 
 
-def test_predicted_labels_are_the_most_voted_ones_in_order(counts: np.ndarray, topcert: Callable[..., Outcome]) -> None:
+def test_predicted_labels_are_the_most_voted_ones_in_order(
+    counts: np.ndarray, topcert: Callable[..., Outcome]
+) -> None:
     run = topcert("radius", "counts.csv", *OPTIONS, "--k", 3, "--label", "predicted")
     labels = most_voted(counts, 3)
     radii, _ = radii_of(METHOD, counts, None, smoothing=ablation(1024, 50), ks=[3], alpha=0.001)
@@ -84,7 +97,9 @@ def test_predicted_radii_need_only_the_nearest_rivals() -> None:
     lower, upper = tc.simultaneous_bounds(votes, alpha=0.01)
     for column, k in enumerate([1, 2, 5]):
         for rank in range(k):
-            whole = tc.certified_radius(lower, upper, labels[:, rank], k=k, num_features=200, num_kept=20)
+            whole = tc.certified_radius(
+                lower, upper, labels[:, rank], k=k, num_features=200, num_kept=20
+            )
             assert np.array_equal(whole, radii[:, rank, column])
 
 
@@ -106,7 +121,9 @@ def test_predicted_radii_need_only_the_nearest_rivals() -> None:
         ("a,b,c,d,label\n1,1,nan,0,1\n", "empty"),
     ],
 )
-def test_bad_counts_are_refused_in_one_line(workplace: Path, topcert: Callable[..., Outcome], text: str, says: str) -> None:
+def test_bad_counts_are_refused_in_one_line(
+    workplace: Path, topcert: Callable[..., Outcome], text: str, says: str
+) -> None:
     Path("bad.csv").write_text(text)
     run = topcert("radius", "bad.csv", *OPTIONS, "--k", 1)
     assert run.code == 2
@@ -133,7 +150,10 @@ def test_bad_options_are_refused(
     assert says in run.err
 
 
-@pytest.mark.parametrize(("name", "value"), [("stopping", "exact; k=1; alpha=0.01; label=given; rule=x"), ("law", "random")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("stopping", "exact; k=1; alpha=0.01; label=given; rule=x"), ("law", "random")],
+)
 def test_counts_of_other_votes_are_refused(
     counts: np.ndarray, topcert: Callable[..., Outcome], name: str, value: str
 ) -> None:
@@ -150,8 +170,21 @@ def test_a_missing_file_is_named(workplace: Path, topcert: Callable[..., Outcome
     assert "absent.csv is not a file" in run.err
 
 
-def test_evaluate_needs_no_model_and_takes_any_k_and_alpha(workplace: Path, topcert: Callable[..., Outcome]) -> None:
-    run = ["certify", "table.npz", "models_for_tests:linear", "--keep", 2, "--samples", 500, "--out", "o", "--k"]
+def test_evaluate_needs_no_model_and_takes_any_k_and_alpha(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
+    run = [
+        "certify",
+        "table.npz",
+        "models_for_tests:linear",
+        "--keep",
+        2,
+        "--samples",
+        500,
+        "--out",
+        "o",
+        "--k",
+    ]
     assert topcert(*run, 1).code == 0
     Path("models_for_tests.py").unlink()
     Path("table.npz").unlink()
@@ -160,7 +193,9 @@ def test_evaluate_needs_no_model_and_takes_any_k_and_alpha(workplace: Path, topc
     assert topcert("evaluate", "o", "--k", 2, "--alpha", 0.05, "--out", "a.csv").code == 0
     labels = Ledger.open(Path("o")).read_inputs()[1]
     assert labels is not None
-    lower, upper = tc.simultaneous_bounds(Ledger.open(Path("o")).counts(), alpha=0.05, labels=labels)
+    lower, upper = tc.simultaneous_bounds(
+        Ledger.open(Path("o")).counts(), alpha=0.05, labels=labels
+    )
     radii = tc.certified_radius(lower, upper, labels, k=2, num_features=12, num_kept=2)
     for row in rows_of(Path("a.csv").read_text()):
         assert int(row["certified"]) == (radii >= int(row["radius"])).sum()
@@ -169,10 +204,16 @@ def test_evaluate_needs_no_model_and_takes_any_k_and_alpha(workplace: Path, topc
     assert topcert("evaluate", "o", "--alpha", 0).code == 2
 
 
-@pytest.mark.parametrize(("d", "e", "k"), [(1024, 50, 1), (1024, 50, 3), (64, 20, 3), (50176, 1000, 5)])
+@pytest.mark.parametrize(
+    ("d", "e", "k"), [(1024, 50, 1), (1024, 50, 3), (64, 20, 3), (50176, 1000, 5)]
+)
 @pytest.mark.parametrize("rest", ["even", "one"])
-def test_plan_names_the_fewest_votes_and_the_largest_radius(d: int, e: int, k: int, rest: str) -> None:
-    setting = Setting(num_features=d, num_kept=e, num_classes=10, k=k, num_samples=1000, alpha=0.001)
+def test_plan_names_the_fewest_votes_and_the_largest_radius(
+    d: int, e: int, k: int, rest: str
+) -> None:
+    setting = Setting(
+        num_features=d, num_kept=e, num_classes=10, k=k, num_samples=1000, alpha=0.001
+    )
     largest = setting.largest_radius()
     every = np.arange(1001)
     reach = setting.radius(every, rest)  # type: ignore[arg-type]
@@ -182,14 +223,18 @@ def test_plan_names_the_fewest_votes_and_the_largest_radius(d: int, e: int, k: i
 
 
 def test_plan_agrees_with_certificates_of_such_counts() -> None:
-    setting = Setting(num_features=1024, num_kept=50, num_classes=4, k=2, num_samples=100, alpha=0.01)
+    setting = Setting(
+        num_features=1024, num_kept=50, num_classes=4, k=2, num_samples=100, alpha=0.01
+    )
     votes = np.array([[90, 4, 3, 3], [90, 10, 0, 0]])
     lower, upper = tc.simultaneous_bounds(votes, alpha=0.01, labels=[0, 0])
     radii = tc.certified_radius(lower, upper, [0, 0], k=2, num_features=1024, num_kept=50)
     assert radii.tolist() == [setting.radius(np.array([90]), rest)[0] for rest in ("even", "one")]  # type: ignore[arg-type]
 
 
-def test_plan_times_a_model_and_refuses_nonsense(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_plan_times_a_model_and_refuses_nonsense(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     run = topcert("plan", "table.npz", "models_for_tests:linear", "--keep", 2, "--k", 1)
     assert run.code == 0, run.err
     assert "8 inputs x 10,000 masks = 80,000 passes" in run.out
@@ -239,7 +284,11 @@ def test_usage_errors_are_one_line_too(workplace: Path, topcert: Callable[..., O
         assert "--help" in run.err
 
 
-def test_too_many_features_are_refused_at_once(counts: np.ndarray, topcert: Callable[..., Outcome]) -> None:
-    run = topcert("radius", "counts.csv", "--features", 3 * 10**9, "--keep", 2, "--k", 1, "--alpha", 0.01)
+def test_too_many_features_are_refused_at_once(
+    counts: np.ndarray, topcert: Callable[..., Outcome]
+) -> None:
+    run = topcert(
+        "radius", "counts.csv", "--features", 3 * 10**9, "--keep", 2, "--k", 1, "--alpha", 0.01
+    )
     assert run.code == 2
     assert "--features must lie in" in run.err

@@ -1,4 +1,6 @@
-"""`verify --replay` where the runtime of the run is not at hand: made-up votes stay caught, rounding stays excused."""
+"""`verify --replay` where the runtime of the run is not at hand: made-up votes stay caught,
+rounding stays excused.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,13 @@ def cast(change: Callable[[np.ndarray], object]) -> None:
         ledger.write_block(block, votes)
     forge(folder, runtime="some other library, cpu Nehalem")
     made, _ = Certificates.read(folder / "certificates.parquet")
-    results = derive(Ledger.open(folder), method=made.method, ks=[1], alpha=made.alpha, label_choice=made.label_choice)
+    results = derive(
+        Ledger.open(folder),
+        method=made.method,
+        ks=[1],
+        alpha=made.alpha,
+        label_choice=made.label_choice,
+    )
     write_results(results)
     draw_results(results, folder / "accuracy")
 
@@ -78,7 +86,10 @@ def test_one_made_up_vote_under_an_invented_runtime_is_false(
     assert topcert("verify", "o").code == 0
     found = topcert("verify", "o", "--model", "models_for_tests:linear", "--replay", "all")
     assert found.code == 1, words(found)
-    assert "1 of 2400 replayed votes differ from the ledger by more than rounding: input 0, draw 7" in words(found)
+    assert (
+        "1 of 2400 replayed votes differ from the ledger by more than rounding: input 0, draw 7"
+        in words(found)
+    )
     assert "rounding can do 0.001" in words(found)
 
 
@@ -90,11 +101,17 @@ def test_votes_of_another_runtime_that_all_come_out_the_same_are_good_here(
     cast(np.copy)  # as they are
     found = topcert("verify", "o", "--model", "models_for_tests:linear", "--replay", "all")
     assert found.code == 0, words(found)
-    assert "not checked: the runtime of the run, some other library, cpu Nehalem; here it is" in words(found)
+    assert (
+        "not checked: the runtime of the run, some other library, cpu Nehalem; here it is"
+        in words(found)
+    )
     assert "all 2,400 votes computed again here (0 of them differ, by rounding)" in words(found)
     some = topcert("verify", "o", "--model", "models_for_tests:linear", "--replay", 20)
     assert some.code == 0
-    assert "were 13.92% of all votes made up, one had differed with probability 0.95 at least" in words(some)
+    assert (
+        "were 13.92% of all votes made up, one had differed with probability 0.95 at least"
+        in words(some)
+    )
     assert ("only --replay all checks it" in words(some)) == (run is DESIGN)
 
 
@@ -123,7 +140,10 @@ def third_before_second(votes: np.ndarray) -> None:
 
 @pytest.mark.parametrize(("change", "code"), [(upside_down, 0), (third_before_second, 1)])
 def test_ranks_within_rounding_are_excused_and_others_are_not(
-    workplace: Path, topcert: Callable[..., Outcome], change: Callable[[np.ndarray], object], code: int
+    workplace: Path,
+    topcert: Callable[..., Outcome],
+    change: Callable[[np.ndarray], object],
+    code: int,
 ) -> None:
     """Each ballot holds labels 0 and 1, which score the same but for rounding, and then 2."""
     Path("near.py").write_text(NEAR)
@@ -133,10 +153,15 @@ def test_ranks_within_rounding_are_excused_and_others_are_not(
     found = topcert("verify", "o", "--model", "near:make", "--replay", "all")
     assert found.code == code, words(found)
     if code:
-        assert "1 of 2400 replayed votes differ from the ledger by more than rounding: input 0, draw 7" in words(found)
+        assert (
+            "1 of 2400 replayed votes differ from the ledger by more than rounding: input 0, draw 7"
+            in words(found)
+        )
         assert ", 2, 1, here it is " in words(found) or ", 2, 0, here it is " in words(found)
     else:
-        assert "give every certificate too, which so holds for the model on this runtime" in words(found)
+        assert "give every certificate too, which so holds for the model on this runtime" in words(
+            found
+        )
 
 
 def test_the_same_runtime_excuses_nothing(workplace: Path, topcert: Callable[..., Outcome]) -> None:
@@ -147,12 +172,17 @@ def test_the_same_runtime_excuses_nothing(workplace: Path, topcert: Callable[...
     forge(Path("o"), runtime=runtime)
     found = topcert("verify", "o", "--model", "near:make", "--replay", "all")
     assert found.code == 1
-    assert "1 of 2400 replayed votes differ from the ledger (input 0, draw 7: the ledger has label" in words(found)
+    assert (
+        "1 of 2400 replayed votes differ from the ledger (input 0, draw 7: the ledger has label"
+        in words(found)
+    )
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "some", "1.5", ""])
 def test_what_is_no_number_of_votes_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="--replay must be a number of votes of at least 1, or all; got"):
+    with pytest.raises(
+        ValueError, match="--replay must be a number of votes of at least 1, or all; got"
+    ):
         parse_replay(text)
     assert [parse_replay(good) for good in ("all", "7", None)] == [0, 7, None]
 
@@ -161,7 +191,8 @@ def test_what_is_no_number_of_votes_is_refused(text: str) -> None:
 def test_where_all_batches_are_replayed_nothing_is_said_of_a_share(
     workplace: Path, topcert: Callable[..., Outcome], run: list[object]
 ) -> None:
-    assert topcert(*run, "--limit", 1, "--batch-size", 300).code == 0  # one batch: any vote of it has all replayed
+    # one batch: any vote of it has all replayed
+    assert topcert(*run, "--limit", 1, "--batch-size", 300).code == 0
     found = topcert("verify", "o", "--model", "models_for_tests:linear", "--replay", 1)
     assert found.code == 0, words(found)
     assert "300 votes computed again, 0 differ" in words(found)

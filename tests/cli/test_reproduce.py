@@ -1,4 +1,6 @@
-"""`topcert reproduce`: a table from nothing, gone on with, and redrawn from the counts that the package carries."""
+"""`topcert reproduce`: a table from nothing, gone on with, and redrawn from the counts that the
+package carries.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,10 @@ def tiny_cifar(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     def load(split: str, *, data_dir: Path | None) -> tuple[np.ndarray, np.ndarray]:
         size = 512 if split == "train" else 40
         labels = np.arange(size) % 10
-        images = np.random.default_rng(len(split)).integers(0, 30, (size, 32, 32, 3)) + 20 * labels[:, None, None, None]
+        images = (
+            np.random.default_rng(len(split)).integers(0, 30, (size, 32, 32, 3))
+            + 20 * labels[:, None, None, None]
+        )
         return images.astype(np.uint8), labels
 
     for name in ("topcert.training.networks", "topcert.datasets.dataset"):
@@ -49,12 +54,15 @@ def tiny_cifar(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("tiny_cifar")
-def test_table1_is_made_from_nothing_and_gone_on_with(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_table1_is_made_from_nothing_and_gone_on_with(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     run = topcert("reproduce", "table1", "--out", "t")
     assert run.code == 0, run.err
     made = Path("t/table1.csv").read_bytes()
     record = json.loads(Path("t/counts/record.json").read_text(encoding="utf-8"))
-    assert {"ablation-50", "interval"} <= set(record)  # of the others, those of which 40 votes can certify a pixel
+    # of the others, those of which 40 votes can certify a pixel
+    assert {"ablation-50", "interval"} <= set(record)
     assert not any(name.startswith("gaussian") for name in record)
     assert record["ablation-50"]["network"] == "small"
     assert record["ablation-50"]["multiply_adds"] == 8_127_744
@@ -80,15 +88,21 @@ def test_counts_of_another_budget_are_not_mixed_in(
     assert "num_samples = 40, and 60 are asked for" in run.err
 
 
-def test_the_carried_counts_redraw_the_committed_table(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_the_carried_counts_redraw_the_committed_table(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     run = topcert("reproduce", "table1", "--from-counts", "--out", "t")
     assert run.code == 0, run.err
     for suffix in ("csv", "md", "tex"):
-        assert Path(f"t/table1.{suffix}").read_bytes() == (RESULTS / f"table1.{suffix}").read_bytes()
+        assert (
+            Path(f"t/table1.{suffix}").read_bytes() == (RESULTS / f"table1.{suffix}").read_bytes()
+        )
     assert "not measured" not in Path("t/table1.csv").read_text(encoding="utf-8")
 
 
-def test_counts_that_are_not_carried_are_not_made_up(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_counts_that_are_not_carried_are_not_made_up(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     run = topcert("reproduce", "table1", "--from-counts", "--budget", "paper", "--out", "t")
     assert run.code == 2
     assert "carries no vote counts" in run.err
@@ -104,7 +118,9 @@ def photographs(workplace: Path) -> Path:
         folder = workplace / "val" / name
         folder.mkdir(parents=True)
         for number, size in enumerate((224, 240)):
-            Image.fromarray(generator.integers(0, 256, (size, 224, 3)).astype(np.uint8)).save(folder / f"{number}.png")
+            Image.fromarray(generator.integers(0, 256, (size, 224, 3)).astype(np.uint8)).save(
+                folder / f"{number}.png"
+            )
     return workplace / "val"
 
 
@@ -113,10 +129,26 @@ def test_table2_walks_its_whole_path_and_measures_nothing_without_weights(
 ) -> None:
     def shallow(*, in_channels: int, num_classes: int) -> ResNet:
         stages = ((4, 1), (4, 1))
-        return ResNet(in_channels=in_channels, num_classes=num_classes, block=Bottleneck, stages=stages, reduce=True)
+        return ResNet(
+            in_channels=in_channels,
+            num_classes=num_classes,
+            block=Bottleneck,
+            stages=stages,
+            reduce=True,
+        )
 
     monkeypatch.setattr(importlib.import_module("topcert.models.residual"), "resnet50", shallow)
-    options: list[Any] = ["--data-dir", photographs, "--samples", 6, "--selection", 2, "--limit", 2, "--every-setting"]
+    options: list[Any] = [
+        "--data-dir",
+        photographs,
+        "--samples",
+        6,
+        "--selection",
+        2,
+        "--limit",
+        2,
+        "--every-setting",
+    ]
     run = topcert("reproduce", "table2", *options, "--rehearse", "--out", "t")
     assert run.code == 0, run.err
     assert f"rehearsed {5 * len(TABLE2.rows)} cells" in run.out

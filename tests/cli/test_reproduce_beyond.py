@@ -1,4 +1,6 @@
-"""`topcert reproduce beyond`: from nothing, gone on with, and redrawn from the votes that are kept."""
+"""`topcert reproduce beyond`: from nothing, gone on with, and redrawn from the votes that are
+kept.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,20 @@ def net():
     return lambda batch: batch[:, :3].sum(axis=(2, 3)) @ _WEIGHTS
 """
 BOUNDS = ("Theorem 1, SimuEM", "Theorem 1, intersection-union")
-RUN = ["reproduce", "beyond", "--model", "sums:net", "--limit", 6, "--samples", 60, "--masks", 45, "--max-samples", 64]
+RUN = [
+    "reproduce",
+    "beyond",
+    "--model",
+    "sums:net",
+    "--limit",
+    6,
+    "--samples",
+    60,
+    "--masks",
+    45,
+    "--max-samples",
+    64,
+]
 
 
 @pytest.fixture
@@ -45,7 +60,9 @@ def tiny(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def load(split: str, *, data_dir: Path | None) -> tuple[np.ndarray, np.ndarray]:
         generator = np.random.default_rng(0)
         labels = np.arange(120) % 10
-        images = generator.integers(0, 120, (120, 32, 32, 3)) + generator.integers(0, 120, (120, 1, 1, 3))
+        images = generator.integers(0, 120, (120, 32, 32, 3)) + generator.integers(
+            0, 120, (120, 1, 1, 3)
+        )
         return images.astype(np.uint8), labels
 
     monkeypatch.setattr(importlib.import_module("topcert.datasets.dataset"), "load_cifar10", load)
@@ -112,7 +129,9 @@ def test_every_method_stands_beside_the_paper(tiny: Path, topcert: Callable[...,
     assert Path("f/beyond.png").stat().st_size > 20_000
 
 
-def test_ballots_have_a_row_for_each_w_and_a_table_for_each_k(tiny: Path, topcert: Callable[..., Outcome]) -> None:
+def test_ballots_have_a_row_for_each_w_and_a_table_for_each_k(
+    tiny: Path, topcert: Callable[..., Outcome]
+) -> None:
     run = topcert(*RUN, "--measure", "ballots", "--out", "f")
     assert run.code == 0, run.err
     ledger = Ledger.open(Path("f/runs/sums-net.ballots"))
@@ -124,14 +143,21 @@ def test_ballots_have_a_row_for_each_w_and_a_table_for_each_k(tiny: Path, topcer
         "manifest.json",
     ]
     rows = rows_in(Path("f/beyond.csv"))
-    titles = {named: [title if named == 1 else f"{title}, w = {named}" for title in BOUNDS] for named in (1, 2, 3)}
+    titles = {
+        named: [title if named == 1 else f"{title}, w = {named}" for title in BOUNDS]
+        for named in (1, 2, 3)
+    }
     assert [(row["k"], row["method"]) for row in rows] == [
         (k, title) for named in titles for title in titles[named] for k in ("1", "2", "3")
     ]
     for row in rows:
         named = next(named for named in titles if row["method"] in titles[named])
         rule = row["method"].removeprefix("Theorem 1, ").partition(",")[0].lower()
-        asked = {"bounds": rule, "ks": [1, 2, 3] if "union" in rule else [int(row["k"])], "num_named": named}
+        asked = {
+            "bounds": rule,
+            "ks": [1, 2, 3] if "union" in rule else [int(row["k"])],
+            "num_named": named,
+        }
         made = derive(ledger, alpha=0.001, label_choice="given", **asked).certificates  # type: ignore[arg-type]
         radius = made.radius[made.k == int(row["k"])]
         for r in range(16):
@@ -144,7 +170,9 @@ def test_ballots_have_a_row_for_each_w_and_a_table_for_each_k(tiny: Path, topcer
 def test_it_goes_on_and_is_redrawn_from_what_is_kept(
     tiny: Path, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = [part for name in ("sampled", "radius=5", "located-table") for part in ("--measure", name)]
+    asked = [
+        part for name in ("sampled", "radius=5", "located-table") for part in ("--measure", name)
+    ]
     some = [*RUN, *asked, "--out", "f"]
     assert topcert(*some).code == 0
     made = {path: path.read_bytes() for path in Path("f").glob("beyond.*")}
@@ -158,11 +186,24 @@ def test_it_goes_on_and_is_redrawn_from_what_is_kept(
     # what is kept names no folder of this machine, and is a ledger of the same votes
     kept = json.loads(Path("f/counts/sums-net.sampled/manifest.json").read_text(encoding="utf-8"))
     assert (kept["model"], kept["data_options"]["data_dir"]) == ("sums:net", None)
-    mine, theirs = (Ledger.open(Path("f") / part / "sums-net.sampled") for part in ("runs", "counts"))
-    assert [votes.tolist() for votes in mine.iterate_inputs()] == [votes.tolist() for votes in theirs.iterate_inputs()]
+    mine, theirs = (
+        Ledger.open(Path("f") / part / "sums-net.sampled") for part in ("runs", "counts")
+    )
+    assert [votes.tolist() for votes in mine.iterate_inputs()] == [
+        votes.tolist() for votes in theirs.iterate_inputs()
+    ]
     assert (
         topcert(
-            "evaluate", "f/counts/sums-net.sampled", "--method", "located", "--k", 3, "--alpha", 0.001, "--label", "given"
+            "evaluate",
+            "f/counts/sums-net.sampled",
+            "--method",
+            "located",
+            "--k",
+            3,
+            "--alpha",
+            0.001,
+            "--label",
+            "given",
         ).code
         == 0
     )
@@ -170,25 +211,39 @@ def test_it_goes_on_and_is_redrawn_from_what_is_kept(
     monkeypatch.setattr(command, "carried_counts", lambda *_: Path("f/counts"))
     assert topcert("reproduce", "beyond", "--from-counts", "--out", "g").code == 0
     assert {path: Path("g", path.name).read_bytes() for path in made} == made
-    # a run that lost votes and all that was kept goes on from what is left: the same numbers, but for the seconds
+    # a run that lost votes and all that was kept goes on from what is left: the same numbers, but
+    # for the seconds
     next(Path("f/runs/sums-net.sampled/ledger").glob("block-*")).unlink()
     shutil.rmtree("f/counts")
     assert topcert(*some).code == 0
     before, after = rows_in(Path("g/beyond.csv")), rows_in(Path("f/beyond.csv"))
-    assert [row["seconds"] for row in after if row["method"].startswith("stop")] == ["not measured"] * 4
+    assert [row["seconds"] for row in after if row["method"].startswith("stop")] == [
+        "not measured"
+    ] * 4
     for row in (*before, *after):
         del row["seconds"]
     assert before == after
 
 
-def test_votes_of_other_inputs_are_no_rows_of_one_table(tiny: Path, topcert: Callable[..., Outcome]) -> None:
+def test_votes_of_other_inputs_are_no_rows_of_one_table(
+    tiny: Path, topcert: Callable[..., Outcome]
+) -> None:
     some = [*RUN, "--measure", "sampled", "--out", "f"]
     assert topcert(*some).code == 0
-    assert topcert(*[3 if part == 6 else part for part in RUN], "--measure", "table", "--out", "g").code == 0
+    assert (
+        topcert(
+            *[3 if part == 6 else part for part in RUN], "--measure", "table", "--out", "g"
+        ).code
+        == 0
+    )
     for folder in Path("g/counts").glob("sums-net.*"):
         shutil.copytree(folder, Path("f/counts") / folder.name)
-    records = [json.loads((Path(part) / "counts/record.json").read_text(encoding="utf-8")) for part in "fg"]
-    Path("f/counts/record.json").write_text(json.dumps({**records[0], **records[1]}), encoding="utf-8")
+    records = [
+        json.loads((Path(part) / "counts/record.json").read_text(encoding="utf-8")) for part in "fg"
+    ]
+    Path("f/counts/record.json").write_text(
+        json.dumps({**records[0], **records[1]}), encoding="utf-8"
+    )
     run = topcert(*some)
     assert run.code == 2
     assert "has other inputs than sums-net.sampled" in run.err
@@ -201,7 +256,10 @@ def test_votes_of_other_inputs_are_no_rows_of_one_table(tiny: Path, topcert: Cal
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--measure", "radius=6"], "--measure must be one of sampled, design, radius=5, table, exact, located-radius=5,"),
+        (
+            ["--measure", "radius=6"],
+            "--measure must be one of sampled, design, radius=5, table, exact, located-radius=5,",
+        ),
         (["--model", "absent.onnx"], "absent.onnx"),
         (["--samples", 0], "--samples"),
     ],
@@ -214,29 +272,39 @@ def test_what_cannot_be_measured_is_refused(
     assert says in run.err
 
 
-def test_without_a_model_it_measures_the_carried_network(tiny: Path, topcert: Callable[..., Outcome]) -> None:
+def test_without_a_model_it_measures_the_carried_network(
+    tiny: Path, topcert: Callable[..., Outcome]
+) -> None:
     few = ["--limit", 2, "--samples", 10, "--measure", "sampled", "--out", "f"]
     run = topcert("reproduce", "beyond", *few)
     assert run.code == 0, run.err
     assert {row["network"] for row in rows_in(Path("f/beyond.csv"))} == {"compact"}
     # of several networks one that is not there is known before any work
-    run = topcert("reproduce", "beyond", *few[:-1], "g", "--model", "compact", "--model", "absent.onnx")
+    run = topcert(
+        "reproduce", "beyond", *few[:-1], "g", "--model", "compact", "--model", "absent.onnx"
+    )
     assert run.code == 2
     assert not Path("g").exists()
 
 
 def test_each_measure_has_its_network_unless_one_is_named() -> None:
-    assert asked_for(None, None) == [("lattice-mirrored" if name == "lattice" else "compact", name) for name in MEASURES]
+    assert asked_for(None, None) == [
+        ("lattice-mirrored" if name == "lattice" else "compact", name) for name in MEASURES
+    ]
     assert ("mine.onnx", "lattice") not in asked_for(None, ["mine.onnx"])
     assert len(asked_for(None, ["mine.onnx", "mine.onnx", "compact"])) == 2 * (len(MEASURES) - 1)
     assert asked_for(["lattice"], ["mine.onnx"]) == [("mine.onnx", "lattice")]
 
 
-def test_lattices_have_a_network_of_their_own_and_a_row_for_each_ballot(tiny: Path, topcert: Callable[..., Outcome]) -> None:
+def test_lattices_have_a_network_of_their_own_and_a_row_for_each_ballot(
+    tiny: Path, topcert: Callable[..., Outcome]
+) -> None:
     run = topcert("reproduce", "beyond", "--limit", 4, "--measure", "lattice", "--out", "f")
     assert run.code == 0, run.err
     rows = rows_in(Path("f/beyond.csv"))
-    assert {(row["network"], row["method"], row["k"], row["masks"], row["alpha"]) for row in rows} == {
+    assert {
+        (row["network"], row["method"], row["k"], row["masks"], row["alpha"]) for row in rows
+    } == {
         ("lattice-mirrored", title if w == 1 else f"{title}, w = {w}", str(k), "25", "0")
         for title in ("design", "fpa")
         for w in (1, 2, 3)
@@ -244,14 +312,22 @@ def test_lattices_have_a_network_of_their_own_and_a_row_for_each_ballot(tiny: Pa
     }
     assert Path("f/ballots.png").stat().st_size > 20_000
     text = Path("f/ballots.svg").read_text(encoding="utf-8")
-    assert text.count("<!-- the paper: ResNet-110, w = 1, 100,000 random masks -->") == 2  # a panel for k = 1, one for k = 3
+    # a panel for k = 1, one for k = 3
+    assert text.count("<!-- the paper: ResNet-110, w = 1, 100,000 random masks -->") == 2
     ledger = Ledger.open(Path("f/counts/lattice-mirrored.lattice"))
-    assert (ledger.manifest.law, ledger.manifest.encoding, ledger.manifest.depth) == ("lattice", "lattice", 3)
+    assert (ledger.manifest.law, ledger.manifest.encoding, ledger.manifest.depth) == (
+        "lattice",
+        "lattice",
+        3,
+    )
 
 
 @pytest.mark.skipif(not CARRIED.is_dir(), reason="no votes are carried yet")
 def test_the_carried_votes_give_the_committed_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    committed = {(row["network"], row["method"], row["k"], row["masks"]): row for row in rows_in(RESULTS / "beyond.csv")}
+    committed = {
+        (row["network"], row["method"], row["k"], row["masks"]): row
+        for row in rows_in(RESULTS / "beyond.csv")
+    }
     found = 0
     for line in measured_lines(CARRIED, skip=("design", "located")):  # which take longest
         cells = cells_of(line)
@@ -261,7 +337,9 @@ def test_the_carried_votes_give_the_committed_table(monkeypatch: pytest.MonkeyPa
     # of located at least what single features prove
     monkeypatch.setattr(ReplayedMasks, "counts_pairs", False)
     found = 0
-    for line in measured_lines(CARRIED, skip=[method for _, method, _, _ in committed if method != "located"]):
+    for line in measured_lines(
+        CARRIED, skip=[method for _, method, _, _ in committed if method != "located"]
+    ):
         cells = cells_of(line)
         row = committed[cells[0], cells[1], cells[2], cells[3]]
         shares = [float(row[f"r{radius}"]) for radius in range(16)]

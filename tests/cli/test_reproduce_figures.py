@@ -1,4 +1,6 @@
-"""`topcert reproduce figure1` .. `figure4`: from nothing, gone on with, redrawn from counts, and rehearsed."""
+"""`topcert reproduce figure1` .. `figure4`: from nothing, gone on with, redrawn from counts, and
+rehearsed.
+"""
 
 from __future__ import annotations
 
@@ -34,12 +36,17 @@ def tiny_cifar(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     def load(split: str, *, data_dir: Path | None) -> tuple[np.ndarray, np.ndarray]:
         labels = np.arange(256 if split == "train" else 40) % 10
-        images = np.random.default_rng(0).integers(0, 30, (len(labels), 32, 32, 3)) + 20 * labels[:, None, None, None]
+        images = (
+            np.random.default_rng(0).integers(0, 30, (len(labels), 32, 32, 3))
+            + 20 * labels[:, None, None, None]
+        )
         return images.astype(np.uint8), labels
 
     for name in ("topcert.training.networks", "topcert.datasets.dataset"):
         monkeypatch.setattr(importlib.import_module(name), "load_cifar10", load)
-    monkeypatch.setattr(command, "TABLE1_EFFORT", {"small": Effort(network="small", epochs=2, num_samples=40)})
+    monkeypatch.setattr(
+        command, "TABLE1_EFFORT", {"small": Effort(network="small", epochs=2, num_samples=40)}
+    )
     yield
     torch.set_num_threads(threads)
 
@@ -84,7 +91,10 @@ def test_figures_share_their_votes_go_on_and_are_redrawn(
     path = Path("f/counts/ablation-50.n4.csv")
     lines = path.read_text(encoding="utf-8").splitlines()
     cells = [int(cell) for cell in lines[1].split(",")]
-    path.write_text("\n".join([lines[0], ",".join(map(str, [cells[0] + 1, *cells[1:]])), *lines[2:]]), encoding="utf-8")
+    path.write_text(
+        "\n".join([lines[0], ",".join(map(str, [cells[0] + 1, *cells[1:]])), *lines[2:]]),
+        encoding="utf-8",
+    )
     run = topcert("reproduce", "figure3", "--from-counts", "--out", "g")
     assert run.code == 2
     assert "the votes of input 0 sum to 5, not to n = 4" in run.err
@@ -117,7 +127,10 @@ def test_what_is_not_there_is_not_made_up(workplace: Path, topcert: Callable[...
     [
         (["--samples", 10], "--samples is for the ImageNet panel"),
         (["--rehearse"], "--rehearse is for the ImageNet panel"),
-        (["--imagenet-dir", "absent", "--imagenet-encoding", "constant"], "belongs to --imagenet-model"),
+        (
+            ["--imagenet-dir", "absent", "--imagenet-encoding", "constant"],
+            "belongs to --imagenet-model",
+        ),
         (["--imagenet-dir", "absent", "--imagenet-model", "m:f", "--rehearse"], "leave it out"),
         (["--imagenet-dir", "absent", "--from-counts"], "measures nothing"),
         (["--imagenet-dir", "absent", "--skip-cifar10"], "--imagenet-dir must name a folder"),
@@ -140,7 +153,9 @@ def photographs(workplace: Path) -> Path:
         folder = workplace / "val" / name
         folder.mkdir(parents=True)
         for number in range(2):
-            Image.fromarray(generator.integers(0, 256, (224, 224, 3)).astype(np.uint8)).save(folder / f"{number}.png")
+            Image.fromarray(generator.integers(0, 256, (224, 224, 3)).astype(np.uint8)).save(
+                folder / f"{number}.png"
+            )
     return workplace / "val"
 
 
@@ -149,10 +164,26 @@ def test_the_imagenet_panel_is_rehearsed_apart_and_measured_with_networks_of_one
 ) -> None:
     def shallow(*, in_channels: int, num_classes: int) -> ResNet:
         stages = ((4, 1), (4, 1))
-        return ResNet(in_channels=in_channels, num_classes=num_classes, block=Bottleneck, stages=stages, reduce=True)
+        return ResNet(
+            in_channels=in_channels,
+            num_classes=num_classes,
+            block=Bottleneck,
+            stages=stages,
+            reduce=True,
+        )
 
     monkeypatch.setattr(importlib.import_module("topcert.models.residual"), "resnet50", shallow)
-    options: list[Any] = ["--skip-cifar10", "--imagenet-dir", photographs, "--samples", 3, "--limit", 1, "--out", "f"]
+    options: list[Any] = [
+        "--skip-cifar10",
+        "--imagenet-dir",
+        photographs,
+        "--samples",
+        3,
+        "--limit",
+        1,
+        "--out",
+        "f",
+    ]
     run = topcert("reproduce", "figure1", *options, "--rehearse")
     assert run.code == 0, run.err
     assert sorted(path.name for path in Path("f/rehearsal").glob("figure1*")) == [
@@ -161,11 +192,15 @@ def test_the_imagenet_panel_is_rehearsed_apart_and_measured_with_networks_of_one
         "figure1-rehearsal.svg",
     ]
     assert not list(Path("f").glob("figure1*"))
-    assert "resnet50, untrained" in Path("f/rehearsal/figure1-rehearsal.csv").read_text(encoding="utf-8")
+    assert "resnet50, untrained" in Path("f/rehearsal/figure1-rehearsal.csv").read_text(
+        encoding="utf-8"
+    )
     assert "REHEARSAL" in run.out
     # a network of one's own is measured; what has none is neither drawn nor mixed in
     Path("f/networks/imagenet-ablation-1000").mkdir(parents=True)
-    shutil.copy("f/rehearsal/networks/untrained-6.onnx", "f/networks/imagenet-ablation-1000/resnet50.onnx")
+    shutil.copy(
+        "f/rehearsal/networks/untrained-6.onnx", "f/networks/imagenet-ablation-1000/resnet50.onnx"
+    )
     run = topcert("reproduce", "figure2", *options)
     assert run.code == 0, run.err
     assert "ImageNet, e = 500: not measured" in run.out
@@ -176,10 +211,26 @@ def test_the_imagenet_panel_is_rehearsed_apart_and_measured_with_networks_of_one
         "def model():\n    return lambda batch: batch.reshape(len(batch), -1)[:, :1000]\n"
     )
     options[-1] = "g"
-    run = topcert("reproduce", "figure1", *options, "--imagenet-model", "mine:model", "--imagenet-encoding", "constant")
+    run = topcert(
+        "reproduce",
+        "figure1",
+        *options,
+        "--imagenet-model",
+        "mine:model",
+        "--imagenet-encoding",
+        "constant",
+    )
     assert run.code == 0, run.err
     assert "network mine:model (constant)" in run.out
     options[-1] = "f"
-    run = topcert("reproduce", "figure1", *options, "--imagenet-model", "mine:model", "--imagenet-encoding", "constant")
+    run = topcert(
+        "reproduce",
+        "figure1",
+        *options,
+        "--imagenet-model",
+        "mine:model",
+        "--imagenet-encoding",
+        "constant",
+    )
     assert run.code == 2
     assert "choose another --out" in run.err

@@ -1,4 +1,6 @@
-"""`topcert reproduce infill`: from images to a table and a figure, gone on with, and redrawn from counts."""
+"""`topcert reproduce infill`: from images to a table and a figure, gone on with, and redrawn from
+counts.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
                 [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", 1000])],
                 [numpy_helper.from_array(weights, "weights")],
             )
-            model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+            model = helper.make_model(
+                graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
+            )
             helper.set_model_props(model, {"network": "tiny", "multiply_adds": "36"})
             onnx.save_model(model, path)
         return path
@@ -69,7 +73,18 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_is_made_from_images_gone_on_with_and_redrawn(
     photographs: Path, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arguments = ["--data-dir", photographs, "--samples", 4, "--limit", 2, "--keep", 1000, "--out", "f"]
+    arguments = [
+        "--data-dir",
+        photographs,
+        "--samples",
+        4,
+        "--limit",
+        2,
+        "--keep",
+        1000,
+        "--out",
+        "f",
+    ]
     run = topcert("reproduce", "infill", *arguments)
     assert run.code == 0, run.err
     assert INPUT_IN_WORDS in run.out
@@ -77,7 +92,11 @@ def test_it_is_made_from_images_gone_on_with_and_redrawn(
     record = json.loads(Path("f/counts/record.json").read_text(encoding="utf-8"))
     assert sorted(record) == ["constant-1000", "infill-1000"]
     manifest = json.loads(Path("f/runs/infill-1000/manifest.json").read_text(encoding="utf-8"))
-    assert (manifest["encoding"], manifest["num_kept"], manifest["num_inputs"]) == ("infill", 1000, 2)
+    assert (manifest["encoding"], manifest["num_kept"], manifest["num_inputs"]) == (
+        "infill",
+        1000,
+        2,
+    )
     made = {path: path.read_bytes() for path in Path("f").glob("infill.*")}
     assert sorted(path.suffix for path in made) == [".csv", ".png", ".svg"]
     # a run that lost its counts and a block of votes goes on from what is left
@@ -112,11 +131,15 @@ def test_counts_that_are_not_carried_are_not_made_up(
     assert "topcert carries no vote counts of infill" in run.err
 
 
-def test_the_carried_counts_redraw_the_committed_table(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_the_carried_counts_redraw_the_committed_table(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     run = topcert("reproduce", "infill", "--from-counts", "--out", "f")
     assert run.code == 0, run.err
     assert Path("f/infill.csv").read_bytes() == (RESULTS / "infill.csv").read_bytes()
-    assert "ImageNet, 50 images (224 x 224 crops), efficientnet-lite0 as published, n = 200" in run.out
+    assert (
+        "ImageNet, 50 images (224 x 224 crops), efficientnet-lite0 as published, n = 200" in run.out
+    )
 
 
 def test_the_table_fits_a_narrow_terminal(
@@ -129,25 +152,55 @@ def test_the_table_fits_a_narrow_terminal(
     assert re.search(r"^ 10 +5,000 +infill +0\.520 +0\.420 .* 17 *$", run.out, re.MULTILINE)
 
 
-def test_certify_says_what_of_a_photograph_is_certified(photographs: Path, topcert: Callable[..., Outcome]) -> None:
+def test_certify_says_what_of_a_photograph_is_certified(
+    photographs: Path, topcert: Callable[..., Outcome]
+) -> None:
     Path("net.py").write_text(
-        "import numpy as np\ndef make():\n    return lambda batch: batch.mean(axis=(2, 3)) @ np.eye(3, 1000)\n"
+        "import numpy as np\ndef make():\n    return lambda batch: batch.mean(axis=(2, 3)) @"
+        " np.eye(3, 1000)\n"
     )
     run = topcert(
-        *("certify", "imagenet", "net:make", "--data-dir", photographs, "--keep", 1000, "--encoding", "infill"),
+        *(
+            "certify",
+            "imagenet",
+            "net:make",
+            "--data-dir",
+            photographs,
+            "--keep",
+            1000,
+            "--encoding",
+            "infill",
+        ),
         *("--samples", 4, "--k", 1, "--limit", 1, "--out", "run"),
     )
     assert run.code == 0, run.err
     text = " ".join(run.out.split())
     assert (
-        f"The certified input is the 224 x 224 x 3 array ({INPUT_IN_WORDS}) whose pixels are ablated (1000 of 50176" in text
+        f"The certified input is the 224 x 224 x 3 array ({INPUT_IN_WORDS}) whose pixels are"
+        " ablated (1000 of 50176" in text
     )
     manifest = json.loads(Path("run/manifest.json").read_text(encoding="utf-8"))
-    assert (manifest["data"], manifest["encoding"], manifest["fill"]) == ("imagenet", "infill", None)
+    assert (manifest["data"], manifest["encoding"], manifest["fill"]) == (
+        "imagenet",
+        "infill",
+        None,
+    )
     check = topcert("verify", "run", "--model", "net:make", "--replay", 4)
     assert check.code == 0, check.err
     refused = topcert(
-        *("certify", "imagenet", "net:make", "--data-dir", photographs, "--keep", 1000, "--encoding", "infill"),
+        *(
+            "certify",
+            "imagenet",
+            "net:make",
+            "--data-dir",
+            photographs,
+            "--keep",
+            1000,
+            "--encoding",
+            "infill",
+        ),
         *("--fill", 0.5, "--out", "other"),
     )
-    assert "--fill is for the encodings constant and sentinel, not infill; leave it out" in refused.err
+    assert (
+        "--fill is for the encodings constant and sentinel, not infill; leave it out" in refused.err
+    )

@@ -1,4 +1,6 @@
-"""`topcert certify --stop`: each input has as many votes as its rule gives it, whatever happens on the way."""
+"""`topcert certify --stop`: each input has as many votes as its rule gives it, whatever happens on
+the way.
+"""
 
 from __future__ import annotations
 
@@ -41,17 +43,25 @@ def blocks(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (folder / "ledger").glob("block-*")}
 
 
-def test_each_input_has_the_votes_that_the_rule_gives_it(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_each_input_has_the_votes_that_the_rule_gives_it(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     fixed = topcert(*RUN, "--samples", 500, "--out", "fixed")
     assert fixed.code == 0, fixed.err
     ledger, labels = Ledger.open(folder), np.load("table.npz")["y"]
     judge = ledger.judge
     assert judge is not None
-    votes, every = ([cast[:, 0] for cast in one.iterate_inputs()] for one in (ledger, Ledger.open(Path("fixed"))))
+    votes, every = (
+        [cast[:, 0] for cast in one.iterate_inputs()]
+        for one in (ledger, Ledger.open(Path("fixed")))
+    )
     lengths, proven = [], []
     for position, cast in enumerate(every):
         for look in judge.looks:
-            counts, label = np.bincount(cast[:look], minlength=5)[None], labels[position : position + 1]
+            counts, label = (
+                np.bincount(cast[:look], minlength=5)[None],
+                labels[position : position + 1],
+            )
             left = None
             if judge.asks_masks:
                 kept = draw_masks(seed=0, start=0, stop=look, num_features=12, num_kept=2)
@@ -59,7 +69,9 @@ def test_each_input_has_the_votes_that_the_rule_gives_it(folder: Path, topcert: 
                     [int((kept[cast[:look] == j] == i).sum()) for i in range(12)]
                     for j in judge.near(counts, label)[0].tolist()
                 ]
-                left = judge.spared(counts, label, [np.array(met)], np.bincount(kept.reshape(-1), minlength=12))
+                left = judge.spared(
+                    counts, label, [np.array(met)], np.bincount(kept.reshape(-1), minlength=12)
+                )
             if judge.stops(counts, label, left)[0]:
                 break
         lengths.append(look)
@@ -78,12 +90,16 @@ def test_each_input_has_the_votes_that_the_rule_gives_it(folder: Path, topcert: 
     assert np.array_equal(np.stack([table.column(str(j)) for j in range(5)], axis=1), counts)
 
 
-def test_it_verifies_with_replays_and_fresh_votes(folder: Path, topcert: Callable[..., Outcome], method: str) -> None:
+def test_it_verifies_with_replays_and_fresh_votes(
+    folder: Path, topcert: Callable[..., Outcome], method: str
+) -> None:
     plain = topcert("verify", folder)
     assert plain.code == 0, plain.out + plain.err
     assert f"{method} with anytime bounds" in plain.out
     assert "until exact is settled" in plain.out
-    asked = topcert("verify", folder, "--model", MODEL, "--replay", 60, "--fresh-seed", 5, "--samples", 300)
+    asked = topcert(
+        "verify", folder, "--model", MODEL, "--replay", 60, "--fresh-seed", 5, "--samples", 300
+    )
     assert asked.code == 0, asked.out + asked.err
     again = topcert("evaluate", folder)
     assert again.code == 0, again.err
@@ -95,7 +111,9 @@ def test_interrupted_anywhere_and_resumed_it_gives_the_same_files(
     stop = [*STOP, "--method", method]
     cast, left = Voter.votes, 0
 
-    def interrupted(self: Voter, position: int, start: int, stop: int, **options: bool) -> np.ndarray:
+    def interrupted(
+        self: Voter, position: int, start: int, stop: int, **options: bool
+    ) -> np.ndarray:
         nonlocal left
         left -= 1
         if left < 0:
@@ -113,13 +131,17 @@ def test_interrupted_anywhere_and_resumed_it_gives_the_same_files(
     assert len(codes) > 3
     monkeypatch.setattr(Voter, "votes", cast)
     assert blocks(Path("cut")) == blocks(Path("whole"))
-    assert pq.read_table("cut/certificates.parquet").equals(pq.read_table(folder / "certificates.parquet"))
+    assert pq.read_table("cut/certificates.parquet").equals(
+        pq.read_table(folder / "certificates.parquet")
+    )
     kept = blocks(Path("cut"))
     assert topcert(*stop, "--out", "cut", "--resume").code == 0
     assert blocks(Path("cut")) == kept
 
 
-def test_a_stage_too_few_or_too_many_does_not_verify(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_a_stage_too_few_or_too_many_does_not_verify(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     ledger = Ledger.open(folder)
     ledger.complete()
     last = ledger.block_path(ledger.num_blocks - 1)
@@ -136,8 +158,11 @@ def test_a_stage_too_few_or_too_many_does_not_verify(folder: Path, topcert: Call
     assert "is missing" in fewer.err
 
 
-def test_an_input_that_had_votes_beyond_its_stop_does_not_verify(folder: Path, topcert: Callable[..., Outcome]) -> None:
-    # A whole last stage for all inputs, as if nobody had stopped: it is not of the size that the rule asks for.
+def test_an_input_that_had_votes_beyond_its_stop_does_not_verify(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
+    # A whole last stage for all inputs, as if nobody had stopped: it is not of the size that the
+    # rule asks for.
     ledger = Ledger.open(folder)
     ledger.complete()
     number = ledger.num_blocks - 1
@@ -151,7 +176,9 @@ def test_an_input_that_had_votes_beyond_its_stop_does_not_verify(folder: Path, t
     assert len(wanted) >= 1
 
 
-def test_counts_that_do_not_name_the_rule_do_not_verify(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_counts_that_do_not_name_the_rule_do_not_verify(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     path = folder / "counts.csv"
     assert topcert("radius", path, "--keep", 2, "--features", 12).code == 2
     written = path.read_text()
@@ -163,11 +190,17 @@ def test_counts_that_do_not_name_the_rule_do_not_verify(folder: Path, topcert: C
 
 
 @pytest.mark.parametrize("column", ["votes", "settled", "radius"])
-def test_changed_certificates_do_not_verify(folder: Path, topcert: Callable[..., Outcome], column: str) -> None:
+def test_changed_certificates_do_not_verify(
+    folder: Path, topcert: Callable[..., Outcome], column: str
+) -> None:
     path = folder / "certificates.parquet"
     table = pq.read_table(path)
     rows = table.to_pylist()
-    rows[0][column] = {"votes": rows[0]["votes"] + 20, "settled": not rows[0]["settled"], "radius": 9}[column]
+    rows[0][column] = {
+        "votes": rows[0]["votes"] + 20,
+        "settled": not rows[0]["settled"],
+        "radius": 9,
+    }[column]
     pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), path)
     run = topcert("verify", folder)
     assert run.code == 1
@@ -184,7 +217,9 @@ def test_certificates_of_other_parameters_than_the_rule_do_not_verify(
     asked = json.loads(table.schema.metadata[b"parameters"])
     asked.update({"k": {"ks": [2]}, "alpha": {"alpha": 0.02}}[column])
     metadata = {**table.schema.metadata, b"parameters": json.dumps(asked, sort_keys=True).encode()}
-    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema).replace_schema_metadata(metadata), path)
+    pq.write_table(
+        pa.Table.from_pylist(rows, schema=table.schema).replace_schema_metadata(metadata), path
+    )
     run = topcert("verify", folder)
     assert run.code == 1
     assert "has other parameters than the stopping rule exact; k=3; alpha=0.01" in run.out
@@ -196,7 +231,10 @@ def test_certificates_of_other_parameters_than_the_rule_do_not_verify(
         (["--k", 1], "--k 3, got 1"),
         (["--alpha", 0.05], "--alpha 0.01, got 0.05"),
         (["--label", "predicted"], "--label given, got predicted"),
-        (["--method", "ablation", "--bounds", "intersection-union"], "ablation with intersection-union bounds may not read"),
+        (
+            ["--method", "ablation", "--bounds", "intersection-union"],
+            "ablation with intersection-union bounds may not read",
+        ),
         (["--method", "ablation", "--bounds", "simuem"], "simuem"),
         (["--method", "levine-feizi"], "levine-feizi may not read"),
         (["--method", "jia-2020"], "jia-2020 may not read"),
@@ -236,7 +274,10 @@ def test_one_kind_of_evidence_may_not_read_the_votes_of_the_other(
         (["--stop", "table", "--label", "predicted"], "--label predicted"),
         (["--stop", "table", "--k", 1], "one k"),
         (["--stop", "table", "--selection", 10], "--selection and --label selected go together"),
-        (["--stop", "table", "--label", "selected", "--selection", 0], "--selection must be positive"),
+        (
+            ["--stop", "table", "--label", "selected", "--selection", 0],
+            "--selection must be positive",
+        ),
         (["--stop", "table", "--k", 5], "one k"),
     ],
 )
@@ -250,7 +291,9 @@ def test_what_does_not_go_together_is_refused_before_any_work(
     assert not Path("o").exists()
 
 
-def test_without_labels_there_is_no_question(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_without_labels_there_is_no_question(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     np.savez("bare.npz", x=np.load("table.npz")["x"])
     run = topcert("certify", "bare.npz", *STOP[2:], "--out", "o")
     assert run.code == 2
@@ -258,14 +301,21 @@ def test_without_labels_there_is_no_question(workplace: Path, topcert: Callable[
     assert "use --label selected" in run.err
 
 
-def test_a_first_sample_may_select_the_label(workplace: Path, topcert: Callable[..., Outcome], method: str) -> None:
+def test_a_first_sample_may_select_the_label(
+    workplace: Path, topcert: Callable[..., Outcome], method: str
+) -> None:
     np.savez("bare.npz", x=np.load("table.npz")["x"])
     select = ["--method", method, "--label", "selected", "--selection", 7]
     assert topcert("certify", "bare.npz", *STOP[2:], *select, "--out", "o").code == 0
-    fixed = topcert("certify", "bare.npz", *RUN[2:], "--selection", 7, "--samples", 500, "--out", "fixed")
+    fixed = topcert(
+        "certify", "bare.npz", *RUN[2:], "--selection", 7, "--samples", 500, "--out", "fixed"
+    )
     assert fixed.code == 0, fixed.err
     ledger = Ledger.open(Path("o"))
-    votes, every = ([cast[:, 0] for cast in one.iterate_inputs()] for one in (ledger, Ledger.open(Path("fixed"))))
+    votes, every = (
+        [cast[:, 0] for cast in one.iterate_inputs()]
+        for one in (ledger, Ledger.open(Path("fixed")))
+    )
     judge = ledger.judge
     assert judge is not None
     for position, cast in enumerate(votes):  # the same draws, the first 7 for the label alone
@@ -283,7 +333,8 @@ def test_a_first_sample_may_select_the_label(workplace: Path, topcert: Callable[
     assert len(set(chosen)) > 1
     assert set(made.column("label_choice").to_pylist()) == {"selected"}
     assert made.column("votes").to_pylist() == ledger.counts().sum(axis=1).tolist()
-    # Named beforehand, under masks that begin where those of the first sample end, the same votes give the same radii.
+    # Named beforehand, under masks that begin where those of the first sample end, the same votes
+    # give the same radii.
     for positions, spared in ledger.seen():
         if judge.asks_masks:
             assert spared is not None
@@ -293,9 +344,14 @@ def test_a_first_sample_may_select_the_label(workplace: Path, topcert: Callable[
                 counts = ledger.counts()[position : position + 1]
                 near = judge.near(counts, np.array([chosen[position]]))
                 cast = every[position][7 : 7 + look]
-                met = [[int((kept[cast == j] == i).sum()) for i in range(12)] for j in near[0].tolist()]
+                met = [
+                    [int((kept[cast == j] == i).sum()) for i in range(12)] for j in near[0].tolist()
+                ]
                 alone = judge.spared(
-                    counts, np.array([chosen[position]]), [np.array(met)], np.bincount(kept.reshape(-1), minlength=12)
+                    counts,
+                    np.array([chosen[position]]),
+                    [np.array(met)],
+                    np.bincount(kept.reshape(-1), minlength=12),
                 )
                 assert np.array_equal(alone.held[0], spared.held[row])
         radii = judge.proven(ledger.counts()[positions], np.array(chosen)[positions], spared)
@@ -310,7 +366,12 @@ def test_a_selected_label_verifies_and_resumes_as_such_only(
     select = ["--label", "selected", "--selection", 7]
     assert topcert(*run, *select, "--out", "o").code == 0
     before = blocks(Path("o"))
-    assert topcert("verify", "o", "--model", MODEL, "--replay", 60, "--fresh-seed", 5, "--samples", 300).code == 0
+    assert (
+        topcert(
+            "verify", "o", "--model", MODEL, "--replay", 60, "--fresh-seed", 5, "--samples", 300
+        ).code
+        == 0
+    )
     assert topcert("evaluate", "o").code == 0
     assert topcert(*run, *select, "--out", "o", "--resume").code == 0
     other = topcert("evaluate", "o", "--label", "predicted")
@@ -336,7 +397,9 @@ def test_it_resumes_under_the_same_rule_only(folder: Path, topcert: Callable[...
     assert blocks(folder) == before
 
 
-def test_a_manifest_with_an_unknown_rule_is_refused(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_a_manifest_with_an_unknown_rule_is_refused(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     path = folder / "manifest.json"
     changed = {**json.loads(path.read_text()), "stopping": "until it suits"}
     path.write_text(json.dumps(changed, indent=2, sort_keys=True) + "\n")

@@ -1,4 +1,6 @@
-"""`topcert certify --stop --ballot W`: each input has as many ballots as its rule gives it, and nothing else reads them."""
+"""`topcert certify --stop --ballot W`: each input has as many ballots as its rule gives it, and
+nothing else reads them.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,21 @@ from topcert.voting.ledger import Ledger
 from topcert.voting.voter import Voter
 
 MODEL = "models_for_tests:linear"
-RUN = ["certify", "table.npz", MODEL, "--keep", 2, "--k", 2, "--alpha", 0.05, "--batch-size", 20, "--ballot", 2]
+RUN = [
+    "certify",
+    "table.npz",
+    MODEL,
+    "--keep",
+    2,
+    "--k",
+    2,
+    "--alpha",
+    0.05,
+    "--batch-size",
+    20,
+    "--ballot",
+    2,
+]
 STOP = [*RUN, "--stop", "exact", "--max-samples", 300]
 
 
@@ -44,7 +60,10 @@ def seen_by(judge: Judge, cast: np.ndarray, counts: np.ndarray, label: np.ndarra
     kept = draw_masks(seed=0, start=0, stop=len(cast), num_features=12, num_kept=2)
     named = (cast == label[0]).any(axis=1)
     met = np.array([[int((kept[named] == i).sum()) for i in range(12)]])
-    return Placed(joint=joint, spared=judge.spared(counts, label, [met], np.bincount(kept.reshape(-1), minlength=12)))
+    return Placed(
+        joint=joint,
+        spared=judge.spared(counts, label, [met], np.bincount(kept.reshape(-1), minlength=12)),
+    )
 
 
 def test_each_input_has_the_ballots_that_the_rule_gives_it(
@@ -68,7 +87,8 @@ def test_each_input_has_the_ballots_that_the_rule_gives_it(
         lengths.append(look)
         radius = int(judge.proven(counts, label, seen)[0])
         radii.append(None if radius < 0 else radius)
-        assert np.array_equal(votes[position], cast[:look])  # the same ballots, up to where it stops
+        # the same ballots, up to where it stops
+        assert np.array_equal(votes[position], cast[:look])
     assert len(set(lengths)) > 1
     made = pq.read_table(folder / "certificates.parquet")
     assert made.column("votes").to_pylist() == lengths
@@ -78,7 +98,9 @@ def test_each_input_has_the_ballots_that_the_rule_gives_it(
 
 
 def test_it_verifies_and_changes_do_not(folder: Path, topcert: Callable[..., Outcome]) -> None:
-    asked = topcert("verify", folder, "--model", MODEL, "--replay", 40, "--fresh-seed", 5, "--samples", 300)
+    asked = topcert(
+        "verify", folder, "--model", MODEL, "--replay", 40, "--fresh-seed", 5, "--samples", 300
+    )
     assert asked.code == 0, asked.out + asked.err
     assert topcert("evaluate", folder).code == 0
     path = folder / "certificates.parquet"
@@ -96,7 +118,9 @@ def test_stopped_and_resumed_it_gives_the_same_files(
 ) -> None:
     cast, left = Voter.votes, 10
 
-    def interrupted(self: Voter, position: int, start: int, stop: int, **options: bool) -> np.ndarray:
+    def interrupted(
+        self: Voter, position: int, start: int, stop: int, **options: bool
+    ) -> np.ndarray:
         nonlocal left
         left -= 1
         if left < 0:
@@ -108,15 +132,22 @@ def test_stopped_and_resumed_it_gives_the_same_files(
     assert topcert(*STOP, "--method", method, "--out", "cut").code == 130
     monkeypatch.setattr(Voter, "votes", cast)
     assert topcert(*STOP, "--method", method, "--out", "cut", "--resume").code == 0
-    assert pq.read_table("cut/certificates.parquet").equals(pq.read_table(folder / "certificates.parquet"))
+    assert pq.read_table("cut/certificates.parquet").equals(
+        pq.read_table(folder / "certificates.parquet")
+    )
     assert Path("cut/counts.csv").read_bytes() == (folder / "counts.csv").read_bytes()
 
 
-def test_nothing_else_may_read_them(folder: Path, topcert: Callable[..., Outcome], method: str) -> None:
+def test_nothing_else_may_read_them(
+    folder: Path, topcert: Callable[..., Outcome], method: str
+) -> None:
     other = "located" if method == "ablation" else "ablation"
     for change, says in (
         (["--ballot", 1], "a stopping rule for --ballot 2, got --ballot 1"),
-        (["--method", other, "--k", 2], f"the stopping rule exact of {method}, which {other} may not read"),
+        (
+            ["--method", other, "--k", 2],
+            f"the stopping rule exact of {method}, which {other} may not read",
+        ),
     ):
         run = topcert("evaluate", folder, *change)
         assert run.code == 2
@@ -128,7 +159,9 @@ def test_nothing_else_may_read_them(folder: Path, topcert: Callable[..., Outcome
     assert "does not go with its other entries" in run.err
 
 
-def test_a_first_sample_of_ballots_may_select_the_label(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_a_first_sample_of_ballots_may_select_the_label(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     run = topcert(*STOP, "--label", "selected", "--selection", 40, "--out", "o")
     assert run.code == 0, run.err
     ledger = Ledger.open(Path("o"))
@@ -138,7 +171,9 @@ def test_a_first_sample_of_ballots_may_select_the_label(workplace: Path, topcert
     assert topcert("verify", "o").code == 0
 
 
-def test_a_question_beyond_what_ballots_can_prove_is_refused(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_a_question_beyond_what_ballots_can_prove_is_refused(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     run = topcert(*RUN, "--stop", "radius=9", "--out", "o")
     assert run.code == 2
     assert "no votes can certify a radius above" in run.err

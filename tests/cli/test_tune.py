@@ -26,19 +26,36 @@ def make_table() -> None:
     np.savez("table.npz", x=x, y=models_for_tests.linear()(x).argmax(1))
 
 
-def test_every_setting_is_what_a_run_of_its_own_certifies(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_every_setting_is_what_a_run_of_its_own_certifies(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     make_table()
     run = topcert(*TUNE, "--keep", "3,8", "--ballot", 2, "--limit", 30, "--out", "t", "--json")
     assert run.code == 0, run.err
     trials = json.loads(run.out)["trials"]
     assert {(t["num_kept"], t["num_named"]) for t in trials} == {(3, 1), (3, 2), (8, 1), (8, 2)}
-    assert [t["certified"] for t in trials] == sorted((t["certified"] for t in trials), reverse=True)
+    assert [t["certified"] for t in trials] == sorted(
+        (t["certified"] for t in trials), reverse=True
+    )
     assert len({t["certified"] for t in trials}) > 1
     with Path("t/tune.csv").open(newline="") as file:
-        assert [int(row["certified"]) for row in csv.DictReader(file)] == [t["certified"] for t in trials]
+        assert [int(row["certified"]) for row in csv.DictReader(file)] == [
+            t["certified"] for t in trials
+        ]
     for t in trials:
         out = f"o{t['num_kept']}{t['num_named']}"
-        asked = ["--keep", t["num_kept"], "--ballot", t["num_named"], "--k", 2, "--samples", 200, "--alpha", 0.1]
+        asked = [
+            "--keep",
+            t["num_kept"],
+            "--ballot",
+            t["num_named"],
+            "--k",
+            2,
+            "--samples",
+            200,
+            "--alpha",
+            0.1,
+        ]
         alone = topcert("certify", *DATA, *asked, "--limit", 30, "--out", out, "--json")
         (curve,) = json.loads(alone.out)["curves"]
         certified = curve["certified"][0]
@@ -46,7 +63,9 @@ def test_every_setting_is_what_a_run_of_its_own_certifies(workplace: Path, topce
         assert t["share_lower"] < t["certified"] / t["total"] + 1e-12 <= t["share_upper"] + 1e-9
 
 
-def test_the_command_that_it_suggests_runs(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_the_command_that_it_suggests_runs(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     make_table()
     run = topcert(*TUNE, "--keep", "3,8", "--out", "t")
     assert run.code == 0, run.err
@@ -57,10 +76,24 @@ def test_the_command_that_it_suggests_runs(workplace: Path, topcert: Callable[..
     assert topcert(*words, "--alpha", 0.1).code == 0
 
 
-def test_designs_are_tried_too_and_votes_that_are_there_are_kept(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_designs_are_tried_too_and_votes_that_are_there_are_kept(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     images = np.random.default_rng(0).random((6, 8, 8, 1)).astype(np.float32)
     np.savez("images.npz", x=images, y=np.arange(6) % 5)
-    asked = ["tune", "images.npz", DATA[1], "--radius", 0, "--k", 1, "--design", "lattice:2x2,lattice:4x2", "--out", "t"]
+    asked = [
+        "tune",
+        "images.npz",
+        DATA[1],
+        "--radius",
+        0,
+        "--k",
+        1,
+        "--design",
+        "lattice:2x2,lattice:4x2",
+        "--out",
+        "t",
+    ]
     run = topcert(*asked)
     assert run.code == 0, run.err
     assert "lattice:2x2" in run.out
@@ -78,7 +111,10 @@ def test_designs_are_tried_too_and_votes_that_are_there_are_kept(workplace: Path
         ([*TUNE, "--out", "t"], "--keep is needed"),
         ([*TUNE, "--keep", 2, "--method", "cohen", "--out", "t"], "tune is for ablated inputs"),
         ([*TUNE, "--keep", 2, "--method", "fpa", "--out", "t"], "needs --design"),
-        ([*TUNE, "--keep", 2, "--design", "random", "--method", "ablation", "--out", "t"], "--design is for the methods"),
+        (
+            [*TUNE, "--keep", 2, "--design", "random", "--method", "ablation", "--out", "t"],
+            "--design is for the methods",
+        ),
         ([*TUNE, "--keep", 20, "--out", "t"], "20"),
         ([*TUNE, "--keep", 2, "--k", 5, "--out", "t"], "--k must lie in 1 .. 4"),
         ([*TUNE, "--keep", 2, "--ballot", 5, "--out", "t"], "--ballot must lie in 1 .. 4"),
@@ -94,7 +130,9 @@ def test_what_cannot_be_tuned_is_refused_in_a_line(
     assert "Traceback" not in run.err
 
 
-def test_inputs_without_labels_are_refused(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_inputs_without_labels_are_refused(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     np.savez("bare.npz", x=np.random.default_rng(0).random((4, 12)).astype(np.float32))
     run = topcert("tune", "bare.npz", DATA[1], "--radius", 1, "--keep", 2, "--k", 2, "--out", "t")
     assert run.code == 2

@@ -1,4 +1,6 @@
-"""`topcert verify`: a tampered folder never passes, an honest one always does, and nothing the folder names is run."""
+"""`topcert verify`: a tampered folder never passes, an honest one always does, and nothing the
+folder names is run.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,21 @@ from topcert.voting.checks import write_check
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest
 
-RUN = ["certify", "table.npz", "models_for_tests:linear", "--keep", 2, "--samples", 2000, "--k", 1, "--k", 3, "--out", "o"]
+RUN = [
+    "certify",
+    "table.npz",
+    "models_for_tests:linear",
+    "--keep",
+    2,
+    "--samples",
+    2000,
+    "--k",
+    1,
+    "--k",
+    3,
+    "--out",
+    "o",
+]
 MODEL = ["--model", "models_for_tests:linear"]
 
 
@@ -86,10 +102,14 @@ def certificate_changes() -> dict[str, Callable[[list[dict[str, object]]], objec
         "another unit": lambda rows: [row.update(unit="input") for row in rows],
         "another method": lambda rows: [row.update(method="magic") for row in rows],
         "a smaller alpha": lambda rows: [row.update(alpha=1e-9) for row in rows],
-        "predicted passed off as given": lambda rows: [row.update(label_choice="predicted") for row in rows],
+        "predicted passed off as given": lambda rows: [
+            row.update(label_choice="predicted") for row in rows
+        ],
         "a row left out": lambda rows: rows.pop(),
         "a row twice": lambda rows: rows.append(rows[0]),
-        "a k left out": lambda rows: rows.__setitem__(slice(None), [row for row in rows if row["k"] == 3]),
+        "a k left out": lambda rows: rows.__setitem__(
+            slice(None), [row for row in rows if row["k"] == 3]
+        ),
         "mixed alphas": lambda rows: rows[0].update(alpha=0.5),
         "no rows": lambda rows: rows.clear(),
         "a negative radius": lambda rows: rows[0].update(radius=-1),
@@ -97,13 +117,17 @@ def certificate_changes() -> dict[str, Callable[[list[dict[str, object]]], objec
 
 
 @pytest.mark.parametrize("name", certificate_changes())
-def test_tampered_certificates_never_pass(folder: Path, topcert: Callable[..., Outcome], name: str) -> None:
+def test_tampered_certificates_never_pass(
+    folder: Path, topcert: Callable[..., Outcome], name: str
+) -> None:
     rewrite_certificates(folder, certificate_changes()[name])
     assert topcert("verify", folder).code in (1, 2)
 
 
 @pytest.mark.parametrize("name", ["counts.csv", "accuracy.csv"])
-def test_every_changed_digit_of_a_table_is_noticed(folder: Path, topcert: Callable[..., Outcome], name: str) -> None:
+def test_every_changed_digit_of_a_table_is_noticed(
+    folder: Path, topcert: Callable[..., Outcome], name: str
+) -> None:
     path = folder / name
     text = path.read_text()
     places = [i for i, letter in enumerate(text) if letter.isdigit()]
@@ -114,10 +138,14 @@ def test_every_changed_digit_of_a_table_is_noticed(folder: Path, topcert: Callab
     assert topcert("verify", folder).code == 2
 
 
-def test_every_changed_manifest_entry_is_noticed(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_every_changed_manifest_entry_is_noticed(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     honest = json.loads((folder / "manifest.json").read_text())
     for name, value in honest.items():
-        changed = {"a": 1} if isinstance(value, dict) else [5] if isinstance(value, list) else f"{value}x"
+        changed = (
+            {"a": 1} if isinstance(value, dict) else [5] if isinstance(value, list) else f"{value}x"
+        )
         if isinstance(value, (int, float)):
             changed = value + 1
         rewrite_manifest(folder, **{name: changed})
@@ -126,7 +154,9 @@ def test_every_changed_manifest_entry_is_noticed(folder: Path, topcert: Callable
     assert topcert("verify", folder).code == 0
 
 
-def test_a_changed_vote_with_a_fitting_checksum_is_noticed(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_a_changed_vote_with_a_fitting_checksum_is_noticed(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     ledger = Ledger.open(folder)
     votes = ledger.read_block(0).astype(np.int64)
     votes[5] = (votes[5] + 1) % 5
@@ -134,7 +164,9 @@ def test_a_changed_vote_with_a_fitting_checksum_is_noticed(folder: Path, topcert
     assert topcert("verify", folder).code == 1
 
 
-@pytest.mark.parametrize("changes", [{"seed": 1}, {"num_kept": 3}, {"encoding": "constant", "fill": 0.5}])
+@pytest.mark.parametrize(
+    "changes", [{"seed": 1}, {"num_kept": 3}, {"encoding": "constant", "fill": 0.5}]
+)
 def test_a_forged_manifest_is_caught_by_replay(
     folder: Path, topcert: Callable[..., Outcome], changes: dict[str, object]
 ) -> None:
@@ -142,26 +174,32 @@ def test_a_forged_manifest_is_caught_by_replay(
     assert topcert("verify", folder, *MODEL, "--replay", 50).code in (1, 2)
 
 
-def test_made_up_votes_are_caught_by_replay_and_by_a_fresh_sample(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_made_up_votes_are_caught_by_replay_and_by_a_fresh_sample(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     ledger = Ledger.open(folder)
     _, labels, _ = ledger.read_inputs()
     assert labels is not None
     for block in range(ledger.num_blocks):
         size = len(ledger.read_block(block))
         first = ledger.offset(ledger.batches_of(block).start)
-        ledger.write_block(block, labels[(first + np.arange(size)) // 2000])  # every vote for the true label
+        # every vote for the true label
+        ledger.write_block(block, labels[(first + np.arange(size)) // 2000])
     again = topcert(*RUN[:-2], "--out", folder, "--resume")
     assert again.code == 2  # certify replays some votes even where none is missing
     assert "deterministic" in again.err
     write_again(folder)
     assert topcert("verify", folder).code == 0  # the arithmetic follows from the votes ...
-    assert topcert("verify", folder, *MODEL, "--replay", 5).code == 1  # ... but the votes are not the model's
+    # ... but the votes are not the model's
+    assert topcert("verify", folder, *MODEL, "--replay", 5).code == 1
     fresh = topcert("verify", folder, *MODEL, "--fresh-seed", 5, "--samples", 2000)
     assert fresh.code == 1
     assert "does not hold" in fresh.out
 
 
-def test_another_model_or_data_cannot_be_checked(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_another_model_or_data_cannot_be_checked(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     other = Path("other_models.py")
     other.write_text(Path("models_for_tests.py").read_text() + "\n# changed\n")
     run = topcert("verify", folder, "--model", "other_models:linear", "--replay", 5)
@@ -192,8 +230,12 @@ def test_half_asked_checks_are_refused(
     assert says in run.err
 
 
-def test_nothing_that_only_the_folder_names_is_loaded(folder: Path, topcert: Callable[..., Outcome]) -> None:
-    Path("trap.py").write_text("from pathlib import Path\nPath('sprung').touch()\ndef model():\n    return len\n")
+def test_nothing_that_only_the_folder_names_is_loaded(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
+    Path("trap.py").write_text(
+        "from pathlib import Path\nPath('sprung').touch()\ndef model():\n    return len\n"
+    )
     joblib.dump(Trap(), "trap.joblib")
     for model in ("trap:model", str(Path("trap.joblib").resolve())):
         forge(folder, model=model)
@@ -214,21 +256,26 @@ class Trap:
         return Path.touch, (Path("sprung"),)
 
 
-def test_an_unfinished_or_foreign_folder_cannot_be_checked(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_an_unfinished_or_foreign_folder_cannot_be_checked(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     Ledger.open(folder).block_path(0).unlink()
     assert topcert("verify", folder).code == 2
     assert topcert("verify", ".").code == 2
     assert topcert("verify", "nowhere").code == 2
 
 
-def test_a_manifest_with_an_entry_twice_is_refused(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_a_manifest_with_an_entry_twice_is_refused(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     path = folder / "manifest.json"
     path.write_text(path.read_text().replace("{", '{\n  "seed": 31337,', 1))
     assert topcert("verify", folder).code == 2
 
 
 @pytest.mark.parametrize(
-    "changes", [{"input_shape": [9], "num_features": 9}, {"fill": -2.0}, {"unit": "feature"}, {"num_kept": 3}]
+    "changes",
+    [{"input_shape": [9], "num_features": 9}, {"fill": -2.0}, {"unit": "feature"}, {"num_kept": 3}],
 )
 def test_a_forged_description_is_refused_with_a_model(
     folder: Path, topcert: Callable[..., Outcome], changes: dict[str, object]
@@ -237,7 +284,9 @@ def test_a_forged_description_is_refused_with_a_model(
     assert topcert("verify", folder, *MODEL, "--replay", 5).code in (1, 2)
 
 
-def test_a_claimed_other_runtime_does_not_excuse_made_up_votes(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_a_claimed_other_runtime_does_not_excuse_made_up_votes(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     ledger = Ledger.open(folder)
     for block in range(ledger.num_blocks):
         ledger.write_block(block, np.zeros(len(ledger.read_block(block)), np.int64))
@@ -249,7 +298,10 @@ def test_a_claimed_other_runtime_does_not_excuse_made_up_votes(folder: Path, top
 
 @pytest.mark.parametrize(
     ("kind", "code", "says"),
-    [("Nehalem", 1, "differ from the ledger by more than rounding"), ("", 1, "replayed votes differ from the ledger")],
+    [
+        ("Nehalem", 1, "differ from the ledger by more than rounding"),
+        ("", 1, "replayed votes differ from the ledger"),
+    ],
 )
 def test_a_vote_that_differs_by_more_than_rounding_is_false_on_any_processor(
     folder: Path, topcert: Callable[..., Outcome], kind: str, code: int, says: str
@@ -267,7 +319,9 @@ def test_a_vote_that_differs_by_more_than_rounding_is_false_on_any_processor(
     assert says in " ".join((run.out + run.err).split())
 
 
-def test_what_a_stranger_wrote_is_printed_as_it_is(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_what_a_stranger_wrote_is_printed_as_it_is(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     path = folder / "certificates.parquet"
     table = pq.read_table(path)
     rows = [{**row, "unit": "[/x] [bold green]good:[/]"} for row in table.to_pylist()]
@@ -277,7 +331,9 @@ def test_what_a_stranger_wrote_is_printed_as_it_is(folder: Path, topcert: Callab
     assert "[/x] [bold green]good:[/]" in run.out
 
 
-def test_a_function_is_said_to_be_known_by_its_file_alone(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_a_function_is_said_to_be_known_by_its_file_alone(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     assert "model (by its source file alone), data and labels are those" in " ".join(
         topcert("verify", folder, *MODEL).out.split()
     )
@@ -292,7 +348,9 @@ def test_what_was_not_checked_is_said(folder: Path, topcert: Callable[..., Outco
 
 
 @pytest.mark.parametrize("kind", [pa.uint64(), pa.uint8(), pa.string(), pa.list_(pa.int64())])
-def test_odd_column_types_never_crash(folder: Path, topcert: Callable[..., Outcome], kind: pa.DataType) -> None:
+def test_odd_column_types_never_crash(
+    folder: Path, topcert: Callable[..., Outcome], kind: pa.DataType
+) -> None:
     path = folder / "certificates.parquet"
     table = pq.read_table(path)
     radius = pa.array([None] * table.num_rows, kind)
@@ -302,9 +360,23 @@ def test_odd_column_types_never_crash(folder: Path, topcert: Callable[..., Outco
     assert topcert("verify", folder).code == 2
 
 
-def test_a_folder_named_like_built_in_data_does_not_confuse(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_a_folder_named_like_built_in_data_does_not_confuse(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     Path("digits").mkdir()
-    run = ["certify", "digits", "models_for_tests:linear", "--keep", 10, "--limit", 1, "--samples", 20, "--out", "o"]
+    run = [
+        "certify",
+        "digits",
+        "models_for_tests:linear",
+        "--keep",
+        10,
+        "--limit",
+        1,
+        "--samples",
+        20,
+        "--out",
+        "o",
+    ]
     run += ["--label", "predicted"]  # it has 5 classes
     assert topcert(*run).code == 0
     assert topcert("verify", "o", *MODEL, "--replay", 3).code == 0

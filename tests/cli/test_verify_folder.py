@@ -1,4 +1,6 @@
-"""`topcert verify` on folders forged with its source at hand: each is refused in a line of its own, or named unchecked."""
+"""`topcert verify` on folders forged with its source at hand: each is refused in a line of its own,
+or named unchecked.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +34,18 @@ MODEL = ["--model", "models_for_tests:linear"]
 _MADE: dict[str, Path] = {}
 
 
-def made(kind: str, topcert: Callable[..., Outcome], workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(
+    kind: str,
+    topcert: Callable[..., Outcome],
+    workplace: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
     """A finished run, made once and copied."""
-    np.savez(workplace / "images.npz", x=np.random.default_rng(2).random((3, 4, 4, 1)).astype(np.float32), y=[0, 1, 2])
+    np.savez(
+        workplace / "images.npz",
+        x=np.random.default_rng(2).random((3, 4, 4, 1)).astype(np.float32),
+        y=[0, 1, 2],
+    )
     if kind not in _MADE:
         run = topcert(*RUNS[kind])
         assert run.code == 0, run.err
@@ -46,7 +57,9 @@ def made(kind: str, topcert: Callable[..., Outcome], workplace: Path, tmp_path_f
 
 
 @pytest.fixture
-def folder(workplace: Path, topcert: Callable[..., Outcome], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(
+    workplace: Path, topcert: Callable[..., Outcome], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     return made("plain", topcert, workplace, tmp_path_factory)
 
 
@@ -55,7 +68,9 @@ def words(run: Outcome) -> str:
 
 
 def forge_inputs(folder: Path, change: Callable[[pa.Table], pa.Table], **changes: object) -> None:
-    """Another inputs table, with manifest, blocks, certificates, counts and accuracy made to fit, where that can be done."""
+    """Another inputs table, with manifest, blocks, certificates, counts and accuracy made to fit,
+    where that can be done.
+    """
     path = folder / "ledger" / "inputs.parquet"
     table = change(pq.read_table(path))
     pq.write_table(table, path)
@@ -64,7 +79,9 @@ def forge_inputs(folder: Path, change: Callable[[pa.Table], pa.Table], **changes
 
 def replaced(table: pa.Table, name: str, values: list[object]) -> pa.Table:
     place = table.column_names.index(name)
-    return table.set_column(place, table.schema.field(place), pa.array(values, table.schema.field(place).type))
+    return table.set_column(
+        place, table.schema.field(place), pa.array(values, table.schema.field(place).type)
+    )
 
 
 def append(path: Path, name: str, values: list[object]) -> None:
@@ -72,13 +89,17 @@ def append(path: Path, name: str, values: list[object]) -> None:
     pq.write_table(table.append_column(name, pa.array(values)), path)
 
 
-def test_the_honest_folder_is_good_and_nothing_of_it_is_unchecked(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_the_honest_folder_is_good_and_nothing_of_it_is_unchecked(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     run = topcert("verify", folder, "--data", "table.npz", *MODEL, "--replay", 50)
     assert run.code == 0, run.err
     assert "not checked" not in run.out
 
 
-def test_inputs_that_stand_there_twice_are_no_accuracy_of_600_percent(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_inputs_that_stand_there_twice_are_no_accuracy_of_600_percent(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     forge_inputs(folder, lambda table: replaced(table, "index", [0] * 8))
     run = topcert("verify", folder)
     assert run.code == 2
@@ -106,7 +127,10 @@ def test_inputs_that_no_run_has_are_refused(
 
 @pytest.mark.parametrize("label", [5, 99])
 def test_labels_out_of_range_in_a_stopped_ledger_are_refused(
-    workplace: Path, topcert: Callable[..., Outcome], tmp_path_factory: pytest.TempPathFactory, label: int
+    workplace: Path,
+    topcert: Callable[..., Outcome],
+    tmp_path_factory: pytest.TempPathFactory,
+    label: int,
 ) -> None:
     folder = made("stopped", topcert, workplace, tmp_path_factory)
     assert topcert("verify", folder).code == 0
@@ -117,7 +141,10 @@ def test_labels_out_of_range_in_a_stopped_ledger_are_refused(
     for block in (folder / "ledger").glob("block-*"):
         votes = pq.read_table(block)
         digest = Ledger.open(folder).manifest.digest()
-        pq.write_table(votes.replace_schema_metadata({**votes.schema.metadata, b"manifest": digest.encode()}), block)
+        pq.write_table(
+            votes.replace_schema_metadata({**votes.schema.metadata, b"manifest": digest.encode()}),
+            block,
+        )
     run = topcert("verify", folder)
     assert run.code == 2
     assert f"label {label} is out of range" in words(run)
@@ -131,14 +158,18 @@ def test_labels_out_of_range_in_a_stopped_ledger_are_refused(
         ("ledger/block-000000.parquet", "its columns are vote, certified_radius"),
     ],
 )
-def test_columns_that_no_run_writes_are_refused(folder: Path, topcert: Callable[..., Outcome], path: str, said: str) -> None:
+def test_columns_that_no_run_writes_are_refused(
+    folder: Path, topcert: Callable[..., Outcome], path: str, said: str
+) -> None:
     append(folder / path, "certified_radius", [99] * pq.read_table(folder / path).num_rows)
     run = topcert("verify", folder)
     assert run.code == 2
     assert said in words(run)
 
 
-def test_class_columns_of_other_names_in_counts_do_not_hold(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_class_columns_of_other_names_in_counts_do_not_hold(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     path = folder / "counts.csv"
     header, *rows = path.read_text().splitlines()
     assert header == '"0","1","2","3","4","label"'
@@ -146,8 +177,8 @@ def test_class_columns_of_other_names_in_counts_do_not_hold(folder: Path, topcer
     run = topcert("verify", folder)
     assert run.code == 1, words(run)
     assert (
-        "counts.csv has the columns safe, certified, robust, good, best, label; the run writes 0, 1, 2, 3, 4, label"
-        in words(run)
+        "counts.csv has the columns safe, certified, robust, good, best, label; the run writes 0,"
+        " 1, 2, 3, 4, label" in words(run)
     )
 
 
@@ -187,7 +218,11 @@ def test_an_l2_radius_is_larger_by_no_amount(
     table = pq.read_table(path)
     held = table.column("l2_radius").to_pylist()
     row = next(row for row, value in enumerate(held) if value)
-    for value, code in ((held[row] * factor, 1), (held[row] * (1 - 1e-12), 0), (held[row] * (1 - 1e-6), 1)):
+    for value, code in (
+        (held[row] * factor, 1),
+        (held[row] * (1 - 1e-12), 0),
+        (held[row] * (1 - 1e-6), 1),
+    ):
         changed = [value if place == row else other for place, other in enumerate(held)]
         pq.write_table(replaced(table, "l2_radius", changed), path)
         run = topcert("verify", folder)
@@ -195,7 +230,9 @@ def test_an_l2_radius_is_larger_by_no_amount(
     assert f"row {row}: l2_radius is" in words(run)
 
 
-def test_a_certificate_that_stands_there_twice_is_refused_everywhere(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_a_certificate_that_stands_there_twice_is_refused_everywhere(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     path = folder / "certificates.parquet"
     table = pq.read_table(path)
     pq.write_table(pa.concat_tables([table, table.slice(0, 1)]), path)
@@ -208,8 +245,14 @@ def test_a_certificate_that_stands_there_twice_is_refused_everywhere(folder: Pat
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"data_options": {"data_dir": None, "limit": 3, "stride": None, "crop": None}}, "num_inputs is 8"),
-        ({"data_options": {"data_dir": None, "limit": None, "stride": 5, "crop": None}}, "has the stride 5"),
+        (
+            {"data_options": {"data_dir": None, "limit": 3, "stride": None, "crop": None}},
+            "num_inputs is 8",
+        ),
+        (
+            {"data_options": {"data_dir": None, "limit": None, "stride": 5, "crop": None}},
+            "has the stride 5",
+        ),
         ({"algorithm": "philox4x64-circle64-1"}, "does not go with ablation noise"),
         ({"fill": None}, "the encoding sentinel has a number"),
     ],
@@ -247,7 +290,9 @@ def test_a_changed_picture_does_not_hold(folder: Path, topcert: Callable[..., Ou
     assert "accuracy.svg is not the picture of these certificates" in words(run)
 
 
-@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n", b"anything", b"<svg>drawn by hand</svg>"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x89PNG\r\n\x1a\n", b"anything", b"<svg>drawn by hand</svg>"]
+)
 def test_a_picture_of_unknown_origin_is_named_as_not_checked(
     folder: Path, topcert: Callable[..., Outcome], content: bytes
 ) -> None:
@@ -275,15 +320,23 @@ def test_files_that_nothing_checks_are_named(folder: Path, topcert: Callable[...
     (folder / "more" / "a\x1b[2Jb.csv").write_text("x")
     run = topcert("verify", folder)
     assert run.code == 0
-    assert r"not checked: 'more/a\x1b[2Jb.csv', report.html (which are no part of the record)" in words(run)
+    assert (
+        r"not checked: 'more/a\x1b[2Jb.csv', report.html (which are no part of the record)"
+        in words(run)
+    )
     for number in range(12):
         (folder / f"n{number:02}").touch()
     assert "n06, 6 more (which" in words(topcert("verify", folder))
 
 
-def test_the_first_line_says_whether_votes_were_traced_to_a_model(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_the_first_line_says_whether_votes_were_traced_to_a_model(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     named = ["--data", "table.npz", *MODEL]
-    first = [topcert("verify", folder, *more).out.splitlines()[0] for more in ([], named, [*named, "--replay", 5])]
+    first = [
+        topcert("verify", folder, *more).out.splitlines()[0]
+        for more in ([], named, [*named, "--replay", 5])
+    ]
     assert first[0].startswith("not checked: no vote was traced to a model")
     assert first[1].startswith("not checked: the model was named but asked for no vote")
     assert first[2].startswith("16 certificates recomputed from")
@@ -291,18 +344,33 @@ def test_the_first_line_says_whether_votes_were_traced_to_a_model(folder: Path, 
     assert topcert("verify", folder).out.startswith("not checked: no vote was traced to a model")
 
 
-def test_what_only_a_reader_can_judge_is_said(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_what_only_a_reader_can_judge_is_said(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     said = words(topcert("verify", folder))
-    assert "for you to judge: seed 0 was chosen by whoever made this, and one of many may have been picked" in said
-    assert "for you to judge: the 8 inputs 0 .. 7 were taken (without --stride or --limit), and others left out" in said
+    assert (
+        "for you to judge: seed 0 was chosen by whoever made this, and one of many may have been"
+        " picked" in said
+    )
+    assert (
+        "for you to judge: the 8 inputs 0 .. 7 were taken (without --stride or --limit), and others"
+        " left out" in said
+    )
     assert "k, alpha, method and labels can be chosen after the votes" in said
 
 
-def test_that_a_model_runs_code_is_said_before_it_runs(folder: Path, topcert: Callable[..., Outcome]) -> None:
-    Path("loud.py").write_text("print('code of the model runs')\ndef make():\n    raise SystemExit(3)\n")
+def test_that_a_model_runs_code_is_said_before_it_runs(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
+    Path("loud.py").write_text(
+        "print('code of the model runs')\ndef make():\n    raise SystemExit(3)\n"
+    )
     run = topcert("verify", folder, "--model", "loud:make", "--replay", 5)
     assert run.code == 2
-    before, after = run.out.index("--model loud:make runs the code in it"), run.out.index("code of the model runs")
+    before, after = (
+        run.out.index("--model loud:make runs the code in it"),
+        run.out.index("code of the model runs"),
+    )
     assert before < after
     assert "runs the code" not in topcert("verify", folder, "--model", "none.onnx").out
 
@@ -328,7 +396,9 @@ def test_what_is_not_the_folder_of_a_run_is_told_from_it(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs pipes")
-@pytest.mark.parametrize("name", ["accuracy.png", "counts.csv", "manifest.json", "ledger/block-000000.parquet"])
+@pytest.mark.parametrize(
+    "name", ["accuracy.png", "counts.csv", "manifest.json", "ledger/block-000000.parquet"]
+)
 def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(
     folder: Path, topcert: Callable[..., Outcome], name: str
 ) -> None:

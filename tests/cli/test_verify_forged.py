@@ -1,4 +1,6 @@
-"""`topcert verify` on more folders forged with its source at hand: words, numbers, sizes and links."""
+"""`topcert verify` on more folders forged with its source at hand: words, numbers, sizes and
+links.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +19,15 @@ from topcert.evaluation.unread import unread_files
 
 
 @pytest.fixture
-def folder(workplace: Path, topcert: Callable[..., Outcome], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(
+    workplace: Path, topcert: Callable[..., Outcome], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     return made("plain", topcert, workplace, tmp_path_factory)
 
 
-def test_a_word_of_a_stranger_moves_no_cursor(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_a_word_of_a_stranger_moves_no_cursor(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     forge(folder, runtime="x, cpu\n\x1b[2Kgood: all of it\u202e")
     run = topcert("verify", folder, "--data", "table.npz", *MODEL, "--replay", "all")
     assert run.code == 0, run.err
@@ -42,7 +48,9 @@ def test_names_that_nobody_but_the_folder_gives_to_classes_are_refused(
     assert topcert("verify", folder).code == 0  # by its maker's word
     run = topcert("verify", folder, "--data", "table.npz", *MODEL)
     assert run.code == 2
-    assert "the folder has names of 5 classes, table.npz and models_for_tests:linear of 0" in words(run)
+    assert "the folder has names of 5 classes, table.npz and models_for_tests:linear of 0" in words(
+        run
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,10 +61,18 @@ def test_names_that_nobody_but_the_folder_gives_to_classes_are_refused(
         ("num_samples", 10**30, "num_samples must be at most 100,000,000"),
         ("num_selection", 10**30, "num_selection must be at most 100,000,000"),
         ("batch_size", 10**30, "batch_size must be at most 1,000,000"),
-        ("data_options", {"limit": None, "all of them": True}, "no run writes the entry 'all of them'"),
+        (
+            "data_options",
+            {"limit": None, "all of them": True},
+            "no run writes the entry 'all of them'",
+        ),
         ("data_options", {"resize": -3}, "data_options has resize -3"),
         ("data_options", {"class_names": ["a", "b"]}, "num_classes is 5, and data_options names 2"),
-        ("data_options", {"range": [1.0, 0.0]}, "data_options has the range [1.0, 0.0], which is none"),
+        (
+            "data_options",
+            {"range": [1.0, 0.0]},
+            "data_options has the range [1.0, 0.0], which is none",
+        ),
         ("data_options", {"channels": "middle"}, "data_options has the channels 'middle'"),
     ],
 )
@@ -70,7 +86,9 @@ def test_numbers_that_no_run_has_are_refused_before_memory_is_asked_for(
     assert str(folder / "manifest.json") in words(run)
 
 
-def test_a_number_of_thousands_of_digits_is_damage(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_a_number_of_thousands_of_digits_is_damage(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     path = folder / "manifest.json"
     path.write_text(path.read_text().replace('"seed": 0', f'"seed": {"9" * 5000}'))
     run = topcert("verify", folder)
@@ -78,13 +96,16 @@ def test_a_number_of_thousands_of_digits_is_damage(folder: Path, topcert: Callab
     assert f"{path} is damaged" in words(run)
 
 
-@pytest.mark.parametrize("name", ["certificates.parquet", "ledger/inputs.parquet", "ledger/block-000000.parquet"])
+@pytest.mark.parametrize(
+    "name", ["certificates.parquet", "ledger/inputs.parquet", "ledger/block-000000.parquet"]
+)
 def test_a_small_file_of_a_thousand_million_rows_is_not_read(
     folder: Path, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     path = folder / name
     table = pq.read_table(path)
-    with pq.ParquetWriter(path, table.schema) as writer:  # more rows than the limit, which the test sets low
+    # more rows than the limit, which the test sets low
+    with pq.ParquetWriter(path, table.schema) as writer:
         for _ in range(100):
             writer.write_table(table)
     monkeypatch.setattr("topcert.voting.inputs.FEW_ROWS", 0)
@@ -98,7 +119,9 @@ def test_a_small_file_of_a_thousand_million_rows_is_not_read(
 
 
 @pytest.mark.parametrize("link", ["counts.csv", "ledger/block-000000.parquet", "ledger"])
-def test_what_is_read_through_a_link_is_named(folder: Path, topcert: Callable[..., Outcome], link: str) -> None:
+def test_what_is_read_through_a_link_is_named(
+    folder: Path, topcert: Callable[..., Outcome], link: str
+) -> None:
     Path("elsewhere").mkdir()
     shutil.move(str(folder / link), f"elsewhere/{Path(link).name}")
     (folder / link).symlink_to(Path(f"elsewhere/{Path(link).name}").resolve())
@@ -107,22 +130,30 @@ def test_what_is_read_through_a_link_is_named(folder: Path, topcert: Callable[..
     assert f"not checked: whether {link} will stay: a link" in words(run)
 
 
-def test_what_certificates_say_of_themselves_is_what_a_run_writes(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_what_certificates_say_of_themselves_is_what_a_run_writes(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     path = folder / "certificates.parquet"
     table = pq.read_table(path)
-    pq.write_table(table.replace_schema_metadata({**table.schema.metadata, b"alpha": b"0.000001"}), path)
+    pq.write_table(
+        table.replace_schema_metadata({**table.schema.metadata, b"alpha": b"0.000001"}), path
+    )
     run = topcert("verify", folder)
     assert run.code == 1
     assert "certificates.parquet says of itself what no run writes: alpha" in words(run)
 
 
-def test_a_check_that_says_two_things_is_refused(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_a_check_that_says_two_things_is_refused(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     path = folder / "ledger" / "checks.json"
     path.write_text(path.read_text().replace('"rows"', '"rows": 1,\n  "rows"'))
     assert topcert("verify", folder).code == 2
 
 
-def test_counts_whose_first_line_no_reader_takes_are_one_line(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_counts_whose_first_line_no_reader_takes_are_one_line(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     path = folder / "counts.csv"
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0].replace('"0"', f'"{"a" * 200_000}"'), *lines[1:]]) + "\n")
@@ -150,7 +181,9 @@ def test_what_a_part_of_the_ledger_says_of_itself_is_what_a_run_writes(
     assert f"{folder / name} says of itself what no run writes: 'drawn under'" in words(run)
 
 
-def test_names_of_more_classes_than_there_are_are_refused(folder: Path, topcert: Callable[..., Outcome]) -> None:
+def test_names_of_more_classes_than_there_are_are_refused(
+    folder: Path, topcert: Callable[..., Outcome]
+) -> None:
     path = folder / "ledger" / "inputs.parquet"
     named = json.dumps([f"class {label}" for label in range(9)])
     pq.write_table(pq.read_table(path).replace_schema_metadata({"class_names": named}), path)
@@ -160,7 +193,9 @@ def test_names_of_more_classes_than_there_are_are_refused(folder: Path, topcert:
 
 
 @pytest.mark.parametrize("kind", ["text", "folder"])
-def test_a_lock_that_says_something_is_no_lock(folder: Path, topcert: Callable[..., Outcome], kind: str) -> None:
+def test_a_lock_that_says_something_is_no_lock(
+    folder: Path, topcert: Callable[..., Outcome], kind: str
+) -> None:
     path = folder / "ledger" / ".lock"
     path.unlink(missing_ok=True)
     if kind == "text":

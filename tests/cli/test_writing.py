@@ -1,4 +1,6 @@
-"""What `--out` may name: a pipe and standard output are written through, what is read stays, a folder is no file."""
+"""What `--out` may name: a pipe and standard output are written through, what is read stays, a
+folder is no file.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +29,22 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def shell(command: str) -> subprocess.CompletedProcess[str]:
     """A shell that knows the command as `topcert`."""
-    run = f"topcert() {{ '{sys.executable}' -c 'from topcert.cli import main; main()' \"$@\"; }}; {command}"
-    return subprocess.run(["bash", "-c", run], capture_output=True, text=True, timeout=120, check=False)
+    run = (
+        f"topcert() {{ '{sys.executable}' -c 'from topcert.cli import main; main()' \"$@\"; }};"
+        f" {command}"
+    )
+    return subprocess.run(
+        ["bash", "-c", run], capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a shell")
 def test_out_goes_through_what_is_no_plain_file(here: Path) -> None:
     radius = " ".join(RADIUS)
-    done = shell(f"echo first; topcert {radius} --out /dev/stdout; topcert {radius} --out -; mkfifo p; ln -s c.csv link")
+    done = shell(
+        f"echo first; topcert {radius} --out /dev/stdout; topcert {radius} --out -; mkfifo p; ln -s"
+        " c.csv link"
+    )
     assert (done.stdout, done.returncode) == (f"first\n{WRITTEN}{WRITTEN}", 0), done.stderr
     assert shell(f"cat p & topcert {radius} --out p; wait; test -p p").stdout == WRITTEN
     added = shell(f"echo first > log; topcert {radius} --out /dev/stdout >> log; cat log")
@@ -47,7 +57,9 @@ def test_out_goes_through_what_is_no_plain_file(here: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["c.csv", "./c.csv", "link"])
-def test_what_is_read_is_not_written_over(here: Path, topcert: Callable[..., Outcome], name: str) -> None:
+def test_what_is_read_is_not_written_over(
+    here: Path, topcert: Callable[..., Outcome], name: str
+) -> None:
     Path("link").symlink_to("c.csv")
     run = topcert(*RADIUS, "--out", name)
     assert run.code == 2
@@ -55,8 +67,22 @@ def test_what_is_read_is_not_written_over(here: Path, topcert: Callable[..., Out
     assert Path("c.csv").read_text() == COUNTS
 
 
-def test_evaluate_writes_over_no_file_of_the_run(workplace: Path, topcert: Callable[..., Outcome]) -> None:
-    made = ["certify", "table.npz", "models_for_tests:linear", "--keep", 2, "--samples", 200, "--k", 1, "--out", "o"]
+def test_evaluate_writes_over_no_file_of_the_run(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
+    made = [
+        "certify",
+        "table.npz",
+        "models_for_tests:linear",
+        "--keep",
+        2,
+        "--samples",
+        200,
+        "--k",
+        1,
+        "--out",
+        "o",
+    ]
     assert topcert(*made).code == 0
     before = {path: path.read_bytes() for path in Path("o").rglob("*") if path.is_file()}
     for path in before:

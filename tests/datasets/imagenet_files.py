@@ -1,4 +1,6 @@
-"""ImageNet in small: the same few photographs in every layout, and a development kit of all 1,000 classes."""
+"""ImageNet in small: the same few photographs in every layout, and a development kit of all 1,000
+classes.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ def official_name(number: int) -> str:
 
 
 def wnid_of(number: int) -> str:
-    """The class of image `number`: 3 and 17 share one, and order by number is not order by class."""
+    """The class of image `number`: 3 and 17 share one, and order by number is not order by
+    class.
+    """
     return _WNIDS[{3: 7, 17: 7, 1: 999, 50_000: 0, 4: 300}.get(number, number % 1000)]
 
 
@@ -88,10 +92,17 @@ def _truth() -> bytes:
 
 @cache
 def _meta() -> bytes:
-    """`synsets` as in the official file: the 1,000 classes by their ID, then synsets above them, which have children."""
+    """`synsets` as in the official file: the 1,000 classes by their ID, then synsets above them,
+    which have children.
+    """
     rows = sorted((number, wnid, 0) for wnid, number in _ids().items())
     rows += [(1001, "n00001740", 2), (1002, "n00001930", 998)]
-    fields = [("ILSVRC2012_ID", object), ("WNID", object), ("words", object), ("num_children", object)]
+    fields = [
+        ("ILSVRC2012_ID", object),
+        ("WNID", object),
+        ("words", object),
+        ("num_children", object),
+    ]
     synsets = np.empty((len(rows), 1), np.dtype(fields))
     for row, (number, wnid, children) in enumerate(rows):
         synsets[row, 0] = (float(number), wnid, "words", float(children))

@@ -8,7 +8,12 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-SIZES = {"ply_data_train0.h5": 4, "ply_data_train1.h5": 3, "ply_data_test0.h5": 3, "ply_data_test1.h5": 2}
+SIZES = {
+    "ply_data_train0.h5": 4,
+    "ply_data_train1.h5": 3,
+    "ply_data_test0.h5": 3,
+    "ply_data_test1.h5": 2,
+}
 NAMES = tuple(f"thing {label}" for label in range(40))
 
 
@@ -22,7 +27,9 @@ def make_shapes(name: str) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
 
 def write_shapes(path: Path, points: object, labels: object) -> None:
     with h5py.File(path, "w") as file:
-        file.create_dataset("data", data=points, compression="gzip" if isinstance(points, np.ndarray) else None)
+        file.create_dataset(
+            "data", data=points, compression="gzip" if isinstance(points, np.ndarray) else None
+        )
         file.create_dataset("label", data=labels)
 
 
@@ -35,5 +42,7 @@ def write_release(folder: Path, *, names: bool = True) -> Path:
         listed = [f"data/modelnet40_ply_hdf5_2048/{name}\n" for name in SIZES if split in name]
         (folder / f"{split}_files.txt").write_text("".join(listed), encoding="utf-8")
     if names:
-        (folder / "shape_names.txt").write_text("".join(f"{name}\n" for name in NAMES), encoding="utf-8")
+        (folder / "shape_names.txt").write_text(
+            "".join(f"{name}\n" for name in NAMES), encoding="utf-8"
+        )
     return folder

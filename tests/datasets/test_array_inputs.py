@@ -1,4 +1,6 @@
-"""What an array holds: dtypes, axes and values that are recognised, and those that are refused with the fix."""
+"""What an array holds: dtypes, axes and values that are recognised, and those that are refused with
+the fix.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +20,20 @@ GENERATOR = np.random.default_rng(0)
 BITS = GENERATOR.integers(0, 2, (3, 9, 10, 3))
 
 
-@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f4", "u1", "i1", "u2", "i4", "i8", "u8", "?"])
+@pytest.mark.parametrize(
+    "dtype", ["f2", "f4", "f8", ">f4", "u1", "i1", "u2", "i4", "i8", "u8", "?"]
+)
 @pytest.mark.parametrize("kind", ["image", "table"])
-def test_every_dtype_is_read_the_same_in_a_file_and_in_python(tmp_path: Path, dtype: str, kind: str) -> None:
+def test_every_dtype_is_read_the_same_in_a_file_and_in_python(
+    tmp_path: Path, dtype: str, kind: str
+) -> None:
     x = (BITS if kind == "image" else BITS[:, 0, :, 0]).astype(dtype)
     wanted = x / 255 if dtype == "u1" else x.astype(float)
     found = read_inputs(x, "x")
     assert found.kind == kind
-    assert found.x.dtype == (np.float64 if dtype[-2:] in ("f8", "i1", "u2", "i4", "i8", "u8", "?") else np.float32)
+    assert found.x.dtype == (
+        np.float64 if dtype[-2:] in ("f8", "i1", "u2", "i4", "i8", "u8", "?") else np.float32
+    )
     np.testing.assert_allclose(found.x, wanted, rtol=1e-7)
     np.savez(tmp_path / "a.npz", x=x, x_train=x)
     loaded = load_dataset(str(tmp_path / "a.npz"))
@@ -37,7 +45,9 @@ def test_every_dtype_is_read_the_same_in_a_file_and_in_python(tmp_path: Path, dt
         return np.stack([batch.reshape(len(batch), -1).sum(1), np.zeros(len(batch))], axis=1)
 
     counts = topcert.count_votes(model, x, num_kept=5, num_samples=20, seed=0)
-    np.testing.assert_array_equal(counts, topcert.count_votes(model, found.x, num_kept=5, num_samples=20, seed=0))
+    np.testing.assert_array_equal(
+        counts, topcert.count_votes(model, found.x, num_kept=5, num_samples=20, seed=0)
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,11 +98,18 @@ def test_channels_are_found_where_the_shape_tells(shape: tuple[int, ...], first:
     np.testing.assert_array_equal(found.x, x.transpose(0, 2, 3, 1) if first else x)
 
 
-@pytest.mark.parametrize("shape", [(3, 5, 3), (8, 8, 8), (60, 64, 13), (1, 5, 2), (2, 5, 2), (3, 5, 1)])
+@pytest.mark.parametrize(
+    "shape", [(3, 5, 3), (8, 8, 8), (60, 64, 13), (1, 5, 2), (2, 5, 2), (3, 5, 1)]
+)
 def test_channels_in_doubt_are_refused_unless_a_person_says(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="the first axis or the last is in doubt: say --channels first or"):
+    with pytest.raises(
+        ValueError, match="the first axis or the last is in doubt: say --channels first or"
+    ):
         read_inputs(np.zeros((2, *shape)), "x")
-    assert read_inputs(np.zeros((2, *shape)), "x", channels="first").x.shape[1:] == (*shape[1:], shape[0])
+    assert read_inputs(np.zeros((2, *shape)), "x", channels="first").x.shape[1:] == (
+        *shape[1:],
+        shape[0],
+    )
     assert read_inputs(np.zeros((2, *shape)), "x", channels="last").x.shape[1:] == shape
     with pytest.raises(ValueError, match="must be first or last, got 'middle'"):
         read_inputs(np.zeros((2, *shape)), "x", channels="middle")
@@ -107,14 +124,19 @@ def test_channels_first_are_counted_as_channels_last() -> None:
 
     options: dict[str, Any] = {"num_kept": 9, "num_samples": 50, "seed": 1, "encoding": "constant"}
     last = topcert.count_votes(model, x, fill=fill, **options)
-    first = topcert.count_votes(model, x.transpose(0, 3, 1, 2), fill=fill.transpose(2, 0, 1), **options)
+    first = topcert.count_votes(
+        model, x.transpose(0, 3, 1, 2), fill=fill.transpose(2, 0, 1), **options
+    )
     np.testing.assert_array_equal(first, last)
 
 
 @pytest.mark.parametrize("shape", [(5, 8, 8), (5, 28, 28), (32, 32, 3), (3, 32, 32), (48, 64, 3)])
 def test_three_axes_that_could_be_images_are_never_read_as_points(shape: tuple[int, ...]) -> None:
     for x in (GENERATOR.random(shape), GENERATOR.integers(0, 256, shape).astype(np.uint8)):
-        with pytest.raises(ValueError, match=r"grey images are x\[\.\.\., None\], one image x\[None\].*--unit point"):
+        with pytest.raises(
+            ValueError,
+            match=r"grey images are x\[\.\.\., None\], one image x\[None\].*--unit point",
+        ):
             read_inputs(x, "x")
     assert read_inputs(GENERATOR.random(shape), "x", unit="point").kind == "points"
     with pytest.raises(ValueError, match="in doubt"):
@@ -125,13 +147,16 @@ def test_clouds_stay_points() -> None:
     clouds = GENERATOR.normal(size=(5, 64, 3))
     assert read_inputs(clouds, "x").kind == "points"
     assert read_inputs(np.abs(clouds), "x", labelled=True).kind == "points"
-    with pytest.raises(ValueError, match="in doubt"):  # 64 x 64 pixels that were centred, or 64 clouds of 64 points
+    # 64 x 64 pixels that were centred, or 64 clouds of 64 points
+    with pytest.raises(ValueError, match="in doubt"):
         read_inputs(GENERATOR.normal(size=(64, 64, 3)), "x")
 
 
 def test_one_grey_image_is_not_read_as_a_table() -> None:
     grey = GENERATOR.random((28, 28))
-    with pytest.raises(ValueError, match=r"could be one grey image: then give x\[None, :, :, None\].*--unit column"):
+    with pytest.raises(
+        ValueError, match=r"could be one grey image: then give x\[None, :, :, None\].*--unit column"
+    ):
         read_inputs(grey, "x")
     assert read_inputs(grey, "x", labelled=True).kind == "table"
     assert read_inputs(grey, "x", unit="column").kind == "table"
@@ -140,11 +165,22 @@ def test_one_grey_image_is_not_read_as_a_table() -> None:
 
 @pytest.mark.parametrize("encoding", ["six-channel", "constant", "infill"])
 @pytest.mark.parametrize("value", [1.0000001, -1e-7, 255.0, -2.1])
-def test_values_outside_are_refused_for_every_encoding_and_input(encoding: str, value: float) -> None:
+def test_values_outside_are_refused_for_every_encoding_and_input(
+    encoding: str, value: float
+) -> None:
     x = np.full((4, 8, 8, 3), 0.5, np.float32)
     x[3, 7, 7, 2] = value
-    with pytest.raises(ValueError, match=r"at \(3, 7, 7, 2\) \(all from .*\[0, 1\].*--range LOW HIGH \(value_range="):
-        topcert.count_votes(lambda batch: np.zeros((len(batch), 2)), x, num_kept=5, num_samples=10, encoding=encoding)
+    with pytest.raises(
+        ValueError,
+        match=r"at \(3, 7, 7, 2\) \(all from .*\[0, 1\].*--range LOW HIGH \(value_range=",
+    ):
+        topcert.count_votes(
+            lambda batch: np.zeros((len(batch), 2)),
+            x,
+            num_kept=5,
+            num_samples=10,
+            encoding=encoding,
+        )
 
 
 def test_the_range_that_a_person_names_is_held() -> None:
@@ -175,7 +211,9 @@ def test_hidden_pixels_are_the_middle_of_the_range() -> None:
         return np.zeros((len(batch), 2))
 
     x = np.full((1, 8, 8, 3), 200, np.uint8)
-    topcert.count_votes(model, x, num_kept=5, num_samples=4, encoding="constant", value_range=(0, 255))
+    topcert.count_votes(
+        model, x, num_kept=5, num_samples=4, encoding="constant", value_range=(0, 255)
+    )
     # rows are tried among others as well, some of them dim: the votes are a batch of its own
     assert {127.5, 200.0} in [set(np.unique(batch).tolist()) for batch in seen if len(batch) == 4]
 
@@ -183,4 +221,6 @@ def test_hidden_pixels_are_the_middle_of_the_range() -> None:
 @pytest.mark.parametrize("seed", [1.5, True, -1, 2**64, "1"])
 def test_a_seed_that_is_none_is_refused(seed: Any) -> None:
     with pytest.raises(ValueError, match=r"seed must (be a whole number|lie in 0 \.\. 2)"):
-        topcert.count_votes(lambda batch: np.zeros((len(batch), 2)), BITS, num_kept=5, num_samples=4, seed=seed)
+        topcert.count_votes(
+            lambda batch: np.zeros((len(batch), 2)), BITS, num_kept=5, num_samples=4, seed=seed
+        )

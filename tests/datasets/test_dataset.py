@@ -1,4 +1,6 @@
-"""Which inputs are taken, under which index, with which fingerprint; the digits and CIFAR-10 as data sets."""
+"""Which inputs are taken, under which index, with which fingerprint; the digits and CIFAR-10 as
+data sets.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from topcert.datasets.dataset import digits_split
 @pytest.fixture
 def table(tmp_path: Path) -> str:
     """Ten inputs; input i holds i in every column and has the label i."""
-    np.savez(tmp_path / "table.npz", x=np.repeat(np.arange(10.0)[:, None], 3, axis=1), y=np.arange(10))
+    np.savez(
+        tmp_path / "table.npz", x=np.repeat(np.arange(10.0)[:, None], 3, axis=1), y=np.arange(10)
+    )
     return str(tmp_path / "table.npz")
 
 
@@ -54,7 +58,10 @@ def test_a_stride_or_limit_below_one_is_refused(table: str, option: str, value: 
 @pytest.mark.parametrize(
     ("name", "what"),
     [
-        ("imagenet2012", "there is no file or folder 'imagenet2012', and the set is called imagenet;"),
+        (
+            "imagenet2012",
+            "there is no file or folder 'imagenet2012', and the set is called imagenet;",
+        ),
         ("CIFAR-10", "there is no file or folder 'CIFAR-10', and the set is called cifar10;"),
         ("no/such/folder", "there is no file or folder 'no/such/folder';"),
         ("absent.csv", "there is no file or folder 'absent.csv';"),
@@ -73,8 +80,9 @@ def test_an_unknown_name_is_refused_with_the_choices(
     Path("broken").symlink_to("nowhere")
     with pytest.raises(ValueError, match=re.escape(what)) as caught:
         load_dataset(name)
-    assert "DATA is digits, cifar10, cifar10-held-out, imagenet, modelnet40 or surfaces, or the path of a folder of" in str(
-        caught.value
+    assert (
+        "DATA is digits, cifar10, cifar10-held-out, imagenet, modelnet40 or surfaces, or the path"
+        " of a folder of" in str(caught.value)
     )
 
 
@@ -89,7 +97,12 @@ def test_a_fingerprint_changes_with_a_value_the_shape_and_the_dtype(tmp_path: Pa
     values = np.arange(6.0)
     changed = values.copy()
     changed[3] = np.nextafter(3, 4)
-    arrays = [values.reshape(1, 6), changed.reshape(1, 6), values.reshape(1, 6, 1), values.reshape(1, 3, 2)]
+    arrays = [
+        values.reshape(1, 6),
+        changed.reshape(1, 6),
+        values.reshape(1, 6, 1),
+        values.reshape(1, 3, 2),
+    ]
     arrays.append(values.astype(np.float32).reshape(1, 6))
     arrays.append(np.array([[0.0, -0.0]]))
     arrays.append(np.array([[0.0, 0.0]]))
@@ -122,7 +135,12 @@ def test_every_fifth_digit_is_held_out() -> None:
 def test_the_digits_certify_what_is_held_out_and_fill_from_the_rest() -> None:
     images, labels, test = digits_split()
     dataset = load_dataset("digits")
-    assert (dataset.kind, dataset.shape, dataset.dtype, len(dataset)) == ("image", (8, 8, 1), np.float32, 360)
+    assert (dataset.kind, dataset.shape, dataset.dtype, len(dataset)) == (
+        "image",
+        (8, 8, 1),
+        np.float32,
+        360,
+    )
     np.testing.assert_array_equal(dataset.indices, np.flatnonzero(test))
     np.testing.assert_array_equal(dataset.labels, labels[test])
     np.testing.assert_array_equal(dataset.read(7), images[35])
@@ -143,13 +161,22 @@ def test_cifar10_certifies_every_twentieth_test_image_and_fills_from_training(
     assert dataset.labels is not None
     assert dataset.labels.tolist() == labels[[0, 20]].tolist()
     assert (dataset.kind, dataset.shape, dataset.dtype) == ("image", (32, 32, 3), np.float32)
-    np.testing.assert_array_equal(dataset.read(1), images[20].transpose(1, 2, 0).astype(np.float32) / np.float32(255))
+    np.testing.assert_array_equal(
+        dataset.read(1), images[20].transpose(1, 2, 0).astype(np.float32) / np.float32(255)
+    )
     assert dataset.read_reference is not None
     assert dataset.read_reference().shape == (5 * PER_FILE, 32, 32, 3)
-    assert load_dataset("cifar10", data_dir=tmp_path, stride=1, limit=4).indices.tolist() == [0, 1, 2, 3]
+    assert load_dataset("cifar10", data_dir=tmp_path, stride=1, limit=4).indices.tolist() == [
+        0,
+        1,
+        2,
+        3,
+    ]
 
 
-def test_the_default_of_cifar10_is_five_hundred_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_of_cifar10_is_five_hundred_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def read(split: str, *, data_dir: Path | None) -> tuple[np.ndarray, np.ndarray]:
         assert (split, data_dir) == ("test", tmp_path)
         return np.broadcast_to(np.uint8(0), (10_000, 32, 32, 3)), np.zeros(10_000, np.int64)
@@ -159,7 +186,9 @@ def test_the_default_of_cifar10_is_five_hundred_images(tmp_path: Path, monkeypat
     np.testing.assert_array_equal(dataset.indices, np.arange(0, 10_000, 20))
 
 
-def test_held_out_images_of_cifar10_are_the_last_of_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_held_out_images_of_cifar10_are_the_last_of_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(cifar10, "_PER_FILE", PER_FILE)
     monkeypatch.setattr("topcert.datasets.dataset.HELD_OUT", 3)
     write_binary(tmp_path, (*TEST, *TRAIN))
@@ -169,4 +198,6 @@ def test_held_out_images_of_cifar10_are_the_last_of_training(tmp_path: Path, mon
     assert dataset.indices.tolist() == [5 * PER_FILE - 3, 5 * PER_FILE - 2, 5 * PER_FILE - 1]
     assert dataset.labels is not None
     assert dataset.labels.tolist() == labels[-3:].tolist()
-    np.testing.assert_array_equal(dataset.read(2), images[-1].transpose(1, 2, 0).astype(np.float32) / np.float32(255))
+    np.testing.assert_array_equal(
+        dataset.read(2), images[-1].transpose(1, 2, 0).astype(np.float32) / np.float32(255)
+    )

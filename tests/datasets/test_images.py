@@ -1,4 +1,6 @@
-"""A folder of images as a data set: order, kinds of files, the crop, and what is said of a bad one."""
+"""A folder of images as a data set: order, kinds of files, the crop, and what is said of a bad
+one.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,10 @@ def test_an_input_goes_by_its_index_and_its_file(tmp_path: Path) -> None:
         write(tmp_path / "images" / name, draw(4, 5, seed))
     part = load(tmp_path / "images", stride=2, limit=2)
     assert part.input_names == ("ant/a.png", "bee/c.png")
-    assert [part.in_words(position) for position in range(2)] == ["input 0 (ant/a.png)", "input 2 (bee/c.png)"]
+    assert [part.in_words(position) for position in range(2)] == [
+        "input 0 (ant/a.png)",
+        "input 2 (bee/c.png)",
+    ]
     np.savez(tmp_path / "table.npz", x=np.zeros((5, 3)))
     table = load(tmp_path / "table.npz", stride=2)
     assert table.input_names is None
@@ -70,14 +75,24 @@ def test_what_is_not_an_image_of_a_class_is_passed_over(tmp_path: Path) -> None:
     dataset = load(tmp_path)
     assert len(dataset) == 1
     assert dataset.class_names == ("ant",)
-    for name in ("loose.png", ".thumbnails/", "ant/notes.txt", "ant/._a.png", "empty/", "__MACOSX/"):
+    for name in (
+        "loose.png",
+        ".thumbnails/",
+        "ant/notes.txt",
+        "ant/._a.png",
+        "empty/",
+        "__MACOSX/",
+    ):
         assert any(name in note for note in dataset.notes), name
 
 
 def test_a_class_whose_images_lie_a_folder_deeper_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "ant" / "a.png", draw(3, 3))
     write(tmp_path / "bee" / "images" / "b.png", draw(3, 3))
-    with pytest.raises(ValueError, match=r"bee holds no images but a folder images with some; expected CLASS/\*\.jpg"):
+    with pytest.raises(
+        ValueError,
+        match=r"bee holds no images but a folder images with some; expected CLASS/\*\.jpg",
+    ):
         load(tmp_path)
 
 
@@ -90,12 +105,16 @@ def test_suffixes_may_be_written_in_any_case(tmp_path: Path, name: str) -> None:
 
 def test_any_kind_of_eight_bit_image_is_read_as_rgb(tmp_path: Path) -> None:
     grey = draw(4, 4)[..., 0]
-    colour = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [9, 9, 9]], np.uint8)[np.arange(16).reshape(4, 4) % 4]
+    colour = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [9, 9, 9]], np.uint8)[
+        np.arange(16).reshape(4, 4) % 4
+    ]
     alpha = np.concatenate([colour, np.full((4, 4, 1), 17, np.uint8)], axis=2)
     (tmp_path / "k").mkdir()
     Image.fromarray(grey).save(tmp_path / "k" / "0.png")
     Image.fromarray(alpha).save(tmp_path / "k" / "1.png")
-    Image.fromarray(colour).convert("P", palette=Image.Palette.ADAPTIVE).save(tmp_path / "k" / "2.png")
+    Image.fromarray(colour).convert("P", palette=Image.Palette.ADAPTIVE).save(
+        tmp_path / "k" / "2.png"
+    )
     Image.fromarray(grey > 128).save(tmp_path / "k" / "3.png")
     Image.fromarray(np.stack([grey, 255 - grey], axis=2)).save(tmp_path / "k" / "4.png")
     modes = []
@@ -109,41 +128,58 @@ def test_any_kind_of_eight_bit_image_is_read_as_rgb(tmp_path: Path) -> None:
     light = np.rint(three * ((255 - three) / 255) + 255 * (three / 255))
     wanted = [three, over_white, colour, (three > 128).astype(np.uint8) * 255, light]
     for position, pixels in enumerate(wanted):
-        assert np.abs(dataset.read(position) * 255 - pixels).max() <= (1.01 if position in (1, 4) else 0), position
+        assert np.abs(dataset.read(position) * 255 - pixels).max() <= (
+            1.01 if position in (1, 4) else 0
+        ), position
 
 
 def test_more_than_eight_bits_are_refused_rather_than_cut_off(tmp_path: Path) -> None:
     write(tmp_path / "k" / "deep.png", (np.arange(16).reshape(4, 4) * 4000).astype(np.uint16))
-    with pytest.raises(ValueError, match=r"deep\.png has more than 8 bits a channel \(mode I.*\); convert it to 8-bit RGB"):
+    with pytest.raises(
+        ValueError,
+        match=r"deep\.png has more than 8 bits a channel \(mode I.*\); convert it to 8-bit RGB",
+    ):
         load(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("height", "width", "crop", "top", "left"), [(6, 9, 4, 1, 2), (5, 5, 5, 0, 0), (7, 4, 1, 3, 1), (4, 4, 3, 0, 0)]
+    ("height", "width", "crop", "top", "left"),
+    [(6, 9, 4, 1, 2), (5, 5, 5, 0, 0), (7, 4, 1, 3, 1), (4, 4, 3, 0, 0)],
 )
-def test_the_crop_is_the_central_square(tmp_path: Path, height: int, width: int, crop: int, top: int, left: int) -> None:
+def test_the_crop_is_the_central_square(
+    tmp_path: Path, height: int, width: int, crop: int, top: int, left: int
+) -> None:
     pixels = draw(height, width)
     write(tmp_path / "k" / "a.png", pixels)
     dataset = load(tmp_path, crop=crop)
     assert dataset.shape == (crop, crop, 3)
-    np.testing.assert_array_equal(dataset.read(0), scaled(pixels[top : top + crop, left : left + crop]))
+    np.testing.assert_array_equal(
+        dataset.read(0), scaled(pixels[top : top + crop, left : left + crop])
+    )
 
 
 @pytest.mark.parametrize("crop", [5, 100])
 def test_a_crop_that_does_not_fit_is_refused_with_the_size(tmp_path: Path, crop: int) -> None:
     write(tmp_path / "k" / "a.png", draw(4, 6))
-    with pytest.raises(ValueError, match=rf"--crop {crop} does not fit .*a\.png, which is 6 x 4 pixels; crop less"):
+    with pytest.raises(
+        ValueError, match=rf"--crop {crop} does not fit .*a\.png, which is 6 x 4 pixels; crop less"
+    ):
         load(tmp_path, crop=crop)
     for option in ("crop", "resize"):
         with pytest.raises(ValueError, match=f"--{option} must be at least 1, got {-crop}"):
             load(tmp_path, **{option: -crop})
 
 
-def test_images_of_other_sizes_are_refused_with_both_sizes_where_they_are_read(tmp_path: Path) -> None:
+def test_images_of_other_sizes_are_refused_with_both_sizes_where_they_are_read(
+    tmp_path: Path,
+) -> None:
     write(tmp_path / "k" / "a.png", draw(4, 6))
     write(tmp_path / "k" / "b.png", draw(5, 6))
     dataset = load(tmp_path)
-    with pytest.raises(ValueError, match=r"b\.png is 6 x 5 pixels, the first image 6 x 4; --resize 4 --crop 4 makes all"):
+    with pytest.raises(
+        ValueError,
+        match=r"b\.png is 6 x 5 pixels, the first image 6 x 4; --resize 4 --crop 4 makes all",
+    ):
         dataset.read(1)
     assert load(tmp_path, crop=4).read(1).shape == (4, 4, 3)
 
@@ -151,7 +187,10 @@ def test_images_of_other_sizes_are_refused_with_both_sizes_where_they_are_read(t
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ant").mkdir()
     (tmp_path / "notes.txt").write_text("none")
-    with pytest.raises(ValueError, match=r"holds no pictures \(jpg, .*gif\); expected CLASS/\*\.jpg.*: notes\.txt.*: ant/"):
+    with pytest.raises(
+        ValueError,
+        match=r"holds no pictures \(jpg, .*gif\); expected CLASS/\*\.jpg.*: notes\.txt.*: ant/",
+    ):
         load(tmp_path)
 
 
@@ -160,7 +199,9 @@ def test_an_image_that_cannot_be_read_is_named(tmp_path: Path, content: bytes) -
     path = tmp_path / "k" / "a.png"
     path.parent.mkdir()
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"a\.png cannot be read as an image \(.+\); remove or replace it"):
+    with pytest.raises(
+        ValueError, match=r"a\.png cannot be read as an image \(.+\); remove or replace it"
+    ):
         load(tmp_path)
 
 
@@ -182,15 +223,22 @@ def test_no_damage_does_more_than_raise_a_value_error(tmp_path: Path) -> None:
     assert refused > 100
 
 
-def test_an_image_too_large_to_be_sane_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_too_large_to_be_sane_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(tmp_path / "k" / "a.png", draw(20, 20))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    with pytest.raises(ValueError, match=r"a\.png cannot be read as an image \(Image size \(400 pixels\) exceeds limit"):
+    with pytest.raises(
+        ValueError,
+        match=r"a\.png cannot be read as an image \(Image size \(400 pixels\) exceeds limit",
+    ):
         load(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["digits", "table.npz"])
-def test_the_crop_is_for_folders_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_the_crop_is_for_folders_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     np.savez("table.npz", x=np.zeros((3, 2)))
     with pytest.raises(ValueError, match=f"--crop is for image folders, and {name} is none"):

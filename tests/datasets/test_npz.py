@@ -28,8 +28,12 @@ def read_all(dataset: Dataset) -> NDArray[np.floating]:
     return np.stack([dataset.read(position) for position in range(len(dataset))])
 
 
-@pytest.mark.parametrize(("shape", "kind"), [((5, 7), "table"), ((5, 8, 3), "points"), ((5, 4, 6, 3), "image")])
-def test_the_number_of_dimensions_says_what_an_input_is(tmp_path: Path, shape: tuple[int, ...], kind: str) -> None:
+@pytest.mark.parametrize(
+    ("shape", "kind"), [((5, 7), "table"), ((5, 8, 3), "points"), ((5, 4, 6, 3), "image")]
+)
+def test_the_number_of_dimensions_says_what_an_input_is(
+    tmp_path: Path, shape: tuple[int, ...], kind: str
+) -> None:
     x = np.random.default_rng(0).normal(size=shape)
     x = x if kind != "image" else x % 1
     dataset = load(save(tmp_path, x=x))
@@ -94,11 +98,15 @@ def test_labels_that_are_none_are_refused(tmp_path: Path, y: Any, said: str) -> 
 
 @pytest.mark.parametrize(("bad", "shown"), [(np.nan, "nan"), (np.inf, "inf"), (-np.inf, "-inf")])
 @pytest.mark.parametrize("name", ["x", "x_train"])
-def test_a_value_that_is_not_finite_is_refused_with_its_place(tmp_path: Path, bad: float, shown: str, name: str) -> None:
+def test_a_value_that_is_not_finite_is_refused_with_its_place(
+    tmp_path: Path, bad: float, shown: str, name: str
+) -> None:
     arrays = {"x": np.zeros((4, 3)), "x_train": np.zeros((4, 3))}
     arrays[name][2, 1] = bad
     arrays[name][3, 0] = bad
-    with pytest.raises(ValueError, match=rf"data\.npz: {name} holds {shown} at \(2, 1\); replace it"):
+    with pytest.raises(
+        ValueError, match=rf"data\.npz: {name} holds {shown} at \(2, 1\); replace it"
+    ):
         load(save(tmp_path, **arrays))
 
 
@@ -106,7 +114,9 @@ def test_training_inputs_are_read_as_the_inputs_are(tmp_path: Path) -> None:
     train = np.arange(20, dtype=np.uint8).reshape(10, 2)
     dataset = load(save(tmp_path, x=np.zeros((3, 2), np.uint8), x_train=train))
     assert dataset.read_reference is not None
-    np.testing.assert_array_equal(dataset.read_reference(), train.astype(np.float32) / np.float32(255))
+    np.testing.assert_array_equal(
+        dataset.read_reference(), train.astype(np.float32) / np.float32(255)
+    )
 
 
 def test_training_inputs_of_another_shape_are_refused_with_both_shapes(tmp_path: Path) -> None:
@@ -120,16 +130,23 @@ def test_empty_training_inputs_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arrays", "has"), [({"X": np.zeros((2, 2))}, "X"), ({"y": np.zeros(2, int), "z": 1}, "y, z"), ({}, "nothing")]
+    ("arrays", "has"),
+    [({"X": np.zeros((2, 2))}, "X"), ({"y": np.zeros(2, int), "z": 1}, "y, z"), ({}, "nothing")],
 )
-def test_a_file_without_inputs_is_refused_with_what_it_has(tmp_path: Path, arrays: dict[str, Any], has: str) -> None:
+def test_a_file_without_inputs_is_refused_with_what_it_has(
+    tmp_path: Path, arrays: dict[str, Any], has: str
+) -> None:
     with pytest.raises(ValueError, match=rf"data\.npz has no array x; it has: {has}$"):
         load(save(tmp_path, **arrays))
 
 
 @pytest.mark.parametrize("shape", [(), (4,), (2, 3, 4, 5, 6)])
-def test_inputs_of_another_number_of_dimensions_are_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"x must be \(inputs, features\), .*, got shape ") as caught:
+def test_inputs_of_another_number_of_dimensions_are_refused(
+    tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    with pytest.raises(
+        ValueError, match=r"x must be \(inputs, features\), .*, got shape "
+    ) as caught:
         load(save(tmp_path, x=np.zeros(shape)))
     assert str(caught.value).endswith(str(shape))
 
@@ -152,7 +169,9 @@ def test_empty_inputs_are_refused(tmp_path: Path, shape: tuple[int, ...]) -> Non
     ],
 )
 def test_values_of_another_kind_are_refused(tmp_path: Path, x: NDArray[Any]) -> None:
-    said = re.escape(f"x must hold booleans, integers, or floats of 16, 32 or 64 bits, got {x.dtype}")
+    said = re.escape(
+        f"x must hold booleans, integers, or floats of 16, 32 or 64 bits, got {x.dtype}"
+    )
     with pytest.raises(ValueError, match=said):
         load(save(tmp_path, x=x))
 
@@ -197,7 +216,9 @@ def test_no_damage_does_more_than_raise_a_value_error(tmp_path: Path) -> None:
 def test_a_single_array_under_a_false_name_is_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "one.npy", np.zeros((3, 2)))
     path = (tmp_path / "one.npy").rename(tmp_path / "one.npz")
-    with pytest.raises(ValueError, match=r"one\.npz is not a readable \.npz file \(it is a single array"):
+    with pytest.raises(
+        ValueError, match=r"one\.npz is not a readable \.npz file \(it is a single array"
+    ):
         load(path)
 
 

@@ -1,4 +1,6 @@
-"""The generated surfaces: the same everywhere and alone, in the unit sphere, of the shapes that their names say."""
+"""The generated surfaces: the same everywhere and alone, in the unit sphere, of the shapes that
+their names say.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +33,14 @@ def tested() -> np.ndarray:
 
 
 def test_the_test_split_is_pinned(tested: np.ndarray) -> None:
-    """A change of one bit is another data set: numbers that were measured on this one would be of nothing."""
+    """A change of one bit is another data set: numbers that were measured on this one would be of
+    nothing.
+    """
     assert hashlib.sha256(tested.astype("<f4").tobytes()).hexdigest() == PINNED
-    assert hashlib.sha256(make_surfaces("train", 0, 40).astype("<f4").tobytes()).hexdigest() == PINNED_TRAIN
+    assert (
+        hashlib.sha256(make_surfaces("train", 0, 40).astype("<f4").tobytes()).hexdigest()
+        == PINNED_TRAIN
+    )
 
 
 def test_an_input_is_the_same_alone_and_among_others(tested: np.ndarray) -> None:
@@ -114,7 +121,11 @@ def test_points_lie_on_what_their_class_is_called() -> None:
         ("cylinder", lambda p: np.isclose(p[:, 2], 1), 1 / 6),
         ("cone", lambda p: p[:, 2] == -1, 1 / (1 + np.sqrt(5))),
         ("box", lambda p: p[:, 0] == 1, 1 / 6),
-        ("prism", lambda p: p[:, 2] == 1, np.sqrt(27 / 16) / (2 * np.sqrt(27 / 16) + 6 * np.sqrt(3))),
+        (
+            "prism",
+            lambda p: p[:, 2] == 1,
+            np.sqrt(27 / 16) / (2 * np.sqrt(27 / 16) + 6 * np.sqrt(3)),
+        ),
         ("torus", lambda p: np.hypot(p[:, 0], p[:, 1]) > 1, 1 / 2 + 0.4 / np.pi),
         ("dome", lambda p: p[:, 2] == 0, 1 / 3),
     ],
@@ -126,19 +137,28 @@ def test_sampling_is_uniform_in_area(name: str, part: object, share: float) -> N
 
 def test_turns_are_rotations_in_all_directions() -> None:
     turns = surfaces._turns(np.random.default_rng(0).random((20_000, 3)))
-    np.testing.assert_allclose(turns @ turns.transpose(0, 2, 1), np.broadcast_to(np.eye(3), turns.shape), atol=1e-12)
+    np.testing.assert_allclose(
+        turns @ turns.transpose(0, 2, 1), np.broadcast_to(np.eye(3), turns.shape), atol=1e-12
+    )
     np.testing.assert_allclose(np.linalg.det(turns), 1)
     np.testing.assert_allclose(turns.mean(axis=0), 0, atol=0.02)
     np.testing.assert_allclose((turns**2).mean(axis=0), 1 / 3, atol=0.02)
     quarter = np.full(1, np.sqrt(0.5))
     np.testing.assert_allclose(
-        rotations(quarter, 0 * quarter, quarter, 0 * quarter)[0], [[0, 0, 1], [0, 1, 0], [-1, 0, 0]], atol=1e-15
+        rotations(quarter, 0 * quarter, quarter, 0 * quarter)[0],
+        [[0, 0, 1], [0, 1, 0], [-1, 0, 0]],
+        atol=1e-15,
     )
 
 
 def test_they_are_a_data_set_that_needs_no_folder(tested: np.ndarray) -> None:
     dataset = load_dataset("surfaces")
-    assert (dataset.kind, dataset.shape, dataset.dtype, len(dataset)) == ("points", (2048, 3), np.float32, 500)
+    assert (dataset.kind, dataset.shape, dataset.dtype, len(dataset)) == (
+        "points",
+        (2048, 3),
+        np.float32,
+        500,
+    )
     assert dataset.class_names == CLASS_NAMES
     assert dataset.labels is not None
     assert dataset.labels.tolist() == label_surfaces("test").tolist()

@@ -25,12 +25,20 @@ from topcert.theory.radius import ABSTAIN
 
 
 def certificates(
-    index: list[int], label: list[int], k: list[int], radius: list[int], choice: LabelChoice = "given"
+    index: list[int],
+    label: list[int],
+    k: list[int],
+    radius: list[int],
+    choice: LabelChoice = "given",
 ) -> Certificates:
     columns = (np.array(column, np.int64) for column in (index, label, k, radius))
     names = ("index", "label", "k", "radius")
     return Certificates(
-        **dict(zip(names, columns, strict=True)), unit="pixel", method="ablation", alpha=0.1, label_choice=choice
+        **dict(zip(names, columns, strict=True)),
+        unit="pixel",
+        method="ablation",
+        alpha=0.1,
+        label_choice=choice,
     )
 
 
@@ -52,7 +60,9 @@ def test_predicted_labels_count_only_where_the_true_one_is_shown() -> None:
 
 
 def test_without_true_labels_the_first_label_of_each_input_is_its_prediction() -> None:
-    made = certificates([7, 7, 3, 3, 5, 5], [3, 4, 2, 1, 0, 1], [2] * 6, [0, 2, ABSTAIN, 4, 1, 0], "predicted")
+    made = certificates(
+        [7, 7, 3, 3, 5, 5], [3, 4, 2, 1, 0, 1], [2] * 6, [0, 2, ABSTAIN, 4, 1, 0], "predicted"
+    )
     (curve,) = accuracy_curves(made, None)
     assert curve.certified.tolist() == [2, 1, 0]
     assert curve.total == 3
@@ -69,13 +79,17 @@ def test_nothing_certified_is_a_curve_of_zero() -> None:
 
 
 @given(st.integers(0, 10**6), st.integers(1, 10**6), st.integers(1, 9))
-def test_floored_never_rounds_up_and_is_within_one_digit(part: int, whole: int, decimals: int) -> None:
+def test_floored_never_rounds_up_and_is_within_one_digit(
+    part: int, whole: int, decimals: int
+) -> None:
     shown = Fraction(floored(part, whole, decimals))
     assert shown <= Fraction(part, whole) < shown + Fraction(1, 10**decimals)
 
 
 @given(st.floats(0, 1e9), st.integers(1, 9))
-def test_a_floored_float_never_exceeds_it_and_is_within_one_digit(value: float, decimals: int) -> None:
+def test_a_floored_float_never_exceeds_it_and_is_within_one_digit(
+    value: float, decimals: int
+) -> None:
     shown = Fraction(floored_float(value, decimals))
     assert shown <= Fraction(value) < shown + Fraction(1, 10**decimals)
 
@@ -99,12 +113,19 @@ def test_certificates_survive_the_disk_with_abstain_as_null(tmp_path: Path) -> N
     found, metadata = Certificates.read(tmp_path / "c.parquet")
     assert found.radius.tolist() == [ABSTAIN, 0]
     assert metadata == {"a": "b"}
-    assert (found.unit, found.method, found.alpha, found.label_choice) == ("pixel", "ablation", 0.1, "given")
+    assert (found.unit, found.method, found.alpha, found.label_choice) == (
+        "pixel",
+        "ablation",
+        0.1,
+        "given",
+    )
 
 
 def test_l2_radii_survive_the_disk_with_nan_as_null(tmp_path: Path) -> None:
     l2 = np.array([np.nan, 0.1234567890123])
-    replace(certificates([0, 1], [1, 0], [1, 1], [ABSTAIN, 0]), l2_radius=l2).write(tmp_path / "c.parquet", metadata={})
+    replace(certificates([0, 1], [1, 0], [1, 1], [ABSTAIN, 0]), l2_radius=l2).write(
+        tmp_path / "c.parquet", metadata={}
+    )
     found, _ = Certificates.read(tmp_path / "c.parquet")
     np.testing.assert_array_equal(found.l2_radius, l2)
     certificates([0], [1], [1], [0]).write(tmp_path / "d.parquet", metadata={})

@@ -1,4 +1,6 @@
-"""A table that somebody made gives its own counts or one clear line: no index, name or total is ever a class."""
+"""A table that somebody made gives its own counts or one clear line: no index, name or total is
+ever a class.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,10 @@ LABELS = [0, 1, 2, 0]
 
 
 def csv_of(columns: dict[str, list[object]]) -> str:
-    lines = [",".join(columns), *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True))]
+    lines = [
+        ",".join(columns),
+        *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True)),
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -58,7 +63,10 @@ def test_a_good_table_gives_its_own_counts(tmp_path: Path, name: str) -> None:
     text = GOOD[name]
     path = tmp_path / ("t.csv.gz" if isinstance(text, bytes) else "t.csv")
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    for counts, labels in (read_counts(path), *(plain(read_votes(path, samples=samples)) for samples in (None, 1000))):
+    for counts, labels in (
+        read_counts(path),
+        *(plain(read_votes(path, samples=samples)) for samples in (None, 1000)),
+    ):
         assert counts.dtype == np.int64
         assert counts.tolist() == ROWS
         assert labels is not None
@@ -66,26 +74,86 @@ def test_a_good_table_gives_its_own_counts(tmp_path: Path, name: str) -> None:
 
 
 NO_CLASS = [
-    *("", " ", "Unnamed: 0", "Unnamed: 0.1", "unnamed_1", "__index_level_0__", "__index_level_1__", "index", "Index", "idx"),
-    *("id", "ID", "image_id", "imageId", "Sample Idx", "row", "row_number", "image", "file", "filename", "name", "path"),
-    *("level_0", "#", "n", "N", "count", "total", "Total", "sum", "sum_votes", "votes_total", "n_samples", "num_votes"),
-    *("Votes", "Label", " label", "labels", "target", "y", "y_true", "class", "predicted", "pred", "k", "radius", "seed"),
+    *(
+        "",
+        " ",
+        "Unnamed: 0",
+        "Unnamed: 0.1",
+        "unnamed_1",
+        "__index_level_0__",
+        "__index_level_1__",
+        "index",
+        "Index",
+        "idx",
+    ),
+    *(
+        "id",
+        "ID",
+        "image_id",
+        "imageId",
+        "Sample Idx",
+        "row",
+        "row_number",
+        "image",
+        "file",
+        "filename",
+        "name",
+        "path",
+    ),
+    *(
+        "level_0",
+        "#",
+        "n",
+        "N",
+        "count",
+        "total",
+        "Total",
+        "sum",
+        "sum_votes",
+        "votes_total",
+        "n_samples",
+        "num_votes",
+    ),
+    *(
+        "Votes",
+        "Label",
+        " label",
+        "labels",
+        "target",
+        "y",
+        "y_true",
+        "class",
+        "predicted",
+        "pred",
+        "k",
+        "radius",
+        "seed",
+    ),
 ]
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 @pytest.mark.parametrize("place", ["first", "last"])
 @pytest.mark.parametrize("name", NO_CLASS)
-def test_a_column_that_is_no_class_by_its_name_is_refused(tmp_path: Path, name: str, place: str, kind: str) -> None:
-    odd: dict[str, list[object]] = {name: [7, 7, 7, 7]}  # as many in every row: its name alone tells
+def test_a_column_that_is_no_class_by_its_name_is_refused(
+    tmp_path: Path, name: str, place: str, kind: str
+) -> None:
+    # as many in every row: its name alone tells
+    odd: dict[str, list[object]] = {name: [7, 7, 7, 7]}
     columns = {**odd, **classes()} if place == "first" else {**classes(), **odd}
     path = tmp_path / f"t.{kind}"
     if kind == "csv":
         path.write_text(csv_of(columns))
     else:
         pq.write_table(pa.table(columns), path)
-    for read in (read_counts, lambda path: read_votes(path, samples=None), lambda path: read_votes(path, samples=1007)):
-        with pytest.raises(ValueError, match=r"is no class|is the table's index|index or a name") as caught:
+    for read in (
+        read_counts,
+        lambda path: read_votes(path, samples=None),
+        lambda path: read_votes(path, samples=1007),
+    ):
+        with pytest.raises(
+            ValueError, match=r"is no class|is the table's index|index or a name"
+        ) as caught:
             read(path)
         assert repr(name) in str(caught.value) or "which has no name" in str(caught.value)
 
@@ -95,7 +163,10 @@ def test_a_column_that_is_no_class_by_its_name_is_refused(tmp_path: Path, name: 
     [
         (
             [0, 1, 2, 3],
-            r"row 0 sum to 1000, those of row 1 to 1001 \(without column 'odd' every row has 1000: is it a class\?",
+            (
+                r"row 0 sum to 1000, those of row 1 to 1001 \(without column 'odd' every row has"
+                r" 1000: is it a class\?"
+            ),
         ),
         ([1, 2, 3, 4], "without column 'odd'"),
         ([4711, 12, 99, 3], "without column 'odd'"),
@@ -107,7 +178,11 @@ def test_a_column_that_is_no_class_by_its_values_is_refused(
     tmp_path: Path, name: str, extra: list[object], says: str
 ) -> None:
     path = tmp_path / "t.csv"
-    path.write_text(csv_of({**classes("0 1 2" if name == "3" else "cat dog fox"), name: extra, "label": [*LABELS]}))
+    path.write_text(
+        csv_of(
+            {**classes("0 1 2" if name == "3" else "cat dog fox"), name: extra, "label": [*LABELS]}
+        )
+    )
     with pytest.raises(ValueError, match=says.replace("'odd'", repr(name))):
         read_votes(path, samples=None)
     with pytest.raises(ValueError, match=f"not to --samples 1000.*without column {name!r}"):
@@ -118,7 +193,9 @@ def test_rows_of_other_sums_need_their_number_of_votes(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     rows: dict[str, list[object]] = {"cat": [90, 5, 1], "dog": [5, 180, 2], "fox": [5, 15, 7]}
     path.write_text(csv_of(rows))
-    with pytest.raises(ValueError, match=r"row 0 sum to 100, those of row 1 to 200; leave out .* column `votes`"):
+    with pytest.raises(
+        ValueError, match=r"row 0 sum to 100, those of row 1 to 200; leave out .* column `votes`"
+    ):
         read_votes(path, samples=None)
     path.write_text(csv_of({**rows, "votes": [100, 200, 10]}))
     assert read_votes(path, samples=None).counts.tolist() == [[90, 5, 5], [5, 180, 15], [1, 2, 7]]
@@ -129,7 +206,9 @@ def test_rows_of_other_sums_need_their_number_of_votes(tmp_path: Path) -> None:
         read_votes(path, samples=None)
 
 
-def test_a_class_with_half_of_all_votes_is_one_where_the_number_of_votes_is_known(tmp_path: Path) -> None:
+def test_a_class_with_half_of_all_votes_is_one_where_the_number_of_votes_is_known(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "t.csv"
     path.write_text("cat,dog,fox\n5,3,2\n5,4,1\n")
     with pytest.raises(ValueError, match="--samples that every input has 10 votes"):
@@ -211,7 +290,10 @@ def parquet(columns: dict[str, object]) -> bytes:
     return held.getvalue()
 
 
-INTS = {name: pa.array([row[j] for row in ROWS], pa.int64()) for j, name in enumerate(["cat", "dog", "fox"])}
+INTS = {
+    name: pa.array([row[j] for row in ROWS], pa.int64())
+    for j, name in enumerate(["cat", "dog", "fox"])
+}
 ENCODED = {name: column.dictionary_encode() for name, column in INTS.items()}
 NAMED = pa.array(["cat", "dog", "fox", "cat"])
 
@@ -220,7 +302,10 @@ NAMED = pa.array(["cat", "dog", "fox", "cat"])
     "columns",
     [
         {**INTS, "label": pa.array(LABELS, pa.int8())},
-        {**{name: column.cast(pa.uint16()) for name, column in INTS.items()}, "label": pa.array(LABELS, pa.uint64())},
+        {
+            **{name: column.cast(pa.uint16()) for name, column in INTS.items()},
+            "label": pa.array(LABELS, pa.uint64()),
+        },
         {**ENCODED, "label": pa.array(LABELS).dictionary_encode()},
         {**INTS, "label": NAMED},
         {**INTS, "label": NAMED.dictionary_encode()},
@@ -254,21 +339,28 @@ def test_parquet_is_read_by_what_it_holds_and_by_nothing_around_it(
         ({name: column[:0] for name, column in INTS.items()}, "no rows"),
     ],
 )
-def test_a_bad_parquet_table_is_one_clear_line(tmp_path: Path, columns: dict[str, object], says: str) -> None:
+def test_a_bad_parquet_table_is_one_clear_line(
+    tmp_path: Path, columns: dict[str, object], says: str
+) -> None:
     (tmp_path / "t.parquet").write_bytes(parquet(columns))
     with pytest.raises(ValueError, match=says) as caught:
         read_votes(tmp_path / "t.parquet", samples=None)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("told", [b'{"index_columns": ["photograph"]}', b'{"index_columns": ["__index_level_0__"]}'])
+@pytest.mark.parametrize(
+    "told", [b'{"index_columns": ["photograph"]}', b'{"index_columns": ["__index_level_0__"]}']
+)
 def test_what_pandas_wrote_as_the_index_is_no_class(tmp_path: Path, told: bytes) -> None:
     name = "photograph" if b"photograph" in told else "__index_level_0__"
-    table = pa.table({**INTS, name: pa.array([5, 5, 5, 5])}).replace_schema_metadata({"pandas": told})
+    table = pa.table({**INTS, name: pa.array([5, 5, 5, 5])}).replace_schema_metadata(
+        {"pandas": told}
+    )
     pq.write_table(table, tmp_path / "t.parquet")
     with pytest.raises(ValueError, match=f"column '{name}' is the table's index"):
         read_counts(tmp_path / "t.parquet")
-    pq.write_table(table.drop_columns([name]), tmp_path / "t.parquet")  # an index of numbers in a row is no column
+    # an index of numbers in a row is no column
+    pq.write_table(table.drop_columns([name]), tmp_path / "t.parquet")
     assert read_counts(tmp_path / "t.parquet")[0].tolist() == ROWS
 
 
@@ -296,7 +388,9 @@ def test_radius_reads_standard_input_and_says_which_column(
     (tmp_path / "t.csv").write_text(csv_of({**classes(), "label": [*LABELS]}))
     wanted = topcert("radius", tmp_path / "t.csv", *asked)
     assert wanted.code == 0
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((tmp_path / "t.csv").read_bytes())))
+    monkeypatch.setattr(
+        sys, "stdin", io.TextIOWrapper(io.BytesIO((tmp_path / "t.csv").read_bytes()))
+    )
     assert topcert("radius", "-", *asked).out == wanted.out
     (tmp_path / "t.csv").write_text(csv_of({"odd": [0, 1, 2, 3], **classes()}))
     run = topcert("radius", tmp_path / "t.csv", *asked, "--label", "predicted")
@@ -362,9 +456,14 @@ def test_a_measure_of_the_votes_is_no_class(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("header", "says"),
-    [("cat,cat ,fox", "two columns named 'cat'"), ("c\x1b[2Kat,dog,fox", "holds characters that cannot be shown")],
+    [
+        ("cat,cat ,fox", "two columns named 'cat'"),
+        ("c\x1b[2Kat,dog,fox", "holds characters that cannot be shown"),
+    ],
 )
-def test_headings_that_look_alike_or_cannot_be_shown_are_refused(tmp_path: Path, header: str, says: str) -> None:
+def test_headings_that_look_alike_or_cannot_be_shown_are_refused(
+    tmp_path: Path, header: str, says: str
+) -> None:
     (tmp_path / "t.csv").write_text(f"{header}\n5,3,2\n4,4,2\n")
     with pytest.raises(ValueError, match=says):
         read_votes(tmp_path / "t.csv", samples=None)
@@ -376,7 +475,10 @@ def test_a_class_may_be_a_picture(tmp_path: Path) -> None:
 
 
 def test_labels_that_are_none_are_told_as_labels(tmp_path: Path) -> None:
-    for cell, says in (("0.0", "labels are headings of columns, or places from 0"), ("", "label every input")):
+    for cell, says in (
+        ("0.0", "labels are headings of columns, or places from 0"),
+        ("", "label every input"),
+    ):
         (tmp_path / "t.csv").write_text(f"cat,dog,label\n5,3,0\n4,4,{cell}\n")
         with pytest.raises(ValueError, match=f"column 'label' .*{says}"):
             read_votes(tmp_path / "t.csv", samples=8)
@@ -384,8 +486,16 @@ def test_labels_that_are_none_are_told_as_labels(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("way", ["string", "large_string", "dictionary"])
 def test_names_of_rows_are_read_in_any_way_of_parquet(tmp_path: Path, way: str) -> None:
-    names = pa.array(["a.jpg", "b.jpg"], pa.large_string() if way == "large_string" else pa.string())
-    table = pa.table({"name": names.dictionary_encode() if way == "dictionary" else names, "cat": [5, 4], "dog": [3, 4]})
+    names = pa.array(
+        ["a.jpg", "b.jpg"], pa.large_string() if way == "large_string" else pa.string()
+    )
+    table = pa.table(
+        {
+            "name": names.dictionary_encode() if way == "dictionary" else names,
+            "cat": [5, 4],
+            "dog": [3, 4],
+        }
+    )
     pq.write_table(table, tmp_path / "t.parquet")
     found = read_votes(tmp_path / "t.parquet", samples=8)
     assert (found.names.inputs, found.names.classes) == (("a.jpg", "b.jpg"), ("cat", "dog"))

@@ -59,7 +59,9 @@ def test_no_certificate_is_broken_and_one_pixel_more_is(
     Path("thirds_for_tests.py").write_text(THIRDS)
     labels = np.array([0, 2, 0, 2])
     means = np.array([0.15, 0.85, 0.25, 0.75])[:, None, None, None]
-    x = np.clip(means + np.random.default_rng(0).uniform(-0.15, 0.15, (4, 6, 6, 1)), 0, 1).astype(np.float32)
+    x = np.clip(means + np.random.default_rng(0).uniform(-0.15, 0.15, (4, 6, 6, 1)), 0, 1).astype(
+        np.float32
+    )
     np.savez("images.npz", x=x, y=labels)
     request = Request(
         data="images.npz",
@@ -82,7 +84,8 @@ def test_no_certificate_is_broken_and_one_pixel_more_is(
     assert len(cases) == 8
     for case in cases:
         assert min(case.broken, case.voided) > case.radius
-    if values == "any":  # where a mask with a changed pixel votes as the attacker likes, the bounds are reached
+    # where a mask with a changed pixel votes as the attacker likes, the bounds are reached
+    if values == "any":
         assert all(case.broken == case.radius + 1 for case in cases if case.k == 1)
 
     cases = attacks.attack_all(opened.prepared, ledger, wrong, others=others, values=values)

@@ -1,4 +1,6 @@
-"""Every certificate from votes: right as often as it says, equal to its closed form, found by its name."""
+"""Every certificate from votes: right as often as it says, equal to its closed form, found by its
+name.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,13 @@ from topcert.methods import lee
 from topcert.methods.certificates import Certificates, LabelChoice
 from topcert.methods.certify import certify
 from topcert.methods.method import Method, Radii, SampledMethod, Smoothing, VoteMethod
-from topcert.methods.registry import ALIASES, all_methods, find_method, find_sampled_method, find_vote_method
+from topcert.methods.registry import (
+    ALIASES,
+    all_methods,
+    find_method,
+    find_sampled_method,
+    find_vote_method,
+)
 from topcert.theory import discrete
 from topcert.theory.confidence import lower_bound, simultaneous_bounds
 from topcert.theory.discrete import lee_radius, lee_threshold
@@ -36,14 +44,19 @@ ABLATION = Smoothing(noise="ablation", unit="pixel", num_features=64, num_kept=8
 GAUSSIAN = Smoothing(noise="gaussian", unit="pixel", num_features=100, channels=3, sigma=0.9)
 INEXACT = dataclasses.replace(GAUSSIAN, law_error=1e-6)
 DISCRETE = Smoothing(
-    noise="discrete", unit="pixel", num_features=100, channels=3, keep_probability=Fraction(1, 10), law_error=1e-13
+    noise="discrete",
+    unit="pixel",
+    num_features=100,
+    channels=3,
+    keep_probability=Fraction(1, 10),
+    law_error=1e-13,
 )
 NOISES = {smoothing.noise: smoothing for smoothing in (ABLATION, GAUSSIAN, DISCRETE)}
 TOP_1 = ["cohen", "lee", "levine-feizi"]
 ON_VOTES = [*TOP_1, "ablation", "jia-2020"]
 
-# A label that falls just short of radius 1: whoever certifies it at 1 is wrong. With bounds that were no bounds, about
-# half of all inputs would be.
+# A label that falls just short of radius 1: whoever certifies it at 1 is wrong. With bounds that
+# were no bounds, about half of all inputs would be.
 
 OTHERS = np.array([0.0, 0.4, 0.3, 0.2, 0.1])
 
@@ -51,7 +64,9 @@ OTHERS = np.array([0.0, 0.4, 0.3, 0.2, 0.1])
 def exact_radii(method: VoteMethod, p: Probabilities, *, ks: Sequence[int]) -> NDArray[np.int64]:
     """What the theorem gives where the probabilities are known, `(classes, len(ks))`."""
     every = np.tile(p, (len(p), 1))
-    return method.theorem(every, every, np.arange(len(p)), ks=ks, smoothing=NOISES[method.noise]).radius
+    return method.theorem(
+        every, every, np.arange(len(p)), ks=ks, smoothing=NOISES[method.noise]
+    ).radius
 
 
 def short_of(method: VoteMethod, *, k: int, radius: int) -> Probabilities:
@@ -137,29 +152,38 @@ CASES = [
 
 @pytest.mark.parametrize("choice", ["given", "selected", "predicted"])
 @pytest.mark.parametrize(("name", "k", "radius"), CASES)
-def test_certificates_fail_no_more_often_than_alpha(name: str, k: int, radius: int, choice: LabelChoice) -> None:
+def test_certificates_fail_no_more_often_than_alpha(
+    name: str, k: int, radius: int, choice: LabelChoice
+) -> None:
     method, alpha, trials = find_vote_method(name), 0.1, 3000
     p = short_of(method, k=k, radius=radius)
     assert exact_radii(method, p, ks=[k])[0, 0] == radius - 1
     ks = sorted({1, k})
     failed = failures(method, p, choice=choice, ks=ks, alpha=alpha, samples=500, trials=trials)
     assert failed <= most_failures(alpha, trials)
-    if name in TOP_1 and choice != "predicted":  # nothing is lost there but what is left of a whole number of votes
+    # nothing is lost there but what is left of a whole number of votes
+    if name in TOP_1 and choice != "predicted":
         assert failed >= 0.6 * alpha * trials
 
 
 @pytest.mark.parametrize("choice", ["given", "selected", "predicted"])
 @pytest.mark.parametrize(("name", "k", "radius"), CASES)
-def test_the_count_of_failures_sees_a_method_without_bounds(name: str, k: int, radius: int, choice: LabelChoice) -> None:
+def test_the_count_of_failures_sees_a_method_without_bounds(
+    name: str, k: int, radius: int, choice: LabelChoice
+) -> None:
     method, alpha, trials = find_vote_method(name), 0.1, 1000
     p = short_of(method, k=k, radius=radius)
-    failed = failures(PlugIn(method), p, choice=choice, ks=[k], alpha=alpha, samples=500, trials=trials)
+    failed = failures(
+        PlugIn(method), p, choice=choice, ks=[k], alpha=alpha, samples=500, trials=trials
+    )
     assert failed > 2 * most_failures(alpha, trials)
 
 
 @pytest.mark.parametrize("name", ON_VOTES)
 @pytest.mark.parametrize("choice", ["given", "selected", "predicted"])
-def test_equal_labels_are_certified_no_more_often_than_alpha(name: str, choice: LabelChoice) -> None:
+def test_equal_labels_are_certified_no_more_often_than_alpha(
+    name: str, choice: LabelChoice
+) -> None:
     method, alpha, trials = find_vote_method(name), 0.1, 2000
     for classes in (2, 10):
         p = np.full(classes, 1 / classes)
@@ -170,9 +194,16 @@ def test_equal_labels_are_certified_no_more_often_than_alpha(name: str, choice: 
 
 @pytest.mark.parametrize("name", TOP_1)
 def test_a_label_selected_by_the_votes_that_certify_it_breaks_the_level(name: str) -> None:
-    # Two labels that are equally likely: neither may be certified, and one of them always has more votes.
+    # Two labels that are equally likely: neither may be certified, and one of them always has more
+    # votes.
     method, alpha, trials = find_vote_method(name), 0.1, 3000
-    asked: dict[str, Any] = {"choice": "selected", "ks": [1], "alpha": alpha, "samples": 1000, "trials": trials}
+    asked: dict[str, Any] = {
+        "choice": "selected",
+        "ks": [1],
+        "alpha": alpha,
+        "samples": 1000,
+        "trials": trials,
+    }
     p = np.array([0.5, 0.5])
     assert failures(method, p, **asked) <= most_failures(alpha, trials)
     assert failures(method, p, **asked, peek=True) > 1.4 * most_failures(alpha, trials)
@@ -185,7 +216,8 @@ def test_selected_labels_are_those_of_the_first_sample() -> None:
     labels = np.array([2, 2, 2])
     options: dict[str, Any] = {"smoothing": ABLATION, "ks": [1], "alpha": 0.05, "labels": labels}
     made = certify(method, counts, **options, selection=first, label_choice="selected")
-    assert made.label.tolist() == [0, 2, 2]  # a tie: lower index first; the votes that certify have no say
+    # a tie: lower index first; the votes that certify have no say
+    assert made.label.tolist() == [0, 2, 2]
     assert (made.radius[:2] == ABSTAIN).all()
     assert made.radius[2] > 0
     named = certify(method, counts, **{**options, "labels": made.label}, label_choice="given")
@@ -198,7 +230,13 @@ def test_predicted_labels_pay_for_all_classes() -> None:
     for name, error in (("cohen", 0.05 / 3), ("ablation", 0.05 / 6)):
         method = find_vote_method(name)
         made = certify(
-            method, counts, smoothing=NOISES[method.noise], labels=None, label_choice="predicted", ks=[1], alpha=0.05
+            method,
+            counts,
+            smoothing=NOISES[method.noise],
+            labels=None,
+            label_choice="predicted",
+            ks=[1],
+            alpha=0.05,
         )
         assert made.label.tolist() == [0, 2]
         lower, _ = method.bounds(counts, alpha=0.05, labels=None)
@@ -235,7 +273,9 @@ def survival_share(r: int, num_features: int, num_kept: int) -> Fraction:
 def closed_levine_feizi(lower: Fraction, num_features: int, num_kept: int) -> int:
     """The largest r with p_l - (1 - beta(r)) > 1/2."""
     radius = ABSTAIN
-    while radius < num_features and lower - (1 - survival_share(radius + 1, num_features, num_kept)) > Fraction(1, 2):
+    while radius < num_features and lower - (
+        1 - survival_share(radius + 1, num_features, num_kept)
+    ) > Fraction(1, 2):
         radius += 1
     return radius
 
@@ -252,16 +292,26 @@ def test_levine_feizi_is_its_closed_rule(num_features: int, num_kept: int) -> No
     wanted = [closed_levine_feizi(Fraction(p), num_features, num_kept) for p in named]
     if math.comb(num_features, num_kept) > 2**60:
         assert found[:, 0].tolist() == wanted
-    else:  # a probability is a multiple of 1 / C(d, e), so that a bound between two of them may be raised (Eq. 4)
+    # a probability is a multiple of 1 / C(d, e), so that a bound between two of them may be raised
+    # (Eq. 4)
+    else:
         total = math.comb(num_features, num_kept)
         raised = [
-            closed_levine_feizi(Fraction(math.ceil(Fraction(p) * total), total), num_features, num_kept) for p in named
+            closed_levine_feizi(
+                Fraction(math.ceil(Fraction(p) * total), total), num_features, num_kept
+            )
+            for p in named
         ]
-        assert all(low <= r <= high for low, r, high in zip(wanted, found[:, 0].tolist(), raised, strict=True))
+        assert all(
+            low <= r <= high
+            for low, r, high in zip(wanted, found[:, 0].tolist(), raised, strict=True)
+        )
     counts = np.array([[990, 5, 5]])
     bounds = method.bounds(counts, alpha=0.05, labels=np.array([0]))
     whole = method.theorem(*bounds, np.array([0]), ks=[1], smoothing=smoothing).radius[0, 0]
-    assert whole == closed_levine_feizi(Fraction(float(lower_bound(990, 1000, 0.05))), num_features, num_kept)
+    assert whole == closed_levine_feizi(
+        Fraction(float(lower_bound(990, 1000, 0.05))), num_features, num_kept
+    )
 
 
 def test_levine_feizi_needs_more_than_one_half() -> None:
@@ -289,7 +339,10 @@ def test_levine_feizi_with_simuem_is_ablation_at_k_1() -> None:
         alpha=0.01,
     )
     lower, upper = simultaneous_bounds(counts, alpha=0.01, labels=labels)
-    assert made.radius.tolist() == certified_radius(lower, upper, labels, k=1, num_features=64, num_kept=8).tolist()
+    assert (
+        made.radius.tolist()
+        == certified_radius(lower, upper, labels, k=1, num_features=64, num_kept=8).tolist()
+    )
     assert made.radius.max() > 0
 
 
@@ -309,7 +362,9 @@ def test_cohen_is_sigma_times_the_quantile_and_the_floor_of_pixels() -> None:
             alpha=0.05,
         )
         assert made.l2_radius is not None
-        for win, radius, l2 in zip(wins.tolist(), made.radius.tolist(), made.l2_radius.tolist(), strict=True):
+        for win, radius, l2 in zip(
+            wins.tolist(), made.radius.tolist(), made.l2_radius.tolist(), strict=True
+        ):
             lower = float(lower_bound(win, 1000, 0.05))
             with mpmath.workdps(40):
                 exact = sigma * mpmath.sqrt(2) * mpmath.erfinv(2 * mpmath.mpf(lower) - 1)
@@ -338,8 +393,22 @@ def test_jia_2020_at_k_1_against_one_rival_is_cohen_with_its_bounds() -> None:
 def test_gaussian_methods_leave_room_for_the_law_error(name: str) -> None:
     """As if the label had so much less, and every other label so much more."""
     method = find_vote_method(name)
-    lower = np.array([[0.6, 0.0, 0.0, 0.0], [0.9, 0.0, 0.0, 0.0], [0.500001, 0.0, 0.0, 0.0], [0.5000005, 0.0, 0.0, 0.0]])
-    upper = np.array([[1.0, 0.3, 0.05, 0.05], [1.0, 0.05, 0.03, 0.02], [1.0, 0.6, 0.2, 0.2], [1.0, 0.6, 0.2, 0.2]])
+    lower = np.array(
+        [
+            [0.6, 0.0, 0.0, 0.0],
+            [0.9, 0.0, 0.0, 0.0],
+            [0.500001, 0.0, 0.0, 0.0],
+            [0.5000005, 0.0, 0.0, 0.0],
+        ]
+    )
+    upper = np.array(
+        [
+            [1.0, 0.3, 0.05, 0.05],
+            [1.0, 0.05, 0.03, 0.02],
+            [1.0, 0.6, 0.2, 0.2],
+            [1.0, 0.6, 0.2, 0.2],
+        ]
+    )
     labels, ks = np.zeros(4, np.int64), [1] if name == "cohen" else [1, 2, 3]
     found = method.theorem(lower, upper, labels, ks=ks, smoothing=INEXACT).l2_radius
     pushed = method.theorem(
@@ -361,8 +430,16 @@ def test_without_a_law_error_radii_are_those_of_the_theorem_to_the_bit(name: str
     lower, upper = np.array([[0.7, 0.1]]), np.array([[0.8, 0.3]])
     assert GAUSSIAN.lowered(lower) is lower
     assert GAUSSIAN.raised(upper) is upper
-    wanted = l2_radius(lower, upper, [0], k=1, sigma=0.9) if name == "jia-2020" else l2_radius_majority([0.7], sigma=0.9)
-    found = find_vote_method(name).theorem(lower, upper, np.array([0]), ks=[1], smoothing=GAUSSIAN).l2_radius
+    wanted = (
+        l2_radius(lower, upper, [0], k=1, sigma=0.9)
+        if name == "jia-2020"
+        else l2_radius_majority([0.7], sigma=0.9)
+    )
+    found = (
+        find_vote_method(name)
+        .theorem(lower, upper, np.array([0]), ks=[1], smoothing=GAUSSIAN)
+        .l2_radius
+    )
     assert found is not None
     assert found[0, 0] == wanted[0]
 
@@ -386,23 +463,36 @@ def test_lee_counts_whole_pixels_and_leaves_room_for_the_law_error() -> None:
     assert len(set(values.tolist())) > 8
     for channels in (1, 3):
         smoothing = dataclasses.replace(DISCRETE, channels=channels, law_error=0.0)
-        found = method.theorem(lower, np.ones_like(lower), labels, ks=[1], smoothing=smoothing).radius
-        assert found[:, 0].tolist() == [ABSTAIN if r == ABSTAIN else r // channels for r in values.tolist()]
+        found = method.theorem(
+            lower, np.ones_like(lower), labels, ks=[1], smoothing=smoothing
+        ).radius
+        assert found[:, 0].tolist() == [
+            ABSTAIN if r == ABSTAIN else r // channels for r in values.tolist()
+        ]
     edge = float(lee_threshold(3, keep_probability=keep, num_values=256))
-    for error, radius in ((0.0, 1), (1e-13, 1), (1e-8, 0)):  # radius 1 needs p - error beyond the threshold of 3 values
+    # radius 1 needs p - error beyond the threshold of 3 values
+    for error, radius in ((0.0, 1), (1e-13, 1), (1e-8, 0)):
         near = np.array([[edge + 1e-9, 0.0]])
         smoothing = dataclasses.replace(DISCRETE, law_error=error)
-        found = method.theorem(near, np.ones((1, 2)), np.array([0]), ks=[1], smoothing=smoothing).radius
+        found = method.theorem(
+            near, np.ones((1, 2)), np.array([0]), ks=[1], smoothing=smoothing
+        ).radius
         assert found.tolist() == [[radius]]
 
 
 @pytest.mark.parametrize("num_features", [None, 1024, 2])
-def test_lee_stops_at_the_end_of_the_table_of_thresholds(monkeypatch: pytest.MonkeyPatch, num_features: int | None) -> None:
+def test_lee_stops_at_the_end_of_the_table_of_thresholds(
+    monkeypatch: pytest.MonkeyPatch, num_features: int | None
+) -> None:
     monkeypatch.setattr(discrete, "MAX_RADIUS", 30)
     monkeypatch.setattr(lee, "MAX_RADIUS", 30)
-    smoothing = dataclasses.replace(DISCRETE, keep_probability=Fraction(1, 100), num_features=num_features)
+    smoothing = dataclasses.replace(
+        DISCRETE, keep_probability=Fraction(1, 100), num_features=num_features
+    )
     near = np.array([[0.9999, 0.0], [1.0, 0.0], [0.5, 0.5]])
-    found = find_vote_method("lee").theorem(near, np.ones((3, 2)), np.zeros(3, np.int64), ks=[1], smoothing=smoothing)
+    found = find_vote_method("lee").theorem(
+        near, np.ones((3, 2)), np.zeros(3, np.int64), ks=[1], smoothing=smoothing
+    )
     reach = 2 if num_features == 2 else 10
     assert found.radius[:, 0].tolist() == [reach, reach, ABSTAIN]
 
@@ -415,14 +505,18 @@ def test_votes_under_another_noise_are_refused(name: str) -> None:
     method = find_vote_method(name)
     for noise, smoothing in NOISES.items():
         if noise != method.noise:
-            with pytest.raises(ValueError, match=f"{name} needs votes under the noise {method.noise}, not {noise}"):
+            with pytest.raises(
+                ValueError, match=f"{name} needs votes under the noise {method.noise}, not {noise}"
+            ):
                 call(method, smoothing=smoothing)
 
 
 @pytest.mark.parametrize("name", TOP_1)
 @pytest.mark.parametrize("ks", [[3], [1, 2], [2, 2]])
 @pytest.mark.parametrize("choice", ["given", "selected", "predicted"])
-def test_other_k_than_1_are_refused_where_that_is_all(name: str, ks: list[int], choice: LabelChoice) -> None:
+def test_other_k_than_1_are_refused_where_that_is_all(
+    name: str, ks: list[int], choice: LabelChoice
+) -> None:
     with pytest.raises(ValueError, match=f"{name} certifies k = 1 only"):
         call(find_vote_method(name), ks=ks, label_choice=choice)
 
@@ -457,33 +551,51 @@ def call(method: VoteMethod, **changes: Any) -> Certificates:
 
 
 def test_every_file_with_a_method_is_found_under_a_name_of_its_own() -> None:
-    files = [path for path in Path(topcert.methods.__file__).parent.glob("*.py") if "\nMETHOD = " in path.read_text()]
+    files = [
+        path
+        for path in Path(topcert.methods.__file__).parent.glob("*.py")
+        if "\nMETHOD = " in path.read_text()
+    ]
     assert len(files) >= 5
     found = all_methods()
     assert len(found) == len(files)
     assert list(found) == sorted(found)
-    assert {type(method).__module__.rpartition(".")[2] for method in found.values()} == {path.stem for path in files}
+    assert {type(method).__module__.rpartition(".")[2] for method in found.values()} == {
+        path.stem for path in files
+    }
     assert set(found) >= set(ON_VOTES)
     for name, method in found.items():
         assert method.name == name
         assert find_method(name) is method
-        assert all(isinstance(getattr(method, text), str) for text in ("noise", "norm", "needs", "guarantee"))
+        assert all(
+            isinstance(getattr(method, text), str)
+            for text in ("noise", "norm", "needs", "guarantee")
+        )
     assert not set(ALIASES) & set(found)
     assert set(ALIASES.values()) <= set(found)
-    assert [name for name, method in found.items() if isinstance(method, VoteMethod)] == sorted(ON_VOTES)
+    assert [name for name, method in found.items() if isinstance(method, VoteMethod)] == sorted(
+        ON_VOTES
+    )
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     for find in (find_method, find_vote_method):
-        with pytest.raises(ValueError, match=r"unknown method 'magic'; choose one of: ablation, .*levine-feizi-simuem"):
+        with pytest.raises(
+            ValueError,
+            match=r"unknown method 'magic'; choose one of: ablation, .*levine-feizi-simuem",
+        ):
             find("magic")
 
 
 def test_a_method_that_is_not_about_votes_is_refused_for_them() -> None:
-    others = {name: method for name, method in all_methods().items() if not isinstance(method, VoteMethod)}
+    others = {
+        name: method for name, method in all_methods().items() if not isinstance(method, VoteMethod)
+    }
     for name, method in others.items():
         sampled = isinstance(method, SampledMethod)
-        with pytest.raises(ValueError, match="which counts do not tell" if sampled else "not from votes"):
+        with pytest.raises(
+            ValueError, match="which counts do not tell" if sampled else "not from votes"
+        ):
             find_vote_method(name)
         if sampled:
             assert find_sampled_method(name) is method
@@ -541,19 +653,34 @@ def own_method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]
     vars(topcert.methods).pop("unanimous", None)
 
 
-def test_one_file_more_is_one_method_more(workplace: Path, own_method: str, topcert: Callable[..., Outcome]) -> None:
+def test_one_file_more_is_one_method_more(
+    workplace: Path, own_method: str, topcert: Callable[..., Outcome]
+) -> None:
     assert own_method in all_methods()
     method: Method = find_method(own_method)
     assert method.guarantee in topcert("methods").out
-    run = ["certify", "table.npz", "models_for_tests:linear", "--method", own_method, "--keep", 12, "--samples", 20]
+    run = [
+        "certify",
+        "table.npz",
+        "models_for_tests:linear",
+        "--method",
+        own_method,
+        "--keep",
+        12,
+        "--samples",
+        20,
+    ]
     made = topcert(*run, "--label", "predicted", "--out", "o")
     assert made.code == 0, made.err
     certificates, _ = Certificates.read(Path("o/certificates.parquet"))
     assert certificates.method == own_method
-    assert certificates.radius.tolist() == [7, -1, -1] * 8  # nothing is ablated: all votes agree, at any k
+    # nothing is ablated: all votes agree, at any k
+    assert certificates.radius.tolist() == [7, -1, -1] * 8
     assert topcert("verify", "o").code == 0
     Path("counts.csv").write_text("a,b,label\n9,0,0\n8,1,0\n")
-    listed = topcert("radius", "counts.csv", "--method", own_method, "--keep", 1, "--features", 3, "--k", 1)
+    listed = topcert(
+        "radius", "counts.csv", "--method", own_method, "--keep", 1, "--features", 3, "--k", 1
+    )
     assert listed.out.splitlines()[1:] == ["0,0,a,1,7", "1,0,a,1,"]
 
 

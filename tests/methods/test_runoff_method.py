@@ -34,16 +34,22 @@ class Ballots:
 def ranked(inputs: int, masks: int, classes: int, ranks: int) -> NDArray[np.int64]:
     generator = np.random.default_rng(5)
     liked = 3 * generator.random((inputs, 1, classes))
-    return np.argsort(-(liked + generator.gumbel(size=(inputs, masks, classes))), axis=2)[:, :, :ranks]
+    return np.argsort(-(liked + generator.gumbel(size=(inputs, masks, classes))), axis=2)[
+        :, :, :ranks
+    ]
 
 
-def certified(votes: Ballots, labels: NDArray[np.int64] | None, choice: LabelChoice, k: int = 1) -> Certificates:
+def certified(
+    votes: Ballots, labels: NDArray[np.int64] | None, choice: LabelChoice, k: int = 1
+) -> Certificates:
     ranks = votes.ballots.shape[2]
     counts = np.array([np.bincount(ballots.reshape(-1), minlength=6) for ballots in votes.ballots])
     return certify(
         find_sampled_method("run-off"),
         counts,
-        smoothing=Smoothing(noise="ablation", unit="pixel", num_features=40, num_kept=2, num_named=ranks),
+        smoothing=Smoothing(
+            noise="ablation", unit="pixel", num_features=40, num_kept=2, num_named=ranks
+        ),
         labels=labels,
         label_choice=choice,
         ks=[k],
@@ -65,8 +71,12 @@ def test_it_shows_and_certifies_the_winner(ranks: int, round_size: int) -> None:
         assert made.radius[row] == (one if round_size == 20 else several)
     assert made.radius.min() >= 0
     assert made.radius.max() > 1
-    firsts = np.array([np.bincount(ballots[:, 0], minlength=6).argmax() for ballots in votes.ballots])
-    named = np.array([np.bincount(ballots.reshape(-1), minlength=6).argmax() for ballots in votes.ballots])
+    firsts = np.array(
+        [np.bincount(ballots[:, 0], minlength=6).argmax() for ballots in votes.ballots]
+    )
+    named = np.array(
+        [np.bincount(ballots.reshape(-1), minlength=6).argmax() for ballots in votes.ballots]
+    )
     if ranks > 1:  # a label that is the most voted, by first places or by all, is not what is shown
         assert (firsts != winners).any()
         assert (named != winners).any()

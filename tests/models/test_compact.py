@@ -1,4 +1,6 @@
-"""`compact`: its look at neighbourhoods is normalized convolution of the kept pixels, and of nothing else."""
+"""`compact`: its look at neighbourhoods is normalized convolution of the kept pixels, and of
+nothing else.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,10 @@ def blur(plane: NDArray[np.float64], box: int) -> NDArray[np.float64]:
     padded = np.pad(plane, reach)
     return np.array(
         [
-            [padded[row : row + box, column : column + box].sum() / box**2 for column in range(plane.shape[1])]
+            [
+                padded[row : row + box, column : column + box].sum() / box**2
+                for column in range(plane.shape[1])
+            ]
             for row in range(plane.shape[0])
         ]
     )
@@ -53,7 +58,9 @@ def test_hidden_pixels_have_no_say() -> None:
     kept = torch.tensor([[5, 77, 500, 1023]] * 2)
     other = 255 - images
     other.view(2, 3, -1).scatter_(
-        2, kept[:, None].expand(-1, 3, -1), images.view(2, 3, -1).gather(2, kept[:, None].expand(-1, 3, -1))
+        2,
+        kept[:, None].expand(-1, 3, -1),
+        images.view(2, 3, -1).gather(2, kept[:, None].expand(-1, 3, -1)),
     )
     with torch.inference_mode():
         assert torch.equal(network(ablate(images, kept)), network(ablate(other, kept)))

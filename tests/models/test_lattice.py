@@ -37,5 +37,7 @@ def test_rows_do_not_affect_each_other_and_the_file_says_the_same(tmp_path: Path
         assert not torch.allclose(network(other)[1], together[1])
         assert network(torch.rand(2, 6, 11, 8)).shape == (2, 4)
     export_onnx(network, tmp_path / "net.onnx", input_shape=(6, 7, 7), metadata={})
-    (scores,) = onnxruntime.InferenceSession(tmp_path / "net.onnx").run(None, {"ablated": batch.numpy()})
+    (scores,) = onnxruntime.InferenceSession(tmp_path / "net.onnx").run(
+        None, {"ablated": batch.numpy()}
+    )
     np.testing.assert_allclose(scores, together.numpy(), rtol=1e-4, atol=1e-5)

@@ -1,4 +1,6 @@
-"""PointNet: the published size, any number of points in any order, the identity before training, the same scores as ONNX."""
+"""PointNet: the published size, any number of points in any order, the identity before training,
+the same scores as ONNX.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ def test_it_has_the_published_size() -> None:
     made = PointNet(num_classes=40)
     assert round(num_parameters(made) / 1e6, 1) == 3.5  # Qi et al. 2017, Table 6
     assert round(multiply_adds(made, (1024, 3)) / 1e6, -1) == 440
-    shared = sum(before * after for before, after in [(3, 64), (64, 64), (64, 64), (64, 128), (128, 1024)])
+    shared = sum(
+        before * after for before, after in [(3, 64), (64, 64), (64, 64), (64, 128), (128, 1024)]
+    )
     turns = sum(width * 64 + 64 * 128 + 128 * 1024 for width in (3, 64))
     heads = 3 * (1024 * 512 + 512 * 256) + 256 * (9 + 64 * 64 + 40)
     assert multiply_adds(made, (16, 3)) == 16 * (shared + turns) + heads
@@ -54,7 +58,9 @@ def test_the_order_of_points_does_not_matter(network: PointNet) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 16, 300])
-def test_it_takes_any_number_of_points_and_repeated_ones_change_nothing(network: PointNet, count: int) -> None:
+def test_it_takes_any_number_of_points_and_repeated_ones_change_nothing(
+    network: PointNet, count: int
+) -> None:
     points = torch.rand(2, count, 3)
     with torch.no_grad():
         scores = network(points)
@@ -87,7 +93,9 @@ def test_every_parameter_is_trained() -> None:
     assert all(parameter.grad is not None for parameter in made.parameters())
 
 
-def test_the_exported_file_takes_any_batch_and_gives_the_same_scores(network: PointNet, tmp_path: Path) -> None:
+def test_the_exported_file_takes_any_batch_and_gives_the_same_scores(
+    network: PointNet, tmp_path: Path
+) -> None:
     path = tmp_path / "pointnet.onnx"
     export_onnx(network, path, input_shape=(16, 3), metadata={"network": "pointnet"})
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])

@@ -1,4 +1,6 @@
-"""The published network: its size, evaluation mode, its own normalization, and what is said where it is not installed."""
+"""The published network: its size, evaluation mode, its own normalization, and what is said where
+it is not installed.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def test_the_normalization_enters_the_printed_structure() -> None:
 
 
 @pytest.mark.parametrize("missing", PACKAGES)
-def test_without_its_packages_the_extra_is_named(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_its_packages_the_extra_is_named(
+    missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
     if missing != PACKAGES[1]:
         pytest.importorskip(PACKAGES[1])
@@ -58,7 +62,9 @@ def test_the_command_line_names_it_as_module_and_function() -> None:
     for package in PACKAGES:
         pytest.importorskip(package)
     classifier = load_classifier(
-        "topcert.models.pretrained:efficientnet_lite0", example=example_of((3, 224, 224)), device="cpu"
+        "topcert.models.pretrained:efficientnet_lite0",
+        example=example_of((3, 224, 224)),
+        device="cpu",
     )
     assert classifier.num_classes == 1000
     votes = classifier(np.zeros((1, 3, 224, 224), np.float32))

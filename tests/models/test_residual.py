@@ -1,4 +1,6 @@
-"""The residual family: the published sizes and names, any channels and classes, and the same scores once exported."""
+"""The residual family: the published sizes and names, any channels and classes, and the same scores
+once exported.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,12 @@ from topcert.training.export import export_onnx
 torch.set_num_threads(1)
 
 
-def make_tiny(block: type[BasicBlock] | type[Bottleneck], *, reduce: bool, in_channels: int = 6) -> ResNet:
-    return ResNet(in_channels=in_channels, num_classes=5, block=block, stages=[(8, 2), (12, 1)], reduce=reduce)
+def make_tiny(
+    block: type[BasicBlock] | type[Bottleneck], *, reduce: bool, in_channels: int = 6
+) -> ResNet:
+    return ResNet(
+        in_channels=in_channels, num_classes=5, block=block, stages=[(8, 2), (12, 1)], reduce=reduce
+    )
 
 
 def without_values(make: Callable[[], nn.Module]) -> nn.Module:
@@ -29,8 +35,12 @@ def without_values(make: Callable[[], nn.Module]) -> nn.Module:
         return make()
 
 
-def basic_sizes(in_channels: int, size: int, stages: list[tuple[int, int]], num_classes: int) -> tuple[int, int]:
-    """Parameters and multiply-adds of basic blocks with projected shortcuts, counted convolution by convolution."""
+def basic_sizes(
+    in_channels: int, size: int, stages: list[tuple[int, int]], num_classes: int
+) -> tuple[int, int]:
+    """Parameters and multiply-adds of basic blocks with projected shortcuts, counted convolution by
+    convolution.
+    """
     convolutions = [(in_channels, stages[0][0], 3, size)]
     normalized, channels = stages[0][0], stages[0][0]
     for number, (width, num_blocks) in enumerate(stages):
@@ -43,13 +53,21 @@ def basic_sizes(in_channels: int, size: int, stages: list[tuple[int, int]], num_
                 normalized += width
             channels = width
     weights = sum(before * after * kernel**2 for before, after, kernel, _ in convolutions)
-    products = sum(before * after * kernel**2 * side**2 for before, after, kernel, side in convolutions)
-    return weights + 2 * normalized + (channels + 1) * num_classes, products + channels * num_classes
+    products = sum(
+        before * after * kernel**2 * side**2 for before, after, kernel, side in convolutions
+    )
+    return (
+        weights + 2 * normalized + (channels + 1) * num_classes,
+        products + channels * num_classes,
+    )
 
 
 @pytest.mark.parametrize(
     ("make", "stages"),
-    [(resnet110, [(16, 18), (32, 18), (64, 18)]), (resnet18, [(64, 2), (128, 2), (256, 2), (512, 2)])],
+    [
+        (resnet110, [(16, 18), (32, 18), (64, 18)]),
+        (resnet18, [(64, 2), (128, 2), (256, 2), (512, 2)]),
+    ],
 )
 @pytest.mark.parametrize(("in_channels", "num_classes"), [(3, 10), (6, 10), (1, 7)])
 def test_the_networks_for_small_images_have_the_size_that_a_formula_gives(
@@ -63,7 +81,8 @@ def test_the_networks_for_small_images_have_the_size_that_a_formula_gives(
 @pytest.mark.parametrize(
     ("make", "size", "num_classes", "parameters", "products"),
     [
-        (resnet110, 32, 10, 1_727_962 + 2_752, 253_149_824),  # as published with padded shortcuts, and the two projections
+        # as published with padded shortcuts, and the two projections
+        (resnet110, 32, 10, 1_727_962 + 2_752, 253_149_824),
         (resnet18, 32, 10, 11_173_962, 555_422_720),
         (resnet50, 224, 1000, 25_557_032, 4_089_184_256),  # 3.8 G where the stride is in the 1 x 1
     ],
@@ -77,14 +96,20 @@ def test_three_channels_give_the_published_counts(
 
 
 @pytest.mark.parametrize(("make", "depth"), [(resnet18, 18), (resnet50, 50), (resnet110, 110)])
-def test_the_name_counts_the_layers_outside_shortcuts(make: Callable[..., ResNet], depth: int) -> None:
+def test_the_name_counts_the_layers_outside_shortcuts(
+    make: Callable[..., ResNet], depth: int
+) -> None:
     network = without_values(lambda: make(in_channels=3, num_classes=10))
-    layers = [name for name, part in network.named_modules() if isinstance(part, nn.Conv2d | nn.Linear)]
+    layers = [
+        name for name, part in network.named_modules() if isinstance(part, nn.Conv2d | nn.Linear)
+    ]
     assert len([name for name in layers if "downsample" not in name]) == depth
 
 
 @pytest.mark.parametrize(("make", "size"), [(resnet110, 32), (resnet18, 32), (resnet50, 64)])
-def test_they_score_any_number_of_channels_and_classes(make: Callable[..., ResNet], size: int) -> None:
+def test_they_score_any_number_of_channels_and_classes(
+    make: Callable[..., ResNet], size: int
+) -> None:
     network = make(in_channels=6, num_classes=7).eval()
     with torch.no_grad():
         scores = network(torch.rand(2, 6, size, size))
@@ -97,7 +122,12 @@ def test_resnet50_has_the_names_and_shapes_of_a_torchvision_checkpoint() -> None
 
     def add(conv: str, norm: str, shape: tuple[int, ...]) -> None:
         wanted[f"{conv}.weight"] = shape
-        wanted.update({f"{norm}.{name}": shape[:1] for name in ("weight", "bias", "running_mean", "running_var")})
+        wanted.update(
+            {
+                f"{norm}.{name}": shape[:1]
+                for name in ("weight", "bias", "running_mean", "running_var")
+            }
+        )
         wanted[f"{norm}.num_batches_tracked"] = ()
 
     add("conv1", "bn1", (64, 3, 7, 7))
@@ -128,7 +158,9 @@ def test_a_block_adds_to_its_input(block: type[BasicBlock] | type[Bottleneck]) -
 
 
 @pytest.mark.parametrize("block", [BasicBlock, Bottleneck])
-def test_a_strided_block_computes_what_he_et_al_draw(block: type[BasicBlock] | type[Bottleneck]) -> None:
+def test_a_strided_block_computes_what_he_et_al_draw(
+    block: type[BasicBlock] | type[Bottleneck],
+) -> None:
     torch.manual_seed(0)
     module = block(6, 4, stride=2)
     x = torch.randn(4, 6, 8, 8)
@@ -138,14 +170,18 @@ def test_a_strided_block_computes_what_he_et_al_draw(block: type[BasicBlock] | t
 
     def step(x: torch.Tensor, conv: str, norm: str, *, stride: int = 1) -> torch.Tensor:
         weight = tensors[f"{conv}.weight"]
-        mean, var, gain, bias = (tensors[f"{norm}.{name}"] for name in ("running_mean", "running_var", "weight", "bias"))
+        mean, var, gain, bias = (
+            tensors[f"{norm}.{name}"] for name in ("running_mean", "running_var", "weight", "bias")
+        )
         x = functional.conv2d(x, weight, stride=stride, padding=weight.shape[-1] // 2)
         return functional.batch_norm(x, mean, var, gain, bias)
 
     if block is BasicBlock:
         wanted = step(step(x, "conv1", "bn1", stride=2).relu(), "conv2", "bn2")
     else:
-        wanted = step(step(step(x, "conv1", "bn1").relu(), "conv2", "bn2", stride=2).relu(), "conv3", "bn3")
+        wanted = step(
+            step(step(x, "conv1", "bn1").relu(), "conv2", "bn2", stride=2).relu(), "conv3", "bn3"
+        )
     wanted = (wanted + step(x, "downsample.0", "downsample.1", stride=2)).relu()
     with torch.no_grad():
         torch.testing.assert_close(module(x), wanted)
@@ -206,13 +242,18 @@ def test_counts_of_layers_known_by_hand() -> None:
     assert multiply_adds(nn.Linear(7, 5), (7,)) == 35
     assert multiply_adds(nn.Linear(7, 5), (3, 7)) == 105
     assert multiply_adds(nn.Conv1d(4, 6, 3, padding=1), (4, 10)) == 10 * 6 * 4 * 3
-    assert multiply_adds(nn.Conv2d(4, 6, 3, stride=2, padding=1, groups=2), (4, 8, 8)) == 4 * 4 * 6 * 2 * 9
+    assert (
+        multiply_adds(nn.Conv2d(4, 6, 3, stride=2, padding=1, groups=2), (4, 8, 8))
+        == 4 * 4 * 6 * 2 * 9
+    )
     assert multiply_adds(nn.ReLU(), (3,)) == 0
 
 
 @pytest.mark.parametrize(("in_channels", "num_classes"), [(0, 10), (3, 0)])
 def test_a_network_of_nothing_is_refused(in_channels: int, num_classes: int) -> None:
-    with pytest.raises(ValueError, match=f"must be at least 1, got {in_channels} and {num_classes}"):
+    with pytest.raises(
+        ValueError, match=f"must be at least 1, got {in_channels} and {num_classes}"
+    ):
         resnet18(in_channels=in_channels, num_classes=num_classes)
 
 

@@ -1,4 +1,6 @@
-"""Designs are what their description says, bit for bit: rounds that are partitions, spread where they are stratified."""
+"""Designs are what their description says, bit for bit: rounds that are partitions, spread where
+they are stratified.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +20,21 @@ from topcert.randomization.masks import CERTIFY, TRAIN, draw_masks
 def words_by_the_book(seed: int, number: int, width: int) -> list[int]:
     blocks = (width + 3) // 4
     counters = range(number * blocks, (number + 1) * blocks)
-    return [word for block in counters for word in philox4x64_10((block, 0, 0, 0), (seed, DOMAIN))][:width]
+    return [word for block in counters for word in philox4x64_10((block, 0, 0, 0), (seed, DOMAIN))][
+        :width
+    ]
 
 
-def round_by_the_book(name: str, seed: int, number: int, size: int, order: list[int]) -> list[list[int]]:
+def round_by_the_book(
+    name: str, seed: int, number: int, size: int, order: list[int]
+) -> list[list[int]]:
     """The blocks of a round; `order` are the features along the curve."""
     blocks: list[list[int]] = [[] for _ in range(size)]
-    runs = [order] if name == "partitions" else [order[i : i + size] for i in range(0, len(order), size)]
+    runs = (
+        [order]
+        if name == "partitions"
+        else [order[i : i + size] for i in range(0, len(order), size)]
+    )
     width = len(order) if name == "partitions" else size
     words = words_by_the_book(seed, number, width * len(runs))
     for place, run in enumerate(runs):
@@ -38,23 +48,48 @@ def round_by_the_book(name: str, seed: int, number: int, size: int, order: list[
     return [sorted(block) for block in blocks]
 
 
-SPACES = [(1, 1, 1), (1, 7, 7), (2, 3, 1), (3, 5, 4), (4, 4, 3), (8, 8, 8), (32, 32, 52), (32, 32, 50)]
+SPACES = [
+    (1, 1, 1),
+    (1, 7, 7),
+    (2, 3, 1),
+    (3, 5, 4),
+    (4, 4, 3),
+    (8, 8, 8),
+    (32, 32, 52),
+    (32, 32, 50),
+]
 
 
 @pytest.mark.parametrize("name", ["partitions", "stratified"])
 @pytest.mark.parametrize(("height", "width", "num_kept"), SPACES)
-def test_rounds_are_those_of_the_documented_algorithm(name: str, height: int, width: int, num_kept: int) -> None:
+def test_rounds_are_those_of_the_documented_algorithm(
+    name: str, height: int, width: int, num_kept: int
+) -> None:
     for seed, first in ((0, 0), (2**64 - 1, 3)):
-        made = Design(name=name, seed=seed, num_features=height * width, num_kept=num_kept, grid=(height, width))
+        made = Design(
+            name=name,
+            seed=seed,
+            num_features=height * width,
+            num_kept=num_kept,
+            grid=(height, width),
+        )
         size = made.round_size
-        order = list(range(height * width)) if name == "partitions" else hilbert_order(height, width).tolist()
+        order = (
+            list(range(height * width))
+            if name == "partitions"
+            else hilbert_order(height, width).tolist()
+        )
         masks = made.masks(first * size, (first + 1) * size)
-        assert [sorted(set(mask)) for mask in masks.tolist()] == round_by_the_book(name, seed, first, size, order)
+        assert [sorted(set(mask)) for mask in masks.tolist()] == round_by_the_book(
+            name, seed, first, size, order
+        )
 
 
 @pytest.mark.parametrize("name", ["partitions", "stratified"])
 @pytest.mark.parametrize(("height", "width", "num_kept"), [*SPACES, (20, 31, 17)])
-def test_each_round_keeps_each_feature_once(name: str, height: int, width: int, num_kept: int) -> None:
+def test_each_round_keeps_each_feature_once(
+    name: str, height: int, width: int, num_kept: int
+) -> None:
     features = height * width
     made = Design(name=name, seed=5, num_features=features, num_kept=num_kept, grid=(height, width))
     size = made.round_size
@@ -93,7 +128,9 @@ def test_stratified_masks_keep_at_most_one_pixel_of_a_run() -> None:
     assert np.mean(clumped) > 2
 
 
-@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 9), (4, 4), (32, 32), (5, 7), (28, 28), (224, 224)])
+@pytest.mark.parametrize(
+    ("height", "width"), [(1, 1), (1, 9), (4, 4), (32, 32), (5, 7), (28, 28), (224, 224)]
+)
 def test_the_curve_meets_each_pixel_once(height: int, width: int) -> None:
     order = hilbert_order(height, width)
     assert sorted(order.tolist()) == list(range(height * width))
@@ -139,7 +176,9 @@ def test_the_random_design_is_a_mask_stream_that_no_certificate_and_no_training_
     made = Design(name="random", seed=5, num_features=300, num_kept=41)
 
     def drawn(domain: int) -> list[list[int]]:
-        return draw_masks(seed=5, start=3, stop=9, num_features=300, num_kept=41, domain=domain).tolist()
+        return draw_masks(
+            seed=5, start=3, stop=9, num_features=300, num_kept=41, domain=domain
+        ).tolist()
 
     assert made.masks(3, 9).tolist() == drawn(DOMAIN)
     assert made.masks(3, 9).tolist() not in (drawn(CERTIFY), drawn(TRAIN))
@@ -149,13 +188,22 @@ def test_the_random_design_is_a_mask_stream_that_no_certificate_and_no_training_
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"name": "checkered"}, "unknown design 'checkered'; choose one of: partitions, stratified, lattice, random"),
+        (
+            {"name": "checkered"},
+            "unknown design 'checkered'; choose one of: partitions, stratified, lattice, random",
+        ),
         ({"num_kept": 0}, r"num_kept must lie in 1 \.\. num_features = 12, got 0"),
         ({"num_kept": 13}, "num_kept must lie in"),
         ({"seed": -1}, "seed must lie in"),
         ({"grid": None}, "the design stratified spreads the pixels of images"),
-        ({"name": "lattice", "grid": None}, "the design lattice cuts the pixels of images, and these 12 features are none"),
-        ({"name": "lattice", "grid": (2, 5)}, "these 12 features are none; choose the design partitions"),
+        (
+            {"name": "lattice", "grid": None},
+            "the design lattice cuts the pixels of images, and these 12 features are none",
+        ),
+        (
+            {"name": "lattice", "grid": (2, 5)},
+            "these 12 features are none; choose the design partitions",
+        ),
         ({"grid": (2, 5)}, "these 12 features are none; choose the design partitions"),
     ],
 )
@@ -194,7 +242,9 @@ def test_encoders_show_a_repeated_feature_once(name: str) -> None:
 
 
 def test_infill_counts_a_repeated_pixel_once() -> None:
-    """Masks of three, two and one pixel in one batch are filled as each is without repeats, under blurs of one width."""
+    """Masks of three, two and one pixel in one batch are filled as each is without repeats, under
+    blurs of one width.
+    """
     generator = np.random.default_rng(0)
     masks = [[1, 3, 4], [0, 2], [7]]
     planes = generator.random((3, 20)).astype(np.float32)
@@ -204,7 +254,14 @@ def test_infill_counts_a_repeated_pixel_once() -> None:
         known = np.zeros((len(rows), 4, 20), np.float32)
         for row, mask in enumerate(rows):
             known[row, :3, mask], known[row, 3, mask] = planes[:, mask].T, 1
-        fill = Infiller(channels=3, height=4, width=5, num_kept=4, batch_size=len(rows), dtype=np.dtype(np.float32))
+        fill = Infiller(
+            channels=3,
+            height=4,
+            width=5,
+            num_kept=4,
+            batch_size=len(rows),
+            dtype=np.dtype(np.float32),
+        )
         return fill(known.reshape(-1, 4, 4, 5), kept, [plane[kept] for plane in planes]).copy()
 
     together = filled(masks, 4)

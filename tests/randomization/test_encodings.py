@@ -1,4 +1,6 @@
-"""What a classifier sees: each encoding against a dense reference, without residue, and blind to features not kept."""
+"""What a classifier sees: each encoding against a dense reference, without residue, and blind to
+features not kept.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from topcert.randomization.encodings import ENCODINGS, GREY, SENTINEL, Encoder, Unit, make_encoder, to_planes
+from topcert.randomization.encodings import (
+    ENCODINGS,
+    GREY,
+    SENTINEL,
+    Encoder,
+    Unit,
+    make_encoder,
+    to_planes,
+)
 
 IMAGE, TABLE, POINTS = (3, 4, 2), (7,), (9, 3)
 
-# encoding, unit, shape: every pair that goes together; infill and lattice, of no dense mask, have their own tests
+# encoding, unit, shape: every pair that goes together; infill and lattice, of no dense mask, have
+# their own tests
 FIXED = [name for name in ENCODINGS if name not in ("keep-only", "infill", "lattice")]
 COMBINATIONS: list[tuple[str, Unit, tuple[int, ...]]] = [
     *((name, unit, IMAGE) for name in FIXED for unit in ("pixel", "feature")),
@@ -31,19 +42,25 @@ def count_features(unit: Unit, shape: tuple[int, ...]) -> int:
     return int(np.prod(shape[:2] if unit == "pixel" else shape))
 
 
-def make_fill(name: str, shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[np.floating] | float | None:
+def make_fill(
+    name: str, shape: tuple[int, ...], generator: np.random.Generator
+) -> NDArray[np.floating] | float | None:
     """A number where the encoding has a default, an input where it needs one of training inputs."""
     if name in ("mean", "median"):
         return generator.random(shape)
     return {"constant": 0.25, "sentinel": -2.0}.get(name)
 
 
-def draw_kept(generator: np.random.Generator, batch_size: int, num_features: int, num_kept: int) -> NDArray[np.int32]:
+def draw_kept(
+    generator: np.random.Generator, batch_size: int, num_features: int, num_kept: int
+) -> NDArray[np.int32]:
     rows = [np.sort(generator.permutation(num_features)[:num_kept]) for _ in range(batch_size)]
     return np.array(rows, np.int32)
 
 
-def naive(name: str, unit: Unit, x: NDArray[Any], kept: NDArray[np.int32], fill: Any) -> NDArray[Any]:
+def naive(
+    name: str, unit: Unit, x: NDArray[Any], kept: NDArray[np.int32], fill: Any
+) -> NDArray[Any]:
     """The batch by the definition: one dense mask an input, multiplied out."""
     batch = []
     for features in kept:
@@ -53,7 +70,11 @@ def naive(name: str, unit: Unit, x: NDArray[Any], kept: NDArray[np.int32], fill:
         if unit == "pixel":
             mask = np.isin(np.arange(x.shape[0] * x.shape[1]), features).reshape(*x.shape[:2], 1)
         elif x.ndim == 3:  # features are numbered channel first
-            mask = np.isin(np.arange(x.size), features).reshape(x.shape[2], *x.shape[:2]).transpose(1, 2, 0)
+            mask = (
+                np.isin(np.arange(x.size), features)
+                .reshape(x.shape[2], *x.shape[:2])
+                .transpose(1, 2, 0)
+            )
         else:
             mask = np.isin(np.arange(x.size), features)
         if name == "six-channel":
@@ -64,13 +85,17 @@ def naive(name: str, unit: Unit, x: NDArray[Any], kept: NDArray[np.int32], fill:
     return np.array(batch)
 
 
-def encoder_of(name: str, unit: Unit, shape: tuple[int, ...], batch_size: int, fill: Any, dtype: Any) -> Encoder:
+def encoder_of(
+    name: str, unit: Unit, shape: tuple[int, ...], batch_size: int, fill: Any, dtype: Any
+) -> Encoder:
     return make_encoder(name, shape=shape, unit=unit, batch_size=batch_size, fill=fill, dtype=dtype)
 
 
 @every_dtype
 @every_combination
-def test_batch_equals_the_dense_reference(name: str, unit: Unit, shape: tuple[int, ...], dtype: Any) -> None:
+def test_batch_equals_the_dense_reference(
+    name: str, unit: Unit, shape: tuple[int, ...], dtype: Any
+) -> None:
     generator = np.random.default_rng(3)
     fill = make_fill(name, shape, generator)
     x = generator.random(shape).astype(dtype)
@@ -119,7 +144,9 @@ def test_an_equal_but_different_mask_object_leaves_no_residue() -> None:
     encoder = make_encoder("six-channel", shape=IMAGE, unit="pixel", batch_size=2)
     for mask in (kept, kept.copy(), kept):
         x = generator.random(IMAGE).astype(np.float32)
-        np.testing.assert_array_equal(encoder(to_planes(x, "pixel"), mask), naive("six-channel", "pixel", x, mask, None))
+        np.testing.assert_array_equal(
+            encoder(to_planes(x, "pixel"), mask), naive("six-channel", "pixel", x, mask, None)
+        )
 
 
 @settings(max_examples=80, deadline=None)
@@ -147,8 +174,12 @@ def test_a_changed_feature_that_is_not_kept_never_shows(
     assert encoder_of(name, unit, shape, 1, fill, np.float64)(attacked, kept).tobytes() == clean
 
 
-@pytest.mark.parametrize(("unit", "shape"), [("pixel", IMAGE), ("feature", IMAGE), ("column", TABLE)])
-def test_null_of_six_channel_is_zero_and_unlike_any_value(unit: Unit, shape: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(
+    ("unit", "shape"), [("pixel", IMAGE), ("feature", IMAGE), ("column", TABLE)]
+)
+def test_null_of_six_channel_is_zero_and_unlike_any_value(
+    unit: Unit, shape: tuple[int, ...]
+) -> None:
     num_features = count_features(unit, shape)
     kept = draw_kept(np.random.default_rng(1), 1, num_features, num_features // 2)
     encoder = make_encoder("six-channel", shape=shape, unit=unit, batch_size=1)
@@ -163,7 +194,8 @@ def test_null_of_six_channel_is_zero_and_unlike_any_value(unit: Unit, shape: tup
 
 
 @pytest.mark.parametrize(
-    ("name", "fill", "null"), [("constant", None, GREY), ("sentinel", None, SENTINEL), ("constant", 0.1, 0.1)]
+    ("name", "fill", "null"),
+    [("constant", None, GREY), ("sentinel", None, SENTINEL), ("constant", 0.1, 0.1)],
 )
 def test_null_of_a_fill_is_its_number(name: str, fill: float | None, null: float) -> None:
     encoder = make_encoder(name, shape=TABLE, unit="column", batch_size=1, fill=fill)
@@ -188,9 +220,12 @@ def test_the_sentinel_lies_outside_scaled_values() -> None:
 
 def test_planes_follow_the_units() -> None:
     image = np.arange(24.0).reshape(IMAGE)
-    np.testing.assert_array_equal(to_planes(image, "pixel"), [image[..., 0].ravel(), image[..., 1].ravel()])
     np.testing.assert_array_equal(
-        to_planes(image, "feature"), [np.concatenate([image[..., 0].ravel(), image[..., 1].ravel()])]
+        to_planes(image, "pixel"), [image[..., 0].ravel(), image[..., 1].ravel()]
+    )
+    np.testing.assert_array_equal(
+        to_planes(image, "feature"),
+        [np.concatenate([image[..., 0].ravel(), image[..., 1].ravel()])],
     )
     for unit in ("column", "feature"):
         np.testing.assert_array_equal(to_planes(np.arange(7.0), unit), [np.arange(7.0)])
@@ -200,7 +235,9 @@ def test_planes_follow_the_units() -> None:
 
 @every_dtype
 @every_combination
-def test_planes_keep_the_dtype_and_are_contiguous(name: str, unit: Unit, shape: tuple[int, ...], dtype: Any) -> None:
+def test_planes_keep_the_dtype_and_are_contiguous(
+    name: str, unit: Unit, shape: tuple[int, ...], dtype: Any
+) -> None:
     planes = to_planes(np.zeros(shape, dtype), unit)
     assert planes.dtype == np.dtype(dtype), name
     assert planes.flags.c_contiguous
@@ -227,7 +264,9 @@ def test_a_unit_that_the_shape_has_not_is_refused(unit: Unit, shape: tuple[int, 
 
 
 def test_an_unknown_name_is_refused_with_the_choices() -> None:
-    with pytest.raises(ValueError, match="unknown encoding 'zero'; choose one of: six-channel, constant, mean"):
+    with pytest.raises(
+        ValueError, match="unknown encoding 'zero'; choose one of: six-channel, constant, mean"
+    ):
         make_encoder("zero", shape=IMAGE, unit="pixel", batch_size=1)
 
 
@@ -240,7 +279,9 @@ def test_an_unknown_name_is_refused_with_the_choices() -> None:
         ("mean", "point", POINTS),
     ],
 )
-def test_keep_only_and_points_go_together_alone(name: str, unit: Unit, shape: tuple[int, ...]) -> None:
+def test_keep_only_and_points_go_together_alone(
+    name: str, unit: Unit, shape: tuple[int, ...]
+) -> None:
     with pytest.raises(ValueError, match=f"encoding {name} and unit {unit} do not go together"):
         make_encoder(name, shape=shape, unit=unit, batch_size=1, fill=0.5)
 
@@ -257,7 +298,9 @@ def test_mean_and_median_need_training_inputs(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["constant", "sentinel", "mean", "median"])
-@pytest.mark.parametrize("fill", [np.nan, np.inf, -np.inf, np.where(np.arange(7) == 3, np.nan, 0.0)])
+@pytest.mark.parametrize(
+    "fill", [np.nan, np.inf, -np.inf, np.where(np.arange(7) == 3, np.nan, 0.0)]
+)
 def test_a_fill_that_is_not_finite_is_refused(name: str, fill: Any) -> None:
     with pytest.raises(ValueError, match=f"the fill of encoding {name} must be finite"):
         make_encoder(name, shape=TABLE, unit="column", batch_size=1, fill=fill)

@@ -1,6 +1,8 @@
-"""Rounding tells the image under noise that was added in floating point, and no longer under noise on a grid.
+"""Rounding tells the image under noise that was added in floating point, and no longer under noise
+on a grid.
 
-After Jin, Ohrimenko and Rubinstein, "Getting a-Round Guarantees: Floating-Point Attacks on Certified Robustness" (2023).
+After Jin, Ohrimenko and Rubinstein, "Getting a-Round Guarantees: Floating-Point Attacks on
+Certified Robustness" (2023).
 """
 
 from __future__ import annotations
@@ -29,9 +31,11 @@ NEAR = np.float32(2.0**-9)
 
 
 def sees_fine_values(batch: np.ndarray) -> np.ndarray:
-    """Label 1 where some value next to 0 is no multiple of 2^-32: three additions in float32, zero in real numbers.
+    """Label 1 where some value next to 0 is no multiple of 2^-32: three additions in float32, zero
+    in real numbers.
 
-    A float next to 0 has many more binary places. The sum of 1/255 and a noise near -1/255 never does.
+    A float next to 0 has many more binary places. The sum of 1/255 and a noise near -1/255 never
+    does.
     """
     near = np.clip(batch.reshape(len(batch), -1), 0, NEAR)
     left = ((near + NEAR) - NEAR) - near
@@ -45,7 +49,9 @@ def counts_of(kind: type[GaussianNoise | FloatGaussianNoise], image: np.ndarray)
 
 def radius_of(counts: np.ndarray, error: float) -> float:
     """The certified l2 radius of label 1; NaN for none."""
-    smoothing = Smoothing(noise="gaussian", unit="pixel", num_features=1024, channels=3, sigma=SIGMA, law_error=error)
+    smoothing = Smoothing(
+        noise="gaussian", unit="pixel", num_features=1024, channels=3, sigma=SIGMA, law_error=error
+    )
     made = certify(
         find_vote_method("cohen"),
         counts[None],
@@ -72,8 +78,9 @@ def test_under_noise_on_the_grid_the_same_classifier_cannot_tell_the_images() ->
     assert abs(int(nearly[1]) - int(black[1])) < 0.1 * VOTES
 
 
-# No classifier of one value at all can do better on the grid than the theorem says: the best one takes outcomes by their
-# likelihood ratio (Neyman-Pearson), and the chance of each outcome is known exactly.
+# No classifier of one value at all can do better on the grid than the theorem says: the best one
+# takes outcomes by their likelihood ratio (Neyman-Pearson), and the chance of each outcome is known
+# exactly.
 
 
 @pytest.fixture
@@ -83,7 +90,9 @@ def thirty_digits() -> Iterator[None]:
 
 
 def masses(sigma: float) -> np.ndarray:
-    """Numbers of the 2^64 words that give each noise, from the least to the largest, as Python integers."""
+    """Numbers of the 2^64 words that give each noise, from the least to the largest, as Python
+    integers.
+    """
     thresholds = [int(t) for t in rounded_thresholds(255 * steps_of(sigma) * Fraction(sigma))]
     positive = np.diff(np.array([0, *thresholds, 2**63], object))
     return np.concatenate([positive[:0:-1], [2 * positive[0]], positive[1:]])
@@ -92,7 +101,9 @@ def masses(sigma: float) -> np.ndarray:
 @pytest.mark.usefixtures("thirty_digits")
 @pytest.mark.parametrize("sigma", [0.1, 0.5])
 @pytest.mark.parametrize("moved", ["one step", 1, 25, 255])
-def test_the_best_classifier_of_a_value_moves_no_further_than_the_theorem_allows(sigma: float, moved: str | int) -> None:
+def test_the_best_classifier_of_a_value_moves_no_further_than_the_theorem_allows(
+    sigma: float, moved: str | int
+) -> None:
     shift = 1 if moved == "one step" else int(moved) * steps_of(sigma)
     mass = masses(sigma)
     assert sum(mass) == 2**64

@@ -1,4 +1,6 @@
-"""Infill: against loops that say what it is, blind to hidden pixels, independent of the batch, safe far from anything."""
+"""Infill: against loops that say what it is, blind to hidden pixels, independent of the batch, safe
+far from anything.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,18 @@ SHAPE = (HEIGHT, WIDTH, CHANNELS)
 PIXELS = HEIGHT * WIDTH
 
 
-def make(batch_size: int, dtype: type[np.floating] = np.float64, shape: tuple[int, ...] = SHAPE) -> Encoder:
+def make(
+    batch_size: int, dtype: type[np.floating] = np.float64, shape: tuple[int, ...] = SHAPE
+) -> Encoder:
     return make_encoder("infill", shape=shape, unit="pixel", batch_size=batch_size, dtype=dtype)
 
 
-def draw_kept(generator: np.random.Generator, batch_size: int, num_kept: int, pixels: int = PIXELS) -> NDArray[np.int32]:
-    return np.array([np.sort(generator.permutation(pixels)[:num_kept]) for _ in range(batch_size)], np.int32)
+def draw_kept(
+    generator: np.random.Generator, batch_size: int, num_kept: int, pixels: int = PIXELS
+) -> NDArray[np.int32]:
+    return np.array(
+        [np.sort(generator.permutation(pixels)[:num_kept]) for _ in range(batch_size)], np.int32
+    )
 
 
 def slow(x: NDArray[np.float64], kept: NDArray[np.int32]) -> NDArray[np.float64]:
@@ -49,7 +57,9 @@ def slow(x: NDArray[np.float64], kept: NDArray[np.int32]) -> NDArray[np.float64]
             total, values = 0.0, np.zeros(channels)
             for a in range(height):
                 for b in range(width):
-                    weight = math.exp(-((i - a) ** 2 + (j - b) ** 2) / (2 * (SMOOTH * spacing) ** 2))
+                    weight = math.exp(
+                        -((i - a) ** 2 + (j - b) ** 2) / (2 * (SMOOTH * spacing) ** 2)
+                    )
                     total, values = total + weight, values + weight * rough[a, b]
             filled[i, j] = values / total
     return filled
@@ -77,7 +87,8 @@ def test_the_first_blur_is_the_gaussian_filter_of_scipy() -> None:
     x = np.random.default_rng(0).random((40, 30))
     for width in (0.7, 2.5):
         found = gaussian_matrix(40, width) @ x @ gaussian_matrix(30, width).T
-        norm = sum(math.exp(-0.5 * (i / width) ** 2) for i in range(-60, 61)) ** 2  # scipy's weights add up to one
+        # scipy's weights add up to one
+        norm = sum(math.exp(-0.5 * (i / width) ** 2) for i in range(-60, 61)) ** 2
         wanted = norm * ndimage.gaussian_filter(x, width, mode="constant", truncate=12)
         np.testing.assert_allclose(found, wanted, rtol=1e-10)
 
@@ -131,7 +142,9 @@ def test_kept_pixels_stay_and_the_others_lie_between_them() -> None:
 def test_one_colour_stays_one_colour(value: float) -> None:
     x = np.full((50, 70, 3), value, np.float32)
     kept = draw_kept(np.random.default_rng(5), 2, 9, 3500)
-    np.testing.assert_array_equal(make(2, np.float32, x.shape)(to_planes(x, "pixel"), kept), np.float32(value))
+    np.testing.assert_array_equal(
+        make(2, np.float32, x.shape)(to_planes(x, "pixel"), kept), np.float32(value)
+    )
 
 
 def test_far_from_every_kept_pixel_their_mean_decides_and_nothing_is_divided_by_zero() -> None:
@@ -154,7 +167,8 @@ def test_masks_of_another_size_are_filled_by_their_own_width() -> None:
 
 
 @pytest.mark.parametrize(
-    ("unit", "shape"), [("feature", SHAPE), ("column", (7,)), ("feature", (7,)), ("point", (9, 3)), ("pixel", (7,))]
+    ("unit", "shape"),
+    [("feature", SHAPE), ("column", (7,)), ("feature", (7,)), ("point", (9, 3)), ("pixel", (7,))],
 )
 def test_it_is_for_pixels_of_images_alone(unit: str, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=f"encoding infill .*{unit}"):

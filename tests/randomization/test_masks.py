@@ -19,16 +19,25 @@ PHILOX_WEYL = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
 
 
 def philox4x64_10(counter: tuple[int, ...], key: tuple[int, ...]) -> tuple[int, ...]:
-    """Philox-4x64-10 (Salmon, Moraes, Dror and Shaw 2011): ten rounds of two 64 x 64 bit multiplications."""
+    """Philox-4x64-10 (Salmon, Moraes, Dror and Shaw 2011): ten rounds of two 64 x 64 bit
+    multiplications.
+    """
     (a, b, c, d), (left, right) = counter, key
     for _ in range(10):
         first, second = PHILOX_MULTIPLIERS[0] * a, PHILOX_MULTIPLIERS[1] * c
-        a, b, c, d = (second >> 64) ^ b ^ left, second & WORD, (first >> 64) ^ d ^ right, first & WORD
+        a, b, c, d = (
+            (second >> 64) ^ b ^ left,
+            second & WORD,
+            (first >> 64) ^ d ^ right,
+            first & WORD,
+        )
         left, right = (left + PHILOX_WEYL[0]) & WORD, (right + PHILOX_WEYL[1]) & WORD
     return a, b, c, d
 
 
-def mask_by_the_book(seed: int, domain: int, number: int, num_features: int, num_kept: int) -> tuple[list[int], int]:
+def mask_by_the_book(
+    seed: int, domain: int, number: int, num_features: int, num_kept: int
+) -> tuple[list[int], int]:
     """Mask `number`, and how often it was drawn again."""
     blocks = (num_kept + 7) // 8
     attempt = 0
@@ -50,8 +59,12 @@ def mask_by_the_book(seed: int, domain: int, number: int, num_features: int, num
         attempt += 1
 
 
-def drawn(seed: int, start: int, stop: int, num_features: int, num_kept: int, **domain: int) -> list[list[int]]:
-    masks = draw_masks(seed=seed, start=start, stop=stop, num_features=num_features, num_kept=num_kept, **domain)
+def drawn(
+    seed: int, start: int, stop: int, num_features: int, num_kept: int, **domain: int
+) -> list[list[int]]:
+    masks = draw_masks(
+        seed=seed, start=start, stop=stop, num_features=num_features, num_kept=num_kept, **domain
+    )
     return masks.tolist()
 
 
@@ -84,7 +97,13 @@ def test_the_reference_philox_gives_the_published_answers(
         (0, 0, 5, 5, [[0, 1, 2, 3, 4]]),
         (0, 0, 1, 1, [[0], [0]]),
         (2**64 - 1, 0, 16, 8, [[0, 2, 5, 6, 9, 11, 12, 13], [1, 2, 8, 9, 10, 11, 12, 15]]),
-        (7, 123_456_789, 20, 9, [[0, 1, 5, 8, 9, 11, 15, 16, 18], [3, 4, 6, 9, 10, 12, 15, 16, 19]]),
+        (
+            7,
+            123_456_789,
+            20,
+            9,
+            [[0, 1, 5, 8, 9, 11, 15, 16, 18], [3, 4, 6, 9, 10, 12, 15, 16, 19]],
+        ),
         (42, 0, 1024, 10, [[98, 115, 328, 406, 482, 505, 712, 807, 963, 980]]),
         (42, 99_999, 1024, 10, [[98, 432, 436, 607, 690, 696, 712, 772, 849, 906]]),
         (2022, 2**63, 1024, 5, [[17, 366, 420, 578, 717], [357, 376, 385, 757, 984]]),
@@ -92,21 +111,28 @@ def test_the_reference_philox_gives_the_published_answers(
         (0, 236, 10**6, 4, [[68474, 615644, 707367, 821877]]),  # drawn twice
     ],
 )
-def test_masks_are_pinned_for_good(seed: int, start: int, num_features: int, num_kept: int, masks: list[list[int]]) -> None:
+def test_masks_are_pinned_for_good(
+    seed: int, start: int, num_features: int, num_kept: int, masks: list[list[int]]
+) -> None:
     assert ALGORITHM == "philox4x64-lemire32-fisher-yates-1"  # other masks need another name
     assert drawn(seed, start, start + len(masks), num_features, num_kept) == masks
 
 
 def test_training_masks_are_pinned_for_good() -> None:
-    assert drawn(42, 0, 1, 1024, 10, domain=TRAIN) == [[139, 173, 196, 213, 293, 314, 432, 569, 641, 914]]
+    assert drawn(42, 0, 1, 1024, 10, domain=TRAIN) == [
+        [139, 173, 196, 213, 293, 314, 432, 569, 641, 914]
+    ]
     assert (CERTIFY, TRAIN) == (0x636572746966792E, 0x747261696E696E67)
 
 
 @pytest.mark.parametrize(
-    ("num_features", "num_kept"), [(1, 1), (2, 1), (7, 7), (9, 8), (30, 9), (100, 17), (1024, 50), (50176, 1000)]
+    ("num_features", "num_kept"),
+    [(1, 1), (2, 1), (7, 7), (9, 8), (30, 9), (100, 17), (1024, 50), (50176, 1000)],
 )
 @pytest.mark.parametrize("domain", [CERTIFY, TRAIN, 0, WORD])
-def test_masks_are_those_of_the_documented_algorithm(num_features: int, num_kept: int, domain: int) -> None:
+def test_masks_are_those_of_the_documented_algorithm(
+    num_features: int, num_kept: int, domain: int
+) -> None:
     for seed, start in ((0, 0), (20240229, 4095), (WORD, 2**40)):
         masks = drawn(seed, start, start + 3, num_features, num_kept, domain=domain)
         for i, mask in enumerate(masks):
@@ -124,7 +150,8 @@ def test_a_mask_with_a_biased_draw_is_drawn_again() -> None:
 
 
 def test_a_mask_may_be_drawn_again_more_than_once() -> None:
-    # 2^32 mod 10^7 is 4,967,296: about one draw in 865 is biased, so most masks of 1,000 are drawn again.
+    # 2^32 mod 10^7 is 4,967,296: about one draw in 865 is biased, so most masks of 1,000 are drawn
+    # again.
     attempts = []
     for number in (0, 1, 4):
         expected, again = mask_by_the_book(3, CERTIFY, number, 10**7, 1000)
@@ -134,7 +161,8 @@ def test_a_mask_may_be_drawn_again_more_than_once() -> None:
 
 
 def test_the_least_unbiased_draw_is_accepted_and_the_one_below_it_is_not() -> None:
-    num_features = 3 * 2**20  # products are multiples of 2^20, and the limit 2^32 mod d is 2^20 itself
+    # products are multiples of 2^20, and the limit 2^32 mod d is 2^20 itself
+    num_features = 3 * 2**20
     for number, remainder, again in ((611, 2**20, 0), (4427, 0, 1)):
         word = philox4x64_10((number, 0, 0, 0), (0, CERTIFY))[0] & 0xFFFFFFFF
         assert word * num_features % 2**32 == remainder
@@ -152,7 +180,9 @@ def test_masks_are_sorted_distinct_features() -> None:
 
 
 @pytest.mark.parametrize(("num_features", "num_kept", "stop"), [(1024, 50, 700), (50176, 20, 400)])
-def test_any_block_of_the_stream_may_be_drawn_alone(num_features: int, num_kept: int, stop: int) -> None:
+def test_any_block_of_the_stream_may_be_drawn_alone(
+    num_features: int, num_kept: int, stop: int
+) -> None:
     # 400 masks of 50,176 features are shuffled in several chunks.
     whole = draw_masks(seed=5, start=0, stop=stop, num_features=num_features, num_kept=num_kept)
     edges = [0, 1, 2, 166, 167, 168, 169, 340, stop]
@@ -162,7 +192,9 @@ def test_any_block_of_the_stream_may_be_drawn_alone(num_features: int, num_kept:
     ]
     assert np.array_equal(np.concatenate(parts), whole)
     for number in (0, 13, stop - 1):
-        alone = draw_masks(seed=5, start=number, stop=number + 1, num_features=num_features, num_kept=num_kept)
+        alone = draw_masks(
+            seed=5, start=number, stop=number + 1, num_features=num_features, num_kept=num_kept
+        )
         assert np.array_equal(alone[0], whole[number])
 
 
@@ -183,7 +215,8 @@ def test_seeds_and_domains_have_streams_of_their_own() -> None:
     assert np.array_equal(streams[0], draw_masks(seed=1, domain=CERTIFY, **shared))
 
 
-# Uniformity. The p-values of right masks are uniform themselves; the seeds are fixed, so these never fail by chance.
+# Uniformity. The p-values of right masks are uniform themselves; the seeds are fixed, so these
+# never fail by chance.
 
 
 def set_p_value(masks: np.ndarray) -> float:
@@ -195,18 +228,25 @@ def set_p_value(masks: np.ndarray) -> float:
 def inclusion_p_value(masks: np.ndarray, num_features: int) -> float:
     """Of the hypothesis that every feature is kept equally often.
 
-    The counts of features are drawn without replacement within a mask, so the statistic is scaled by (d - 1)/(d - e).
+    The counts of features are drawn without replacement within a mask, so the statistic is scaled
+    by (d - 1)/(d - e).
     """
     num_masks, num_kept = masks.shape
     counts = np.bincount(masks.ravel(), minlength=num_features)
     expected = num_masks * num_kept / num_features
-    statistic = ((counts - expected) ** 2 / expected).sum() * (num_features - 1) / (num_features - num_kept)
+    statistic = (
+        ((counts - expected) ** 2 / expected).sum() * (num_features - 1) / (num_features - num_kept)
+    )
     return float(chi2.sf(statistic, num_features - 1))
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_all_kept_sets_are_equally_likely(seed: int) -> None:
-    assert 0.001 < set_p_value(draw_masks(seed=seed, start=0, stop=60_000, num_features=6, num_kept=2)) < 0.999
+    assert (
+        0.001
+        < set_p_value(draw_masks(seed=seed, start=0, stop=60_000, num_features=6, num_kept=2))
+        < 0.999
+    )
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

@@ -1,4 +1,6 @@
-"""The noise streams are what their descriptions say, bit for bit, functions of (seed, number), and of the right law."""
+"""The noise streams are what their descriptions say, bit for bit, functions of (seed, number), and
+of the right law.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +32,13 @@ def draw_discrete(**place: int) -> np.ndarray:
     return draw_shifts(keep_probability=FIFTH, num_values=256, **place)
 
 
-STREAMS = pytest.mark.parametrize("draw", [draw_words, draw_normals, draw_discrete], ids=["words", "normals", "shifts"])
+STREAMS = pytest.mark.parametrize(
+    "draw", [draw_words, draw_normals, draw_discrete], ids=["words", "normals", "shifts"]
+)
 Draw = Callable[..., Any]
 
-# The documented algorithms over again, in Python integers and, for the normal quantile, in high precision.
+# The documented algorithms over again, in Python integers and, for the normal quantile, in high
+# precision.
 
 
 def words_by_the_book(seed: int, number: int, width: int) -> list[int]:
@@ -61,18 +66,47 @@ def shift_by_the_book(word: int, keep: Fraction, num_values: int) -> int:
 # What is pinned for good: other numbers need another name.
 
 WORDS = {
-    (0, 0): [0xA133D005BB5471BA, 0xEAE0881CACB3D2D3, 0x4B16D029CA5E2808, 0xA71A1E01FCD18BE6, 0xDB0EBBF301C5BE20],
-    (0, 1): [0x118817A398AA0F53, 0x27657CAC3B3E7D67, 0xC53C34C88F10CE48, 0x0120C2EDB2081F0B, 0x662A17E3ABD9ACBE],
+    (0, 0): [
+        0xA133D005BB5471BA,
+        0xEAE0881CACB3D2D3,
+        0x4B16D029CA5E2808,
+        0xA71A1E01FCD18BE6,
+        0xDB0EBBF301C5BE20,
+    ],
+    (0, 1): [
+        0x118817A398AA0F53,
+        0x27657CAC3B3E7D67,
+        0xC53C34C88F10CE48,
+        0x0120C2EDB2081F0B,
+        0x662A17E3ABD9ACBE,
+    ],
     (WORD, 0): [0x169A11B8934CA050, 0xA02B114486C0FADE],
     (42, 99_999): [0x6D61E070D75B3C31, 0x4AFA4204BC3CCC81, 0x84F28AF0E1A64810, 0xAFEE3C7CF6035282],
     (WORD, 10**12): [0xA290F2A93FF9C382, 0xF39B732E96EE30DB, 0xCBA99F6E5D89E78F],
     (2022, 2**63): [0xB33BB4CE5BA6CC8C],
 }
 NORMALS = {
-    (0, 0): [0.3310505449771881, 1.388375163078308, -0.5437206625938416, 0.39273467659950256, 1.0611695051193237],
-    (0, 1): [-1.4871859550476074, -1.0198816061019897, 0.740329384803772, -2.619251251220703, -0.25572967529296875],
+    (0, 0): [
+        0.3310505449771881,
+        1.388375163078308,
+        -0.5437206625938416,
+        0.39273467659950256,
+        1.0611695051193237,
+    ],
+    (0, 1): [
+        -1.4871859550476074,
+        -1.0198816061019897,
+        0.740329384803772,
+        -2.619251251220703,
+        -0.25572967529296875,
+    ],
     (WORD, 0): [-1.3513703346252441, 0.32037287950515747],
-    (42, 99_999): [-0.18331679701805115, -0.5449872612953186, 0.048461832106113434, 0.4880109131336212],
+    (42, 99_999): [
+        -0.18331679701805115,
+        -0.5449872612953186,
+        0.048461832106113434,
+        0.4880109131336212,
+    ],
     (WORD, 10**12): [0.34518998861312866, 1.6604769229888916, 0.825855553150177],
     (2022, 2**63): [0.5247738361358643],
 }
@@ -88,7 +122,10 @@ SHIFTS = {
 
 @pytest.mark.parametrize("place", PLACES)
 def test_words_normals_and_shifts_are_pinned_for_good(place: tuple[int, int]) -> None:
-    assert (gaussian.ALGORITHM, discrete.ALGORITHM) == ("philox4x64-quantile53-1", "philox4x64-circle64-1")
+    assert (gaussian.ALGORITHM, discrete.ALGORITHM) == (
+        "philox4x64-quantile53-1",
+        "philox4x64-circle64-1",
+    )
     seed, start = place
     where = {"seed": seed, "start": start, "stop": start + 1, "width": len(WORDS[place])}
     for draw, pinned, dtype in (
@@ -105,8 +142,12 @@ def test_words_normals_and_shifts_are_pinned_for_good(place: tuple[int, int]) ->
     ("keep", "num_values", "shifts"),
     [("1/2", 2, [1, 1, 0, 1, 1]), ("0.1", 10, [6, 9, 2, 6, 8]), ("1/3", 3, [1, 2, 0, 1, 2])],
 )
-def test_shifts_of_other_laws_are_pinned_for_good(keep: str, num_values: int, shifts: list[int]) -> None:
-    found = draw_shifts(seed=0, start=0, stop=1, width=5, keep_probability=Fraction(keep), num_values=num_values)
+def test_shifts_of_other_laws_are_pinned_for_good(
+    keep: str, num_values: int, shifts: list[int]
+) -> None:
+    found = draw_shifts(
+        seed=0, start=0, stop=1, width=5, keep_probability=Fraction(keep), num_values=num_values
+    )
     assert found.tolist() == [shifts]
 
 
@@ -124,7 +165,9 @@ def test_words_are_those_of_the_documented_algorithm(place: tuple[int, int], wid
 def test_normals_are_the_quantiles_of_the_words() -> None:
     words = draw_words(seed=5, start=7, stop=9, width=30)
     wanted = [[normal_by_the_book(word) for word in row] for row in words.tolist()]
-    np.testing.assert_array_equal(draw_normals(seed=5, start=7, stop=9, width=30), np.array(wanted, np.float32))
+    np.testing.assert_array_equal(
+        draw_normals(seed=5, start=7, stop=9, width=30), np.array(wanted, np.float32)
+    )
 
 
 def test_no_word_gives_an_infinite_normal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +181,11 @@ def test_no_word_gives_an_infinite_normal(monkeypatch: pytest.MonkeyPatch) -> No
     assert np.abs(found[3:5]).max() < 1e-15
 
 
-LAWS = [(Fraction(a), num_values) for a in ("1/5", "0.1", "1/2", "1/256", "0.999999") for num_values in (2, 3, 10, 256)]
+LAWS = [
+    (Fraction(a), num_values)
+    for a in ("1/5", "0.1", "1/2", "1/256", "0.999999")
+    for num_values in (2, 3, 10, 256)
+]
 ODD_LAWS = [
     (Fraction(1, 2**70), 256),
     (1 - Fraction(1, 2**70), 256),
@@ -155,9 +202,13 @@ def test_shifts_are_those_of_the_documented_algorithm_at_every_edge(
     limit = math.floor(keep * 2**64)
     share = max(1, (2**64 - limit) // (num_values - 1))
     edges = [0, limit, *(limit + j * share for j in range(1, num_values)), 2**64 - 1]
-    words = sorted({word for edge in edges for word in (edge - 1, edge, edge + 1) if 0 <= word < 2**64})
+    words = sorted(
+        {word for edge in edges for word in (edge - 1, edge, edge + 1) if 0 <= word < 2**64}
+    )
     monkeypatch.setattr(discrete, "draw_words", lambda **_: np.array([words], np.uint64))
-    found = draw_shifts(seed=0, start=0, stop=1, width=len(words), keep_probability=keep, num_values=num_values)
+    found = draw_shifts(
+        seed=0, start=0, stop=1, width=len(words), keep_probability=keep, num_values=num_values
+    )
     assert found[0].tolist() == [shift_by_the_book(word, keep, num_values) for word in words]
 
 
@@ -171,14 +222,17 @@ def words_of_each_shift(keep: Fraction, num_values: int) -> list[int]:
 
 
 @pytest.mark.parametrize(("keep", "num_values"), [*LAWS, *ODD_LAWS])
-def test_every_probability_is_met_and_law_error_bounds_the_total_variation(keep: Fraction, num_values: int) -> None:
+def test_every_probability_is_met_and_law_error_bounds_the_total_variation(
+    keep: Fraction, num_values: int
+) -> None:
     words = words_of_each_shift(keep, num_values)
     assert len(words) == num_values
     assert sum(words) == 2**64
     exact = [keep, *[(1 - keep) / (num_values - 1)] * (num_values - 1)]
     off = [abs(Fraction(count, 2**64) - wanted) for count, wanted in zip(words, exact, strict=True)]
     assert max(off) <= Fraction(num_values, 2**64)
-    variation = sum(off) / 2  # of one value; no event of `width` independent ones differs by more than width times that
+    # of one value; no event of `width` independent ones differs by more than width times that
+    variation = sum(off) / 2
     for width in (1, 3, 108, 150_528):
         assert width * variation <= Fraction(law_error(width=width, num_values=num_values))
     assert law_error(width=3072, num_values=256) < 1e-12
@@ -210,14 +264,19 @@ def test_a_draw_is_a_function_of_seed_and_number_alone(
     parts = [draw(seed=seed, start=a, stop=b, width=width) for a, b in pairwise(edges)]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
     for row in range(sum(sizes)):
-        np.testing.assert_array_equal(draw(seed=seed, start=start + row, stop=start + row + 1, width=width)[0], whole[row])
+        np.testing.assert_array_equal(
+            draw(seed=seed, start=start + row, stop=start + row + 1, width=width)[0], whole[row]
+        )
 
 
 def test_a_number_owns_whole_blocks_whatever_the_width() -> None:
     wide = draw_words(seed=3, start=0, stop=6, width=8)
     for width in (5, 6, 7):  # two blocks as well
-        np.testing.assert_array_equal(draw_words(seed=3, start=0, stop=6, width=width), wide[:, :width])
-    np.testing.assert_array_equal(draw_words(seed=3, start=0, stop=12, width=4).reshape(6, 8), wide)  # one block each
+        np.testing.assert_array_equal(
+            draw_words(seed=3, start=0, stop=6, width=width), wide[:, :width]
+        )
+    # one block each
+    np.testing.assert_array_equal(draw_words(seed=3, start=0, stop=12, width=4).reshape(6, 8), wide)
     narrow = draw_words(seed=3, start=0, stop=12, width=1)
     np.testing.assert_array_equal(narrow[:, 0], wide.reshape(12, 4)[:, 0])
 
@@ -232,21 +291,30 @@ def test_seeds_and_numbers_have_noise_of_their_own(draw: Draw) -> None:
 def test_normals_are_normal_and_independent() -> None:
     noise = draw_normals(seed=11, start=0, stop=400, width=101)
     assert stats.kstest(noise.reshape(-1), "norm").pvalue > 0.001
-    assert stats.kstest((noise.astype(np.float64) ** 2).sum(axis=1), stats.chi2(101).cdf).pvalue > 0.001
+    assert (
+        stats.kstest((noise.astype(np.float64) ** 2).sum(axis=1), stats.chi2(101).cdf).pvalue
+        > 0.001
+    )
     for one, other in ((noise[:, 1:], noise[:, :-1]), (noise[1:], noise[:-1])):
         assert abs(np.corrcoef(one.reshape(-1), other.reshape(-1))[0, 1]) < 0.02
-    assert stats.kstest(noise.reshape(-1) + 0.03, "norm").pvalue < 0.001  # the test sees a small shift
+    # the test sees a small shift
+    assert stats.kstest(noise.reshape(-1) + 0.03, "norm").pvalue < 0.001
 
 
 @pytest.mark.parametrize("num_values", [2, 3, 10, 256])
 @pytest.mark.parametrize("keep", ["0.05", "1/5", "1/2", "0.95"])
 def test_shifts_have_the_probabilities_of_the_law(keep: str, num_values: int) -> None:
     share = Fraction(keep)
-    shifts = draw_shifts(seed=3, start=50, stop=450, width=101, keep_probability=share, num_values=num_values)
+    shifts = draw_shifts(
+        seed=3, start=50, stop=450, width=101, keep_probability=share, num_values=num_values
+    )
     assert shifts.max() < num_values
     wanted = np.full(num_values, float(1 - share) / (num_values - 1)) * shifts.size
     wanted[0] = float(share) * shifts.size
-    assert stats.chisquare(np.bincount(shifts.reshape(-1), minlength=num_values), wanted).pvalue > 0.001
+    assert (
+        stats.chisquare(np.bincount(shifts.reshape(-1), minlength=num_values), wanted).pvalue
+        > 0.001
+    )
     kept = (shifts == 0).sum(axis=1)  # of each draw: binomial, if its values are independent
     dispersion = kept.var(ddof=1) / (101 * float(share * (1 - share)))
     assert abs(dispersion - 1) < 5 * (2 / 400) ** 0.5

@@ -14,7 +14,13 @@ from topcert.randomization.discrete import draw_shifts
 from topcert.randomization.encodings import Unit, make_encoder
 from topcert.randomization.gaussian import draw_normals
 from topcert.randomization.masks import draw_masks
-from topcert.randomization.randomizer import Ablation, DiscreteNoise, FloatGaussianNoise, GaussianNoise, Randomizer
+from topcert.randomization.randomizer import (
+    Ablation,
+    DiscreteNoise,
+    FloatGaussianNoise,
+    GaussianNoise,
+    Randomizer,
+)
 from topcert.randomization.rounded import draw_steps, steps_of
 
 SHAPE = (4, 5, 3)
@@ -25,7 +31,9 @@ SIGMA = 0.3
 COUNT, SIZE = 11, 4  # draws of a run, and of a batch: the last one is filled up
 
 
-def ablation(*, unit: Unit = "pixel", encoding: str = "six-channel", batch_size: int = SIZE) -> Ablation:
+def ablation(
+    *, unit: Unit = "pixel", encoding: str = "six-channel", batch_size: int = SIZE
+) -> Ablation:
     return Ablation(
         unit=unit,
         encoder=make_encoder(encoding, shape=SHAPE, unit=unit, batch_size=batch_size),
@@ -42,11 +50,15 @@ def gaussian(*, batch_size: int = SIZE) -> GaussianNoise:
 
 
 def float_gaussian(*, batch_size: int = SIZE) -> FloatGaussianNoise:
-    return FloatGaussianNoise(shape=SHAPE, sigma=SIGMA, seed=9, num_noises=COUNT, batch_size=batch_size)
+    return FloatGaussianNoise(
+        shape=SHAPE, sigma=SIGMA, seed=9, num_noises=COUNT, batch_size=batch_size
+    )
 
 
 def discrete(*, batch_size: int = SIZE) -> DiscreteNoise:
-    return DiscreteNoise(shape=SHAPE, keep_probability=KEEP, seed=9, num_noises=COUNT, batch_size=batch_size)
+    return DiscreteNoise(
+        shape=SHAPE, keep_probability=KEEP, seed=9, num_noises=COUNT, batch_size=batch_size
+    )
 
 
 MAKERS = pytest.mark.parametrize("make", [ablation, gaussian, float_gaussian, discrete])
@@ -73,7 +85,9 @@ def plain_gaussian(number: int) -> np.ndarray:
     (noise,) = draw_steps(seed=9, start=number, stop=number + 1, width=60, sigma=SIGMA)
     shown = np.zeros((3, 4, 5), np.float32)
     for i, (channel, row, column) in enumerate(np.ndindex(3, 4, 5)):
-        shown[channel, row, column] = np.float32(Fraction(int(VALUES[row, column, channel]) * 32 + int(noise[i]), 255 * 32))
+        shown[channel, row, column] = np.float32(
+            Fraction(int(VALUES[row, column, channel]) * 32 + int(noise[i]), 255 * 32)
+        )
     return shown
 
 
@@ -81,15 +95,21 @@ def plain_float_gaussian(number: int) -> np.ndarray:
     (noise,) = draw_normals(seed=9, start=number, stop=number + 1, width=60)
     shown = np.zeros((3, 4, 5), np.float32)
     for i, (channel, row, column) in enumerate(np.ndindex(3, 4, 5)):
-        shown[channel, row, column] = IMAGE[row, column, channel] + np.float32(float(noise[i]) * SIGMA)
+        shown[channel, row, column] = IMAGE[row, column, channel] + np.float32(
+            float(noise[i]) * SIGMA
+        )
     return shown
 
 
 def plain_discrete(number: int) -> np.ndarray:
-    (shifts,) = draw_shifts(seed=9, start=number, stop=number + 1, width=60, keep_probability=KEEP, num_values=256)
+    (shifts,) = draw_shifts(
+        seed=9, start=number, stop=number + 1, width=60, keep_probability=KEEP, num_values=256
+    )
     shown = np.zeros((3, 4, 5), np.float32)
     for i, (channel, row, column) in enumerate(np.ndindex(3, 4, 5)):
-        shown[channel, row, column] = np.float32((int(VALUES[row, column, channel]) + int(shifts[i])) % 256 / 255)
+        shown[channel, row, column] = np.float32(
+            (int(VALUES[row, column, channel]) + int(shifts[i])) % 256 / 255
+        )
     return shown
 
 
@@ -116,7 +136,9 @@ def test_batches_are_those_of_a_plain_program(
     for start in (0, 4, 8, 0, 8, 3):  # back and forth, and out of step
         batch = noise.batch(held, start)
         assert batch.dtype == np.float32
-        np.testing.assert_array_equal(batch, np.stack([plain(number) for number in range(start, start + SIZE)]))
+        np.testing.assert_array_equal(
+            batch, np.stack([plain(number) for number in range(start, start + SIZE)])
+        )
 
 
 @MAKERS
@@ -132,9 +154,12 @@ def test_noise_is_drawn_once_where_it_fits_and_again_where_not(
             return whole(start=start, **rest)
 
         monkeypatch.setattr(module, name, watched)
-    bytes_in_all = {ablation: 12 * 4 * 6, gaussian: 12 * 4 * 60, float_gaussian: 12 * 4 * 60, discrete: 12 * 60}[
-        make
-    ]  # padded to whole batches
+    bytes_in_all = {
+        ablation: 12 * 4 * 6,
+        gaussian: 12 * 4 * 60,
+        float_gaussian: 12 * 4 * 60,
+        discrete: 12 * 60,
+    }[make]  # padded to whole batches
     for limit, times in ((bytes_in_all, 1), (bytes_in_all - 1, 2)):
         monkeypatch.setattr(module, "_CACHE_BYTES", limit)
         noise = make()
@@ -163,7 +188,9 @@ def test_an_input_leaves_no_trace_on_the_next(make: Callable[..., Randomizer]) -
     noise, fresh = make(), make()
     noise.batch(noise.hold(np.zeros(SHAPE, np.float32)), 0)
     before = IMAGE.copy()
-    np.testing.assert_array_equal(noise.batch(noise.hold(IMAGE), 0), fresh.batch(fresh.hold(IMAGE), 0))
+    np.testing.assert_array_equal(
+        noise.batch(noise.hold(IMAGE), 0), fresh.batch(fresh.hold(IMAGE), 0)
+    )
     np.testing.assert_array_equal(before, IMAGE)
 
 
@@ -187,15 +214,22 @@ def test_gaussian_noise_has_the_right_size(kind: type[GaussianNoise | FloatGauss
 
 def test_discrete_noise_stays_on_the_grid_of_8_bit_values_and_goes_round_in_a_circle() -> None:
     every = (np.arange(256) / 255).astype(np.float32)
-    np.testing.assert_array_equal(every, np.arange(256, dtype=np.float32) / np.float32(255))  # as data sets scale them
-    noise = DiscreteNoise(shape=(16, 16, 1), keep_probability=KEEP, seed=2, num_noises=64, batch_size=64)
+    # as data sets scale them
+    np.testing.assert_array_equal(every, np.arange(256, dtype=np.float32) / np.float32(255))
+    noise = DiscreteNoise(
+        shape=(16, 16, 1), keep_probability=KEEP, seed=2, num_noises=64, batch_size=64
+    )
     held = noise.hold(every.reshape(16, 16, 1))
     np.testing.assert_array_equal(held, np.arange(256))
     shown = noise.batch(held, 0)
     assert shown.dtype == np.float32
     assert np.isin(shown, every).all()
-    shifts = draw_shifts(seed=2, start=0, stop=64, width=256, keep_probability=KEEP, num_values=256).astype(int)
-    np.testing.assert_array_equal(np.rint(shown.reshape(64, 256) * 255).astype(int), (np.arange(256) + shifts) % 256)
+    shifts = draw_shifts(
+        seed=2, start=0, stop=64, width=256, keep_probability=KEEP, num_values=256
+    ).astype(int)
+    np.testing.assert_array_equal(
+        np.rint(shown.reshape(64, 256) * 255).astype(int), (np.arange(256) + shifts) % 256
+    )
     assert (np.arange(256) + shifts > 255).any()
     kept = shown.reshape(64, 256) == every
     np.testing.assert_array_equal(kept, shifts == 0)
@@ -211,17 +245,29 @@ def test_discrete_noise_takes_values_that_are_8_bit_up_to_rounding() -> None:
 @pytest.mark.parametrize("make", [gaussian, float_gaussian, discrete])
 @pytest.mark.parametrize(
     "x",
-    [np.zeros(60, np.float32), np.zeros((20, 3), np.float32), image_with(-0.01), image_with(1.01), IMAGE * 255],
+    [
+        np.zeros(60, np.float32),
+        np.zeros((20, 3), np.float32),
+        image_with(-0.01),
+        image_with(1.01),
+        IMAGE * 255,
+    ],
     ids=["table", "points", "below 0", "above 1", "not scaled"],
 )
-def test_only_images_within_0_and_1_have_a_place(make: Callable[..., Randomizer], x: np.ndarray) -> None:
-    with pytest.raises(ValueError, match=r"images with values in \[0, 1\].*choose the noise ablation"):
+def test_only_images_within_0_and_1_have_a_place(
+    make: Callable[..., Randomizer], x: np.ndarray
+) -> None:
+    with pytest.raises(
+        ValueError, match=r"images with values in \[0, 1\].*choose the noise ablation"
+    ):
         make().hold(x)
 
 
 @pytest.mark.parametrize("sigma", [1e-6, 1e-3, 0.1, 0.5, 16.0])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_gaussian_noise_takes_8_bit_values_exactly_whatever_the_grid(sigma: float, dtype: type) -> None:
+def test_gaussian_noise_takes_8_bit_values_exactly_whatever_the_grid(
+    sigma: float, dtype: type
+) -> None:
     every = (np.arange(256) / 255).astype(dtype).reshape(16, 16, 1)
     noise = GaussianNoise(shape=(16, 16, 1), sigma=sigma, seed=2, num_noises=1, batch_size=1)
     steps = steps_of(sigma)
@@ -232,23 +278,33 @@ def test_gaussian_noise_rounds_other_values_to_the_nearest_step_one_by_one() -> 
     values = np.random.default_rng(1).uniform(0, 1, (16, 16, 1))
     noise = GaussianNoise(shape=(16, 16, 1), sigma=0.5, seed=2, num_noises=1, batch_size=1)
     held = noise.hold(values)
-    np.testing.assert_array_equal(held, [round(Fraction(value) * 255 * 32) for value in values.reshape(-1)])
+    np.testing.assert_array_equal(
+        held, [round(Fraction(value) * 255 * 32) for value in values.reshape(-1)]
+    )
     other = 1 - values
     other[3, 5] = values[3, 5]
-    assert noise.hold(other)[3 * 16 + 5] == held[3 * 16 + 5]  # of its neighbours a value knows nothing
+    # of its neighbours a value knows nothing
+    assert noise.hold(other)[3 * 16 + 5] == held[3 * 16 + 5]
     sixteenths = np.arange(16).reshape(4, 4, 1) / 16  # as the UCI digits have them
-    held = GaussianNoise(shape=(4, 4, 1), sigma=1.0, seed=2, num_noises=1, batch_size=1).hold(sixteenths)
+    held = GaussianNoise(shape=(4, 4, 1), sigma=1.0, seed=2, num_noises=1, batch_size=1).hold(
+        sixteenths
+    )
     np.testing.assert_array_equal(held, np.arange(16) * 255)
 
 
 @pytest.mark.parametrize("sigma", [1e-6, 0.02, 0.5, 16.0])
 def test_what_the_classifier_sees_is_a_function_of_the_sum_of_image_and_noise(sigma: float) -> None:
-    """Images that differ by whole steps, under noises that differ by as many the other way, look the same to the bit."""
+    """Images that differ by whole steps, under noises that differ by as many the other way, look
+    the same to the bit.
+    """
     every = np.arange(256).reshape(16, 16, 1) / 255
     noise = GaussianNoise(shape=(16, 16, 1), sigma=sigma, seed=2, num_noises=50, batch_size=50)
     shown = noise.batch(noise.hold(every), 0).reshape(50, 256)
     steps = steps_of(sigma)
-    sums = draw_steps(seed=2, start=0, stop=50, width=256, sigma=sigma).astype(np.int64) + np.arange(256) * steps
+    sums = (
+        draw_steps(seed=2, start=0, stop=50, width=256, sigma=sigma).astype(np.int64)
+        + np.arange(256) * steps
+    )
     assert np.abs(sums).max() < 2**31
     wanted = sums.astype(np.float32) / np.float32(255 * steps)
     np.testing.assert_array_equal(shown, wanted)

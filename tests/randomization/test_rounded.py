@@ -1,4 +1,6 @@
-"""The Gaussian stream on a grid is what its description says, bit for bit, and its certificates hold."""
+"""The Gaussian stream on a grid is what its description says, bit for bit, and its certificates
+hold.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,14 @@ from topcert.methods.registry import find_vote_method
 from topcert.randomization import rounded
 from topcert.randomization.masks import CERTIFY, TRAIN
 from topcert.randomization.randomizer import GaussianNoise
-from topcert.randomization.rounded import DOMAIN, MAX_SIGMA, MIN_SIGMA, draw_steps, law_error, steps_of
+from topcert.randomization.rounded import (
+    DOMAIN,
+    MAX_SIGMA,
+    MIN_SIGMA,
+    draw_steps,
+    law_error,
+    steps_of,
+)
 from topcert.randomization.words import draw_words
 from topcert.theory.rounded import rounded_thresholds
 
@@ -28,10 +37,26 @@ SIGMAS = [0.1, 0.3, 20.0]
 # What is pinned for good: other numbers need another name.
 STEPS: dict[tuple[int, int], list[list[int]]] = {
     (0, 0): [[3537, -22, 28, 5197, 2321], [2653, -16, 21, 3898, 1740], [5526, -34, 44, 8120, 3626]],
-    (0, 1): [[4671, 8072, 1869, 651, 1265], [3503, 6054, 1402, 488, 949], [7299, 12612, 2920, 1018, 1977]],
-    (WORD, 0): [[1368, 1383, -3635, -3356, -1418], [1026, 1038, -2726, -2517, -1063], [2138, 2162, -5679, -5244, -2215]],
-    (42, 99_999): [[1146, -832, -4822, -186, 1291], [859, -624, -3617, -140, 968], [1790, -1300, -7535, -291, 2018]],
-    (WORD, 10**12): [[-3189, -475, 2310, 5657, 2779], [-2391, -356, 1732, 4242, 2084], [-4982, -742, 3609, 8838, 4343]],
+    (0, 1): [
+        [4671, 8072, 1869, 651, 1265],
+        [3503, 6054, 1402, 488, 949],
+        [7299, 12612, 2920, 1018, 1977],
+    ],
+    (WORD, 0): [
+        [1368, 1383, -3635, -3356, -1418],
+        [1026, 1038, -2726, -2517, -1063],
+        [2138, 2162, -5679, -5244, -2215],
+    ],
+    (42, 99_999): [
+        [1146, -832, -4822, -186, 1291],
+        [859, -624, -3617, -140, 968],
+        [1790, -1300, -7535, -291, 2018],
+    ],
+    (WORD, 10**12): [
+        [-3189, -475, 2310, 5657, 2779],
+        [-2391, -356, 1732, 4242, 2084],
+        [-4982, -742, 3609, 8838, 4343],
+    ],
     (2022, 2**63): [
         [-2519, -3525, -2722, -1550, -543],
         [-1889, -2644, -2041, -1162, -407],
@@ -46,7 +71,9 @@ def deviation(sigma: float) -> Fraction:
 
 def threshold(n: int, s: Fraction) -> int:
     with mpmath.workdps(50):
-        chance = mpmath.erf((2 * n - 1) / (2 * mpmath.sqrt(2) * mpmath.mpf(s.numerator) / s.denominator))
+        chance = mpmath.erf(
+            (2 * n - 1) / (2 * mpmath.sqrt(2) * mpmath.mpf(s.numerator) / s.denominator)
+        )
         return int(mpmath.floor(chance * 2**63 + mpmath.mpf("0.5")))
 
 
@@ -108,7 +135,17 @@ def test_the_stream_has_words_of_its_own() -> None:
 
 @pytest.mark.parametrize(
     ("sigma", "steps"),
-    [(MIN_SIGMA, 2**23), (0.1, 128), (0.12, 128), (0.25, 64), (0.5, 32), (1.0, 16), (8.0, 2), (8.04, 1), (MAX_SIGMA, 1)],
+    [
+        (MIN_SIGMA, 2**23),
+        (0.1, 128),
+        (0.12, 128),
+        (0.25, 64),
+        (0.5, 32),
+        (1.0, 16),
+        (8.0, 2),
+        (8.04, 1),
+        (MAX_SIGMA, 1),
+    ],
 )
 def test_the_grid_is_the_coarsest_with_2048_steps_in_sigma(sigma: float, steps: int) -> None:
     assert steps_of(sigma) == steps
@@ -121,7 +158,10 @@ def test_the_grid_is_the_coarsest_with_2048_steps_in_sigma(sigma: float, steps: 
 
 @pytest.mark.parametrize("sigma", [0.0, -1.0, 9e-7, 129.0, math.inf, math.nan])
 def test_a_sigma_without_a_grid_is_refused(sigma: float) -> None:
-    for call in (lambda: steps_of(sigma), lambda: draw_steps(seed=0, start=0, stop=1, width=1, sigma=sigma)):
+    for call in (
+        lambda: steps_of(sigma),
+        lambda: draw_steps(seed=0, start=0, stop=1, width=1, sigma=sigma),
+    ):
         with pytest.raises(ValueError, match=r"sigma must lie in 1e-06 \.\. 128, got"):
             call()
 
@@ -142,13 +182,17 @@ def test_steps_are_normal_and_independent(sigma: float) -> None:
 
 @pytest.mark.parametrize("name", ["cohen", "jia-2020"])
 def test_certificates_of_a_half_space_reach_beyond_it_no_more_often_than_alpha(name: str) -> None:
-    """Votes of a threshold on one value, whose radius is the distance to it; all of it as a run does it."""
+    """Votes of a threshold on one value, whose radius is the distance to it; all of it as a run
+    does it.
+    """
     sigma, alpha, runs, votes = 0.5, 0.1, 2000, 60
     steps, edge = steps_of(sigma), 3000
     grey = np.full((1, 1, 1), 100 / 255, np.float32)
     counts = np.zeros((runs, 2), np.int64)
     for seed in range(runs):
-        noise = GaussianNoise(shape=(1, 1, 1), sigma=sigma, seed=seed, num_noises=votes, batch_size=votes)
+        noise = GaussianNoise(
+            shape=(1, 1, 1), sigma=sigma, seed=seed, num_noises=votes, batch_size=votes
+        )
         shown = noise.batch(noise.hold(grey), 0)
         above = int((shown >= np.float32(edge + 100 * steps) / np.float32(255 * steps)).sum())
         counts[seed] = votes - above, above

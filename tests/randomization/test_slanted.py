@@ -1,4 +1,6 @@
-"""Lattices with strides of their own: rounds that are partitions, well spread, and shown without loss or leak."""
+"""Lattices with strides of their own: rounds that are partitions, well spread, and shown without
+loss or leak.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from topcert.randomization.designs import ALGORITHMS, Design, algorithm_of, is_level, kind_of, make_design
+from topcert.randomization.designs import (
+    ALGORITHMS,
+    Design,
+    algorithm_of,
+    is_level,
+    kind_of,
+    make_design,
+)
 from topcert.randomization.encodings import make_encoder, to_planes
 from topcert.randomization.lattice import laid_out, read_strides, shortest
 
 
 def design(name: str, height: int, width: int, count: int) -> Design:
-    shared = {"shape": (height, width, 3), "unit": "pixel", "seed": 0, "num_features": height * width}
+    shared = {
+        "shape": (height, width, 3),
+        "unit": "pixel",
+        "seed": 0,
+        "num_features": height * width,
+    }
     return make_design(name, **shared, num_kept=None, num_masks=count)  # type: ignore[arg-type]
 
 
@@ -54,19 +68,31 @@ def test_every_round_is_the_partition_of_its_slope(name: str, height: int, width
     size = strides.round_size
     slopes = laid_out(name, (height, width)).slopes
     made = design(name, height, width, size * len(slopes))
-    assert (made.round_size, kind_of(name), algorithm_of(name)) == (size, "lattice", "lattice-classes-1")
+    assert (made.round_size, kind_of(name), algorithm_of(name)) == (
+        size,
+        "lattice",
+        "lattice-classes-1",
+    )
     masks = made.masks(0, size * len(slopes))
     found = [sorted(set(mask)) for mask in masks.tolist()]
-    assert [mask[: len(kept)] for mask, kept in zip(masks.tolist(), found, strict=True)] == found  # repeats come last
-    wanted = [classes_by_hand(height, width, strides.rows, strides.columns, slope) for slope in slopes]
+    # repeats come last
+    assert [mask[: len(kept)] for mask, kept in zip(masks.tolist(), found, strict=True)] == found
+    wanted = [
+        classes_by_hand(height, width, strides.rows, strides.columns, slope) for slope in slopes
+    ]
     assert found == list(itertools.chain(*wanted))
     assert made.num_kept == made.width == max(map(len, found))
-    assert made.masks(3 % size, 2 * size).tolist() == np.concatenate([masks, masks])[3 % size : 2 * size].tolist()
+    assert (
+        made.masks(3 % size, 2 * size).tolist()
+        == np.concatenate([masks, masks])[3 % size : 2 * size].tolist()
+    )
     if strides.level:
         assert slopes[0] == 0
         assert sorted(slopes) == list(range(strides.columns))
     left_out = set(range(strides.columns)) - set(slopes)
-    assert all([] in classes_by_hand(height, width, 1, strides.columns, slope) for slope in left_out)
+    assert all(
+        [] in classes_by_hand(height, width, 1, strides.columns, slope) for slope in left_out
+    )
 
 
 def shortest_by_search(a: int, b: int, slope: int) -> tuple[int, int]:
@@ -86,10 +112,16 @@ def test_lengths_are_the_shortest() -> None:
 def test_the_best_spread_slopes_come_first() -> None:
     for p in (7, 23, 29):
         found = laid_out(f"lattice:p={p}", (40, 40)).slopes
-        spread = [shortest_by_search(1, p, slope) if p < 10 else shortest(1, p, slope) for slope in found]
+        spread = [
+            shortest_by_search(1, p, slope) if p < 10 else shortest(1, p, slope) for slope in found
+        ]
         assert sorted(found) == list(range(p))
         assert spread == sorted(spread, reverse=True)
-        assert all(one < other for one, other in itertools.pairwise(found) if shortest(1, p, one) == shortest(1, p, other))
+        assert all(
+            one < other
+            for one, other in itertools.pairwise(found)
+            if shortest(1, p, one) == shortest(1, p, other)
+        )
 
 
 def test_slopes_are_pinned_for_good() -> None:
@@ -130,7 +162,10 @@ def test_a_named_square_is_the_grid_of_its_stride_and_goes_on() -> None:
         (
             "lattice:5x5",
             30,
-            r"--samples is 30, .* has 5 rounds of 25 masks here; use --samples 25, or another multiple of 25 up to 125",
+            (
+                r"--samples is 30, .* has 5 rounds of 25 masks here; use --samples 25, or another"
+                r" multiple of 25 up to 125"
+            ),
         ),
         ("lattice:5x5", 150, r"use --samples 125, or"),
         ("lattice:5x5", 10, r"use --samples 25, or"),
@@ -157,7 +192,10 @@ def test_numbers_of_masks_that_are_no_rounds_are_refused(name: str, count: int, 
         ("lattice:q=5", "unknown design"),
         ("lattice:33x4", "masks without a pixel of 32 x 32; its strides may be 32x32 at most"),
         ("lattice:4x33", "masks without a pixel of 32 x 32"),
-        ("lattice:p=1025", "masks without a pixel of 32 x 32, whatever its slope; a p up to 32 has none"),
+        (
+            "lattice:p=1025",
+            "masks without a pixel of 32 x 32, whatever its slope; a p up to 32 has none",
+        ),
         ("lattice:p=10000000", "masks without a pixel"),
     ],
 )
@@ -170,16 +208,34 @@ def test_what_is_kept_follows_from_the_strides() -> None:
     for kept in (44, 46):
         with pytest.raises(ValueError, match=rf"num_kept is {kept}, .* lattice:p=23 keeps 45"):
             Design(name="lattice:p=23", seed=0, num_features=1024, num_kept=kept, grid=(32, 32))
-    with pytest.raises(ValueError, match=r"unknown design 'lattices:5x5'; choose one of: .*lattice:AxB, lattice:p=P"):
+    with pytest.raises(
+        ValueError,
+        match=r"unknown design 'lattices:5x5'; choose one of: .*lattice:AxB, lattice:p=P",
+    ):
         kind_of("lattices:5x5")
     with pytest.raises(ValueError, match="the design stratified needs num_kept"):
         design("stratified", 32, 32, 10)
-    with pytest.raises(ValueError, match="the design lattice:2x2 cuts the pixels of images, and these 7 features are none"):
-        make_design("lattice:2x2", shape=(7,), unit="column", seed=0, num_features=7, num_kept=None, num_masks=4)
+    with pytest.raises(
+        ValueError,
+        match="the design lattice:2x2 cuts the pixels of images, and these 7 features are none",
+    ):
+        make_design(
+            "lattice:2x2",
+            shape=(7,),
+            unit="column",
+            seed=0,
+            num_features=7,
+            num_kept=None,
+            num_masks=4,
+        )
 
 
 def test_large_images_that_are_not_square_have_them_too() -> None:
-    for name, height, width in (("lattice:7x9", 224, 224), ("lattice:p=61", 224, 224), ("lattice:5x7", 224, 160)):
+    for name, height, width in (
+        ("lattice:7x9", 224, 224),
+        ("lattice:p=61", 224, 224),
+        ("lattice:5x7", 224, 160),
+    ):
         size = read_strides(name).round_size  # type: ignore[union-attr]
         made = design(name, height, width, 3 * size)
         masks = made.masks(0, 3 * size)
@@ -189,14 +245,20 @@ def test_large_images_that_are_not_square_have_them_too() -> None:
         assert made.width < 1.2 * height * width / size
 
 
-def check_pictures(height: int, width: int, a: int, b: int, rounds: int, channels: int, seed: int) -> None:
-    """Every kept pixel is shown once, where it belongs; all else is hidden, and offsets tell where it lay."""
+def check_pictures(
+    height: int, width: int, a: int, b: int, rounds: int, channels: int, seed: int
+) -> None:
+    """Every kept pixel is shown once, where it belongs; all else is hidden, and offsets tell where
+    it lay.
+    """
     name = f"lattice:{a}x{b}"
     made = design(name, height, width, a * b * rounds)
     size = made.round_size * made.rounds
     image = np.random.default_rng(seed).random((height, width, channels)).astype(np.float32)
     planes = to_planes(image, "pixel")
-    encoder = make_encoder("lattice", shape=image.shape, unit="pixel", batch_size=size, stride=made.stride)
+    encoder = make_encoder(
+        "lattice", shape=image.shape, unit="pixel", batch_size=size, stride=made.stride
+    )
     masks = made.masks(0, size)
     encoder(planes + 1, masks[::-1].copy())  # what was shown before leaves no trace
     shown = encoder(planes, masks).copy()
@@ -214,7 +276,10 @@ def check_pictures(height: int, width: int, a: int, b: int, rounds: int, channel
         other = image.copy().reshape(-1, channels)
         hidden = np.setdiff1d(np.arange(height * width), mask)
         other[hidden] += 5  # nothing of what is hidden is in the picture
-        again = encoder(to_planes(other.reshape(image.shape), "pixel"), np.repeat(np.array([mask], np.int32), size, axis=0))
+        again = encoder(
+            to_planes(other.reshape(image.shape), "pixel"),
+            np.repeat(np.array([mask], np.int32), size, axis=0),
+        )
         assert (again[0] == picture).all()
 
 
@@ -229,14 +294,23 @@ def test_a_picture_shows_what_is_kept_once_and_nothing_else() -> None:
 def test_pictures_of_any_size(data: st.DataObject) -> None:
     height, width = data.draw(st.integers(6, 60)), data.draw(st.integers(6, 60))
     a, b = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 6))
-    check_pictures(height, width, a, b, data.draw(st.integers(1, b)), data.draw(st.integers(1, 4)), seed=1)
+    check_pictures(
+        height, width, a, b, data.draw(st.integers(1, b)), data.draw(st.integers(1, 4)), seed=1
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "height", "width", "rounds"),
-    [("lattice:5x5", 32, 32, 5), ("lattice:4x5", 32, 32, 2), ("lattice:3x4", 7, 10, 4), ("lattice:2x2", 5, 5, 2)],
+    [
+        ("lattice:5x5", 32, 32, 5),
+        ("lattice:4x5", 32, 32, 2),
+        ("lattice:3x4", 7, 10, 4),
+        ("lattice:2x2", 5, 5, 2),
+    ],
 )
-def test_training_shows_the_same_bit_for_bit(name: str, height: int, width: int, rounds: int) -> None:
+def test_training_shows_the_same_bit_for_bit(
+    name: str, height: int, width: int, rounds: int
+) -> None:
     torch = pytest.importorskip("torch")
     from topcert.training.noise import grids
 
@@ -245,8 +319,12 @@ def test_training_shows_the_same_bit_for_bit(name: str, height: int, width: int,
     size = strides.round_size * rounds
     made = design(name, height, width, size)
     image = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    encoder = make_encoder("lattice", shape=image.shape, unit="pixel", batch_size=size, stride=made.stride)
-    shown = encoder(to_planes(image.astype(np.float32) / np.float32(255), "pixel"), made.masks(0, size))
+    encoder = make_encoder(
+        "lattice", shape=image.shape, unit="pixel", batch_size=size, stride=made.stride
+    )
+    shown = encoder(
+        to_planes(image.astype(np.float32) / np.float32(255), "pixel"), made.masks(0, size)
+    )
     trained = grids(
         torch.from_numpy(image.transpose(2, 0, 1).copy()).expand(size, -1, -1, -1),
         torch.arange(size),
@@ -261,5 +339,7 @@ def test_slanted_masks_have_no_small_picture() -> None:
     assert made.stride is None
     assert not is_level("lattice:p=23")
     assert is_level("lattice:4x5")
-    with pytest.raises(ValueError, match=r"--design lattice keeps these \(or lattice:5x4, not lattice:p=23\)"):
+    with pytest.raises(
+        ValueError, match=r"--design lattice keeps these \(or lattice:5x4, not lattice:p=23\)"
+    ):
         make_encoder("lattice", shape=(32, 32, 3), unit="pixel", batch_size=1, stride=made.stride)

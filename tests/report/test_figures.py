@@ -16,7 +16,10 @@ from topcert.report.figures import Panel, draw_curves, draw_gallery, draw_panels
 
 def test_curves_are_png_and_svg_and_the_same_twice(tmp_path: Path) -> None:
     curves = [
-        AccuracyCurve(k=k, quantity="certified top-k accuracy", certified=np.array([9, 5, k, 0]), total=10) for k in (1, 3)
+        AccuracyCurve(
+            k=k, quantity="certified top-k accuracy", certified=np.array([9, 5, k, 0]), total=10
+        )
+        for k in (1, 3)
     ]
     paths = draw_curves(curves, unit="pixel", title="t", stem=tmp_path / "a")
     again = draw_curves(curves, unit="pixel", title="t", stem=tmp_path / "b")
@@ -31,19 +34,29 @@ def test_curves_are_png_and_svg_and_the_same_twice(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("panels", [False, True])
-def test_curves_fall_at_whole_radii(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, panels: bool) -> None:
-    curve = AccuracyCurve(k=1, quantity="certified top-k accuracy", certified=np.array([9, 5, 2, 0]), total=10)
+def test_curves_fall_at_whole_radii(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, panels: bool
+) -> None:
+    curve = AccuracyCurve(
+        k=1, quantity="certified top-k accuracy", certified=np.array([9, 5, 2, 0]), total=10
+    )
     lines: list[Line2D] = []
-    monkeypatch.setattr("topcert.report.figures._save", lambda figure, *_, **__: lines.extend(figure.axes[0].lines) or [])
+    monkeypatch.setattr(
+        "topcert.report.figures._save",
+        lambda figure, *_, **__: lines.extend(figure.axes[0].lines) or [],
+    )
     if panels:
-        draw_panels([Panel(title="t", lines=[("a", curve)])], unit="pixel", title="t", stem=tmp_path / "a")
+        draw_panels(
+            [Panel(title="t", lines=[("a", curve)])], unit="pixel", title="t", stem=tmp_path / "a"
+        )
     else:
         draw_curves([curve], unit="pixel", title="t", stem=tmp_path / "a")
     places = lines[0].get_path().vertices
     fallen = [float(x) for (x, before), (_, after) in pairwise(places) if after < before]
     assert fallen == [0.0, 1.0, 2.0], "a share falls where the radius of an input ends"
     drawn = {round(float(x), 1): float(y) for x, y in places}
-    assert [drawn[r] for r in (1.0, 2.0, 3.0)] == [0.2, 0.0, 0.0]  # the foot of each step; the share at r ends at r
+    # the foot of each step; the share at r ends at r
+    assert [drawn[r] for r in (1.0, 2.0, 3.0)] == [0.2, 0.0, 0.0]
 
 
 def test_gallery_holds_grey_and_colour_inputs(tmp_path: Path) -> None:

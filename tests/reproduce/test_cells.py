@@ -1,4 +1,6 @@
-"""Cells of a table: each row at the best of its settings, from the votes alone, and nothing made up."""
+"""Cells of a table: each row at the best of its settings, from the votes alone, and nothing made
+up.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,15 @@ from topcert.methods.registry import find_vote_method
 from topcert.randomization import discrete, rounded
 from topcert.reproduce.cells import Cell, all_cells
 from topcert.reproduce.collecting import useful_settings
-from topcert.reproduce.records import Counted, Origin, read_counted, read_radii, write_counted, write_origin, write_radii
+from topcert.reproduce.records import (
+    Counted,
+    Origin,
+    read_counted,
+    read_radii,
+    write_counted,
+    write_origin,
+    write_radii,
+)
 from topcert.reproduce.rendering import COLUMNS, NOT_MEASURED, papers, write_table
 from topcert.reproduce.tables import ALPHA, RADII, SIGMAS, TABLE1, TABLE2, PaperTable, Setting
 from topcert.theory.radius import ABSTAIN
@@ -27,8 +37,14 @@ def votes(seed: int, classes: int = 10) -> Counted:
     shares = generator.dirichlet(np.full(classes, 0.02), INPUTS)
     counts = np.stack([generator.multinomial(SAMPLES, share) for share in shares])
     selection = np.stack([generator.multinomial(SELECTION, share) for share in shares])
-    labels = np.where(generator.random(INPUTS) < 0.8, counts.argmax(axis=1), generator.integers(0, classes, INPUTS))
-    origin = Origin(network="made up", num_samples=SAMPLES, num_selection=SELECTION, multiply_adds=8_100_000)
+    labels = np.where(
+        generator.random(INPUTS) < 0.8,
+        counts.argmax(axis=1),
+        generator.integers(0, classes, INPUTS),
+    )
+    origin = Origin(
+        network="made up", num_samples=SAMPLES, num_selection=SELECTION, multiply_adds=8_100_000
+    )
     return Counted(counts=counts, selection=selection, labels=labels, origin=origin)
 
 
@@ -41,7 +57,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def slow_hits(table: PaperTable, folder: Path, method: str, k: int, setting: Setting, radius: int) -> int:
+def slow_hits(
+    table: PaperTable, folder: Path, method: str, k: int, setting: Setting, radius: int
+) -> int:
     """Inputs whose true label is certified at a radius, one by one."""
     counted = read_counted(folder, setting.name)
     assert counted is not None
@@ -84,11 +102,14 @@ def test_every_cell_is_the_best_of_its_settings(folder: Path) -> None:
             continue
         row = next(row for row in TABLE1.rows if (row.k, row.title) == (cell.k, cell.title))
         by_setting = {
-            setting: slow_hits(TABLE1, folder, row.method, row.k, setting, cell.radius) for setting in row.settings
+            setting: slow_hits(TABLE1, folder, row.method, row.k, setting, cell.radius)
+            for setting in row.settings
         }
         assert cell.certified == max(by_setting.values())
         assert cell.total == INPUTS
-        best = {setting.in_words() for setting, hits in by_setting.items() if hits == cell.certified}
+        best = {
+            setting.in_words() for setting, hits in by_setting.items() if hits == cell.certified
+        }
         assert cell.setting in (best if cell.certified else {""})
         if cell.certified:
             seen_above_zero.add(cell.method)
@@ -105,16 +126,31 @@ def test_the_deterministic_row_counts_radii(folder: Path) -> None:
 
 def test_settings_that_are_left_out_could_not_have_changed_a_cell(folder: Path) -> None:
     """Even votes that are all for the right label certify no pixel under them."""
-    useless = [setting for setting in TABLE1.settings if setting not in useful_settings(TABLE1, num_samples=SAMPLES)]
-    assert {setting.name for setting in useless} == {"gaussian-0.1", "gaussian-0.12", "gaussian-0.25", "discrete-0.5"}
+    useless = [
+        setting
+        for setting in TABLE1.settings
+        if setting not in useful_settings(TABLE1, num_samples=SAMPLES)
+    ]
+    assert {setting.name for setting in useless} == {
+        "gaussian-0.1",
+        "gaussian-0.12",
+        "gaussian-0.25",
+        "discrete-0.5",
+    }
     before = all_cells(TABLE1, folder)
     for setting in useless:
         counts = np.zeros((INPUTS, 10), np.int64)
         counts[:, 0] = SAMPLES
         labels, selection = np.zeros(INPUTS, np.int64), counts // (SAMPLES // SELECTION)
         origin = Origin(network="all for one", num_samples=SAMPLES, num_selection=SELECTION)
-        write_counted(folder, setting.name, Counted(counts=counts, selection=selection, labels=labels, origin=origin))
-    assert [cell.certified for cell in all_cells(TABLE1, folder)] == [cell.certified for cell in before]
+        write_counted(
+            folder,
+            setting.name,
+            Counted(counts=counts, selection=selection, labels=labels, origin=origin),
+        )
+    assert [cell.certified for cell in all_cells(TABLE1, folder)] == [
+        cell.certified for cell in before
+    ]
 
 
 def test_what_was_not_measured_says_so(tmp_path: Path) -> None:
@@ -136,7 +172,9 @@ def test_a_row_takes_the_settings_that_were_measured(folder: Path) -> None:
 
 def test_the_three_forms_hold_the_same_numbers(folder: Path, tmp_path: Path) -> None:
     cells = all_cells(TABLE1, folder)
-    csv_path, markdown, latex = write_table(cells, tmp_path / "made" / "table1", caption="Table1: 50 % & more")
+    csv_path, markdown, latex = write_table(
+        cells, tmp_path / "made" / "table1", caption="Table1: 50 % & more"
+    )
     lines = csv_path.read_text(encoding="utf-8").splitlines()
     assert lines[0].split(",") == list(COLUMNS)
     assert len(lines) == 1 + len(cells)
@@ -151,11 +189,18 @@ def test_the_three_forms_hold_the_same_numbers(folder: Path, tmp_path: Path) -> 
     assert "8.1 M multiply-adds" in markdown.read_text(encoding="utf-8")
 
 
-def test_a_caption_names_network_and_inputs_and_latex_numbers_it_itself(folder: Path, tmp_path: Path) -> None:
+def test_a_caption_names_network_and_inputs_and_latex_numbers_it_itself(
+    folder: Path, tmp_path: Path
+) -> None:
     cells = all_cells(TABLE1, folder)
     _, markdown, latex = write_table(cells, tmp_path / "table1", caption=TABLE1.caption)
-    measured = ", ".join(dict.fromkeys(cell.origin.network for cell in cells if cell.origin is not None))
-    said = f"ertified top-k accuracy on CIFAR-10, ours (the paper's). Networks: {measured}; 4, 12 images."
+    measured = ", ".join(
+        dict.fromkeys(cell.origin.network for cell in cells if cell.origin is not None)
+    )
+    said = (
+        f"ertified top-k accuracy on CIFAR-10, ours (the paper's). Networks: {measured}; 4, 12"
+        " images."
+    )
     assert markdown.read_text(encoding="utf-8").startswith(f"Table 1: c{said}\n")
     assert rf"\caption{{C{said}}}".replace("_", r"\_") in latex.read_text(encoding="utf-8")
     assert "Table" not in latex.read_text(encoding="utf-8").replace(r"\begin{table}", "")
@@ -166,11 +211,15 @@ def test_a_caption_names_network_and_inputs_and_latex_numbers_it_itself(folder: 
 
 def _number(cell: Cell) -> str:
     assert cell.certified is not None
-    return f"0.{cell.certified * 1000 // cell.total:03d}" if cell.certified < cell.total else "1.000"
+    return (
+        f"0.{cell.certified * 1000 // cell.total:03d}" if cell.certified < cell.total else "1.000"
+    )
 
 
 def test_the_paper_is_copied_right() -> None:
-    """Every row has five numbers that never rise, and the rows that are one certificate are equal."""
+    """Every row has five numbers that never rise, and the rows that are one certificate are
+    equal.
+    """
     for table in (TABLE1, TABLE2):
         for row in table.rows:
             numbers = [float(text) for text in row.paper]
@@ -183,10 +232,23 @@ def test_the_paper_is_copied_right() -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda folder: (folder / "record.json").write_text("{", encoding="utf-8"), "record.json is damaged"),
-        (lambda folder: (folder / "record.json").write_text('{"a": {"network": "b"}}', encoding="utf-8"), "its entries"),
+        (
+            lambda folder: (folder / "record.json").write_text("{", encoding="utf-8"),
+            "record.json is damaged",
+        ),
+        (
+            lambda folder: (folder / "record.json").write_text(
+                '{"a": {"network": "b"}}', encoding="utf-8"
+            ),
+            "its entries",
+        ),
         (lambda folder: (folder / "gaussian-0.5.selection.csv").unlink(), "is not a file"),
-        (lambda folder: (folder / "interval.csv").write_text("index,label,radius\n0,1,x\n", encoding="utf-8"), "damaged"),
+        (
+            lambda folder: (folder / "interval.csv").write_text(
+                "index,label,radius\n0,1,x\n", encoding="utf-8"
+            ),
+            "damaged",
+        ),
         (lambda folder: _lose_a_vote(folder / "gaussian-0.5.csv"), "must sum to 10000"),
     ],
 )

@@ -1,4 +1,6 @@
-"""Figures from counts: every line is its own certificate's, and counts that cannot be one growing sample are refused."""
+"""Figures from counts: every line is its own certificate's, and counts that cannot be one growing
+sample are refused.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ def votes(seed: int, *, classes: int = 10, labels: NDArray[np.int64] | None = No
         drawn = generator.choice(classes, SAMPLES, p=share)
         for size in counts:
             counts[size][row] = np.bincount(drawn[:size], minlength=classes)
-    return PrefixCounts(counts=counts, labels=truth, origin=Origin(network="made up", num_samples=SAMPLES))
+    return PrefixCounts(
+        counts=counts, labels=truth, origin=Origin(network="made up", num_samples=SAMPLES)
+    )
 
 
 @pytest.fixture
@@ -42,7 +46,9 @@ def folder(tmp_path: Path) -> Path:
     for data, classes in ((CIFAR10, 10), (IMAGENET, 20)):
         labels = np.arange(INPUTS) % classes
         for seed, num_kept in enumerate(data.kepts):
-            write_prefixes(tmp_path, data.record_name(num_kept), votes(seed, classes=classes, labels=labels))
+            write_prefixes(
+                tmp_path, data.record_name(num_kept), votes(seed, classes=classes, labels=labels)
+            )
     return tmp_path
 
 
@@ -53,8 +59,12 @@ def test_prefixes_are_a_hundredth_a_tenth_and_all() -> None:
 
 
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
-@pytest.mark.parametrize(("data", "num_features"), [(CIFAR10, 1024), (IMAGENET, 224 * 224)], ids=["cifar10", "imagenet"])
-def test_every_line_is_that_of_its_own_numbers(folder: Path, figure: PaperFigure, data: object, num_features: int) -> None:
+@pytest.mark.parametrize(
+    ("data", "num_features"), [(CIFAR10, 1024), (IMAGENET, 224 * 224)], ids=["cifar10", "imagenet"]
+)
+def test_every_line_is_that_of_its_own_numbers(
+    folder: Path, figure: PaperFigure, data: object, num_features: int
+) -> None:
     assert data in (CIFAR10, IMAGENET)
     panel = CIFAR10 if data is CIFAR10 else IMAGENET
     lines = measured_lines(figure, panel, folder)
@@ -75,40 +85,60 @@ def test_every_line_is_that_of_its_own_numbers(folder: Path, figure: PaperFigure
         name = f"{panel.record_name(point.num_kept)}.n{point.num_samples}.csv"
         counts, labels = read_counts(folder / name)
         lower, upper = simultaneous_bounds(counts, alpha=point.alpha, labels=labels)
-        radius = certified_radius(lower, upper, labels, k=point.k, num_features=num_features, num_kept=point.num_kept)
+        radius = certified_radius(
+            lower, upper, labels, k=point.k, num_features=num_features, num_kept=point.num_kept
+        )
         assert line.curve.total == INPUTS
-        assert line.curve.certified.tolist() == [(radius >= r).sum() for r in range(max(radius.max(), -1) + 2)]
+        assert line.curve.certified.tolist() == [
+            (radius >= r).sum() for r in range(max(radius.max(), -1) + 2)
+        ]
     assert any(line.curve.certified[0] for line in lines)
 
 
 def test_an_abstention_is_no_radius_0(tmp_path: Path) -> None:
-    """Votes spread evenly over ten classes name no top 3, so such an input is certified at no radius at all."""
+    """Votes spread evenly over ten classes name no top 3, so such an input is certified at no
+    radius at all.
+    """
     labels = np.arange(10)
     even = {size: np.full((10, 10), size // 10) for size in prefix_sizes(SAMPLES)}
     origin = Origin(network="made up", num_samples=SAMPLES)
     write_prefixes(tmp_path, "ablation-50", PrefixCounts(counts=even, labels=labels, origin=origin))
     lines = measured_lines(FIGURES[3], CIFAR10, tmp_path)
     assert [line.curve.certified.tolist() for line in lines] == [[0]] * 3
-    table, *_ = write_figure(FIGURES[3], [Measured(data=CIFAR10, lines=lines)], tmp_path / "f", note="")
-    assert "figure4,cifar10,0.01,3,50,2000,0.01,0,0,10,0.000,made up,0" in table.read_text(encoding="utf-8").splitlines()
+    table, *_ = write_figure(
+        FIGURES[3], [Measured(data=CIFAR10, lines=lines)], tmp_path / "f", note=""
+    )
+    assert (
+        "figure4,cifar10,0.01,3,50,2000,0.01,0,0,10,0.000,made up,0"
+        in table.read_text(encoding="utf-8").splitlines()
+    )
     one = {size: counted.copy() for size, counted in even.items()}
     for size, counted in one.items():
         counted[4] = np.eye(10, dtype=np.int64)[4] * size
     write_prefixes(tmp_path, "ablation-50", PrefixCounts(counts=one, labels=labels, origin=origin))
-    assert {line.curve.certified[0] for line in measured_lines(FIGURES[3], CIFAR10, tmp_path)} == {1}
+    assert {line.curve.certified[0] for line in measured_lines(FIGURES[3], CIFAR10, tmp_path)} == {
+        1
+    }
 
 
 def test_the_three_forms_and_the_same_bytes_again(folder: Path, tmp_path: Path) -> None:
     for figure in FIGURES[1:3]:
-        panels = [Measured(data=data, lines=measured_lines(figure, data, folder)) for data in (CIFAR10, IMAGENET)]
+        panels = [
+            Measured(data=data, lines=measured_lines(figure, data, folder))
+            for data in (CIFAR10, IMAGENET)
+        ]
         made = write_figure(figure, panels, tmp_path / "a" / figure.name, note="")
         again = write_figure(figure, panels, tmp_path / "b" / figure.name, note="")
-        assert [path.name for path in made] == [f"{figure.name}.{suffix}" for suffix in ("csv", "png", "svg")]
+        assert [path.name for path in made] == [
+            f"{figure.name}.{suffix}" for suffix in ("csv", "png", "svg")
+        ]
         assert [path.read_bytes() for path in made] == [path.read_bytes() for path in again]
         with made[0].open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         assert tuple(rows[0]) == COLUMNS
-        assert len(rows) == sum(len(line.curve.certified) for panel in panels for line in panel.lines)
+        assert len(rows) == sum(
+            len(line.curve.certified) for panel in panels for line in panel.lines
+        )
         for row in rows:
             hits, total = int(row["certified"]), int(row["total"])
             assert row["accuracy"] == f"{hits // total}.{hits * 1000 // total % 1000:03d}"
@@ -125,10 +155,15 @@ def test_what_was_not_measured_has_no_line(folder: Path, tmp_path: Path) -> None
     assert measured_lines(FIGURES[0], CIFAR10, tmp_path / "empty") == []
     for path in folder.glob("ablation-100.*"):
         path.unlink()
-    assert [line.point.num_kept for line in measured_lines(FIGURES[1], CIFAR10, folder)] == [50, 200]
+    assert [line.point.num_kept for line in measured_lines(FIGURES[1], CIFAR10, folder)] == [
+        50,
+        200,
+    ]
 
 
-def change(path: Path, alter: Callable[[NDArray[np.int64]], None], labels: NDArray[np.int64] | None = None) -> None:
+def change(
+    path: Path, alter: Callable[[NDArray[np.int64]], None], labels: NDArray[np.int64] | None = None
+) -> None:
     counts, same = read_counts(path)
     alter(counts)
     write_counts(counts, same if labels is None else labels, path)
@@ -145,15 +180,23 @@ def swap_an_input(counts: NDArray[np.int64]) -> None:
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
-        (lambda f: change(f / "ablation-50.n20.csv", take_a_vote), "of input 3 sum to 19, not to n = 20"),
-        (lambda f: change(f / "ablation-50.n2000.csv", take_a_vote), "of input 3 sum to 1999, not to n = 2000"),
+        (
+            lambda f: change(f / "ablation-50.n20.csv", take_a_vote),
+            "of input 3 sum to 19, not to n = 20",
+        ),
+        (
+            lambda f: change(f / "ablation-50.n2000.csv", take_a_vote),
+            "of input 3 sum to 1999, not to n = 2000",
+        ),
         (
             lambda f: change(f / "ablation-50.n200.csv", swap_an_input),
             "input 3 has .* fewer than the .* among its first 20;",
         ),
         (lambda f: (f / "ablation-50.n200.csv").unlink(), "is not a file"),
         (
-            lambda f: change(f / "ablation-50.n200.csv", lambda _: None, np.zeros(INPUTS, np.int64)),
+            lambda f: change(
+                f / "ablation-50.n200.csv", lambda _: None, np.zeros(INPUTS, np.int64)
+            ),
             "must hold the column `label`",
         ),
         (lambda f: (f / "record.json").write_text("{", encoding="utf-8"), "record.json is damaged"),

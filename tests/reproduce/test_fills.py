@@ -1,4 +1,6 @@
-"""Lines of the infill comparison: from counts alone, in order, and refused where they were not measured alike."""
+"""Lines of the infill comparison: from counts alone, in order, and refused where they were not
+measured alike.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +30,16 @@ def votes(seed: int, share: float) -> NDArray[np.int64]:
     """Input i gives about `share` of its votes to class i."""
     generator = np.random.default_rng(seed)
     rest = np.full(CLASSES, (1 - share) / CLASSES)
-    return np.stack([generator.multinomial(SAMPLES, rest + share * np.eye(CLASSES)[i]) for i in range(INPUTS)])
+    return np.stack(
+        [generator.multinomial(SAMPLES, rest + share * np.eye(CLASSES)[i]) for i in range(INPUTS)]
+    )
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for seed, (name, share) in enumerate({"infill-5000": 0.9, "constant-5000": 0.0, "infill-1000": 0.6}.items()):
+    for seed, (name, share) in enumerate(
+        {"infill-5000": 0.9, "constant-5000": 0.0, "infill-1000": 0.6}.items()
+    ):
         write_counts(votes(seed, share), LABELS, tmp_path / f"{name}.csv")
         write_origin(tmp_path, name, ORIGIN)
     return tmp_path
@@ -42,16 +48,22 @@ def folder(tmp_path: Path) -> Path:
 def test_every_line_is_what_its_votes_certify(folder: Path) -> None:
     lines = measured_lines(folder)
     order = [("infill", 1000), ("infill", 5000), ("constant", 5000)]
-    assert [(line.k, line.encoding, line.num_kept) for line in lines] == [(k, *pair) for k in KS for pair in order]
+    assert [(line.k, line.encoding, line.num_kept) for line in lines] == [
+        (k, *pair) for k in KS for pair in order
+    ]
     for line in lines:
-        seed, share = {("infill", 5000): (0, 0.9), ("constant", 5000): (1, 0.0), ("infill", 1000): (2, 0.6)}[
-            line.encoding, line.num_kept
-        ]
+        seed, share = {
+            ("infill", 5000): (0, 0.9),
+            ("constant", 5000): (1, 0.0),
+            ("infill", 1000): (2, 0.6),
+        }[line.encoding, line.num_kept]
         counts = votes(seed, share)
         made = certify(
             find_vote_method("ablation"),
             counts,
-            smoothing=Smoothing(noise="ablation", unit="pixel", num_features=224 * 224, num_kept=line.num_kept),
+            smoothing=Smoothing(
+                noise="ablation", unit="pixel", num_features=224 * 224, num_kept=line.num_kept
+            ),
             labels=LABELS,
             label_choice="given",
             ks=[line.k],
@@ -62,7 +74,8 @@ def test_every_line_is_what_its_votes_certify(folder: Path) -> None:
             assert line.curve.at(radius) == hits / INPUTS
         ranks = [(row > row[i]).sum() + (row[:i] == row[i]).sum() for i, row in enumerate(counts)]
         assert line.voted == sum(
-            rank < line.k and row[i] > 0 for i, (rank, row) in enumerate(zip(ranks, counts, strict=True))
+            rank < line.k and row[i] > 0
+            for i, (rank, row) in enumerate(zip(ranks, counts, strict=True))
         )
         assert line.voted >= line.curve.certified[0]
     assert max(line.curve.at(1) for line in lines) == 1
@@ -90,18 +103,29 @@ def test_the_files_hold_every_line_and_are_made_the_same_again(
     assert tuple(rows[0]) == COLUMNS
     assert len(rows) == sum(len(line.curve.certified) for line in lines)
     assert {row["fill"] for row in rows} == {"infill", "grey"}
-    assert "8 images (224 x 224 crops), made up as published, n = 200, alpha = 0.001, seed 0" in conditions(lines)
+    assert (
+        "8 images (224 x 224 crops), made up as published, n = 200, alpha = 0.001, seed 0"
+        in conditions(lines)
+    )
 
 
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
         ({"num_samples": 300}, "must hold the column `label` and 300 votes of every input"),
-        ({"seed": 1}, "was measured on other inputs, or with another n, seed or network, than constant-5000"),
-        ({"network": "another"}, "was measured on other inputs, or with another n, seed or network"),
+        (
+            {"seed": 1},
+            "was measured on other inputs, or with another n, seed or network, than constant-5000",
+        ),
+        (
+            {"network": "another"},
+            "was measured on other inputs, or with another n, seed or network",
+        ),
     ],
 )
-def test_lines_that_were_not_measured_alike_are_refused(folder: Path, changed: dict[str, int], said: str) -> None:
+def test_lines_that_were_not_measured_alike_are_refused(
+    folder: Path, changed: dict[str, int], said: str
+) -> None:
     write_origin(folder, "infill-5000", dataclasses.replace(ORIGIN, **changed))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=said):
         measured_lines(folder)

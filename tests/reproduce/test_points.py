@@ -1,4 +1,6 @@
-"""Appendix C's table and figure: from the votes alone, the paper's numbers beside ModelNet40's only."""
+"""Appendix C's table and figure: from the votes alone, the paper's numbers beside ModelNet40's
+only.
+"""
 
 from __future__ import annotations
 
@@ -24,21 +26,35 @@ def counted() -> Counted:
     counts = np.stack([generator.multinomial(SAMPLES, share) for share in shares])
     selection = np.stack([generator.multinomial(100, share) for share in shares])
     labels = np.where(generator.random(INPUTS) < 0.8, counts.argmax(axis=1), 0)
-    origin = Origin(network="made up", num_samples=SAMPLES, num_selection=100, epochs=7, multiply_adds=9_900_000)
+    origin = Origin(
+        network="made up", num_samples=SAMPLES, num_selection=100, epochs=7, multiply_adds=9_900_000
+    )
     return Counted(counts=counts, selection=selection, labels=labels, origin=origin)
 
 
 @pytest.mark.parametrize("name", sorted(POINT_DATA))
-def test_table_and_figure_say_what_follows_from_the_votes(tmp_path: Path, counted: Counted, name: str) -> None:
+def test_table_and_figure_say_what_follows_from_the_votes(
+    tmp_path: Path, counted: Counted, name: str
+) -> None:
     data = POINT_DATA[name]
     write_counted(tmp_path / "counts", name, counted)
     made = read_curves(data, tmp_path / "counts")
     paths = write_points(made, tmp_path / "out" / f"points-{name}")
-    assert [path.name.removeprefix(f"points-{name}") for path in paths] == [".csv", ".md", "-curves.csv", ".png", ".svg"]
-    smoothing = Smoothing(noise="ablation", unit="point", num_features=2048, channels=3, num_kept=16)
+    assert [path.name.removeprefix(f"points-{name}") for path in paths] == [
+        ".csv",
+        ".md",
+        "-curves.csv",
+        ".png",
+        ".svg",
+    ]
+    smoothing = Smoothing(
+        noise="ablation", unit="point", num_features=2048, channels=3, num_kept=16
+    )
     with paths[0].open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert [(row["k"], row["radius"]) for row in rows] == [(str(k), str(r)) for k in KS for r in RADII]
+    assert [(row["k"], row["radius"]) for row in rows] == [
+        (str(k), str(r)) for k in KS for r in RADII
+    ]
     certified = 0
     for row in rows:
         hits = 0
@@ -69,7 +85,10 @@ def test_table_and_figure_say_what_follows_from_the_votes(tmp_path: Path, counte
         assert "the paper" not in figure
         assert "a generated set of surfaces, not on ModelNet40" in text
         assert "a generated set of surfaces" in figure
-    assert f"{INPUTS} test inputs, made up (9.9 M multiply-adds), trained for 7 epochs, e = 16 of 2,048 points" in text
+    assert (
+        f"{INPUTS} test inputs, made up (9.9 M multiply-adds), trained for 7 epochs, e = 16 of"
+        " 2,048 points" in text
+    )
 
 
 def test_the_paper_is_copied_right() -> None:
@@ -92,7 +111,13 @@ def test_radius_50_can_be_reached_with_all_votes(tmp_path: Path, counted: Counte
     assert all(curve.at(50) == 1 for curve in made.curves)
     half = Smoothing(noise="ablation", unit="point", num_features=1024, channels=3, num_kept=16)
     radius = certify(
-        find_vote_method("ablation"), counts, smoothing=half, labels=labels, label_choice="given", ks=[1], alpha=0.001
+        find_vote_method("ablation"),
+        counts,
+        smoothing=half,
+        labels=labels,
+        label_choice="given",
+        ks=[1],
+        alpha=0.001,
     ).radius
     assert radius.max() < 50
 
@@ -104,6 +129,16 @@ def test_what_was_not_measured_is_not_made_up(tmp_path: Path) -> None:
 
 def test_the_request_is_the_papers(tmp_path: Path) -> None:
     request = point_request(
-        POINT_DATA["modelnet40"], tmp_path / "n.onnx", data_dir=tmp_path, num_samples=10_000, limit=None, device="cpu"
+        POINT_DATA["modelnet40"],
+        tmp_path / "n.onnx",
+        data_dir=tmp_path,
+        num_samples=10_000,
+        limit=None,
+        device="cpu",
     )
-    assert (request.num_kept, request.num_samples, request.data, request.reading.limit) == (16, 10_000, "modelnet40", None)
+    assert (request.num_kept, request.num_samples, request.data, request.reading.limit) == (
+        16,
+        10_000,
+        "modelnet40",
+        None,
+    )

@@ -42,16 +42,17 @@ def holds(p: Floats, *, k: int, num_named: int, gone: float) -> bool:
 def designs(num_named: int) -> dict[str, tuple[Floats, Floats]]:
     """Weights of all ballots: of those with label 0, and of those without, for each design.
 
-    "even": any. "one": label 0 comes without 1, and 1 wherever label 0 is not. "together": label 0 comes
-    with 1, 2, ..; without it come the same and the next. "apart": it comes with the last labels,
-    without it come the first. "beside": 1 comes with label 0 alone, and half the time.
+    "even": any. "one": label 0 comes without 1, and 1 wherever label 0 is not. "together": label 0
+    comes with 1, 2, ..; without it come the same and the next. "apart": it comes with the last
+    labels, without it come the first. "beside": 1 comes with label 0 alone, and half the time.
     """
     ballots = all_ballots(num_named)
     held = named(ballots)
     with_it, without = held[:, 0], ~held[:, 0]
     first = (held[:, 1:] * np.arange(CLASSES - 1, 0, -1)).sum(axis=1) + 0.0
     beside = with_it * (
-        held[:, 1] / max(1, (with_it & held[:, 1]).sum()) + ~held[:, 1] / max(1, (with_it & ~held[:, 1]).sum())
+        held[:, 1] / max(1, (with_it & held[:, 1]).sum())
+        + ~held[:, 1] / max(1, (with_it & ~held[:, 1]).sum())
     )
     lone = without & ~held[:, 1]
     every = {
@@ -62,7 +63,10 @@ def designs(num_named: int) -> dict[str, tuple[Floats, Floats]]:
         "beside": (beside, lone),
     }
     return {
-        name: tuple(part * side / (part * side).sum() for part, side in zip(pair, (with_it, without), strict=True))
+        name: tuple(
+            part * side / (part * side).sum()
+            for part, side in zip(pair, (with_it, without), strict=True)
+        )
         for name, pair in every.items()
     }
 
@@ -76,5 +80,7 @@ def at_the_edge(radius: int, *, k: int, num_named: int, design: str) -> Floats:
     for _ in range(50):
         middle = (low + high) / 2
         p = (middle * with_it + (1 - middle) * without) @ held
-        low, high = (low, middle) if holds(p, k=k, num_named=num_named, gone=gone) else (middle, high)
+        low, high = (
+            (low, middle) if holds(p, k=k, num_named=num_named, gone=gone) else (middle, high)
+        )
     return low * with_it + (1 - low) * without

@@ -13,7 +13,9 @@ SPACE: Final = {"num_features": 64, "num_kept": 8}
 
 
 def short_of(radius: int, k: int, others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probabilities whose label 0 has not quite that radius; the other labels share the rest as `others` do."""
+    """Probabilities whose label 0 has not quite that radius; the other labels share the rest as
+    `others` do.
+    """
     low, high = 0.0, 1.0
     for _ in range(50):
         middle = (low + high) / 2

@@ -1,4 +1,6 @@
-"""Bounds of ballots: radii made of them are wrong no more often than alpha, and simpler rules would be."""
+"""Bounds of ballots: radii made of them are wrong no more often than alpha, and simpler rules would
+be.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ MOST = ALPHA + 5 * math.sqrt(ALPHA * (1 - ALPHA) / DRAWS)  # exceeded once in mi
 
 
 def drawn(p: Floats, *, seed: int = 3) -> Ints:
-    """Counts of ballots whose labels have the chances `p`, which sum to w: systematic sampling, so far from independent."""
+    """Counts of ballots whose labels have the chances `p`, which sum to w: systematic sampling, so
+    far from independent.
+    """
     ends = np.concatenate([[0.0], np.cumsum(p)])
     ends[-1] = round(ends[-1])
     start = np.random.default_rng(seed).random((DRAWS, SAMPLES))
@@ -32,7 +36,9 @@ def drawn(p: Floats, *, seed: int = 3) -> Ints:
 
 
 def short_of(radius: int, k: int, others: Floats, named: int) -> Floats:
-    """Probabilities that sum to w, whose label 0 has not quite that radius; the others share the rest as `others` do."""
+    """Probabilities that sum to w, whose label 0 has not quite that radius; the others share the
+    rest as `others` do.
+    """
     low, high = 0.0, 1.0
     for _ in range(50):
         middle = (low + high) / 2
@@ -63,7 +69,11 @@ def wrong_radii(p: Floats, rule: str, *, ks: list[int], named: int, given: bool)
     """The share of samples in which a label gets a radius that is too large, for any of the k."""
     counts = drawn(p)
     lower, upper = bounds_of(counts, rule, named=named, given=given, k=max(ks))
-    shown = np.zeros((DRAWS, 1), np.int64) if given else np.argsort(-counts, axis=1, kind="stable")[:, : max(ks)]
+    shown = (
+        np.zeros((DRAWS, 1), np.int64)
+        if given
+        else np.argsort(-counts, axis=1, kind="stable")[:, : max(ks)]
+    )
     every = np.tile(p, (len(p), 1))
     true = certified_radius(every, every, np.arange(len(p)), k=ks, num_named=named, **SPACE)
     wrong = np.zeros(DRAWS, np.bool_)
@@ -114,13 +124,18 @@ def test_lower_bounds_by_mass_hold_together_only_for_a_wth_of_the_error() -> Non
     # w urns of many equal labels, one of each named: the chances sum to w, and so do the errors.
     named, size, trials = 3, 250, 400
     chance = 1 / size
-    least = next(m for m in range(1, trials) if lower_bound_by_mass(m, trials, ALPHA) > chance)  # misses from there on
+    # misses from there on
+    least = next(m for m in range(1, trials) if lower_bound_by_mass(m, trials, ALPHA) > chance)
     p = np.full(size, chance)
     generator = np.random.default_rng(11)
-    counts = np.concatenate([generator.multinomial(trials, p, size=DRAWS) for _ in range(named)], axis=1)
+    counts = np.concatenate(
+        [generator.multinomial(trials, p, size=DRAWS) for _ in range(named)], axis=1
+    )
     assert (trials_of(counts, named) == trials).all()
     naive, right = (
-        (lower_bound_by_mass(np.arange(trials + 1), trials, error)[counts] > chance).any(axis=1).mean()
+        (lower_bound_by_mass(np.arange(trials + 1), trials, error)[counts] > chance)
+        .any(axis=1)
+        .mean()
         for error in (ALPHA, ALPHA / named)
     )
     assert least > 2

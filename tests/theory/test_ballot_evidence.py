@@ -1,4 +1,6 @@
-"""Evidence from ballots: it is that of one who bets ballot by ballot, and nobody gains while a label is broken."""
+"""Evidence from ballots: it is that of one who bets ballot by ballot, and nobody gains while a
+label is broken.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ Floats = NDArray[np.float64]
 
 
 def bets_for(k: int, w: int, classes: int, **space: int) -> BallotBets:
-    return make_ballot_bets(k=k, num_named=w, num_classes=classes, max_votes=400, **(space or SPACE))
+    return make_ballot_bets(
+        k=k, num_named=w, num_classes=classes, max_votes=400, **(space or SPACE)
+    )
 
 
 def some_ballots(votes: int, w: int, classes: int, seed: int = 0) -> Ints:
@@ -58,7 +62,9 @@ CASES = [(1, 2, 4), (2, 2, 4), (2, 3, 5), (3, 2, 5), (3, 3, 4), (1, 3, 4)]
 
 
 @pytest.mark.parametrize(("k", "w", "classes"), CASES)
-def test_it_is_the_least_capital_of_all_who_bet_ballot_by_ballot(k: int, w: int, classes: int) -> None:
+def test_it_is_the_least_capital_of_all_who_bet_ballot_by_ballot(
+    k: int, w: int, classes: int
+) -> None:
     bets, ballots = bets_for(k, w, classes), some_ballots(25, w, classes)
     joint = bets.parts.joint(counted(ballots, classes)[None], np.zeros(1, np.int64), [ballots])
     found = np.exp(ballot_evidence(bets, joint)[0])
@@ -86,7 +92,9 @@ def test_what_is_known_of_far_rivals_is_never_too_much(
             assert found[r] <= least * (1 + 1e-9)
 
 
-def test_far_rivals_that_are_never_named_with_others_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_far_rivals_that_are_never_named_with_others_cost_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     # Label 0 or 2, with what is far: then the worst that the counts allow is what there is.
     ballots = np.array([[0, 3]] * 9 + [[1, 2]] * 3)
     found = []
@@ -100,7 +108,8 @@ def test_far_rivals_that_are_never_named_with_others_cost_nothing(monkeypatch: p
 
 
 def test_one_label_a_ballot_is_the_evidence_of_counts() -> None:
-    # The bet on the label alone, which counts of single votes do not need, is taken out of the comparison.
+    # The bet on the label alone, which counts of single votes do not need, is taken out of the
+    # comparison.
     generator = np.random.default_rng(2)
     for k in (1, 2, 3):
         bets, old = bets_for(k, 1, 5), make_bets(k=k, max_votes=400, **SPACE)
@@ -121,8 +130,9 @@ def test_one_label_a_ballot_is_the_evidence_of_counts() -> None:
 
 
 def broken(num_masks: int, w: int, classes: int, k: int, r: int) -> NDArray[np.int64]:
-    """All classifiers (which ballot each of `num_masks` masks of one feature casts, `(found, masks)`)
-    whose label 0 some change of r features puts out of the top k, ties against it."""
+    """All classifiers (which ballot each of `num_masks` masks of one feature casts, `(found,
+    masks)`) whose label 0 some change of r features puts out of the top k, ties against it.
+    """
     held = named(all_ballots(w, classes), classes).astype(np.int64)
     every = np.array(list(itertools.product(range(len(held)), repeat=num_masks)))
     out = np.zeros(len(every), np.bool_)
@@ -152,7 +162,9 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("masks", "w", "classes", "k", "r"), BROKEN)
-def test_nobody_gains_while_the_label_is_broken(masks: int, w: int, classes: int, k: int, r: int) -> None:
+def test_nobody_gains_while_the_label_is_broken(
+    masks: int, w: int, classes: int, k: int, r: int
+) -> None:
     bets = bets_for(k, w, classes, num_features=masks, num_kept=1)
     assert r < bets.num_radii, "no votes prove this radius: nothing is tested"
     held = named(all_ballots(w, classes), classes)
@@ -164,7 +176,8 @@ def test_nobody_gains_while_the_label_is_broken(masks: int, w: int, classes: int
         for t in bets.parts.sizes:
             for part in itertools.combinations(likeliest.tolist(), t):
                 x = t * cast[:, 0] - cast[:, part].sum(axis=1)
-                mean = np.exp(bets.gains[t][x + min(t, w), r]).mean(axis=0)  # one more ballot, by share
+                # one more ballot, by share
+                mean = np.exp(bets.gains[t][x + min(t, w), r]).mean(axis=0)
                 assert (mean <= 1 + 1e-12).all()
                 tight += int((mean > 1 - 1e-12).any())
         if bets.alone is not None:
@@ -250,7 +263,9 @@ def test_ballots_that_were_not_counted_are_refused() -> None:
             parts.joint(counts[None], np.zeros(1, np.int64), [other])
 
 
-@pytest.mark.parametrize(("k", "w", "classes"), [(1, 2, 10), (3, 2, 10), (3, 3, 10), (5, 2, 1000), (10, 2, 1000)])
+@pytest.mark.parametrize(
+    ("k", "w", "classes"), [(1, 2, 10), (3, 2, 10), (3, 3, 10), (5, 2, 1000), (10, 2, 1000)]
+)
 def test_the_parts_that_are_looked_at_stay_few(k: int, w: int, classes: int) -> None:
     parts = Parts(k=k, num_named=w, num_classes=classes)
     assert parts.sets.shape[1] <= 512

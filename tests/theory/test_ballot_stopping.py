@@ -25,7 +25,15 @@ CAP = 240
 AT_MOST = ALPHA + 5 * math.sqrt(ALPHA * (1 - ALPHA) / DRAWS)
 
 
-def judge(k: int, w: int, *, question: str = "exact", cap: int = CAP, batch: int = 12, alpha: float = ALPHA) -> Judge:
+def judge(
+    k: int,
+    w: int,
+    *,
+    question: str = "exact",
+    cap: int = CAP,
+    batch: int = 12,
+    alpha: float = ALPHA,
+) -> Judge:
     rule = Stopping(question=question, k=k, alpha=alpha, num_named=w)
     return Judge(rule, num_classes=CLASSES, max_votes=cap, batch_size=batch, **SPACE)
 
@@ -62,7 +70,8 @@ def test_claims_are_wrong_no_more_often_than_alpha(k: int, w: int, design: str) 
 
 
 def test_looking_often_uses_much_of_the_level_and_no_more() -> None:
-    # Label 0 is always named, 1 all but twice the share of masks that one feature takes: the edge is sharp.
+    # Label 0 is always named, 1 all but twice the share of masks that one feature takes: the edge
+    # is sharp.
     gone = 1 - survival(**SPACE).floats[1]
     ballots = np.array([[0, 1], [0, 2], [0, 3], [0, 4]])
     chances = np.array([1 - 2 * gone, *[2 * gone / 3] * 3])
@@ -87,7 +96,9 @@ def by_counts_alone(rule: Judge, ballots: Ints, counts: Ints) -> Ints:
 
 def by_the_most_named(rule: Judge, ballots: Ints, counts: Ints) -> Ints:
     """The set of the rivals named most in place of all sets: label 0 against the most named one."""
-    bets = make_ballot_bets(k=1, num_named=2, num_classes=CLASSES, max_votes=rule.looks[-1], **SPACE)
+    bets = make_ballot_bets(
+        k=1, num_named=2, num_classes=CLASSES, max_votes=rule.looks[-1], **SPACE
+    )
     labels = np.zeros(len(counts), np.int64)
     joint = bets.parts.joint(counts, labels, ballots)
     first = bets.parts.sets[:1] * 0
@@ -96,8 +107,12 @@ def by_the_most_named(rule: Judge, ballots: Ints, counts: Ints) -> Ints:
     return proven_radius(ballot_evidence(bets, joint), ALPHA)
 
 
-@pytest.mark.parametrize(("shown", "naive"), [(TOGETHER, by_counts_alone), (HIDDEN, by_the_most_named)])
-def test_versions_that_know_less_fail_where_this_one_does_not(shown: tuple[Ints, Floats, int], naive: Proves) -> None:
+@pytest.mark.parametrize(
+    ("shown", "naive"), [(TOGETHER, by_counts_alone), (HIDDEN, by_the_most_named)]
+)
+def test_versions_that_know_less_fail_where_this_one_does_not(
+    shown: tuple[Ints, Floats, int], naive: Proves
+) -> None:
     ballots, chances, radius = shown
     rule = judge(1, 2)
     assert wrong_claims(rule, ballots, chances, radius, naive) > AT_MOST
@@ -159,7 +174,9 @@ def test_no_radius_is_beyond_what_bounds_leave(k: int, w: int) -> None:
     """With exact shares the most that is left is the radius of Theorem 1 for ballots."""
     rule, every, generator = judge(k, w), all_ballots(w), np.random.default_rng(1)
     beta = survival(**SPACE, k=k).floats
-    weights = generator.dirichlet(np.full(len(every), 0.3), size=40) + 2 * named(every)[:, 0] * generator.random((40, 1))
+    weights = generator.dirichlet(np.full(len(every), 0.3), size=40) + 2 * named(every)[
+        :, 0
+    ] * generator.random((40, 1))
     weights /= weights.sum(axis=1, keepdims=True)
     n = 10**6
     counts = np.round(weights @ named(every) * n).astype(np.int64)
@@ -207,7 +224,10 @@ def test_other_rules_are_refused(text: str) -> None:
 
 
 def test_what_no_ballots_can_prove_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"no votes can certify a radius above .* kept and 2 labels a ballot; ask for less"):
+    with pytest.raises(
+        ValueError,
+        match=r"no votes can certify a radius above .* kept and 2 labels a ballot; ask for less",
+    ):
         judge(1, 2, question="radius=30")
     with pytest.raises(ValueError, match=r"num_named must lie in 1 .. classes - 1 = 4, got 5"):
         judge(1, 5)

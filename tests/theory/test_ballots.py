@@ -1,4 +1,6 @@
-"""Theorem 1 with ballots: never unsound, exactly tight for two labels named, and the paper's for one."""
+"""Theorem 1 with ballots: never unsound, exactly tight for two labels named, and the paper's for
+one.
+"""
 
 from __future__ import annotations
 
@@ -20,19 +22,26 @@ from topcert.theory.witness import TightnessWitness, tightness_witness
 
 many = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-# Brute force. What ballots can do is settled by counts: any counts of at most n each that sum to n w are those of n ballots
-# of w different labels (dealt out in turn, a label's namings go to different ballots); a test below tries it on ballots.
+# Brute force. What ballots can do is settled by counts: any counts of at most n each that sum to n
+# w are those of n ballots of w different labels (dealt out in turn, a label's namings go to
+# different ballots); a test below tries it on ballots.
 
 
 @lru_cache(maxsize=256)
 def namings(ballots: int, classes: int, named: int) -> NDArray[np.int64]:
     """All counts of so many ballots, `(ways, classes)`."""
-    ways = [way for way in itertools.product(range(ballots + 1), repeat=classes) if sum(way) == ballots * named]
+    ways = [
+        way
+        for way in itertools.product(range(ballots + 1), repeat=classes)
+        if sum(way) == ballots * named
+    ]
     return np.array(ways, np.int64)
 
 
 def level_rivals(total: int, common: int, classes: int, named: int) -> NDArray[np.int64]:
-    """For each of `namings(total, ...)`: the most rivals that an attacker can put level with label 0 or above."""
+    """For each of `namings(total, ...)`: the most rivals that an attacker can put level with label
+    0 or above.
+    """
     clean, gifts = namings(total, classes, named), namings(total - common, classes, named)
     out = np.full(len(clean), -1)
     for kept in namings(common, classes, named):
@@ -44,7 +53,9 @@ def level_rivals(total: int, common: int, classes: int, named: int) -> NDArray[n
 
 
 def true_radii(num_features: int, num_kept: int, classes: int, named: int) -> NDArray[np.int64]:
-    """The radius that no attack breaks, for all bounds: int `(k, own, limit of rival 1, ...)`, k from 1."""
+    """The radius that no attack breaks, for all bounds: int `(k, own, limit of rival 1, ...)`, k
+    from 1.
+    """
     total = math.comb(num_features, num_kept)
     sizes = (total + 1,) * classes
     clean = namings(total, classes, named)
@@ -61,8 +72,12 @@ def true_radii(num_features: int, num_kept: int, classes: int, named: int) -> ND
     return radii
 
 
-def exact_radius(own: int, limits: list[int], *, k: int, num_features: int, num_kept: int, named: int) -> int:
-    """What docs/beyond.md proves to be exact: what voided masks must name of Y_t is counted by all bounds."""
+def exact_radius(
+    own: int, limits: list[int], *, k: int, num_features: int, num_kept: int, named: int
+) -> int:
+    """What docs/beyond.md proves to be exact: what voided masks must name of Y_t is counted by all
+    bounds.
+    """
     total, ordered = math.comb(num_features, num_kept), sorted(limits)
     for r in range(num_features + 1):
         voided = total - math.comb(num_features - r, num_kept)
@@ -77,7 +92,9 @@ def exact_radius(own: int, limits: list[int], *, k: int, num_features: int, num_
 
 
 SPACES = [
-    (d, e, c, w) for d, e, c in [(2, 1, 5), (3, 1, 5), (4, 1, 4), (5, 1, 3), (4, 2, 3), (4, 3, 4)] for w in range(2, c)
+    (d, e, c, w)
+    for d, e, c in [(2, 1, 5), (3, 1, 5), (4, 1, 4), (5, 1, 3), (4, 2, 3), (4, 3, 4)]
+    for w in range(2, c)
 ]
 
 
@@ -87,8 +104,10 @@ def test_the_radius_is_what_brute_force_over_all_attacks_finds(
 ) -> None:
     total = math.comb(num_features, num_kept)
     expected = true_radii(num_features, num_kept, classes, named)
-    grid = np.indices(expected.shape[1:]).reshape(classes, -1).T  # own count, then the rivals' limits
-    grid = grid[grid.sum(axis=1) >= named * total]  # else the limits alone prove more of label 0 than its own bound says
+    # own count, then the rivals' limits
+    grid = np.indices(expected.shape[1:]).reshape(classes, -1).T
+    # else the limits alone prove more of label 0 than its own bound says
+    grid = grid[grid.sum(axis=1) >= named * total]
     lower, upper = np.zeros_like(grid), np.full_like(grid, total)
     lower[:, 0], upper[:, 1:] = grid[:, 0], grid[:, 1:]
     found = certified_radius(
@@ -110,11 +129,15 @@ def test_the_radius_is_what_brute_force_over_all_attacks_finds(
         assert len(loose) == 12  # one case, by its order of rivals
     for row, column in [*loose.tolist(), *np.argwhere(found == true)[::97].tolist()]:
         space = {"num_features": num_features, "num_kept": num_kept, "named": named}
-        assert exact_radius(int(grid[row, 0]), grid[row, 1:].tolist(), k=column + 1, **space) == true[row, column]
+        assert (
+            exact_radius(int(grid[row, 0]), grid[row, 1:].tolist(), k=column + 1, **space)
+            == true[row, column]
+        )
 
 
 def test_where_three_labels_are_named_a_radius_may_be_one_too_small() -> None:
-    # A voided mask names l, the label that is always named, and one of two others: not two of those, as the cap has it.
+    # A voided mask names l, the label that is always named, and one of two others: not two of
+    # those, as the cap has it.
     counts = [4, 0, 2, 2, 4]
     space = {"num_features": 4, "num_kept": 1}
     assert certified_radius([counts], [counts], [0], k=3, num_named=3, **space)[0] == 0
@@ -125,14 +148,22 @@ def test_where_three_labels_are_named_a_radius_may_be_one_too_small() -> None:
 
 
 @pytest.mark.parametrize(("num_features", "num_kept", "classes"), [(3, 1, 4), (3, 2, 3)])
-def test_one_label_named_is_the_brute_force_of_votes(num_features: int, num_kept: int, classes: int) -> None:
+def test_one_label_named_is_the_brute_force_of_votes(
+    num_features: int, num_kept: int, classes: int
+) -> None:
     ours = true_radii(num_features, num_kept, classes, 1)
     assert np.array_equal(ours, true_radii_of_votes(num_features, num_kept, classes))
 
 
-@pytest.mark.parametrize(("num_features", "num_kept", "classes", "named"), [(3, 1, 4, 2), (3, 2, 3, 2), (2, 1, 5, 3)])
-def test_counting_is_trying_every_ballot(num_features: int, num_kept: int, classes: int, named: int) -> None:
-    """All f, all R, all ballots of voided masks: what the best attack on any f of some counts does is what counts say."""
+@pytest.mark.parametrize(
+    ("num_features", "num_kept", "classes", "named"), [(3, 1, 4, 2), (3, 2, 3, 2), (2, 1, 5, 3)]
+)
+def test_counting_is_trying_every_ballot(
+    num_features: int, num_kept: int, classes: int, named: int
+) -> None:
+    """All f, all R, all ballots of voided masks: what the best attack on any f of some counts does
+    is what counts say.
+    """
     kept = list(itertools.combinations(range(num_features), num_kept))
     ballots = np.zeros((math.comb(classes, named), classes), np.int64)
     for row, ballot in enumerate(itertools.combinations(range(classes), named)):
@@ -141,7 +172,9 @@ def test_counting_is_trying_every_ballot(num_features: int, num_kept: int, class
         best = dict.fromkeys(map(tuple, namings(len(kept), classes, named).tolist()), -1)
         for changed in itertools.combinations(range(num_features), r):
             voided = [bool(set(some) & set(changed)) for some in kept]
-            gifts = np.array([ballots[list(way)].sum(axis=0) for way in every(len(ballots), sum(voided))])
+            gifts = np.array(
+                [ballots[list(way)].sum(axis=0) for way in every(len(ballots), sum(voided))]
+            )
             for said in every(len(ballots), len(kept)):
                 mine = ballots[list(said)]
                 after = mine[~np.array(voided)].sum(axis=0) + gifts
@@ -173,7 +206,10 @@ def test_the_brute_force_would_notice_a_smaller_factor(wrong: object) -> None:
         for counts, level in zip(clean.tolist(), rivals.tolist(), strict=True):
             for k in range(1, classes):
                 sums = np.cumsum(sorted(counts[1:])[-k:])
-                passed = any(t * counts[0] - sums[t - 1] > wrong(t, named, classes) * voided for t in range(1, k + 1))
+                passed = any(
+                    t * counts[0] - sums[t - 1] > wrong(t, named, classes) * voided
+                    for t in range(1, k + 1)
+                )
                 unsound += passed and level >= k
     assert unsound
 
@@ -183,7 +219,9 @@ def test_the_brute_force_would_notice_a_smaller_factor(wrong: object) -> None:
 
 @st.composite
 def ballot_counts(draw: st.DrawFn) -> tuple[int, int, int, list[int], list[int], int, int]:
-    """Bounds in whole namings, loose or tight, the label's attained: d, e, label, lower, upper, k, w."""
+    """Bounds in whole namings, loose or tight, the label's attained: d, e, label, lower, upper, k,
+    w.
+    """
     num_features = draw(st.integers(1, 8))
     num_kept = draw(st.integers(1, num_features))
     total = math.comb(num_features, num_kept)
@@ -206,17 +244,24 @@ def ballot_counts(draw: st.DrawFn) -> tuple[int, int, int, list[int], list[int],
 
 @many
 @given(case=ballot_counts(), form=st.sampled_from(["integer", "fraction", "float"]))
-def test_the_radius_is_the_oracles(case: tuple[int, int, int, list[int], list[int], int, int], form: str) -> None:
+def test_the_radius_is_the_oracles(
+    case: tuple[int, int, int, list[int], list[int], int, int], form: str
+) -> None:
     num_features, num_kept, label, lower, upper, k, named = case
     total = math.comb(num_features, num_kept)
     space = {"k": k, "num_features": num_features, "num_kept": num_kept, "num_named": named}
     if form == "integer":
         low, up = np.array([lower]), np.array([upper])
     elif form == "fraction":
-        low, up = (np.array([[Fraction(count, total) for count in side]], object) for side in (lower, upper))
+        low, up = (
+            np.array([[Fraction(count, total) for count in side]], object)
+            for side in (lower, upper)
+        )
     else:
         low, up = (np.array([[count / total for count in side]]) for side in (lower, upper))
-    assert certified_radius(low, up, [label], **space)[0] == oracle_radius(lower, upper, label, **space)
+    assert certified_radius(low, up, [label], **space)[0] == oracle_radius(
+        lower, upper, label, **space
+    )
 
 
 @many
@@ -236,13 +281,18 @@ def test_better_bounds_and_more_places_never_shrink_a_radius(
             better[1][j] = data.draw(st.integers(0, upper[j]))
             better[0][j] = 0
     better[1][label] = total
-    assert (certified_radius([better[0]], [better[1]], [label], k=range(1, classes), **space)[0] >= found).all()
+    assert (
+        certified_radius([better[0]], [better[1]], [label], k=range(1, classes), **space)[0]
+        >= found
+    ).all()
 
 
 @pytest.mark.parametrize(("num_features", "num_kept"), [(66, 33), (1024, 50), (50176, 1000)])
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
-def test_rounding_in_huge_spaces_errs_towards_smaller_radii(num_features: int, num_kept: int, data: st.DataObject) -> None:
+def test_rounding_in_huge_spaces_errs_towards_smaller_radii(
+    num_features: int, num_kept: int, data: st.DataObject
+) -> None:
     classes = data.draw(st.integers(2, 9))
     named, k = data.draw(st.integers(1, classes - 1)), data.draw(st.integers(1, classes - 1))
     r = data.draw(st.integers(0, 9))
@@ -250,13 +300,22 @@ def test_rounding_in_huge_spaces_errs_towards_smaller_radii(num_features: int, n
     others = [data.draw(st.sampled_from([0.0, 0.1, 0.3, 1.0])) for _ in range(classes - 1)]
     t = data.draw(st.integers(1, k))
     voided = t + min(t, named) - max(0, named - classes + t)
-    at_the_bar = (sum(sorted(others)[-k:][:t]) + voided * v) / t  # where t is an equality at r, but for rounding
-    own = min(max(data.draw(st.sampled_from([at_the_bar, math.nextafter(at_the_bar, 2), 0.9, 1.0])), 0.0), 1.0)
+    # where t is an equality at r, but for rounding
+    at_the_bar = (sum(sorted(others)[-k:][:t]) + voided * v) / t
+    own = min(
+        max(data.draw(st.sampled_from([at_the_bar, math.nextafter(at_the_bar, 2), 0.9, 1.0])), 0.0),
+        1.0,
+    )
     space = {"k": k, "num_features": num_features, "num_kept": num_kept, "num_named": named}
-    found = int(certified_radius([[own, *[0.0] * (classes - 1)]], [[1.0, *others]], [0], **space)[0])
+    found = int(
+        certified_radius([[own, *[0.0] * (classes - 1)]], [[1.0, *others]], [0], **space)[0]
+    )
     rivals = sorted(Fraction(value) for value in others)[-k:]
     total = math.comb(num_features, num_kept)
-    beta = [Fraction(math.comb(num_features - place, num_kept), total) for place in (max(found, 0), found + 1)]
+    beta = [
+        Fraction(math.comb(num_features - place, num_kept), total)
+        for place in (max(found, 0), found + 1)
+    ]
     slack = Fraction(1, 2**48)  # floats are first moved outward by an ulp, and sums of nine of them
     if found > ABSTAIN:  # proven without rounding, and Eq. 4 would only help
         assert ballots_hold(Fraction(own), rivals, beta[0], classes, named)
@@ -298,17 +357,28 @@ def test_more_named_labels_keep_all_numbers_below_63_bits() -> None:
 
 
 def assert_breaks(
-    witness: TightnessWitness, own: int, limits: list[int], label: int, k: int, num_features: int, num_kept: int, named: int
+    witness: TightnessWitness,
+    own: int,
+    limits: list[int],
+    label: int,
+    k: int,
+    num_features: int,
+    num_kept: int,
+    named: int,
 ) -> None:
     """All that a counterexample must do, checked from the definitions."""
     total, classes = math.comb(num_features, num_kept), len(limits)
-    assert sorted(map(tuple, witness.kept.tolist())) == list(itertools.combinations(range(num_features), num_kept))
+    assert sorted(map(tuple, witness.kept.tolist())) == list(
+        itertools.combinations(range(num_features), num_kept)
+    )
     assert len(set(witness.changed.tolist())) == len(witness.changed) == witness.radius + 1
     shape = (total,) if named == 1 else (total, named)
     assert witness.clean.shape == witness.attacked.shape == shape
     for said in (witness.clean, witness.attacked):
         assert all(len(set(ballot)) == named for ballot in said.reshape(total, named).tolist())
-    clean, attacked = (np.bincount(said.ravel(), minlength=classes) for said in (witness.clean, witness.attacked))
+    clean, attacked = (
+        np.bincount(said.ravel(), minlength=classes) for said in (witness.clean, witness.attacked)
+    )
     assert len(clean) == len(attacked) == classes
     assert clean[label] >= own
     assert all(clean[j] <= limits[j] for j in range(classes) if j != label)
@@ -319,7 +389,9 @@ def assert_breaks(
 
 @many
 @given(case=ballot_counts())
-def test_one_more_changed_feature_breaks_the_label(case: tuple[int, int, int, list[int], list[int], int, int]) -> None:
+def test_one_more_changed_feature_breaks_the_label(
+    case: tuple[int, int, int, list[int], list[int], int, int],
+) -> None:
     num_features, num_kept, label, lower, upper, k, named = case
     space = {"k": k, "num_features": num_features, "num_kept": num_kept, "num_named": named}
     witness = tightness_witness(lower, upper, label, **space)
@@ -329,13 +401,18 @@ def test_one_more_changed_feature_breaks_the_label(case: tuple[int, int, int, li
 
 
 @pytest.mark.parametrize(
-    ("named", "message"), [(0, r"1 \.\. classes - 1 = 2 labels, got num_named 0"), (3, "got num_named 3")]
+    ("named", "message"),
+    [(0, r"1 \.\. classes - 1 = 2 labels, got num_named 0"), (3, "got num_named 3")],
 )
 def test_ballots_of_none_or_of_all_labels_are_refused(named: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        certified_radius([[3, 0, 0]], [[3, 3, 3]], [0], k=1, num_features=3, num_kept=1, num_named=named)
+        certified_radius(
+            [[3, 0, 0]], [[3, 3, 3]], [0], k=1, num_features=3, num_kept=1, num_named=named
+        )
 
 
 def test_a_lower_bound_that_no_ballots_are_down_at_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"label 0 has at least 3 of 3 .* its lower bound is 2 of 3: raise it"):
+    with pytest.raises(
+        ValueError, match=r"label 0 has at least 3 of 3 .* its lower bound is 2 of 3: raise it"
+    ):
         tightness_witness([2, 0, 0], [3, 2, 1], 0, k=1, num_features=3, num_kept=1, num_named=2)

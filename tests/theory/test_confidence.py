@@ -23,12 +23,16 @@ Bound = Callable[[int, int, float], NDArray[np.float64]]
 def exact_tail(successes: int, trials: int, chance: Fraction) -> Fraction:
     """Pr(X >= successes) of a binomial X, in integers."""
     top, bottom = chance.numerator, chance.denominator
-    terms = (math.comb(trials, i) * top**i * (bottom - top) ** (trials - i) for i in range(successes, trials + 1))
+    terms = (
+        math.comb(trials, i) * top**i * (bottom - top) ** (trials - i)
+        for i in range(successes, trials + 1)
+    )
     return Fraction(sum(terms), bottom**trials)
 
 
 def precise_tail(successes: int, trials: int, chance: Fraction) -> mpmath.mpf:
-    """The same to 50 digits, for any number of trials: the first term, times the sum of the ratios of the others.
+    """The same to 50 digits, for any number of trials: the first term, times the sum of the ratios
+    of the others.
 
     The ratios fall where successes exceed trials x chance, as they do here.
     """
@@ -46,8 +50,12 @@ def precise_tail(successes: int, trials: int, chance: Fraction) -> mpmath.mpf:
         return mpmath.exp(log_first) * total / (1 << BITS)
 
 
-def chance_of_error(bound: float, successes: int, trials: int, *, side: str, precise: bool = True) -> mpmath.mpf | Fraction:
-    """How often this many successes, or more extreme, come up where the true probability is the bound itself."""
+def chance_of_error(
+    bound: float, successes: int, trials: int, *, side: str, precise: bool = True
+) -> mpmath.mpf | Fraction:
+    """How often this many successes, or more extreme, come up where the true probability is the
+    bound itself.
+    """
     tail = precise_tail if precise else exact_tail
     if side == "lower":
         return tail(successes, trials, Fraction(bound))
@@ -58,7 +66,9 @@ def inward(bound: float, side: str, share: float) -> float:
     return bound * (1 + share) if side == "lower" else bound * (1 - share)
 
 
-def assert_sound_and_tight(successes: int, trials: int, error: float, *, loose: float = LOOSE, precise: bool = True) -> None:
+def assert_sound_and_tight(
+    successes: int, trials: int, error: float, *, loose: float = LOOSE, precise: bool = True
+) -> None:
     limit = mpmath.mpf(error) if precise else Fraction(error)
     if successes > 0:
         bound = float(lower_bound(successes, trials, error))
@@ -77,11 +87,19 @@ def assert_sound_and_tight(successes: int, trials: int, error: float, *, loose: 
 
 
 def test_the_precise_tail_agrees_with_the_exact_one_and_with_mpmath() -> None:
-    for successes, trials, chance in [(3, 10, 0.01), (90, 150, 0.3), (150, 150, 0.9), (1, 150, 1e-9)]:
+    for successes, trials, chance in [
+        (3, 10, 0.01),
+        (90, 150, 0.3),
+        (150, 150, 0.9),
+        (1, 150, 1e-9),
+    ]:
         exact = exact_tail(successes, trials, Fraction(chance))
         with mpmath.workdps(60):
             reference = mpmath.mpf(exact.numerator) / exact.denominator
-            assert abs(precise_tail(successes, trials, Fraction(chance)) / reference - 1) < mpmath.mpf(10) ** -45
+            assert (
+                abs(precise_tail(successes, trials, Fraction(chance)) / reference - 1)
+                < mpmath.mpf(10) ** -45
+            )
     with mpmath.workdps(60):
         reference = mpmath.betainc(30, 1000 - 30 + 1, 0, mpmath.mpf(0.01), regularized=True)
         assert abs(precise_tail(30, 1000, Fraction(0.01)) / reference - 1) < mpmath.mpf(10) ** -40
@@ -92,14 +110,20 @@ def test_the_precise_tail_agrees_with_the_exact_one_and_with_mpmath() -> None:
 
 @pytest.mark.parametrize("error", [0.3, 0.05, 1e-3, 1e-8, 1e-15])
 @pytest.mark.parametrize("trials", [1, 2, 10, 57, 200])
-def test_bounds_of_few_trials_are_sound_and_tight_in_exact_arithmetic(trials: int, error: float) -> None:
-    for successes in sorted({0, 1, 2, trials // 3, trials // 2, trials - 1, trials} & set(range(trials + 1))):
+def test_bounds_of_few_trials_are_sound_and_tight_in_exact_arithmetic(
+    trials: int, error: float
+) -> None:
+    for successes in sorted(
+        {0, 1, 2, trials // 3, trials // 2, trials - 1, trials} & set(range(trials + 1))
+    ):
         assert_sound_and_tight(successes, trials, error, precise=False)
 
 
 @pytest.mark.parametrize("error", [0.05, 1e-3, 1e-4 / 3, 1e-9, 1e-15])
 @pytest.mark.parametrize("trials", [10, 10**3, 10**5, 10**7])
-def test_bounds_of_many_trials_are_sound_and_tight_to_high_precision(trials: int, error: float) -> None:
+def test_bounds_of_many_trials_are_sound_and_tight_to_high_precision(
+    trials: int, error: float
+) -> None:
     generator = np.random.default_rng(trials)
     drawn = [int(generator.integers(3, trials - 2)), int(trials ** generator.uniform(0.2, 0.9))]
     for successes in {0, 1, 2, trials // 2, trials - 2, trials - 1, trials, *drawn}:
@@ -109,16 +133,23 @@ def test_bounds_of_many_trials_are_sound_and_tight_to_high_precision(trials: int
 @pytest.mark.parametrize("error", [0.05, 1e-3, 1e-5, 1e-10, 1e-13])
 @pytest.mark.parametrize("trials", [10**4, 10**5, 10**6, 10**7])
 def test_bounds_hold_where_scipys_inverse_stops_early(trials: int, error: float) -> None:
-    # At a shape parameter of 1000 the inverse alone is off by up to 2e-5, and on the unsafe side as often as not.
+    # At a shape parameter of 1000 the inverse alone is off by up to 2e-5, and on the unsafe side as
+    # often as not.
     for successes in (999, 1000, trials - 1000, trials - 999):
         assert_sound_and_tight(successes, trials, error, loose=1e-9)
 
 
 @pytest.mark.parametrize("factor", [math.nan, 0.0, 0.9, 1.1, 1e3])
-def test_bounds_hold_whatever_the_inverse_says(factor: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bounds_hold_whatever_the_inverse_says(
+    factor: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     inverses = confidence.betaincinv, confidence.betainccinv
-    monkeypatch.setattr(confidence, "betaincinv", lambda a, b, q: np.minimum(inverses[0](a, b, q) * factor, 1.0))
-    monkeypatch.setattr(confidence, "betainccinv", lambda a, b, q: np.minimum(inverses[1](a, b, q) * factor, 1.0))
+    monkeypatch.setattr(
+        confidence, "betaincinv", lambda a, b, q: np.minimum(inverses[0](a, b, q) * factor, 1.0)
+    )
+    monkeypatch.setattr(
+        confidence, "betainccinv", lambda a, b, q: np.minimum(inverses[1](a, b, q) * factor, 1.0)
+    )
     for successes in (1, 40, 99):
         below, above = (float(bound(successes, 100, 1e-3)) for bound in (lower_bound, upper_bound))
         assert chance_of_error(below, successes, 100, side="lower", precise=False) <= Fraction(1e-3)
@@ -134,7 +165,9 @@ def test_no_success_and_no_failure_prove_nothing() -> None:
 def test_the_closed_forms_at_the_ends_agree() -> None:
     trials = np.array([1, 5, 100, 10**6])
     assert lower_bound(trials, trials, 0.001) == pytest.approx(0.001 ** (1 / trials), rel=1e-9)
-    assert upper_bound(0, trials, 0.001) == pytest.approx(-np.expm1(np.log(0.001) / trials), rel=1e-9)
+    assert upper_bound(0, trials, 0.001) == pytest.approx(
+        -np.expm1(np.log(0.001) / trials), rel=1e-9
+    )
 
 
 def test_bounds_rise_with_successes_and_widen_with_certainty() -> None:
@@ -199,7 +232,8 @@ def test_bounds_of_unnamed_labels_are_at_alpha_over_2c_on_both_sides() -> None:
 
 @pytest.mark.parametrize("trials", [3, 40, 5000])
 def test_looking_bounds_up_in_a_table_changes_none(trials: int) -> None:
-    # Few trials for many cells use a table of all counts; many trials for few cells, the distinct counts.
+    # Few trials for many cells use a table of all counts; many trials for few cells, the distinct
+    # counts.
     generator = np.random.default_rng(trials)
     counts = generator.multinomial(trials, [0.5, 0.2, 0.2, 0.05, 0.05], size=60)
     for part in (counts, counts[:2]):
@@ -252,8 +286,11 @@ def test_bad_counts_alpha_and_labels_are_refused(
 
 @pytest.mark.parametrize("classes", [2, 3, 6])
 @pytest.mark.parametrize("trials", [1, 7, 300])
-def test_the_others_upper_bounds_leave_room_for_the_labels_lower_bound(classes: int, trials: int) -> None:
-    # So the radius that follows is exactly tight: no larger lower bound follows from the others' bounds.
+def test_the_others_upper_bounds_leave_room_for_the_labels_lower_bound(
+    classes: int, trials: int
+) -> None:
+    # So the radius that follows is exactly tight: no larger lower bound follows from the others'
+    # bounds.
     generator = np.random.default_rng(classes)
     counts = generator.multinomial(trials, generator.dirichlet(np.full(classes, 0.5), size=500))
     for alpha in (0.5, 0.001):
@@ -288,13 +325,16 @@ def test_ballots_are_counted_by_votes_and_not_by_namings(labels: list[int] | Non
         ([[2, 2, 2]], 2.0, "num_named must be a whole number"),
     ],
 )
-def test_counts_that_no_ballots_give_are_refused(counts: list[list[int]], named: int, message: str) -> None:
+def test_counts_that_no_ballots_give_are_refused(
+    counts: list[list[int]], named: int, message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         simultaneous_bounds(counts, alpha=0.05, num_named=named)
 
 
-# Coverage. A joint rule may fail with probability alpha; the number of failures of DRAWS runs is binomial, so its share
-# stays below alpha + 5 standard deviations but once in millions of runs (the seed is fixed in any case).
+# Coverage. A joint rule may fail with probability alpha; the number of failures of DRAWS runs is
+# binomial, so its share stays below alpha + 5 standard deviations but once in millions of runs (the
+# seed is fixed in any case).
 
 DRAWS = 20_000
 ALPHA = 0.05
@@ -306,25 +346,36 @@ TRUE_PROBABILITIES = {
 }
 
 
-def failure_rate(probabilities: NDArray[np.float64], *, trials: int, alpha: float, named: bool) -> float:
+def failure_rate(
+    probabilities: NDArray[np.float64], *, trials: int, alpha: float, named: bool
+) -> float:
     """The share of seeded experiments in which any of the joint bounds is wrong."""
     counts = np.random.default_rng(2022).multinomial(trials, probabilities, size=DRAWS)
-    lower, upper = simultaneous_bounds(counts, alpha=alpha, labels=np.zeros(DRAWS, np.int64) if named else None)
+    lower, upper = simultaneous_bounds(
+        counts, alpha=alpha, labels=np.zeros(DRAWS, np.int64) if named else None
+    )
     return float(((probabilities < lower) | (probabilities > upper)).any(axis=1).mean())
 
 
 @pytest.mark.parametrize("named", [True, False])
 @pytest.mark.parametrize("trials", [100, 3000])
 @pytest.mark.parametrize("case", TRUE_PROBABILITIES)
-def test_the_bounds_hold_jointly_at_the_stated_confidence(case: str, trials: int, named: bool) -> None:
+def test_the_bounds_hold_jointly_at_the_stated_confidence(
+    case: str, trials: int, named: bool
+) -> None:
     rate = failure_rate(TRUE_PROBABILITIES[case], trials=trials, alpha=ALPHA, named=named)
     assert rate <= ALPHA + 5 * math.sqrt(ALPHA * (1 - ALPHA) / DRAWS)
 
 
 @pytest.mark.parametrize(("named", "times"), [(True, 10), (False, 20)])
-def test_the_coverage_test_would_notice_a_rule_that_does_not_divide_alpha(named: bool, times: int) -> None:
-    # alpha times c (or 2c) asks for each single bound at alpha: right for one label, wrong for all of them together.
-    rate = failure_rate(TRUE_PROBABILITIES["even"], trials=3000, alpha=min(times * ALPHA, 0.999), named=named)
+def test_the_coverage_test_would_notice_a_rule_that_does_not_divide_alpha(
+    named: bool, times: int
+) -> None:
+    # alpha times c (or 2c) asks for each single bound at alpha: right for one label, wrong for all
+    # of them together.
+    rate = failure_rate(
+        TRUE_PROBABILITIES["even"], trials=3000, alpha=min(times * ALPHA, 0.999), named=named
+    )
     assert rate > 2 * ALPHA
 
 

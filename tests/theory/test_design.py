@@ -1,4 +1,6 @@
-"""Certificates of fixed designs: never wrong in whole small spaces, under every change and every vote it allows."""
+"""Certificates of fixed designs: never wrong in whole small spaces, under every change and every
+vote it allows.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ Ints = NDArray[np.int64]
 
 
 class KnownVotes:
-    """Votes `(inputs, masks)`, or ballots of w labels `(inputs, masks, w)`, under the masks of a design.
+    """Votes `(inputs, masks)`, or ballots of w labels `(inputs, masks, w)`, under the masks of a
+    design.
 
     Or under `keeps` `(masks, num_features)` of which nothing is known.
     """
@@ -60,7 +63,9 @@ def radii(known: KnownVotes, classes: int, labels: Ints | None, ks: list[int]) -
 
 
 def true_radius(cast: Ints, keeps: Ints, label: int, *, classes: int, k: int) -> int:
-    """What no attack breaks: votes of masks that R meets go to the k rivals that need the fewest to be shown before."""
+    """What no attack breaks: votes of masks that R meets go to the k rivals that need the fewest to
+    be shown before.
+    """
     features = keeps.shape[1]
     for r in range(features + 1):
         for changed in itertools.combinations(range(features), r):
@@ -73,7 +78,9 @@ def true_radius(cast: Ints, keeps: Ints, label: int, *, classes: int, k: int) ->
 
 
 def literal_radius(cast: Ints, keeps: Ints, label: int, *, classes: int, k: int) -> int:
-    """The same from the definition alone: every R, every vote of every mask that keeps some of R."""
+    """The same from the definition alone: every R, every vote of every mask that keeps some of
+    R.
+    """
     features = keeps.shape[1]
     for r in range(features + 1):
         for changed in itertools.combinations(range(features), r):
@@ -86,11 +93,14 @@ def literal_radius(cast: Ints, keeps: Ints, label: int, *, classes: int, k: int)
     return features
 
 
-SMALL = [(4, 2, 6, 3), (5, 2, 6, 3), (5, 1, 5, 3), (4, 2, 5, 4), (3, 3, 3, 3)]  # features, kept, masks, classes
+# features, kept, masks, classes
+SMALL = [(4, 2, 6, 3), (5, 2, 6, 3), (5, 1, 5, 3), (4, 2, 5, 4), (3, 3, 3, 3)]
 
 
 def small(name: str, num_features: int, num_kept: int, masks: int) -> tuple[Ints, int]:
-    made = Design(name=name, seed=1, num_features=num_features, num_kept=num_kept, grid=(1, num_features))
+    made = Design(
+        name=name, seed=1, num_features=num_features, num_kept=num_kept, grid=(1, num_features)
+    )
     return keeps_of(made, masks), made.round_size
 
 
@@ -99,11 +109,15 @@ def small(name: str, num_features: int, num_kept: int, masks: int) -> tuple[Ints
 def test_the_truth_is_what_every_attack_finds(name: str, sizes: tuple[int, int, int, int]) -> None:
     *space, classes = sizes
     keeps, _ = small(name, *space)
-    votes = np.array(list(itertools.product(range(classes), repeat=len(keeps))), np.int64)[:: 7 if len(keeps) > 3 else 1]
+    votes = np.array(list(itertools.product(range(classes), repeat=len(keeps))), np.int64)[
+        :: 7 if len(keeps) > 3 else 1
+    ]
     for cast in votes[:12]:
         for label, k in itertools.product(range(classes), range(1, classes)):
             asked = {"classes": classes, "k": k}
-            assert true_radius(cast, keeps, label, **asked) == literal_radius(cast, keeps, label, **asked)
+            assert true_radius(cast, keeps, label, **asked) == literal_radius(
+                cast, keeps, label, **asked
+            )
 
 
 def all_votes(classes: int, masks: int) -> Ints:
@@ -112,7 +126,9 @@ def all_votes(classes: int, masks: int) -> Ints:
 
 
 def leaning_votes(classes: int, keeps: Ints) -> Ints:
-    """Random votes, and such as lean on few features: votes for 0 that all keep one, or keep none, of some."""
+    """Random votes, and such as lean on few features: votes for 0 that all keep one, or keep none,
+    of some.
+    """
     generator = np.random.default_rng(classes)
     weights = np.array([0.6, *[0.4 / (classes - 1)] * (classes - 1)])
     parts = [generator.choice(classes, p=weights, size=(40, len(keeps)))]
@@ -126,7 +142,11 @@ def leaning_votes(classes: int, keeps: Ints) -> Ints:
 
 
 CASES = [(name, sizes) for name in ("partitions", "stratified", "random") for sizes in SMALL]
-CASES += [(name, sizes) for name in ("partitions", "random") for sizes in [(6, 2, 13, 4), (7, 3, 9, 4), (8, 2, 12, 3)]]
+CASES += [
+    (name, sizes)
+    for name in ("partitions", "random")
+    for sizes in [(6, 2, 13, 4), (7, 3, 9, 4), (8, 2, 12, 3)]
+]
 
 
 def check_all(name: str, sizes: tuple[int, int, int, int]) -> tuple[int, int, int]:
@@ -137,11 +157,17 @@ def check_all(name: str, sizes: tuple[int, int, int, int]) -> tuple[int, int, in
     ks = list(range(1, classes))
     above = same = below = 0
     for label in range(classes):
-        found = radii(KnownVotes(votes, keeps, round_size), classes, np.full(len(votes), label), ks)[:, 0]
+        found = radii(
+            KnownVotes(votes, keeps, round_size), classes, np.full(len(votes), label), ks
+        )[:, 0]
         for cast, row in zip(votes[:40], found.tolist(), strict=False):
             for k, radius in zip(ks, row, strict=True):
                 true = true_radius(cast, keeps, label, classes=classes, k=k)
-                above, same, below = above + (radius > true), same + (radius == true), below + (radius < true)
+                above, same, below = (
+                    above + (radius > true),
+                    same + (radius == true),
+                    below + (radius < true),
+                )
     return above, same, below
 
 
@@ -155,7 +181,8 @@ def test_no_certificate_is_ever_wrong(name: str, sizes: tuple[int, int, int, int
 @pytest.mark.parametrize(
     ("place", "broken"),
     [
-        ("worth", lambda counts, label: counts - (np.arange(len(counts)) != label)),  # all ties to the label
+        # all ties to the label
+        ("worth", lambda counts, label: counts - (np.arange(len(counts)) != label)),
         ("_by_round", lambda *_: np.full((1, 1, 1), -1)),  # masks that are not there
     ],
 )
@@ -182,7 +209,9 @@ def test_a_label_has_a_radius_exactly_where_it_is_shown() -> None:
     assert (picked[:, 2, :2] == ABSTAIN).all()
     assert (picked[:, 1, 0] == ABSTAIN).all()
     one = [radii(known, 4, np.zeros(len(votes), np.int64), [k])[:, 0, 0] for k in ks]
-    assert np.array_equal(np.stack(one, axis=1), radii(known, 4, np.zeros(len(votes), np.int64), ks)[:, 0])
+    assert np.array_equal(
+        np.stack(one, axis=1), radii(known, 4, np.zeros(len(votes), np.int64), ks)[:, 0]
+    )
 
 
 # Many classes: only some rivals are near.
@@ -198,16 +227,24 @@ def test_near_rivals_are_all_where_they_are_few() -> None:
     assert list(parts_of((0, 2, 3), 2)) == [(2, 3), (3,), (0, 2, 3), (0, 3), (0,)]
     for classes, k in [(10, 3), (1000, 3), (1000, 10), (5, 4), (7, 2)]:
         near = near_rivals(classes, k)
-        parts = {part for chosen in rival_sets(near, classes - 1, k) for part in parts_of(chosen, near)}
+        parts = {
+            part for chosen in rival_sets(near, classes - 1, k) for part in parts_of(chosen, near)
+        }
         assert len(parts) <= theory.MOST_PARTS
         assert len(parts) <= theory._count_parts(near, classes - 1, k)
 
 
 @pytest.mark.parametrize("near", [0, 1, 2, 3])
-def test_fewer_near_rivals_are_as_sure_and_never_better(monkeypatch: pytest.MonkeyPatch, near: int) -> None:
+def test_fewer_near_rivals_are_as_sure_and_never_better(
+    monkeypatch: pytest.MonkeyPatch, near: int
+) -> None:
     keeps, round_size = small("partitions", 7, 3, 9)
     votes = leaning_votes(5, keeps)
-    known, labels, ks = KnownVotes(votes, keeps, round_size), np.zeros(len(votes), np.int64), [1, 2, 3, 4]
+    known, labels, ks = (
+        KnownVotes(votes, keeps, round_size),
+        np.zeros(len(votes), np.int64),
+        [1, 2, 3, 4],
+    )
     full = radii(known, 5, labels, ks)[:, 0]
     monkeypatch.setattr(design, "near_rivals", lambda *_: near)
     fewer = radii(known, 5, labels, ks)[:, 0]
@@ -225,11 +262,15 @@ def test_integer_programming_agrees_and_finds_little_more(k: int) -> None:
     for cast in all_votes(3, 6)[:12]:
         for label in range(3):
             asked = {"classes": 3, "k": k}
-            assert worst_case_radius(cast[:, None], label, keeps=keeps, **asked) == true_radius(cast, keeps, label, **asked)
+            assert worst_case_radius(cast[:, None], label, keeps=keeps, **asked) == true_radius(
+                cast, keeps, label, **asked
+            )
     made = Design(name="stratified", seed=2, num_features=25, num_kept=5, grid=(5, 5))
     keeps = keeps_of(made, 20)
     votes = leaning_votes(4, keeps)[::20]
-    found = radii(KnownVotes(votes, keeps, made.round_size), 4, np.zeros(len(votes), np.int64), [k])[:, 0, 0]
+    found = radii(
+        KnownVotes(votes, keeps, made.round_size), 4, np.zeros(len(votes), np.int64), [k]
+    )[:, 0, 0]
     exact = [worst_case_radius(cast[:, None], 0, keeps=keeps, classes=4, k=k) for cast in votes]
     assert all(true is not None for true in exact)
     slack = np.array(exact) - found
@@ -252,7 +293,9 @@ def test_fpa_is_its_published_formula() -> None:
 
 
 @pytest.mark.parametrize("sizes", [(6, 2, 3, 3), (6, 1, 6, 3), (7, 2, 4, 4), (5, 1, 5, 4)])
-def test_fpa_is_exact_over_one_partition_and_design_never_below(sizes: tuple[int, int, int, int]) -> None:
+def test_fpa_is_exact_over_one_partition_and_design_never_below(
+    sizes: tuple[int, int, int, int],
+) -> None:
     num_features, num_kept, masks, classes = sizes
     keeps, round_size = small("partitions", num_features, num_kept, masks)
     assert masks == round_size
@@ -273,7 +316,10 @@ def test_fpa_is_exact_over_one_partition_and_design_never_below(sizes: tuple[int
 def test_fpa_takes_one_vote_a_block() -> None:
     keeps, round_size = small("partitions", 6, 2, 6)
     known = KnownVotes(np.zeros((1, 6), np.int64), keeps, round_size)
-    with pytest.raises(ValueError, match=r"fpa takes one vote for each of the 3 blocks .* got 6 votes; use --samples 3"):
+    with pytest.raises(
+        ValueError,
+        match=r"fpa takes one vote for each of the 3 blocks .* got 6 votes; use --samples 3",
+    ):
         fpa.METHOD.radii(np.array([[6, 0]]), known, None, ks=[1])
 
 
@@ -281,8 +327,12 @@ def test_fpa_takes_one_vote_a_block() -> None:
 
 
 @pytest.mark.parametrize(("num_kept", "masks"), [(4, 4), (2, 9), (1, 12)])
-def test_a_lattice_is_certified_to_half_the_margin_which_is_the_truth(num_kept: int, masks: int) -> None:
-    """3 x 4 pixels; k = 1 by the formula and by every change of so many pixels, k = 2 never beyond it."""
+def test_a_lattice_is_certified_to_half_the_margin_which_is_the_truth(
+    num_kept: int, masks: int
+) -> None:
+    """3 x 4 pixels; k = 1 by the formula and by every change of so many pixels, k = 2 never beyond
+    it.
+    """
     generator = np.random.default_rng(num_kept)
     made = Design(name="lattice", seed=0, num_features=12, num_kept=num_kept, grid=(3, 4))
     assert made.round_size == masks
@@ -293,14 +343,23 @@ def test_a_lattice_is_certified_to_half_the_margin_which_is_the_truth(num_kept: 
         counts = counts_of(votes, 3)
         for label in range(3):
             certified = radii(KnownVotes(votes, keeps, masks), 3, np.array([label]), [1, 2])[0, 0]
-            margin = min(int(counts[0, label] - counts[0, rival]) - (rival < label) for rival in range(3) if rival != label)
+            margin = min(
+                int(counts[0, label] - counts[0, rival]) - (rival < label)
+                for rival in range(3)
+                if rival != label
+            )
             assert certified[0] == (margin // 2 if margin >= 0 else ABSTAIN)
             assert certified[0] == true_radius(votes[0], keeps, label, classes=3, k=1)
             if masks == 4:
                 assert certified[0] == literal_radius(votes[0], keeps, label, classes=3, k=1)
-            assert certified[0] <= certified[1] <= true_radius(votes[0], keeps, label, classes=3, k=2)
             assert (
-                fpa.METHOD.radii(counts, KnownVotes(votes, keeps, masks), np.array([label]), ks=[1])[0, 0, 0] == certified[0]
+                certified[0] <= certified[1] <= true_radius(votes[0], keeps, label, classes=3, k=2)
+            )
+            assert (
+                fpa.METHOD.radii(
+                    counts, KnownVotes(votes, keeps, masks), np.array([label]), ks=[1]
+                )[0, 0, 0]
+                == certified[0]
             )
             found.add(int(certified[0]))
     assert len(found) > 1

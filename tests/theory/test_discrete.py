@@ -1,4 +1,6 @@
-"""Thresholds of Lee et al. 2019 equal slow exact oracles, no classifier beats them, and the radius is decided exactly."""
+"""Thresholds of Lee et al. 2019 equal slow exact oracles, no classifier beats them, and the radius
+is decided exactly.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +16,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from topcert.theory.discrete import MAX_RADIUS, NEARLY_ONE, lee_radius, lee_threshold, lee_thresholds
+from topcert.theory.discrete import (
+    MAX_RADIUS,
+    NEARLY_ONE,
+    lee_radius,
+    lee_threshold,
+    lee_thresholds,
+)
 from topcert.theory.radius import ABSTAIN
 
 HALF = Fraction(1, 2)
 KEEPS = [Fraction(text) for text in ("1/100", "1/10", "1/4", "1/3", "1/2", "3/5", "4/5", "99/100")]
 
-# Rounded up at the 20th decimal: the tables that the paper's authors publish with their code for ImageNet (256 values) and
-# binary MNIST (2 values; theirs are one unit more, for they round a tie up to the next outcome of the whole image).
+# Rounded up at the 20th decimal: the tables that the paper's authors publish with their code for
+# ImageNet (256 values) and binary MNIST (2 values; theirs are one unit more, for they round a tie
+# up to the next outcome of the whole image).
 PUBLISHED = {
     ("0.1", 256): [
         "0.50000000000000000000",
@@ -45,9 +54,24 @@ PUBLISHED = {
         "0.99976849778447424675",
         "0.99993970389648837618",
     ],
-    ("0.3", 256): ["0.50000000000000000000", "0.79725490196078431373", "0.99624083044982698962", "0.99737874187152754220"],
-    ("0.5", 256): ["0.50000000000000000000", "0.99803921568627450981", "0.99901576316801230297", "0.99998848105178249693"],
-    ("0.8", 2): ["0.50000000000000000000", "0.87500000000000000000", "0.96875000000000000000", "0.99218750000000000000"],
+    ("0.3", 256): [
+        "0.50000000000000000000",
+        "0.79725490196078431373",
+        "0.99624083044982698962",
+        "0.99737874187152754220",
+    ],
+    ("0.5", 256): [
+        "0.50000000000000000000",
+        "0.99803921568627450981",
+        "0.99901576316801230297",
+        "0.99998848105178249693",
+    ],
+    ("0.8", 2): [
+        "0.50000000000000000000",
+        "0.87500000000000000000",
+        "0.96875000000000000000",
+        "0.99218750000000000000",
+    ],
 }
 
 
@@ -55,13 +79,18 @@ def outcomes(keep: Fraction, values: int, x: tuple[int, ...]) -> list[Fraction]:
     """The probability of every noisy version of x, in the order of `itertools.product`."""
     other = (1 - keep) / (values - 1)
     return [
-        math.prod((keep if shown == value else other for shown, value in zip(noisy, x, strict=True)), start=Fraction(1))
+        math.prod(
+            (keep if shown == value else other for shown, value in zip(noisy, x, strict=True)),
+            start=Fraction(1),
+        )
         for noisy in itertools.product(range(values), repeat=len(x))
     ]
 
 
 def fill(masses: list[tuple[Fraction, Fraction]]) -> Fraction:
-    """The most probability for x of a function that has 1/2 for x + delta, from pairs (for x, for x + delta)."""
+    """The most probability for x of a function that has 1/2 for x + delta, from pairs (for x, for x
+    + delta).
+    """
     left, won = HALF, Fraction(0)
     for clean, attacked in sorted(masses, key=lambda pair: pair[0] / pair[1], reverse=True):
         taken = min(left, attacked)
@@ -77,7 +106,9 @@ def by_enumeration(radius: int, keep: Fraction, values: int) -> Fraction:
 
 
 def by_differences(radius: int, keep: Fraction, values: int) -> Fraction:
-    """The table of the paper: (u, v), how many of the changed channels differ from x and from x + delta."""
+    """The table of the paper: (u, v), how many of the changed channels differ from x and from x +
+    delta.
+    """
     other = (1 - keep) / (values - 1)
     masses = []
     for u, v in itertools.product(range(radius + 1), repeat=2):
@@ -86,7 +117,9 @@ def by_differences(radius: int, keep: Fraction, values: int) -> Fraction:
         if rest >= 0:
             ways = math.comb(radius, show_x) * math.comb(u, show_attacked) * (values - 2) ** rest
             if ways:
-                masses.append((ways * keep**show_x * other**u, ways * keep**show_attacked * other**v))
+                masses.append(
+                    (ways * keep**show_x * other**u, ways * keep**show_attacked * other**v)
+                )
     assert sum(clean for clean, _ in masses) == sum(attacked for _, attacked in masses) == 1
     return fill(masses)
 
@@ -98,7 +131,9 @@ def test_thresholds_are_those_of_all_outcomes_one_by_one(keep: Fraction, values:
     assert found == [by_enumeration(radius, keep, values) for radius in range(4)]
 
 
-@pytest.mark.parametrize("keep", ["0.1", "0.2", "0.3", "0.4", "0.5", "0.8", "0.001", "1/255", "1/257"])
+@pytest.mark.parametrize(
+    "keep", ["0.1", "0.2", "0.3", "0.4", "0.5", "0.8", "0.001", "1/255", "1/257"]
+)
 def test_thresholds_are_those_of_the_papers_table(keep: str) -> None:
     found = lee_thresholds(keep_probability=keep, num_values=256, max_radius=24)
     for radius in (1, 2, 3, 7, 12, 24):
@@ -120,7 +155,9 @@ def test_thresholds_are_the_published_ones(keep: str, values: int) -> None:
     radius=st.integers(0, 9),
 )
 def test_thresholds_of_any_noise(keep: Fraction, values: int, radius: int) -> None:
-    assert lee_threshold(radius, keep_probability=keep, num_values=values) == by_differences(radius, keep, values)
+    assert lee_threshold(radius, keep_probability=keep, num_values=values) == by_differences(
+        radius, keep, values
+    )
 
 
 # No classifier beats a threshold, and nearly one meets it.
@@ -128,12 +165,15 @@ def test_thresholds_of_any_noise(keep: Fraction, values: int, radius: int) -> No
 
 @pytest.mark.parametrize("keep", ["1/10", "1/4", "2/5", "1/2", "3/5", "9/10"])
 @pytest.mark.parametrize(("values", "channels"), [(2, 3), (2, 4), (3, 2), (4, 2)])
-def test_every_classifier_above_the_threshold_keeps_more_than_half(keep: str, values: int, channels: int) -> None:
+def test_every_classifier_above_the_threshold_keeps_more_than_half(
+    keep: str, values: int, channels: int
+) -> None:
     spaces = list(itertools.product(range(values), repeat=channels))
     masses = [outcomes(Fraction(keep), values, x) for x in spaces]
     unit = math.lcm(*(mass.denominator for mass in masses[0]))
     whole = np.array([[int(mass * unit) for mass in row] for row in masses])
-    classifiers = np.arange(2 ** len(spaces))[:, None] >> np.arange(len(spaces)) & 1  # every subset of the outcomes
+    # every subset of the outcomes
+    classifiers = np.arange(2 ** len(spaces))[:, None] >> np.arange(len(spaces)) & 1
     sizes = classifiers @ whole.T  # one column for every input
     clean = sizes[:, 0]
     changed = np.count_nonzero(np.array(spaces), axis=1)
@@ -148,18 +188,28 @@ def test_every_classifier_above_the_threshold_keeps_more_than_half(keep: str, va
 
 
 def test_a_threshold_that_is_met_leaves_exactly_half() -> None:
-    # Two values, a = 3/4: showing x's value has 3/4 for x and 1/4 for x + delta. A third of the rest, 1/4 for x and 3/4 for
-    # x + delta, makes 1/2 for x + delta.
-    assert lee_threshold(1, keep_probability="3/4", num_values=2) == Fraction(3, 4) + Fraction(1, 4) / 3
-    # a = 1/2 of three values: showing neither x nor x + delta has 1/4 for both, so whole outcomes meet the threshold.
+    # Two values, a = 3/4: showing x's value has 3/4 for x and 1/4 for x + delta. A third of the
+    # rest, 1/4 for x and 3/4 for x + delta, makes 1/2 for x + delta.
+    assert (
+        lee_threshold(1, keep_probability="3/4", num_values=2)
+        == Fraction(3, 4) + Fraction(1, 4) / 3
+    )
+    # a = 1/2 of three values: showing neither x nor x + delta has 1/4 for both, so whole outcomes
+    # meet the threshold.
     keep, values = HALF, 3
     clean, attacked = outcomes(keep, values, (0,)), outcomes(keep, values, (1,))
     chosen = [0, 2]
     assert sum(attacked[i] for i in chosen) == HALF
-    assert sum(clean[i] for i in chosen) == lee_threshold(1, keep_probability=keep, num_values=values)
-    assert lee_radius([0.75], keep_probability=keep, num_values=values, max_radius=5).tolist() == [0]
+    assert sum(clean[i] for i in chosen) == lee_threshold(
+        1, keep_probability=keep, num_values=values
+    )
+    assert lee_radius([0.75], keep_probability=keep, num_values=values, max_radius=5).tolist() == [
+        0
+    ]
     above = math.nextafter(0.75, 1.0)
-    assert lee_radius([above], keep_probability=keep, num_values=values, max_radius=5).tolist() == [1]
+    assert lee_radius([above], keep_probability=keep, num_values=values, max_radius=5).tolist() == [
+        1
+    ]
 
 
 # How thresholds go on.
@@ -179,7 +229,9 @@ def test_without_a_radius_the_last_threshold_is_the_first_that_is_nearly_one() -
     for keep in ("0.1", "0.2", "0.3", "0.4", "0.5", "0.8", "0.9", "0.99"):
         found = lee_thresholds(keep_probability=keep, num_values=256)
         assert found[-2] < NEARLY_ONE <= found[-1] < 1
-        assert found == lee_thresholds(keep_probability=keep, num_values=256, max_radius=len(found) - 1)
+        assert found == lee_thresholds(
+            keep_probability=keep, num_values=256, max_radius=len(found) - 1
+        )
 
 
 def test_all_thresholds_of_the_papers_noises_take_less_than_a_second() -> None:
@@ -192,7 +244,12 @@ def test_all_thresholds_of_the_papers_noises_take_less_than_a_second() -> None:
 def test_uniform_noise_tells_nothing_and_holds_everywhere() -> None:
     uniform: dict[str, Any] = {"keep_probability": Fraction(1, 4), "num_values": 4}
     assert lee_thresholds(**uniform, max_radius=6) == [HALF] * 7
-    assert lee_radius([0.4, 0.5, 0.6, 1.0], **uniform, max_radius=10**6).tolist() == [ABSTAIN, ABSTAIN, 10**6, 10**6]
+    assert lee_radius([0.4, 0.5, 0.6, 1.0], **uniform, max_radius=10**6).tolist() == [
+        ABSTAIN,
+        ABSTAIN,
+        10**6,
+        10**6,
+    ]
 
 
 def test_a_float_stands_for_the_decimal_it_prints_as() -> None:
@@ -209,14 +266,22 @@ def exact_radius(bound: float, thresholds: list[Fraction]) -> int:
     return sum(Fraction(bound) > threshold for threshold in thresholds) - 1
 
 
-@pytest.mark.parametrize(("keep", "values"), [("0.2", 256), ("0.5", 256), ("0.8", 2), ("3/4", 2), ("0.05", 3), ("0.5", 3)])
+@pytest.mark.parametrize(
+    ("keep", "values"),
+    [("0.2", 256), ("0.5", 256), ("0.8", 2), ("3/4", 2), ("0.05", 3), ("0.5", 3)],
+)
 def test_radii_are_decided_exactly_at_the_last_bit(keep: str, values: int) -> None:
     thresholds = lee_thresholds(keep_probability=keep, num_values=values, max_radius=60)
     bounds = [0.0, 5e-324, 0.25, math.nextafter(1.0, 0.0)]
     for threshold in thresholds:
         nearest = float(threshold)
         bounds += [math.nextafter(nearest, 0.0), nearest, math.nextafter(nearest, 1.0)]
-    found = lee_radius([bound for bound in bounds if bound < 1], keep_probability=keep, num_values=values, max_radius=60)
+    found = lee_radius(
+        [bound for bound in bounds if bound < 1],
+        keep_probability=keep,
+        num_values=values,
+        max_radius=60,
+    )
     assert found.tolist() == [exact_radius(bound, thresholds) for bound in bounds if bound < 1]
     assert found.dtype == np.int64
     assert set(found.tolist()) >= {ABSTAIN, 0, 1, 2, 3}
@@ -229,9 +294,13 @@ def test_radii_are_decided_exactly_at_the_last_bit(keep: str, values: int) -> No
     bounds=st.lists(st.floats(0, 1), max_size=5),
     max_radius=st.integers(0, 12),
 )
-def test_radii_of_any_bounds(keep: Fraction, values: int, bounds: list[float], max_radius: int) -> None:
+def test_radii_of_any_bounds(
+    keep: Fraction, values: int, bounds: list[float], max_radius: int
+) -> None:
     thresholds = lee_thresholds(keep_probability=keep, num_values=values, max_radius=max_radius)
-    found = lee_radius(np.array(bounds), keep_probability=keep, num_values=values, max_radius=max_radius)
+    found = lee_radius(
+        np.array(bounds), keep_probability=keep, num_values=values, max_radius=max_radius
+    )
     assert found.tolist() == [exact_radius(bound, thresholds) for bound in bounds]
 
 
@@ -239,8 +308,22 @@ def test_a_bound_of_one_holds_for_every_channel_at_once() -> None:
     bounds = [1.0, math.nextafter(1.0, 0.0), 0.999, 0.5, 0.500001, 0.0]
     found = lee_radius(bounds, keep_probability=0.2, num_values=256, max_radius=150_528)
     assert found.tolist() == [150_528, 42, 7, ABSTAIN, 0, ABSTAIN]
-    assert lee_radius(bounds, keep_probability=0.2, num_values=256, max_radius=5).tolist() == [5, 5, 5, -1, 0, -1]
-    assert lee_radius(bounds, keep_probability=0.2, num_values=256, max_radius=0).tolist() == [0, 0, 0, -1, 0, -1]
+    assert lee_radius(bounds, keep_probability=0.2, num_values=256, max_radius=5).tolist() == [
+        5,
+        5,
+        5,
+        -1,
+        0,
+        -1,
+    ]
+    assert lee_radius(bounds, keep_probability=0.2, num_values=256, max_radius=0).tolist() == [
+        0,
+        0,
+        0,
+        -1,
+        0,
+        -1,
+    ]
     # Noise that is nearly uniform would need a table without end, but not for these.
     nearly: dict[str, Any] = {"keep_probability": "0.004", "num_values": 256, "max_radius": 150_528}
     assert lee_radius([1.0, 0.5, 0.5001], **nearly).tolist() == [150_528, ABSTAIN, 1]
@@ -276,8 +359,12 @@ def test_radii_keep_the_shape_and_read_short_floats_exactly() -> None:
         ({"max_radius": -1}, "max_radius"),
     ],
 )
-@pytest.mark.parametrize("function", [lee_thresholds, lambda **options: lee_radius([0.9], **options)])
-def test_bad_noise_is_refused(function: Callable[..., object], changed: dict[str, Any], says: str) -> None:
+@pytest.mark.parametrize(
+    "function", [lee_thresholds, lambda **options: lee_radius([0.9], **options)]
+)
+def test_bad_noise_is_refused(
+    function: Callable[..., object], changed: dict[str, Any], says: str
+) -> None:
     with pytest.raises(ValueError, match=says):
         function(**{"keep_probability": 0.2, "num_values": 256, "max_radius": 3, **changed})
 
@@ -301,7 +388,8 @@ def test_a_bound_beyond_the_longest_table_is_refused(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    "bad", [[math.nan], [1.0000001], [-0.1], [1], ["0.9"], [Fraction(9, 10)], np.ones(1, np.longdouble)]
+    "bad",
+    [[math.nan], [1.0000001], [-0.1], [1], ["0.9"], [Fraction(9, 10)], np.ones(1, np.longdouble)],
 )
 def test_bad_bounds_are_refused(bad: Any) -> None:
     with pytest.raises(ValueError, match="prob_lower must hold"):

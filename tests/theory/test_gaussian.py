@@ -1,4 +1,6 @@
-"""The l2 radius is never above the exact one and hardly below; classifiers of the line attain it and never pass it."""
+"""The l2 radius is never above the exact one and hardly below; classifiers of the line attain it
+and never pass it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from topcert.theory import gaussian
 from topcert.theory.gaussian import changed_units, l2_radius, l2_radius_majority
 from topcert.theory.radius import ABSTAIN
 
-LOST = 5e-14  # R is short of the exact one by less than this times R + sigma |z|, or times R where p > 1/2
+# R is short of the exact one by less than this times R + sigma |z|, or times R where p > 1/2
+LOST = 5e-14
 TINY = 5e-324
 BELOW_ONE = 1 - 2.0**-53
 
@@ -85,10 +88,16 @@ class Oracle:
         z = mpmath.mpf(0) if self.p > Fraction(1, 2) else abs(self.z)
         if math.isnan(found):
             return self.p == 0 or not self.certified(LOST * self.sigma * z)
-        return found > 0 and self.certified(found) and not self.certified(found + LOST * (found + self.sigma * z))
+        return (
+            found > 0
+            and self.certified(found)
+            and not self.certified(found + LOST * (found + self.sigma * z))
+        )
 
 
-def bounds(p: float, others: list[float]) -> tuple[NDArray[np.float64], NDArray[np.float64], list[int]]:
+def bounds(
+    p: float, others: list[float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], list[int]]:
     """Arrays of one input whose label is the last class."""
     return np.array([[0.0] * len(others) + [p]]), np.array([[*others, 1.0]]), [len(others)]
 
@@ -116,7 +125,10 @@ def test_random_bounds_give_the_radius_rounded_down() -> None:
     for _ in range(120):
         k = int(generator.integers(1, 11))
         p, sigma = anywhere(generator), float(10 ** generator.uniform(-2, 1))
-        others = [anywhere(generator) * 10 ** generator.uniform(-3, 0) for _ in range(k + int(generator.integers(0, 5)))]
+        others = [
+            anywhere(generator) * 10 ** generator.uniform(-3, 0)
+            for _ in range(k + int(generator.integers(0, 5)))
+        ]
         if generator.uniform() < 0.5:  # rivals that p can beat
             others = [min(other * p, 1.0) for other in others]
         found = radius(p, others, k=k, sigma=sigma)
@@ -125,7 +137,9 @@ def test_random_bounds_give_the_radius_rounded_down() -> None:
     assert 40 < certified < 115
 
 
-@pytest.mark.parametrize("p", [TINY, 1e-300, 1e-20, 0.1, 0.3, 0.5, math.nextafter(0.5, 1.0), 0.9, BELOW_ONE])
+@pytest.mark.parametrize(
+    "p", [TINY, 1e-300, 1e-20, 0.1, 0.3, 0.5, math.nextafter(0.5, 1.0), 0.9, BELOW_ONE]
+)
 @pytest.mark.parametrize("ratio", [TINY, 1e-200, 1e-9, 0.5, 1 - 2.0**-40, 1.0, 1.1, 1.9, 2.5])
 def test_extreme_bounds_give_the_radius_rounded_down(p: float, ratio: float) -> None:
     others = [min(p * ratio, 1.0)] * 5
@@ -156,7 +170,8 @@ def test_many_places_lose_only_what_summing_does(k: int, p: float) -> None:
 @pytest.mark.parametrize(
     ("p", "others", "k", "expected"),
     [
-        # The largest root of Phi(Phi^-1(p) - R) = Phi(Phi^-1(P_t) + R) / t, from mpmath's erf, erfinv and findroot.
+        # The largest root of Phi(Phi^-1(p) - R) = Phi(Phi^-1(P_t) + R) / t, from mpmath's erf,
+        # erfinv and findroot.
         (0.4, [0.3, 0.2, 0.05, 0.05], 1, 0.135526704786120493),
         (0.4, [0.3, 0.2, 0.05, 0.05], 2, 0.294137065218557203),
         (0.4, [0.3, 0.2, 0.05, 0.05], 3, 0.695753261907836458),
@@ -171,7 +186,9 @@ def test_known_radii(p: float, others: list[float], k: int, expected: float) -> 
 def test_a_root_that_newton_missed_is_still_rounded_down(monkeypatch: pytest.MonkeyPatch) -> None:
     # Slopes that are too steep shorten the steps, so that they end above the root.
     slope = gaussian._slope
-    monkeypatch.setattr(gaussian, "_slope", lambda depth, s: slope(depth, s) * (10 if s.any() else 1))
+    monkeypatch.setattr(
+        gaussian, "_slope", lambda depth, s: slope(depth, s) * (10 if s.any() else 1)
+    )
     for p, rival in [(0.4, 0.2), (0.6, 0.3), (1e-9, 1e-10)]:
         found, exact = radius(p, [rival] * 3, k=3), Oracle(p, [rival] * 3, k=3, sigma=1.0).root()
         assert exact * (1 - mpmath.mpf("1e-6")) < found < exact * (1 - mpmath.mpf("1e-10"))
@@ -192,7 +209,21 @@ def test_one_rival_has_a_closed_form() -> None:
 
 
 def test_nothing_known_of_rivals_is_cohens_radius() -> None:
-    p = np.array([0.0, TINY, 0.3, 0.5, math.nextafter(0.5, 1.0), 0.500001, 0.75, 0.99, 0.999999, BELOW_ONE, 1.0])
+    p = np.array(
+        [
+            0.0,
+            TINY,
+            0.3,
+            0.5,
+            math.nextafter(0.5, 1.0),
+            0.500001,
+            0.75,
+            0.99,
+            0.999999,
+            BELOW_ONE,
+            1.0,
+        ]
+    )
     lower = np.stack([p, np.zeros(p.shape), np.zeros(p.shape)], axis=1)
     found = l2_radius(lower, np.ones(lower.shape), np.zeros(len(p), np.int64), k=1, sigma=0.12)
     majority = l2_radius_majority(p, sigma=0.12)
@@ -240,7 +271,9 @@ def test_more_places_never_shrink_the_radius() -> None:
 
 
 def test_the_radius_scales_with_sigma() -> None:
-    assert radius(0.6, [0.2, 0.1], k=2, sigma=4.0) == pytest.approx(4 * radius(0.6, [0.2, 0.1], k=2), rel=1e-15)
+    assert radius(0.6, [0.2, 0.1], k=2, sigma=4.0) == pytest.approx(
+        4 * radius(0.6, [0.2, 0.1], k=2), rel=1e-15
+    )
 
 
 @pytest.mark.parametrize(
@@ -267,7 +300,10 @@ def test_ends_and_ties(p: float, others: list[float], k: int, expected: float) -
 @pytest.mark.parametrize("sigma", [TINY, 1e-320, 1e-300, 1.7e308])
 def test_an_extreme_sigma_never_rounds_up(sigma: float) -> None:
     for p, k in [(0.51, 1), (0.9, 2), (BELOW_ONE, 1)]:
-        found, exact = radius(p, [1.0, 0.05], k=k, sigma=sigma), Oracle(p, [1.0, 0.05], k=k, sigma=1.0).root()
+        found, exact = (
+            radius(p, [1.0, 0.05], k=k, sigma=sigma),
+            Oracle(p, [1.0, 0.05], k=k, sigma=1.0).root(),
+        )
         if sigma < 1e-300 and math.isnan(found):
             assert exact * mpmath.mpf(sigma) < 3 * TINY
         else:
@@ -295,7 +331,9 @@ def test_no_inputs_give_no_radii() -> None:
 
 def test_fractions_and_short_floats_are_not_rounded_inward() -> None:
     third, tenth = Fraction(1, 3), Fraction(1, 10)
-    exact = l2_radius(np.array([[third, 0, 0]]), np.array([[1, tenth, tenth]], dtype=object), [0], k=2, sigma=1.0)
+    exact = l2_radius(
+        np.array([[third, 0, 0]]), np.array([[1, tenth, tenth]], dtype=object), [0], k=2, sigma=1.0
+    )
     assert exact[0] < Oracle(third, [tenth, tenth], k=2, sigma=1.0).root()  # type: ignore[arg-type, list-item]
     assert exact[0] == pytest.approx(radius(1 / 3, [0.1, 0.1], k=2), rel=1e-12)
     short = l2_radius(np.float32([[0.9, 0.0]]), np.float32([[1.0, 0.05]]), [0], k=1, sigma=1.0)
@@ -320,7 +358,10 @@ def test_the_arguments_are_left_as_they_were() -> None:
     [
         ({"prob_lower": [[math.nan, 0.0, 0.0]]}, r"lower bounds must be in \[0, 1\], got nan"),
         ({"prob_upper": [[1.0, 1.5, 0.0]]}, r"upper bounds must be in \[0, 1\], got 1.5"),
-        ({"prob_lower": [[0.9, 0.0, 0.03]]}, "lower bound 0.03 is above upper bound 0.02 for input 0, class 2"),
+        (
+            {"prob_lower": [[0.9, 0.0, 0.03]]},
+            "lower bound 0.03 is above upper bound 0.02 for input 0, class 2",
+        ),
         ({"prob_lower": [[9, 0, 0]]}, r"lower bounds must be in \[0, 1\], got 9"),
         ({"prob_lower": [[0.9, 0.0]]}, r"lower and upper must both be \(inputs, classes\)"),
         ({"prob_lower": [[True, False, False]]}, "lower must hold floats"),
@@ -336,13 +377,23 @@ def test_the_arguments_are_left_as_they_were() -> None:
     ],
 )
 def test_bad_bounds_are_refused(changes: dict[str, Any], message: str) -> None:
-    good = {"prob_lower": [[0.9, 0.0, 0.0]], "prob_upper": [[1.0, 0.05, 0.02]], "labels": [0], "k": 1, "sigma": 0.5}
+    good = {
+        "prob_lower": [[0.9, 0.0, 0.0]],
+        "prob_upper": [[1.0, 0.05, 0.02]],
+        "labels": [0],
+        "k": 1,
+        "sigma": 0.5,
+    }
     with pytest.raises(ValueError, match=message):
         l2_radius(**(good | changes))
 
 
 def test_bad_probabilities_of_a_majority_are_refused() -> None:
-    for bad, message in [(1.5, "got 1.5"), ([0.5, math.nan], "got nan"), ("0.9", "must hold floats")]:
+    for bad, message in [
+        (1.5, "got 1.5"),
+        ([0.5, math.nan], "got nan"),
+        ("0.9", "must hold floats"),
+    ]:
         with pytest.raises(ValueError, match=message):
             l2_radius_majority(bad, sigma=1.0)
     with pytest.raises(ValueError, match="sigma must be positive and finite, got -1"):
@@ -390,7 +441,9 @@ def test_changed_units_at_the_ends() -> None:
         ([1.0], 3, -1, "num_units at least 0"),
     ],
 )
-def test_bad_arguments_of_changed_units_are_refused(l2: Any, channels: int, num_units: int, message: str) -> None:
+def test_bad_arguments_of_changed_units_are_refused(
+    l2: Any, channels: int, num_units: int, message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         changed_units(l2, channels=channels, num_units=num_units)
 
@@ -403,23 +456,39 @@ Pieces = list[tuple[float, float]]
 def mass(pieces: Pieces, shift: float) -> float:
     """The probability of intervals under N(shift, 1)."""
     return sum(
-        float(ndtr(shift - a) - ndtr(shift - b)) if a > 0 else float(ndtr(b - shift) - ndtr(a - shift)) for a, b in pieces
+        (
+            float(ndtr(shift - a) - ndtr(shift - b))
+            if a > 0
+            else float(ndtr(b - shift) - ndtr(a - shift))
+        )
+        for a, b in pieces
     )
 
 
 class Line:
-    """What is left of the half-line above z, handed out in windows of clean probability, from the right end."""
+    """What is left of the half-line above z, handed out in windows of clean probability, from the
+    right end.
+    """
 
     def __init__(self, z: float) -> None:
         self.left: Pieces = [(z, math.inf)]
 
     def window(self, start: float, size: float) -> tuple[Pieces, Pieces]:
-        """The window `size` from `start`, both in clean probability counted from the right; and what stays."""
+        """The window `size` from `start`, both in clean probability counted from the right; and
+        what stays.
+        """
         taken, stays, seen = [], [], 0.0
         for a, b in sorted(self.left, reverse=True):
             here = mass([(a, b)], 0.0)
             above = float(ndtr(-b))
-            cuts = [b, *(-float(ndtri(above + min(max(at - seen, 0.0), here))) for at in (start, start + size)), a]
+            cuts = [
+                b,
+                *(
+                    -float(ndtri(above + min(max(at - seen, 0.0), here)))
+                    for at in (start, start + size)
+                ),
+                a,
+            ]
             cuts[2] = a if start + size >= seen + here else cuts[2]
             cuts[1] = a if start >= seen + here else b if start <= seen else cuts[1]
             stays += [(cuts[1], cuts[0]), (cuts[3], cuts[2])]
@@ -428,7 +497,9 @@ class Line:
         return [(a, b) for a, b in taken if a < b], [(a, b) for a, b in stays if a < b]
 
     def take(self, size: float, goal: float, shift: float) -> Pieces:
-        """As far to the left as it reaches `goal` under the shift: what is further right is worth more."""
+        """As far to the left as it reaches `goal` under the shift: what is further right is worth
+        more.
+        """
         low, high = 0.0, max(mass(self.left, 0.0) - size, 0.0)
         for _ in range(80):
             middle = (low + high) / 2
@@ -454,7 +525,8 @@ class Line:
     ],
 )
 def test_a_classifier_of_the_line_attains_the_radius(p: float, others: list[float]) -> None:
-    # The label lies to the left of z, its rivals to the right; each is level with it just past the radius.
+    # The label lies to the left of z, its rivals to the right; each is level with it just past the
+    # radius.
     k, z = len(others), float(ndtri(p))
     others = [min(other, 1 - p) for other in others]
     certified = radius(p, others, k=k)
@@ -467,7 +539,10 @@ def test_a_classifier_of_the_line_attains_the_radius(p: float, others: list[floa
             # Rivals whose bounds are too large to be met all at once share what is left.
             rivals.append(line.take(min(size, free / (k - j)), goal, shift))
             free -= min(size, free / (k - j))
-        assert all(mass(rival, 0.0) <= size + 1e-12 for rival, size in zip(rivals, sorted(others), strict=True))
+        assert all(
+            mass(rival, 0.0) <= size + 1e-12
+            for rival, size in zip(rivals, sorted(others), strict=True)
+        )
         level = [mass(rival, shift) >= goal * (1 - 1e-12) for rival in rivals]
         assert all(level) == attained
 
@@ -481,7 +556,9 @@ def test_no_classifier_of_the_line_passes_the_radius() -> None:
         labels = generator.integers(0, classes, pieces)
         edges = np.concatenate([[-np.inf], cuts, [np.inf]])
 
-        def chances(shift: float, edges: Any = edges, labels: Any = labels, classes: int = classes) -> NDArray[np.float64]:
+        def chances(
+            shift: float, edges: Any = edges, labels: Any = labels, classes: int = classes
+        ) -> NDArray[np.float64]:
             return np.bincount(labels, np.diff(ndtr(edges - shift)), minlength=classes)
 
         clean = np.tile(chances(0.0), (classes, 1))

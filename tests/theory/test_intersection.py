@@ -1,4 +1,6 @@
-"""Intersection-union bounds: radii made of them are wrong no more often than alpha, whatever the number of classes."""
+"""Intersection-union bounds: radii made of them are wrong no more often than alpha, whatever the
+number of classes.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ ALPHA = 0.1
 
 
 def at_most(alpha: float, draws: int = DRAWS) -> float:
-    """The share of failures that a rule of level alpha stays below, but once in millions of seeds."""
+    """The share of failures that a rule of level alpha stays below, but once in millions of
+    seeds.
+    """
     return alpha + 5 * math.sqrt(alpha * (1 - alpha) / draws)
 
 
@@ -37,8 +41,12 @@ def test_a_named_label_has_k_plus_one_bounds(k: int) -> None:
     for row, label in enumerate((0, 3)):
         for j in range(4):
             own = j == label
-            assert lower[row, j] == (lower_bound(counts[row, j], 100, 0.01 / (k + 1)) if own else 0.0)
-            assert upper[row, j] == (1.0 if own else upper_bound(counts[row, j], 100, 0.01 / (k + 1)))
+            assert lower[row, j] == (
+                lower_bound(counts[row, j], 100, 0.01 / (k + 1)) if own else 0.0
+            )
+            assert upper[row, j] == (
+                1.0 if own else upper_bound(counts[row, j], 100, 0.01 / (k + 1))
+            )
 
 
 def test_against_all_other_labels_they_are_the_papers() -> None:
@@ -70,14 +78,22 @@ def test_a_named_label_never_has_a_smaller_radius_than_with_simuem(classes: int,
 
 
 def test_the_most_voted_rivals_stand_for_all_sets_of_rivals() -> None:
-    # The rule claims r only if every set of k rivals passes on its own; the k most voted decide, also among ties.
+    # The rule claims r only if every set of k rivals passes on its own; the k most voted decide,
+    # also among ties.
     generator = np.random.default_rng(1)
     for counts in generator.multinomial(60, [0.6, 0.1, 0.1, 0.1, 0.1], size=25):
         for k in (1, 2, 3):
             lower, upper = intersection_union_bounds(counts[None], alpha=0.1, k=k, labels=[0])
             found = certified_radius(lower, upper, [0], k=k, num_features=12, num_kept=2)[0]
             alone = [
-                certified_radius(lower[:, [0, *some]], upper[:, [0, *some]], [0], k=k, num_features=12, num_kept=2)[0]
+                certified_radius(
+                    lower[:, [0, *some]],
+                    upper[:, [0, *some]],
+                    [0],
+                    k=k,
+                    num_features=12,
+                    num_kept=2,
+                )[0]
                 for some in itertools.combinations(range(1, 5), k)
             ]
             assert found == min(alone)
@@ -87,7 +103,10 @@ def test_the_most_voted_rivals_stand_for_all_sets_of_rivals() -> None:
 
 
 def exact_tail(successes: int, trials: int, chance: Fraction) -> Fraction:
-    terms = (math.comb(trials, i) * chance**i * (1 - chance) ** (trials - i) for i in range(successes, trials + 1))
+    terms = (
+        math.comb(trials, i) * chance**i * (1 - chance) ** (trials - i)
+        for i in range(successes, trials + 1)
+    )
     return sum(terms, start=Fraction(0))
 
 
@@ -100,13 +119,17 @@ def test_a_bound_by_mass_is_wrong_with_chance_error_times_itself(error: float) -
     for successes, bound in list(enumerate(found.tolist()))[2::7]:
         exact = Fraction(bound)
         assert exact_tail(successes, trials, exact) <= Fraction(error) * exact
-        more = exact * (1 + Fraction(1, 10**4) + 25 * Fraction(1, successes**6))  # what steps are left to take
+        # what steps are left to take
+        more = exact * (1 + Fraction(1, 10**4) + 25 * Fraction(1, successes**6))
         assert exact_tail(successes, trials, more) > Fraction(error) * more
-        for smaller in (exact / 2, exact / 10):  # so a probability below the bound is missed no more often than it may be
+        # so a probability below the bound is missed no more often than it may be
+        for smaller in (exact / 2, exact / 10):
             assert exact_tail(successes, trials, smaller) <= Fraction(error) * smaller
 
 
-def test_a_bound_by_mass_costs_a_likely_label_little_and_does_without_the_number_of_classes() -> None:
+def test_a_bound_by_mass_costs_a_likely_label_little_and_does_without_the_number_of_classes() -> (
+    None
+):
     plain, by_mass, by_classes = (
         lower_bound(700, 1000, 0.001),
         lower_bound_by_mass(700, 1000, 0.001),
@@ -125,7 +148,9 @@ MANY = {
 
 
 def errors_of_lower_bounds(probabilities: Floats, *, by_mass: bool) -> float:
-    counts = np.random.default_rng(7).multinomial(400, probabilities / probabilities.sum(), size=DRAWS)
+    counts = np.random.default_rng(7).multinomial(
+        400, probabilities / probabilities.sum(), size=DRAWS
+    )
     table = (lower_bound_by_mass if by_mass else lower_bound)(np.arange(401), 400, ALPHA)
     return float((table[counts] > probabilities / probabilities.sum()).any(axis=1).mean())
 
@@ -154,12 +179,19 @@ def wrong_radii(p: Floats, *, ks: list[int], named: bool, honest: bool) -> float
     counts = np.random.default_rng(len(p)).multinomial(500, p, size=DRAWS // 2)
     if honest:
         lower, upper = intersection_union_bounds(
-            counts, alpha=ALPHA, k=max(ks), labels=np.zeros(len(counts), np.int64) if named else None
+            counts,
+            alpha=ALPHA,
+            k=max(ks),
+            labels=np.zeros(len(counts), np.int64) if named else None,
         )
     else:
         lower = upper = counts / 500
     wrong = np.zeros(len(counts), np.bool_)
-    shown = np.zeros((len(counts), 1), np.int64) if named else np.argsort(-counts, axis=1, kind="stable")[:, : max(ks)]
+    shown = (
+        np.zeros((len(counts), 1), np.int64)
+        if named
+        else np.argsort(-counts, axis=1, kind="stable")[:, : max(ks)]
+    )
     every = np.tile(p, (len(p), 1))
     true = certified_radius(every, every, np.arange(len(p)), k=ks, **SPACE)
     for rank in range(shown.shape[1]):
@@ -172,7 +204,9 @@ def wrong_radii(p: Floats, *, ks: list[int], named: bool, honest: bool) -> float
 @pytest.mark.parametrize("named", [True, False])
 @pytest.mark.parametrize("case", OTHERS)
 @pytest.mark.parametrize(("k", "radius"), [(1, 1), (3, 0), (3, 2)])
-def test_radii_are_wrong_no_more_often_than_alpha(case: str, k: int, radius: int, named: bool) -> None:
+def test_radii_are_wrong_no_more_often_than_alpha(
+    case: str, k: int, radius: int, named: bool
+) -> None:
     p = short_of(radius, k, OTHERS[case])
     assert certified_radius(p[None], p[None], [0], k=k, **SPACE)[0] == radius - 1
     assert wrong_radii(p, ks=sorted({1, k}), named=named, honest=True) <= at_most(ALPHA, DRAWS // 2)
@@ -192,7 +226,11 @@ def test_a_label_without_votes_is_not_certified() -> None:
 
 @pytest.mark.parametrize(
     ("k", "alpha", "message"),
-    [(0, 0.1, r"k must lie in 1 \.\. classes - 1 = 2, got 0"), (3, 0.1, "got 3"), (1, 1.0, "alpha must lie in")],
+    [
+        (0, 0.1, r"k must lie in 1 \.\. classes - 1 = 2, got 0"),
+        (3, 0.1, "got 3"),
+        (1, 1.0, "alpha must lie in"),
+    ],
 )
 def test_what_does_not_fit_is_refused(k: int, alpha: float, message: str) -> None:
     for labels in (None, [0]):

@@ -1,4 +1,6 @@
-"""Interval bounds: never above what an attack finds, exact on linear networks, safe from rounding."""
+"""Interval bounds: never above what an attack finds, exact on linear networks, safe from
+rounding.
+"""
 
 from __future__ import annotations
 
@@ -31,10 +33,21 @@ def dense(generator: np.random.Generator, outputs: int, inputs: int) -> Dense:
     return Dense(weight.astype(np.float32), generator.normal(size=outputs).astype(np.float32) / 4)
 
 
-def conv(generator: np.random.Generator, outputs: int, channels: int, size: int, stride: int, padding: int) -> Conv:
-    weight = generator.normal(size=(outputs, channels, size, size)) / (channels * size * size) ** 0.5
+def conv(
+    generator: np.random.Generator,
+    outputs: int,
+    channels: int,
+    size: int,
+    stride: int,
+    padding: int,
+) -> Conv:
+    weight = (
+        generator.normal(size=(outputs, channels, size, size)) / (channels * size * size) ** 0.5
+    )
     bias = generator.normal(size=outputs).astype(np.float32) / 4
-    return Conv(weight.astype(np.float32), bias, stride=(stride, stride), padding=(padding, padding))
+    return Conv(
+        weight.astype(np.float32), bias, stride=(stride, stride), padding=(padding, padding)
+    )
 
 
 def mlp(generator: np.random.Generator, *sizes: int) -> list[Layer]:
@@ -100,7 +113,9 @@ def test_no_sampled_attack_goes_below_the_bound(name: str) -> None:
 
 
 def exhaustive(image: Array, r: int, values: Sequence[float]) -> Array:
-    """The image `(channels, pixels)` with every r of its pixels set to every combination of values."""
+    """The image `(channels, pixels)` with every r of its pixels set to every combination of
+    values.
+    """
     channels, pixels = image.shape
     attacked = []
     for places in combinations(range(pixels), r):
@@ -128,7 +143,8 @@ def test_on_tiny_networks_no_attack_at_all_goes_below_it_and_a_good_part_of_what
                 attacked = exhaustive(image, r, values)
                 margins = margins_of(scores(layers, attacked), np.full(len(attacked), labels[row]))
                 assert (margins >= bounds[row, column] - 1e-12).all()
-                reached = (margins <= 0).sum(1).max() - 1  # how many classes at once come level with the label
+                # how many classes at once come level with the label
+                reached = (margins <= 0).sum(1).max() - 1
                 for place, k in enumerate((1, 2)):
                     assert reached < k or found[row, place] < r
                 robust[r] += reached == 0
@@ -150,7 +166,9 @@ def test_on_a_linear_network_it_is_the_least_margin_that_an_attack_reaches(chann
         for row, image in enumerate(images):
             for column, r in enumerate((0, 1, 2, 6)):
                 attacked = exhaustive(image, r, (0, 1))
-                least = margins_of(scores(layers, attacked), np.full(len(attacked), labels[row])).min(0)
+                least = margins_of(
+                    scores(layers, attacked), np.full(len(attacked), labels[row])
+                ).min(0)
                 np.testing.assert_allclose(bounds[row, column], least, rtol=0, atol=1e-13)
 
 
@@ -175,11 +193,19 @@ def exact_bounds(layers: Sequence[Layer], image: Array, label: int, r: int) -> l
             if number == 0:
                 value = shift + sum(a * b for a, b in zip(row, x, strict=True))
                 gains = [
-                    [sum(max(sign * row[i] * (1 - x[i]), -sign * row[i] * x[i]) for i in range(p, len(x), pixels))]
+                    [
+                        sum(
+                            max(sign * row[i] * (1 - x[i]), -sign * row[i] * x[i])
+                            for i in range(p, len(x), pixels)
+                        )
+                    ]
                     for sign in (-1, 1)
                     for p in range(pixels)
                 ]
-                down, up = (sum(g[0] for g in sorted(part)[pixels - r :]) for part in (gains[:pixels], gains[pixels:]))
+                down, up = (
+                    sum(g[0] for g in sorted(part)[pixels - r :])
+                    for part in (gains[:pixels], gains[pixels:])
+                )
                 found.append((value - down, value + up))
             else:
                 ends = [sorted((a * b, a * c)) for a, b, c in zip(row, lower, upper, strict=True)]
@@ -195,9 +221,11 @@ def test_it_is_below_the_same_bound_in_rational_arithmetic_and_hardly_so(scale: 
     generator = np.random.default_rng(3)
     for sizes in [(12, 3), (12, 5, 3), (12, 6, 5, 3)]:
         layers = [
-            Dense(layer.weight.astype(np.float64) * scale, layer.bias.astype(np.float64) / 3)
-            if isinstance(layer, Dense)
-            else layer
+            (
+                Dense(layer.weight.astype(np.float64) * scale, layer.bias.astype(np.float64) / 3)
+                if isinstance(layer, Dense)
+                else layer
+            )
             for layer in mlp(generator, *sizes)
         ]
         images = generator.random((4, 2, 6))
@@ -220,16 +248,26 @@ def test_a_margin_that_is_zero_in_real_arithmetic_is_never_certified() -> None:
         weight = np.array([generator.permutation(np.concatenate([half, -half])), np.zeros(40)])
         hidden = Dense(np.eye(40), np.zeros(40))
         image = np.full((1, 1, 40), generator.random())
-        for layers in ([Flatten(), Dense(weight, np.zeros(2))], [Flatten(), hidden, ReLU(), Dense(weight, np.zeros(2))]):
+        for layers in (
+            [Flatten(), Dense(weight, np.zeros(2))],
+            [Flatten(), hidden, ReLU(), Dense(weight, np.zeros(2))],
+        ):
             plain = scores(layers, image)[0]
             fooled += int(plain[0] > plain[1])
-            assert certified_radius_intervals(layers, image, [0], max_radius=1).tolist() == [ABSTAIN]
+            assert certified_radius_intervals(layers, image, [0], max_radius=1).tolist() == [
+                ABSTAIN
+            ]
     assert fooled > 50, "without the enlargement some would have been"
 
 
 def test_what_is_lost_below_the_normal_numbers_is_counted() -> None:
     tiny = np.full((2, 3), 2.0**-700)
-    layers = [Flatten(), Dense(np.eye(3) * 2.0**-700, np.zeros(3)), ReLU(), Dense(tiny * [[-1.0], [1.0]], np.zeros(2))]
+    layers = [
+        Flatten(),
+        Dense(np.eye(3) * 2.0**-700, np.zeros(3)),
+        ReLU(),
+        Dense(tiny * [[-1.0], [1.0]], np.zeros(2)),
+    ]
     image = np.ones((1, 1, 3))
     assert (scores(layers, image) == 0).all(), "the true margin is -6 * 2^-1400"
     assert margin_lower_bounds(layers, image, [0], radii=[0])[0, 0, 1] < 0
@@ -237,18 +275,37 @@ def test_what_is_lost_below_the_normal_numbers_is_counted() -> None:
 
 def test_weights_that_overflow_prove_nothing() -> None:
     huge = np.full((3, 4), 1e308)
-    layers = [Flatten(), Dense(huge, np.zeros(3)), ReLU(), Dense(np.array([[1.0] * 3, [-1e308] * 3]), np.zeros(2))]
-    assert margin_lower_bounds(layers, np.ones((1, 1, 4)), [0], radii=[0, 1])[0, :, 1].tolist() == [-np.inf] * 2
-    assert certified_radius_intervals(layers, np.ones((1, 1, 4)), [0], max_radius=1).tolist() == [ABSTAIN]
+    layers = [
+        Flatten(),
+        Dense(huge, np.zeros(3)),
+        ReLU(),
+        Dense(np.array([[1.0] * 3, [-1e308] * 3]), np.zeros(2)),
+    ]
+    assert (
+        margin_lower_bounds(layers, np.ones((1, 1, 4)), [0], radii=[0, 1])[0, :, 1].tolist()
+        == [-np.inf] * 2
+    )
+    assert certified_radius_intervals(layers, np.ones((1, 1, 4)), [0], max_radius=1).tolist() == [
+        ABSTAIN
+    ]
 
 
-@pytest.mark.parametrize(("stride", "padding"), [((1, 1), (0, 0)), ((2, 1), (1, 2)), ((2, 3), (3, 0))])
-def test_a_convolution_is_bounded_as_the_matrix_that_it_is(stride: tuple[int, int], padding: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("stride", "padding"), [((1, 1), (0, 0)), ((2, 1), (1, 2)), ((2, 3), (3, 0))]
+)
+def test_a_convolution_is_bounded_as_the_matrix_that_it_is(
+    stride: tuple[int, int], padding: tuple[int, int]
+) -> None:
     generator = np.random.default_rng(5)
     for position in (0, 1):
         before = conv(generator, 3, 2, 3, 1, 1) if position else None
         channels = 3 if position else 2
-        layer = Conv(generator.normal(size=(4, channels, 3, 2)), generator.normal(size=4), stride=stride, padding=padding)
+        layer = Conv(
+            generator.normal(size=(4, channels, 3, 2)),
+            generator.normal(size=4),
+            stride=stride,
+            padding=padding,
+        )
         size = [
             (length + 2 * pad - kernel) // step + 1
             for length, pad, kernel, step in zip((5, 6), padding, (3, 2), stride, strict=True)
@@ -264,7 +321,9 @@ def test_a_convolution_is_bounded_as_the_matrix_that_it_is(stride: tuple[int, in
         start: list[Layer] = [before, ReLU()] if before else []
         images = make_images(generator, 3, 2, 5, 6)
         found, wanted = (
-            margin_lower_bounds([*start, *middle, ReLU(), *end], images, [0, 1, 2], radii=[0, 1, 4, 40])
+            margin_lower_bounds(
+                [*start, *middle, ReLU(), *end], images, [0, 1, 2], radii=[0, 1, 4, 40]
+            )
             for middle, end in (((layer,), (Flatten(), last)), ((Flatten(), same), (last,)))
         )
         np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-11)
@@ -285,7 +344,11 @@ def test_contributions_of_the_image_bound_better_than_absolute_weights() -> None
         reach = per_pixel[:, 20 - r :].sum(1)
         lower, upper = np.maximum(value - reach, 0), np.maximum(value + reach, 0)
         rows = last.weight[labels][:, None] - last.weight
-        least = (np.where(rows > 0, lower[:, None], upper[:, None]) * rows).sum(2) + last.bias[labels][:, None] - last.bias
+        least = (
+            (np.where(rows > 0, lower[:, None], upper[:, None]) * rows).sum(2)
+            + last.bias[labels][:, None]
+            - last.bias
+        )
         assert (bounds[:, column] >= least - 1e-6).all()
         assert (bounds[:, column] > least + 0.05).mean() > 0.5
 
@@ -315,7 +378,10 @@ def test_the_radius_is_the_last_one_where_fewer_than_k_margins_may_be_lost(name:
     for column, k in enumerate((1, 3, 2)):
         holds = (bounds <= 0).sum(2) - 1 < k
         assert radii[:, column].tolist() == [ABSTAIN + int(row.sum()) for row in holds]
-        assert certified_radius_intervals(layers, images, labels, max_radius=5, k=k).tolist() == radii[:, column].tolist()
+        assert (
+            certified_radius_intervals(layers, images, labels, max_radius=5, k=k).tolist()
+            == radii[:, column].tolist()
+        )
     assert (radii[:5, 0] == ABSTAIN).all()
     assert len(set(radii[:, 0].tolist())) > 1
     nought = certified_radius_intervals(layers, images, labels, max_radius=0)
@@ -323,13 +389,17 @@ def test_the_radius_is_the_last_one_where_fewer_than_k_margins_may_be_lost(name:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_results_do_not_depend_on_how_inputs_are_cut(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_do_not_depend_on_how_inputs_are_cut(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     generator = np.random.default_rng(9)
     layers = NETWORKS[name](generator)
     images, labels = make_images(generator, 12, 2, 8, 8), generator.integers(0, 4, 12)
     whole = margin_lower_bounds(layers, images, labels, radii=[0, 2])
     monkeypatch.setattr(intervals, "_CELLS_PER_CHUNK", 1)
-    np.testing.assert_allclose(margin_lower_bounds(layers, images, labels, radii=[0, 2]), whole, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        margin_lower_bounds(layers, images, labels, radii=[0, 2]), whole, rtol=0, atol=1e-12
+    )
 
 
 IMAGES = np.zeros((2, 1, 2, 2))
@@ -344,17 +414,45 @@ KERNEL = Conv(np.ones((3, 1, 2, 2)), np.zeros(3))
         (GOOD, IMAGES + 1.5, r"images must lie in \[0, 1\]; divide bytes by 255"),
         (GOOD, IMAGES * np.nan, r"images must lie in \[0, 1\]"),
         (GOOD, IMAGES.astype(np.uint8), "images must be floats"),
-        (GOOD, IMAGES[0, 0], r"must be floats of shape \(inputs, channels, height, width\), got float64 of shape \(2, 2\)"),
+        (
+            GOOD,
+            IMAGES[0, 0],
+            (
+                r"must be floats of shape \(inputs, channels, height, width\), got float64 of shape"
+                r" \(2, 2\)"
+            ),
+        ),
         (GOOD[:-1], IMAGES, "the last layer must be Dense"),
         ([], IMAGES, "the last layer must be Dense"),
-        (GOOD[1:], IMAGES, r"layer 0 is Dense with weights \(3, 4\), which does not take inputs of shape \(1, 2, 2\)"),
-        ([Flatten(), LAST], IMAGES, r"layer 1 is Dense with weights \(2, 3\), which does not take inputs of shape \(4,\)"),
+        (
+            GOOD[1:],
+            IMAGES,
+            (
+                r"layer 0 is Dense with weights \(3, 4\), which does not take inputs of shape \(1,"
+                r" 2, 2\)"
+            ),
+        ),
+        (
+            [Flatten(), LAST],
+            IMAGES,
+            r"layer 1 is Dense with weights \(2, 3\), which does not take inputs of shape \(4,\)",
+        ),
         ([ReLU(), *GOOD], IMAGES, "the first layer is ReLU"),
-        ([KERNEL, KERNEL, Flatten(), LAST], IMAGES, r"layer 1 is Conv .* does not take inputs of shape \(3, 1, 1\)"),
-        ([KERNEL, Flatten(), LAST], IMAGES[:, :, :1], r"layer 0 is Conv .* does not take inputs of shape \(1, 1, 2\)"),
+        (
+            [KERNEL, KERNEL, Flatten(), LAST],
+            IMAGES,
+            r"layer 1 is Conv .* does not take inputs of shape \(3, 1, 1\)",
+        ),
+        (
+            [KERNEL, Flatten(), LAST],
+            IMAGES[:, :, :1],
+            r"layer 0 is Conv .* does not take inputs of shape \(1, 1, 2\)",
+        ),
     ],
 )
-def test_layers_and_images_that_do_not_fit_are_refused(layers: list[Layer], images: Array, said: str) -> None:
+def test_layers_and_images_that_do_not_fit_are_refused(
+    layers: list[Layer], images: Array, said: str
+) -> None:
     with pytest.raises(ValueError, match=said):
         margin_lower_bounds(layers, images, [0, 1], radii=[0])
     with pytest.raises(ValueError, match=said):

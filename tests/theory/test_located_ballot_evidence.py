@@ -1,4 +1,6 @@
-"""Located evidence from ballots: less than anyone's who knew what changed, and wrong no more often than alpha."""
+"""Located evidence from ballots: less than anyone's who knew what changed, and wrong no more often
+than alpha.
+"""
 
 from __future__ import annotations
 
@@ -52,9 +54,15 @@ def placed(rule: Judge, ballots: Ints, drawn: Ints) -> tuple[Ints, Placed]:
 
 
 def bets_on(
-    held: Bools, met_masks: Bools, rivals: tuple[int, ...], both: tuple[BallotBets, BallotBets], r: int
+    held: Bools,
+    met_masks: Bools,
+    rivals: tuple[int, ...],
+    both: tuple[BallotBets, BallotBets],
+    r: int,
 ) -> Iterator[tuple[float, NDArray[np.float64]]]:
-    """Of each kind, part and share: what it begins with, and the logarithm that each ballot adds."""
+    """Of each kind, part and share: what it begins with, and the logarithm that each ballot
+    adds.
+    """
     w = both[0].parts.num_named
     for kind, bets in zip(("apart", "met"), both, strict=True):
         own = held[:, 0] & ~met_masks if kind == "apart" else held[:, 0] | met_masks
@@ -87,16 +95,27 @@ def test_it_is_less_than_that_of_one_who_knows_what_changed(k: int, w: int) -> N
                 met_masks = KEEPS[drawn][:, changed].any(axis=1)
                 for rivals in itertools.combinations(range(1, CLASSES), k):
                     all_bets = bets_on(held, met_masks, rivals, both, r)
-                    least = min(least, sum(math.exp(begun + added.sum()) / 2 for begun, added in all_bets))
+                    least = min(
+                        least, sum(math.exp(begun + added.sum()) / 2 for begun, added in all_bets)
+                    )
             assert math.exp(found[r]) <= least * (1 + 1e-9)
         assert found[0] > -math.inf
 
 
 def slack(held: Bools, met_masks: Bools, rivals: tuple[int, ...], w: int) -> Fraction:
-    """How far the best part is from proving that these rivals do not break label 0: 0 at the boundary, or below."""
+    """How far the best part is from proving that these rivals do not break label 0: 0 at the
+    boundary, or below.
+    """
     rest, n = held[~met_masks].astype(int), len(held)
     return max(
-        Fraction(int(len(part) * rest[:, 0].sum() - rest[:, part].sum() - min(len(part), w) * met_masks.sum()), n)
+        Fraction(
+            int(
+                len(part) * rest[:, 0].sum()
+                - rest[:, part].sum()
+                - min(len(part), w) * met_masks.sum()
+            ),
+            n,
+        )
         for size in range(1, len(rivals) + 1)
         for part in itertools.combinations(rivals, size)
     )
@@ -104,7 +123,9 @@ def slack(held: Bools, met_masks: Bools, rivals: tuple[int, ...], w: int) -> Fra
 
 @lru_cache
 def at_the_edge(k: int, w: int, r: int) -> tuple[Ints, list[tuple[Bools, tuple[int, ...]]]]:
-    """A ballot for every mask such that label 0 has a radius of r - 1 and nearly of r, and what breaks it at r."""
+    """A ballot for every mask such that label 0 has a radius of r - 1 and nearly of r, and what
+    breaks it at r.
+    """
     every, generator = all_ballots(w, CLASSES), np.random.default_rng(0)
     best: tuple[Fraction, Ints, list[tuple[Bools, tuple[int, ...]]]] | None = None
     for trial in range(300):
@@ -118,7 +139,11 @@ def at_the_edge(k: int, w: int, r: int) -> tuple[Ints, list[tuple[Bools, tuple[i
                 if one <= 0:
                     slacks.append(one)
                     broken.append((met_masks, rivals))
-        if broken and (best is None or max(slacks) > best[0] or (max(slacks) == best[0] and len(broken) < len(best[2]))):
+        if broken and (
+            best is None
+            or max(slacks) > best[0]
+            or (max(slacks) == best[0] and len(broken) < len(best[2]))
+        ):
             best = (max(slacks), ballots, broken)
     assert best is not None
     return best[1], best[2]
@@ -140,7 +165,9 @@ def test_nobody_gains_while_the_label_is_broken(k: int, w: int, r: int) -> None:
 
 
 def wrong_claims(k: int, w: int, r: int) -> float:
-    """The share of samples in which label 0 is claimed, at any look, at the radius that it has not."""
+    """The share of samples in which label 0 is claimed, at any look, at the radius that it has
+    not.
+    """
     cast, _ = at_the_edge(k, w, r)
     rule, label = judge(k, w), np.zeros(1, np.int64)
     generator, wrong = np.random.default_rng(1), 0
@@ -168,7 +195,8 @@ def forgetful(kept: Ints, reach: int) -> Ints:
     ("name", "wrong", "k"),
     [
         ("most_met", forgetful, 2),
-        ("least_met", lambda kept, reach: most_met(kept, reach), 3),  # or met what meets most of the others
+        # or met what meets most of the others
+        ("least_met", lambda kept, reach: most_met(kept, reach), 3),
     ],
 )
 def test_a_rule_that_looks_away_fails_the_same_test(
@@ -187,5 +215,9 @@ def test_what_stops_and_is_settled(k: int, w: int) -> None:
         ballots = every[chosen][generator.integers(0, chosen.sum(), 120)]
         counts, seen = placed(rule, ballots, drawn)
         assert (rule.proven(counts, label, seen)[0] >= 0) == (proves or not chosen.any())
-        assert not rule.stops(counts, label, seen)[0] or not proves or rule.proven(counts, label, seen)[0] >= 0
+        assert (
+            not rule.stops(counts, label, seen)[0]
+            or not proves
+            or rule.proven(counts, label, seen)[0] >= 0
+        )
         assert rule.settled(counts, label, seen).shape == (1,)

@@ -206,14 +206,20 @@ def failures(k: int, *, named: bool, trials: int) -> float:
     """The share of samples in which label 0 gets a radius of 1 or more."""
     make, classes, size = EDGES[k]
     kept, ballots = make()
-    asked: dict[str, Any] = {"alpha": LEVEL, "classes": classes, "num_features": int(kept.max()) + 1}
+    asked: dict[str, Any] = {
+        "alpha": LEVEL,
+        "classes": classes,
+        "num_features": int(kept.max()) + 1,
+    }
     generator, wrong = np.random.default_rng(k), 0
     for _ in range(trials):
         drawn = generator.integers(0, len(kept), size)
         cast = ballots[drawn][None]
         labels = np.array([0]) if named else None
         found = located_radii(kept[drawn], cast, labels, ks=[k], pairs=False, **asked)[0, :, 0]
-        shown = [0] if named else np.argsort(-counts_of(cast, classes)[0], kind="stable")[:k].tolist()
+        shown = (
+            [0] if named else np.argsort(-counts_of(cast, classes)[0], kind="stable")[:k].tolist()
+        )
         wrong += bool(0 in shown and found[shown.index(0)] >= 1)
     return wrong / trials
 
@@ -238,9 +244,12 @@ def test_labels_that_go_together_are_no_one_count(monkeypatch: pytest.MonkeyPatc
     """The naive bound takes the namings of 1 and 2 for so many votes, as is right for w = 1."""
 
     def pooled(rivals: Ints, *, trials: Ints, error: float, k: int, among: int, **_: int) -> Floats:
-        together = np.minimum(np.cumsum(rivals, axis=-1), trials.reshape(-1, *[1] * (rivals.ndim - 1)))
+        together = np.minimum(
+            np.cumsum(rivals, axis=-1), trials.reshape(-1, *[1] * (rivals.ndim - 1))
+        )
         several = [
-            upper_bound(together[..., t - 1], trials[:, None], error / among / math.comb(among, t)) for t in range(1, k + 1)
+            upper_bound(together[..., t - 1], trials[:, None], error / among / math.comb(among, t))
+            for t in range(1, k + 1)
         ]
         return np.stack(several, axis=-1)
 

@@ -1,4 +1,6 @@
-"""Located evidence: less than anyone's who knew the changed features, and wrong no more often than alpha at any look."""
+"""Located evidence: less than anyone's who knew the changed features, and wrong no more often than
+alpha at any look.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ FEATURES, KEPT, CLASSES = 8, 2, 4
 def bets_of(k: int, num_features: int, num_kept: int, cap: int = CAP) -> tuple[Bets, Bets]:
     """Those that tell apart which masks keep changed features, and those that win by them."""
     apart, whole = (
-        make_bets(k=k, num_features=num_features, num_kept=num_kept, max_votes=cap, apart=flag) for flag in (True, False)
+        make_bets(k=k, num_features=num_features, num_kept=num_kept, max_votes=cap, apart=flag)
+        for flag in (True, False)
     )
     return apart, whole
 
@@ -40,19 +43,28 @@ def parts_of(rivals: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
 
 
 def shown(votes: Ints, met: NDArray[np.bool_], part: tuple[int, ...]) -> list[tuple[Ints, Ints]]:
-    """For either kind of bets: which votes win and which lose, for label 0 against a part of its rivals."""
+    """For either kind of bets: which votes win and which lose, for label 0 against a part of its
+    rivals.
+    """
     rivals = np.isin(votes, part) & ~met
     return [((votes == 0) & ~met, rivals), ((votes == 0) | met, rivals)]
 
 
 def test_the_evidence_is_less_than_that_of_one_who_knows_what_changed() -> None:
     generator = np.random.default_rng(0)
-    for num_features, num_kept, classes, k in ((5, 1, 3, 1), (5, 2, 4, 2), (6, 2, 4, 2), (6, 1, 4, 3)):
+    for num_features, num_kept, classes, k in (
+        (5, 1, 3, 1),
+        (5, 2, 4, 2),
+        (6, 2, 4, 2),
+        (6, 1, 4, 3),
+    ):
         every = every_mask(num_features, num_kept)
         apart, whole = bets_of(k, num_features, num_kept)
         for lean in (None, 0, 1):
             kept = every[generator.integers(0, len(every), 60)]
-            votes = generator.choice(classes, p=[0.7, *[0.3 / (classes - 1)] * (classes - 1)], size=60)
+            votes = generator.choice(
+                classes, p=[0.7, *[0.3 / (classes - 1)] * (classes - 1)], size=60
+            )
             if lean is not None:  # what keeps a certain feature votes for the label, or against it
                 votes = np.where((kept == 2).any(axis=1), lean, votes)
             found = now(votes, kept, k=k, classes=classes, num_features=num_features)[0]
@@ -70,7 +82,9 @@ def now(votes: Ints, kept: Ints, *, k: int, classes: int, num_features: int) -> 
     """The located evidence for label 0 of one input."""
     left = left_of(votes, kept, k=k, classes=classes, num_features=num_features)
     apart, whole = bets_of(k, num_features, kept.shape[1])
-    return located_evidence(apart, whole, left.held[:, 0], left.others[:, 0], left.rivals(k), left.trials)
+    return located_evidence(
+        apart, whole, left.held[:, 0], left.others[:, 0], left.rivals(k), left.trials
+    )
 
 
 def left_of(votes: Ints, kept: Ints, *, k: int, classes: int, num_features: int) -> Spared:
@@ -79,20 +93,33 @@ def left_of(votes: Ints, kept: Ints, *, k: int, classes: int, num_features: int)
         counts_of(votes[None], classes),
         np.zeros(1, np.int64),
     )
-    reach = make_bets(k=k, num_features=num_features, num_kept=kept.shape[1], max_votes=CAP).won.shape[1] - 1
+    reach = (
+        make_bets(k=k, num_features=num_features, num_kept=kept.shape[1], max_votes=CAP).won.shape[
+            1
+        ]
+        - 1
+    )
     met = known.kept_counts(near_labels(counts, label, k))
     return spare(counts, label, met, known.degrees(), k=k, reach=reach, num_kept=kept.shape[1])
 
 
-def capital(votes: Ints, met: NDArray[np.bool_], rivals: tuple[int, ...], both: tuple[Bets, Bets], r: int) -> float:
-    """What is won vote by vote with all parts of a set of rivals, the changed features being known."""
-    return sum(math.exp(begun + gains.sum()) / 2 for begun, gains in every_bet(votes, met, rivals, both, r))
+def capital(
+    votes: Ints, met: NDArray[np.bool_], rivals: tuple[int, ...], both: tuple[Bets, Bets], r: int
+) -> float:
+    """What is won vote by vote with all parts of a set of rivals, the changed features being
+    known.
+    """
+    return sum(
+        math.exp(begun + gains.sum()) / 2 for begun, gains in every_bet(votes, met, rivals, both, r)
+    )
 
 
 def every_bet(
     votes: Ints, met: NDArray[np.bool_], rivals: tuple[int, ...], both: tuple[Bets, Bets], r: int
 ) -> Iterator[tuple[float, NDArray[np.float64]]]:
-    """Of each kind, part and share: what it begins with and what each vote multiplies it by, as logarithms."""
+    """Of each kind, part and share: what it begins with and what each vote multiplies it by, as
+    logarithms.
+    """
     for part in parts_of(rivals):
         for bets, (wins, loses) in zip(both, shown(votes, met, part), strict=True):
             t = len(part) - 1
@@ -101,10 +128,14 @@ def every_bet(
                 yield float(bets.begun[t, 0, share]), np.where(wins, bets.won[t, r, share], other)
 
 
-def broken_by(kept: Ints, votes: Ints, k: int, r: int) -> list[tuple[Fraction, NDArray[np.bool_], tuple[int, ...]]]:
-    """All (slack, masks that meet R, rivals) that break label 0 with r features, the true shares being those of all masks.
+def broken_by(
+    kept: Ints, votes: Ints, k: int, r: int
+) -> list[tuple[Fraction, NDArray[np.bool_], tuple[int, ...]]]:
+    """All (slack, masks that meet R, rivals) that break label 0 with r features, the true shares
+    being those of all masks.
 
-    The slack is how far the best part of the rivals is from proving otherwise: 0 at the boundary, below it otherwise.
+    The slack is how far the best part of the rivals is from proving otherwise: 0 at the boundary,
+    below it otherwise.
     """
     found = []
     n = len(kept)
@@ -112,7 +143,14 @@ def broken_by(kept: Ints, votes: Ints, k: int, r: int) -> list[tuple[Fraction, N
         met = np.isin(kept, changed).any(axis=1)
         for rivals in itertools.combinations(range(1, CLASSES), k):
             slack = max(
-                Fraction(int(len(part) * (votes[~met] == 0).sum() - np.isin(votes[~met], part).sum() - met.sum()), n)
+                Fraction(
+                    int(
+                        len(part) * (votes[~met] == 0).sum()
+                        - np.isin(votes[~met], part).sum()
+                        - met.sum()
+                    ),
+                    n,
+                )
                 for part in parts_of(rivals)
             )
             if slack <= 0:
@@ -124,8 +162,8 @@ def broken_by(kept: Ints, votes: Ints, k: int, r: int) -> list[tuple[Fraction, N
 def at_the_edge(k: int, r: int) -> tuple[Ints, Ints]:
     """A base classifier, as votes under all masks, that nearly has a radius of r.
 
-    Of those with the least slack one whose votes for the label lean most on r features: what is held against any R is true
-    of these.
+    Of those with the least slack one whose votes for the label lean most on r features: what is
+    held against any R is true of these.
     """
     kept, every = every_mask(FEATURES, KEPT), some_votes(FEATURES, KEPT, CLASSES)
     true = true_radii(kept, every, 0, classes=CLASSES, num_features=FEATURES)[:, k - 1]
@@ -134,7 +172,12 @@ def at_the_edge(k: int, r: int) -> tuple[Ints, Ints]:
     worth = []
     for votes in candidates:
         leaning = np.sort(np.bincount(kept[votes == 0].reshape(-1), minlength=FEATURES))
-        worth.append((max(slack for slack, _, _ in broken_by(kept, votes, k, r)), int(leaning[-r] - leaning[-r - 1])))
+        worth.append(
+            (
+                max(slack for slack, _, _ in broken_by(kept, votes, k, r)),
+                int(leaning[-r] - leaning[-r - 1]),
+            )
+        )
     return kept, candidates[max(range(len(worth)), key=worth.__getitem__)]
 
 
@@ -152,7 +195,9 @@ def test_nobody_gains_while_the_label_is_broken(k: int, r: int) -> None:
 
 
 def wrong_claims(k: int, r: int) -> float:
-    """The share of samples in which label 0 is claimed, at any look, at the radius that it has not."""
+    """The share of samples in which label 0 is claimed, at any look, at the radius that it has
+    not.
+    """
     kept, votes = at_the_edge(k, r)
     rule = Stopping(question="exact", k=k, alpha=ALPHA, method="located")
     judge = Judge(rule, num_features=FEATURES, num_kept=KEPT, max_votes=CAP, batch_size=20)
@@ -162,10 +207,19 @@ def wrong_claims(k: int, r: int) -> float:
     for _ in range(DRAWS):
         drawn, before, ever = np.zeros(len(kept), np.int64), 0, False
         for look in judge.looks:
-            drawn += np.bincount(generator.integers(0, len(kept), look - before), minlength=len(kept))
+            drawn += np.bincount(
+                generator.integers(0, len(kept), look - before), minlength=len(kept)
+            )
             before = look
             counts = np.array([[int(drawn[votes == j].sum()) for j in range(CLASSES)]])
-            met = [np.stack([drawn[votes == j] @ keeps[votes == j] for j in judge.near(counts, label)[0].tolist()])]
+            met = [
+                np.stack(
+                    [
+                        drawn[votes == j] @ keeps[votes == j]
+                        for j in judge.near(counts, label)[0].tolist()
+                    ]
+                )
+            ]
             left = judge.spared(counts, label, met, drawn @ keeps)
             ever |= bool(judge.proven(counts, label, left)[0] >= r)
             judge.stops(counts, label, left)
@@ -188,8 +242,10 @@ def forgetful(kept: Ints, reach: int) -> Ints:
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [
-        ("topcert.theory.spared.most_met", forgetful),  # as if changed features met no vote for the label
-        ("topcert.theory.spared.least_met", lambda kept, reach: spared.most_met(kept, reach)),  # or met what meets most
+        # as if changed features met no vote for the label
+        ("topcert.theory.spared.most_met", forgetful),
+        # or met what meets most
+        ("topcert.theory.spared.least_met", lambda kept, reach: spared.most_met(kept, reach)),
     ],
 )
 def test_a_rule_that_looks_away_fails_the_same_test(

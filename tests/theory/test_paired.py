@@ -1,4 +1,6 @@
-"""What pairs of features say of the masks that r of them meet: never more than is true of any r, and worth asking."""
+"""What pairs of features say of the masks that r of them meet: never more than is true of any r,
+and worth asking.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,11 @@ def slow_least_and_most(keeps: Ints, r: int) -> tuple[int, int]:
         """Of alone S1 - both S2, the least (sign 1) or the most (-1) by rows."""
         rows = []
         for i in features:
-            of_pairs = [(w[i][i] + w[j][j]) * alone / (2 * r - 2) - w[i][j] * both / 2 for j in features if j != i]
+            of_pairs = [
+                (w[i][i] + w[j][j]) * alone / (2 * r - 2) - w[i][j] * both / 2
+                for j in features
+                if j != i
+            ]
             rows.append(sum(sorted(of_pairs, key=lambda entry: sign * entry)[: r - 1], Fraction()))
         return sum(sorted(rows, key=lambda row: sign * row)[:r], Fraction())
 
@@ -48,7 +54,9 @@ def slow_least_and_most(keeps: Ints, r: int) -> tuple[int, int]:
 def some_masks(num_features: int, num_kept: int, size: int) -> Ints:
     """Masks of which many keep the first features together, and few the last."""
     generator = np.random.default_rng(size)
-    heavy = generator.random((size, num_features)) + np.linspace(0, generator.choice([0, 0.5]), num_features)
+    heavy = generator.random((size, num_features)) + np.linspace(
+        0, generator.choice([0, 0.5]), num_features
+    )
     return keeps_of(np.argsort(heavy, axis=1)[:, :num_kept], num_features)
 
 
@@ -59,7 +67,10 @@ def test_no_features_meet_more_or_fewer(num_features: int, num_kept: int) -> Non
         keeps = some_masks(num_features, num_kept, size)
         pairs = keeps.T @ keeps
         for r in range(2, num_features + 1):
-            met = [int(keeps[:, some].any(axis=1).sum()) for some in itertools.combinations(range(num_features), r)]
+            met = [
+                int(keeps[:, some].any(axis=1).sum())
+                for some in itertools.combinations(range(num_features), r)
+            ]
             least, most = least_met_by_pairs(pairs, r), most_met_by_pairs(pairs, r)
             assert 0 <= least <= min(met) <= max(met) <= most
             assert (least, most) == slow_least_and_most(keeps, r)
@@ -81,7 +92,10 @@ def test_a_larger_share_of_the_pairs_would_be_wrong(monkeypatch: pytest.MonkeyPa
     keeps = some_masks(7, 4, 60)
     count_pairs_too_often(monkeypatch, 1.5)
     most = [most_met_by_pairs(keeps.T @ keeps, r) for r in (2, 3, 4)]
-    met = [max(keeps[:, list(some)].any(axis=1).sum() for some in itertools.combinations(range(7), r)) for r in (2, 3, 4)]
+    met = [
+        max(keeps[:, list(some)].any(axis=1).sum() for some in itertools.combinations(range(7), r))
+        for r in (2, 3, 4)
+    ]
     assert any(bound < truth for bound, truth in zip(most, met, strict=True))
 
 
@@ -104,10 +118,20 @@ def test_the_fewest_hold_where_masks_keep_many_of_the_features(r: int) -> None:
     assert 0.6 * met < least_met_by_pairs(pairs, r) <= met
 
 
-def of_one_input(counts: Ints, votes: Ints, keeps: Ints, *, k: int, reach: int) -> tuple[Spared, Ints]:
+def of_one_input(
+    counts: Ints, votes: Ints, keeps: Ints, *, k: int, reach: int
+) -> tuple[Spared, Ints]:
     near = near_labels(counts, np.array([0]), k)
     kept = [np.stack([keeps[votes == label].sum(axis=0) for label in near[0]])]
-    found = spare(counts, np.array([0]), kept, keeps.sum(axis=0), k=k, reach=reach, num_kept=int(keeps[0].sum()))
+    found = spare(
+        counts,
+        np.array([0]),
+        kept,
+        keeps.sum(axis=0),
+        k=k,
+        reach=reach,
+        num_kept=int(keeps[0].sum()),
+    )
     return found, np.stack([keeps[votes == label].T @ keeps[votes == label] for label in near[0]])
 
 
@@ -123,10 +147,18 @@ def test_only_what_is_asked_for_is_sharpened_and_never_blunted() -> None:
         assert (sharp.held >= found.held).all()
         assert (sharp.left <= found.left).all()
         assert (sharp.others <= found.others).all()
-        for before, after in ((found.held, sharp.held), (found.left, sharp.left), (found.others, sharp.others)):
+        for before, after in (
+            (found.held, sharp.held),
+            (found.left, sharp.left),
+            (found.others, sharp.others),
+        ):
             assert np.flatnonzero((before != after).any(axis=(0, 1))).tolist() in ([], [r])
-        assert sharp.held[0, 0, r] == max(counts[0, 0] - most_met_by_pairs(pairs[0], r), found.held[0, 0, r])
-        assert sharp.left[0, 1, r] == counts[0, 1] - max(least_met_by_pairs(pairs[1], r), least_met(np.diag(pairs[1]), r)[r])
+        assert sharp.held[0, 0, r] == max(
+            counts[0, 0] - most_met_by_pairs(pairs[0], r), found.held[0, 0, r]
+        )
+        assert sharp.left[0, 1, r] == counts[0, 1] - max(
+            least_met_by_pairs(pairs[1], r), least_met(np.diag(pairs[1]), r)[r]
+        )
         assert sharp.left[0, 0, r] == found.left[0, 0, r]
         # hardly more can be said than what chance would have
         hoped = at_best(found)

@@ -21,12 +21,15 @@ from topcert.theory.worst_case import worst_case_radius
 
 Ints = NDArray[np.int64]
 
-SIZES = [(3, 1), (3, 2), (4, 1), (4, 2), (4, 3), (5, 2), (5, 3), (5, 4)]  # classes, labels a ballot names
+# classes, labels a ballot names
+SIZES = [(3, 1), (3, 2), (4, 1), (4, 2), (4, 3), (5, 2), (5, 3), (5, 4)]
 
 
 def counts_of(ballots: Ints, classes: int) -> Ints:
     """How many of ballots `(inputs, masks, w)` name each label."""
-    return np.stack([(ballots == label).any(axis=2).sum(axis=1) for label in range(classes)], axis=1)
+    return np.stack(
+        [(ballots == label).any(axis=2).sum(axis=1) for label in range(classes)], axis=1
+    )
 
 
 def every_ballot(classes: int, num_named: int) -> Ints:
@@ -34,13 +37,17 @@ def every_ballot(classes: int, num_named: int) -> Ints:
 
 
 def some_ballots(inputs: int, masks: int, classes: int, num_named: int, *, seed: int) -> Ints:
-    """Ranked ballots; a label is the likelier the lower it is, more or less so for different inputs."""
+    """Ranked ballots; a label is the likelier the lower it is, more or less so for different
+    inputs.
+    """
     generator = np.random.default_rng([seed, classes, num_named])
     leaning = generator.choice([0.0, 0.5, 1.0, 2.0], size=(inputs, 1, 1)) * -np.arange(classes)
     noise = generator.gumbel(size=(inputs, masks, classes))
     shuffled = generator.permuted(np.broadcast_to(np.arange(classes), (inputs, classes)), axis=1)
     ranked = np.argsort(-(leaning + noise), axis=2)[:, :, :num_named]
-    return np.take_along_axis(shuffled[:, None], ranked.reshape(inputs, 1, -1), axis=2).reshape(ranked.shape)
+    return np.take_along_axis(shuffled[:, None], ranked.reshape(inputs, 1, -1), axis=2).reshape(
+        ranked.shape
+    )
 
 
 def literal_radius(ballots: Ints, keeps: Ints, label: int, *, classes: int, k: int) -> int:
@@ -49,7 +56,9 @@ def literal_radius(ballots: Ints, keeps: Ints, label: int, *, classes: int, k: i
     for r in range(keeps.shape[1] + 1):
         for changed in itertools.combinations(range(keeps.shape[1]), r):
             met = np.flatnonzero(keeps[:, list(changed)].any(axis=1))
-            replaced = np.array(list(itertools.product(range(len(every)), repeat=len(met))), np.int64)
+            replaced = np.array(
+                list(itertools.product(range(len(every)), repeat=len(met))), np.int64
+            )
             attacked = np.repeat(ballots[None], len(replaced), axis=0)
             attacked[:, met] = every[replaced]
             if not (most_voted(counts_of(attacked, classes), k) == label).any(axis=1).all():
@@ -58,7 +67,9 @@ def literal_radius(ballots: Ints, keeps: Ints, label: int, *, classes: int, k: i
 
 
 def true_radius(ballots: Ints, keeps: Ints, label: int, *, classes: int, k: int) -> int:
-    """The same by the best attack on every R: a voided ballot names min(k, w) of k rivals at most."""
+    """The same by the best attack on every R: a voided ballot names min(k, w) of k rivals at
+    most.
+    """
     features, num_named = keeps.shape[1], ballots.shape[1]
     for r in range(features + 1):
         for changed in itertools.combinations(range(features), r):
@@ -74,7 +85,11 @@ def true_radius(ballots: Ints, keeps: Ints, label: int, *, classes: int, k: int)
 @pytest.mark.parametrize(("classes", "num_named"), SIZES)
 def test_the_truth_is_what_every_attack_finds(classes: int, num_named: int) -> None:
     """Partitions of 4 blocks, and overlapping masks."""
-    for name, space in [("partitions", (4, 1, 4)), ("random", (4, 2, 4)), ("partitions", (4, 2, 4))]:
+    for name, space in [
+        ("partitions", (4, 1, 4)),
+        ("random", (4, 2, 4)),
+        ("partitions", (4, 2, 4)),
+    ]:
         keeps, _ = small(name, *space)
         for ballots in some_ballots(4, len(keeps), classes, num_named, seed=0):
             for label, k in itertools.product(range(classes), range(1, classes)):
@@ -86,16 +101,25 @@ def test_the_truth_is_what_every_attack_finds(classes: int, num_named: int) -> N
 
 # Theorem E, over masks that overlap and such that do not.
 
-SPACES = [("partitions", (6, 2, 6)), ("random", (6, 2, 7)), ("stratified", (6, 2, 8)), ("random", (7, 3, 9))]
+SPACES = [
+    ("partitions", (6, 2, 6)),
+    ("random", (6, 2, 7)),
+    ("stratified", (6, 2, 8)),
+    ("random", (7, 3, 9)),
+]
 
 
-def check_all(name: str, space: tuple[int, int, int], classes: int, num_named: int) -> tuple[int, int, int]:
+def check_all(
+    name: str, space: tuple[int, int, int], classes: int, num_named: int
+) -> tuple[int, int, int]:
     """How many radii of `design` exceed the true one, are it, and fall short."""
     keeps, round_size = small(name, *space)
     ballots = some_ballots(12, len(keeps), classes, num_named, seed=1)
     ks, found = list(range(1, classes)), np.zeros(3, np.int64)
     for label in range(classes):
-        ours = radii(KnownVotes(ballots, keeps, round_size), classes, np.full(len(ballots), label), ks)[:, 0]
+        ours = radii(
+            KnownVotes(ballots, keeps, round_size), classes, np.full(len(ballots), label), ks
+        )[:, 0]
         for cast, row in zip(ballots, ours.tolist(), strict=True):
             for k, radius in zip(ks, row, strict=True):
                 true = true_radius(cast, keeps, label, classes=classes, k=k)
@@ -105,7 +129,9 @@ def check_all(name: str, space: tuple[int, int, int], classes: int, num_named: i
 
 @pytest.mark.parametrize(("classes", "num_named"), SIZES)
 @pytest.mark.parametrize(("name", "space"), SPACES)
-def test_no_certificate_is_ever_wrong(name: str, space: tuple[int, int, int], classes: int, num_named: int) -> None:
+def test_no_certificate_is_ever_wrong(
+    name: str, space: tuple[int, int, int], classes: int, num_named: int
+) -> None:
     above, same, below = check_all(name, space, classes, num_named)
     assert above == 0
     assert same > 2 * below
@@ -121,20 +147,26 @@ def test_fewer_near_rivals_are_as_sure(monkeypatch: pytest.MonkeyPatch, near: in
         assert same
 
 
-def test_the_search_would_notice_ballots_that_count_as_votes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_search_would_notice_ballots_that_count_as_votes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A mask that is changed may name several rivals at once, not one."""
     monkeypatch.setattr(design_theory, "most_named", lambda *_: 1)
     assert any(check_all(name, space, 4, 2)[0] for name, space in SPACES)
 
 
 def test_the_search_would_notice_ties_that_go_to_the_label(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(design_theory, "worth", lambda counts, label: counts - (np.arange(len(counts)) != label))
+    monkeypatch.setattr(
+        design_theory, "worth", lambda counts, label: counts - (np.arange(len(counts)) != label)
+    )
     assert any(check_all(name, space, 4, 2)[0] for name, space in SPACES)
 
 
 # One partition: the radius is the true one.
 
-PARTITIONS = [(blocks, classes, num_named) for classes, num_named in SIZES for blocks in (1, 2, 5, 7)]
+PARTITIONS = [
+    (blocks, classes, num_named) for classes, num_named in SIZES for blocks in (1, 2, 5, 7)
+]
 
 
 def exact_and_true(blocks: int, classes: int, num_named: int, inputs: int) -> list[tuple[int, int]]:
@@ -150,7 +182,9 @@ def exact_and_true(blocks: int, classes: int, num_named: int, inputs: int) -> li
 
 
 @pytest.mark.parametrize(("blocks", "classes", "num_named"), PARTITIONS)
-def test_over_one_partition_the_radius_is_the_true_one(blocks: int, classes: int, num_named: int) -> None:
+def test_over_one_partition_the_radius_is_the_true_one(
+    blocks: int, classes: int, num_named: int
+) -> None:
     pairs = exact_and_true(blocks, classes, num_named, inputs=20)
     assert all(ours == true for ours, true in pairs)
     assert len({true for _, true in pairs}) > (2 if blocks > 2 else 1)
@@ -183,13 +217,21 @@ def test_integer_programming_agrees_on_25_blocks(num_named: int) -> None:
     assert len(seen) > 4
 
 
-def test_the_search_would_notice_changed_blocks_that_take_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(partition._Search, "kinds", lambda _self, blocks, _chosen: [(0, blocks.bit_count())])
+def test_the_search_would_notice_changed_blocks_that_take_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        partition._Search, "kinds", lambda _self, blocks, _chosen: [(0, blocks.bit_count())]
+    )
     assert any(ours != true for ours, true in exact_and_true(7, 5, 3, inputs=20))
 
 
-def test_the_rivals_that_lack_the_fewest_need_not_be_the_worst(monkeypatch: pytest.MonkeyPatch) -> None:
-    """1 and 2 share the blocks of 0: whatever block is changed takes from one of them. 3 shares none."""
+def test_the_rivals_that_lack_the_fewest_need_not_be_the_worst(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """1 and 2 share the blocks of 0: whatever block is changed takes from one of them. 3 shares
+    none.
+    """
     ballots = np.array([[0, 1]] * 5 + [[0, 2]] * 5 + [[3, 4]] * 3 + [[3, 5]] * 2)
     asked: dict[str, Any] = {"classes": 6, "k": 2}
     found = ballots_radius(ballots, 0, num_features=15, **asked)
@@ -199,8 +241,12 @@ def test_the_rivals_that_lack_the_fewest_need_not_be_the_worst(monkeypatch: pyte
 
 
 def test_no_part_of_the_rivals_need_be_out_of_reach_alone() -> None:
-    """Theorem E asks for one part that no blocks can lift, and here each part is lifted by others."""
-    ballots = np.array([[4, 0, 2], [0, 1, 3], [5, 2, 0], [4, 2, 3], [0, 1, 5], [0, 4, 5], [5, 0, 4], [1, 5, 0]])
+    """Theorem E asks for one part that no blocks can lift, and here each part is lifted by
+    others.
+    """
+    ballots = np.array(
+        [[4, 0, 2], [0, 1, 3], [5, 2, 0], [4, 2, 3], [0, 1, 5], [0, 4, 5], [5, 0, 4], [1, 5, 0]]
+    )
     asked: dict[str, Any] = {"classes": 6, "k": 4}
     found = ballots_radius(ballots, 0, num_features=8, **asked)
     assert found == true_radius(ballots, np.eye(8, dtype=np.int64), 0, **asked) == 3
@@ -208,7 +254,9 @@ def test_no_part_of_the_rivals_need_be_out_of_reach_alone() -> None:
 
 
 @pytest.mark.parametrize("steps", [0, 5])
-def test_a_search_that_is_too_long_falls_back_on_theorem_e(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+def test_a_search_that_is_too_long_falls_back_on_theorem_e(
+    monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
     monkeypatch.setattr(partition, "MOST_STEPS", steps)
     asked: list[int] = []
 
@@ -228,7 +276,9 @@ def test_a_search_that_is_too_long_falls_back_on_theorem_e(monkeypatch: pytest.M
 def test_a_thousand_classes_are_certified_too(k: int, num_named: int) -> None:
     """25 blocks that all name 0 .. w - 1, by and by in worse order and beside others."""
     generator = np.random.default_rng(k)
-    ballots = np.argsort(np.arange(1000) + generator.exponential(3.0, (25, 1000)), axis=1)[:, :num_named]
+    ballots = np.argsort(np.arange(1000) + generator.exponential(3.0, (25, 1000)), axis=1)[
+        :, :num_named
+    ]
     near = ballots_radius(ballots, 0, classes=1000, k=k, num_features=1024)
     assert near >= partition._radius_by_parts(ballots, 0, classes=1000, k=k)
     assert near >= 5

@@ -1,4 +1,6 @@
-"""Votes whose chances differ from place to place of a batch: bounds and evidence hold for the mean chance."""
+"""Votes whose chances differ from place to place of a batch: bounds and evidence hold for the mean
+chance.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ def test_bounds_hold_for_the_mean_whatever_the_places_do(votes: int, alpha: floa
 
 
 def test_the_one_count_that_is_left_out_may_err_and_certifies_nothing() -> None:
-    """One vote in three from one place alone: the bound errs more often than it says, by half of alpha squared."""
+    """One vote in three from one place alone: the bound errs more often than it says, by half of
+    alpha squared.
+    """
     alpha = 0.2
     chance = 3 * float(lower_bound(np.array([1]), np.array([3]), np.array([alpha]))[0]) - 1e-9
     assert law_of_count((chance, 0.0, 0.0))[1] > alpha
@@ -55,11 +59,17 @@ def test_the_one_count_that_is_left_out_may_err_and_certifies_nothing() -> None:
                 assert found[0] == ABSTAIN, (counts, k)
 
 
-@pytest.mark.parametrize("chances", [((0.85, 0.1), (0.1, 0.9)), ((0.95, 0.05), (0.0, 1.0)), ((0.6, 0.4), (0.4, 0.6))])
-def test_evidence_never_expects_to_grow_over_whole_batches(chances: tuple[tuple[float, float], ...]) -> None:
-    """Two places, two labels: of each place the chance of the label and of its rival. On average the label does not win.
+@pytest.mark.parametrize(
+    "chances", [((0.85, 0.1), (0.1, 0.9)), ((0.95, 0.05), (0.0, 1.0)), ((0.6, 0.4), (0.4, 0.6))]
+)
+def test_evidence_never_expects_to_grow_over_whole_batches(
+    chances: tuple[tuple[float, float], ...],
+) -> None:
+    """Two places, two labels: of each place the chance of the label and of its rival. On average
+    the label does not win.
 
-    The expected evidence after 1, 2, 3 batches, over all outcomes, is at most 1 at r = 0, where h = 0.
+    The expected evidence after 1, 2, 3 batches, over all outcomes, is at most 1 at r = 0, where h =
+    0.
     """
     assert np.mean(chances, axis=0)[0] <= np.mean(chances, axis=0)[1]
     bets = make_bets(k=1, num_features=30, num_kept=1, max_votes=100)

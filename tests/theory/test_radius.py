@@ -47,7 +47,12 @@ class Case:
 
     def oracle(self) -> list[list[int]]:
         return [
-            [oracle_radius(low, up, label, k=k, num_features=self.num_features, num_kept=self.num_kept) for k in self.ks]
+            [
+                oracle_radius(
+                    low, up, label, k=k, num_features=self.num_features, num_kept=self.num_kept
+                )
+                for k in self.ks
+            ]
             for low, up, label in zip(self.lower, self.upper, self.labels, strict=True)
         ]
 
@@ -72,7 +77,9 @@ def number(kind: str, numerator: int, total: int, ulps: int = 0) -> Number:
     return float(nearest) if kind == "float64" else nearest
 
 
-def row(kind: str, total: int, label: int, own: Number, others: list[Number]) -> tuple[list[Number], list[Number]]:
+def row(
+    kind: str, total: int, label: int, own: Number, others: list[Number]
+) -> tuple[list[Number], list[Number]]:
     """An input's lower and upper bounds: 0 and 1 wherever they are not used."""
     lower = [number(kind, 0, total) for _ in others]
     upper = list(others)
@@ -83,31 +90,45 @@ def row(kind: str, total: int, label: int, own: Number, others: list[Number]) ->
 
 @st.composite
 def cases(draw: st.DrawFn, kind: str) -> Case:
-    """Bounds at, just above and just below multiples of 1/C(d, e), with ties, zeros and ones among them."""
+    """Bounds at, just above and just below multiples of 1/C(d, e), with ties, zeros and ones among
+    them.
+    """
     num_features = draw(st.integers(3, 60))
-    num_kept = draw(st.one_of(st.integers(1, 3), st.integers(1, num_features)).filter(lambda e: e <= num_features))
+    num_kept = draw(
+        st.one_of(st.integers(1, 3), st.integers(1, num_features)).filter(
+            lambda e: e <= num_features
+        )
+    )
     total = math.comb(num_features, num_kept)
     classes = draw(st.integers(2, 11))
     ks = draw(st.lists(st.integers(1, classes - 1), min_size=1, max_size=4))
     ulps = st.sampled_from([0, 0, 1, -1])
-    small = st.one_of(st.integers(0, min(total, 3)), st.integers(0, total // 8), st.integers(0, total))
+    small = st.one_of(
+        st.integers(0, min(total, 3)), st.integers(0, total // 8), st.integers(0, total)
+    )
     large = small.map(lambda numerator: total - numerator)
     lower, upper, labels = [], [], []
     for _ in range(draw(st.integers(1, 3))):
         label = draw(st.integers(0, classes - 1))
         pool = draw(st.lists(small, min_size=1, max_size=classes - 1))  # few distinct values: ties
-        others = [number(kind, draw(st.sampled_from(pool)), total, draw(ulps)) for _ in range(classes - 1)]
+        others = [
+            number(kind, draw(st.sampled_from(pool)), total, draw(ulps)) for _ in range(classes - 1)
+        ]
         own = number(kind, draw(st.one_of(large, small)), total, draw(ulps))
         low, up = row(kind, total, label, own, others)
         lower.append(low)
         upper.append(up)
         labels.append(label)
-    return Case(num_features=num_features, num_kept=num_kept, lower=lower, upper=upper, labels=labels, ks=ks)
+    return Case(
+        num_features=num_features, num_kept=num_kept, lower=lower, upper=upper, labels=labels, ks=ks
+    )
 
 
 @st.composite
 def edge_cases(draw: st.DrawFn, kind: str) -> Case:
-    """Bounds whose Eq. 6 is an equality at some r, or misses one by a vote: k rivals that tie, and some zeros."""
+    """Bounds whose Eq. 6 is an equality at some r, or misses one by a vote: k rivals that tie, and
+    some zeros.
+    """
     num_features = draw(st.integers(3, 60))
     num_kept = draw(st.integers(1, min(num_features, 8)))
     total = math.comb(num_features, num_kept)
@@ -122,7 +143,9 @@ def edge_cases(draw: st.DrawFn, kind: str) -> Case:
     others += [number(kind, 0, total)] * draw(st.integers(0, 2))
     own = number(kind, won, total, draw(st.sampled_from([0, 0, 1, -1])))
     low, up = row(kind, total, 0, own, others)
-    return Case(num_features=num_features, num_kept=num_kept, lower=[low], upper=[up], labels=[0], ks=[k])
+    return Case(
+        num_features=num_features, num_kept=num_kept, lower=[low], upper=[up], labels=[0], ks=[k]
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -136,7 +159,9 @@ def test_the_radius_is_the_oracles(kind: str, data: st.DataObject) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @many
 @given(data=st.data())
-def test_the_radius_is_the_oracles_where_eq_6_is_nearly_an_equality(kind: str, data: st.DataObject) -> None:
+def test_the_radius_is_the_oracles_where_eq_6_is_nearly_an_equality(
+    kind: str, data: st.DataObject
+) -> None:
     case = data.draw(edge_cases(kind))
     assert case.fast() == case.oracle()
 
@@ -160,7 +185,8 @@ def test_fractions_between_multiples_are_quantized_inward(case: Case) -> None:
 
 
 def test_a_float_just_above_a_multiple_is_not_quantized_past_it() -> None:
-    # 2/3 as a float lies below 2/3, its neighbour above: neither may count as more than 10 of 15 kept sets.
+    # 2/3 as a float lies below 2/3, its neighbour above: neither may count as more than 10 of 15
+    # kept sets.
     above = math.nextafter(2 / 3, 1.0)
     assert Fraction(above) > Fraction(2, 3)
     for own in (2 / 3, above):
@@ -181,7 +207,8 @@ def huge_floats(draw: st.DrawFn, num_features: int, num_kept: int, dtype: str) -
     small = st.one_of(st.floats(0.0, 0.1), st.sampled_from([0.0, 1.0, 5e-324]), unit)
     rival = draw(small)
     others = [rival, *(min(rival, draw(small)) for _ in range(classes - 2))]
-    at_the_bar = min(max(rival + 2 * (1 - beta), 0.0), 1.0)  # k = 1: where Eq. 6 is nearly an equality
+    # k = 1: where Eq. 6 is nearly an equality
+    at_the_bar = min(max(rival + 2 * (1 - beta), 0.0), 1.0)
     own = draw(st.one_of(st.just(at_the_bar), st.floats(0.5, 1.0), unit))
     kind = np.float64 if dtype == "float64" else np.float32
     own, others = kind(own), [kind(value) for value in others]
@@ -192,7 +219,14 @@ def huge_floats(draw: st.DrawFn, num_features: int, num_kept: int, dtype: str) -
     label = draw(st.integers(0, classes - 1))
     low, up = row(dtype, 1, label, own, others)
     k = draw(st.integers(1, classes - 1))
-    return Case(num_features=num_features, num_kept=num_kept, lower=[low], upper=[up], labels=[label], ks=[k])
+    return Case(
+        num_features=num_features,
+        num_kept=num_kept,
+        lower=[low],
+        upper=[up],
+        labels=[label],
+        ks=[k],
+    )
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -208,7 +242,13 @@ def test_floats_in_a_huge_space_are_smaller_only_within_the_documented_slack(
     if slow != ABSTAIN:
         k = case.ks[0]
         margin = oracle_margin(
-            case.lower[0], case.upper[0], case.labels[0], k=k, num_features=num_features, num_kept=num_kept, r=slow
+            case.lower[0],
+            case.upper[0],
+            case.labels[0],
+            k=k,
+            num_features=num_features,
+            num_kept=num_kept,
+            r=slow,
         )
         assert margin > 0
         assert fast == slow or margin <= (k + 3) * SLACK
@@ -219,7 +259,8 @@ def test_floats_in_a_huge_space_are_smaller_only_within_the_documented_slack(
 def test_floats_in_a_huge_space_never_gain_by_rounding_however_near_the_bar(
     num_features: int, num_kept: int, k: int
 ) -> None:
-    # k equal rivals put Eq. 6 at t = k within a few 1/G of an equality; some are multiples of 1/G, others finer.
+    # k equal rivals put Eq. 6 at t = k within a few 1/G of an equality; some are multiples of 1/G,
+    # others finer.
     certified = tried = 0
     for r, ulps in itertools.product((1, 2, 5), range(4)):
         beta = Fraction(math.comb(num_features - r, num_kept), math.comb(num_features, num_kept))
@@ -231,7 +272,14 @@ def test_floats_in_a_huge_space_never_gain_by_rounding_however_near_the_bar(
         near += [(math.floor(rival / SLACK) + step) * float(SLACK) for step in range(-3, 4)]
         for value in near:
             low, up = row("float64", 1, 0, own, [value] * k)
-            case = Case(num_features=num_features, num_kept=num_kept, lower=[low], upper=[up], labels=[0], ks=[k])
+            case = Case(
+                num_features=num_features,
+                num_kept=num_kept,
+                lower=[low],
+                upper=[up],
+                labels=[0],
+                ks=[k],
+            )
             [[fast]], [[slow]] = case.fast(), case.oracle()
             assert slow in (r - 1, r)
             assert fast in (slow - 1, slow)
@@ -247,11 +295,18 @@ def test_floats_far_from_a_bar_lose_nothing_in_a_huge_space() -> None:
     labels = upper.argmax(axis=1)
     lost = 0
     for num_features, num_kept in HUGE:
-        fast = certified_radius(lower, upper, labels, k=[1, 2, 5], num_features=num_features, num_kept=num_kept)
+        fast = certified_radius(
+            lower, upper, labels, k=[1, 2, 5], num_features=num_features, num_kept=num_kept
+        )
         for i, label in enumerate(labels.tolist()):
             for column, k in enumerate([1, 2, 5]):
                 slow = oracle_radius(
-                    lower[i].tolist(), upper[i].tolist(), label, k=k, num_features=num_features, num_kept=num_kept
+                    lower[i].tolist(),
+                    upper[i].tolist(),
+                    label,
+                    k=k,
+                    num_features=num_features,
+                    num_kept=num_kept,
                 )
                 lost += int(slow != fast[i, column])
         assert len(np.unique(fast)) > 5
@@ -260,19 +315,31 @@ def test_floats_far_from_a_bar_lose_nothing_in_a_huge_space() -> None:
 
 @pytest.mark.parametrize(("num_features", "num_kept"), HUGE)
 @pytest.mark.parametrize("kind", ["integer", "fraction"])
-def test_exact_numbers_are_decided_exactly_in_a_huge_space(num_features: int, num_kept: int, kind: str) -> None:
+def test_exact_numbers_are_decided_exactly_in_a_huge_space(
+    num_features: int, num_kept: int, kind: str
+) -> None:
     total = math.comb(num_features, num_kept)
     rival = total // 50
     expected = []
     lower, upper = [], []
     for r in (0, 1, 5):
-        for extra in (-1, 0, 1):  # k = 1: won = rival + 2 (N - M) is an equality, which does not certify r
+        # k = 1: won = rival + 2 (N - M) is an equality, which does not certify r
+        for extra in (-1, 0, 1):
             won = rival + 2 * (total - math.comb(num_features - r, num_kept)) + extra
-            low, up = row(kind, total, 0, number(kind, won, total), [number(kind, rival, total)] * 2)
+            low, up = row(
+                kind, total, 0, number(kind, won, total), [number(kind, rival, total)] * 2
+            )
             lower.append(low)
             upper.append(up)
             expected.append(r if extra > 0 else r - 1)
-    case = Case(num_features=num_features, num_kept=num_kept, lower=lower, upper=upper, labels=[0] * 9, ks=[1, 2])
+    case = Case(
+        num_features=num_features,
+        num_kept=num_kept,
+        lower=lower,
+        upper=upper,
+        labels=[0] * 9,
+        ks=[1, 2],
+    )
     fast = case.fast()
     assert [radii[0] for radii in fast] == expected
     assert fast == case.oracle()
@@ -282,29 +349,49 @@ def test_exact_numbers_are_decided_exactly_in_a_huge_space(num_features: int, nu
 def test_integers_beside_other_numbers_are_plain_ones(num_features: int, num_kept: int) -> None:
     sure = Fraction(1)
     beside = [sure, Fraction(1, 50), Fraction(1, 60)]
-    expected = oracle_radius([sure, sure, sure], beside, 0, k=1, num_features=num_features, num_kept=num_kept)
+    expected = oracle_radius(
+        [sure, sure, sure], beside, 0, k=1, num_features=num_features, num_kept=num_kept
+    )
     assert expected > 0
     integers = np.array([[1, 0, 0]])
     for upper in (np.array([beside], dtype=object), np.array([beside], dtype=np.float64)):
-        found = certified_radius(integers, upper, [0], k=1, num_features=num_features, num_kept=num_kept)
+        found = certified_radius(
+            integers, upper, [0], k=1, num_features=num_features, num_kept=num_kept
+        )
         assert found.tolist() == [expected]
 
 
 # Sums that would not fit int64.
 
 
-@pytest.mark.parametrize(("num_features", "num_kept"), [(60, 30), (64, 32), (62, 31), (66, 30), (1024, 50)])
+@pytest.mark.parametrize(
+    ("num_features", "num_kept"), [(60, 30), (64, 32), (62, 31), (66, 30), (1024, 50)]
+)
 @pytest.mark.parametrize("k", [1, 2, 12, 13, 14, 62, 100])
 def test_integer_sums_do_not_overflow(num_features: int, num_kept: int, k: int) -> None:
     total = math.comb(num_features, num_kept)
     classes = max(k + 1, 3)
     lower, upper, labels = [], [], []
-    for own, rival in [(0, total), (total, 0), (total, total), (0, 0), (total // 2, total // 3), (total // k, 1)]:
+    for own, rival in [
+        (0, total),
+        (total, 0),
+        (total, total),
+        (0, 0),
+        (total // 2, total // 3),
+        (total // k, 1),
+    ]:
         low, up = row("integer", total, classes - 1, own, [rival] * (classes - 1))
         lower.append(low)
         upper.append(up)
         labels.append(classes - 1)
-    case = Case(num_features=num_features, num_kept=num_kept, lower=lower, upper=upper, labels=labels, ks=[1, k])
+    case = Case(
+        num_features=num_features,
+        num_kept=num_kept,
+        lower=lower,
+        upper=upper,
+        labels=labels,
+        ks=[1, k],
+    )
     assert case.fast() == case.oracle()
 
 
@@ -326,7 +413,9 @@ def test_a_thousand_rivals_do_not_overflow(own: float, rival: float) -> None:
 
 def test_abstaining_is_not_radius_zero() -> None:
     tie = certified_radius([[0.5, 0.0]], [[1.0, 0.5]], [0], k=1, num_features=1024, num_kept=50)
-    ahead = certified_radius([[0.5 + 1e-9, 0.0]], [[1.0, 0.5]], [0], k=1, num_features=1024, num_kept=50)
+    ahead = certified_radius(
+        [[0.5 + 1e-9, 0.0]], [[1.0, 0.5]], [0], k=1, num_features=1024, num_kept=50
+    )
     assert tie.tolist() == [ABSTAIN]
     assert ahead.tolist() == [0]
 
@@ -336,17 +425,27 @@ def test_one_rival_needs_a_gap_of_twice_the_touched_share() -> None:
     for own in range(16):
         for rival in range(16 - own):
             gap = own - rival
-            expected = max((r for r, m in enumerate((15, 10, 6, 3, 1)) if gap > 2 * (15 - m)), default=ABSTAIN)
-            found = certified_radius([[own, 0]], [[15, rival]], [0], k=1, num_features=6, num_kept=2)
+            expected = max(
+                (r for r, m in enumerate((15, 10, 6, 3, 1)) if gap > 2 * (15 - m)), default=ABSTAIN
+            )
+            found = certified_radius(
+                [[own, 0]], [[15, rival]], [0], k=1, num_features=6, num_kept=2
+            )
             assert found.tolist() == [expected]
 
 
 def test_a_known_radius_at_the_default_sizes() -> None:
-    # k = 1: 0.9 - 0.05 > 2 (1 - beta(r)), that is beta(r) > 0.575; beta(10) = 0.6047..., beta(11) = 0.57496...
+    # k = 1: 0.9 - 0.05 > 2 (1 - beta(r)), that is beta(r) > 0.575; beta(10) = 0.6047..., beta(11) =
+    # 0.57496...
     lower, upper = [[0.9, 0.0, 0.0, 0.0]], [[1.0, 0.05, 0.02, 0.01]]
     found = certified_radius(lower, upper, [0], k=[1, 2, 3], num_features=1024, num_kept=50)
     assert found.tolist() == [[10, 17, 21]]
-    assert found.tolist() == [[oracle_radius(lower[0], upper[0], 0, k=k, num_features=1024, num_kept=50) for k in (1, 2, 3)]]
+    assert found.tolist() == [
+        [
+            oracle_radius(lower[0], upper[0], 0, k=k, num_features=1024, num_kept=50)
+            for k in (1, 2, 3)
+        ]
+    ]
 
 
 @few
@@ -366,14 +465,21 @@ def test_tighter_bounds_never_shrink_the_radius(case: Case) -> None:
         low[label] = min(low[label] + 1, total)
         up[:] = [value if j == label else max(value - 1, 0) for j, value in enumerate(up)]
     tighter = Case(
-        num_features=case.num_features, num_kept=case.num_kept, lower=lower, upper=upper, labels=case.labels, ks=case.ks
+        num_features=case.num_features,
+        num_kept=case.num_kept,
+        lower=lower,
+        upper=upper,
+        labels=case.labels,
+        ks=case.ks,
     )
     assert (np.array(tighter.fast()) >= np.array(case.fast())).all()
 
 
 @few
 @given(case=cases("float32"), data=st.data())
-def test_only_the_labels_lower_and_the_others_upper_bounds_count(case: Case, data: st.DataObject) -> None:
+def test_only_the_labels_lower_and_the_others_upper_bounds_count(
+    case: Case, data: st.DataObject
+) -> None:
     lower, upper = as_array(case.lower), as_array(case.upper)
     rows = np.arange(len(lower))
     share = np.float32(data.draw(st.floats(0.0, 1.0, width=32)))
@@ -381,7 +487,14 @@ def test_only_the_labels_lower_and_the_others_upper_bounds_count(case: Case, dat
     filled[rows, case.labels] = lower[rows, case.labels]
     lowered = upper.copy()
     lowered[rows, case.labels] = lower[rows, case.labels]
-    found = certified_radius(filled, lowered, case.labels, k=case.ks, num_features=case.num_features, num_kept=case.num_kept)
+    found = certified_radius(
+        filled,
+        lowered,
+        case.labels,
+        k=case.ks,
+        num_features=case.num_features,
+        num_kept=case.num_kept,
+    )
     assert found.tolist() == case.fast()
 
 
@@ -411,7 +524,12 @@ def test_many_inputs_at_once_are_each_decided_alone() -> None:
     assert len(np.unique(together)) > 5
     for i in (0, 1, 1496, 1497, 1498, 1499, 2998, 2999):
         alone = certified_radius(
-            lower[i : i + 1], upper[i : i + 1], labels[i : i + 1], k=[1, 3], num_features=1024, num_kept=50
+            lower[i : i + 1],
+            upper[i : i + 1],
+            labels[i : i + 1],
+            k=[1, 3],
+            num_features=1024,
+            num_kept=50,
         )
         assert alone.tolist() == together[i : i + 1].tolist()
 
@@ -422,7 +540,9 @@ def test_many_inputs_at_once_are_each_decided_alone() -> None:
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.uint64, np.int64, object])
 def test_every_integer_type_means_the_same(dtype: Any) -> None:
     lower, upper = np.array([[13, 0, 0]]), np.array([[15, 1, 1]])
-    found = certified_radius(lower.astype(dtype), upper.astype(dtype), [0], k=[1, 2], num_features=6, num_kept=2)
+    found = certified_radius(
+        lower.astype(dtype), upper.astype(dtype), [0], k=[1, 2], num_features=6, num_kept=2
+    )
     assert found.tolist() == [[1, 1]]
     assert found.dtype == np.int64
 
@@ -439,7 +559,9 @@ def test_no_inputs_give_no_radii() -> None:
     nothing = np.zeros((0, 4))
     labels = np.zeros(0, np.int64)
     assert certified_radius(nothing, nothing, labels, k=1, num_features=6, num_kept=2).shape == (0,)
-    assert certified_radius(nothing, nothing, labels, k=[1, 2], num_features=6, num_kept=2).shape == (0, 2)
+    assert certified_radius(
+        nothing, nothing, labels, k=[1, 2], num_features=6, num_kept=2
+    ).shape == (0, 2)
 
 
 def test_the_arguments_are_left_as_they_were() -> None:
@@ -463,16 +585,34 @@ LOW, UP = [[0.9, 0.0, 0.0]], [[1.0, 0.05, 0.02]]
         ({"upper": [[1.0, math.inf, 0.0]]}, r"upper bounds must be in \[0, 1\], got inf"),
         ({"lower": [[-math.inf, 0.0, 0.0]]}, r"lower bounds must be in \[0, 1\], got -inf"),
         ({"lower": [[-1e-300, 0.0, 0.0]]}, r"lower bounds must be in \[0, 1\], got -1e-300"),
-        ({"upper": [[math.nextafter(1.0, 2.0), 0.0, 0.0]]}, r"upper bounds must be in \[0, 1\], got 1.0000000000000002"),
-        ({"lower": [[0.9, 0.0, 0.03]]}, "lower bound 0.03 is above upper bound 0.02 for input 0, class 2"),
-        ({"lower": [[13, 0, 0]], "upper": [[16, 1, 1]]}, r"upper bounds must be integers .* 0 \.\. 15, got 16"),
-        ({"lower": [[-1, 0, 0]], "upper": [[15, 1, 1]]}, r"lower bounds must be integers .* got -1"),
+        (
+            {"upper": [[math.nextafter(1.0, 2.0), 0.0, 0.0]]},
+            r"upper bounds must be in \[0, 1\], got 1.0000000000000002",
+        ),
+        (
+            {"lower": [[0.9, 0.0, 0.03]]},
+            "lower bound 0.03 is above upper bound 0.02 for input 0, class 2",
+        ),
+        (
+            {"lower": [[13, 0, 0]], "upper": [[16, 1, 1]]},
+            r"upper bounds must be integers .* 0 \.\. 15, got 16",
+        ),
+        (
+            {"lower": [[-1, 0, 0]], "upper": [[15, 1, 1]]},
+            r"lower bounds must be integers .* got -1",
+        ),
         ({"lower": [[13, 0, 2]], "upper": [[15, 1, 1]]}, "lower bound 2 is above upper bound 1"),
         (
             {"lower": [[Fraction(1, 2), 0, 0]], "upper": [[Fraction(3, 2), 0, 0]]},
             r"upper bounds must be in \[0, 1\], got 3/2",
         ),
-        ({"lower": np.array([[2**64 - 1, 0]], np.uint64), "upper": np.array([[2**64 - 1, 0]], np.uint64)}, "integer"),
+        (
+            {
+                "lower": np.array([[2**64 - 1, 0]], np.uint64),
+                "upper": np.array([[2**64 - 1, 0]], np.uint64),
+            },
+            "integer",
+        ),
         ({"labels": [3]}, r"label 3 is out of range; there are 3 classes, 0 \.\. 2"),
         ({"labels": [-1]}, "label -1 is out of range"),
         ({"labels": [0.0]}, r"labels must be integers of shape \(1,\), got float64"),
@@ -489,15 +629,27 @@ LOW, UP = [[0.9, 0.0, 0.0]], [[1.0, 0.05, 0.02]]
         ({"k": []}, "k must be an integer or a non-empty sequence"),
         ({"k": [1.0]}, "k must be an integer"),
         ({"k": "1"}, "k must be an integer"),
-        ({"lower": [0.9, 0.0, 0.0], "upper": [1.0, 0.05, 0.02]}, r"must both be \(inputs, classes\)"),
+        (
+            {"lower": [0.9, 0.0, 0.0], "upper": [1.0, 0.05, 0.02]},
+            r"must both be \(inputs, classes\)",
+        ),
         ({"lower": [[0.9, 0.0]]}, r"must both be \(inputs, classes\), got \(1, 2\) and \(1, 3\)"),
         ({"lower": [[[0.9]]], "upper": [[[1.0]]]}, r"must both be \(inputs, classes\)"),
-        ({"lower": [[Fraction(1, 2), 0.25, 0.0]]}, "lower must hold floats, or exact numbers .* not a mixture"),
-        ({"upper": [[Fraction(1), 0.25, 0.0]]}, "upper must hold floats, or exact numbers .* not a mixture"),
+        (
+            {"lower": [[Fraction(1, 2), 0.25, 0.0]]},
+            "lower must hold floats, or exact numbers .* not a mixture",
+        ),
+        (
+            {"upper": [[Fraction(1), 0.25, 0.0]]},
+            "upper must hold floats, or exact numbers .* not a mixture",
+        ),
         ({"lower": [[Fraction(9, 10), 0, 0]]}, "must both be exact or both be floats"),
         ({"upper": [[Fraction(1), Fraction(0), 1]]}, "must both be exact or both be floats"),
         ({"lower": [["a", "b", "c"]]}, "lower must hold floats, integers or Fractions"),
-        ({"lower": [[True, False, False]]}, "lower must hold floats, integers or Fractions, got bool"),
+        (
+            {"lower": [[True, False, False]]},
+            "lower must hold floats, integers or Fractions, got bool",
+        ),
         ({"num_kept": 7}, r"num_kept must lie in 1 \.\. num_features = 6, got 7"),
         ({"num_kept": 0}, "num_kept must lie in"),
         ({"num_features": 0}, "num_features must lie in 1"),

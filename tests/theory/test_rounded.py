@@ -1,4 +1,6 @@
-"""Thresholds of the rounded Gaussian are the exact ones rounded, and what that does to the law is bounded."""
+"""Thresholds of the rounded Gaussian are the exact ones rounded, and what that does to the law is
+bounded.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ import pytest
 from topcert.theory.rounded import BITS, LEAST_DEVIATION, rounded_law_error, rounded_thresholds
 
 WHOLE = 2**BITS
-# From sigma 0.1 and 0.3 on their grids, and the least; the first two are no round numbers, as floats are not.
+# From sigma 0.1 and 0.3 on their grids, and the least; the first two are no round numbers, as
+# floats are not.
 DEVIATIONS = [
     pytest.param(255 * 128 * Fraction(0.1), id="0.1"),
     pytest.param(255 * 32 * Fraction(0.3), id="0.3"),
@@ -29,14 +32,16 @@ def thirty_digits() -> Iterator[None]:
 
 def chance_within(n: int, deviation: Fraction) -> mpmath.mpf:
     """P(|N| < n), by another route: the error function of mpmath."""
-    return mpmath.erf((2 * n - 1) / (2 * mpmath.sqrt(2) * mpmath.mpf(deviation.numerator) / deviation.denominator))
+    return mpmath.erf(
+        (2 * n - 1) / (2 * mpmath.sqrt(2) * mpmath.mpf(deviation.numerator) / deviation.denominator)
+    )
 
 
 def variation(thresholds: list[int], exact: list[mpmath.mpf]) -> mpmath.mpf:
     """Half the sum of |drawn - true| over every integer, of a sampler with these thresholds.
 
-    `exact` holds P(|N| < n) for n = 1, 2, ..., one more than there are thresholds. N and -N share the mass of |N| alike in
-    both laws; what lies beyond the last step is never drawn.
+    `exact` holds P(|N| < n) for n = 1, 2, ..., one more than there are thresholds. N and -N share
+    the mass of |N| alike in both laws; what lies beyond the last step is never drawn.
     """
     drawn = [mpmath.mpf(b - a) / WHOLE for a, b in pairwise([0, *thresholds, WHOLE])]
     true = [b - a for a, b in pairwise([mpmath.mpf(0), *exact])]
@@ -45,13 +50,17 @@ def variation(thresholds: list[int], exact: list[mpmath.mpf]) -> mpmath.mpf:
 
 
 @pytest.mark.parametrize("deviation", DEVIATIONS)
-def test_every_threshold_is_the_exact_one_rounded_and_the_law_is_as_near_as_said(deviation: Fraction) -> None:
+def test_every_threshold_is_the_exact_one_rounded_and_the_law_is_as_near_as_said(
+    deviation: Fraction,
+) -> None:
     thresholds = rounded_thresholds(deviation)
     assert thresholds.dtype == np.uint64
     found = [int(threshold) for threshold in thresholds]
     assert all(a <= b for a, b in pairwise([0, *found, WHOLE]))
     exact = [chance_within(n, deviation) for n in range(1, len(found) + 2)]
-    worst = max(abs(chance * WHOLE - threshold) for chance, threshold in zip(exact[:-1], found, strict=True))
+    worst = max(
+        abs(chance * WHOLE - threshold) for chance, threshold in zip(exact[:-1], found, strict=True)
+    )
     assert worst <= mpmath.mpf("0.5") + mpmath.mpf(2) ** -20
     assert exact[-1] * WHOLE >= WHOLE - mpmath.mpf("0.5")  # none is missing
     assert len(found) < 10 * deviation
@@ -79,7 +88,11 @@ def test_a_large_deviation_is_as_exact() -> None:
 def test_the_law_error_grows_with_the_values_and_is_rounded_up(width: int) -> None:
     deviation = 255 * 128 * Fraction(0.1)
     exact = width * (10 * deviation + 2) / 2**64
-    assert exact < Fraction(rounded_law_error(deviation, width=width)) < exact * (1 + Fraction(1, 2**50))
+    assert (
+        exact
+        < Fraction(rounded_law_error(deviation, width=width))
+        < exact * (1 + Fraction(1, 2**50))
+    )
     assert rounded_law_error(deviation, width=10**30) == 1.0
 
 

@@ -1,4 +1,6 @@
-"""The run-off: its winner by hand, and its radii against every change of every ballot, on whole small spaces."""
+"""The run-off: its winner by hand, and its radii against every change of every ballot, on whole
+small spaces.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ def space(classes: int, ranks: int, masks: int) -> tuple[list[Ballot], NDArray[n
 
 
 def losses(table: NDArray[np.int64], label: int, met: list[tuple[int, ...]]) -> NDArray[np.bool_]:
-    """Whether `label` can lose where all masks of one of the sets `met` may say anything, for every state."""
+    """Whether `label` can lose where all masks of one of the sets `met` may say anything, for every
+    state.
+    """
     lost = table != label
     found = np.zeros(table.shape, np.bool_)
     for masks in met:
@@ -61,7 +65,9 @@ def test_radii_over_one_partition_are_exact(classes: int, ranks: int, masks: int
             assert winner(ballots, classes) == table[tuple(state)]
             found = runoff_radius(ballots, label, classes=classes, num_features=99)
             assert found == truth[tuple(state)], (ballots.tolist(), label)
-            below = rounds_radius(ballots, label, classes=classes, num_features=99, round_size=masks)
+            below = rounds_radius(
+                ballots, label, classes=classes, num_features=99, round_size=masks
+            )
             assert below <= found
             assert (below >= 0) == (found >= 0)
 
@@ -84,19 +90,26 @@ def test_no_radius_over_rounds_exceeds_the_truth(
     every, table = space(classes, ranks, masks)
     generator = np.random.default_rng(size)
     states = generator.integers(0, len(every), (200, masks))
-    states = np.where(generator.random(states.shape) < 0.6, states[:, :1], states)  # most masks agree
+    # most masks agree
+    states = np.where(generator.random(states.shape) < 0.6, states[:, :1], states)
     truths = []
     for label in range(classes):
         truth = np.full(table.shape, -1)
         for r in range(features + 1):
             chosen = itertools.combinations(of_feature, r)
-            truth[~losses(table, label, sorted({tuple(sorted(set().union(*some))) for some in chosen}))] = r
+            truth[
+                ~losses(
+                    table, label, sorted({tuple(sorted(set().union(*some))) for some in chosen})
+                )
+            ] = r
         truths.append(truth)
     reached = 0
     for state in states:
         ballots = np.array([every[i] for i in state])
         for label, truth in enumerate(truths):
-            found = rounds_radius(ballots, label, classes=classes, num_features=features, round_size=size)
+            found = rounds_radius(
+                ballots, label, classes=classes, num_features=features, round_size=size
+            )
             assert found <= truth[tuple(state)], (ballots.tolist(), label)
             assert (found >= 0) == (truth[tuple(state)] >= 0)
             reached += found > 0
@@ -111,7 +124,8 @@ def test_a_mask_is_for_the_label_that_it_names_first_or_alone() -> None:
 
 def test_ties_go_to_the_lower_index_in_both_rounds() -> None:
     assert winner(np.array([[2], [1], [0]]), 3) == 0  # finalists 0 and 1, a vote each
-    assert winner(np.array([[2, 3], [1, 2], [0, 2], [3, 2]]), 4) == 0  # 0 and 1 are finalists; one each in the duel
+    # 0 and 1 are finalists; one each in the duel
+    assert winner(np.array([[2, 3], [1, 2], [0, 2], [3, 2]]), 4) == 0
     assert winner(np.array([[2, 1], [1, 2], [0, 1], [3, 1]]), 4) == 1
     assert winner(np.array([[3, 2], [3, 1], [2, 1]]), 4) == 3
     assert winner(np.array([[1], [1], [0], [0]]), 3) == 0
@@ -120,7 +134,8 @@ def test_ties_go_to_the_lower_index_in_both_rounds() -> None:
 def test_the_winner_need_not_be_the_most_named_or_the_first() -> None:
     ballots = np.array([[0, 2, 1]] * 4 + [[1, 2, 0]] * 3 + [[3, 1, 2]] * 2 + [[2, 1, 0]] * 2)
     assert winner(ballots, 4) == 1  # 0 has the most first places, and all name 2
-    # Two masks: those that rank 3 first would come before 1 with one place more; the duel is won by 7 to 4.
+    # Two masks: those that rank 3 first would come before 1 with one place more; the duel is won by
+    # 7 to 4.
     assert runoff_radius(ballots, 1, classes=4, num_features=50) == 0
     assert runoff_radius(ballots, 0, classes=4, num_features=50) == -1
 

@@ -1,4 +1,6 @@
-"""A number of the wrong kind is named with its value and never a bare TypeError; every integer type is an integer."""
+"""A number of the wrong kind is named with its value and never a bare TypeError; every integer type
+is an integer.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,13 @@ def votes(batch: np.ndarray) -> np.ndarray:
 
 
 def count(**changed: Any) -> Any:
-    given: dict[str, Any] = {"num_kept": 5, "num_samples": 10, "seed": 1, "batch_size": 4, "num_classes": 3}
+    given: dict[str, Any] = {
+        "num_kept": 5,
+        "num_samples": 10,
+        "seed": 1,
+        "batch_size": 4,
+        "num_classes": 3,
+    }
     return tc.count_votes(votes, np.zeros((2, 8, 8, 3), np.float32), **{**given, **changed})
 
 
@@ -39,7 +47,9 @@ def surviving(**changed: Any) -> Any:
 
 
 def intersected(**changed: Any) -> Any:
-    return tc.intersection_union_bounds(COUNTS, **{"alpha": 0.01, "k": 1, "labels": [0], **changed})[0]
+    return tc.intersection_union_bounds(
+        COUNTS, **{"alpha": 0.01, "k": 1, "labels": [0], **changed}
+    )[0]
 
 
 CASES: list[tuple[Callable[..., Any], str, int]] = [
@@ -59,7 +69,9 @@ CASES: list[tuple[Callable[..., Any], str, int]] = [
 
 
 @pytest.mark.parametrize(("call", "name", "right"), CASES)
-def test_every_integer_type_is_taken_and_no_other(call: Callable[..., Any], name: str, right: int) -> None:
+def test_every_integer_type_is_taken_and_no_other(
+    call: Callable[..., Any], name: str, right: int
+) -> None:
     wanted = np.asarray(call())
     for kind in (np.int64, np.uint8, np.array):
         assert np.array_equal(np.asarray(call(**{name: kind(right)})), wanted)
@@ -73,13 +85,18 @@ def test_every_integer_type_is_taken_and_no_other(call: Callable[..., Any], name
 
 
 def test_the_fix_is_named_where_it_is_plain() -> None:
-    with pytest.raises(ValueError, match=r"num_kept must be a whole number \(an int\), got 50\.0; write 50$"):
+    with pytest.raises(
+        ValueError, match=r"num_kept must be a whole number \(an int\), got 50\.0; write 50$"
+    ):
         count(num_kept=50.0)
 
 
 @pytest.mark.parametrize("alpha", ["0.01", None, True, [0.01]])
 def test_alpha_is_a_number(alpha: Any) -> None:
-    for call in (lambda: tc.simultaneous_bounds(COUNTS, alpha=alpha), lambda: intersected(alpha=alpha)):
+    for call in (
+        lambda: tc.simultaneous_bounds(COUNTS, alpha=alpha),
+        lambda: intersected(alpha=alpha),
+    ):
         with pytest.raises(ValueError, match="alpha must be a number, got "):
             call()
     assert np.array_equal(intersected(alpha=np.float64(0.01)), intersected(alpha=0.01))

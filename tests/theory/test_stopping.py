@@ -1,4 +1,6 @@
-"""Stopping when the answer is known: however long it sampled, what is claimed is wrong no more often than alpha."""
+"""Stopping when the answer is known: however long it sampled, what is claimed is wrong no more
+often than alpha.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +28,16 @@ CAP = 500
 
 
 def at_most(alpha: float) -> float:
-    """The share of failures that a rule of level alpha stays below, but once in millions of seeds."""
+    """The share of failures that a rule of level alpha stays below, but once in millions of
+    seeds.
+    """
     return alpha + 5 * math.sqrt(alpha * (1 - alpha) / DRAWS)
 
 
 def judge(question: str, k: int, *, alpha: float = ALPHA, cap: int = CAP, batch: int = 8) -> Judge:
-    return Judge(Stopping(question=question, k=k, alpha=alpha), max_votes=cap, batch_size=batch, **SPACE)
+    return Judge(
+        Stopping(question=question, k=k, alpha=alpha), max_votes=cap, batch_size=batch, **SPACE
+    )
 
 
 # Validity.
@@ -51,10 +57,16 @@ def wrong_claims(
     proves: Callable[[Ints], Ints],
     stops: Callable[[Ints], NDArray[np.bool_]],
 ) -> tuple[float, float]:
-    """Shares of draws whose claim when they stop, or at any look at all, reaches the radius that label 0 has not."""
+    """Shares of draws whose claim when they stop, or at any look at all, reaches the radius that
+    label 0 has not.
+    """
     generator = np.random.default_rng(3)
     counts, before = np.zeros((DRAWS, len(p)), np.int64), 0
-    active, stopped, ever = np.ones(DRAWS, np.bool_), np.zeros(DRAWS, np.bool_), np.zeros(DRAWS, np.bool_)
+    active, stopped, ever = (
+        np.ones(DRAWS, np.bool_),
+        np.zeros(DRAWS, np.bool_),
+        np.zeros(DRAWS, np.bool_),
+    )
     for look in looked:
         counts += generator.multinomial(look - before, p, size=DRAWS)
         before = look
@@ -68,23 +80,37 @@ def wrong_claims(
 
 
 @pytest.mark.parametrize("question", ["radius=2", "table", "exact"])
-@pytest.mark.parametrize(("k", "radius", "case"), [(1, 2, "even"), (1, 2, "one strong"), (3, 0, "falling"), (3, 2, "even")])
-def test_claims_are_wrong_no_more_often_than_alpha(question: str, case: str, k: int, radius: int) -> None:
+@pytest.mark.parametrize(
+    ("k", "radius", "case"),
+    [(1, 2, "even"), (1, 2, "one strong"), (3, 0, "falling"), (3, 2, "even")],
+)
+def test_claims_are_wrong_no_more_often_than_alpha(
+    question: str, case: str, k: int, radius: int
+) -> None:
     rule, p = judge(question, k), short_of(radius, k, OTHERS[case])
     assert certified_radius(p[None], p[None], [0], k=k, **SPACE)[0] == radius - 1
     labels = np.zeros(DRAWS, np.int64)
     stopped, ever = wrong_claims(
-        p, radius, rule.looks, lambda counts: rule.proven(counts, labels), lambda counts: rule.stops(counts, labels)
+        p,
+        radius,
+        rule.looks,
+        lambda counts: rule.proven(counts, labels),
+        lambda counts: rule.stops(counts, labels),
     )
     assert stopped <= ever <= at_most(ALPHA)
 
 
 def test_looking_at_every_vote_uses_most_of_the_level_and_no_more() -> None:
-    # With one rival the edge is sharp: evidence that is twice too large, or picked with hindsight, errs in over a quarter.
+    # With one rival the edge is sharp: evidence that is twice too large, or picked with hindsight,
+    # errs in over a quarter.
     rule, p = judge("radius=1", 1, alpha=0.2, cap=400, batch=1), short_of(1, 1, np.ones(1))
     labels = np.zeros(DRAWS, np.int64)
     _, ever = wrong_claims(
-        p, 1, tuple(range(1, 401)), lambda counts: rule.proven(counts, labels), lambda _: np.zeros(DRAWS, np.bool_)
+        p,
+        1,
+        tuple(range(1, 401)),
+        lambda counts: rule.proven(counts, labels),
+        lambda _: np.zeros(DRAWS, np.bool_),
     )
     assert 0.1 < ever < 0.25
 
@@ -97,7 +123,9 @@ def test_evidence_passes_from_one_over_alpha_on() -> None:
 @pytest.mark.parametrize(("k", "radius"), [(1, 2), (3, 2)])
 def test_a_bound_for_one_look_fails_the_same_test_when_it_looks_often(k: int, radius: int) -> None:
     def proves(counts: Ints) -> Ints:
-        """Clopper-Pearson at every look: of the label against all others, which is all that decides among k + 1 labels."""
+        """Clopper-Pearson at every look: of the label against all others, which is all that decides
+        among k + 1 labels.
+        """
         trials = counts.sum(axis=1)
         lower, upper = np.zeros(counts.shape), np.ones(counts.shape)
         lower[:, 0] = lower_bound(counts[:, 0], trials, ALPHA)
@@ -111,7 +139,8 @@ def test_a_bound_for_one_look_fails_the_same_test_when_it_looks_often(k: int, ra
 
 @pytest.mark.parametrize("k", [1, 2])
 def test_the_evidence_is_an_exact_supermartingale(k: int) -> None:
-    # At the boundary of Theorem 1 with every number a fraction: one more vote leaves no more than there was, in expectation.
+    # At the boundary of Theorem 1 with every number a fraction: one more vote leaves no more than
+    # there was, in expectation.
     bets = make_bets(k=k, num_features=12, num_kept=2, max_votes=100)
     beta = [Fraction(math.comb(12 - r, 2), math.comb(12, 2)) for r in range(bets.won.shape[1])]
     for r, b in enumerate(beta):
@@ -122,7 +151,9 @@ def test_the_evidence_is_an_exact_supermartingale(k: int) -> None:
                 if own + rivals > 1:
                     continue
                 for share in range(bets.won.shape[2]):
-                    won, lost, even = (np.exp(part[t - 1, r, share]) for part in (bets.won, bets.lost, bets.even))
+                    won, lost, even = (
+                        np.exp(part[t - 1, r, share]) for part in (bets.won, bets.lost, bets.even)
+                    )
                     mean = float(own) * won + float(rivals) * lost + float(1 - own - rivals) * even
                     assert mean == pytest.approx(1.0, abs=1e-12)
     parts = sum(np.exp(bets.begun[t - 1]).sum() * math.comb(k, t) for t in range(1, k + 1))
@@ -138,7 +169,9 @@ def test_the_most_voted_rivals_have_the_least_evidence_of_all_sets() -> None:
     for counts in generator.multinomial(80, [0.6, 0.2, 0.1, 0.05, 0.05], size=20):
         least = evidence(bets, counts[:1], np.sort(counts[1:])[None, -2:], np.array([80]))
         for pair in itertools.combinations(counts[1:].tolist(), 2):
-            assert (least <= evidence(bets, counts[:1], np.sort([pair]), np.array([80])) + 1e-12).all()
+            assert (
+                least <= evidence(bets, counts[:1], np.sort([pair]), np.array([80])) + 1e-12
+            ).all()
 
 
 def test_evidence_is_the_capital_of_one_who_bets_vote_by_vote() -> None:
@@ -208,8 +241,14 @@ def test_the_most_voted_rivals_settle_a_question_as_all_would(question: str) -> 
     look = np.searchsorted(np.array(rule.looks), 200) + 1
     error = 0.01 / (look * (look + 1)) / 6
     highest, lowest = np.zeros(counts.shape), lower_bound(counts, trials[:, None], error)
-    highest[rows, labels], lowest[rows, labels] = upper_bound(counts[rows, labels], trials, error), 1.0
-    best, proven = certified_radius(highest, lowest, labels, k=2, **SPACE), rule.proven(counts, labels)
+    highest[rows, labels], lowest[rows, labels] = (
+        upper_bound(counts[rows, labels], trials, error),
+        1.0,
+    )
+    best, proven = (
+        certified_radius(highest, lowest, labels, k=2, **SPACE),
+        rule.proven(counts, labels),
+    )
     wanted = np.minimum(best, last) == np.minimum(proven, last)
     if question == "radius=2":
         wanted = (proven >= last) | (best < last)
@@ -219,8 +258,16 @@ def test_the_most_voted_rivals_settle_a_question_as_all_would(question: str) -> 
 
 def test_what_is_far_from_the_question_stops_early_and_what_is_near_goes_on() -> None:
     rule = judge("radius=2", 1, alpha=0.001, cap=100_000)
-    sure, lost, near = [64, 0, 0], [0, 64, 0], np.round(short_of(2, 1, np.array([0.5, 0.5])) * 64).astype(int)
-    assert rule.stops(np.array([sure, lost, near]), np.zeros(3, np.int64)).tolist() == [True, True, False]
+    sure, lost, near = (
+        [64, 0, 0],
+        [0, 64, 0],
+        np.round(short_of(2, 1, np.array([0.5, 0.5])) * 64).astype(int),
+    )
+    assert rule.stops(np.array([sure, lost, near]), np.zeros(3, np.int64)).tolist() == [
+        True,
+        True,
+        False,
+    ]
 
 
 def test_at_the_cap_everything_stops() -> None:

@@ -14,7 +14,9 @@ STILL = WarpAndTint(max_shift=0.0, max_turn=0.0, max_stretch=0.0, max_tint=0.0)
 
 
 def random_images(count: int, height: int = 12, width: int = 12) -> torch.Tensor:
-    return torch.from_numpy(np.random.default_rng(0).integers(0, 256, (count, 3, height, width), np.uint8))
+    return torch.from_numpy(
+        np.random.default_rng(0).integers(0, 256, (count, 3, height, width), np.uint8)
+    )
 
 
 @pytest.mark.parametrize("max_shift", [0, 1, 2])
@@ -40,7 +42,9 @@ def test_shifts_and_mirrors_equal_a_loop_over_pixels(max_shift: int) -> None:
 def test_half_are_mirrored_and_shifts_are_even() -> None:
     image = torch.zeros(4000, 1, 5, 7, dtype=torch.uint8)
     image[:, 0, 2, 2] = 255
-    rows, columns = ShiftAndMirror(max_shift=1)(image, np.random.default_rng(0))[:, 0].nonzero()[:, 1:].T
+    rows, columns = (
+        ShiftAndMirror(max_shift=1)(image, np.random.default_rng(0))[:, 0].nonzero()[:, 1:].T
+    )
     assert len(rows) == 4000
     assert sorted(set(rows.tolist())) == [1, 2, 3]
     assert sorted(set(columns.tolist())) == [1, 2, 3, 4, 5]  # 2 and its mirror 4, each shifted
@@ -59,11 +63,15 @@ def test_a_warp_of_nothing_only_mirrors() -> None:
 
 
 def positions(found: torch.Tensor) -> torch.Tensor:
-    """Centre of mass of each image's first channel, `(images, 2)`: row and column, in pixels from the centre."""
+    """Centre of mass of each image's first channel, `(images, 2)`: row and column, in pixels from
+    the centre.
+    """
     mass = found[:, 0].double()
     places = [torch.arange(size, dtype=torch.float64) - (size - 1) / 2 for size in mass.shape[1:]]
     total = mass.sum((1, 2))
-    return torch.stack([(mass.sum(2) * places[0]).sum(1) / total, (mass.sum(1) * places[1]).sum(1) / total], 1)
+    return torch.stack(
+        [(mass.sum(2) * places[0]).sum(1) / total, (mass.sum(1) * places[1]).sum(1) / total], 1
+    )
 
 
 def blob(row: float, column: float, count: int = 600, size: int = 32) -> torch.Tensor:
@@ -101,7 +109,9 @@ def test_each_axis_is_stretched_by_itself_and_within_its_limit() -> None:
 
 def test_tints_change_brightness_and_colour_within_their_limits_and_never_wrap_around() -> None:
     warp = WarpAndTint(max_shift=3.0, max_turn=12.0, max_stretch=0.15, max_tint=0.2)
-    grey = warp(torch.full((500, 3, 8, 8), 100, dtype=torch.uint8), np.random.default_rng(5)).double()
+    grey = warp(
+        torch.full((500, 3, 8, 8), 100, dtype=torch.uint8), np.random.default_rng(5)
+    ).double()
     assert float(grey.std((2, 3)).max()) < 1  # a flat image stays flat, its edges too
     means = grey.mean((2, 3))
     assert 100 * math.exp(-0.3) - 1 < float(means.min()) < 82

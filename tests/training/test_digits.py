@@ -1,4 +1,6 @@
-"""The demo's base classifier: it learns from ablated digits, from masks that no certificate uses."""
+"""The demo's base classifier: it learns from ablated digits, from masks that no certificate
+uses.
+"""
 
 from __future__ import annotations
 
@@ -34,13 +36,17 @@ def test_it_is_far_better_than_chance_on_masks_that_are_new_to_it() -> None:
 def test_the_same_seed_gives_the_same_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(digits, "MASKS_PER_IMAGE", 2)
     images, labels, _ = digits_split()
-    one, same, other = (train_digits(images[:40], labels[:40], num_kept=KEPT, seed=seed) for seed in (1, 1, 2))
+    one, same, other = (
+        train_digits(images[:40], labels[:40], num_kept=KEPT, seed=seed) for seed in (1, 1, 2)
+    )
     for layer in range(2):
         np.testing.assert_array_equal(one.coefs_[layer], same.coefs_[layer])
         assert (one.coefs_[layer] != other.coefs_[layer]).any()
 
 
-def test_every_image_has_masks_of_its_own_that_no_certificate_uses(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_image_has_masks_of_its_own_that_no_certificate_uses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     drawn: list[dict[str, Any]] = []
 
     def draw(**asked: Any) -> Any:
@@ -50,5 +56,7 @@ def test_every_image_has_masks_of_its_own_that_no_certificate_uses(monkeypatch: 
     monkeypatch.setattr(digits, "draw_masks", draw)
     images, labels, _ = digits_split()
     train_digits(images[:20], labels[:20], num_kept=KEPT, seed=3)
-    assert [(asked["domain"], asked["seed"], asked["start"]) for asked in drawn] == [(masks.TRAIN, 3, 0)]
+    assert [(asked["domain"], asked["seed"], asked["start"]) for asked in drawn] == [
+        (masks.TRAIN, 3, 0)
+    ]
     assert drawn[0]["stop"] == 20 * MASKS_PER_IMAGE

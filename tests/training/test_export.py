@@ -1,4 +1,6 @@
-"""The exported network: the same scores, what it says of itself, and nothing of the machine that made it."""
+"""The exported network: the same scores, what it says of itself, and nothing of the machine that
+made it.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ def test_the_network_is_left_in_evaluation_mode(network: Compact, path: Path) ->
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])
-def test_scores_equal_those_of_torch_in_any_batch_size(network: Compact, path: Path, size: int) -> None:
+def test_scores_equal_those_of_torch_in_any_batch_size(
+    network: Compact, path: Path, size: int
+) -> None:
     batch = np.random.default_rng(size).random((size, *SHAPE)).astype(np.float32)
     with torch.no_grad():
         wanted = network(torch.from_numpy(batch)).numpy()
@@ -58,7 +62,9 @@ def test_scores_equal_those_of_torch_in_any_batch_size(network: Compact, path: P
     np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
-def test_it_is_loaded_as_a_classifier_with_the_labels_of_torch(network: Compact, path: Path) -> None:
+def test_it_is_loaded_as_a_classifier_with_the_labels_of_torch(
+    network: Compact, path: Path
+) -> None:
     batch = np.random.default_rng(0).random((16, *SHAPE)).astype(np.float32)
     classifier = OnnxClassifier(path, example=example_of(SHAPE), device="cpu")
     assert classifier.batch_size is None
@@ -96,7 +102,9 @@ def test_compact_gives_scores_of_as_many_classes_as_asked(network: Compact) -> N
     assert Compact(num_classes=7).eval()(torch.zeros(1, 6, 32, 32)).shape == (1, 7)
 
 
-def test_weights_in_float16_are_those_rounded_and_all_else_is_as_it_was(path: Path, tmp_path: Path) -> None:
+def test_weights_in_float16_are_those_rounded_and_all_else_is_as_it_was(
+    path: Path, tmp_path: Path
+) -> None:
     smaller = tmp_path / "smaller.onnx"
     halve_weights(path, smaller)
     assert smaller.stat().st_size < 0.6 * path.stat().st_size
@@ -105,10 +113,15 @@ def test_weights_in_float16_are_those_rounded_and_all_else_is_as_it_was(path: Pa
     assert told == {**METADATA, "weights": "float16, computed in float32"}
     rounded = onnx.ModelProto()
     rounded.CopyFrom(before)
-    for tensor in rounded.graph.initializer:  # the reference: the same file with rounded numbers in float32
+    # the reference: the same file with rounded numbers in float32
+    for tensor in rounded.graph.initializer:
         values = onnx.numpy_helper.to_array(tensor)
         if values.dtype == np.float32 and values.size >= 1024:
-            tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16).astype(np.float32), tensor.name))
+            tensor.CopyFrom(
+                onnx.numpy_helper.from_array(
+                    values.astype(np.float16).astype(np.float32), tensor.name
+                )
+            )
     onnx.save(rounded, tmp_path / "rounded.onnx")
     batch = np.random.default_rng(0).random((5, *SHAPE)).astype(np.float32)
     found, wanted, exact = (
@@ -123,7 +136,11 @@ def test_weights_in_float16_are_those_rounded_and_all_else_is_as_it_was(path: Pa
 
 def test_weights_beyond_float16_are_refused(path: Path, tmp_path: Path) -> None:
     model = onnx.load(path)
-    large = next(tensor for tensor in model.graph.initializer if onnx.numpy_helper.to_array(tensor).size >= 1024)
+    large = next(
+        tensor
+        for tensor in model.graph.initializer
+        if onnx.numpy_helper.to_array(tensor).size >= 1024
+    )
     values = onnx.numpy_helper.to_array(large).copy()
     values.reshape(-1)[0] = 1e5
     large.CopyFrom(onnx.numpy_helper.from_array(values, large.name))

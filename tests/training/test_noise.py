@@ -1,4 +1,6 @@
-"""How training images are shown under noise: the right law, a function of (seed, first), in the network's own shape."""
+"""How training images are shown under noise: the right law, a function of (seed, first), in the
+network's own shape.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +32,15 @@ NOISES: list[Noise] = [
     DiscreteNoise(keep_probability=0.4),
     DesignNoise(design=DESIGN, num_masks=1000),
 ]
-by_noise = pytest.mark.parametrize("noise", NOISES, ids=["ablation", "gaussian", "discrete", "design"])
+by_noise = pytest.mark.parametrize(
+    "noise", NOISES, ids=["ablation", "gaussian", "discrete", "design"]
+)
 
 
 def make_images(count: int = 4, channels: int = 3, size: int = 6) -> torch.Tensor:
-    return torch.from_numpy(np.random.default_rng(1).integers(0, 256, (count, channels, size, size), np.uint8))
+    return torch.from_numpy(
+        np.random.default_rng(1).integers(0, 256, (count, channels, size, size), np.uint8)
+    )
 
 
 @by_noise
@@ -59,7 +65,8 @@ def test_noise_is_a_function_of_seed_and_number(noise: Noise) -> None:
     assert not torch.equal(one, noise.show(images, seed=3, first=11))
     state = torch.random.get_rng_state()
     noise.show(images, seed=3, first=10)
-    assert torch.equal(torch.random.get_rng_state(), state)  # order and weights of a training do not depend on it
+    # order and weights of a training do not depend on it
+    assert torch.equal(torch.random.get_rng_state(), state)
 
 
 @by_noise
@@ -141,14 +148,26 @@ def test_several_strides_are_drawn_a_batch_and_their_grids_an_image() -> None:
             assert min(places) < rows * columns
     assert {stride: seen.count(stride) > 4 for stride in strides} == dict.fromkeys(strides, True)
     assert seen[0] == strides[0]  # whose pictures a network is exported for
-    square, same = (LatticeNoise(stride=stride).show(images, seed=4, first=9) for stride in (3, (3, 3)))
+    square, same = (
+        LatticeNoise(stride=stride).show(images, seed=4, first=9) for stride in (3, (3, 3))
+    )
     assert torch.equal(square, same)
 
 
 def grids_by_hand(image: np.ndarray, rows: int, columns: int) -> list[list[object]]:
     """The pictures of both rounds, in the order of the masks, from an encoder of its own."""
     name, shape = f"lattice:{rows}x{columns}", (6, 6, 3)
-    made = make_design(name, shape=shape, unit="pixel", seed=0, num_features=36, num_kept=None, num_masks=2 * rows * columns)
-    encoder = make_encoder("lattice", shape=shape, unit="pixel", batch_size=2 * rows * columns, stride=(rows, columns))
+    made = make_design(
+        name,
+        shape=shape,
+        unit="pixel",
+        seed=0,
+        num_features=36,
+        num_kept=None,
+        num_masks=2 * rows * columns,
+    )
+    encoder = make_encoder(
+        "lattice", shape=shape, unit="pixel", batch_size=2 * rows * columns, stride=(rows, columns)
+    )
     planes = image.reshape(3, 36).astype(np.float32) / np.float32(255)
     return [picture.tolist() for picture in encoder(planes, made.masks(0, 2 * rows * columns))]

@@ -1,4 +1,6 @@
-"""Optimizers and the average of weights: what they do is what their names say, and a resumed run cannot tell."""
+"""Optimizers and the average of weights: what they do is what their names say, and a resumed run
+cannot tell.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,16 @@ import pytest
 import torch
 from torch import nn
 
-from tests.training.test_trainer import PLAN, STEPS, assert_same_weights, ignore, make_images, make_network, run, timeless
+from tests.training.test_trainer import (
+    PLAN,
+    STEPS,
+    assert_same_weights,
+    ignore,
+    make_images,
+    make_network,
+    run,
+    timeless,
+)
 from topcert.training.augmentation import WarpAndTint
 from topcert.training.checkpoint import load_weights
 from topcert.training.muon import FloatMuon, orthogonalized
@@ -49,10 +60,15 @@ def test_every_recipe_is_resumed_without_a_trace(tmp_path: Path, name: str) -> N
     finished, _ = run(tmp_path / "cut", plan)
     assert_same_weights(network, finished)
     plain, _ = run(tmp_path / "plain", PLAN)
-    assert any(not torch.equal(one, other) for one, other in zip(plain.parameters(), network.parameters(), strict=True))
+    assert any(
+        not torch.equal(one, other)
+        for one, other in zip(plain.parameters(), network.parameters(), strict=True)
+    )
 
 
-def optimization(network: nn.Module, algorithm: Any = "muon", schedule: Any = "one-cycle", total: int = 10) -> Optimization:
+def optimization(
+    network: nn.Module, algorithm: Any = "muon", schedule: Any = "one-cycle", total: int = 10
+) -> Optimization:
     return Optimization(
         network,
         algorithm=algorithm,
@@ -65,17 +81,25 @@ def optimization(network: nn.Module, algorithm: Any = "muon", schedule: Any = "o
 
 
 def test_muon_steps_on_filters_as_on_matrices() -> None:
-    """The filters move as torch's Muon moves the same numbers in rows, and nothing else is Muon's."""
+    """The filters move as torch's Muon moves the same numbers in rows, and nothing else is
+    Muon's.
+    """
     network = make_network().to(memory_format=torch.channels_last)
     filters = network[0].weight
     rows = nn.Parameter(filters.detach().clone().permute(0, 2, 3, 1).reshape(8, -1).contiguous())
     stepped = optimization(network)
     peak = MUON_SHARE * 0.2
     muon = torch.optim.Muon([rows], lr=peak, weight_decay=MUON_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(muon, peak, total_steps=10, pct_start=0.2, cycle_momentum=False)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        muon, peak, total_steps=10, pct_start=0.2, cycle_momentum=False
+    )
     for number in range(4):
         stepped.zero_grad()
-        loss = network(torch.randn(6, 6, 8, 8, generator=torch.Generator().manual_seed(number))).square().sum()
+        loss = (
+            network(torch.randn(6, 6, 8, 8, generator=torch.Generator().manual_seed(number)))
+            .square()
+            .sum()
+        )
         loss.backward()
         assert filters.grad is not None
         rows.grad = filters.grad.permute(0, 2, 3, 1).reshape(8, -1).clone()
@@ -87,7 +111,9 @@ def test_muon_steps_on_filters_as_on_matrices() -> None:
 
 @pytest.mark.parametrize("shape", [(12, 60), (60, 12), (16, 16)])
 def test_muon_in_float32_steps_as_torch_s_up_to_bfloat16(shape: tuple[int, int]) -> None:
-    """And not merely so far off as any orthogonal step is: the steps lie within the rounding of bfloat16 of each other."""
+    """And not merely so far off as any orthogonal step is: the steps lie within the rounding of
+    bfloat16 of each other.
+    """
     generator = torch.Generator().manual_seed(0)
     start = torch.randn(shape, generator=generator)
     ours, theirs = nn.Parameter(start.clone()), nn.Parameter(start.clone())
@@ -159,7 +185,12 @@ def test_mixed_precision_leaves_weights_in_float32_and_learns(tmp_path: Path) ->
 def test_the_plan_of_a_network_is_the_paper_s_where_the_network_is() -> None:
     noise = AblationNoise(num_kept=50)
     paper = usual_plan("resnet110", noise)
-    assert (paper.algorithm, paper.schedule, paper.learning_rate, paper.weight_decay) == ("sgd", "steps", 0.1, 1e-4)
+    assert (paper.algorithm, paper.schedule, paper.learning_rate, paper.weight_decay) == (
+        "sgd",
+        "steps",
+        0.1,
+        1e-4,
+    )
     assert usual_plan("small", noise) == TrainingPlan(noise=noise)
     assert asdict(usual_plan("compact", noise))["algorithm"] == "muon"
     assert usual_plan("lattice", LatticeNoise(stride=5)) == TrainingPlan(

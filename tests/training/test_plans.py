@@ -24,9 +24,13 @@ def test_masks_come_down_evenly_to_those_of_the_certificate() -> None:
     assert plan.noise_at(0.999) == plan.noise
 
 
-@pytest.mark.parametrize("noise", [AblationNoise(num_kept=50), DesignNoise(design=DESIGN, num_masks=5)])
+@pytest.mark.parametrize(
+    "noise", [AblationNoise(num_kept=50), DesignNoise(design=DESIGN, num_masks=5)]
+)
 @pytest.mark.parametrize("progress", [0.0, 0.3, 1.0])
-def test_without_easier_masks_every_step_has_the_noise_of_the_plan(noise: Noise, progress: float) -> None:
+def test_without_easier_masks_every_step_has_the_noise_of_the_plan(
+    noise: Noise, progress: float
+) -> None:
     assert TrainingPlan(noise=noise).noise_at(progress) is noise
 
 
@@ -38,8 +42,16 @@ def test_without_easier_masks_every_step_has_the_noise_of_the_plan(noise: Noise,
             40,
             "num_kept_at_first is for AblationNoise; leave it out with DesignNoise",
         ),
-        (GaussianNoise(sigma=0.1), 40, "num_kept_at_first is for AblationNoise; leave it out with GaussianNoise"),
-        (AblationNoise(num_kept=50), 49, "num_kept_at_first must be at least the 50 that are kept at last; got 49"),
+        (
+            GaussianNoise(sigma=0.1),
+            40,
+            "num_kept_at_first is for AblationNoise; leave it out with GaussianNoise",
+        ),
+        (
+            AblationNoise(num_kept=50),
+            49,
+            "num_kept_at_first must be at least the 50 that are kept at last; got 49",
+        ),
     ],
 )
 def test_masks_that_cannot_come_down_are_refused(noise: Noise, at_first: int, message: str) -> None:
@@ -59,12 +71,27 @@ def test_a_training_shows_the_masks_of_its_plan_and_is_tested_on_those_of_the_ce
 
     def make_images(count: int) -> tuple[Any, Any]:
         generator = np.random.default_rng(count)
-        return generator.integers(0, 256, (count, 3, 8, 8), np.uint8), generator.integers(0, 2, count)
+        return generator.integers(0, 256, (count, 3, 8, 8), np.uint8), generator.integers(
+            0, 2, count
+        )
 
     monkeypatch.setattr(noises, "ablate", record)
-    plan = TrainingPlan(noise=AblationNoise(num_kept=4), num_kept_at_first=10, epochs=5, batch_size=16, learning_rate=0.01)
+    plan = TrainingPlan(
+        noise=AblationNoise(num_kept=4),
+        num_kept_at_first=10,
+        epochs=5,
+        batch_size=16,
+        learning_rate=0.01,
+    )
     network = nn.Sequential(nn.Flatten(), nn.Linear(6 * 64, 2))
-    train(network, make_images(33), make_images(7), plan=plan, folder=tmp_path, on_step=lambda *_: None)
+    train(
+        network,
+        make_images(33),
+        make_images(7),
+        plan=plan,
+        folder=tmp_path,
+        on_step=lambda *_: None,
+    )
     test = (7, 4)
     assert shown == [
         *[(16, 10), (16, 9), test],

@@ -1,4 +1,6 @@
-"""Training on points: masks as in certificates but from another stream, and turns that leave shapes what they are."""
+"""Training on points: masks as in certificates but from another stream, and turns that leave shapes
+what they are.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from topcert.training.points import PointNoise, RotateAndJitter
 
 
 def clouds(size: int = 5, count: int = 40) -> torch.Tensor:
-    return torch.from_numpy(np.random.default_rng(0).uniform(-1, 1, (size, count, 3)).astype(np.float32))
+    return torch.from_numpy(
+        np.random.default_rng(0).uniform(-1, 1, (size, count, 3)).astype(np.float32)
+    )
 
 
 def test_points_are_shown_in_training_as_they_are_in_certificates() -> None:
@@ -29,7 +33,9 @@ def test_points_are_shown_in_training_as_they_are_in_certificates() -> None:
         np.testing.assert_array_equal(shown[row].numpy(), wanted)
 
 
-def test_masks_are_those_of_training_and_differ_from_input_to_input(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_masks_are_those_of_training_and_differ_from_input_to_input(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     asked = []
 
     def draw(**options: int) -> np.ndarray:
@@ -54,7 +60,9 @@ def test_the_loss_of_a_pointnet_keeps_its_features_turns_near_orthogonal() -> No
     distance = distance_to_orthogonal(transform).item()
     assert distance == pytest.approx(64 * 9 / 2)  # 2 times the identity
     for weight in (0.0, 0.001, 0.5):
-        loss, found = PointNoise(num_kept=8, orthogonality=weight).loss(network, shown, labels, smoothing=0.1, progress=0.5)
+        loss, found = PointNoise(num_kept=8, orthogonality=weight).loss(
+            network, shown, labels, smoothing=0.1, progress=0.5
+        )
         assert loss.item() == pytest.approx(entropy + weight * distance, rel=1e-5)
         torch.testing.assert_close(found, scores)
 
@@ -72,7 +80,9 @@ def test_turned_sets_keep_their_distances(around: str) -> None:
     inputs = clouds(200, 12)
     turned = RotateAndJitter(around=around, sigma=0.0)(inputs, np.random.default_rng(1))  # type: ignore[arg-type]
     assert turned.dtype == torch.float32
-    torch.testing.assert_close(torch.cdist(turned, turned), torch.cdist(inputs, inputs), atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        torch.cdist(turned, turned), torch.cdist(inputs, inputs), atol=1e-3, rtol=0
+    )
     heights = (turned - inputs)[:, :, 1].abs().amax(dim=1)
     assert bool((heights < 1e-6).all()) == (around == "up")
     axes = torch.linalg.lstsq(inputs, turned).solution  # the turn of each set

@@ -1,4 +1,6 @@
-"""Training under noise: deterministic, resumed without a trace, on masks that no certificate uses."""
+"""Training under noise: deterministic, resumed without a trace, on masks that no certificate
+uses.
+"""
 
 from __future__ import annotations
 
@@ -70,20 +72,35 @@ def ignore(*_: Any) -> None:
 
 
 def run(
-    folder: Path, plan: TrainingPlan = PLAN, on_step: Callable[[int, int, str], None] = ignore, seed: int = 0
+    folder: Path,
+    plan: TrainingPlan = PLAN,
+    on_step: Callable[[int, int, str], None] = ignore,
+    seed: int = 0,
 ) -> tuple[nn.Module, list[EpochLog]]:
     network = make_network(3 * plan.noise.planes)
-    logs = train(network, make_images(50, seed), make_images(30, 9), plan=plan, folder=folder, on_step=on_step)
+    logs = train(
+        network,
+        make_images(50, seed),
+        make_images(30, 9),
+        plan=plan,
+        folder=folder,
+        on_step=on_step,
+    )
     return network, logs
 
 
 def timeless(logs: list[EpochLog]) -> list[dict[str, Any]]:
-    return [{name: value for name, value in asdict(row).items() if name not in TIMES} for row in logs]
+    return [
+        {name: value for name, value in asdict(row).items() if name not in TIMES} for row in logs
+    ]
 
 
 def read_log(folder: Path) -> list[dict[str, str]]:
     with (folder / "log.csv").open(newline="") as file:
-        return [{name: value for name, value in row.items() if name not in TIMES} for row in csv.DictReader(file)]
+        return [
+            {name: value for name, value in row.items() if name not in TIMES}
+            for row in csv.DictReader(file)
+        ]
 
 
 def assert_same_weights(one: nn.Module, other: nn.Module) -> None:
@@ -99,7 +116,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[nn.Module, list[Epo
     return *run(folder), folder
 
 
-def test_the_same_plan_gives_the_same_weights_and_log(tmp_path: Path, whole: tuple[nn.Module, list[EpochLog], Path]) -> None:
+def test_the_same_plan_gives_the_same_weights_and_log(
+    tmp_path: Path, whole: tuple[nn.Module, list[EpochLog], Path]
+) -> None:
     network, logs = run(tmp_path)
     assert_same_weights(whole[0], network)
     assert timeless(logs) == timeless(whole[1])
@@ -175,8 +194,15 @@ def test_saved_within_an_epoch_it_goes_on_from_there_as_if_it_had_not_been_kille
     torch.manual_seed(123)  # as a process that begins anew
     steps: list[int] = []
     found = make_forgetful()
-    told = train(found, *data, plan=plan, folder=tmp_path / "cut", on_step=lambda step, *_: steps.append(step))
-    assert steps[0] == (killed_at if killed_at % STEPS == 0 else killed_at + 1)  # an epoch's end is saved after its test
+    told = train(
+        found,
+        *data,
+        plan=plan,
+        folder=tmp_path / "cut",
+        on_step=lambda step, *_: steps.append(step),
+    )
+    # an epoch's end is saved after its test
+    assert steps[0] == (killed_at if killed_at % STEPS == 0 else killed_at + 1)
     assert_same_weights(wanted, found)
     assert timeless(told) == timeless(logs)
     assert all(row.seconds > 0 for row in told)
@@ -194,7 +220,9 @@ def test_only_a_long_epoch_is_saved_within(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("drawn", [GaussianNoise(sigma=0.3), DiscreteNoise(keep_probability=0.5)])
-def test_other_noises_are_learnt_under_and_resumed_without_a_trace(tmp_path: Path, drawn: Noise) -> None:
+def test_other_noises_are_learnt_under_and_resumed_without_a_trace(
+    tmp_path: Path, drawn: Noise
+) -> None:
     plan = replace(PLAN, noise=drawn, epochs=4)
 
     def kill(step: int, *_: Any) -> None:
@@ -259,13 +287,18 @@ def test_a_finished_training_is_not_trained_on(tmp_path: Path) -> None:
         ("warmup", 0.3),
     ],
 )
-def test_another_plan_is_refused_on_a_checkpoint_and_harms_nothing(tmp_path: Path, name: str, value: Any) -> None:
+def test_another_plan_is_refused_on_a_checkpoint_and_harms_nothing(
+    tmp_path: Path, name: str, value: Any
+) -> None:
     plan = replace(PLAN, epochs=1)
     _, logs = run(tmp_path, plan)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     changed = replace(plan, **{name: value})
     old, new = (re.escape(str(asdict(one)[name])) for one in (plan, changed))
-    with pytest.raises(ValueError, match=rf"checkpoint\.pt was trained with {name} = {old}, not {new}; pass the same value"):
+    with pytest.raises(
+        ValueError,
+        match=rf"checkpoint\.pt was trained with {name} = {old}, not {new}; pass the same value",
+    ):
         run(tmp_path, changed)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     assert run(tmp_path, plan)[1] == logs
@@ -276,7 +309,9 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path, content: bytes | None) ->
     run(tmp_path, replace(PLAN, epochs=1))
     path = tmp_path / "checkpoint.pt"
     path.write_bytes(path.read_bytes()[:2000] if content is None else content)
-    with pytest.raises(ValueError, match=r"checkpoint\.pt is damaged \(.+\); remove it to start again"):
+    with pytest.raises(
+        ValueError, match=r"checkpoint\.pt is damaged \(.+\); remove it to start again"
+    ):
         run(tmp_path, replace(PLAN, epochs=1))
 
 
@@ -285,20 +320,29 @@ def test_a_checkpoint_with_one_bit_turned_is_named(tmp_path: Path) -> None:
     network, _ = run(tmp_path, plan)
     path = tmp_path / "checkpoint.pt"
     content = bytearray(path.read_bytes())
-    weights = network.get_parameter("0.weight").detach().contiguous(memory_format=torch.channels_last)
+    weights = (
+        network.get_parameter("0.weight").detach().contiguous(memory_format=torch.channels_last)
+    )
     place = content.index(weights.permute(0, 2, 3, 1).numpy().tobytes())
     content[place + 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"checkpoint\.pt is damaged \(the checksum of .+ is wrong\); remove it"):
+    with pytest.raises(
+        ValueError, match=r"checkpoint\.pt is damaged \(the checksum of .+ is wrong\); remove it"
+    ):
         run(tmp_path, plan)
-    with pytest.raises(ValueError, match=r"holds no weights of this network: the checksum of .+ is wrong"):
+    with pytest.raises(
+        ValueError, match=r"holds no weights of this network: the checksum of .+ is wrong"
+    ):
         load_weights(make_network(), path)
 
 
-def test_a_full_disk_is_named_and_keeps_the_checkpoint_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_named_and_keeps_the_checkpoint_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(path: Path, content: Any) -> int:
         if "checkpoint" in path.name and (tmp_path / "checkpoint.pt").exists():
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # as a write has it: without a name
+            # as a write has it: without a name
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return writes(path, content)
 
     writes = Path.write_bytes
@@ -334,7 +378,8 @@ def test_a_checkpoint_on_other_data_is_refused_and_harms_nothing(tmp_path: Path)
     run(tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(
-        ValueError, match=r"was trained on other data \(SHA-256 \w{12}, now \w{12}\); pass the same --data-dir"
+        ValueError,
+        match=r"was trained on other data \(SHA-256 \w{12}, now \w{12}\); pass the same --data-dir",
     ):
         run(tmp_path, seed=1)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
@@ -347,12 +392,20 @@ def test_a_checkpoint_from_other_first_weights_is_refused(tmp_path: Path) -> Non
     def begin(started_from: Path | None) -> None:
         data = make_images(50), make_images(30, 9)
         network = make_network()
-        train(network, *data, plan=PLAN, folder=tmp_path / "next", started_from=started_from, on_step=ignore)
+        train(
+            network,
+            *data,
+            plan=PLAN,
+            folder=tmp_path / "next",
+            started_from=started_from,
+            on_step=ignore,
+        )
 
     begin(start)
     begin(start)
     with pytest.raises(
-        ValueError, match=r"began with other weights \(SHA-256 \w{12}, now none\); pass the same --start-from"
+        ValueError,
+        match=r"began with other weights \(SHA-256 \w{12}, now none\); pass the same --start-from",
     ):
         begin(None)
 
@@ -361,15 +414,22 @@ def test_a_checkpoint_that_does_not_tell_its_data_is_gone_on_from(tmp_path: Path
     _, logs = run(tmp_path)
     path = tmp_path / "checkpoint.pt"
     state = torch.load(path, weights_only=True)
-    torch.save({name: value for name, value in state.items() if name not in ("data", "started_from")}, path)
+    torch.save(
+        {name: value for name, value in state.items() if name not in ("data", "started_from")}, path
+    )
     assert run(tmp_path)[1] == logs
 
 
 def test_a_checkpoint_of_another_network_is_named(tmp_path: Path) -> None:
     run(tmp_path)
     other = nn.Sequential(nn.Flatten(), nn.Linear(384, 2))
-    with pytest.raises(ValueError, match=r"checkpoint\.pt is a checkpoint of another network; name the one it is of"):
-        train(other, make_images(50), make_images(30, 9), plan=PLAN, folder=tmp_path, on_step=ignore)
+    with pytest.raises(
+        ValueError,
+        match=r"checkpoint\.pt is a checkpoint of another network; name the one it is of",
+    ):
+        train(
+            other, make_images(50), make_images(30, 9), plan=PLAN, folder=tmp_path, on_step=ignore
+        )
 
 
 def test_a_file_that_is_no_checkpoint_of_ours_is_named(tmp_path: Path) -> None:
@@ -379,12 +439,16 @@ def test_a_file_that_is_no_checkpoint_of_ours_is_named(tmp_path: Path) -> None:
 
 
 def test_a_batch_larger_than_the_data_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="batch size 64 is larger than the 50 training inputs; lower it"):
+    with pytest.raises(
+        ValueError, match="batch size 64 is larger than the 50 training inputs; lower it"
+    ):
         run(tmp_path, replace(PLAN, batch_size=64))
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_way_out(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"the loss is not finite in epoch \d; lower --learning-rate"):
+    with pytest.raises(
+        ValueError, match=r"the loss is not finite in epoch \d; lower --learning-rate"
+    ):
         run(tmp_path, replace(PLAN, learning_rate=1e30))
     assert not (tmp_path / "checkpoint.pt").exists()
 
@@ -410,10 +474,14 @@ def test_every_image_of_every_epoch_has_a_mask_of_its_own_that_no_certificate_us
     numbers = [number for asked in drawn for number in range(asked["start"], asked["stop"])]
     training = [number for number in numbers if number < 2**40]
     assert len(training) == len(set(training)) == 3 * STEPS * PLAN.batch_size
-    assert sorted({number for number in numbers if number >= 2**40}) == list(range(2**40, 2**40 + 30))
+    assert sorted({number for number in numbers if number >= 2**40}) == list(
+        range(2**40, 2**40 + 30)
+    )
 
 
-def test_every_batch_of_every_epoch_has_noise_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_batch_of_every_epoch_has_noise_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[tuple[int, int, int]] = []
     shows = GaussianNoise.show
 
@@ -425,7 +493,9 @@ def test_every_batch_of_every_epoch_has_noise_of_its_own(tmp_path: Path, monkeyp
     run(tmp_path, replace(PLAN, noise=GaussianNoise(sigma=0.5)))
     assert {seed for seed, _, _ in seen} == {PLAN.seed}
     training = [first for _, first, size in seen if size == PLAN.batch_size]
-    assert sorted(training) == [50 * epoch + PLAN.batch_size * step for epoch in range(3) for step in range(STEPS)]
+    assert sorted(training) == [
+        50 * epoch + PLAN.batch_size * step for epoch in range(3) for step in range(STEPS)
+    ]
     assert {first for _, first, size in seen if size != PLAN.batch_size} == {2**40}
 
 

@@ -1,4 +1,6 @@
-"""`count_votes` on arrays: the same votes as a dense program, for modules, estimators and functions."""
+"""`count_votes` on arrays: the same votes as a dense program, for modules, estimators and
+functions.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,9 @@ def test_a_module_a_function_and_labels_agree() -> None:
 def test_a_model_that_gives_other_labels_the_second_time_is_refused() -> None:
     calls = np.random.default_rng(3)
     with pytest.raises(ValueError, match="must be deterministic and remember nothing"):
-        topcert.count_votes(lambda batch: calls.normal(size=(len(batch), 4)), X, num_kept=7, num_samples=40)
+        topcert.count_votes(
+            lambda batch: calls.normal(size=(len(batch), 4)), X, num_kept=7, num_samples=40
+        )
 
 
 def test_an_estimator_on_a_table_is_certified_in_five_lines() -> None:
@@ -72,7 +76,9 @@ def test_an_estimator_on_a_table_is_certified_in_five_lines() -> None:
     y = generator.integers(0, 3, 60)
     x = generator.random((60, 9)) * 0.2 + 0.4 * y[:, None]
     estimator = LogisticRegression().fit(x, y)
-    counts = topcert.count_votes(estimator, x, num_kept=6, num_samples=200, encoding="constant", fill=x.mean(axis=0))
+    counts = topcert.count_votes(
+        estimator, x, num_kept=6, num_samples=200, encoding="constant", fill=x.mean(axis=0)
+    )
     lower, upper = topcert.simultaneous_bounds(counts, alpha=0.01, labels=y)
     radius = topcert.certified_radius(lower, upper, y, k=2, num_features=9, num_kept=6)
     assert counts.sum(axis=1).tolist() == [200] * 60

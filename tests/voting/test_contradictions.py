@@ -47,21 +47,33 @@ def test_entries_that_go_together_are_read(tmp_path: Path, changes: dict[str, ob
     ("changes", "said"),
     [
         ({"algorithm": gaussian.ALGORITHM}, "does not go with ablation noise under the law iid"),
-        ({"algorithm": designs.ALGORITHMS["random"]}, "does not go with ablation noise under the law iid"),
-        ({"algorithm": masks.ALGORITHM, "law": "random"}, "does not go with ablation noise under the law random"),
+        (
+            {"algorithm": designs.ALGORITHMS["random"]},
+            "does not go with ablation noise under the law iid",
+        ),
+        (
+            {"algorithm": masks.ALGORITHM, "law": "random"},
+            "does not go with ablation noise under the law random",
+        ),
         ({**NOISE, "algorithm": masks.ALGORITHM}, "does not go with gaussian noise"),
         ({**IMAGE, "encoding": "seven-channel"}, "encoding must be one of six-channel"),
         ({**IMAGE, "encoding": "keep-only"}, "encoding keep-only does not go with the unit pixel"),
         ({"encoding": "infill", "fill": None}, "encoding infill does not go with the unit column"),
         ({**IMAGE, "fill": 0.5}, "fill is 0.5, the encoding six-channel has null"),
-        ({"data_options": {"limit": 3, "comment": "all of them"}}, "no run writes the entry 'comment'"),
+        (
+            {"data_options": {"limit": 3, "comment": "all of them"}},
+            "no run writes the entry 'comment'",
+        ),
         ({"data_options": {"unlabelled": 1}}, "unlabelled cannot be 1"),
         ({"fill": None}, "fill is None, the encoding sentinel has a number"),
         ({"fill": "a" * 64}, "the encoding sentinel has a number"),
         ({"fill": float("nan")}, "fill is nan, the encoding sentinel has a number"),
         ({**IMAGE, "encoding": "median", "fill": 0.5}, "the encoding median has a fingerprint"),
         ({**NOISE, "fill": 1.0}, "fill is 1.0, the encoding None has null"),
-        ({**NOISE, "input_shape": (4,), "unit": "column"}, r"gaussian noise is for images, not for inputs of shape \[4\]"),
+        (
+            {**NOISE, "input_shape": (4,), "unit": "column"},
+            r"gaussian noise is for images, not for inputs of shape \[4\]",
+        ),
         ({"num_classes": 1}, "a top k needs at least 2"),
         ({"data_fingerprint": "f"}, "data_fingerprint must be a SHA-256, got 'f'"),
         ({"model_fingerprint": "F" * 64}, "model_fingerprint must be a SHA-256"),
@@ -69,17 +81,28 @@ def test_entries_that_go_together_are_read(tmp_path: Path, changes: dict[str, ob
         ({"data_options": {"limit": "3"}}, "limit '3', which is no number"),
         ({"data_options": {"stride": 0}}, "stride 0, which is no number"),
         ({"data_options": {"data_dir": 5}}, "data_dir 5, which is no folder"),
-        ({**IMAGE, "data_options": {"crop": 4}}, r"input_shape is \[2, 2, 1\], and data_options has the crop 4"),
+        (
+            {**IMAGE, "data_options": {"crop": 4}},
+            r"input_shape is \[2, 2, 1\], and data_options has the crop 4",
+        ),
         (
             {**NOISE, "stopping": "radius=1; k=1; alpha=0.001; label=given; rule=evidence-2"},
             "does not go with gaussian noise under the law iid",
         ),
-        ({"stopping": "table; k=1; alpha=0.001; label=given; rule=evidence-2", "law": "random"}, "under the law random"),
+        (
+            {"stopping": "table; k=1; alpha=0.001; label=given; rule=evidence-2", "law": "random"},
+            "under the law random",
+        ),
         ({"seed": True}, "seed must lie in"),
-        ({"input_shape": (True, 4), "num_features": 4, "unit": "feature"}, "input_shape must be a list of positive numbers"),
+        (
+            {"input_shape": (True, 4), "num_features": 4, "unit": "feature"},
+            "input_shape must be a list of positive numbers",
+        ),
     ],
 )
-def test_entries_that_contradict_one_another_are_refused(tmp_path: Path, changes: dict[str, object], said: str) -> None:
+def test_entries_that_contradict_one_another_are_refused(
+    tmp_path: Path, changes: dict[str, object], said: str
+) -> None:
     with pytest.raises(ValueError, match=said):
         read(tmp_path, **changes)
 
@@ -88,5 +111,7 @@ def test_inputs_that_a_stride_cannot_give_are_refused() -> None:
     path = Path("manifest.json")
     check_places(path, {"stride": 20}, np.array([0, 20, 60]))
     check_places(path, {"stride": None}, np.array([0, 1]))
-    with pytest.raises(ValueError, match=r"the stride 20, and inputs\.parquet the inputs 20 and 30"):
+    with pytest.raises(
+        ValueError, match=r"the stride 20, and inputs\.parquet the inputs 20 and 30"
+    ):
         check_places(path, {"stride": 20}, np.array([0, 20, 30]))

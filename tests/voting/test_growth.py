@@ -1,4 +1,6 @@
-"""A run that is given more inputs keeps its votes, through a kill at any moment, and ends as one that had them all."""
+"""A run that is given more inputs keeps its votes, through a kill at any moment, and ends as one
+that had them all.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,13 @@ def blocks_that_do_not_end_where_inputs_do(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def request(limit: int | None, **options: object) -> Request:
-    given = {"data": "table.npz", "model": "models_for_tests:linear", "num_kept": 4, "num_samples": 60, "batch_size": 25}
+    given = {
+        "data": "table.npz",
+        "model": "models_for_tests:linear",
+        "num_kept": 4,
+        "num_samples": 60,
+        "batch_size": 25,
+    }
     read = {name: options.pop(name) for name in ("stride", "class_names") if name in options}
     return Request(reading=Reading(limit=limit, **read), **{**given, **options})  # type: ignore[arg-type]
 
@@ -73,7 +81,9 @@ class Calls:
         self.made: list[tuple[int, int]] = []
         cast = Voter.votes
 
-        def counted(voter: Voter, position: int, start: int, stop: int, **options: bool) -> np.ndarray:
+        def counted(
+            voter: Voter, position: int, start: int, stop: int, **options: bool
+        ) -> np.ndarray:
             if sys._getframe(1).f_code.co_name == "fill":
                 self.made.append((position, start))
             return cast(voter, position, start, stop, **options)
@@ -83,7 +93,11 @@ class Calls:
 
 @pytest.mark.parametrize(("first", "then"), [(1, 2), (3, 7), (4, 8), (5, None), (7, 8)])
 def test_more_inputs_give_the_folder_of_a_run_that_had_them_all(
-    workplace: Path, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, first: int, then: int | None
+    workplace: Path,
+    topcert: Callable[..., Outcome],
+    monkeypatch: pytest.MonkeyPatch,
+    first: int,
+    then: int | None,
 ) -> None:
     more = [] if then is None else ["--limit", then]
     assert topcert(*RUN, *more, "--out", "whole").code == 0
@@ -95,7 +109,9 @@ def test_more_inputs_give_the_folder_of_a_run_that_had_them_all(
     assert contents("o") == contents("whole")
     again = list(Ledger.open(Path("o")).iterate_inputs())
     assert all((one == other).all() for one, other in zip(votes, again, strict=False))
-    assert sorted(calls.made) == [(position, start) for position in range(first, then or 8) for start in (0, 25, 50)]
+    assert sorted(calls.made) == [
+        (position, start) for position in range(first, then or 8) for start in (0, 25, 50)
+    ]
     assert topcert("verify", "o", "--model", "models_for_tests:linear", "--replay", 20).code == 0
 
 
@@ -130,7 +146,9 @@ def test_a_kill_at_any_file_operation_loses_nothing(
     kill_at: Callable[[int, int, str], bool],
     chain: tuple[int, ...],
 ) -> None:
-    """The run is killed before its n-th file operation, for every n; then it goes on, and asks for no vote twice."""
+    """The run is killed before its n-th file operation, for every n; then it goes on, and asks for
+    no vote twice.
+    """
     *begun, last = chain
     whole = contents_of_run(last, "whole")
     vote(begun[0], "start")
@@ -177,7 +195,9 @@ def votes_in(out: str) -> set[tuple[int, int]]:
 
 
 def serve() -> None:
-    """In a process without threads, which may fork: run up to the named file operation, for each line that comes in."""
+    """In a process without threads, which may fork: run up to the named file operation, for each
+    line that comes in.
+    """
     sampling.MAX_BLOCK_VOTES = 100
     for line in sys.stdin:
         operation, limit, out = line.split()
@@ -198,7 +218,9 @@ def stop_at(operation: int) -> None:
 
     def watch(event: str, arguments: tuple[object, ...]) -> None:
         nonlocal done
-        opened = event == "open" and isinstance(arguments[1], str) and set("wax+") & set(arguments[1])
+        opened = (
+            event == "open" and isinstance(arguments[1], str) and set("wax+") & set(arguments[1])
+        )
         if event in WRITES or opened:
             done += 1
             if done == operation:
@@ -209,7 +231,9 @@ def stop_at(operation: int) -> None:
 
 @pytest.fixture
 def kill_at(workplace: Path) -> Iterator[Callable[[int, int, str], bool]]:
-    """`kill_at(operation, limit, out)` runs in a process that ends before that file operation; whether it came so far."""
+    """`kill_at(operation, limit, out)` runs in a process that ends before that file operation;
+    whether it came so far.
+    """
     paths = [str(Path(__file__).parents[2]), str(workplace), *sys.path]
     server = subprocess.Popen(
         [sys.executable, "-c", "from tests.voting.test_growth import serve; serve()"],
@@ -244,7 +268,10 @@ def test_a_folder_in_between_is_read_by_nobody_else(
     for command in (["verify", "o"], ["evaluate", "o", "--k", 1]):
         told = topcert(*command)
         assert told.code == 2
-        assert "was being given more inputs when it was stopped; repeat the command with --resume" in told.err
+        assert (
+            "was being given more inputs when it was stopped; repeat the command with --resume"
+            in told.err
+        )
 
 
 def test_a_run_does_not_shrink(workplace: Path, topcert: Callable[..., Outcome]) -> None:
@@ -252,7 +279,10 @@ def test_a_run_does_not_shrink(workplace: Path, topcert: Callable[..., Outcome])
     before = contents("o")
     told = topcert(*RUN, "--limit", 2, "--out", "o", "--resume")
     assert told.code == 2
-    assert "o has 6 inputs, and --limit 2 asks for 2: a run does not shrink; resume with --limit 6" in told.err
+    assert (
+        "o has 6 inputs, and --limit 2 asks for 2: a run does not shrink; resume with --limit 6"
+        in told.err
+    )
     assert contents("o") == before
 
 
@@ -276,7 +306,9 @@ def test_other_inputs_or_parameters_are_refused(
     assert contents("o") == before
 
 
-def test_data_that_has_grown_itself_is_refused(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_data_that_has_grown_itself_is_refused(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     assert topcert(*RUN, "--out", "o").code == 0
     found = np.load("table.npz")
     np.savez("table.npz", x=np.concatenate([found["x"]] * 2), y=np.concatenate([found["y"]] * 2))
@@ -285,7 +317,9 @@ def test_data_that_has_grown_itself_is_refused(workplace: Path, topcert: Callabl
     assert "was started with num_inputs = 8, this run has 16" in told.err
 
 
-def test_first_inputs_that_have_changed_are_refused(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_first_inputs_that_have_changed_are_refused(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     assert topcert(*RUN, "--limit", 3, "--out", "o").code == 0
     found = dict(np.load("table.npz"))
     found["x"][1, 4] += 0.5
@@ -295,15 +329,31 @@ def test_first_inputs_that_have_changed_are_refused(workplace: Path, topcert: Ca
     assert "these are other inputs" in told.err
 
 
-def test_a_stopping_rule_takes_no_more_inputs(workplace: Path, topcert: Callable[..., Outcome]) -> None:
-    run = [*RUN[:5], "--stop", "exact", "--max-samples", 100, "--k", 3, "--alpha", 0.01, "--out", "o"]
+def test_a_stopping_rule_takes_no_more_inputs(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
+    run = [
+        *RUN[:5],
+        "--stop",
+        "exact",
+        "--max-samples",
+        100,
+        "--k",
+        3,
+        "--alpha",
+        0.01,
+        "--out",
+        "o",
+    ]
     assert topcert(*run, "--limit", 3).code == 0
     told = topcert(*run, "--limit", 5, "--resume")
     assert told.code == 2
     assert "was sampled with --stop" in told.err
 
 
-def test_imagenet_spreads_its_limit_and_says_so(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_imagenet_spreads_its_limit_and_says_so(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     from topcert.datasets.imagenet import read_wnids
 
     generator = np.random.default_rng(0)
@@ -312,9 +362,21 @@ def test_imagenet_spreads_its_limit_and_says_so(workplace: Path, topcert: Callab
         folder.mkdir(parents=True)
         Image.fromarray(generator.integers(0, 256, (8, 8, 3), np.uint8)).save(folder / "a.jpg")
     Path("small.py").write_text(
-        "import numpy as np\ndef model():\n    return lambda batch: np.eye(1000)[batch[:, 0, 0].sum(1).astype(int) % 1000]\n"
+        "import numpy as np\ndef model():\n    return lambda batch: np.eye(1000)[batch[:, 0,"
+        " 0].sum(1).astype(int) % 1000]\n"
     )
-    run = ["certify", "imagenet", "small:model", "--data-dir", "images", "--keep", 9, "--samples", 2, "--out"]
+    run = [
+        "certify",
+        "imagenet",
+        "small:model",
+        "--data-dir",
+        "images",
+        "--keep",
+        9,
+        "--samples",
+        2,
+        "--out",
+    ]
     assert topcert(*run, "o", "--limit", 2).code == 0
     told = topcert(*run, "o", "--limit", 4, "--resume")
     assert told.code == 2

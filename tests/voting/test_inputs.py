@@ -24,7 +24,9 @@ def read(folder: Path, held: pa.Table, *, num_inputs: int = 3) -> Any:
     """Read it back under a fingerprint made to fit, as a forger's manifest would have it."""
     pq.write_table(held, folder / "inputs.parquet")
     fingerprint = fingerprint_inputs(held)
-    return read_inputs_file(folder / "inputs.parquet", fingerprint=fingerprint, num_inputs=num_inputs, num_classes=5).inputs
+    return read_inputs_file(
+        folder / "inputs.parquet", fingerprint=fingerprint, num_inputs=num_inputs, num_classes=5
+    ).inputs
 
 
 @pytest.mark.parametrize("labels", [[0, 4, 2], None])
@@ -59,7 +61,9 @@ def test_what_a_run_writes_is_read(tmp_path: Path, labels: list[int] | None) -> 
     ],
 )  # fmt: skip
 def test_what_no_run_writes_is_refused(tmp_path: Path, held: pa.Table, said: str) -> None:
-    with pytest.raises(ValueError, match=rf"inputs\.parquet (is damaged|has been changed).*{said}|{said}"):
+    with pytest.raises(
+        ValueError, match=rf"inputs\.parquet (is damaged|has been changed).*{said}|{said}"
+    ):
         read(tmp_path, held)
 
 
@@ -72,4 +76,9 @@ def test_a_column_twice_is_refused(tmp_path: Path) -> None:
     held = inputs_table(np.arange(3), np.arange(3), HASHES)
     pq.write_table(held.append_column("label", pa.array([0, 1, 2])), tmp_path / "inputs.parquet")
     with pytest.raises(ValueError, match="is damaged"):
-        read_inputs_file(tmp_path / "inputs.parquet", fingerprint=fingerprint_inputs(held), num_inputs=3, num_classes=5)
+        read_inputs_file(
+            tmp_path / "inputs.parquet",
+            fingerprint=fingerprint_inputs(held),
+            num_inputs=3,
+            num_classes=5,
+        )

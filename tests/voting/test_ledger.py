@@ -55,10 +55,14 @@ def manifest(**changes: object) -> Manifest:
 def filled(folder: Path, law: Manifest, seed: int = 0) -> tuple[Ledger, np.ndarray]:
     (folder / "ledger").mkdir(parents=True, exist_ok=True)
     ledger = Ledger(folder, law)
-    votes = np.random.default_rng(seed).integers(0, law.num_classes, (law.num_inputs, law.num_votes))
+    votes = np.random.default_rng(seed).integers(
+        0, law.num_classes, (law.num_inputs, law.num_votes)
+    )
     for block in range(ledger.num_blocks):
         batches = ledger.batches_of(block)
-        ledger.write_block(block, votes.reshape(-1)[ledger.offset(batches.start) : ledger.offset(batches.stop)])
+        ledger.write_block(
+            block, votes.reshape(-1)[ledger.offset(batches.start) : ledger.offset(batches.stop)]
+        )
     law.write(folder / "manifest.json")
     return ledger, votes
 
@@ -72,10 +76,19 @@ def filled(folder: Path, law: Manifest, seed: int = 0) -> tuple[Ledger, np.ndarr
     classes=st.sampled_from([2, 256, 257, 1000]),
 )
 def test_blocks_of_any_size_give_back_every_vote(
-    tmp_path_factory: pytest.TempPathFactory, inputs: int, samples: int, batch: int, per_block: int, classes: int
+    tmp_path_factory: pytest.TempPathFactory,
+    inputs: int,
+    samples: int,
+    batch: int,
+    per_block: int,
+    classes: int,
 ) -> None:
     law = manifest(
-        num_inputs=inputs, num_samples=samples, batch_size=batch, batches_per_block=per_block, num_classes=classes
+        num_inputs=inputs,
+        num_samples=samples,
+        batch_size=batch,
+        batches_per_block=per_block,
+        num_classes=classes,
     )
     ledger, votes = filled(tmp_path_factory.mktemp("run"), law)
     assert np.array_equal(np.stack(list(ledger.iterate_inputs())), votes[:, :, None])
@@ -118,7 +131,10 @@ def test_one_changed_vote_is_noticed(tmp_path: Path) -> None:
     table = pq.read_table(ledger.block_path(0))
     votes = table.column("vote").to_numpy().copy()
     votes[0] = (votes[0] + 1) % 5
-    pq.write_table(pa.table({"vote": votes}).replace_schema_metadata(table.schema.metadata), ledger.block_path(0))
+    pq.write_table(
+        pa.table({"vote": votes}).replace_schema_metadata(table.schema.metadata),
+        ledger.block_path(0),
+    )
     with pytest.raises(ValueError, match="checksum"):
         ledger.counts()
 
@@ -168,7 +184,11 @@ def test_inputs_are_bound_to_the_manifest(tmp_path: Path) -> None:
 
 def test_two_writers_cannot_share_a_ledger(tmp_path: Path) -> None:
     ledger, _ = filled(tmp_path, manifest())
-    with ledger.lock(), pytest.raises(ValueError, match="another process"), Ledger(tmp_path, ledger.manifest).lock():
+    with (
+        ledger.lock(),
+        pytest.raises(ValueError, match="another process"),
+        Ledger(tmp_path, ledger.manifest).lock(),
+    ):
         pass
     held = ledger.lock()
     with held:
@@ -199,13 +219,17 @@ def test_two_writers_cannot_share_a_ledger(tmp_path: Path) -> None:
         ("num_classes", 6),
     ],
 )
-def test_a_resume_under_another_parameter_is_refused_by_name(tmp_path: Path, name: str, value: object) -> None:
+def test_a_resume_under_another_parameter_is_refused_by_name(
+    tmp_path: Path, name: str, value: object
+) -> None:
     with pytest.raises(ValueError, match=name):
         refuse_other(manifest(), manifest(**{name: value}), tmp_path)
 
 
 def test_a_resume_from_another_place_or_release_is_allowed(tmp_path: Path) -> None:
-    refuse_other(manifest(), manifest(data="/elsewhere", model="copy.onnx", topcert_version="9"), tmp_path)
+    refuse_other(
+        manifest(), manifest(data="/elsewhere", model="copy.onnx", topcert_version="9"), tmp_path
+    )
     assert manifest().digest() != manifest(topcert_version="9").digest()
 
 
@@ -215,13 +239,18 @@ def test_a_resume_from_another_place_or_release_is_allowed(tmp_path: Path) -> No
         ({"num_features": 5}, "has 4 columns, not 5"),
         ({"unit": "pixel"}, "unit is 'pixel', of which an input of shape"),
         ({"input_shape": (2, 2, 3), "unit": "pixel", "num_features": 12}, "has 4 pixels, not 12"),
-        ({"noise": "gaussian", "num_kept": None, "encoding": None, "sigma": 1e300}, "sigma must lie in"),
+        (
+            {"noise": "gaussian", "num_kept": None, "encoding": None, "sigma": 1e300},
+            "sigma must lie in",
+        ),
         ({"noise": ["a"]}, "noise must be one of"),
         ({"noise": "gaussian"}, "does not go with the noise"),
         ({"num_selection": -1}, "num_selection"),
     ],
 )
-def test_a_manifest_that_contradicts_itself_is_refused(tmp_path: Path, changes: dict[str, object], says: str) -> None:
+def test_a_manifest_that_contradicts_itself_is_refused(
+    tmp_path: Path, changes: dict[str, object], says: str
+) -> None:
     manifest(**changes).write(tmp_path / "manifest.json")
     with pytest.raises(ValueError, match=says):
         Manifest.read(tmp_path / "manifest.json")

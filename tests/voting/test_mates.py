@@ -1,4 +1,6 @@
-"""Models that look at their batch only now and then: within limits, in large batches, or where most of it is wild."""
+"""Models that look at their batch only now and then: within limits, in large batches, or where most
+of it is wild.
+"""
 
 from __future__ import annotations
 
@@ -143,28 +145,54 @@ NOW_AND_THEN = (
     labels_where_wild,
     saturating,
 )
-IN_LARGE = (large_above_100, large_below_100, large_clipped, large_cut, large_sorted, large_by_the_first)
+IN_LARGE = (
+    large_above_100,
+    large_below_100,
+    large_clipped,
+    large_cut,
+    large_sorted,
+    large_by_the_first,
+)
 
 
-def voter_of(model: Callable[[np.ndarray], np.ndarray], size: int, images: np.ndarray = IMAGES) -> Voter:
+def voter_of(
+    model: Callable[[np.ndarray], np.ndarray], size: int, images: np.ndarray = IMAGES
+) -> Voter:
     encoder = make_encoder("six-channel", shape=(8, 8, 3), unit="pixel", batch_size=size)
-    law = Ablation(unit="pixel", encoder=encoder, seed=0, num_features=64, num_kept=20, num_masks=2 * size, batch_size=size)
+    law = Ablation(
+        unit="pixel",
+        encoder=encoder,
+        seed=0,
+        num_features=64,
+        num_kept=20,
+        num_masks=2 * size,
+        batch_size=size,
+    )
     classifier = FunctionClassifier(model, num_classes=5)
-    return Voter(read=lambda place: images[place], randomizer=law, classifier=classifier, num_inputs=2)
+    return Voter(
+        read=lambda place: images[place], randomizer=law, classifier=classifier, num_inputs=2
+    )
 
 
 def try_as_a_run_does(voter: Voter, seed: int) -> RowCheck:
     generator = np.random.default_rng(seed)
     began = check_rows(voter, [(0, 0)], generator=generator, places=False)
-    return began + check_rows(voter, [(1, voter.batch_size)], generator=generator, ends=True, places=False)
+    return began + check_rows(
+        voter, [(1, voter.batch_size)], generator=generator, ends=True, places=False
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(
     ("model", "size"),
-    [*((model, size) for model in NOW_AND_THEN for size in (5, 20, 100)), *((model, 100) for model in IN_LARGE)],
+    [
+        *((model, size) for model in NOW_AND_THEN for size in (5, 20, 100)),
+        *((model, 100) for model in IN_LARGE),
+    ],
 )
-def test_what_mixes_rows_now_and_then_is_refused(model: Callable[[np.ndarray], np.ndarray], size: int, seed: int) -> None:
+def test_what_mixes_rows_now_and_then_is_refused(
+    model: Callable[[np.ndarray], np.ndarray], size: int, seed: int
+) -> None:
     with pytest.raises(RowsError, match="rows got another answer"):
         try_as_a_run_does(voter_of(model, size), seed)
 
@@ -197,4 +225,9 @@ def test_how_far_a_model_goes_is_found() -> None:
     batch = np.zeros((2, 6, 8, 8), np.float32)
     assert 255 * 0.97 < ask.farthest(batch, 3e38) <= 255
     assert -3 <= ask.farthest(batch, -3e38) < -3 * 0.97
-    assert Asker(FunctionClassifier(lambda batch: up_to(batch, 0.1), num_classes=5)).farthest(batch, 3e38) == 0
+    assert (
+        Asker(FunctionClassifier(lambda batch: up_to(batch, 0.1), num_classes=5)).farthest(
+            batch, 3e38
+        )
+        == 0
+    )

@@ -17,13 +17,31 @@ from topcert.voting import replay
 from topcert.voting.ledger import Ledger
 from topcert.voting.replay import ReplayedMasks
 
-RUN = ["certify", "table.npz", "models_for_tests:linear", "--keep", 3, "--samples", 90, "--seed", 4, "--out", "o"]
+RUN = [
+    "certify",
+    "table.npz",
+    "models_for_tests:linear",
+    "--keep",
+    3,
+    "--samples",
+    90,
+    "--seed",
+    4,
+    "--out",
+    "o",
+]
 
 
-def slow_kept_counts(votes: np.ndarray, kept: np.ndarray, labels: list[int], num_features: int) -> list[list[int]]:
+def slow_kept_counts(
+    votes: np.ndarray, kept: np.ndarray, labels: list[int], num_features: int
+) -> list[list[int]]:
     return [
         [
-            sum(1 for vote, mask in zip(votes.tolist(), kept.tolist(), strict=True) if vote == label and feature in mask)
+            sum(
+                1
+                for vote, mask in zip(votes.tolist(), kept.tolist(), strict=True)
+                if vote == label and feature in mask
+            )
             for feature in range(num_features)
         ]
         for label in labels
@@ -31,7 +49,9 @@ def slow_kept_counts(votes: np.ndarray, kept: np.ndarray, labels: list[int], num
 
 
 @pytest.mark.parametrize("first", [0, 20])
-@pytest.mark.parametrize(("masks", "table"), [(2**28, 2**28), (7 * 12, 2**28), (2**28, 300), (1, 1)])
+@pytest.mark.parametrize(
+    ("masks", "table"), [(2**28, 2**28), (7 * 12, 2**28), (2**28, 300), (1, 1)]
+)
 def test_features_are_counted_under_the_votes_that_kept_them(
     workplace: Path,
     topcert: Callable[..., Outcome],
@@ -61,7 +81,10 @@ def test_pairs_of_features_are_counted_under_the_votes_that_kept_both(
 ) -> None:
     assert topcert(*RUN, "--selection", 20).code == 0
     ledger = Ledger.open(Path("o"))
-    kept = [set(mask) for mask in draw_masks(seed=4, start=20, stop=110, num_features=12, num_kept=3).tolist()]
+    kept = [
+        set(mask)
+        for mask in draw_masks(seed=4, start=20, stop=110, num_features=12, num_kept=3).tolist()
+    ]
     both = [[[i in mask and j in mask for j in range(12)] for i in range(12)] for mask in kept]
     labels, inputs = np.array([[0, 4], [3, 1], [2, 2]]), np.array([1, 4, 7])
     votes = [cast[:, 0] for cast in ledger.iterate_inputs()]
@@ -71,7 +94,9 @@ def test_pairs_of_features_are_counted_under_the_votes_that_kept_both(
         replayed = ReplayedMasks(ledger, on_pairs=lambda done, total: told.append((done, total)))
         assert replayed.counts_pairs
         assert replayed.pair_degrees().tolist() == np.array(both).sum(axis=0).tolist()
-        for row, asked, counts in zip(inputs.tolist(), labels, replayed.kept_pairs(inputs, labels), strict=True):
+        for row, asked, counts in zip(
+            inputs.tolist(), labels, replayed.kept_pairs(inputs, labels), strict=True
+        ):
             of = [np.array(both)[votes[row][20:] == label].sum(axis=0).tolist() for label in asked]
             assert counts.tolist() == of
     assert told == 2 * [(1, 3), (2, 3), (3, 3)]
@@ -89,18 +114,33 @@ def test_pairs_are_not_counted_where_that_takes_long(
             assert ReplayedMasks(ledger).counts_pairs
             small.setattr(replay, name, enough - 1)
             assert not ReplayedMasks(ledger).counts_pairs
-            assert max(derive(ledger, method="located", ks=[1], alpha=0.05).certificates.radius) >= 0
+            assert (
+                max(derive(ledger, method="located", ks=[1], alpha=0.05).certificates.radius) >= 0
+            )
 
 
 @pytest.mark.parametrize("method", ["ablation", "located", "design"])
-def test_the_first_votes_are_those_of_a_shorter_run(workplace: Path, topcert: Callable[..., Outcome], method: str) -> None:
-    other = ["--method", "design", "--design", "partitions"] if method == "design" else ["--selection", 10]
+def test_the_first_votes_are_those_of_a_shorter_run(
+    workplace: Path, topcert: Callable[..., Outcome], method: str
+) -> None:
+    other = (
+        ["--method", "design", "--design", "partitions"]
+        if method == "design"
+        else ["--selection", 10]
+    )
     assert topcert(*RUN, *other).code == 0
     shorter = [37 if part == 90 else "short" if part == "o" else part for part in RUN]
     assert topcert(*shorter, *other).code == 0
     alpha = 0.0 if method == "design" else 0.05
     made, wanted = (
-        derive(Ledger.open(Path(folder)), method=method, ks=[1, 3], alpha=alpha, label_choice="given", first=first)
+        derive(
+            Ledger.open(Path(folder)),
+            method=method,
+            ks=[1, 3],
+            alpha=alpha,
+            label_choice="given",
+            first=first,
+        )
         for folder, first in (("o", 37), ("short", None))
     )
     assert made.counts.tolist() == wanted.counts.tolist()
@@ -108,7 +148,9 @@ def test_the_first_votes_are_those_of_a_shorter_run(workplace: Path, topcert: Ca
     assert max(made.certificates.radius) >= 0
 
 
-def test_masks_of_another_algorithm_are_not_guessed(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_masks_of_another_algorithm_are_not_guessed(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     assert topcert(*RUN).code == 0
     rewrite_manifest(Path("o"), algorithm="shuffled-by-hand-1")
     with pytest.raises(ValueError, match="masks of shuffled-by-hand-1 cannot be drawn again"):
@@ -116,19 +158,49 @@ def test_masks_of_another_algorithm_are_not_guessed(workplace: Path, topcert: Ca
 
 
 @pytest.mark.parametrize("name", ["partitions", "random"])
-def test_each_mask_of_a_design_counts_a_feature_once(workplace: Path, topcert: Callable[..., Outcome], name: str) -> None:
-    run = ["certify", "table.npz", "models_for_tests:linear", "--keep", 5, "--samples", 50, "--seed", 4, "--out", "o"]
+def test_each_mask_of_a_design_counts_a_feature_once(
+    workplace: Path, topcert: Callable[..., Outcome], name: str
+) -> None:
+    run = [
+        "certify",
+        "table.npz",
+        "models_for_tests:linear",
+        "--keep",
+        5,
+        "--samples",
+        50,
+        "--seed",
+        4,
+        "--out",
+        "o",
+    ]
     assert topcert(*run, "--method", "design", "--design", name).code == 0
     made = Design(name=name, seed=4, num_features=12, num_kept=5)
     kept = [set(mask) for mask in made.masks(0, 50).tolist()]
     assert name == "random" or {len(mask) for mask in kept} == {4}
     replayed = ReplayedMasks(Ledger.open(Path("o")))
     assert replayed.round_size == made.round_size == (3 if name == "partitions" else 1)
-    assert replayed.degrees().tolist() == [sum(feature in mask for mask in kept) for feature in range(12)]
+    assert replayed.degrees().tolist() == [
+        sum(feature in mask for mask in kept) for feature in range(12)
+    ]
 
 
-def test_a_feature_that_a_mask_names_twice_counts_once(workplace: Path, topcert: Callable[..., Outcome]) -> None:
-    run = ["certify", "table.npz", "models_for_tests:linear", "--keep", 7, "--samples", 15, "--seed", 4, "--out", "o"]
+def test_a_feature_that_a_mask_names_twice_counts_once(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
+    run = [
+        "certify",
+        "table.npz",
+        "models_for_tests:linear",
+        "--keep",
+        7,
+        "--samples",
+        15,
+        "--seed",
+        4,
+        "--out",
+        "o",
+    ]
     table = np.load("table.npz")
     np.savez("table.npz", x=table["x"][:, :11], y=table["y"])  # blocks of 6 and 5 columns
     assert topcert(*run, "--method", "design", "--design", "partitions").code == 0
@@ -137,13 +209,21 @@ def test_a_feature_that_a_mask_names_twice_counts_once(workplace: Path, topcert:
     masks = Design(name="partitions", seed=4, num_features=11, num_kept=7).masks(0, 15)
     kept = [set(mask) for mask in masks.tolist()]
     assert {len(mask) for mask in kept} == {5, 6}
-    assert replayed.degrees().tolist() == [sum(feature in mask for mask in kept) for feature in range(11)]
+    assert replayed.degrees().tolist() == [
+        sum(feature in mask for mask in kept) for feature in range(11)
+    ]
     cast = list(replayed.cast())
-    assert [votes.tolist() for votes in cast] == [votes.tolist() for votes in ledger.iterate_inputs()]
+    assert [votes.tolist() for votes in cast] == [
+        votes.tolist() for votes in ledger.iterate_inputs()
+    ]
     found = list(replayed.kept_counts(np.zeros((8, 1), np.int64)))
     for votes, counts in zip(cast, found, strict=True):
         wanted = [
-            sum(feature in mask for mask, vote in zip(kept, votes[:, 0].tolist(), strict=True) if vote == 0)
+            sum(
+                feature in mask
+                for mask, vote in zip(kept, votes[:, 0].tolist(), strict=True)
+                if vote == 0
+            )
             for feature in range(11)
         ]
         assert counts.tolist() == [wanted]

@@ -1,4 +1,6 @@
-"""A run that is killed anywhere and resumed ends with the votes and certificates of one that was not."""
+"""A run that is killed anywhere and resumed ends with the votes and certificates of one that was
+not.
+"""
 
 from __future__ import annotations
 
@@ -24,18 +26,35 @@ from topcert.voting.run import collect_votes, open_run
 RUN = ["certify", "table.npz", "models_for_tests:slow", "--batch-size", "25"]
 FIXED = [*RUN, "--keep", "4", "--samples", "300", "--k", "1", "--k", "3"]
 BALLOTS = [*RUN, "--keep", "4", "--samples", "300", "--k", "3", "--ballot", "2"]
-STOP = [*RUN, "--keep", "2", "--stop", "exact", "--max-samples", "500", "--k", "3", "--alpha", "0.01"]
+STOP = [
+    *RUN,
+    "--keep",
+    "2",
+    "--stop",
+    "exact",
+    "--max-samples",
+    "500",
+    "--k",
+    "3",
+    "--alpha",
+    "0.01",
+]
 
 
 def _start(arguments: list[str], out: str, *more: str) -> subprocess.Popen[bytes]:
-    code = "import topcert.voting.sampling as s; s.MAX_BLOCK_VOTES = 100; from topcert.cli import main; main()"
+    code = (
+        "import topcert.voting.sampling as s; s.MAX_BLOCK_VOTES = 100; from topcert.cli import"
+        " main; main()"
+    )
     command = [sys.executable, "-c", code, *arguments, "--out", out, *more]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 @pytest.mark.parametrize("arguments", [FIXED, BALLOTS, STOP], ids=["fixed", "ballots", "stop"])
-def test_killed_at_random_moments_and_resumed_it_gives_the_same(workplace: Path, arguments: list[str]) -> None:
+def test_killed_at_random_moments_and_resumed_it_gives_the_same(
+    workplace: Path, arguments: list[str]
+) -> None:
     whole = _start(arguments, "whole")
     _, errors = whole.communicate()
     assert whole.returncode == 0, errors.decode()
@@ -44,7 +63,8 @@ def test_killed_at_random_moments_and_resumed_it_gives_the_same(workplace: Path,
     while True:
         run = _start(arguments, "cut", "--resume")
         if kills < 4:
-            # wait for the first sign of life, so that a slow machine is killed at work and not while importing
+            # wait for the first sign of life, so that a slow machine is killed at work and not
+            # while importing
             deadline = time.monotonic() + 60
             before = len(list(Path("cut").glob("ledger/block-*")))
             while run.poll() is None and time.monotonic() < deadline:
@@ -65,7 +85,9 @@ def test_killed_at_random_moments_and_resumed_it_gives_the_same(workplace: Path,
     assert lengths == [300] * 8 if arguments != STOP else len(set(lengths)) > 1
     assert all((a == b).all() for a, b in zip(one, other, strict=True))
     files = sorted(path.relative_to("whole") for path in Path("whole").rglob("*") if path.is_file())
-    assert files == sorted(path.relative_to("cut") for path in Path("cut").rglob("*") if path.is_file())
+    assert files == sorted(
+        path.relative_to("cut") for path in Path("cut").rglob("*") if path.is_file()
+    )
     assert len(files) > 20
     for name in files:
         assert Path("whole", name).read_bytes() == Path("cut", name).read_bytes(), name
@@ -97,10 +119,24 @@ def test_resume_computes_only_what_is_missing(
     assert {name for name in after if after[name] != before[name]} == {"block-000003.parquet"}
 
 
-BASE = ["certify", "table.npz", "models_for_tests:linear", "--keep", 4, "--samples", 100, "--batch-size", 50, "--out", "o"]
+BASE = [
+    "certify",
+    "table.npz",
+    "models_for_tests:linear",
+    "--keep",
+    4,
+    "--samples",
+    100,
+    "--batch-size",
+    50,
+    "--out",
+    "o",
+]
 
 
-def test_a_lost_manifest_is_only_replaced_by_its_own(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_a_lost_manifest_is_only_replaced_by_its_own(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     assert topcert(*BASE).code == 0
     whole = Path("o/manifest.json").read_bytes()
     Path("o/manifest.json").unlink()
@@ -111,7 +147,9 @@ def test_a_lost_manifest_is_only_replaced_by_its_own(workplace: Path, topcert: C
     assert Path("o/manifest.json").read_bytes() == whole
 
 
-def test_lost_or_damaged_inputs_are_written_again(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+def test_lost_or_damaged_inputs_are_written_again(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
     assert topcert(*BASE).code == 0
     for damage in (b"", None):
         path = Path("o/ledger/inputs.parquet")
@@ -145,12 +183,25 @@ def test_a_faster_process_keeps_its_run(workplace: Path) -> None:
     assert Ledger.open(Path("o")).counts().sum() == 8 * 60
 
 
-@pytest.mark.parametrize("options", [[], ["--stop", "radius=1", "--max-samples", "200"]], ids=["fixed", "stop"])
+@pytest.mark.parametrize(
+    "options", [[], ["--stop", "radius=1", "--max-samples", "200"]], ids=["fixed", "stop"]
+)
 def test_a_finished_run_is_opened_on_any_runtime_and_an_unfinished_one_on_its_own(
     workplace: Path, topcert: Callable[..., Outcome], options: list[str]
 ) -> None:
     samples = options or ["--samples", "200"]
-    run = ["certify", "table.npz", "models_for_tests:linear", "--keep", 2, "--k", 1, *samples, "--out", "o"]
+    run = [
+        "certify",
+        "table.npz",
+        "models_for_tests:linear",
+        "--keep",
+        2,
+        "--k",
+        1,
+        *samples,
+        "--out",
+        "o",
+    ]
     assert topcert(*run).code == 0
     forge(Path("o"), runtime="some other library, cpu Nehalem")
     votes = {path.name: path.read_bytes() for path in Path("o/ledger").glob("block-*")}
@@ -158,13 +209,18 @@ def test_a_finished_run_is_opened_on_any_runtime_and_an_unfinished_one_on_its_ow
     again = topcert(*run, "--resume")
     assert again.code == 0, again.err
     said = " ".join(again.err.split())
-    assert "this run is finished: nothing was computed. Its votes are from some other library, cpu Nehalem" in said
+    assert (
+        "this run is finished: nothing was computed. Its votes are from some other library, cpu"
+        " Nehalem" in said
+    )
     assert "it had passed before certificates.parquet was written" in said
     assert "replayed in the recorded batch shape" not in said
     assert {path.name: path.read_bytes() for path in Path("o/ledger").glob("block-*")} == votes
     assert topcert("verify", "o").code == 0
     (Path("o") / "certificates.parquet").unlink()
-    assert "whether it had passed is not recorded" in " ".join(topcert(*run, "--resume").err.split())
+    assert "whether it had passed is not recorded" in " ".join(
+        topcert(*run, "--resume").err.split()
+    )
     Ledger.open(Path("o")).block_path(0).unlink()
     refused = topcert(*run, "--resume")
     assert refused.code == 2

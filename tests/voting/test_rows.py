@@ -1,4 +1,6 @@
-"""A vote is a function of one row: what mixes rows is found, whatever the kind, and judged one by one it is accepted."""
+"""A vote is a function of one row: what mixes rows is found, whatever the kind, and judged one by
+one it is accepted.
+"""
 
 from __future__ import annotations
 
@@ -73,25 +75,36 @@ def neighbours(batch: np.ndarray) -> np.ndarray:
 
 
 def clipped(batch: np.ndarray) -> np.ndarray:
-    """Honest for all inputs that anyone has seen; one wild value switches the batch to another branch."""
+    """Honest for all inputs that anyone has seen; one wild value switches the batch to another
+    branch.
+    """
     return alone(batch) if np.abs(batch).max() <= 100 else alone(batch)[:, ::-1]
 
 
 COUPLED = (centred, over_the_batch, averaged, in_order, quantized, padded, neighbours, clipped)
 
 
-def votes(model: Any, *, batch_size: int | None = None, num_samples: int = 120, **more: Any) -> np.ndarray:
-    return count_votes(model, IMAGES, num_kept=20, num_samples=num_samples, batch_size=batch_size, seed=0, **more)
+def votes(
+    model: Any, *, batch_size: int | None = None, num_samples: int = 120, **more: Any
+) -> np.ndarray:
+    return count_votes(
+        model, IMAGES, num_kept=20, num_samples=num_samples, batch_size=batch_size, seed=0, **more
+    )
 
 
 @pytest.mark.parametrize("batch_size", [2, 3, 40, 120])
 @pytest.mark.parametrize("model", COUPLED)
-def test_what_mixes_rows_is_refused_in_every_batch_shape(model: Callable[..., Any], batch_size: int) -> None:
-    with pytest.raises(RowsError, match=r"rows got another answer among other rows.*--batch-size 1"):
+def test_what_mixes_rows_is_refused_in_every_batch_shape(
+    model: Callable[..., Any], batch_size: int
+) -> None:
+    with pytest.raises(
+        RowsError, match=r"rows got another answer among other rows.*--batch-size 1"
+    ):
         votes(model, batch_size=batch_size)
 
 
-@pytest.mark.parametrize("model", [model for model in COUPLED if model is not padded])  # whose labels seldom change
+# whose labels seldom change
+@pytest.mark.parametrize("model", [model for model in COUPLED if model is not padded])
 def test_labels_without_scores_tell_it_too(model: Callable[..., Any]) -> None:
     with pytest.raises(RowsError, match="rows got another answer"):
         votes(lambda batch: model(batch).argmax(1), batch_size=120, num_classes=5)
@@ -118,7 +131,9 @@ def test_a_second_choice_that_mixes_rows_is_refused_too(model: Callable[..., Any
 
 
 @pytest.mark.parametrize("model", COUPLED)
-def test_judged_one_by_one_it_is_accepted_and_a_row_has_its_own_vote(model: Callable[..., Any]) -> None:
+def test_judged_one_by_one_it_is_accepted_and_a_row_has_its_own_vote(
+    model: Callable[..., Any],
+) -> None:
     counts = votes(model, batch_size=1, num_samples=12)
     assert counts.sum(axis=1).tolist() == [12, 12]
 
@@ -181,17 +196,23 @@ def test_a_buffer_that_is_given_at_every_call_hides_nothing() -> None:
 
 
 def test_a_scale_that_every_row_of_the_data_saturates_is_found() -> None:
-    """Bright rows all set it to 1; it takes dim ones among hidden ones to see that it is the batch's."""
+    """Bright rows all set it to 1; it takes dim ones among hidden ones to see that it is the
+    batch's.
+    """
 
     def bright(batch: np.ndarray) -> np.ndarray:
         return alone(np.clip(batch, 0, 1) / max(float(np.clip(batch, 0, 1).max()), 1e-9))
 
     with pytest.raises(RowsError, match="among other rows"):
-        count_votes(bright, np.ones_like(IMAGES), num_kept=20, num_samples=120, batch_size=40, seed=0)
+        count_votes(
+            bright, np.ones_like(IMAGES), num_kept=20, num_samples=120, batch_size=40, seed=0
+        )
 
 
 def test_a_range_of_the_batch_is_found_by_its_labels() -> None:
-    """Opposite wild values would bring all rows to the middle of the range, whichever half of a batch they stand in."""
+    """Opposite wild values would bring all rows to the middle of the range, whichever half of a
+    batch they stand in.
+    """
 
     def ranged(batch: np.ndarray) -> np.ndarray:
         return alone((batch - batch.min()) / max(float(np.ptp(batch)), 1e-9)).argmax(1)
@@ -210,7 +231,9 @@ def test_what_is_fitted_to_the_first_batch_is_fitted_to_no_input() -> None:
                 seen.append(float(batch.max()))
             return alone(batch / seen[0])
 
-        votes_of = count_votes(lazy, IMAGES * np.float32(bright), num_kept=20, num_samples=40, seed=0)
+        votes_of = count_votes(
+            lazy, IMAGES * np.float32(bright), num_kept=20, num_samples=40, seed=0
+        )
         assert votes_of.sum() == 80
         assert seen == [0.5]
 
@@ -239,21 +262,36 @@ class Training(nn.BatchNorm2d):
 def test_layers_of_torch_that_mix_rows_are_named() -> None:
     assert votes(Layers(nn.BatchNorm2d(8)).eval()).sum() == 240
     assert votes(Layers(nn.GroupNorm(2, 8)).eval()).sum() == 240
-    for norm in (nn.BatchNorm2d(8, track_running_stats=False), nn.SyncBatchNorm(8, track_running_stats=False)):
-        with pytest.raises(RowsError, match=r"BatchNorm\w* \(norm\) normalizes by the statistics of the batch"):
+    for norm in (
+        nn.BatchNorm2d(8, track_running_stats=False),
+        nn.SyncBatchNorm(8, track_running_stats=False),
+    ):
+        with pytest.raises(
+            RowsError, match=r"BatchNorm\w* \(norm\) normalizes by the statistics of the batch"
+        ):
             votes(Layers(norm))
     with pytest.raises(RowsError, match=r"Training \(norm\) normalizes.*stays in training mode"):
         votes(Layers(Training(8)))
-    assert votes(Layers(nn.BatchNorm2d(8, track_running_stats=False)), batch_size=1, num_samples=9).sum() == 18
+    assert (
+        votes(
+            Layers(nn.BatchNorm2d(8, track_running_stats=False)), batch_size=1, num_samples=9
+        ).sum()
+        == 18
+    )
 
 
 def test_a_torch_module_quantized_dynamically_is_named() -> None:
     with warnings.catch_warnings():  # it is on its way out
         warnings.simplefilter("ignore")
-        made = torch.ao.quantization.quantize_dynamic(Layers(nn.Identity()).eval(), {nn.Linear}, dtype=torch.qint8)
+        made = torch.ao.quantization.quantize_dynamic(
+            Layers(nn.Identity()).eval(), {nn.Linear}, dtype=torch.qint8
+        )
     with pytest.raises(
         RowsError,
-        match=r"layer Linear \(last\) takes the scale of its numbers from the whole batch \(dynamic quantization\)",
+        match=(
+            r"layer Linear \(last\) takes the scale of its numbers from the whole batch \(dynamic"
+            r" quantization\)"
+        ),
     ):
         votes(made)
     assert votes(made, batch_size=1, num_samples=9).sum() == 18
@@ -278,21 +316,44 @@ def test_a_row_that_breaks_the_model_tells_nothing_of_its_mates() -> None:
 
 def voter_of(model: Callable[..., Any], *, batch_size: int = 16) -> Voter:
     encoder = make_encoder("six-channel", shape=(8, 8, 3), unit="pixel", batch_size=batch_size)
-    law = Ablation(unit="pixel", encoder=encoder, seed=0, num_features=64, num_kept=20, num_masks=64, batch_size=batch_size)
+    law = Ablation(
+        unit="pixel",
+        encoder=encoder,
+        seed=0,
+        num_features=64,
+        num_kept=20,
+        num_masks=64,
+        batch_size=batch_size,
+    )
     classifier = FunctionClassifier(model, num_classes=5)
-    return Voter(read=lambda place: IMAGES[place], randomizer=law, classifier=classifier, num_inputs=2)
+    return Voter(
+        read=lambda place: IMAGES[place], randomizer=law, classifier=classifier, num_inputs=2
+    )
 
 
 def test_what_another_place_moves_is_measured_and_no_more_than_rounding() -> None:
     def by_place(size: float) -> Callable[..., Any]:
-        return lambda batch: alone(batch) + size * np.arange(len(batch))[:, None] * [1.0, 0, 0, 0, 0]
+        return lambda batch: (
+            alone(batch)
+            + size
+            * np.arange(len(batch))[:, None]
+            * [
+                1.0,
+                0,
+                0,
+                0,
+                0,
+            ]
+        )
 
     generator = np.random.default_rng(0)
     assert check_rows(voter_of(alone), [(0, 0)], generator=generator).moved == 0
     small = check_rows(voter_of(by_place(1e-6)), [(0, 0), (1, 16)], generator=generator)
     assert 1e-6 < small.moved < 2e-5
     assert small.rows == 2 * (len(LADDER) * SMALL // 2 + FEW) + FEW + 8
-    with pytest.raises(RowsError, match=r"another answer in (another place of the|a smaller) batch"):
+    with pytest.raises(
+        RowsError, match=r"another answer in (another place of the|a smaller) batch"
+    ):
         check_rows(voter_of(by_place(ROUNDING * 20)), [(0, 0)], generator=generator)
 
 
@@ -313,12 +374,26 @@ def test_where_the_place_matters_only_what_the_theorems_allow_is_accepted() -> N
             refuse_places(moved, why_places_matter(law="iid", whole=whole, **large))
 
 
-CERTIFY = ("certify", "table.npz", "coupled:make", "--keep", "6", "--samples", "100", "--k", "1", "--batch-size", "25")
+CERTIFY = (
+    "certify",
+    "table.npz",
+    "coupled:make",
+    "--keep",
+    "6",
+    "--samples",
+    "100",
+    "--k",
+    "1",
+    "--batch-size",
+    "25",
+)
 
 
 @pytest.fixture
 def coupled(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A linear model whose scores are those of all rows of the batch, as dynamic quantization has it."""
+    """A linear model whose scores are those of all rows of the batch, as dynamic quantization has
+    it.
+    """
     (workplace / "coupled.py").write_text(
         "import numpy as np\n"
         "W = np.abs(np.random.default_rng(0).normal(size=(12, 5)).astype(np.float32))\n"
@@ -331,7 +406,9 @@ def coupled(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return workplace
 
 
-def test_nothing_is_stored_and_one_by_one_it_goes(coupled: Path, topcert: Callable[..., Outcome]) -> None:
+def test_nothing_is_stored_and_one_by_one_it_goes(
+    coupled: Path, topcert: Callable[..., Outcome]
+) -> None:
     for more in ((), ("--method", "design", "--design", "random")):
         found = topcert(*CERTIFY, "--out", "a", *more)
         assert found.code == 2
@@ -353,8 +430,19 @@ def test_verify_refutes_what_an_unchecked_run_would_certify(
     assert "no function of one row" in found.out
 
 
-def test_a_run_says_on_how_many_rows_it_was_checked(workplace: Path, topcert: Callable[..., Outcome]) -> None:
-    made = topcert("certify", "table.npz", "models_for_tests:labels", "--classes", "5", *CERTIFY[3:], "--out", "a")
+def test_a_run_says_on_how_many_rows_it_was_checked(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
+    made = topcert(
+        "certify",
+        "table.npz",
+        "models_for_tests:labels",
+        "--classes",
+        "5",
+        *CERTIFY[3:],
+        "--out",
+        "a",
+    )
     assert made.code == 0, made.err
     assert "186 rows judged again among other rows" in made.err
     assert "checked on 186 rows, not proven" in " ".join(made.out.split())
@@ -363,9 +451,13 @@ def test_a_run_says_on_how_many_rows_it_was_checked(workplace: Path, topcert: Ca
     found = read_check(Path("a"), record["manifest"])
     assert found is not None
     assert found.rows == 186
-    again = topcert("verify", "a", "--model", "models_for_tests:labels", "--classes", "5", "--replay", "30")
+    again = topcert(
+        "verify", "a", "--model", "models_for_tests:labels", "--classes", "5", "--replay", "30"
+    )
     assert again.code == 0, again.out + again.err
-    assert "186 rows judged again among other rows, no answer differs: a check, no proof" in again.out
+    assert (
+        "186 rows judged again among other rows, no answer differs: a check, no proof" in again.out
+    )
     (Path("a") / CHECKS).write_text(json.dumps({**record, "rows": 10**6, "manifest": "0" * 64}))
     assert topcert("evaluate", "a").code == 2
     (Path("a") / CHECKS).unlink()  # as of an older release
@@ -379,7 +471,9 @@ def test_what_is_tried_is_small_beside_a_run() -> None:
     small = (len(LADDER) + 3) * SMALL
     for ends, rows in ((False, FEW), (True, 100)):
         voter = voter_of(alone, batch_size=200)
-        found = check_rows(voter, [(0, 0)], generator=np.random.default_rng(0), ends=ends, places=False)
+        found = check_rows(
+            voter, [(0, 0)], generator=np.random.default_rng(0), ends=ends, places=False
+        )
         assert found.passes == 2 * 200 + FEW + small
         assert found.rows == len(LADDER) * SMALL // 2 + FEW + rows
     labels = voter_of(lambda batch: alone(batch).argmax(1), batch_size=200)

@@ -1,4 +1,6 @@
-"""A model that remembers by less than a row is found by a second instance that was asked other rows first."""
+"""A model that remembers by less than a row is found by a second instance that was asked other rows
+first.
+"""
 
 from __future__ import annotations
 
@@ -104,26 +106,38 @@ def remembering(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return workplace
 
 
-def certify(topcert: Callable[..., Outcome], model: str, *more: object, data: str = "table.npz") -> Outcome:
+def certify(
+    topcert: Callable[..., Outcome], model: str, *more: object, data: str = "table.npz"
+) -> Outcome:
     shape = () if "--batch-size" in more else ("--batch-size", 25)
     asked = ("--keep", 6, "--samples", 100, "--k", 1, "--classes", 5, "--out", "a")
     return topcert("certify", data, f"remembering:{model}", *asked, *shape, *more)
 
 
 @pytest.mark.parametrize(
-    ("model", "data"), [*((model, "table.npz") for model in REMEMBERING), ("by_mask", "one.npz"), ("by_sum", "one.npz")]
+    ("model", "data"),
+    [
+        *((model, "table.npz") for model in REMEMBERING),
+        ("by_mask", "one.npz"),
+        ("by_sum", "one.npz"),
+    ],
 )
 def test_a_memory_by_less_than_a_row_is_refused(
     remembering: Path, topcert: Callable[..., Outcome], model: str, data: str
 ) -> None:
     found = certify(topcert, model, data=data)
     assert found.code == 2, found.out
-    assert "rows got another answer of a second instance of the model (its modules run again)" in found.err
+    assert (
+        "rows got another answer of a second instance of the model (its modules run again)"
+        in found.err
+    )
     assert not Path("a").exists()
 
 
 @pytest.mark.parametrize("data", ["table.npz", "one.npz"])
-def test_one_row_at_a_time_and_under_a_design_too(remembering: Path, topcert: Callable[..., Outcome], data: str) -> None:
+def test_one_row_at_a_time_and_under_a_design_too(
+    remembering: Path, topcert: Callable[..., Outcome], data: str
+) -> None:
     for more in (("--batch-size", 1), ("--method", "design", "--design", "partitions")):
         found = certify(topcert, "by_mask", *more, data=data)
         assert found.code == 2
@@ -137,7 +151,11 @@ def test_at_the_end_it_is_asked_the_recorded_votes(
 
     def only_at_the_end(prepared: Any, voter: Any, *place: Any) -> SecondCheck:
         asked.append(place)
-        return ask(prepared, voter, *place) if len(asked) > 1 else SecondCheck(rows=1, passes=0, how="")
+        return (
+            ask(prepared, voter, *place)
+            if len(asked) > 1
+            else SecondCheck(rows=1, passes=0, how="")
+        )
 
     monkeypatch.setattr(run, "_ask_second", only_at_the_end)
     found = certify(topcert, "by_mask")
@@ -168,7 +186,10 @@ def test_a_memory_of_whole_rows_is_none_that_matters_and_the_record_says_what_wa
 ) -> None:
     made = certify(topcert, "honest")
     assert made.code == 0, made.err
-    told = "A second instance of the model (its modules run again) agreed on 32 rows, asked in another order."
+    told = (
+        "A second instance of the model (its modules run again) agreed on 32 rows, asked in another"
+        " order."
+    )
     assert told in made.err
     assert told in " ".join(made.out.split())
     record = json.loads(Path("a", CHECKS).read_text())
@@ -188,4 +209,6 @@ def test_a_memory_of_whole_rows_is_none_that_matters_and_the_record_says_what_wa
 def test_that_there_was_none_is_told() -> None:
     none = SecondCheck(rows=0, passes=0, how="no memory left")
     assert "would go unnoticed (no memory left)" in second_in_words(none + none)
-    assert "would go unnoticed (no memory left)" in second_in_words(SecondCheck(rows=3, passes=9, how="x") + none)
+    assert "would go unnoticed (no memory left)" in second_in_words(
+        SecondCheck(rows=3, passes=9, how="x") + none
+    )

@@ -1,8 +1,10 @@
-"""A second instance of a model, loaded as if for the first time: what the first one remembers, it does not know.
+"""A second instance of a model, loaded as if for the first time: what the first one remembers, it
+does not know.
 
-An ONNX file is read into a session of its own. Code is run again: a person's own modules are taken out of Python's list of
-modules for as long as the second instance is in use, so that its imports start over with no state. Modules of installed
-packages are not run again (many cannot be), nor is anything on a disk made afresh: state there is shared by both.
+An ONNX file is read into a session of its own. Code is run again: a person's own modules are taken
+out of Python's list of modules for as long as the second instance is in use, so that its imports
+start over with no state. Modules of installed packages are not run again (many cannot be), nor is
+anything on a disk made afresh: state there is shared by both.
 """
 
 from __future__ import annotations
@@ -44,15 +46,20 @@ class Again:
 def second_instance(
     name: str, first: Classifier, *, example: NDArray[np.floating], device: str, output: str | None
 ) -> Iterator[Again]:
-    """Load the model `name`, of which `first` is an instance, once more; it is to be asked within this context.
+    """Load the model `name`, of which `first` is an instance, once more; it is to be asked within
+    this context.
 
-    `example` holds some ablated inputs that it is tried on, best of which `first` saw none before. Nothing is raised
-    where the model cannot be loaded twice: no `classifier` is there then.
+    `example` holds some ablated inputs that it is tried on, best of which `first` saw none before.
+    Nothing is raised where the model cannot be loaded twice: no `classifier` is there then.
     """
     with ExitStack() as stack:
         how = FILE
         if is_code(name):
-            how = MODULES if _is_own(sys.modules.get(name.rpartition(":")[0])) or ":" not in name else CALLED
+            how = (
+                MODULES
+                if _is_own(sys.modules.get(name.rpartition(":")[0])) or ":" not in name
+                else CALLED
+            )
             if how == MODULES:
                 stack.enter_context(modules_anew())
         try:
@@ -71,7 +78,9 @@ def second_instance(
         yield Again(classifier=made, how=how)
 
 
-def _load(name: str, first: Classifier, example: NDArray[np.floating], device: str, output: str | None) -> Classifier:
+def _load(
+    name: str, first: Classifier, example: NDArray[np.floating], device: str, output: str | None
+) -> Classifier:
     return load_classifier(
         name,
         example=example,
@@ -90,7 +99,9 @@ def is_code(name: str) -> bool:
 
 @contextmanager
 def modules_anew() -> Iterator[None]:
-    """Within it, an import of one of a person's own modules runs it again; afterwards the first ones are back."""
+    """Within it, an import of one of a person's own modules runs it again; afterwards the first
+    ones are back.
+    """
     first = {name: module for name, module in list(sys.modules.items()) if _is_own(module)}
     for name in first:
         del sys.modules[name]
@@ -111,7 +122,8 @@ def _is_own(module: Any) -> bool:
         file = getattr(module, "__file__", None)
         places = [file] if file else list(getattr(module, "__path__", ()))
         return bool(places) and not any(
-            place.startswith(_installed()) or os.path.realpath(place).startswith(_installed()) for place in places
+            place.startswith(_installed()) or os.path.realpath(place).startswith(_installed())
+            for place in places
         )
     except (AttributeError, TypeError, ValueError, OSError):  # of what only looks like a module
         return False
@@ -119,7 +131,11 @@ def _is_own(module: Any) -> bool:
 
 @cache
 def _installed() -> tuple[str, ...]:
-    """Folders of installed packages and of Python itself, as they are named and as they are found."""
+    """Folders of installed packages and of Python itself, as they are named and as they are
+    found.
+    """
     named = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     folders = [str(_PACKAGE), *named, *site.getsitepackages(), site.getusersitepackages()]
-    return tuple(os.path.join(path, "") for folder in folders for path in {folder, os.path.realpath(folder)})
+    return tuple(
+        os.path.join(path, "") for folder in folders for path in {folder, os.path.realpath(folder)}
+    )

@@ -1,6 +1,7 @@
 """What counts as an answer of a model, and the total rule that makes ballots of it.
 
-A ballot is the labels that one ablated input names, ranked, the best first; of depth 1 it is the one label of the paper.
+A ballot is the labels that one ablated input names, ranked, the best first; of depth 1 it is the
+one label of the paper.
 """
 
 from __future__ import annotations
@@ -18,15 +19,19 @@ UNDEFINED_LABEL: Final = 0  # of a row without an answer; of a ballot of w label
 
 
 class AnswerError(ValueError):
-    """The model raised on a batch, or what it gave is no answer; that may be the fault of one row."""
+    """The model raised on a batch, or what it gave is no answer; that may be the fault of one
+    row.
+    """
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """The ballots of a batch, int64 `(B, depth)`, and where they are 0 .. depth - 1 for want of an answer, bool `(B,)`.
+    """The ballots of a batch, int64 `(B, depth)`, and where they are 0 .. depth - 1 for want of an
+    answer, bool `(B,)`.
 
-    A row has one reason at most. `label` is the first that was out of range, `reason` what the model raised.
+    A row has one reason at most. `label` is the first that was out of range, `reason` what the
+    model raised.
     """
 
     ballots: NDArray[np.int64]
@@ -43,15 +48,20 @@ class Judged:
 
 
 def as_array(value: Any) -> NDArray[Any]:
-    """A value as NumPy has it, a torch tensor from any device; raises AnswerError where it is no array."""
-    if hasattr(value, "detach") and hasattr(value, "cpu"):  # a tensor, which torch need not be imported for
+    """A value as NumPy has it, a torch tensor from any device; raises AnswerError where it is no
+    array.
+    """
+    # a tensor, which torch need not be imported for
+    if hasattr(value, "detach") and hasattr(value, "cpu"):
         value = value.detach().cpu()
         if str(value.dtype) == "torch.bfloat16":  # NumPy has none
             value = value.float()
     try:
         return np.asarray(value)
     except Exception as error:  # rows of several lengths, say
-        raise AnswerError(f"the model gave {described(value)}, which is no array: {first_line(error)}") from error
+        raise AnswerError(
+            f"the model gave {described(value)}, which is no array: {first_line(error)}"
+        ) from error
 
 
 def described(value: Any) -> str:
@@ -68,15 +78,24 @@ def described(value: Any) -> str:
     if not hasattr(value, "shape") or not hasattr(value, "dtype"):
         return f"a {type(value).__name__}"
     dtype = str(value.dtype).removeprefix("torch.")
-    return f"{'text' if isinstance(value, np.ndarray) and _is_text(value) else dtype} {tuple(value.shape)}"
+    return (
+        f"{'text' if isinstance(value, np.ndarray) and _is_text(value) else dtype}"
+        f" {tuple(value.shape)}"
+    )
 
 
 def _is_text(array: NDArray[Any]) -> bool:
     """Whether an array holds strings, in whichever of the two ways."""
-    return array.dtype.kind in "USO" and array.size > 0 and isinstance(array.reshape(-1)[0], (str, bytes))
+    return (
+        array.dtype.kind in "USO"
+        and array.size > 0
+        and isinstance(array.reshape(-1)[0], (str, bytes))
+    )
 
 
-def checked_answer(output: Any, *, batch_size: int, num_classes: int | None = None, depth: int = 1) -> NDArray[Any]:
+def checked_answer(
+    output: Any, *, batch_size: int, num_classes: int | None = None, depth: int = 1
+) -> NDArray[Any]:
     """The output as an array: scores `(B, num_classes)`, integer labels `(B,)`, or ranked labels
     `(B, depth)` where `depth` is more than 1; of whatever values.
 
@@ -100,26 +119,30 @@ def checked_answer(output: Any, *, batch_size: int, num_classes: int | None = No
         return labels.astype(np.int64) if found.dtype.kind == "b" else labels
     if found.dtype.kind == "f" and found.shape in ((batch_size,), (batch_size, 1)):
         raise AnswerError(
-            f"the model gave one number for each input, {described(found)}: a sigmoid or a regression? {wanted}; give each "
-            "class a score, as [1 - p, p], or labels as integers, as (p > 0.5), with --classes 2"
+            f"the model gave one number for each input, {described(found)}: a sigmoid or a"
+            f" regression? {wanted}; give each class a score, as [1 - p, p], or labels as integers,"
+            " as (p > 0.5), with --classes 2"
         )
     if depth > 1 and found.dtype.kind in "iu" and found.shape == (batch_size, depth):
         return found
     if found.ndim == 2 and found.dtype.kind in "fiu":
         if depth > 1 and num_classes is None and found.shape[1] <= depth:
             raise AnswerError(
-                f"the model gave {described(found)}, and a ballot has {depth}: scores are of more classes "
-                f"than that, and ranked labels are integers {labels_shape}; lower --ballot, or mend the model"
+                f"the model gave {described(found)}, and a ballot has {depth}: scores are of more"
+                f" classes than that, and ranked labels are integers {labels_shape}; lower"
+                " --ballot, or mend the model"
             )
         if depth > 1 and num_classes is None and found.dtype.kind in "iu":
             raise AnswerError(
-                f"the model gave integers {found.shape}, which may be scores or ranked labels; {wanted}: for "
-                f"labels return the first {depth}, for scores say --classes {found.shape[1]}"
+                f"the model gave integers {found.shape}, which may be scores or ranked labels;"
+                f" {wanted}: for labels return the first {depth}, for scores say --classes"
+                f" {found.shape[1]}"
             )
         if len(found) != batch_size or num_classes not in (None, found.shape[1]):
             if depth > 1:
                 raise AnswerError(
-                    f"the model gave {described(found)} for a batch of {batch_size} and {classes} classes; {wanted}"
+                    f"the model gave {described(found)} for a batch of {batch_size} and {classes}"
+                    f" classes; {wanted}"
                 )
             raise AnswerError(
                 f"the model gave scores of shape {found.shape} for a batch of {batch_size} "
@@ -132,7 +155,9 @@ def checked_answer(output: Any, *, batch_size: int, num_classes: int | None = No
             "classes 0, 1, ... and return the numbers"
         )
     if output is None:
-        raise AnswerError(f"the model gave nothing (None); {wanted}: does its function return them?")
+        raise AnswerError(
+            f"the model gave nothing (None); {wanted}: does its function return them?"
+        )
     told = described(output) if found.dtype.kind == "O" else described(found)
     raise AnswerError(f"the model gave {told} for a batch of {batch_size}; {wanted}")
 
@@ -149,19 +174,30 @@ def best_labels(scores: NDArray[Any], depth: int) -> NDArray[np.int64]:
     """
     if depth == 1:
         return np.asarray(scores.argmax(axis=1)[:, None], np.int64)
-    last = scores.shape[1] - 1  # turned about, so that a stable rising order has the lower of equal ones last
-    return np.asarray(last - np.argsort(scores[:, ::-1], axis=1, kind="stable")[:, : -depth - 1 : -1], np.int64)
+    # turned about, so that a stable rising order has the lower of equal ones last
+    last = scores.shape[1] - 1
+    return np.asarray(
+        last - np.argsort(scores[:, ::-1], axis=1, kind="stable")[:, : -depth - 1 : -1], np.int64
+    )
 
 
 def judge_answer(answer: NDArray[Any], *, num_classes: int, depth: int = 1) -> Judged:
-    """The total rule on an answer: scores `(B, num_classes)`, labels `(B,)` or ranked `(B, depth)`."""
+    """The total rule on an answer: scores `(B, num_classes)`, labels `(B,)` or ranked `(B,
+    depth)`.
+    """
     nowhere = np.zeros(len(answer), np.bool_)
     fixed = np.arange(depth)
     if are_scores(answer, num_classes):
         wrong = ~np.isfinite(answer).all(axis=1)
         ballots = best_labels(answer, depth)
         ballots[wrong] = fixed
-        return Judged(ballots=ballots, not_finite=wrong, raised=nowhere, out_of_range=nowhere, repeated=nowhere)
+        return Judged(
+            ballots=ballots,
+            not_finite=wrong,
+            raised=nowhere,
+            out_of_range=nowhere,
+            repeated=nowhere,
+        )
     named = answer.reshape(len(answer), depth)
     outside = (named < 0) | (named >= num_classes)  # in its own type, where nothing wraps around
     wrong = np.asarray(outside.any(axis=1))
@@ -181,4 +217,7 @@ def judge_answer(answer: NDArray[Any], *, num_classes: int, depth: int = 1) -> J
 def out_of_range(label: int, num_classes: int) -> str:
     """What to say of a label that is none of 0 .. num_classes - 1."""
     hint = "; where it counts from 1, subtract 1" if label == num_classes else ""
-    return f"the model gave the label {label}; with {num_classes} classes labels are 0 .. {num_classes - 1}{hint}"
+    return (
+        f"the model gave the label {label}; with {num_classes} classes labels are 0 .."
+        f" {num_classes - 1}{hint}"
+    )

@@ -1,4 +1,6 @@
-"""What topcert asks of a classifier: a total function from a batch to ballots, made of the answer of a model."""
+"""What topcert asks of a classifier: a total function from a batch to ballots, made of the answer
+of a model.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ from topcert.files import first_line
 @final
 @dataclass
 class Undefined:
-    """How many votes had no answer of the model, and got the labels 0 .. depth - 1: by what was wrong."""
+    """How many votes had no answer of the model, and got the labels 0 .. depth - 1: by what was
+    wrong.
+    """
 
     not_finite: int = 0  # a score was NaN or infinite
     raised: int = 0  # the model raised on the row, or gave what is no answer
@@ -57,32 +61,35 @@ class Undefined:
         one = f"label {UNDEFINED_LABEL}"
         counted = one if self.depth == 1 else f"the labels {', '.join(map(str, range(self.depth)))}"
         return (
-            f"the model had no answer for {self.total:,} of the {self.asked:,} votes cast now, which count as "
-            f"{counted}: {', '.join(kinds)}; certificates hold under this rule, "
-            "but a model should have an answer to what nobody attacked"
+            f"the model had no answer for {self.total:,} of the {self.asked:,} votes cast now,"
+            f" which count as {counted}: {', '.join(kinds)}; certificates hold under this rule, but"
+            " a model should have an answer to what nobody attacked"
         )
 
 
 @dataclass(kw_only=True, eq=False)
 class Classifier(ABC):
-    """A deterministic function from one ablated input to a ballot, run on batches; total, whatever the input holds.
+    """A deterministic function from one ablated input to a ballot, run on batches; total, whatever
+    the input holds.
 
-    `fingerprint` (SHA-256, hex) names the function that it computes, `runtime` the library and device that compute it
-    ("LIBRARY VERSION, cpu KIND", or a GPU): together with the batch shape they decide every vote. `batch_size` is None
-    unless only one size is possible. `class_names` are those that the model knows, in the order of its labels. `choice` is
-    what is taken of what `run` gives. `coupling` is what in the model is known to mix the rows of a batch. `depth` is how
-    many labels a ballot names, 1 .. num_classes - 1.
+    `fingerprint` (SHA-256, hex) names the function that it computes, `runtime` the library and
+    device that compute it ("LIBRARY VERSION, cpu KIND", or a GPU): together with the batch shape
+    they decide every vote. `batch_size` is None unless only one size is possible. `class_names` are
+    those that the model knows, in the order of its labels. `choice` is what is taken of what `run`
+    gives. `coupling` is what in the model is known to mix the rows of a batch. `depth` is how many
+    labels a ballot names, 1 .. num_classes - 1.
 
-    The total rule. A row whose scores are all finite has the labels of its largest (the first of equal ones); different
-    labels in 0 .. num_classes - 1 are taken as they are. Every other row has the labels 0 .. depth - 1 (of one label:
-    `UNDEFINED_LABEL`): one with a score that is NaN, +inf or -inf, one with another label or a label twice, one that the
-    model raises on. A model that raises on a batch is asked row by row, each row in a batch of the same shape filled with
-    copies of it; so no row decides what another is given. These labels are fixed ones, not what argmax makes of a NaN,
-    because a library may do that otherwise from one release to the next.
-    What stops a run instead: memory that runs out, and a device or file that fails. That is nobody's row.
+    The total rule. A row whose scores are all finite has the labels of its largest (the first of
+    equal ones); different labels in 0 .. num_classes - 1 are taken as they are. Every other row has
+    the labels 0 .. depth - 1 (of one label: `UNDEFINED_LABEL`): one with a score that is NaN, +inf
+    or -inf, one with another label or a label twice, one that the model raises on. A model that
+    raises on a batch is asked row by row, each row in a batch of the same shape filled with copies
+    of it; so no row decides what another is given. These labels are fixed ones, not what argmax
+    makes of a NaN, because a library may do that otherwise from one release to the next. What stops
+    a run instead: memory that runs out, and a device or file that fails. That is nobody's row.
 
-    `refuse_labels`: raise on a label out of range instead. A certified input is nobody's attack, so there it tells of
-    another count of classes.
+    `refuse_labels`: raise on a label out of range instead. A certified input is nobody's attack, so
+    there it tells of another count of classes.
     """
 
     num_classes: int
@@ -100,13 +107,16 @@ class Classifier(ABC):
     def run(self, batch: NDArray[np.floating]) -> Any:
         """What the model gives for a batch, in full; it may raise anything.
 
-        The batch must not be written to: it is the encoder's buffer, and what is written there would show in the next.
+        The batch must not be written to: it is the encoder's buffer, and what is written there
+        would show in the next.
         """
 
     def answer(self, batch: NDArray[np.floating]) -> NDArray[Any]:
-        """Scores `(B, num_classes)`, integer labels `(B,)` or ranked ones `(B, depth)` as the model gives them, NaN and all.
+        """Scores `(B, num_classes)`, integer labels `(B,)` or ranked ones `(B, depth)` as the model
+        gives them, NaN and all.
 
-        Raises AnswerError where the model raises or gives anything else, ValueError where it was the device or the memory.
+        Raises AnswerError where the model raises or gives anything else, ValueError where it was
+        the device or the memory.
         """
         try:
             output = self.run(batch)
@@ -114,11 +124,13 @@ class Classifier(ABC):
             raise
         except (KeyboardInterrupt, GeneratorExit):
             raise
-        except BaseException as error:  # a person's model can raise anything; extensions have exceptions of their own
+        # a person's model can raise anything; extensions have exceptions of their own
+        except BaseException as error:
             if breaks(error):
                 raise ValueError(
-                    f"the model could not be run on a batch of shape {batch.shape}: {type(error).__name__}: "
-                    f"{first_line(error)}; free memory, lower --batch-size, or mend the device"
+                    f"the model could not be run on a batch of shape {batch.shape}:"
+                    f" {type(error).__name__}: {first_line(error)}; free memory, lower"
+                    " --batch-size, or mend the device"
                 ) from error
             raise AnswerError(failure(batch.shape, error)) from error
         # a copy: a model may give the same buffer at every call
@@ -139,8 +151,11 @@ class Classifier(ABC):
         except AnswerError as error:
             return self._row_by_row(batch, str(error))
 
-    def __call__(self, batch: NDArray[np.floating], *, num_votes: int | None = None) -> NDArray[np.int64]:
-        """Ballots int64 `(B, depth)`, of which the first `num_votes` count as votes of the run: None for all.
+    def __call__(
+        self, batch: NDArray[np.floating], *, num_votes: int | None = None
+    ) -> NDArray[np.int64]:
+        """Ballots int64 `(B, depth)`, of which the first `num_votes` count as votes of the run:
+        None for all.
 
         Raises ValueError as `judge` does, and for a label out of range where `refuse_labels`.
         """
@@ -152,7 +167,11 @@ class Classifier(ABC):
         told.asked += len(found.ballots[counted])
         told.depth = self.depth
         for name in ("not_finite", "raised", "out_of_range", "repeated"):
-            setattr(told, name, getattr(told, name) + int(np.count_nonzero(getattr(found, name)[counted])))
+            setattr(
+                told,
+                name,
+                getattr(told, name) + int(np.count_nonzero(getattr(found, name)[counted])),
+            )
         told.reason = told.reason or found.reason
         told.label = found.label if told.label is None else told.label
         return found.ballots
@@ -161,7 +180,10 @@ class Classifier(ABC):
         """Each row in a batch of this shape that holds nothing else; it keeps its place."""
         size = len(batch)
         ballots = np.tile(np.arange(self.depth), (size, 1))
-        wrong = {name: np.zeros(size, np.bool_) for name in ("not_finite", "raised", "out_of_range", "repeated")}
+        wrong = {
+            name: np.zeros(size, np.bool_)
+            for name in ("not_finite", "raised", "out_of_range", "repeated")
+        }
         label = None
         for row in range(size):
             try:
@@ -169,7 +191,9 @@ class Classifier(ABC):
             except AnswerError:
                 wrong["raised"][row] = True
                 continue
-            one = judge_answer(answer[row : row + 1], num_classes=self.num_classes, depth=self.depth)
+            one = judge_answer(
+                answer[row : row + 1], num_classes=self.num_classes, depth=self.depth
+            )
             ballots[row] = one.ballots[0]
             for name in ("not_finite", "out_of_range", "repeated"):
                 wrong[name][row] = getattr(one, name)[0]
@@ -185,12 +209,16 @@ def check_device(name: str) -> None:
 
 
 _BROKEN: Final = re.compile(
-    r"out of memory|can't allocate|bad_?\s?alloc|failed to allocate|cuda error|cuda failure|cudnn|cublas", re.IGNORECASE
+    r"out of memory|can't allocate|bad_?\s?alloc|failed to allocate|cuda error|cuda"
+    r" failure|cudnn|cublas",
+    re.IGNORECASE,
 )
 
 
 def breaks(error: BaseException) -> bool:
-    """Whether it was the memory, the device or a file that failed, and not the model on what it was given."""
+    """Whether it was the memory, the device or a file that failed, and not the model on what it was
+    given.
+    """
     if isinstance(error, (MemoryError, OSError)):  # files and connections: no row holds one
         return True
     return _BROKEN.search(str(error)) is not None
@@ -198,7 +226,9 @@ def breaks(error: BaseException) -> bool:
 
 @final
 class ShapeError(ValueError):
-    """A model takes inputs of another shape; `wanted` is that shape, None where any size will do."""
+    """A model takes inputs of another shape; `wanted` is that shape, None where any size will
+    do.
+    """
 
     def __init__(self, text: str, *, wanted: tuple[int | None, ...]) -> None:
         super().__init__(text)
@@ -209,9 +239,12 @@ def failure(shape: tuple[int, ...], error: BaseException) -> str:
     """What to tell a person whose model failed on a batch of `shape`, and the usual reason."""
     size = ""
     if len(shape) == 4:
-        size = f" and for images of {shape[3]} x {shape[2]} pixels (--resize N --crop N change a folder's)"
+        size = (
+            f" and for images of {shape[3]} x {shape[2]} pixels (--resize N --crop N change a"
+            " folder's)"
+        )
     return (
-        f"the model failed on a batch of shape {shape}: {type(error).__name__}: {first_line(error)}; is it made for this "
-        f"encoding{size}? six-channel gives twice the channels of an image (constant and infill as many as it has), channel "
-        "first"
+        f"the model failed on a batch of shape {shape}: {type(error).__name__}:"
+        f" {first_line(error)}; is it made for this encoding{size}? six-channel gives twice the"
+        " channels of an image (constant and infill as many as it has), channel first"
     )

@@ -1,7 +1,8 @@
 """What in a network mixes the rows of a batch, as far as its operators and layers say.
 
-A vote must be a function of one row. Some operators and layers are known to look at the whole batch: they are named at
-once. Others may, by their axis: they are named where a trial finds that an answer depends on its batch.
+A vote must be a function of one row. Some operators and layers are known to look at the whole
+batch: they are named at once. Others may, by their axis: they are named where a trial finds that an
+answer depends on its batch.
 """
 
 from __future__ import annotations
@@ -16,7 +17,16 @@ if TYPE_CHECKING:
 
 DYNAMIC: Final = "takes the scale of its numbers from the whole batch (dynamic quantization)"
 STATISTICS: Final = "normalizes by the statistics of the batch"
-_REDUCTIONS: Final = ("CumSum", "Hardmax", "LogSoftmax", "LpNormalization", "Softmax", "TopK", "ArgMax", "ArgMin")
+_REDUCTIONS: Final = (
+    "CumSum",
+    "Hardmax",
+    "LogSoftmax",
+    "LpNormalization",
+    "Softmax",
+    "TopK",
+    "ArgMax",
+    "ArgMin",
+)
 _DYNAMIC_TORCH: Final = ("torch.ao.nn.quantized.dynamic", "torch.nn.quantized.dynamic", "torchao.")
 
 
@@ -40,7 +50,10 @@ def coupling_of_graph(graph: OnnxGraph) -> Coupling | None:
             return Coupling(text=f"the model's operator {_named(node)} {told}", certain=True)
     for node in graph.nodes:
         if _along_first(node, graph):
-            return Coupling(text=f"the model's operator {_named(node)} works along axis 0, that of the batch", certain=False)
+            return Coupling(
+                text=f"the model's operator {_named(node)} works along axis 0, that of the batch",
+                certain=False,
+            )
     return None
 
 
@@ -48,17 +61,22 @@ def _certain(node: OnnxNode) -> str | None:
     if node.domain in ("", "com.microsoft") and node.op_type.startswith("DynamicQuantize"):
         return DYNAMIC
     if node.op_type == "BatchNormalization" and node.domain == "":
-        trains = node.attributes.get("training_mode", 0) if node.version >= 14 else len(node.outputs) > 1
+        trains = (
+            node.attributes.get("training_mode", 0) if node.version >= 14 else len(node.outputs) > 1
+        )
         if trains or (node.version < 7 and not node.attributes.get("is_test", 0)):
             return STATISTICS
     return None
 
 
 def _along_first(node: OnnxNode, graph: OnnxGraph) -> bool:
-    """Whether an operator of ONNX's own sums, sorts or compares along the first axis of what it is given."""
+    """Whether an operator of ONNX's own sums, sorts or compares along the first axis of what it is
+    given.
+    """
     if node.domain != "":
         return False
-    if node.op_type == "Scan":  # one row after the other, with a state, where the batch is what it goes along
+    # one row after the other, with a state, where the batch is what it goes along
+    if node.op_type == "Scan":
         return 0 in node.attributes.get("scan_input_axes", (0,))
     reduces = node.op_type.startswith("Reduce")
     if not reduces and node.op_type not in _REDUCTIONS:
@@ -72,15 +90,23 @@ def _along_first(node: OnnxNode, graph: OnnxGraph) -> bool:
 
 
 def _named(node: OnnxNode) -> str:
-    return node.op_type + (f" ({node.name})" if node.name else "") + (f" in {node.where}" if node.where else "")
+    return (
+        node.op_type
+        + (f" ({node.name})" if node.name else "")
+        + (f" in {node.where}" if node.where else "")
+    )
 
 
 def coupling_of_module(module: torch.nn.Module) -> Coupling | None:
-    """What in a torch module, in evaluation mode, mixes the rows of a batch; None where no layer is known to."""
+    """What in a torch module, in evaluation mode, mixes the rows of a batch; None where no layer is
+    known to.
+    """
     for name, layer in module.named_modules():
         told = _layer(layer)
         if told is not None:
-            return Coupling(text=f"the model's layer {_kind(layer)} ({name or 'itself'}) {told}", certain=True)
+            return Coupling(
+                text=f"the model's layer {_kind(layer)} ({name or 'itself'}) {told}", certain=True
+            )
     return None
 
 
@@ -105,4 +131,5 @@ def _is_batch_norm(layer: Any) -> bool:
 
 
 def _kind(layer: Any) -> str:
-    return str(getattr(layer, "original_name", type(layer).__name__))  # of what TorchScript made of it
+    # of what TorchScript made of it
+    return str(getattr(layer, "original_name", type(layer).__name__))

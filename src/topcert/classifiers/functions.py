@@ -16,7 +16,9 @@ from topcert.classifiers.processor import this_cpu
 
 @final
 class FunctionClassifier(Classifier):
-    """Any callable from a float batch to scores `(B, num_classes)`, integer labels `(B,)` or ranked ones `(B, depth)`."""
+    """Any callable from a float batch to scores `(B, num_classes)`, integer labels `(B,)` or ranked
+    ones `(B, depth)`.
+    """
 
     def __init__(
         self,

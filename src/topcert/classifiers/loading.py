@@ -1,7 +1,7 @@
 """From what a person names on the command line to a classifier.
 
-Naming a `module:function` or a joblib file runs the code in it; nothing here is ever called with a name that came out of
-a certificate's folder.
+Naming a `module:function` or a joblib file runs the code in it; nothing here is ever called with a
+name that came out of a certificate's folder.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ CARRIED: Final = {  # networks inside the package, in topcert/models
     "lattice": "lattice.onnx",
     "lattice-mirrored": "lattice.onnx",
 }
-MIRRORED: Final = {"lattice-mirrored": (32, 5)}  # asked about the mirror image too: width of its images, stride
+# asked about the mirror image too: width of its images, stride
+MIRRORED: Final = {"lattice-mirrored": (32, 5)}
 
 
 def load_classifier(
@@ -38,12 +39,14 @@ def load_classifier(
     refuse_labels: bool = True,
     depth: int = 1,
 ) -> Classifier:
-    """The classifier that `name` means: a carried network, an .onnx or joblib file, or `module:function`.
+    """The classifier that `name` means: a carried network, an .onnx or joblib file, or
+    `module:function`.
 
-    `example` holds some ablated inputs `(rows, ...)`, on which the model is tried; `num_classes` is needed only where it
-    gives labels, `output` only where it gives several things and which is the answer is in doubt. Its ballots name `depth`
-    labels. Raises ValueError where there is no such model, it does not load, it does not fit, `depth` is none of
-    1 .. classes - 1, or it has no answer to any of `example` (with `refuse_labels`: or a label out of range).
+    `example` holds some ablated inputs `(rows, ...)`, on which the model is tried; `num_classes` is
+    needed only where it gives labels, `output` only where it gives several things and which is the
+    answer is in doubt. Its ballots name `depth` labels. Raises ValueError where there is no such
+    model, it does not load, it does not fit, `depth` is none of 1 .. classes - 1, or it has no
+    answer to any of `example` (with `refuse_labels`: or a label out of range).
     """
     made = _load(name, example, device, num_classes, output, depth)
     made.refuse_labels = refuse_labels
@@ -80,22 +83,32 @@ def _load(
         return _function(module, attribute, example, device, num_classes, output, depth)
     named = f" (of {name} a function: {path.stem}:FUNCTION)" if path.suffix == ".py" else ""
     raise ValueError(
-        f"unknown model {name!r}; give {', '.join(CARRIED)}, an .onnx file, a .joblib file or module:function{named}"
+        f"unknown model {name!r}; give {', '.join(CARRIED)}, an .onnx file, a .joblib file or"
+        f" module:function{named}"
     )
 
 
 def _check_module(module: str, attribute: str) -> None:
-    """Refuse a path where a module must be named; it would be imported as something else, or not at all."""
-    if module and all(part.isidentifier() for part in module.split(".")) and not module.endswith(".py"):
+    """Refuse a path where a module must be named; it would be imported as something else, or not at
+    all.
+    """
+    if (
+        module
+        and all(part.isidentifier() for part in module.split("."))
+        and not module.endswith(".py")
+    ):
         return
     folder, _, file = module.replace("\\", "/").rpartition("/")
     stem = file.removesuffix(".py").strip(".")
     if not stem.isidentifier():
-        raise ValueError(f"{module!r} is no module that Python can import; give module:function, such as mymodel:make")
+        raise ValueError(
+            f"{module!r} is no module that Python can import; give module:function, such as"
+            " mymodel:make"
+        )
     where = f"go to {folder} and " if folder not in ("", ".") else ""
     raise ValueError(
-        f"{module!r} is a file, and a model is named as Python imports it: {where}give {stem}:{attribute}, or put its "
-        "folder on PYTHONPATH"
+        f"{module!r} is a file, and a model is named as Python imports it: {where}give"
+        f" {stem}:{attribute}, or put its folder on PYTHONPATH"
     )
 
 
@@ -114,7 +127,9 @@ def _onnx(
 ) -> Classifier:
     from topcert.classifiers.onnx import OnnxClassifier  # imported where it is used
 
-    return OnnxClassifier(path, example=example, device=device, num_classes=num_classes, output=output, depth=depth)
+    return OnnxClassifier(
+        path, example=example, device=device, num_classes=num_classes, output=output, depth=depth
+    )
 
 
 def _joblib(path: Path, device: str, output: str | None, depth: int) -> Classifier:
@@ -127,7 +142,9 @@ def _joblib(path: Path, device: str, output: str | None, depth: int) -> Classifi
     try:
         estimator = joblib.load(path)
     except (Exception, SystemExit) as error:  # unpickling can raise anything
-        raise ValueError(f"{path} does not load with joblib: {type(error).__name__}: {error}") from error
+        raise ValueError(
+            f"{path} does not load with joblib: {type(error).__name__}: {error}"
+        ) from error
     _only_cpu(device, estimator)
     _only_output(output, estimator)
     fingerprint = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -143,15 +160,23 @@ def _function(
     output: str | None,
     depth: int,
 ) -> Classifier:
-    if str(Path.cwd()) not in sys.path:  # as `python -m` does: a person's own file lies where they stand
+    # as `python -m` does: a person's own file lies where they stand
+    if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
     try:
         module = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:  # a person's module can raise anything
         raise ValueError(f"cannot import {module_name}: {type(error).__name__}: {error}") from error
     if not hasattr(module, attribute):
-        public = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
-        raise ValueError(f"{module_name} has no {attribute}; it has {', '.join(sorted(public)[:8]) or 'no function'}")
+        public = [
+            name
+            for name, value in vars(module).items()
+            if callable(value) and not name.startswith("_")
+        ]
+        raise ValueError(
+            f"{module_name} has no {attribute}; it has"
+            f" {', '.join(sorted(public)[:8]) or 'no function'}"
+        )
     try:
         model = getattr(module, attribute)()
     except (Exception, SystemExit) as error:
@@ -160,7 +185,11 @@ def _function(
             "it must take no arguments and return a torch module or a callable"
         ) from error
     source = getattr(module, "__file__", None)  # a built-in module has none
-    fingerprint = hashlib.sha256(Path(source).read_bytes() + f":{attribute}".encode()).hexdigest() if source else ""
+    fingerprint = (
+        hashlib.sha256(Path(source).read_bytes() + f":{attribute}".encode()).hexdigest()
+        if source
+        else ""
+    )
     return _wrap(model, example, device, num_classes, output, depth, fingerprint)
 
 
@@ -175,10 +204,11 @@ def wrap(
 ) -> Classifier:
     """A classifier from a torch module, a fitted scikit-learn estimator or a callable.
 
-    `example` holds some ablated inputs `(rows, ...)`, on which the model is tried; `num_classes` is needed only where it
-    gives labels, `output` only where it gives several things and which is the answer is in doubt. Its ballots name `depth`
-    labels. Raises ValueError where the model is none of the three, has no answer to any of `example` or a label out of
-    range, has no use for `device`, or `depth` is none of 1 .. classes - 1.
+    `example` holds some ablated inputs `(rows, ...)`, on which the model is tried; `num_classes` is
+    needed only where it gives labels, `output` only where it gives several things and which is the
+    answer is in doubt. Its ballots name `depth` labels. Raises ValueError where the model is none
+    of the three, has no answer to any of `example` or a label out of range, has no use for
+    `device`, or `depth` is none of 1 .. classes - 1.
     """
     made = _wrap(model, example, device, num_classes, output, depth, "")
     check_ballot(depth, made.num_classes)
@@ -195,16 +225,30 @@ def _wrap(
     depth: int,
     fingerprint: str,
 ) -> Classifier:
-    """The fingerprint of a module or an estimator covers its weights and the one that is given, a callable gets that."""
+    """The fingerprint of a module or an estimator covers its weights and the one that is given, a
+    callable gets that.
+    """
     if isinstance(model, type):
-        raise ValueError(f"the model is the class {model.__name__}, not one of its objects: give {model.__name__}()")
+        raise ValueError(
+            f"the model is the class {model.__name__}, not one of its objects: give"
+            f" {model.__name__}()"
+        )
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(model, torch.nn.Module):
         from topcert.classifiers.torch import TorchClassifier
 
-        made = TorchClassifier(model, example=example, device=device, num_classes=num_classes, output=output, depth=depth)
+        made = TorchClassifier(
+            model,
+            example=example,
+            device=device,
+            num_classes=num_classes,
+            output=output,
+            depth=depth,
+        )
         if fingerprint:  # weights do not say what forward does with them
-            made.fingerprint = hashlib.sha256(f"{fingerprint}{made.fingerprint}".encode()).hexdigest()
+            made.fingerprint = hashlib.sha256(
+                f"{fingerprint}{made.fingerprint}".encode()
+            ).hexdigest()
         return made
     if hasattr(model, "predict") and hasattr(model, "classes_"):
         from topcert.classifiers.sklearn import SklearnClassifier
@@ -217,7 +261,10 @@ def _wrap(
             fingerprint = hashlib.sha256(f"{fingerprint}{joblib.hash(model)}".encode()).hexdigest()
         return SklearnClassifier(model, fingerprint=fingerprint, depth=depth)
     if not callable(model):
-        raise ValueError(f"the model is a {type(model).__name__}, not a torch module, a fitted estimator or a callable")
+        raise ValueError(
+            f"the model is a {type(model).__name__}, not a torch module, a fitted estimator or a"
+            " callable"
+        )
     _only_cpu(device, model)
     from topcert.classifiers.functions import FunctionClassifier
 
@@ -230,16 +277,26 @@ def _wrap(
         depth=depth,
     )
     return FunctionClassifier(
-        model, num_classes=tried.num_classes, fingerprint=fingerprint, choice=tried.choice, depth=depth
+        model,
+        num_classes=tried.num_classes,
+        fingerprint=fingerprint,
+        choice=tried.choice,
+        depth=depth,
     )
 
 
 def _only_cpu(device: str, model: Any) -> None:
     check_device(device)
     if device.startswith("cuda"):
-        raise ValueError(f"--device {device} is for torch modules and ONNX networks, and {type(model).__name__} is none")
+        raise ValueError(
+            f"--device {device} is for torch modules and ONNX networks, and {type(model).__name__}"
+            " is none"
+        )
 
 
 def _only_output(output: str | None, model: Any) -> None:
     if output is not None:
-        raise ValueError(f"--output is for networks and functions, and {type(model).__name__} predicts; leave --output out")
+        raise ValueError(
+            f"--output is for networks and functions, and {type(model).__name__} predicts; leave"
+            " --output out"
+        )

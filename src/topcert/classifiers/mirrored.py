@@ -1,7 +1,8 @@
-"""A network for the small pictures of a square lattice, asked about each picture and its mirror image.
+"""A network for the small pictures of a square lattice, asked about each picture and its mirror
+image.
 
-Still a function of one row: the mirror image of a kept grid of an image is a kept grid of the mirror image. It costs two
-passes where the network costs one.
+Still a function of one row: the mirror image of a kept grid of an image is a kept grid of the
+mirror image. It costs two passes where the network costs one.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ COLUMN: Final = -1
 
 @final
 class Mirrored(Classifier):
-    """The mean score of a picture `(B, C + 3, H, W)` and its mirror image, by a network of scores that may judge both.
+    """The mean score of a picture `(B, C + 3, H, W)` and its mirror image, by a network of scores
+    that may judge both.
 
     `width` is that of the whole images, `stride` that of the lattice, in pixels.
     """
@@ -28,7 +30,9 @@ class Mirrored(Classifier):
     def __init__(self, network: Classifier, *, width: int, stride: int) -> None:
         super().__init__(
             num_classes=network.num_classes,
-            fingerprint=hashlib.sha256(f"mirrored {width} {stride} {network.fingerprint}".encode()).hexdigest(),
+            fingerprint=hashlib.sha256(
+                f"mirrored {width} {stride} {network.fingerprint}".encode()
+            ).hexdigest(),
             runtime=network.runtime,
             batch_size=network.batch_size,
             class_names=network.class_names,
@@ -40,15 +44,17 @@ class Mirrored(Classifier):
     def run(self, batch: NDArray[np.floating]) -> Any:
         one = self._network.answer(batch)
         other = self._network.answer(mirrored(batch, width=self._width, stride=self._stride))
-        with np.errstate(over="ignore", invalid="ignore"):  # the total rule says what such scores mean
+        # the total rule says what such scores mean
+        with np.errstate(over="ignore", invalid="ignore"):
             return (one + other) / 2
 
 
 def mirrored(batch: NDArray[np.floating], *, width: int, stride: int) -> NDArray[np.floating]:
-    """The pictures of the mirror images of `width` pixels under the mirrored grids, like `batch` `(B, C + 3, H, W)`.
+    """The pictures of the mirror images of `width` pixels under the mirrored grids, like `batch`
+    `(B, C + 3, H, W)`.
 
-    Column c goes to `width - 1 - c`, and so offset j to `(width - 1 - j) mod stride`. Pictures that end a column before
-    the widest do so in the mirror, too: their columns move to the left.
+    Column c goes to `width - 1 - c`, and so offset j to `(width - 1 - j) mod stride`. Pictures that
+    end a column before the widest do so in the mirror, too: their columns move to the left.
     """
     found = batch[..., ::-1].copy()
     short = batch[:, INSIDE, 0, -1] == 0

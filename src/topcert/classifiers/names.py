@@ -11,21 +11,31 @@ _ATTRIBUTES: Final = ("class_names", "classes", "names", "id2label", "idx_to_cla
 
 
 def names_of(model: Any, num_classes: int | None) -> tuple[str, ...] | None:
-    """The names that an attribute of a module or a function tells, or its `config` as Transformers has it; else None.
+    """The names that an attribute of a module or a function tells, or its `config` as Transformers
+    has it; else None.
 
-    Taken are a list of `num_classes` distinct names (None: of any number), or a mapping from the labels 0, 1, ... to them.
+    Taken are a list of `num_classes` distinct names (None: of any number), or a mapping from the
+    labels 0, 1, ... to them.
     """
     for owner in (model, getattr(model, "config", None), getattr(model, "meta", None)):
         for attribute in _ATTRIBUTES:
-            told = owner.get(attribute) if isinstance(owner, Mapping) else getattr(owner, attribute, None)
+            told = (
+                owner.get(attribute)
+                if isinstance(owner, Mapping)
+                else getattr(owner, attribute, None)
+            )
             found = read_names(told, num_classes)
             if found is not None:
                 return found
     return None
 
 
-def names_in_metadata(metadata: Mapping[str, str], num_classes: int | None) -> tuple[str, ...] | None:
-    """The names that the metadata of an ONNX file tells: JSON, a Python literal, or names on lines or between commas."""
+def names_in_metadata(
+    metadata: Mapping[str, str], num_classes: int | None
+) -> tuple[str, ...] | None:
+    """The names that the metadata of an ONNX file tells: JSON, a Python literal, or names on lines
+    or between commas.
+    """
     for attribute in _ATTRIBUTES:
         for told in _readings(metadata.get(attribute, "")):
             found = read_names(told, num_classes)
@@ -35,7 +45,9 @@ def names_in_metadata(metadata: Mapping[str, str], num_classes: int | None) -> t
 
 
 def read_names(told: Any, num_classes: int | None) -> tuple[str, ...] | None:
-    """Names by label, from a list or a mapping; None where it is no such thing or another number of them."""
+    """Names by label, from a list or a mapping; None where it is no such thing or another number of
+    them.
+    """
     if isinstance(told, Mapping):
         numbered: dict[str, Any] = {str(label): name for label, name in told.items()}
         if set(numbered) != {str(label) for label in range(len(numbered))}:
@@ -50,13 +62,17 @@ def read_names(told: Any, num_classes: int | None) -> tuple[str, ...] | None:
     if not all(isinstance(name, str) and name.strip() for name in names):
         return None  # numbers are no names
     found = tuple(str(name).strip() for name in names)
-    if len(set(found)) != len(found) or all(name == f"LABEL_{label}" for label, name in enumerate(found)):
+    if len(set(found)) != len(found) or all(
+        name == f"LABEL_{label}" for label, name in enumerate(found)
+    ):
         return None  # the second is what Transformers writes where it knows none
     return found
 
 
 def _readings(text: str) -> list[Any]:
-    """What a line of metadata may mean: what it says as JSON or as Python prints it, else names apart."""
+    """What a line of metadata may mean: what it says as JSON or as Python prints it, else names
+    apart.
+    """
     try:
         return [json.loads(text)]
     except (json.JSONDecodeError, RecursionError):
@@ -64,4 +80,6 @@ def _readings(text: str) -> list[Any]:
     try:
         return [ast.literal_eval(text.strip())]
     except (ValueError, SyntaxError, RecursionError, MemoryError):
-        return [[part.strip() for part in text.strip().split(separator)] for separator in ("\n", ",")]
+        return [
+            [part.strip() for part in text.strip().split(separator)] for separator in ("\n", ",")
+        ]

@@ -28,11 +28,13 @@ _DTYPES: Final[dict[str, type[np.floating]]] = {
 
 @final
 class OnnxClassifier(Classifier):
-    """A network with one float input `(B, ...)` and an output of scores `(B, classes)` or labels, `(B,)` or `(B, depth)`.
+    """A network with one float input `(B, ...)` and an output of scores `(B, classes)` or labels,
+    `(B,)` or `(B, depth)`.
 
-    Of several outputs `output` is taken, or the one that `choose_output` finds. `device` is "auto", "cpu", "cuda" or
-    "cuda:N"; `example` holds some ablated inputs `(rows, ...)`, on which the network is tried. Raises ValueError for a file
-    that does not load, has another kind of input, does not fit `example`, or a device that is not there.
+    Of several outputs `output` is taken, or the one that `choose_output` finds. `device` is "auto",
+    "cpu", "cuda" or "cuda:N"; `example` holds some ablated inputs `(rows, ...)`, on which the
+    network is tried. Raises ValueError for a file that does not load, has another kind of input,
+    does not fit `example`, or a device that is not there.
     """
 
     def __init__(
@@ -53,11 +55,17 @@ class OnnxClassifier(Classifier):
         options.log_severity_level = 3
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
-        except Exception as error:  # ONNX Runtime has no common base class for what a bad file raises
-            raise ValueError(f"{path} is not a network that ONNX Runtime can load: {first_line(error)}") from error
-        on_cuda = "CUDAExecutionProvider" in self._session.get_providers()  # it falls back to the CPU by itself
+        # ONNX Runtime has no common base class for what a bad file raises
+        except Exception as error:
+            raise ValueError(
+                f"{path} is not a network that ONNX Runtime can load: {first_line(error)}"
+            ) from error
+        # it falls back to the CPU by itself
+        on_cuda = "CUDAExecutionProvider" in self._session.get_providers()
         if device.startswith("cuda") and not on_cuda:
-            raise ValueError(f"--device {device}: ONNX Runtime finds no usable CUDA device; use --device cpu")
+            raise ValueError(
+                f"--device {device}: ONNX Runtime finds no usable CUDA device; use --device cpu"
+            )
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or inputs[0].type not in _DTYPES:
             kinds = ", ".join(f"{item.name}: {item.type}" for item in inputs)
@@ -65,12 +73,14 @@ class OnnxClassifier(Classifier):
         self._name, self._dtype, wanted = inputs[0].name, _DTYPES[inputs[0].type], inputs[0].shape
         input_shape = example.shape[1:]
         fits = len(wanted) == 1 + len(input_shape) and all(
-            not isinstance(size, int) or size == given for size, given in zip(wanted[1:], input_shape, strict=True)
+            not isinstance(size, int) or size == given
+            for size, given in zip(wanted[1:], input_shape, strict=True)
         )
         if not fits:
             raise ShapeError(
-                f"{path} takes inputs of shape {tuple(wanted[1:])}, this data and encoding give {tuple(input_shape)}; "
-                "choose another --encoding (six-channel doubles the channels), --unit or model",
+                f"{path} takes inputs of shape {tuple(wanted[1:])}, this data and encoding give"
+                f" {tuple(input_shape)}; choose another --encoding (six-channel doubles the"
+                " channels), --unit or model",
                 wanted=tuple(size if isinstance(size, int) else None for size in wanted[1:]),
             )
         self._outputs = [item.name for item in self._session.get_outputs()]
@@ -90,26 +100,35 @@ class OnnxClassifier(Classifier):
             fingerprint=fingerprint_onnx(path),
             runtime=f"onnxruntime {onnxruntime.__version__}, {'cuda' if on_cuda else this_cpu()}",
             batch_size=batch_size,
-            class_names=names_in_metadata(self._session.get_modelmeta().custom_metadata_map, tried.num_classes),
+            class_names=names_in_metadata(
+                self._session.get_modelmeta().custom_metadata_map, tried.num_classes
+            ),
             choice=tried.choice,
             coupling=coupling_of_graph(read_graph(path)),
             depth=depth,
         )
 
     def run(self, batch: NDArray[np.floating]) -> dict[str, Any]:
-        with np.errstate(over="ignore"):  # what float16 cannot hold becomes infinite, as the total rule has it
+        # what float16 cannot hold becomes infinite, as the total rule has it
+        with np.errstate(over="ignore"):
             given = batch.astype(self._dtype, copy=False)
-        return dict(zip(self._outputs, self._session.run(self._outputs, {self._name: given}), strict=True))
+        return dict(
+            zip(self._outputs, self._session.run(self._outputs, {self._name: given}), strict=True)
+        )
 
     def _run_rows(self, rows: NDArray[np.floating], batch_size: int | None) -> dict[str, Any]:
-        """The outputs of whole batches put together: a rule that looks at one row alone sees little."""
+        """The outputs of whole batches put together: a rule that looks at one row alone sees
+        little.
+        """
         parts = [self.run(batch) for batch in in_batches(rows, batch_size)]
         return {name: _joined([part[name] for part in parts], batch_size) for name in parts[0]}
 
 
 def _joined(values: list[Any], batch_size: int | None) -> Any:
     """Arrays or lists with an entry for each row, put together; the first of what is neither."""
-    if len(values) > 1 and all(isinstance(value, np.ndarray) and value.shape[:1] == (batch_size,) for value in values):
+    if len(values) > 1 and all(
+        isinstance(value, np.ndarray) and value.shape[:1] == (batch_size,) for value in values
+    ):
         return np.concatenate(values)
     if len(values) > 1 and all(isinstance(value, list) for value in values):
         return [row for value in values for row in value]
@@ -122,7 +141,10 @@ def _providers(device: str) -> list[Any]:
     if device == "cpu" or (device == "auto" and not cuda):
         return ["CPUExecutionProvider"]
     if not cuda:
-        raise ValueError(f"--device {device} needs onnxruntime-gpu and a CUDA device; install it or use --device cpu")
+        raise ValueError(
+            f"--device {device} needs onnxruntime-gpu and a CUDA device; install it or use"
+            " --device cpu"
+        )
     number = int(device.partition(":")[2] or 0)
     return [("CUDAExecutionProvider", {"device_id": number}), "CPUExecutionProvider"]
 
@@ -130,7 +152,8 @@ def _providers(device: str) -> list[Any]:
 def fingerprint_onnx(path: Path) -> str:
     """SHA-256 of the file, and of the weights in other files where the exporter put them there.
 
-    Raises ValueError where the file is no ONNX network, or one that it keeps weights in is not there.
+    Raises ValueError where the file is no ONNX network, or one that it keeps weights in is not
+    there.
     """
     content = path.read_bytes()
     digest = hashlib.sha256(content)
@@ -142,9 +165,13 @@ def fingerprint_onnx(path: Path) -> str:
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """What the file says of itself. Raises ValueError where it is no network that ONNX Runtime can load."""
+    """What the file says of itself. Raises ValueError where it is no network that ONNX Runtime can
+    load.
+    """
     try:
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except Exception as error:  # as above
-        raise ValueError(f"{path} is not a network that ONNX Runtime can load: {first_line(error)}") from error
+        raise ValueError(
+            f"{path} is not a network that ONNX Runtime can load: {first_line(error)}"
+        ) from error
     return dict(session.get_modelmeta().custom_metadata_map)

@@ -18,22 +18,38 @@ from google.protobuf.message import DecodeError
 
 from topcert.files import first_line
 
-# Message: field, number, type; "*" marks a repeated one. Text is read as bytes: a file may hold any.
+# Message: field, number, type; "*" marks a repeated one. Text is read as bytes: a file may hold
+# any.
 _MESSAGES: Final = {
-    "Model": "ir_version 1 int64, graph 7 Graph, opset_import 8 *Opset, metadata_props 14 *Entry, functions 25 *Function",
+    "Model": (
+        "ir_version 1 int64, graph 7 Graph, opset_import 8 *Opset, metadata_props 14 *Entry,"
+        " functions 25 *Function"
+    ),
     "Opset": "domain 1 bytes, version 2 int64",
     "Entry": "key 1 bytes, value 2 bytes",
-    "Graph": "node 1 *Node, name 2 bytes, initializer 5 *Tensor, input 11 *Value, output 12 *Value, "
-    "sparse_initializer 15 *Sparse",
+    "Graph": (
+        "node 1 *Node, name 2 bytes, initializer 5 *Tensor, input 11 *Value, output 12 *Value, "
+        "sparse_initializer 15 *Sparse"
+    ),
     "Value": "name 1 bytes",
-    "Node": "input 1 *bytes, output 2 *bytes, name 3 bytes, op_type 4 bytes, attribute 5 *Attribute, domain 7 bytes",
-    "Attribute": "name 1 bytes, f 2 float, i 3 int64, s 4 bytes, t 5 Tensor, g 6 Graph, floats 7 *float, ints 8 *int64, "
-    "strings 9 *bytes, tensors 10 *Tensor, graphs 11 *Graph, type 20 int32, sparse_tensor 22 Sparse, "
-    "sparse_tensors 23 *Sparse",
-    "Tensor": "dims 1 *int64, data_type 2 int32, int32_data 5 *int32, int64_data 7 *int64, name 8 bytes, raw_data 9 bytes, "
-    "external_data 13 *Entry, data_location 14 Location",
+    "Node": (
+        "input 1 *bytes, output 2 *bytes, name 3 bytes, op_type 4 bytes, attribute 5 *Attribute,"
+        " domain 7 bytes"
+    ),
+    "Attribute": (
+        "name 1 bytes, f 2 float, i 3 int64, s 4 bytes, t 5 Tensor, g 6 Graph, floats 7 *float,"
+        " ints 8 *int64, strings 9 *bytes, tensors 10 *Tensor, graphs 11 *Graph, type 20 int32,"
+        " sparse_tensor 22 Sparse, sparse_tensors 23 *Sparse"
+    ),
+    "Tensor": (
+        "dims 1 *int64, data_type 2 int32, int32_data 5 *int32, int64_data 7 *int64, name 8 bytes,"
+        " raw_data 9 bytes, external_data 13 *Entry, data_location 14 Location"
+    ),
     "Sparse": "values 1 Tensor, indices 2 Tensor, dims 3 *int64",
-    "Function": "name 1 bytes, node 7 *Node, opset_import 9 *Opset, domain 10 bytes, attribute_proto 11 *Attribute",
+    "Function": (
+        "name 1 bytes, node 7 *Node, opset_import 9 *Opset, domain 10 bytes, attribute_proto 11"
+        " *Attribute"
+    ),
 }
 _EXTERNAL: Final = 1  # of Location
 _INTEGERS: Final[dict[int, tuple[np.dtype[Any], str]]] = {
@@ -41,17 +57,19 @@ _INTEGERS: Final[dict[int, tuple[np.dtype[Any], str]]] = {
     7: (np.dtype("<i8"), "int64_data"),
 }  # of data_type
 _FEW: Final = 64  # integers that say how a node works, such as axes; longer tensors are data
-_IN_MEMORY: Final = "_ORT_MEM_ADDR_"  # ONNX Runtime takes what follows for an address, not for a file
+# ONNX Runtime takes what follows for an address, not for a file
+_IN_MEMORY: Final = "_ORT_MEM_ADDR_"
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
 class OnnxNode:
-    """One operator: its type and domain ("" for ONNX's own), its name, inputs, outputs and attributes.
+    """One operator: its type and domain ("" for ONNX's own), its name, inputs, outputs and
+    attributes.
 
-    Attributes that are numbers, texts or lists of those; graphs and tensors are left out. `where` is "" in the main
-    graph, else the function or the node whose subgraph it stands in. `version` is that of its domain there, 1 unless
-    the file says so: a function names its own.
+    Attributes that are numbers, texts or lists of those; graphs and tensors are left out. `where`
+    is "" in the main graph, else the function or the node whose subgraph it stands in. `version` is
+    that of its domain there, 1 unless the file says so: a function names its own.
     """
 
     op_type: str
@@ -69,9 +87,10 @@ class OnnxNode:
 class OnnxGraph:
     """All nodes of a file, those of subgraphs and functions included.
 
-    `inputs` and `outputs` are those of the main graph, `functions` the (domain, name) of operators that the file itself
-    defines, `opsets` the version of each domain. `integers` holds short integer tensors (initializers and constants), such
-    as the axes of a reduction, by name. `external` names the files beside it that hold weights, as the file writes them.
+    `inputs` and `outputs` are those of the main graph, `functions` the (domain, name) of operators
+    that the file itself defines, `opsets` the version of each domain. `integers` holds short
+    integer tensors (initializers and constants), such as the axes of a reduction, by name.
+    `external` names the files beside it that hold weights, as the file writes them.
     """
 
     nodes: tuple[OnnxNode, ...]
@@ -85,7 +104,9 @@ class OnnxGraph:
 
 
 def read_graph(path: Path) -> OnnxGraph:
-    """Raises ValueError where the file is missing, no ONNX network, or names weights in what is no file."""
+    """Raises ValueError where the file is missing, no ONNX network, or names weights in what is no
+    file.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -115,7 +136,9 @@ def parse_graph(content: bytes, path: Path) -> OnnxGraph:
         nodes=tuple(reader.nodes),
         inputs=tuple(_text(value.name) for value in model.graph.input),
         outputs=tuple(_text(value.name) for value in model.graph.output),
-        functions=frozenset((_text(function.domain), _text(function.name)) for function in model.functions),
+        functions=frozenset(
+            (_text(function.domain), _text(function.name)) for function in model.functions
+        ),
         opsets=opsets,
         metadata={_text(entry.key): _text(entry.value) for entry in model.metadata_props},
         integers=reader.integers,
@@ -124,24 +147,31 @@ def parse_graph(content: bytes, path: Path) -> OnnxGraph:
 
 
 def external_path(path: Path, location: str) -> Path:
-    """The file in which the network of `path` keeps weights under that name, found as ONNX Runtime finds it.
+    """The file in which the network of `path` keeps weights under that name, found as ONNX Runtime
+    finds it.
 
-    Raises ValueError where the name is absolute or leads out of the network's folder, or there is no such file.
+    Raises ValueError where the name is absolute or leads out of the network's folder, or there is
+    no such file.
     """
     folder = os.path.abspath(path.parent)
     inside = os.path.normpath(os.path.join(folder, location))
     if os.path.isabs(location) or os.path.commonpath([folder, inside]) != folder:
-        raise ValueError(f"{path} keeps weights in {location!r}, outside its own folder; export it with them beside it")
+        raise ValueError(
+            f"{path} keeps weights in {location!r}, outside its own folder; export it with them"
+            " beside it"
+        )
     found = path.parent / location
     try:
         kind = found.stat().st_mode
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         raise ValueError(
-            f"{path} keeps weights in {location!r}, and there is no such file beside it; put it there, or "
-            "export the network again"
+            f"{path} keeps weights in {location!r}, and there is no such file beside it; put it"
+            " there, or export the network again"
         ) from error
     if not stat.S_ISREG(kind):
-        raise ValueError(f"{path} keeps weights in {location!r}, which is not a plain file; put the file there")
+        raise ValueError(
+            f"{path} keeps weights in {location!r}, which is not a plain file; put the file there"
+        )
     return found
 
 
@@ -165,7 +195,9 @@ class _Reader:
     def read_nodes(self, nodes: Any, where: str) -> None:
         for node in nodes:
             kind, outputs = _text(node.op_type), tuple(map(_text, node.output))
-            inner = f"{where + ', ' if where else ''}{kind} {_text(node.name) or ', '.join(outputs)}"
+            inner = (
+                f"{where + ', ' if where else ''}{kind} {_text(node.name) or ', '.join(outputs)}"
+            )
             values = {}
             for attribute in node.attribute:
                 constant = outputs[0] if kind == "Constant" and outputs else ""
@@ -186,7 +218,9 @@ class _Reader:
             )
 
     def read_attribute(self, attribute: Any, constant: str, where: str) -> Any:
-        """Its number, text or list of those; tensors count as those of `constant`, graphs as inside `where`."""
+        """Its number, text or list of those; tensors count as those of `constant`, graphs as inside
+        `where`.
+        """
         for tensor in _all(attribute, "t", "tensors"):
             self._read_tensor(tensor, constant)
         for sparse in _all(attribute, "sparse_tensor", "sparse_tensors"):
@@ -209,18 +243,24 @@ class _Reader:
     def _read_tensor(self, tensor: Any, name: str) -> None:
         if tensor.data_location == _EXTERNAL:
             self.external |= set(self._locations(tensor))
-        elif name and tensor.data_type in _INTEGERS and 0 <= int(np.prod(tensor.dims, dtype=float)) <= _FEW:
+        elif (
+            name
+            and tensor.data_type in _INTEGERS
+            and 0 <= int(np.prod(tensor.dims, dtype=float)) <= _FEW
+        ):
             dtype, field = _INTEGERS[tensor.data_type]
             raw = tensor.raw_data[: len(tensor.raw_data) // dtype.itemsize * dtype.itemsize]
             found = np.frombuffer(raw, dtype) if raw else getattr(tensor, field)
             self.integers[name] = tuple(map(int, found))
 
     def _locations(self, tensor: Any) -> Iterator[str]:
-        named = [os.fsdecode(entry.value) for entry in tensor.external_data if entry.key == b"location"]
+        named = [
+            os.fsdecode(entry.value) for entry in tensor.external_data if entry.key == b"location"
+        ]
         if len(named) != 1 or not named[0] or _IN_MEMORY in named[0]:
             raise ValueError(
-                f"{self._path} keeps the weights {_text(tensor.name)!r} outside, in {named or 'no file'}: that is not one "
-                "file; export the network again"
+                f"{self._path} keeps the weights {_text(tensor.name)!r} outside, in"
+                f" {named or 'no file'}: that is not one file; export the network again"
             )
         yield from named
 
@@ -245,7 +285,9 @@ def _opsets(imports: Any) -> dict[str, int]:
 
 def _model_class() -> Any:
     """The protobuf class of `_MESSAGES["Model"]`."""
-    file = descriptor_pb2.FileDescriptorProto(name="topcert/onnx.proto", package="topcert.onnx", syntax="proto2")
+    file = descriptor_pb2.FileDescriptorProto(
+        name="topcert/onnx.proto", package="topcert.onnx", syntax="proto2"
+    )
     location = file.enum_type.add(name="Location")
     location.value.add(name="DEFAULT", number=0)
     location.value.add(name="EXTERNAL", number=_EXTERNAL)

@@ -1,4 +1,6 @@
-"""The kind of this processor: sums are rounded in the order of its vector units, and a vote in millions depends on it."""
+"""The kind of this processor: sums are rounded in the order of its vector units, and a vote in
+millions depends on it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from threadpoolctl import threadpool_info
 
 @cache
 def this_cpu() -> str:
-    """Ends a `Classifier.runtime`: "cpu" and what NumPy's BLAS takes it for, as in "cpu Haswell", or the machine's name."""
+    """Ends a `Classifier.runtime`: "cpu" and what NumPy's BLAS takes it for, as in "cpu Haswell",
+    or the machine's name.
+    """
     told = [library for library in threadpool_info() if library.get("architecture")]
     # They come in any order, and SciPy and others bring their own.
     told.sort(key=lambda library: ("numpy" not in library["filepath"], library["filepath"]))

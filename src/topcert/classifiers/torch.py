@@ -19,14 +19,16 @@ from topcert.classifiers.trial import try_model
 
 @final
 class TorchClassifier(Classifier):
-    """A module from a float32 batch to scores `(B, classes)`, labels `(B,)` or ranked ones `(B, depth)`.
+    """A module from a float32 batch to scores `(B, classes)`, labels `(B,)` or ranked ones `(B,
+    depth)`.
 
     It is run in evaluation mode and without gradients.
 
-    Of several outputs (a tuple, a dictionary, a record) `output` is taken, or what `choose_output` finds. `example` holds
-    some ablated inputs `(rows, ...)`, on which it is tried. `device` is "auto" (CUDA where there is one), "cpu", "cuda" or
-    "cuda:N". The fingerprint covers the weights, the buffers and the printed structure. Raises ValueError for a device
-    that is not there, a module that fails on all of `example`, or one whose answer is not certain.
+    Of several outputs (a tuple, a dictionary, a record) `output` is taken, or what `choose_output`
+    finds. `example` holds some ablated inputs `(rows, ...)`, on which it is tried. `device` is
+    "auto" (CUDA where there is one), "cpu", "cuda" or "cuda:N". The fingerprint covers the weights,
+    the buffers and the printed structure. Raises ValueError for a device that is not there, a
+    module that fails on all of `example`, or one whose answer is not certain.
     """
 
     def __init__(
@@ -41,8 +43,12 @@ class TorchClassifier(Classifier):
     ) -> None:
         self._device = resolve_device(device)
         self._module = module.eval().to(self._device)
-        tried = try_model(self.run, example, model=module, output=output, num_classes=num_classes, depth=depth)
-        name = this_cpu() if self._device.type == "cpu" else torch.cuda.get_device_name(self._device)
+        tried = try_model(
+            self.run, example, model=module, output=output, num_classes=num_classes, depth=depth
+        )
+        name = (
+            this_cpu() if self._device.type == "cpu" else torch.cuda.get_device_name(self._device)
+        )
         super().__init__(
             num_classes=tried.num_classes,
             fingerprint=_hash(module),
@@ -55,14 +61,21 @@ class TorchClassifier(Classifier):
 
     @torch.inference_mode()
     def run(self, batch: NDArray[np.floating]) -> Any:
-        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, as the total rule has it
+        # what float32 cannot hold becomes infinite, as the total rule has it
+        with np.errstate(over="ignore"):
             single = batch.astype(np.float32)  # a copy: a module may work in place
         output = self._module(torch.from_numpy(single).to(self._device))
-        return output.float() if isinstance(output, torch.Tensor) and output.is_floating_point() else output
+        return (
+            output.float()
+            if isinstance(output, torch.Tensor) and output.is_floating_point()
+            else output
+        )
 
 
 def resolve_device(name: str) -> torch.device:
-    """The device that `name` means: auto, cpu, cuda or cuda:N. Raises ValueError where there is no such device."""
+    """The device that `name` means: auto, cpu, cuda or cuda:N. Raises ValueError where there is no
+    such device.
+    """
     check_device(name)
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -72,13 +85,18 @@ def resolve_device(name: str) -> torch.device:
         raise ValueError(f"--device {name}: PyTorch sees no CUDA device here; use --device cpu")
     device = torch.device(name)
     if (device.index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"--device {name}: the last CUDA device here is cuda:{torch.cuda.device_count() - 1}")
+        raise ValueError(
+            f"--device {name}: the last CUDA device here is cuda:{torch.cuda.device_count() - 1}"
+        )
     return device
 
 
 def _hash(module: torch.nn.Module) -> str:
     digest = hashlib.sha256(str(module).encode())
-    for name, tensor in chain(module.named_parameters(remove_duplicate=False), module.named_buffers(remove_duplicate=False)):
+    for name, tensor in chain(
+        module.named_parameters(remove_duplicate=False),
+        module.named_buffers(remove_duplicate=False),
+    ):
         values = tensor.detach().cpu().contiguous()
         digest.update(f"{name}{tuple(values.shape)}{values.dtype}".encode())
         digest.update(values.flatten().view(torch.uint8).numpy().tobytes())

@@ -1,4 +1,6 @@
-"""A model on some real ablated inputs, before a run: which output is the answer, how many classes, and whether it fits."""
+"""A model on some real ablated inputs, before a run: which output is the answer, how many classes,
+and whether it fits.
+"""
 
 from __future__ import annotations
 
@@ -36,27 +38,34 @@ def try_model(
     num_classes: int | None,
     depth: int = 1,
 ) -> Tried:
-    """Run a model on `example`, ablated inputs `(rows, ...)`, and choose its output: `output`, or by the rule.
+    """Run a model on `example`, ablated inputs `(rows, ...)`, and choose its output: `output`, or
+    by the rule.
 
-    A model that gives labels has `num_classes`, or what its attributes `num_classes` or `class_names` say, or two where it
-    gives booleans. `depth` is how many labels a ballot names. Raises ValueError where it fails on every row, gives no
-    answer, or the number of classes is unknown.
+    A model that gives labels has `num_classes`, or what its attributes `num_classes` or
+    `class_names` say, or two where it gives booleans. `depth` is how many labels a ballot names.
+    Raises ValueError where it fails on every row, gives no answer, or the number of classes is
+    unknown.
     """
     with suppress(ValueError):  # what is fitted to the first batch is fitted to no input of a run
         first_output(run, np.full_like(example[:1], WARM))
     given = first_output(run, example)
     choice = choose_output(given, rows=len(example), asked=output)
     known = num_classes if depth > 1 else None  # of integers it tells scores from labels
-    answer = checked_answer(choice.of(given), batch_size=len(example), num_classes=known, depth=depth)
+    answer = checked_answer(
+        choice.of(given), batch_size=len(example), num_classes=known, depth=depth
+    )
     ranked = depth > 1 and answer.shape[1] == depth and answer.dtype.kind in "iu"
     if answer.ndim == 2 and not ranked:
         classes: Any = answer.shape[1]
         if num_classes not in (None, classes):
-            raise ValueError(f"--classes is {num_classes}, the model gives {classes} scores; leave --classes out")
+            raise ValueError(
+                f"--classes is {num_classes}, the model gives {classes} scores; leave --classes out"
+            )
         if num_classes is None and may_be_labels(answer):
             said = (
-                f"the model gives {classes} integers for each input, which are taken as scores of {classes} classes; where "
-                f"they are labels, the best first, say --ballot {classes} and --classes"
+                f"the model gives {classes} integers for each input, which are taken as scores of"
+                f" {classes} classes; where they are labels, the best first, say --ballot {classes}"
+                " and --classes"
             )
             choice = replace(choice, told="; ".join(filter(None, (choice.told, said))))
         return Tried(choice=choice, num_classes=int(classes))
@@ -64,18 +73,28 @@ def try_model(
     if not classes and as_array(choice.of(given)).dtype.kind == "b":
         classes = 2
     if not isinstance(classes, int) or classes < 2:
-        raise ValueError("the model returns labels, so say how many classes there are: --classes, or num_classes in Python")
+        raise ValueError(
+            "the model returns labels, so say how many classes there are: --classes, or num_classes"
+            " in Python"
+        )
     return Tried(choice=choice, num_classes=classes)
 
 
 def may_be_labels(answer: NDArray[Any]) -> bool:
-    """Whether scores are integers that could as well be ranked labels: different in each row, none below 0."""
+    """Whether scores are integers that could as well be ranked labels: different in each row, none
+    below 0.
+    """
     ordered = np.sort(answer, axis=1)
-    return bool(answer.dtype.kind in "iu" and (ordered[:, :1] >= 0).all() and (np.diff(ordered, axis=1) != 0).all())
+    return bool(
+        answer.dtype.kind in "iu"
+        and (ordered[:, :1] >= 0).all()
+        and (np.diff(ordered, axis=1) != 0).all()
+    )
 
 
 def first_output(run: Callable[[NDArray[Any]], Any], example: NDArray[np.floating]) -> Any:
-    """What a model gives for the rows of `example`, or for one of them in copies where it raises on all together.
+    """What a model gives for the rows of `example`, or for one of them in copies where it raises on
+    all together.
 
     Raises ValueError where it raises on every one: then it is no single row's fault.
     """
@@ -85,7 +104,8 @@ def first_output(run: Callable[[NDArray[Any]], Any], example: NDArray[np.floatin
             return run(example if row is None else np.repeat(example[row : row + 1], size, axis=0))
         except (KeyboardInterrupt, GeneratorExit):
             raise
-        except BaseException as error:  # a person's model can raise anything; extensions have exceptions of their own
+        # a person's model can raise anything; extensions have exceptions of their own
+        except BaseException as error:
             first = first or error
             if breaks(error):
                 break
@@ -97,12 +117,14 @@ def check_ballot(depth: int, num_classes: int) -> None:
     """Raises ValueError where no ballot can name so many of the classes: one must be left out."""
     if not 1 <= depth < num_classes:
         raise ValueError(
-            f"--ballot must lie in 1 .. {num_classes - 1}, one less than the {num_classes} classes; got {depth}"
+            f"--ballot must lie in 1 .. {num_classes - 1}, one less than the {num_classes} classes;"
+            f" got {depth}"
         )
 
 
 def check_trial(classifier: Classifier, example: NDArray[np.floating]) -> None:
-    """Raises ValueError where the model has an answer to no row of `example`, or one that `refuse_labels` is about.
+    """Raises ValueError where the model has an answer to no row of `example`, or one that
+    `refuse_labels` is about.
 
     It is made for other inputs then: a run would only collect the labels of `UNDEFINED_LABEL`.
     """
@@ -118,18 +140,20 @@ def check_trial(classifier: Classifier, example: NDArray[np.floating]) -> None:
         raise ValueError(reason)
     if any(part.repeated.any() for part in found):
         raise ValueError(
-            f"the model named a label twice for {sum(int(part.repeated.sum()) for part in found)} of "
-            f"{len(example)} ablated inputs, and had no answer to the others; a ballot holds "
-            f"{classifier.depth} different labels"
+            f"the model named a label twice for {sum(int(part.repeated.sum()) for part in found)}"
+            f" of {len(example)} ablated inputs, and had no answer to the others; a ballot holds"
+            f" {classifier.depth} different labels"
         )
     raise ValueError(
-        f"the model gave scores that are NaN or infinite for each of {len(example)} ablated inputs; "
-        "mend the model, or clip its output"
+        f"the model gave scores that are NaN or infinite for each of {len(example)} ablated inputs;"
+        " mend the model, or clip its output"
     )
 
 
 def in_batches(example: NDArray[np.floating], size: int | None) -> list[NDArray[np.floating]]:
-    """The rows of `example` in batches of `size`, the last one filled up from the first; None for as they are."""
+    """The rows of `example` in batches of `size`, the last one filled up from the first; None for
+    as they are.
+    """
     if size is None:
         return [example]
     count = -(-len(example) // size)

@@ -64,12 +64,15 @@ def _print_version(asked: bool) -> None:
 
 @app.callback()
 def _topcert(
-    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the release."),
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the release."
+    ),
     _progress: options.Progress = "auto",
 ) -> None:
     """Certify top-k predictions against l0 attacks.
 
-    For one input: label l stays among the k you are shown, however an attacker rewrites up to r of its features.
+    For one input: label l stays among the k you are shown, however an attacker rewrites up to r of
+    its features.
     """
 
 
@@ -98,9 +101,13 @@ def _fix(usage: str) -> str:
     given = [place for place, word in enumerate(sys.argv) if re.fullmatch(r"--[a-z-]+", word)]
     for place in given:
         numbers = [word for word in sys.argv[place + 1 : place + 8] if word]
-        count = next((count for count, word in enumerate(numbers) if not word.isdecimal()), len(numbers))
+        count = next(
+            (count for count, word in enumerate(numbers) if not word.isdecimal()), len(numbers)
+        )
         if extra and count > 1 and numbers[1:count] == extra[1].split()[: count - 1]:
-            return f"give several numbers with commas: {sys.argv[place]} {','.join(numbers[:count])}; "
+            return (
+                f"give several numbers with commas: {sys.argv[place]} {','.join(numbers[:count])}; "
+            )
     return ""
 
 
@@ -115,21 +122,27 @@ _OPTIONS: Final = {
 
 
 def _as_options(text: str) -> str:
-    """A message about a number by the name of its option, where the number is what the message is about."""
+    """A message about a number by the name of its option, where the number is what the message is
+    about.
+    """
     if re.match(rf"({'|'.join(_OPTIONS)}) must ", text) is None:
         return text
     return re.sub(rf"\b({'|'.join(_OPTIONS)})\b", lambda found: _OPTIONS[found[0]], text)
 
 
 def _print_error(error: Exception) -> None:
-    usage = getattr(error, "format_message", None)  # what typer raises for options that do not parse
+    # what typer raises for options that do not parse
+    usage = getattr(error, "format_message", None)
     if usage is not None:
         text = (
-            f"{usage_in_words(usage().rstrip('.'), sys.argv)}; {_fix(usage())}see topcert --help, or --help after a command"
+            f"{usage_in_words(usage().rstrip('.'), sys.argv)}; {_fix(usage())}see topcert --help,"
+            " or --help after a command"
         )
     elif isinstance(error, (ValueError, OSError, MemoryError)):
         text = _as_options(str(error) or type(error).__name__)
     else:
         text = f"unexpected {type(error).__name__}: {error} (set TOPCERT_TRACEBACK=1 to see where)"
     line = printable(" ".join(text.split()))
-    messages.print(Text.assemble(("error:", "bold red"), " ", line), soft_wrap=True, highlight=False)
+    messages.print(
+        Text.assemble(("error:", "bold red"), " ", line), soft_wrap=True, highlight=False
+    )

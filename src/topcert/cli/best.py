@@ -1,4 +1,6 @@
-"""What can be certified at best, said before a pass is spent: the sentence of `plan`, repeated where votes are asked for."""
+"""What can be certified at best, said before a pass is spent: the sentence of `plan`, repeated
+where votes are asked for.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,13 @@ from topcert.theory.stopping import Judge
 
 
 def best_in_words(radius: int, *, k: int, unit: str, setting: str) -> str:
-    """One line: the largest radius under a setting in words, or that there is none, and then what to change."""
+    """One line: the largest radius under a setting in words, or that there is none, and then what
+    to change.
+    """
     if radius == ABSTAIN:
-        return f"k = {k}: nothing can be certified with {setting}, not even radius 0; raise --samples"
+        return (
+            f"k = {k}: nothing can be certified with {setting}, not even radius 0; raise --samples"
+        )
     units = unit if radius == 1 else f"{unit}s"
     fix = "" if radius else "; raise --samples, or change the noise"
     return (
@@ -27,12 +33,16 @@ def best_in_words(radius: int, *, k: int, unit: str, setting: str) -> str:
     )
 
 
-def setting_in_words(smoothing: Smoothing, *, num_samples: int, num_classes: int, alpha: float) -> str:
+def setting_in_words(
+    smoothing: Smoothing, *, num_samples: int, num_classes: int, alpha: float
+) -> str:
     """The numbers that decide what can be certified."""
     said = [f"n = {num_samples:,}", f"alpha = {alpha:g}", f"c = {num_classes}"]
     said += [] if smoothing.num_kept is None else [f"e = {smoothing.num_kept:,}"]
     said += [] if smoothing.sigma is None else [f"sigma = {smoothing.sigma:g}"]
-    said += [] if smoothing.keep_probability is None else [f"a = {float(smoothing.keep_probability):g}"]
+    said += (
+        [] if smoothing.keep_probability is None else [f"a = {float(smoothing.keep_probability):g}"]
+    )
     said += [] if smoothing.num_named == 1 else [f"w = {smoothing.num_named}"]
     said += [] if smoothing.num_features is None else [f"d = {smoothing.num_features:,}"]
     return f"{', '.join(said[:-1])} and {said[-1]}"
@@ -51,7 +61,8 @@ def say_best(
     judge: Judge | None = None,
     only_nothing: bool = False,
 ) -> None:
-    """Print it on standard error, a line for each k; `only_nothing` where votes are there and nothing can be certified.
+    """Print it on standard error, a line for each k; `only_nothing` where votes are there and
+    nothing can be certified.
 
     For a design nothing is printed: its masks decide.
     """
@@ -67,9 +78,13 @@ def say_best(
             bounds=bounds,
         )
     else:
-        best = best_radius_of(judge, smoothing=smoothing, num_classes=num_classes, num_samples=num_samples)
+        best = best_radius_of(
+            judge, smoothing=smoothing, num_classes=num_classes, num_samples=num_samples
+        )
         found = {judge.rule.k: best}
-    setting = setting_in_words(smoothing, num_samples=num_samples, num_classes=num_classes, alpha=alpha)
+    setting = setting_in_words(
+        smoothing, num_samples=num_samples, num_classes=num_classes, alpha=alpha
+    )
     for k, radius in _shown(found, only_nothing).items():
         line = best_in_words(radius, k=k, unit=smoothing.unit, setting=setting)
         asked = "" if judge is None else judge.rule.question.partition("radius=")[2]
@@ -96,4 +111,6 @@ def say_where_nothing(results: Results) -> None:
 
 
 def _shown(found: Mapping[int, int] | None, only_nothing: bool) -> dict[int, int]:
-    return {k: radius for k, radius in (found or {}).items() if radius == ABSTAIN or not only_nothing}
+    return {
+        k: radius for k, radius in (found or {}).items() if radius == ABSTAIN or not only_nothing
+    }

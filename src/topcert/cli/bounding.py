@@ -14,7 +14,13 @@ from topcert.cli.running import print_notes
 from topcert.datasets.class_order import Doubtful
 from topcert.datasets.dataset import Dataset
 from topcert.datasets.reading import Reading
-from topcert.evaluation.bounded import BoundedResults, Bounds, certify_network, compare_bounded, write_bounded
+from topcert.evaluation.bounded import (
+    BoundedResults,
+    Bounds,
+    certify_network,
+    compare_bounded,
+    write_bounded,
+)
 from topcert.voting.request import placed
 
 
@@ -34,7 +40,10 @@ def certify_bounds(
     if (out / "manifest.json").exists():
         raise ValueError(f"{out} holds a run of votes; choose another --out")
     if (out / "bounds.json").exists() and not resume:
-        raise ValueError(f"{out} already holds certificates; pass --resume to make them again, or choose another --out")
+        raise ValueError(
+            f"{out} already holds certificates; pass --resume to make them again, or choose another"
+            " --out"
+        )
     if label not in (None, "given", "predicted"):
         raise ValueError(f"--label must be given or predicted for the method chiang, got {label!r}")
     if not model.endswith(".onnx"):
@@ -44,7 +53,9 @@ def certify_bounds(
     print_notes(dataset)
     if label == "given" and dataset.labels is None:
         raise ValueError(f"--label given needs labels, and {data} has none; use --label predicted")
-    results = _make(dataset, model, data, reading, ks=ks, label=label, max_radius=max_radius, doubtful=doubtful)
+    results = _make(
+        dataset, model, data, reading, ks=ks, label=label, max_radius=max_radius, doubtful=doubtful
+    )
     write_bounded(results, out)
     draw_bounded(results, out / "accuracy")
     print_curves(results.curves, unit="pixel")
@@ -52,9 +63,9 @@ def certify_bounds(
     print_unlabelled(results.curves, results.certificates)
     shape = " x ".join(map(str, dataset.shape))
     console.print(
-        f"The certified input is the {shape} array itself, and the classifier the network itself: no vote, no sampling, no "
-        f"failure probability. Radius r (up to {max_radius}): however an attacker rewrites up to r of its pixels within "
-        "[0, 1], the label stays in the top k."
+        f"The certified input is the {shape} array itself, and the classifier the network itself:"
+        f" no vote, no sampling, no failure probability. Radius r (up to {max_radius}): however an"
+        " attacker rewrites up to r of its pixels within [0, 1], the label stays in the top k."
     )
     if doubt := zero_in_words(results.bounds.data_options):
         console.print(f"For you to judge: {doubt}.", highlight=False)
@@ -66,10 +77,15 @@ def certify_bounds(
 def recheck_bounds(
     folder: Path, model: str | None, *, data: str | None, data_dir: Path | None
 ) -> tuple[BoundedResults, list[str]]:
-    """What `verify` does with deterministic certificates: make them again; returns them, and what differs."""
+    """What `verify` does with deterministic certificates: make them again; returns them, and what
+    differs.
+    """
     stored = Bounds.read(folder)
     if model is None:
-        raise ValueError(f"{folder} holds certificates of a network's weights; name the network with --model to check them")
+        raise ValueError(
+            f"{folder} holds certificates of a network's weights; name the network with --model to"
+            " check them"
+        )
     reading = Reading.from_json(stored.data_options)
     if data_dir is not None:
         reading = dataclasses.replace(reading, data_dir=data_dir)
@@ -85,7 +101,9 @@ def recheck_bounds(
         doubtful="leave out" if stored.label_choice == "predicted" else "keep",
     )
     findings = compare_bounded(folder, made)
-    console.print(f"{len(made.certificates.index)} certificates made again from the weights", highlight=False)
+    console.print(
+        f"{len(made.certificates.index)} certificates made again from the weights", highlight=False
+    )
     return made, findings
 
 

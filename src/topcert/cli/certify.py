@@ -50,7 +50,9 @@ def certify(
     data: options.Data,
     model: options.Model,
     *,
-    out: Annotated[Path, typer.Option(help="Folder for the votes, the certificates and the curve.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for the votes, the certificates and the curve.")
+    ],
     method: options.Method = "ablation",
     design: options.Design = None,
     bounds: options.Bounds = None,
@@ -65,7 +67,10 @@ def certify(
     max_samples: options.MaxSamples = None,
     alpha: options.MethodAlpha = None,
     max_radius: Annotated[
-        int | None, typer.Option(min=0, help="chiang: the largest radius that is looked for, in pixels; 32 without it.")
+        int | None,
+        typer.Option(
+            min=0, help="chiang: the largest radius that is looked for, in pixels; 32 without it."
+        ),
     ] = None,
     seed: options.Seed = 0,
     label: options.Label = None,
@@ -91,12 +96,14 @@ def certify(
 ) -> None:
     """Certify how many features an attacker may change before a label can leave the top k.
 
-    The folder --out then holds manifest.json, ledger/ (every vote), counts.csv, certificates.parquet, accuracy.csv and
-    accuracy.png/.svg. A run that was stopped goes on with --resume; with another --method, --bounds, --k, --alpha or --label
-    the same votes are certified anew. With --stop (ablation or located) each input has as many votes as its answer takes,
-    for one k and alpha: no other certificate may be made of them. With --ballot W each ablated input names its W best
-    labels instead of one; evaluate --ballot w then certifies any smaller w from the same votes. The method chiang has no
-    votes: its bounds.json takes the place of the first three.
+    The folder --out then holds manifest.json, ledger/ (every vote), counts.csv,
+    certificates.parquet, accuracy.csv and accuracy.png/.svg. A run that was stopped goes on with
+    --resume; with another --method, --bounds, --k, --alpha or --label the same votes are certified
+    anew. With --stop (ablation or located) each input has as many votes as its answer takes, for
+    one k and alpha: no other certificate may be made of them. With --ballot W each ablated input
+    names its W best labels instead of one; evaluate --ballot w then certifies any smaller w from
+    the same votes. The method chiang has no votes: its bounds.json takes the place of the first
+    three.
     """
     check_folder(out)
     check_data_dir(data, data_dir)
@@ -134,9 +141,14 @@ def certify(
         }
         for option, value in given.items():
             if value is not None:
-                raise ValueError(f"{option} is for methods on votes, not for {method}; leave it out")
+                raise ValueError(
+                    f"{option} is for methods on votes, not for {method}; leave it out"
+                )
         if value_range is not None:
-            raise ValueError(f"--range is for methods on votes, not for {method}, whose images lie in [0, 1]; leave it out")
+            raise ValueError(
+                f"--range is for methods on votes, not for {method}, whose images lie in [0, 1];"
+                " leave it out"
+            )
         certify_bounds(
             data,
             model,
@@ -156,7 +168,10 @@ def certify(
     if resume and selection is None and (out / "manifest.json").is_file():
         recorded = Manifest.read(out / "manifest.json").num_selection
         if not recorded and label == "selected":
-            raise ValueError(f"{out} has no first sample that selects a label; leave --label out, or choose another --out")
+            raise ValueError(
+                f"{out} has no first sample that selects a label; leave --label out, or choose"
+                " another --out"
+            )
         selection = recorded if stop is None or label == "selected" else None
     chance = choose_alpha(alpha, certifier, usual=0.001)
     strides = None if design is None else read_strides(design)
@@ -228,7 +243,8 @@ def run_certification(
     label: str | None,
     resume: bool,
 ) -> Results:
-    """Everything `certify` does but print results: check all parameters, fill the ledger, derive, write, draw.
+    """Everything `certify` does but print results: check all parameters, fill the ledger, derive,
+    write, draw.
 
     `ks` None takes the usual ones for the method and the number of classes.
     """
@@ -245,7 +261,8 @@ def run_certification(
     num_classes = opened.prepared.classifier.num_classes
     if ks is None and request.stopping is not None and request.stopping.k >= num_classes:
         raise ValueError(
-            f"there are {num_classes} classes, and without --k a rule of --stop asks about 3; say --k 1 with it"
+            f"there are {num_classes} classes, and without --k a rule of --stop asks about 3; say"
+            " --k 1 with it"
         )
     ks = choose_ks(ks, method, num_classes)
     choice = choose_label(
@@ -281,7 +298,15 @@ def write_run(
 ) -> Results:
     """Derive, write and draw everything that follows from a full ledger, into its folder."""
     with pairs_bar() as update:
-        results = derive(ledger, method=method, bounds=bounds, ks=ks, alpha=alpha, label_choice=choice, on_pairs=update)
+        results = derive(
+            ledger,
+            method=method,
+            bounds=bounds,
+            ks=ks,
+            alpha=alpha,
+            label_choice=choice,
+            on_pairs=update,
+        )
     write_results(results)
     renew_predictions(ledger, results.counts)
     draw_results(results, ledger.folder / "accuracy")

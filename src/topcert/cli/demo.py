@@ -31,25 +31,38 @@ VIEWS: Final = 3
 
 def demo(
     *,
-    out: Annotated[Path, typer.Option(help="Folder for everything that the demo makes.")] = Path("topcert-demo"),
+    out: Annotated[Path, typer.Option(help="Folder for everything that the demo makes.")] = Path(
+        "topcert-demo"
+    ),
     samples: Annotated[int, typer.Option(min=1, help="Masks an input (n).")] = 2_000,
-    alpha: Annotated[float, typer.Option(help="Chance per input that a certificate is wrong.")] = 0.001,
+    alpha: Annotated[
+        float, typer.Option(help="Chance per input that a certificate is wrong.")
+    ] = 0.001,
     seed: Annotated[int, typer.Option(min=0, help="Seed of training and of the mask stream.")] = 0,
     _progress: options.Progress = None,
 ) -> None:
-    """Train on the UCI digits, certify 360 held-out ones for k = 1 and 3, and draw what came out. Under a minute."""
+    """Train on the UCI digits, certify 360 held-out ones for k = 1 and 3, and draw what came out.
+    Under a minute.
+    """
     check_folder(out)
     if (out / "manifest.json").exists() or (out / "digits.joblib").exists():
         raise ValueError(f"{out} already holds a demo; remove it or choose another --out")
     images, labels, test = digits_split()
-    console.print(f"training a small network on {(~test).sum()} digits, {KEEP} of 64 pixels kept ...", highlight=False)
+    console.print(
+        f"training a small network on {(~test).sum()} digits, {KEEP} of 64 pixels kept ...",
+        highlight=False,
+    )
     network = train_digits(images[~test], labels[~test], num_kept=KEEP, seed=seed)
     out.mkdir(parents=True, exist_ok=True)
     model = out / "digits.joblib"
     with replacing(model) as aside:
         joblib.dump(network, aside)
-    request = Request(data="digits", model=str(model), num_kept=KEEP, num_samples=samples, seed=seed)
-    results = run_certification(request, method="ablation", out=out, ks=[1, 3], alpha=alpha, label="given", resume=False)
+    request = Request(
+        data="digits", model=str(model), num_kept=KEEP, num_samples=samples, seed=seed
+    )
+    results = run_certification(
+        request, method="ablation", out=out, ks=[1, 3], alpha=alpha, label="given", resume=False
+    )
     _draw(results, images[test], out, seed=seed)
     print_curves(results.curves, unit="pixel")
     _print_inputs(results)
@@ -103,6 +116,9 @@ def _print_inputs(results: Results) -> None:
         radii = _radii(results, row)
         cells = ("abstains" if radii[k] == ABSTAIN else str(radii[k]) for k in (1, 3))
         table.add_row(
-            str(results.index[row]), str(label), f"{results.counts[row, label]} of {results.counts[row].sum()}", *cells
+            str(results.index[row]),
+            str(label),
+            f"{results.counts[row, label]} of {results.counts[row].sum()}",
+            *cells,
         )
     console.print(table)

@@ -28,26 +28,42 @@ def evaluate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a finished run.")],
     *,
     k: options.StoredKs = None,
-    alpha: Annotated[float | None, typer.Option(help="Chance of error; by default that of the run.")] = None,
-    method: Annotated[str | None, typer.Option(help="The certificate; by default that of the run.")] = None,
+    alpha: Annotated[
+        float | None, typer.Option(help="Chance of error; by default that of the run.")
+    ] = None,
+    method: Annotated[
+        str | None, typer.Option(help="The certificate; by default that of the run.")
+    ] = None,
     bounds: Annotated[
         str | None,
-        typer.Option(help="ablation: simuem or intersection-union; by default those of the run where the method is its."),
+        typer.Option(
+            help=(
+                "ablation: simuem or intersection-union; by default those of the run where the"
+                " method is its."
+            )
+        ),
     ] = None,
-    label: Annotated[str | None, typer.Option(help="given, predicted or selected; by default that of the run.")] = None,
+    label: Annotated[
+        str | None, typer.Option(help="given, predicted or selected; by default that of the run.")
+    ] = None,
     ballot: options.StoredBallot = None,
     radius: options.Radii = None,
-    out: Annotated[Path | None, typer.Option(help="CSV to write as well, in the form of accuracy.csv.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="CSV to write as well, in the form of accuracy.csv.")
+    ] = None,
     as_json: options.AsJson = False,
     _progress: options.Progress = None,
 ) -> None:
-    """Certified top-k accuracy from the ledger alone, at any k and alpha, by any method of its noise: no new passes.
+    """Certified top-k accuracy from the ledger alone, at any k and alpha, by any method of its
+    noise: no new passes.
 
-    Of a run with --ballot W it certifies any --ballot w up to W: each vote then names its w best labels.
+    Of a run with --ballot W it certifies any --ballot w up to W: each vote then names its w best
+    labels.
     """
     if (folder / "bounds.json").is_file():
         raise ValueError(
-            f"{folder} holds certificates of a network's weights and no votes: repeat certify with the k you want"
+            f"{folder} holds certificates of a network's weights and no votes: repeat certify with"
+            " the k you want"
         )
     check_out(out, read=folder)
     if radius is not None and min(radius) < 0:
@@ -60,7 +76,13 @@ def evaluate(
     ledger = Ledger.open(folder)
     usual = 0.001
     path = folder / "certificates.parquet"
-    if k is None or alpha is None or label is None or method is None or (bounds is None and path.exists()):
+    if (
+        k is None
+        or alpha is None
+        or label is None
+        or method is None
+        or (bounds is None and path.exists())
+    ):
         stored, _ = Certificates.read(path)
         other = method is not None and find_method(method).name != stored.method
         method = stored.method if method is None else method
@@ -72,7 +94,10 @@ def evaluate(
     alpha = choose_alpha(alpha, find_method(method), usual=usual)
     _, labels, _ = ledger.read_inputs()
     choice = choose_label(
-        label, find_method(method), num_selection=ledger.manifest.num_selection, has_labels=labels is not None
+        label,
+        find_method(method),
+        num_selection=ledger.manifest.num_selection,
+        has_labels=labels is not None,
     )
     with pairs_bar() as update:
         results = derive(

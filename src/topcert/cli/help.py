@@ -1,4 +1,6 @@
-"""Help that reads well at 80 columns: plain lines, whole sentences beside the options, bounds of numbers in words."""
+"""Help that reads well at 80 columns: plain lines, whole sentences beside the options, bounds of
+numbers in words.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +48,12 @@ class Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         for place, word in enumerate([] if ctx.resilient_parsing else args):
             if not word or (word.startswith("--") and word.endswith("=")):
-                named = word[:-1] or (args[place - 1] if place and args[place - 1].startswith("-") else "an argument")
-                raise typer.BadParameter(f"{named} is empty, as of a shell variable that is not set; give a value")
+                named = word[:-1] or (
+                    args[place - 1] if place and args[place - 1].startswith("-") else "an argument"
+                )
+                raise typer.BadParameter(
+                    f"{named} is empty, as of a shell variable that is not set; give a value"
+                )
         return super().parse_args(ctx, args)
 
     def get_help(self, ctx: Any) -> str:
@@ -62,7 +68,10 @@ class Command(TyperCommand):
             self.help = said
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        return [piece.replace("[[", "[").replace("]]", "]").strip("{}") for piece in super().collect_usage_pieces(ctx)]
+        return [
+            piece.replace("[[", "[").replace("]]", "]").strip("{}")
+            for piece in super().collect_usage_pieces(ctx)
+        ]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         _write_options(self, ctx, formatter)
@@ -84,7 +93,9 @@ def _write_options(command: Any, ctx: Any, formatter: Any) -> None:
         if record is not None:
             name, text = record
             place = "Arguments" if param.param_type_name == "argument" else "Options"
-            name = name.replace(" <str>", "").replace(" <path>", "") if place == "Arguments" else name
+            name = (
+                name.replace(" <str>", "").replace(" <path>", "") if place == "Arguments" else name
+            )
             sections[place].append((_METAVAR.sub(_metavar, name), _unbroken(in_words(text))))
     for title, records in sections.items():
         if records:
@@ -109,15 +120,22 @@ def in_words(text: str) -> str:
 
 
 def usage_in_words(usage: str, arguments: Sequence[str]) -> str:
-    """What is wrong with the arguments of the command: what typer says, with the value that was given."""
+    """What is wrong with the arguments of the command: what typer says, with the value that was
+    given.
+    """
     found = re.fullmatch(r"Invalid value for '([^ ']+)': (?:Value error, )?(.*)", usage, re.DOTALL)
     if found is None:
         return in_words(usage)
     name, wrong = found.groups()
     for said, words in _WRONG:
         wrong = re.sub(said, words, wrong)
-    places = [place for place, word in enumerate(arguments) if word == name or word.startswith(f"{name}=")]
-    values = [arguments[place].partition("=")[2] or "".join(arguments[place + 1 : place + 2]) for place in places]
+    places = [
+        place for place, word in enumerate(arguments) if word == name or word.startswith(f"{name}=")
+    ]
+    values = [
+        arguments[place].partition("=")[2] or "".join(arguments[place + 1 : place + 2])
+        for place in places
+    ]
     got = f", got {values[-1]}" if values and values[-1] not in wrong else ""
     return f"{name} {wrong}{got}" if wrong.startswith("must") else f"{name}: {wrong}{got}"
 

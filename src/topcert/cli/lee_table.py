@@ -23,24 +23,40 @@ def lee_table(
     keep_probability: Annotated[
         str, typer.Option(help="Chance that a channel keeps its value, such as 0.2; taken exactly.")
     ],
-    values: Annotated[int, typer.Option(help="Values that a channel can take: 256 for 8 bits, 2 for black and white.")],
+    values: Annotated[
+        int,
+        typer.Option(help="Values that a channel can take: 256 for 8 bits, 2 for black and white."),
+    ],
     max_radius: Annotated[
-        int | None, typer.Option(help="Last radius, in channels; without it, where the threshold reaches 1 - 1e-12.")
+        int | None,
+        typer.Option(
+            help="Last radius, in channels; without it, where the threshold reaches 1 - 1e-12."
+        ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="CSV to write; standard output without it.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="CSV to write; standard output without it.")
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Thresholds of Lee et al. 2019 for discrete noise.
 
-    Under noise that keeps each channel's value with the given probability, and else draws one of the other values, a label
-    of probability above the threshold stays the likeliest however so many channels are changed. Prints CSV
-    `radius,threshold`, the radius in channels, the threshold computed exactly and rounded up at the 20th decimal.
+    Under noise that keeps each channel's value with the given probability, and else draws one of
+    the other values, a label of probability above the threshold stays the likeliest however so many
+    channels are changed. Prints CSV `radius,threshold`, the radius in channels, the threshold
+    computed exactly and rounded up at the 20th decimal.
     """
-    thresholds = lee_thresholds(keep_probability=keep_probability, num_values=values, max_radius=max_radius)
+    thresholds = lee_thresholds(
+        keep_probability=keep_probability, num_values=values, max_radius=max_radius
+    )
     if as_json:
         if out is not None:
             raise ValueError(f"--json prints what --out {out} would hold as CSV; leave one out")
-        print_json([{"radius": radius, "threshold": _rounded_up(value)} for radius, value in enumerate(thresholds)])
+        print_json(
+            [
+                {"radius": radius, "threshold": _rounded_up(value)}
+                for radius, value in enumerate(thresholds)
+            ]
+        )
         return
     if out is None:
         _write(thresholds, sys.stdout)

@@ -1,4 +1,6 @@
-"""Where long work stands, line by line: soon at first, then at growing distances: a log is neither mute nor flooded."""
+"""Where long work stands, line by line: soon at first, then at growing distances: a log is neither
+mute nor flooded.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,16 @@ from typing import Final, final
 FIRST: Final = 2.0  # seconds from the first update to the first line
 GAPS: Final = (5.0, 10.0, 20.0, 40.0)  # between the lines that follow
 LAST_GAP: Final = 60.0  # between all after these
-TICK: Final = 0.5  # how often it is looked whether a line is due, however long one step of the work takes
+# how often it is looked whether a line is due, however long one step of the work takes
+TICK: Final = 0.5
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """Where a stage stands: `done` of `total` `unit`s, so many a second (None where none is known yet)."""
+    """Where a stage stands: `done` of `total` `unit`s, so many a second (None where none is known
+    yet).
+    """
 
     title: str
     unit: str
@@ -35,7 +40,9 @@ class Told:
 
 
 def short(rate: float) -> str:
-    """A rate as a person reads it: whole from 10 on, two digits below, where a step can take seconds."""
+    """A rate as a person reads it: whole from 10 on, two digits below, where a step can take
+    seconds.
+    """
     return f"{rate:,.0f}" if rate >= 9.95 else f"{rate:.2g}"
 
 
@@ -43,7 +50,10 @@ def in_words(told: Told) -> str:
     """A line for a person."""
     parts = [f"{told.title}: {told.done:,} of {told.total:,} {told.unit}"]
     if told.rate is not None and told.seconds_left is not None:
-        parts += [f"{short(told.rate)} {told.unit}/s", f"{timedelta(seconds=int(told.seconds_left))} left"]
+        parts += [
+            f"{short(told.rate)} {told.unit}/s",
+            f"{timedelta(seconds=int(told.seconds_left))} left",
+        ]
     return ", ".join([*parts, *([told.note] if told.note else [])])
 
 
@@ -72,13 +82,25 @@ class _Stage:
         self.told_note = ""  # and beside what note
 
     def at(self, now: float) -> Told:
-        rate = (self.done - self.first) / max(now - self.began, 1e-9) if self.done > self.first else None
-        return Told(title=self.title, unit=self.unit, done=self.done, total=self.total, rate=rate, note=self.note)
+        rate = (
+            (self.done - self.first) / max(now - self.began, 1e-9)
+            if self.done > self.first
+            else None
+        )
+        return Told(
+            title=self.title,
+            unit=self.unit,
+            done=self.done,
+            total=self.total,
+            rate=rate,
+            note=self.note,
+        )
 
 
 @final
 class Lines:
-    """Tells of stages that follow each other; a thread tells where one step of the work takes longer than a line may wait.
+    """Tells of stages that follow each other; a thread tells where one step of the work takes
+    longer than a line may wait.
 
     `eager` tells the first state of each stage at once, and the last of all.
     """
@@ -95,7 +117,12 @@ class Lines:
         threading.Thread(target=self._watch, daemon=True, name="topcert-progress").start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._over.set()
 
     def stage(self, title: str, *, unit: str, ends: bool = True) -> Callable[[int, int, str], None]:
@@ -116,7 +143,11 @@ class Lines:
                     return
                 own.done, own.total, own.note = done, total, note
                 ended = done == total and own.told_at != done
-                if ended and done > own.first and (self._eager or own.ends or own.told_at is not None):
+                if (
+                    ended
+                    and done > own.first
+                    and (self._eager or own.ends or own.told_at is not None)
+                ):
                     self._say(own, now)
                 elif self._due is not None and now >= self._due and own.told_at != done:
                     self._say_due(own, now)
@@ -130,7 +161,8 @@ class Lines:
             stage = self._current
             if stage is None or self._due is None or now < self._due:
                 return
-            if (stage.told_at, stage.told_note) != (stage.total, stage.note):  # the last line stands there once
+            # the last line stands there once
+            if (stage.told_at, stage.told_note) != (stage.total, stage.note):
                 self._say_due(stage, now)
 
     def _say_due(self, stage: _Stage, now: float) -> None:

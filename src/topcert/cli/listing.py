@@ -17,13 +17,20 @@ ROWS_SHOWN: Final = 20
 
 
 def print_inputs(certificates: Certificates, folder: Path) -> None:
-    """A table of the first certificates, one row an input and label; nothing where inputs have no names."""
+    """A table of the first certificates, one row an input and label; nothing where inputs have no
+    names.
+    """
     if certificates.names is None:
         return
     ks = np.unique(certificates.k).tolist()
     rows: dict[tuple[int, int], dict[int, int]] = {}  # the row of each k
     for row, (place, label, k) in enumerate(
-        zip(certificates.index.tolist(), certificates.label.tolist(), certificates.k.tolist(), strict=True)
+        zip(
+            certificates.index.tolist(),
+            certificates.label.tolist(),
+            certificates.k.tolist(),
+            strict=True,
+        )
     ):
         rows.setdefault((place, label), {})[k] = row
     table = Table("input", "label")
@@ -37,7 +44,10 @@ def print_inputs(certificates: Certificates, folder: Path) -> None:
         table.add_row(*map(printable, shown), *cells)
     console.print(table)
     if len(rows) > ROWS_SHOWN:
-        console.print(f"... and {len(rows) - ROWS_SHOWN} more in {folder / 'certificates.parquet'}", highlight=False)
+        console.print(
+            f"... and {len(rows) - ROWS_SHOWN} more in {folder / 'certificates.parquet'}",
+            highlight=False,
+        )
 
 
 def _radius(certificates: Certificates, row: int | None) -> str:

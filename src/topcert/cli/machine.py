@@ -18,7 +18,9 @@ from topcert.theory.radius import ABSTAIN
 
 
 def choose_json(asked: bool) -> bool:
-    """The callback of `--json`: what is printed for people goes to standard error, so that the object is alone."""
+    """The callback of `--json`: what is printed for people goes to standard error, so that the
+    object is alone.
+    """
     console.file = sys.stderr if asked else None  # type: ignore[assignment]  # None: standard output, whichever it is
     return asked
 
@@ -39,9 +41,14 @@ def radius_or_none(radius: int) -> int | None:
 
 
 def summary(
-    certificates: Certificates, curves: Sequence[AccuracyCurve], folder: Path, *, radii: Sequence[int] | None = None
+    certificates: Certificates,
+    curves: Sequence[AccuracyCurve],
+    folder: Path,
+    *,
+    radii: Sequence[int] | None = None,
 ) -> dict[str, Any]:
-    """What `certify` and `evaluate` found: shares floored at six decimals, at each radius up to the first that none has.
+    """What `certify` and `evaluate` found: shares floored at six decimals, at each radius up to the
+    first that none has.
 
     Or at `radii` alone, each once and in order.
     """
@@ -53,7 +60,10 @@ def summary(
         "label_choice": certificates.label_choice,
         "unit": certificates.unit,
         "num_named": certificates.num_named,
-        "curves": [_curve(curve, range(len(curve.certified)) if radii is None else radii) for curve in curves],
+        "curves": [
+            _curve(curve, range(len(curve.certified)) if radii is None else radii)
+            for curve in curves
+        ],
     }
 
 

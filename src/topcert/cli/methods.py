@@ -13,7 +13,9 @@ INDENT = "    "
 
 
 def methods(*, as_json: options.AsJson = False) -> None:
-    """List the certificates: of each its k and w (labels a vote may name), its norm, needs and what its radius is worth."""
+    """List the certificates: of each its k and w (labels a vote may name), its norm, needs and what
+    its radius is worth.
+    """
     rows = [
         {
             "name": method.name,
@@ -35,5 +37,7 @@ def methods(*, as_json: options.AsJson = False) -> None:
         told = f"k: {row['k']}, w: {row['ballot']}, norm: {row['norm']}"
         console.print(f"{row['name']}  ({told})", highlight=False, soft_wrap=True)
         for text in (f"needs {row['needs']}", row["guarantee"]):
-            lines = textwrap.fill(text, console.width, initial_indent=INDENT, subsequent_indent=INDENT)
+            lines = textwrap.fill(
+                text, console.width, initial_indent=INDENT, subsequent_indent=INDENT
+            )
             console.print(lines, highlight=False, soft_wrap=True)

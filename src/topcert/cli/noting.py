@@ -1,4 +1,6 @@
-"""What a person should know of a model on this data, beside the result: one line each, on stderr."""
+"""What a person should know of a model on this data, beside the result: one line each, on
+stderr.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from topcert.voting.request import Prepared
 
 
 def note_model(prepared: Prepared) -> None:
-    """Before a run: which of the model's outputs is taken, and a stand-in for hidden columns that lies among the data."""
+    """Before a run: which of the model's outputs is taken, and a stand-in for hidden columns that
+    lies among the data.
+    """
     note_output(prepared.classifier)
     if prepared.encoding == "sentinel" and isinstance(prepared.fill, (int, float)):
         _note(sentinel_among(prepared, float(prepared.fill)))
@@ -27,7 +31,9 @@ def note_undefined(classifier: Classifier) -> None:
 
 
 def sentinel_among(prepared: Prepared, sentinel: float) -> str:
-    """What to say where the number that stands for a hidden column lies within the values of one; else nothing."""
+    """What to say where the number that stands for a hidden column lies within the values of one;
+    else nothing.
+    """
     low, high = np.inf, -np.inf
     for position in range(len(prepared.dataset)):
         values = prepared.dataset.read(position)
@@ -36,9 +42,10 @@ def sentinel_among(prepared: Prepared, sentinel: float) -> str:
     if not among.size:
         return ""
     return (
-        f"hidden columns are shown as {sentinel:g}, which lies within the values of {among.size} of {np.size(low)} columns "
-        f"(column {among[0]}: {np.ravel(low)[among[0]]:g} .. {np.ravel(high)[among[0]]:g}), so the model cannot tell hidden "
-        "from measured there; choose a --fill outside, as a model trained on such inputs has it, or --encoding mean"
+        f"hidden columns are shown as {sentinel:g}, which lies within the values of {among.size} of"
+        f" {np.size(low)} columns (column {among[0]}: {np.ravel(low)[among[0]]:g} .."
+        f" {np.ravel(high)[among[0]]:g}), so the model cannot tell hidden from measured there;"
+        " choose a --fill outside, as a model trained on such inputs has it, or --encoding mean"
     )
 
 

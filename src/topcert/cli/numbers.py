@@ -14,7 +14,9 @@ def several(text: str | int) -> list[int]:
         return [int(part) for part in parts]
     except ValueError:
         bad = next(part for part in parts if not part.lstrip("+-").isdecimal())
-        raise typer.BadParameter(f"{bad!r} is no whole number; give one, or several as 1,3") from None
+        raise typer.BadParameter(
+            f"{bad!r} is no whole number; give one, or several as 1,3"
+        ) from None
 
 
 def flattened(given: Sequence[Sequence[int] | int] | None) -> list[int] | None:

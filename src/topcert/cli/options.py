@@ -15,42 +15,71 @@ Data = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="A set by its name: digits, cifar10, cifar10-held-out, imagenet, modelnet40 or surfaces; or a path: "
-        "to a folder of pictures (CLASS/*.jpg, or *.jpg), or to an .npz file.",
+        help=(
+            "A set by its name: digits, cifar10, cifar10-held-out, imagenet, modelnet40 or"
+            " surfaces; or a path: to a folder of pictures (CLASS/*.jpg, or *.jpg), or to an .npz"
+            " file."
+        ),
     ),
 ]
 Model = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="compact, lattice, lattice-mirrored (carried), an .onnx or .joblib file, or module:function (runs its code).",
+        help=(
+            "compact, lattice, lattice-mirrored (carried), an .onnx or .joblib file, or"
+            " module:function (runs its code)."
+        ),
     ),
 ]
 Keep = Annotated[int, typer.Option(help="Features that each mask keeps (e).")]
-NoiseKeep = Annotated[int | None, typer.Option("--keep", help="Ablation: features that each mask keeps (e).")]
-Sigma = Annotated[float | None, typer.Option(help="Gaussian noise: its standard deviation, inputs in [0, 1].")]
-KeepProbability = Annotated[str | None, typer.Option(help="Discrete noise: the chance that a value stays, such as 0.2.")]
+NoiseKeep = Annotated[
+    int | None, typer.Option("--keep", help="Ablation: features that each mask keeps (e).")
+]
+Sigma = Annotated[
+    float | None, typer.Option(help="Gaussian noise: its standard deviation, inputs in [0, 1].")
+]
+KeepProbability = Annotated[
+    str | None, typer.Option(help="Discrete noise: the chance that a value stays, such as 0.2.")
+]
 Method = Annotated[str, typer.Option(help="The certificate; `topcert methods` lists them.")]
 Design = Annotated[
     str | None,
     typer.Option(
-        help="How masks of a design are made: partitions, random; of pixels stratified, lattice, lattice:5x4, lattice:p=23."
+        help=(
+            "How masks of a design are made: partitions, random; of pixels stratified, lattice,"
+            " lattice:5x4, lattice:p=23."
+        )
     ),
 ]
 Bounds = Annotated[
     str | None,
-    typer.Option(help="ablation: simuem (the paper's, by default) or intersection-union (the same promise, larger radii)."),
+    typer.Option(
+        help=(
+            "ablation: simuem (the paper's, by default) or intersection-union (the same promise,"
+            " larger radii)."
+        )
+    ),
 ]
 
 
 StoredBallot = Annotated[
     int | None,
-    typer.Option("--ballot", help="Of each vote, so many labels count, the best (w); by default all that it names."),
+    typer.Option(
+        "--ballot",
+        help="Of each vote, so many labels count, the best (w); by default all that it names.",
+    ),
 ]
 
 
 def _ks(told: str) -> Any:
-    return typer.Option("--k", metavar="K,...", parser=several, callback=flattened, help=f"Top-k, such as 3 or 1,3; {told}.")
+    return typer.Option(
+        "--k",
+        metavar="K,...",
+        parser=several,
+        callback=flattened,
+        help=f"Top-k, such as 3 or 1,3; {told}.",
+    )
 
 
 Ks = Annotated[list[int] | None, _ks("by default 3, or the most that classes or method allow")]
@@ -60,59 +89,108 @@ Selection = Annotated[
     typer.Option(
         min=0,
         max=10**8,
-        help="Votes of a first sample that selects the label (n0); 100 for --label selected, or methods that do.",
+        help=(
+            "Votes of a first sample that selects the label (n0); 100 for --label selected, or"
+            " methods that do."
+        ),
     ),
 ]
-Samples = Annotated[int, typer.Option(min=1, max=10**8, help="Votes an input (n), each under its own mask or noise.")]
+Samples = Annotated[
+    int,
+    typer.Option(min=1, max=10**8, help="Votes an input (n), each under its own mask or noise."),
+]
 OptionalSamples = Annotated[
     int | None,
-    typer.Option("--samples", min=1, max=10**8, help="Votes an input (n), each under its own mask or noise; 10,000."),
+    typer.Option(
+        "--samples",
+        min=1,
+        max=10**8,
+        help="Votes an input (n), each under its own mask or noise; 10,000.",
+    ),
 ]
 Ballot = Annotated[
-    int, typer.Option(min=1, max=10**6, help="Labels that each vote names, its best so many (w); 1 is the paper's.")
+    int,
+    typer.Option(
+        min=1,
+        max=10**6,
+        help="Labels that each vote names, its best so many (w); 1 is the paper's.",
+    ),
 ]
 Stop = Annotated[
     str | None,
     typer.Option(
-        help="Sample until an answer is known: radius=R (at least R?), table (0 .. 5) or exact; given or selected labels."
+        help=(
+            "Sample until an answer is known: radius=R (at least R?), table (0 .. 5) or exact;"
+            " given or selected labels."
+        )
     ),
 ]
 MaxSamples = Annotated[
     int | None,
-    typer.Option(min=1, max=10**7, help="With --stop: at most so many votes an input, after a first sample; 100,000."),
+    typer.Option(
+        min=1,
+        max=10**7,
+        help="With --stop: at most so many votes an input, after a first sample; 100,000.",
+    ),
 ]
 Alpha = Annotated[float, typer.Option(help="Chance per input that a certificate is wrong.")]
 MethodAlpha = Annotated[
     float | None,
-    typer.Option("--alpha", help="Chance per input that a certificate is wrong; 0.001, or none where there is none."),
+    typer.Option(
+        "--alpha",
+        help="Chance per input that a certificate is wrong; 0.001, or none where there is none.",
+    ),
 ]
 Seed = Annotated[int, typer.Option(min=0, max=2**64 - 1, help="Seed of the masks or the noise.")]
 Label = Annotated[
-    str | None, typer.Option(help="given, predicted or selected; by default selected where the method does, else given.")
+    str | None,
+    typer.Option(
+        help="given, predicted or selected; by default selected where the method does, else given."
+    ),
 ]
 Encoding = Annotated[
     str | None,
     typer.Option(
-        help="six-channel, constant, mean, median, infill, sentinel, keep-only or lattice; by default what suits the data."
+        help=(
+            "six-channel, constant, mean, median, infill, sentinel, keep-only or lattice; by"
+            " default what suits the data."
+        )
     ),
 ]
-Fill = Annotated[float | None, typer.Option(help="The value of NULL in constant (0.5) and sentinel (-1).")]
-UnitOption = Annotated[
-    str | None, typer.Option("--unit", help="What counts as one feature: pixel, feature, column or point.")
+Fill = Annotated[
+    float | None, typer.Option(help="The value of NULL in constant (0.5) and sentinel (-1).")
 ]
-DataDir = Annotated[Path | None, typer.Option(help="Folder of CIFAR-10 or ModelNet40 (downloaded without it) or ImageNet.")]
+UnitOption = Annotated[
+    str | None,
+    typer.Option("--unit", help="What counts as one feature: pixel, feature, column or point."),
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Folder of CIFAR-10 or ModelNet40 (downloaded without it) or ImageNet."),
+]
 Limit = Annotated[int | None, typer.Option(min=1, max=10**9, help="At most so many inputs.")]
 Stride = Annotated[int | None, typer.Option(min=1, max=10**9, help="Every so many-th input.")]
-Crop = Annotated[int | None, typer.Option(min=1, help="Certify the central square of so many pixels of each image.")]
+Crop = Annotated[
+    int | None,
+    typer.Option(min=1, help="Certify the central square of so many pixels of each image."),
+]
 Resize = Annotated[
     int | None,
-    typer.Option(min=1, max=10**5, help="First resize the shorter side of each image to so many pixels."),
+    typer.Option(
+        min=1, max=10**5, help="First resize the shorter side of each image to so many pixels."
+    ),
 ]
 SkipUnreadable = Annotated[
-    bool, typer.Option("--skip-unreadable", help="Leave out images of a folder that cannot be read, and name them.")
+    bool,
+    typer.Option(
+        "--skip-unreadable", help="Leave out images of a folder that cannot be read, and name them."
+    ),
 ]
 Channels = Annotated[
-    str | None, typer.Option(help="first or last: where an .npz has the channels of images, if its shape leaves doubt.")
+    str | None,
+    typer.Option(
+        help="first or last: where an .npz has the channels of images, if its shape leaves doubt."
+    ),
 ]
 ValueRange = Annotated[
     tuple[float, float] | None,
@@ -124,18 +202,31 @@ ValueRange = Annotated[
 ]
 ClassNames = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="The model's classes, a name a line in its order, to match the data's by name."),
+    typer.Option(
+        metavar="FILE",
+        help="The model's classes, a name a line in its order, to match the data's by name.",
+    ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-Classes = Annotated[int | None, typer.Option(min=2, max=10**6, help="Number of classes, for functions that return labels.")]
+Classes = Annotated[
+    int | None,
+    typer.Option(min=2, max=10**6, help="Number of classes, for functions that return labels."),
+]
 Output = Annotated[
     str | None,
     typer.Option(
-        "--output", help="Of a model with several outputs, the one that is the answer: its name, or its place (0, 1)."
+        "--output",
+        help=(
+            "Of a model with several outputs, the one that is the answer: its name, or its place"
+            " (0, 1)."
+        ),
     ),
 ]
 BatchSize = Annotated[
-    int | None, typer.Option(min=1, max=10**6, help="Votes a batch; chosen for you, recorded, kept on --resume.")
+    int | None,
+    typer.Option(
+        min=1, max=10**6, help="Votes a batch; chosen for you, recorded, kept on --resume."
+    ),
 ]
 Progress = Annotated[
     str | None,
@@ -147,7 +238,11 @@ Progress = Annotated[
 ]
 AsJson = Annotated[
     bool,
-    typer.Option("--json", callback=choose_json, help="Print one JSON object, and all else on standard error."),
+    typer.Option(
+        "--json",
+        callback=choose_json,
+        help="Print one JSON object, and all else on standard error.",
+    ),
 ]
 Radii = Annotated[
     list[int] | None,

@@ -28,13 +28,19 @@ _FEWEST: Final = ("one rival has it all", "as few rivals as can have it all")
 
 
 def plan(
-    data: Annotated[str | None, typer.Argument(metavar="[DATA]", help="With MODEL: also time it on this machine.")] = None,
+    data: Annotated[
+        str | None,
+        typer.Argument(metavar="[DATA]", help="With MODEL: also time it on this machine."),
+    ] = None,
     model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="As for certify.")] = None,
     *,
-    features: Annotated[int | None, typer.Option(help="Features of an input (d); read from DATA if given.")] = None,
+    features: Annotated[
+        int | None, typer.Option(help="Features of an input (d); read from DATA if given.")
+    ] = None,
     keep: options.Keep,
     classes: Annotated[
-        int | None, typer.Option(min=2, max=10**6, help="Number of classes (c); read from MODEL if given.")
+        int | None,
+        typer.Option(min=2, max=10**6, help="Number of classes (c); read from MODEL if given."),
     ] = None,
     k: options.Ks = None,
     ballot: options.Ballot = 1,
@@ -57,7 +63,9 @@ def plan(
     batch_size: options.BatchSize = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Say what can be certified at best, which vote shares it takes, and (with DATA and MODEL) what it costs here."""
+    """Say what can be certified at best, which vote shares it takes, and (with DATA and MODEL) what
+    it costs here.
+    """
     check_alpha(alpha)
     if (data is None) != (model is None):
         raise ValueError("give both DATA and MODEL to time them, or neither")
@@ -100,8 +108,14 @@ def plan(
             ("--classes", classes, prepared.classifier.num_classes),
         ):
             if given not in (None, found):
-                raise ValueError(f"{option} is {given}, but DATA and MODEL have {found}; leave it out")
-        features, classes, name = prepared.num_features, prepared.classifier.num_classes, prepared.unit
+                raise ValueError(
+                    f"{option} is {given}, but DATA and MODEL have {found}; leave it out"
+                )
+        features, classes, name = (
+            prepared.num_features,
+            prepared.classifier.num_classes,
+            prepared.unit,
+        )
     if features is None or classes is None:
         raise ValueError("--features and --classes are needed without DATA and MODEL")
     if classes < 2:
@@ -133,7 +147,11 @@ def _print_setting(setting: Setting, unit: str) -> dict[str, Any]:
         f"n = {n:,}, alpha = {setting.alpha:g}, c = {setting.num_classes}, e = {setting.num_kept:,}"
         f"{'' if w == 1 else f', w = {w}'} and d = {setting.num_features:,}"
     )
-    console.print(best_in_words(largest, k=setting.k, unit=unit, setting=numbers), highlight=False, soft_wrap=True)
+    console.print(
+        best_in_words(largest, k=setting.k, unit=unit, setting=numbers),
+        highlight=False,
+        soft_wrap=True,
+    )
     said = {**asdict(setting), "largest_radius": radius_or_none(largest), "votes_needed": []}
     if w == 1:
         del said["num_named"]
@@ -141,9 +159,10 @@ def _print_setting(setting: Setting, unit: str) -> dict[str, Any]:
         return said
     radii = shown_radii(largest)
     console.print(
-        f"votes that {'a given label needs' if w == 1 else f'must name a given label among their {w}'}, if the others share "
-        f"the rest evenly or if {_FEWEST[w > 1]}; other splits lie elsewhere"
-        f"{', and radii in between are left out' if len(radii) <= largest else ''}",
+        "votes that"
+        f" {'a given label needs' if w == 1 else f'must name a given label among their {w}'}, if"
+        f" the others share the rest evenly or if {_FEWEST[w > 1]}; other splits lie"
+        f" elsewhere{', and radii in between are left out' if len(radii) <= largest else ''}",
         highlight=False,
     )
     table = Table()
@@ -155,7 +174,9 @@ def _print_setting(setting: Setting, unit: str) -> dict[str, Any]:
     for r, even, one in zip(radii.tolist(), *columns, strict=True):
         table.add_row(str(r), *_needed(even, n), *_needed(one, n))
         told = {"others_even": even, "one_rival" if w == 1 else "few_rivals": one}
-        said["votes_needed"].append({"radius": r, **{name: None if votes > n else votes for name, votes in told.items()}})
+        said["votes_needed"].append(
+            {"radius": r, **{name: None if votes > n else votes for name, votes in told.items()}}
+        )
     console.print(table)
     return said
 
@@ -182,11 +203,15 @@ def _print_cost(prepared: Prepared) -> dict[str, Any]:
         times.append(time.perf_counter() - began)
     rate = prepared.batch_size / float(np.median(times))
     passes = inputs * samples
-    width = np.min_scalar_type(prepared.classifier.num_classes - 1).itemsize * prepared.request.num_named
+    width = (
+        np.min_scalar_type(prepared.classifier.num_classes - 1).itemsize
+        * prepared.request.num_named
+    )
     console.print(
-        f"cost here: {inputs} inputs x {samples:,} masks = {passes:,} passes; {rate:,.0f} passes a second in batches of "
-        f"{prepared.batch_size} ({prepared.classifier.runtime}): {duration_in_words(passes / rate)}; at most "
-        f"{passes * width / 2**20:,.1f} MiB of votes on disk",
+        f"cost here: {inputs} inputs x {samples:,} masks = {passes:,} passes; {rate:,.0f} passes a"
+        f" second in batches of {prepared.batch_size} ({prepared.classifier.runtime}):"
+        f" {duration_in_words(passes / rate)}; at most {passes * width / 2**20:,.1f} MiB of votes"
+        " on disk",
         highlight=False,
         soft_wrap=True,
     )

@@ -35,11 +35,15 @@ def predict(
     model: options.Model,
     *,
     keep: options.Keep,
-    k: Annotated[int | None, typer.Option(help="Labels to show; 3, or fewer where there are fewer classes.")] = None,
+    k: Annotated[
+        int | None, typer.Option(help="Labels to show; 3, or fewer where there are fewer classes.")
+    ] = None,
     samples: options.Samples = 10_000,
     ballot: options.Ballot = 1,
     alpha: options.Alpha = 0.001,
-    seed: Annotated[int | None, typer.Option(help="Seed of the mask stream; fresh from the system without it.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the mask stream; fresh from the system without it.")
+    ] = None,
     encoding: options.Encoding = None,
     fill: options.Fill = None,
     unit: options.UnitOption = None,
@@ -58,19 +62,23 @@ def predict(
     batch_size: options.BatchSize = None,
     as_json: options.AsJson = False,
     out: Annotated[
-        Path | None, typer.Option(help="Folder to keep the run in: as that of certify, and predictions.csv.")
+        Path | None,
+        typer.Option(help="Folder to keep the run in: as that of certify, and predictions.csv."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     _progress: options.Progress = None,
 ) -> None:
-    """Show the k labels of the smoothed classifier, each with its certified radius; a label without one abstains.
+    """Show the k labels of the smoothed classifier, each with its certified radius; a label without
+    one abstains.
 
-    Labels are ordered by votes (ties: lower index first). Each has a certificate of its own: a label with radius r stays
-    among the top k of the vote over all masks, however r features are rewritten; of one that abstains nothing is claimed,
-    and the others keep theirs. All claims about an input hold together with probability at least 1 - alpha. Where no
-    label abstains, the shown set is the top k; the order within it is not certified. Prints CSV
-    `index,name,rank,label,class,votes,radius,unit,alpha` (`name` and `class` where files and classes have names). With
-    --ballot W each ablated input names its W best labels, `votes` says how many name the label, and a column `num_named` W.
+    Labels are ordered by votes (ties: lower index first). Each has a certificate of its own: a
+    label with radius r stays among the top k of the vote over all masks, however r features are
+    rewritten; of one that abstains nothing is claimed, and the others keep theirs. All claims about
+    an input hold together with probability at least 1 - alpha. Where no label abstains, the shown
+    set is the top k; the order within it is not certified. Prints CSV
+    `index,name,rank,label,class,votes,radius,unit,alpha` (`name` and `class` where files and
+    classes have names). With --ballot W each ablated input names its W best labels, `votes` says
+    how many name the label, and a column `num_named` W.
     """
     check_alpha(alpha)
     check_data_dir(data, data_dir)
@@ -120,7 +128,9 @@ def predict(
         sys.stdout.write(made.text())
 
 
-def _run(request: Request, folder: Path, *, k: int | None, alpha: float, resume: bool, kept: str | None) -> Predictions:
+def _run(
+    request: Request, folder: Path, *, k: int | None, alpha: float, resume: bool, kept: str | None
+) -> Predictions:
     """Vote, and show what the votes say; a folder that is to be kept is finished (`kept` None)."""
     opened = open_run(request, folder, resume=resume)
     num_classes = opened.prepared.classifier.num_classes
@@ -137,8 +147,9 @@ def _run(request: Request, folder: Path, *, k: int | None, alpha: float, resume:
     w = request.num_named
     named = "" if w == 1 else f", each naming its {w} best labels (w = {w})"
     promise = (
-        f"masks of seed {request.seed}, n = {request.num_samples}{named}; all radii of an input hold together with "
-        f"probability at least 1 - alpha, alpha = {alpha!r}; of a label that abstains nothing is claimed"
+        f"masks of seed {request.seed}, n = {request.num_samples}{named}; all radii of an input"
+        f" hold together with probability at least 1 - alpha, alpha = {alpha!r}; of a label that"
+        " abstains nothing is claimed"
     )
     ledger = run_to_ledger(opened, kept=kept, promise=promise)
     made = predict_labels(ledger, k=k, alpha=alpha)
@@ -170,8 +181,9 @@ def _say_what_abstains(made: Predictions) -> None:
     abstaining = int((made.radii < 0).sum())
     if abstaining:
         messages.print(
-            f"{abstaining} of {made.radii.size} shown labels abstain, on {(~made.told).sum()} of {len(made.told)} inputs: "
-            f"the votes cannot tell whether they are among the top {made.k}",
+            f"{abstaining} of {made.radii.size} shown labels abstain, on {(~made.told).sum()} of"
+            f" {len(made.told)} inputs: the votes cannot tell whether they are among the top"
+            f" {made.k}",
             highlight=False,
             soft_wrap=True,
         )

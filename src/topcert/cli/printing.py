@@ -23,8 +23,12 @@ from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import IID, Manifest
 
 
-def print_curves(curves: list[AccuracyCurve], *, unit: str, radii: Sequence[int] | None = None) -> None:
-    """A table of shares at `radii`, or at `shown_radii` and where each curve ends, floored at three decimals."""
+def print_curves(
+    curves: list[AccuracyCurve], *, unit: str, radii: Sequence[int] | None = None
+) -> None:
+    """A table of shares at `radii`, or at `shown_radii` and where each curve ends, floored at three
+    decimals.
+    """
     console.print(f"{curves[0].quantity}, r in {unit}s")
     table = Table()
     table.add_column("r", justify="right")
@@ -32,20 +36,29 @@ def print_curves(curves: list[AccuracyCurve], *, unit: str, radii: Sequence[int]
         table.add_column(f"k = {curve.k}", justify="right")
     for r in _radii_of(curves) if radii is None else radii:
         cells = [
-            floored(int(curve.certified[r]), curve.total, 3) if r < len(curve.certified) else "0.000" for curve in curves
+            (
+                floored(int(curve.certified[r]), curve.total, 3)
+                if r < len(curve.certified)
+                else "0.000"
+            )
+            for curve in curves
         ]
         table.add_row(str(r), *cells)
     console.print(table)
 
 
 def _radii_of(curves: list[AccuracyCurve]) -> list[int]:
-    """`shown_radii` of the longest curve, and the largest radius of each: none ends where no row shows it."""
+    """`shown_radii` of the longest curve, and the largest radius of each: none ends where no row
+    shows it.
+    """
     ends = {max(len(curve.certified) - 2, 0) for curve in curves}
     return sorted({*shown_radii(max(len(curve.certified) for curve in curves)), *ends})
 
 
 def shown_radii(longest: int) -> list[int]:
-    """Of 0 .. `longest` - 1 every r up to 5, then round ones, ten at most, and the last two: the largest r, and one more."""
+    """Of 0 .. `longest` - 1 every r up to 5, then round ones, ten at most, and the last two: the
+    largest r, and one more.
+    """
     step = next(step for step in _round_numbers() if (longest - 1) // step <= 10)
     thinner = range(step * (5 // step + 1), longest, step)
     return sorted({*range(min(6, longest)), *thinner, *range(max(longest - 2, 0), longest)})
@@ -57,14 +70,17 @@ def _round_numbers() -> Iterator[int]:
 
 
 def print_unlabelled(curves: list[AccuracyCurve], certificates: Certificates) -> None:
-    """What stands in the place of an accuracy where there are no true labels; nothing where there are some."""
+    """What stands in the place of an accuracy where there are no true labels; nothing where there
+    are some.
+    """
     if curves[0].quantity != PREDICTION:
         return
     picked = find_method(certificates.method).picks
     chosen = "that its first sample selected" if certificates.label_choice == "selected" else picked
     console.print(
-        f"The data has no labels, so nothing is said of accuracy. The prediction of an input is the label {chosen}; it is "
-        f"certified at r where no change of r {certificates.unit}s moves it out of the top k."
+        "The data has no labels, so nothing is said of accuracy. The prediction of an input is the"
+        f" label {chosen}; it is certified at r where no change of r {certificates.unit}s moves it"
+        " out of the top k."
     )
 
 
@@ -84,8 +100,8 @@ def gap_in_words(manifest: Manifest) -> str | None:
     if manifest.algorithm != gaussian.ALGORITHM:
         return None
     return (
-        "this noise was drawn and added in floating point, whose rounding can tell more of the input than Gaussian noise "
-        "would; certify again for a promise that covers it"
+        "this noise was drawn and added in floating point, whose rounding can tell more of the"
+        " input than Gaussian noise would; certify again for a promise that covers it"
     )
 
 
@@ -95,30 +111,37 @@ def zero_in_words(options: Mapping[str, Any]) -> str | None:
     if lowest is None:
         return None
     return (
-        f"no label of the whole data is 0, the lowest is {lowest}; if they count from 1, each certificate and "
-        "accuracy is about the class beside the true one"
+        f"no label of the whole data is 0, the lowest is {lowest}; if they count from 1, each"
+        " certificate and accuracy is about the class beside the true one"
     )
 
 
 def method_in_words(certificates: Certificates) -> str:
     """The method, and its bounds where they are not its own."""
-    return certificates.method + ("" if certificates.bounds is None else f" with {certificates.bounds} bounds")
+    return certificates.method + (
+        "" if certificates.bounds is None else f" with {certificates.bounds} bounds"
+    )
 
 
 def ballot_in_words(num_named: int) -> str:
-    """How many labels a vote names, where that is more than one, as a parameter that follows others; else nothing."""
+    """How many labels a vote names, where that is more than one, as a parameter that follows
+    others; else nothing.
+    """
     return "" if num_named == 1 else f", w = {num_named}"
 
 
 def print_ballot(certificates: Certificates, depth: int) -> None:
-    """What w is, where votes name more than one label; nothing else. `depth`: how many labels the run's votes name."""
+    """What w is, where votes name more than one label; nothing else. `depth`: how many labels the
+    run's votes name.
+    """
     named = certificates.num_named
     if depth == 1:
         return
     each = "best label" if named == 1 else f"{named} best labels"
     console.print(
-        f"w = {named}: each ablated input names its {each}. Another w is another classifier: choose one for a run, on other "
-        "images; alpha does not pay for picking the best of several by these.",
+        f"w = {named}: each ablated input names its {each}. Another w is another classifier: choose"
+        " one for a run, on other images; alpha does not pay for picking the best of several by"
+        " these.",
         highlight=False,
     )
 
@@ -132,7 +155,11 @@ def source_in_words(manifest: Manifest) -> str:
     """What was made of a picture before it became the certified array; nothing for other data."""
     if manifest.data == "imagenet":
         return INPUT_IN_WORDS
-    if manifest.data in BUILT_IN or len(manifest.input_shape) != 3 or Path(manifest.data).suffix == ".npz":
+    if (
+        manifest.data in BUILT_IN
+        or len(manifest.input_shape) != 3
+        or Path(manifest.data).suffix == ".npz"
+    ):
         return ""
     resize, crop = (manifest.data_options.get(name) for name in ("resize", "crop"))
     resized = "" if resize is None else f", its shorter side resized to {resize}"
@@ -151,28 +178,40 @@ def print_promise(certificates: Certificates, ledger: Ledger) -> None:
     cut = f" ({source})" if source else ""
     if manifest.noise == "ablation":
         done = f"{unit}s are ablated ({manifest.num_kept} of {manifest.num_features} kept)"
-        draws, within = "masks" if manifest.law == IID else f"{manifest.num_samples} published masks", ""
+        draws, within = (
+            ("masks" if manifest.law == IID else f"{manifest.num_samples} published masks"),
+            "",
+        )
     else:
         done = f"values get {noise_in_words(manifest)}"
-        draws, within = "noise", " within [0, 1]" if manifest.noise == "gaussian" else " to any 8-bit values"
+        draws, within = (
+            "noise",
+            (" within [0, 1]" if manifest.noise == "gaussian" else " to any 8-bit values"),
+        )
     if manifest.law == IID:
-        chance = f"Each input's certificates are wrong with probability at most {certificates.alpha!r} over the {draws}"
+        chance = (
+            f"Each input's certificates are wrong with probability at most {certificates.alpha!r}"
+            f" over the {draws}"
+        )
         after = "; alpha is per input"
     else:
         chance, after = "These masks are the classifier: there is no failure probability", ""
     console.print(
-        f"The certified input is the {shape}{cut} whose {done}. Radius r: however an attacker rewrites up to r of its "
-        f"{unit}s{within}, the label {find_method(certificates.method).promise} over all {draws}. {chance} (method "
-        f"{method_in_words(certificates)}, {votes_in_words(manifest)}{ballot_in_words(certificates.num_named)}, "
-        f"{escape(certificates.label_choice)} labels){after}. "
-        f"{in_words(read_check(ledger.folder, manifest.digest()))}",
+        f"The certified input is the {shape}{cut} whose {done}. Radius r: however an attacker"
+        f" rewrites up to r of its {unit}s{within}, the label"
+        f" {find_method(certificates.method).promise} over all {draws}. {chance} (method"
+        f" {method_in_words(certificates)},"
+        f" {votes_in_words(manifest)}{ballot_in_words(certificates.num_named)},"
+        f" {escape(certificates.label_choice)} labels){after}."
+        f" {in_words(read_check(ledger.folder, manifest.digest()))}",
         soft_wrap=False,
     )
     print_ballot(certificates, manifest.depth)
     if manifest.algorithm == rounded.ALGORITHM and manifest.sigma is not None:
         console.print(
-            f"Input and noise are whole steps of 1/{rounded.TOP * rounded.steps_of(manifest.sigma)}: 8-bit values exactly, "
-            "others after rounding. l2 radii are between inputs of whole steps.",
+            "Input and noise are whole steps of"
+            f" 1/{rounded.TOP * rounded.steps_of(manifest.sigma)}: 8-bit values exactly, others"
+            " after rounding. l2 radii are between inputs of whole steps.",
             highlight=False,
         )
     if doubt := zero_in_words(manifest.data_options):

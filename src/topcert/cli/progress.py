@@ -1,4 +1,6 @@
-"""What a person is told while work goes on: a bar on a terminal, lines in a log, JSON for programs, or nothing."""
+"""What a person is told while work goes on: a bar on a terminal, lines in a log, JSON for programs,
+or nothing.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ _mode: Mode = "auto"
 
 
 def choose_progress(mode: str | None) -> str | None:
-    """Take `--progress`; None leaves what was chosen. Raises ValueError for a mode that there is not."""
+    """Take `--progress`; None leaves what was chosen. Raises ValueError for a mode that there is
+    not.
+    """
     global _mode
     if mode is not None:
         if mode not in get_args(Mode):
@@ -73,13 +77,16 @@ class _Messages(_Output):
         self.file.flush()
 
 
-console = _Output(markup=False)  # what is printed may hold brackets, and files of strangers anything
+# what is printed may hold brackets, and files of strangers anything
+console = _Output(markup=False)
 messages = _Messages(markup=False, stderr=True)
 
 
 @contextmanager
 def stoppable(what_is_kept: str | Callable[[], str]) -> Iterator[None]:
-    """On Ctrl-C say what is kept, in one line (a function is asked then), and leave with exit code 130."""
+    """On Ctrl-C say what is kept, in one line (a function is asked then), and leave with exit code
+    130.
+    """
     try:
         yield
     except KeyboardInterrupt:
@@ -115,14 +122,18 @@ def progress_stages() -> Iterator[Stages]:
 
 @contextmanager
 def progress_bar(title: str, *, unit: str) -> Iterator[Update]:
-    """Yield `update(done, total, note)` of work in one stage; `unit` names what is counted, such as "passes"."""
+    """Yield `update(done, total, note)` of work in one stage; `unit` names what is counted, such as
+    "passes".
+    """
     with progress_stages() as stage:
         yield stage(title, unit=unit)
 
 
 @contextmanager
 def pairs_bar() -> Iterator[Callable[[int, int], None]]:
-    """Yield `update(done, total)` for `derive`: nothing is shown before the first update, which most methods never make."""
+    """Yield `update(done, total)` for `derive`: nothing is shown before the first update, which
+    most methods never make.
+    """
     with progress_bar("pairs of features", unit="inputs") as update:
         yield lambda done, total: update(done, total, "")
 
@@ -179,7 +190,13 @@ class _Bars:
                 TimeRemainingColumn(),
                 TextColumn("{task.fields[note]}"),
             )
-            terminal = messages if messages.is_terminal else Console(markup=False, stderr=True, force_terminal=True)
-            bars = Progress(*columns, console=terminal, speed_estimate_period=60.0, refresh_per_second=4)
+            terminal = (
+                messages
+                if messages.is_terminal
+                else Console(markup=False, stderr=True, force_terminal=True)
+            )
+            bars = Progress(
+                *columns, console=terminal, speed_estimate_period=60.0, refresh_per_second=4
+            )
             self._progress = self._stack.enter_context(bars)
         return self._progress

@@ -13,7 +13,14 @@ import typer
 from topcert.cli import options
 from topcert.cli.best import say_best
 from topcert.cli.machine import print_json, radius_or_none
-from topcert.cli.parsing import check_alpha, check_ballot, check_out, choose_ks, choose_label, noise_of
+from topcert.cli.parsing import (
+    check_alpha,
+    check_ballot,
+    check_out,
+    choose_ks,
+    choose_label,
+    noise_of,
+)
 from topcert.cli.progress import messages
 from topcert.datasets.class_order import zero_is_missed
 from topcert.evaluation.accuracy import floored_float
@@ -31,44 +38,60 @@ from topcert.voting.request import NOISE_NEEDS, NOISE_OPTIONS, check_sigma, read
 
 
 def radius(
-    counts: Annotated[Path, typer.Argument(metavar="COUNTS", help="CSV or Parquet, or - for standard input.")],
+    counts: Annotated[
+        Path, typer.Argument(metavar="COUNTS", help="CSV or Parquet, or - for standard input.")
+    ],
     *,
     method: options.Method = "ablation",
     keep: options.NoiseKeep = None,
     sigma: options.Sigma = None,
     keep_probability: options.KeepProbability = None,
     features: Annotated[
-        int | None, typer.Option(help="Features of an input (d). Gaussian: without it, the most there may be.")
+        int | None,
+        typer.Option(help="Features of an input (d). Gaussian: without it, the most there may be."),
     ] = None,
     channels: Annotated[
-        int | None, typer.Option(help="Values of a feature: 3 for a colour pixel. Gaussian, discrete.")
+        int | None,
+        typer.Option(help="Values of a feature: 3 for a colour pixel. Gaussian, discrete."),
     ] = None,
     k: options.Ks = None,
     ballot: options.Ballot = 1,
     alpha: options.Alpha = 0.001,
     label: Annotated[
-        str | None, typer.Option(help="given or predicted; by default given where there is a column `label`.")
+        str | None,
+        typer.Option(help="given or predicted; by default given where there is a column `label`."),
     ] = None,
-    samples: Annotated[int | None, typer.Option(help="Check that every input has so many votes.")] = None,
-    out: Annotated[Path | None, typer.Option(help="CSV to write; standard output without it.")] = None,
+    samples: Annotated[
+        int | None, typer.Option(help="Check that every input has so many votes.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="CSV to write; standard output without it.")
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Certified radii from vote counts alone.
 
-    COUNTS has a header, one row an input, one integer column a class in class order, and an optional column `label`
-    (class index from 0, or the name of a column), which --label given needs. All rows hold as many votes, or a column
-    `votes` says how many each holds; an index or a total is refused. A first column `name` names the rows. Prints CSV
-    `index,name,label,class,k,radius` (`name` and `class` where rows and classes have names), index being the row from 0
-    and radius, in features, empty where nothing is certified; for predicted labels the k most voted ones, most voted
-    first. With --ballot W each vote names its best W labels, and rows sum to W times the number of votes. Methods of
-    Gaussian noise add `l2_radius`, floored at six decimals.
+    COUNTS has a header, one row an input, one integer column a class in class order, and an
+    optional column `label` (class index from 0, or the name of a column), which --label given
+    needs. All rows hold as many votes, or a column `votes` says how many each holds; an index or a
+    total is refused. A first column `name` names the rows. Prints CSV
+    `index,name,label,class,k,radius` (`name` and `class` where rows and classes have names), index
+    being the row from 0 and radius, in features, empty where nothing is certified; for predicted
+    labels the k most voted ones, most voted first. With --ballot W each vote names its best W
+    labels, and rows sum to W times the number of votes. Methods of Gaussian noise add `l2_radius`,
+    floored at six decimals.
     """
     check_alpha(alpha)
     check_out(out, read=counts)
     certifier = find_vote_method(method)
     smoothing = replace(
         _smoothing(
-            certifier, keep=keep, sigma=sigma, keep_probability=keep_probability, features=features, channels=channels
+            certifier,
+            keep=keep,
+            sigma=sigma,
+            keep_probability=keep_probability,
+            features=features,
+            channels=channels,
         ),
         num_named=ballot,
     )
@@ -79,8 +102,8 @@ def radius(
     ks = choose_ks(k, method, votes.shape[1])
     if labels is not None and zero_is_missed(int(labels.min()), len(labels), votes.shape[1]):
         messages.print(
-            f"note: none of the {len(labels):,} labels is 0, the lowest is {labels.min()}, and there are {votes.shape[1]} "
-            "classes, from 0; if they count from 1, subtract 1",
+            f"note: none of the {len(labels):,} labels is 0, the lowest is {labels.min()}, and"
+            f" there are {votes.shape[1]} classes, from 0; if they count from 1, subtract 1",
             highlight=False,
             soft_wrap=True,
         )
@@ -125,29 +148,45 @@ def _smoothing(
     features: int | None,
     channels: int | None,
 ) -> Smoothing:
-    """What the options say the votes were drawn under; refuses what is missing and what belongs to another noise."""
+    """What the options say the votes were drawn under; refuses what is missing and what belongs to
+    another noise.
+    """
     noise = noise_of(method)
     given = {"ablation": keep, "gaussian": sigma, "discrete": keep_probability}
     for name, value in given.items():
         if (value is not None) != (name == noise):
             if value is None:
                 raise ValueError(f"--method {method.name} needs {NOISE_NEEDS[name]}")
-            raise ValueError(f"{NOISE_OPTIONS[name]} is not an option of --method {method.name}; leave it out")
+            raise ValueError(
+                f"{NOISE_OPTIONS[name]} is not an option of --method {method.name}; leave it out"
+            )
     if features is not None and not 1 <= features <= MAX_FEATURES:
         raise ValueError(f"--features must lie in 1 .. {MAX_FEATURES:,}, got {features}")
     if noise == "ablation":
         if features is None:
-            raise ValueError(f"--method {method.name} needs --features, the number of features of an input (d)")
+            raise ValueError(
+                f"--method {method.name} needs --features, the number of features of an input (d)"
+            )
         if channels is not None:
-            raise ValueError(f"--channels is for Gaussian and discrete noise, not for {method.name}; leave it out")
+            raise ValueError(
+                f"--channels is for Gaussian and discrete noise, not for {method.name}; leave"
+                " it out"
+            )
     elif channels is None or not 1 <= channels <= MAX_FEATURES:
         got = "" if channels is None else f", got {channels}"
-        raise ValueError(f"--method {method.name} needs --channels, the values of a feature: 3 for a colour pixel{got}")
+        raise ValueError(
+            f"--method {method.name} needs --channels, the values of a feature: 3 for a colour"
+            f" pixel{got}"
+        )
     if sigma is not None:
         check_sigma(sigma)
     if noise == "discrete" and features is None:
-        raise ValueError(f"--method {method.name} needs --features: its noise is drawn for all values of an input")
-    width = (features or MAX_FEATURES) * (channels or 1)  # Gaussian noise without features: the most that any has
+        raise ValueError(
+            f"--method {method.name} needs --features: its noise is drawn for all values of an"
+            " input"
+        )
+    # Gaussian noise without features: the most that any has
+    width = (features or MAX_FEATURES) * (channels or 1)
     law_error = 0.0
     if sigma is not None:
         law_error = rounded.law_error(sigma=sigma, width=width)
@@ -170,7 +209,9 @@ def _objects(certificates: Certificates) -> list[dict[str, Any]]:
     numbers = (certificates.index, certificates.label, certificates.k, certificates.radius)
     names, called, l2 = certificates.names, certificates.class_names, certificates.l2_radius
     rows: list[dict[str, Any]] = []
-    for row, (index, label, k, radius) in enumerate(zip(*(column.tolist() for column in numbers), strict=True)):
+    for row, (index, label, k, radius) in enumerate(
+        zip(*(column.tolist() for column in numbers), strict=True)
+    ):
         rows.append(
             {
                 "index": index,
@@ -179,7 +220,11 @@ def _objects(certificates: Certificates) -> list[dict[str, Any]]:
                 **({} if called is None else {"class": called[row] or None}),
                 "k": k,
                 "radius": radius_or_none(radius),
-                **({} if l2 is None else {"l2_radius": None if radius == ABSTAIN else float(l2[row])}),
+                **(
+                    {}
+                    if l2 is None
+                    else {"l2_radius": None if radius == ABSTAIN else float(l2[row])}
+                ),
             }
         )
     return rows

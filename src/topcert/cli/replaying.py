@@ -16,7 +16,8 @@ from topcert.voting.manifest import IID
 from topcert.voting.request import Prepared
 
 EVERY: Final = "all"
-ROUNDING_SHARE: Final = 0.01  # of votes of labels without scores: more differ only if something else is wrong
+# of votes of labels without scores: more differ only if something else is wrong
+ROUNDING_SHARE: Final = 0.01
 SHOWN: Final = 3
 CAUGHT: Final = 0.95
 
@@ -40,15 +41,20 @@ def parse_replay(text: str | None) -> int | None:
     if text is None or text == EVERY:
         return None if text is None else 0
     if not text.isdecimal() or not text.isascii() or int(text) < 1:
-        raise ValueError(f"--replay must be a number of votes of at least 1, or {EVERY}; got {text!r}")
+        raise ValueError(
+            f"--replay must be a number of votes of at least 1, or {EVERY}; got {text!r}"
+        )
     return int(text)
 
 
-def replay(said: Said, results: Results, prepared: Prepared, count: int, *, generator: np.random.Generator) -> Replayed:
-    """Compute the batches of `count` random votes again, or (0) of all, in the recorded shape, and weigh what differs.
+def replay(
+    said: Said, results: Results, prepared: Prepared, count: int, *, generator: np.random.Generator
+) -> Replayed:
+    """Compute the batches of `count` random votes again, or (0) of all, in the recorded shape, and
+    weigh what differs.
 
-    A ledger of which a share s of the votes was made up passes with chance (1 - s)^count at most; where the batches of
-    these votes are all there are, no vote is left that could be.
+    A ledger of which a share s of the votes was made up passes with chance (1 - s)^count at most;
+    where the batches of these votes are all there are, no vote is left that could be.
     """
     ledger, manifest = results.ledger, results.ledger.manifest
     ledger.complete()
@@ -63,56 +69,79 @@ def replay(said: Said, results: Results, prepared: Prepared, count: int, *, gene
     if count:
         caught = math.ceil(1e4 * (1 - (1 - CAUGHT) ** (1 / count))) / 1e4
         console.print(
-            f"were {caught:.2%} of all votes made up, one had differed with probability {CAUGHT} at least",
+            f"were {caught:.2%} of all votes made up, one had differed with probability {CAUGHT} at"
+            " least",
             highlight=False,
             soft_wrap=True,
         )
         if manifest.law != IID:
             said.leave_open(
-                f"the votes that were not computed again; a {manifest.law} design leaves nothing to chance, so that only "
-                f"--replay {EVERY} checks it"
+                f"the votes that were not computed again; a {manifest.law} design leaves nothing to"
+                f" chance, so that only --replay {EVERY} checks it"
             )
     here = prepared.classifier.runtime
     if here == manifest.runtime:
         return replace(_on_same_runtime(found, count), votes=found.asked)
-    said.leave_open(f"the runtime of the run, {manifest.runtime}; here it is {here}, which may round otherwise")
+    said.leave_open(
+        f"the runtime of the run, {manifest.runtime}; here it is {here}, which may round otherwise"
+    )
     return replace(_on_another(results, found, count, here), votes=found.asked)
 
 
 def _on_same_runtime(found: Recast, count: int) -> Replayed:
     if found.differ:
-        told = f"{found.differ} of {found.asked} replayed votes differ from the ledger ({found.example})"
+        told = (
+            f"{found.differ} of {found.asked} replayed votes differ from the ledger"
+            f" ({found.example})"
+        )
         return Replayed(findings=[told])
     which = f"{count} random votes and their batches" if count else f"all {found.asked:,} votes"
     return Replayed(good=f"{which} came out the same")
 
 
 def _on_another(results: Results, found: Recast, count: int, here: str) -> Replayed:
-    """A vote that rounding cannot explain is false; with all votes at hand, what follows from them is proven here."""
+    """A vote that rounding cannot explain is false; with all votes at hand, what follows from them
+    is proven here.
+    """
     if found.far:
-        told = f"{found.far} of {found.asked} replayed votes differ from the ledger by more than rounding: {found.example}"
+        told = (
+            f"{found.far} of {found.asked} replayed votes differ from the ledger by more than"
+            f" rounding: {found.example}"
+        )
         return Replayed(findings=[told])
     if found.far is None and found.differ > ROUNDING_SHARE * found.asked:
-        told = f"{found.differ} of {found.asked} replayed votes differ from the ledger ({found.example})"
+        told = (
+            f"{found.differ} of {found.asked} replayed votes differ from the ledger"
+            f" ({found.example})"
+        )
         return Replayed(findings=[told])
     if count and found.differ:
         return Replayed(
-            open=f"{found.differ} of {found.asked} replayed votes differ ({found.example}), but the run used "
-            f"{results.ledger.manifest.runtime} and this is {here}: rounding may explain it; --replay {EVERY} tells what "
-            "follows from the votes of this runtime, or use the same one, or --fresh-seed"
+            open=(
+                f"{found.differ} of {found.asked} replayed votes differ ({found.example}), but the"
+                f" run used {results.ledger.manifest.runtime} and this is {here}: rounding may"
+                f" explain it; --replay {EVERY} tells what follows from the votes of this runtime,"
+                " or use the same one, or --fresh-seed"
+            )
         )
     if count:
-        return Replayed(good=f"{count} random votes and their batches came out the same on this other runtime")
+        return Replayed(
+            good=f"{count} random votes and their batches came out the same on this other runtime"
+        )
     lines = own_certificates(results, found) if found.differ else []
     for line in lines[:SHOWN]:
         say(f"not proven here: {line}")
     if lines:
         return Replayed(
-            open=f"{len(lines)} certificates do not follow from the votes of {here}, of which {found.differ} differ from "
-            f"those of {results.ledger.manifest.runtime} by no more than rounding: these certificates stay open, the others "
-            "are proven here"
+            open=(
+                f"{len(lines)} certificates do not follow from the votes of {here}, of which"
+                f" {found.differ} differ from those of {results.ledger.manifest.runtime} by no more"
+                " than rounding: these certificates stay open, the others are proven here"
+            )
         )
     return Replayed(
-        good=f"all {found.asked:,} votes computed again here ({found.differ} of them differ, by rounding) give every "
-        "certificate too, which so holds for the model on this runtime"
+        good=(
+            f"all {found.asked:,} votes computed again here ({found.differ} of them differ, by"
+            " rounding) give every certificate too, which so holds for the model on this runtime"
+        )
     )

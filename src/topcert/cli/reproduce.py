@@ -42,7 +42,10 @@ app = typer.Typer(
 )
 
 Out = Annotated[Path, typer.Option(help="Folder for networks, votes, counts and the table.")]
-Every = Annotated[bool, typer.Option("--every-setting", help="Also settings that cannot certify one pixel at this n.")]
+Every = Annotated[
+    bool,
+    typer.Option("--every-setting", help="Also settings that cannot certify one pixel at this n."),
+]
 
 
 @app.command(cls=Command, short_help="Table 1: CIFAR-10, every method.")
@@ -50,7 +53,9 @@ def table1(
     *,
     data_dir: options.DataDir = None,
     out: Out = Path("topcert-table1"),
-    budget: Annotated[str, typer.Option(help="small or paper: the network, and n = 10,000 or 100,000.")] = "small",
+    budget: Annotated[
+        str, typer.Option(help="small or paper: the network, and n = 10,000 or 100,000.")
+    ] = "small",
     from_counts: FromCounts = False,
     every_setting: Every = False,
     device: options.Device = "auto",
@@ -58,8 +63,9 @@ def table1(
 ) -> None:
     """Table 1 and Appendix D's row: CIFAR-10, 500 test images, every method, r = 1..5.
 
-    Trains what OUT/networks lacks (extra `torch`), collects the votes that OUT/runs lacks, and goes on where it was
-    stopped: repeat the command. A network of your own is taken if it lies at OUT/networks/SETTING/NETWORK.onnx.
+    Trains what OUT/networks lacks (extra `torch`), collects the votes that OUT/runs lacks, and goes
+    on where it was stopped: repeat the command. A network of your own is taken if it lies at
+    OUT/networks/SETTING/NETWORK.onnx.
     """
     size = read_budget(budget)
     effort = TABLE1_EFFORT[size]
@@ -68,14 +74,20 @@ def table1(
         _finish(TABLE1, carried, out, num_samples=effort.num_samples)
         return
     counts = out / "counts"
-    settings = TABLE1.settings if every_setting else useful_settings(TABLE1, num_samples=effort.num_samples)
+    settings = (
+        TABLE1.settings
+        if every_setting
+        else useful_settings(TABLE1, num_samples=effort.num_samples)
+    )
     kept = f"what is finished is kept in {out}: repeat the command"
     for number, setting in enumerate(settings, 1):
         messages.print(f"{number} of {len(settings) + 1}: {setting.name}", highlight=False)
         folder = out / "networks" / setting.name
         need_torch(folder / f"{effort.network}.onnx")
         with stoppable(kept), progress_bar("train", unit="steps") as update:
-            network = train_setting(setting, effort, folder, data_dir=data_dir, device=device, on_step=update)
+            network = train_setting(
+                setting, effort, folder, data_dir=data_dir, device=device, on_step=update
+            )
         request = request_for(
             setting,
             network,
@@ -86,7 +98,11 @@ def table1(
             device=device,
         )
         with stoppable(kept), progress_bar("votes", unit="passes") as update:
-            write_counted(counts, setting.name, count_setting(request, out / "runs" / setting.name, on_progress=update))
+            write_counted(
+                counts,
+                setting.name,
+                count_setting(request, out / "runs" / setting.name, on_progress=update),
+            )
     messages.print(f"{len(settings) + 1} of {len(settings) + 1}: interval bounds", highlight=False)
     folder = out / "networks" / "interval"
     need_torch(folder / f"{INTERVAL_EFFORT.network}.onnx")
@@ -101,26 +117,36 @@ def table1(
 def table2(
     *,
     data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of ImageNet validation images, WNID/*.jpg or as published.")
+        Path | None,
+        typer.Option(help="Folder of ImageNet validation images, WNID/*.jpg or as published."),
     ] = None,
     out: Out = Path("topcert-table2"),
     samples: options.Samples = 100_000,
-    selection: Annotated[int, typer.Option(min=1, help="Votes of the first sample, which selects labels (n0).")] = 100,
+    selection: Annotated[
+        int, typer.Option(min=1, help="Votes of the first sample, which selects labels (n0).")
+    ] = 100,
     limit: Annotated[int, typer.Option(min=1, help="At most so many images.")] = 500,
-    stride: Annotated[int | None, typer.Option(min=1, help="Every so many-th image; by default spread over all.")] = None,
-    rehearse: Annotated[bool, typer.Option("--rehearse", help="Walk the whole path with untrained networks.")] = False,
+    stride: Annotated[
+        int | None, typer.Option(min=1, help="Every so many-th image; by default spread over all.")
+    ] = None,
+    rehearse: Annotated[
+        bool, typer.Option("--rehearse", help="Walk the whole path with untrained networks.")
+    ] = False,
     every_setting: Every = False,
     device: options.Device = "auto",
     _progress: options.Progress = None,
 ) -> None:
     """Table 2: ImageNet, 224 x 224 crops, ResNet-50, every method, r = 1..5.
 
-    Networks are not trained here: those at OUT/networks/SETTING/resnet50.onnx are certified (SETTING as in ablation-1000,
-    gaussian-0.5, discrete-0.2), and cells without one say "not measured". With --rehearse the votes of missing networks
-    are collected from an untrained ResNet-50 under OUT/rehearsal, and enter no cell.
+    Networks are not trained here: those at OUT/networks/SETTING/resnet50.onnx are certified
+    (SETTING as in ablation-1000, gaussian-0.5, discrete-0.2), and cells without one say "not
+    measured". With --rehearse the votes of missing networks are collected from an untrained
+    ResNet-50 under OUT/rehearsal, and enter no cell.
     """
     if data_dir is None or not data_dir.is_dir():
-        raise ValueError(f"--data-dir must name a folder of validation images, WNID/*.jpg; got {data_dir}")
+        raise ValueError(
+            f"--data-dir must name a folder of validation images, WNID/*.jpg; got {data_dir}"
+        )
     counts = out / "counts"
     settings = TABLE2.settings if every_setting else useful_settings(TABLE2, num_samples=samples)
     kept = f"what is finished is kept in {out}: repeat the command"
@@ -147,8 +173,13 @@ def table2(
             counted = count_setting(request, where / "runs" / setting.name, on_progress=update)
         write_counted(where / "counts", setting.name, counted)
     if rehearse:
-        rehearsed = sum(cell.certified is not None for cell in all_cells(TABLE2, out / "rehearsal" / "counts"))
-        console.print(f"rehearsed {rehearsed} cells with untrained networks; they are not in the table", highlight=False)
+        rehearsed = sum(
+            cell.certified is not None for cell in all_cells(TABLE2, out / "rehearsal" / "counts")
+        )
+        console.print(
+            f"rehearsed {rehearsed} cells with untrained networks; they are not in the table",
+            highlight=False,
+        )
     _finish(TABLE2, counts, out, num_samples=samples)
 
 
@@ -159,12 +190,18 @@ def _finish(table: PaperTable, counts: Path, out: Path, *, num_samples: int) -> 
     for heading in ("k", "method", *(f"r = {radius}" for radius in RADII)):
         shown.add_column(heading)
     for row in by_row(cells):
-        shown.add_row(str(row[0].k), row[0].title, *(f"{ours(cell)} ({cell.paper})" for cell in row))
+        shown.add_row(
+            str(row[0].k), row[0].title, *(f"{ours(cell)} ({cell.paper})" for cell in row)
+        )
     console.print(shown)
     for row in by_row(cells):
-        console.print(f"k = {row[0].k}, {row[0].title}: {conditions(row)}", highlight=False, soft_wrap=True)
+        console.print(
+            f"k = {row[0].k}, {row[0].title}: {conditions(row)}", highlight=False, soft_wrap=True
+        )
     useless = [
-        setting.in_words() for setting in table.settings if setting not in useful_settings(table, num_samples=num_samples)
+        setting.in_words()
+        for setting in table.settings
+        if setting not in useful_settings(table, num_samples=num_samples)
     ]
     if useless:
         console.print(
@@ -178,6 +215,8 @@ def _finish(table: PaperTable, counts: Path, out: Path, *, num_samples: int) -> 
 
 app.command(cls=Command, short_help="Appendix C: sets of points, PointNet.")(points)
 for figure in FIGURES:
-    app.command(figure.name, cls=Command, short_help=f"Accuracy against r, by {figure.varied}.")(figure_command(figure))
+    app.command(figure.name, cls=Command, short_help=f"Accuracy against r, by {figure.varied}.")(
+        figure_command(figure)
+    )
 app.command(cls=Command, short_help="An ImageNet network that was never trained for it.")(infill)
 app.command(cls=Command, short_help="Certificates past the paper, by their passes.")(beyond)

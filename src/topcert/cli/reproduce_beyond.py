@@ -14,7 +14,13 @@ from topcert.cli import options
 from topcert.cli.progress import console, messages, progress_bar, stoppable
 from topcert.cli.reproducing import FromCounts, carried_counts
 from topcert.reproduce.beyond import Line, measured_lines
-from topcert.reproduce.beyond_drawing import CAPTION, COLUMNS, cells_of, conditions, write_comparison
+from topcert.reproduce.beyond_drawing import (
+    CAPTION,
+    COLUMNS,
+    cells_of,
+    conditions,
+    write_comparison,
+)
 from topcert.reproduce.beyond_votes import (
     MEASURES,
     NETWORK,
@@ -30,14 +36,19 @@ SHOWN: Final = ("r1", "r3", "r5")  # as many as a terminal of 80 columns holds
 
 Measure = Annotated[
     list[str] | None,
-    typer.Option(help=f"What to measure: {', '.join(MEASURES)}; several times for several, all without it."),
+    typer.Option(
+        help=f"What to measure: {', '.join(MEASURES)}; several times for several, all without it."
+    ),
 ]
 Models = Annotated[
     list[str] | None,
     typer.Option(
         "--model",
-        help=f"A network (carried, .onnx or module:function), several times for several; {NETWORK} without it, and "
-        f"{USUAL['lattice']} for lattice, which networks that are named are asked only where --measure names it.",
+        help=(
+            f"A network (carried, .onnx or module:function), several times for several; {NETWORK}"
+            f" without it, and {USUAL['lattice']} for lattice, which networks that are named are"
+            " asked only where --measure names it."
+        ),
     ),
 ]
 
@@ -45,21 +56,29 @@ Models = Annotated[
 def beyond(
     *,
     data_dir: options.DataDir = None,
-    out: Annotated[Path, typer.Option(help="Folder for votes, the table and the figure.")] = Path("topcert-beyond"),
+    out: Annotated[Path, typer.Option(help="Folder for votes, the table and the figure.")] = Path(
+        "topcert-beyond"
+    ),
     measure: Measure = None,
     model: Models = None,
-    samples: Annotated[int, typer.Option(min=1, max=10**6, help="Independent masks an image (n).")] = 10_000,
+    samples: Annotated[
+        int, typer.Option(min=1, max=10**6, help="Independent masks an image (n).")
+    ] = 10_000,
     masks: Annotated[int, typer.Option(min=1, max=10**6, help="Masks of the design.")] = 10_000,
-    max_samples: Annotated[int, typer.Option(min=1, max=10**7, help="Votes at which a stopping rule gives up.")] = 100_000,
+    max_samples: Annotated[
+        int, typer.Option(min=1, max=10**7, help="Votes at which a stopping rule gives up.")
+    ] = 100_000,
     limit: options.Limit = None,
     from_counts: FromCounts = False,
     device: options.Device = "auto",
     _progress: options.Progress = None,
 ) -> None:
-    """Located, fixed designs, anytime stopping and ballots beside Theorem 1: CIFAR-10, 500 images, k = 1..3, r = 0..15.
+    """Located, fixed designs, anytime stopping and ballots beside Theorem 1: CIFAR-10, 500 images,
+    k = 1..3, r = 0..15.
 
-    Each with all its masks and with fewer, from the same votes, and with the passes and seconds that it takes. Collects the
-    votes that OUT/runs lacks, and goes on where it was stopped: repeat the command. The table holds what was measured.
+    Each with all its masks and with fewer, from the same votes, and with the passes and seconds
+    that it takes. Collects the votes that OUT/runs lacks, and goes on where it was stopped: repeat
+    the command. The table holds what was measured.
     """
     if from_counts:
         _finish(carried_counts("beyond", "beyond"), out)
@@ -67,7 +86,8 @@ def beyond(
     check_measures(measure or MEASURES)
     asked = asked_for(measure, model)
     shapes = {(network, SHAPES.get(wanted, (6, 32, 32))) for network, wanted in asked}
-    for network, shape in sorted(shapes):  # better known before the work than after that of another network
+    # better known before the work than after that of another network
+    for network, shape in sorted(shapes):
         load_classifier(network, example=np.full((2, *shape), 0.5, np.float32), device=device)
     for network, wanted in asked:
         requests = requests_for(
@@ -95,7 +115,11 @@ def _finish(counts: Path, out: Path) -> None:
     places = [COLUMNS.index(name) for name in ("method", "passes", *SHOWN, "area")]
     for network in dict.fromkeys(line.network for line in lines):
         for k in sorted({line.k for line in lines}):
-            _show([line for line in lines if (line.network, line.k) == (network, k)], places, title=f"{network}, k = {k}")
+            _show(
+                [line for line in lines if (line.network, line.k) == (network, k)],
+                places,
+                title=f"{network}, k = {k}",
+            )
     console.print(f"{CAPTION}: {conditions(lines)}", highlight=False, soft_wrap=True)
     for path in write_comparison(lines, out / "beyond"):
         console.print(f"wrote {path}", highlight=False, soft_wrap=True)

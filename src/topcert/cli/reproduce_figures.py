@@ -23,23 +23,52 @@ SHOWN_RADII: Final = (0, 1, 2, 5, 10, 20)
 DEFAULT_SAMPLES: Final = 100_000
 DEFAULT_LIMIT: Final = 500
 
-CifarDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder of CIFAR-10; without it, it is downloaded.")]
-Out = Annotated[Path, typer.Option(help="Folder for networks, votes, counts and figures; all four figures share it.")]
+CifarDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Folder of CIFAR-10; without it, it is downloaded."),
+]
+Out = Annotated[
+    Path,
+    typer.Option(help="Folder for networks, votes, counts and figures; all four figures share it."),
+]
 SizeOption = Annotated[
-    str, typer.Option("--budget", help="CIFAR-10, small or paper: the network, and n up to 10^4 or 10^5.")
+    str,
+    typer.Option(
+        "--budget", help="CIFAR-10, small or paper: the network, and n up to 10^4 or 10^5."
+    ),
 ]
-SkipCifar10 = Annotated[bool, typer.Option("--skip-cifar10", help="Measure nothing on CIFAR-10; draw what OUT has of it.")]
-ImagenetDir = Annotated[Path | None, typer.Option(help="Folder of ImageNet validation images, WNID/*.jpg or as published.")]
+SkipCifar10 = Annotated[
+    bool,
+    typer.Option("--skip-cifar10", help="Measure nothing on CIFAR-10; draw what OUT has of it."),
+]
+ImagenetDir = Annotated[
+    Path | None,
+    typer.Option(help="Folder of ImageNet validation images, WNID/*.jpg or as published."),
+]
 ImagenetModel = Annotated[
-    str | None, typer.Option(help="ImageNet: one model for every e (.onnx or module:function), not OUT/networks.")
+    str | None,
+    typer.Option(
+        help="ImageNet: one model for every e (.onnx or module:function), not OUT/networks."
+    ),
 ]
-ImagenetEncoding = Annotated[str | None, typer.Option(help="ImageNet: how hidden pixels are shown to --imagenet-model.")]
-Rehearse = Annotated[bool, typer.Option("--rehearse", help="ImageNet: walk the whole path with an untrained network.")]
+ImagenetEncoding = Annotated[
+    str | None, typer.Option(help="ImageNet: how hidden pixels are shown to --imagenet-model.")
+]
+Rehearse = Annotated[
+    bool,
+    typer.Option("--rehearse", help="ImageNet: walk the whole path with an untrained network."),
+]
 Samples = Annotated[
     int | None,
-    typer.Option(min=1, max=10**8, help="ImageNet: votes an image (n), by default 100,000; --budget is CIFAR-10's."),
+    typer.Option(
+        min=1,
+        max=10**8,
+        help="ImageNet: votes an image (n), by default 100,000; --budget is CIFAR-10's.",
+    ),
 ]
-Limit = Annotated[int | None, typer.Option(min=1, help="ImageNet: at most so many images, by default 500.")]
+Limit = Annotated[
+    int | None, typer.Option(min=1, help="ImageNet: at most so many images, by default 500.")
+]
 
 
 def figure_command(figure: PaperFigure) -> Callable[..., None]:
@@ -71,15 +100,28 @@ def figure_command(figure: PaperFigure) -> Callable[..., None]:
         }
         alone = next((name for name, value in asked.items() if value is not None), None)
         if alone is not None and imagenet_dir is None:
-            raise ValueError(f"{alone} is for the ImageNet panel; name its images with --imagenet-dir, or leave {alone} out")
+            raise ValueError(
+                f"{alone} is for the ImageNet panel; name its images with --imagenet-dir, or leave"
+                f" {alone} out"
+            )
         if imagenet_encoding is not None and imagenet_model is None:
-            raise ValueError("--imagenet-encoding belongs to --imagenet-model; name the model, or leave the encoding out")
+            raise ValueError(
+                "--imagenet-encoding belongs to --imagenet-model; name the model, or leave the"
+                " encoding out"
+            )
         if rehearse and imagenet_model is not None:
-            raise ValueError("--rehearse is for networks that are missing; leave it out, or --imagenet-model")
+            raise ValueError(
+                "--rehearse is for networks that are missing; leave it out, or --imagenet-model"
+            )
         if from_counts:
             if imagenet_dir is not None:
                 raise ValueError("--from-counts measures nothing; leave --imagenet-dir out")
-            _finish(figure, carried_counts(f"figures-{size}", f"figures at --budget {size}"), out / figure.name, note="")
+            _finish(
+                figure,
+                carried_counts(f"figures-{size}", f"figures at --budget {size}"),
+                out / figure.name,
+                note="",
+            )
             return
         if not skip_cifar10:
             _measure_cifar10(figure, TABLE1_EFFORT[size], out, data_dir=data_dir, device=device)
@@ -97,8 +139,15 @@ def figure_command(figure: PaperFigure) -> Callable[..., None]:
             )
         if rehearse and (out / "rehearsal" / "counts").is_dir():
             stem = out / "rehearsal" / f"{figure.name}-rehearsal"
-            _finish(figure, out / "rehearsal" / "counts", stem, note="REHEARSAL with untrained networks: no measurement")
-            if not any(measured_lines(figure, data, out / "counts") for data in (CIFAR10, IMAGENET)):
+            _finish(
+                figure,
+                out / "rehearsal" / "counts",
+                stem,
+                note="REHEARSAL with untrained networks: no measurement",
+            )
+            if not any(
+                measured_lines(figure, data, out / "counts") for data in (CIFAR10, IMAGENET)
+            ):
                 return
         _finish(figure, out / "counts", out / figure.name, note="")
 
@@ -117,7 +166,9 @@ def figure_command(figure: PaperFigure) -> Callable[..., None]:
     return draw
 
 
-def _measure_cifar10(figure: PaperFigure, effort: Effort, out: Path, *, data_dir: Path | None, device: str) -> None:
+def _measure_cifar10(
+    figure: PaperFigure, effort: Effort, out: Path, *, data_dir: Path | None, device: str
+) -> None:
     kept = _what_is_kept(out)
     for num_kept in figure.kepts(CIFAR10):
         setting = setting_of(num_kept)
@@ -125,8 +176,12 @@ def _measure_cifar10(figure: PaperFigure, effort: Effort, out: Path, *, data_dir
         folder = out / "networks" / setting.name
         need_torch(folder / f"{effort.network}.onnx")
         with stoppable(kept), progress_bar("train", unit="steps") as update:
-            network = train_setting(setting, effort, folder, data_dir=data_dir, device=device, on_step=update)
-        request = cifar10_request(num_kept, network, data_dir=data_dir, num_samples=effort.num_samples, device=device)
+            network = train_setting(
+                setting, effort, folder, data_dir=data_dir, device=device, on_step=update
+            )
+        request = cifar10_request(
+            num_kept, network, data_dir=data_dir, num_samples=effort.num_samples, device=device
+        )
         with stoppable(kept), progress_bar("votes", unit="passes") as update:
             votes = count_prefixes(request, out / "runs" / setting.name, on_progress=update)
         write_prefixes(out / "counts", CIFAR10.record_name(num_kept), votes)
@@ -145,13 +200,19 @@ def _measure_imagenet(
     device: str,
 ) -> None:
     if not images.is_dir():
-        raise ValueError(f"--imagenet-dir must name a folder of validation images, WNID/*.jpg; got {images}")
+        raise ValueError(
+            f"--imagenet-dir must name a folder of validation images, WNID/*.jpg; got {images}"
+        )
     for num_kept in figure.kepts(IMAGENET):
         name, where = IMAGENET.record_name(num_kept), out
         network = out / "networks" / name / "resnet50.onnx"
         if model is None and not network.is_file():
             if not rehearse:
-                messages.print(f"ImageNet, e = {num_kept}: no network at {network}", highlight=False, soft_wrap=True)
+                messages.print(
+                    f"ImageNet, e = {num_kept}: no network at {network}",
+                    highlight=False,
+                    soft_wrap=True,
+                )
                 continue
             need_torch(network)
             where = out / "rehearsal"
@@ -178,26 +239,43 @@ def _what_is_kept(out: Path) -> str:
 
 def _finish(figure: PaperFigure, counts: Path, stem: Path, *, note: str) -> None:
     """Draw the figure from counts: print a part of it, and write it in three forms."""
-    found = [Measured(data=data, lines=measured_lines(figure, data, counts)) for data in (CIFAR10, IMAGENET)]
+    found = [
+        Measured(data=data, lines=measured_lines(figure, data, counts))
+        for data in (CIFAR10, IMAGENET)
+    ]
     panels = [measured for measured in found if measured.lines]
     if not panels:
-        raise ValueError(f"{counts} has no votes for {figure.name}; measure CIFAR-10, or name networks and --imagenet-dir")
+        raise ValueError(
+            f"{counts} has no votes for {figure.name}; measure CIFAR-10, or name networks and"
+            " --imagenet-dir"
+        )
     shown = Table(title=f"{figure.caption}{f' ({note})' if note else ''}", title_justify="left")
-    for heading in ("data", figure.varied, *(f"r = {radius}" for radius in SHOWN_RADII), "largest r"):
+    for heading in (
+        "data",
+        figure.varied,
+        *(f"r = {radius}" for radius in SHOWN_RADII),
+        "largest r",
+    ):
         shown.add_column(heading)
     for measured in panels:
         for line in measured.lines:
             hits = line.curve.certified.tolist()
-            shares = [floored(hits[r] if r < len(hits) else 0, line.curve.total, 3) for r in SHOWN_RADII]
+            shares = [
+                floored(hits[r] if r < len(hits) else 0, line.curve.total, 3) for r in SHOWN_RADII
+            ]
             largest = str(len(hits) - 2) if len(hits) > 1 else "none"
             shown.add_row(measured.data.title, line.point.of(figure.varied), *shares, largest)
     console.print(shown)
     for measured in panels:
-        console.print(conditions(figure, measured).replace("\n", ", "), highlight=False, soft_wrap=True)
+        console.print(
+            conditions(figure, measured).replace("\n", ", "), highlight=False, soft_wrap=True
+        )
     for measured in found:
         known = {line.point.num_kept for line in measured.lines}
         for num_kept in figure.kepts(measured.data):
             if num_kept not in known:
-                console.print(f"{measured.data.title}, e = {num_kept}: not measured", highlight=False)
+                console.print(
+                    f"{measured.data.title}, e = {num_kept}: not measured", highlight=False
+                )
     for path in write_figure(figure, panels, stem, note=note):
         console.print(f"wrote {path}", highlight=False, soft_wrap=True)

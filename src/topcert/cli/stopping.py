@@ -35,22 +35,35 @@ def choose_stopping(
     """
     if stop is None:
         if max_samples is not None:
-            raise ValueError("--max-samples is the cap of --stop; give a question with --stop, or use --samples")
+            raise ValueError(
+                "--max-samples is the cap of --stop; give a question with --stop, or use --samples"
+            )
         return None, usual if samples is None else samples
     check_question(stop)
     if samples is not None:
-        raise ValueError("--samples is a number of votes set beforehand; with --stop give the cap as --max-samples")
+        raise ValueError(
+            "--samples is a number of votes set beforehand; with --stop give the cap as"
+            " --max-samples"
+        )
     if method.name not in RULES or bounds is not None:
         asked = f"--method {method.name}" if method.name not in RULES else f"--bounds {bounds}"
-        raise ValueError(f"{asked} needs a number of votes set beforehand; leave it out with --stop, or use --samples")
+        raise ValueError(
+            f"{asked} needs a number of votes set beforehand; leave it out with --stop, or use"
+            " --samples"
+        )
     if label not in (None, *LABELS):
-        raise ValueError(f"--stop certifies labels that are given or selected, got --label {label}; use --label selected")
+        raise ValueError(
+            f"--stop certifies labels that are given or selected, got --label {label}; use --label"
+            " selected"
+        )
     if len(set(ks)) != 1:
         raise ValueError(f"--stop asks about one k, got --k {','.join(map(str, ks))}; choose one")
     if max_samples is not None and max_samples < 1:
         raise ValueError(f"--max-samples must be at least 1, got {max_samples}")
     chosen: Asked = "selected" if label == "selected" else "given"
-    rule = Stopping(question=stop, k=ks[0], alpha=alpha, method=method.name, label=chosen, num_named=num_named)
+    rule = Stopping(
+        question=stop, k=ks[0], alpha=alpha, method=method.name, label=chosen, num_named=num_named
+    )
     return rule, MAX_SAMPLES if max_samples is None else max_samples
 
 
@@ -66,11 +79,15 @@ def print_stopping(certificates: Certificates, manifest: Manifest) -> None:
     if certificates.votes is None or certificates.settled is None:
         return
     inputs, settled = len(certificates.votes), int(certificates.settled.sum())
-    spent, full = int(certificates.votes.sum()) + inputs * manifest.num_selection, inputs * manifest.num_votes
+    spent, full = (
+        int(certificates.votes.sum()) + inputs * manifest.num_selection,
+        inputs * manifest.num_votes,
+    )
     first = f" ({manifest.num_selection} select its label)" if manifest.num_selection else ""
     console.print(
-        f"{floored(spent, inputs, 1)} votes an input on average{first}, {floored(full, spent, 1)} times fewer than "
-        f"{manifest.num_votes} for all. Settled: {settled} of {inputs}; for {inputs - settled} the proven radius stands, "
-        "and more votes might prove more. What is proven is wrong with probability at most alpha however long it sampled.",
+        f"{floored(spent, inputs, 1)} votes an input on average{first}, {floored(full, spent, 1)}"
+        f" times fewer than {manifest.num_votes} for all. Settled: {settled} of {inputs}; for"
+        f" {inputs - settled} the proven radius stands, and more votes might prove more. What is"
+        " proven is wrong with probability at most alpha however long it sampled.",
         highlight=False,
     )

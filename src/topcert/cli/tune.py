@@ -14,7 +14,14 @@ from rich.table import Table
 from topcert.cli import options
 from topcert.cli.machine import print_json
 from topcert.cli.numbers import flattened, several
-from topcert.cli.parsing import check_ballot, check_design, check_folder, check_ks, choose_alpha, noise_of
+from topcert.cli.parsing import (
+    check_ballot,
+    check_design,
+    check_folder,
+    check_ks,
+    choose_alpha,
+    noise_of,
+)
 from topcert.cli.progress import console
 from topcert.cli.running import run_to_ledger
 from topcert.datasets.reading import Reading
@@ -39,26 +46,42 @@ def tune(
     data: options.Data,
     model: options.Model,
     *,
-    radius: Annotated[int, typer.Option(min=0, help="The radius that matters to you, in features.")],
+    radius: Annotated[
+        int, typer.Option(min=0, help="The radius that matters to you, in features.")
+    ],
     k: Annotated[int, typer.Option(min=1, help="The k that matters to you.")] = 3,
     out: Annotated[Path, typer.Option(help="Folder for the votes of each setting and tune.csv.")],
     method: Annotated[
-        str | None, typer.Option(help="ablation or located; design with --design, fpa or run-off if said.")
+        str | None,
+        typer.Option(help="ablation or located; design with --design, fpa or run-off if said."),
     ] = None,
     keep: Annotated[
         list[int] | None,
-        typer.Option(metavar="E,...", parser=several, callback=flattened, help="Numbers kept to try, such as 40,50,60."),
+        typer.Option(
+            metavar="E,...",
+            parser=several,
+            callback=flattened,
+            help="Numbers kept to try, such as 40,50,60.",
+        ),
     ] = None,
     design: Annotated[
-        str | None, typer.Option(metavar="NAME,...", help="Designs to try, such as lattice:5x5,lattice:4x5.")
+        str | None,
+        typer.Option(metavar="NAME,...", help="Designs to try, such as lattice:5x5,lattice:4x5."),
     ] = None,
     bounds: options.Bounds = None,
     samples: Annotated[
         int | None,
-        typer.Option(min=1, max=10**8, help="Votes an input (n); 1,000, or one round of a lattice with strides."),
+        typer.Option(
+            min=1,
+            max=10**8,
+            help="Votes an input (n); 1,000, or one round of a lattice with strides.",
+        ),
     ] = None,
     ballot: Annotated[
-        int | None, typer.Option(min=1, max=10**6, help="Try votes of 1 .. so many labels (w); by default up to k.")
+        int | None,
+        typer.Option(
+            min=1, max=10**6, help="Try votes of 1 .. so many labels (w); by default up to k."
+        ),
     ] = None,
     alpha: options.MethodAlpha = None,
     seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="Seed of the masks.")] = 0,
@@ -77,14 +100,18 @@ def tune(
 ) -> None:
     """Try settings on a small labelled sample, and say which certifies most at a radius.
 
-    Each number kept or design has votes of its own; every w is derived from the same votes. What is chosen by some inputs
-    must certify others: for CIFAR-10 tune on cifar10-held-out. Repeat the command to go on after a stop.
+    Each number kept or design has votes of its own; every w is derived from the same votes. What is
+    chosen by some inputs must certify others: for CIFAR-10 tune on cifar10-held-out. Repeat the
+    command to go on after a stop.
     """
     check_folder(out)
     name = method or ("ablation" if design is None else "design")
     certifier = find_sampled_method(name)
     if certifier.noise != "ablation":
-        raise ValueError(f"tune is for ablated inputs, and {name} is for {certifier.noise} noise; leave --method out")
+        raise ValueError(
+            f"tune is for ablated inputs, and {name} is for {certifier.noise} noise; leave"
+            " --method out"
+        )
     designs = [None] if design is None else [part.strip() for part in design.split(",")]
     for one in designs:
         check_design(one, certifier)
@@ -93,7 +120,10 @@ def tune(
     settings = list(dict.fromkeys((one, kept) for one in designs for kept in kept_all))
     for one, kept in settings:
         if kept is None and (one is None or read_strides(one) is None):
-            raise ValueError("--keep is needed: the numbers of features to keep that are to be tried, such as --keep 40,50")
+            raise ValueError(
+                "--keep is needed: the numbers of features to keep that are to be tried, such as"
+                " --keep 40,50"
+            )
     requests = []
     for one, kept in settings:
         strides = None if one is None else read_strides(one)
@@ -121,14 +151,18 @@ def tune(
     num_classes = prepared.classifier.num_classes
     check_ks([k], num_classes)
     if prepared.dataset.labels is None:
-        raise ValueError(f"{data} has no labels, and certified accuracy needs them; tune on labelled inputs")
+        raise ValueError(
+            f"{data} has no labels, and certified accuracy needs them; tune on labelled inputs"
+        )
     most = (min(k, num_classes - 1) if certifier.ballots else 1) if ballot is None else ballot
     check_ballot(most, certifier, num_classes)
     trials: list[Trial] = []
     for request in requests:
         told = _in_words(request.design or IID, request.num_kept)
         console.print(f"votes of {told}", highlight=False)
-        ledger = _votes(replace(request, num_named=most), out / _SAFE.sub("-", told), method=certifier)
+        ledger = _votes(
+            replace(request, num_named=most), out / _SAFE.sub("-", told), method=certifier
+        )
         trials += try_ballots(
             ledger,
             method=name,
@@ -142,8 +176,9 @@ def tune(
     _print(order, k=k, radius=radius)
     best = order[0]
     console.print(
-        f"best on these {best.total} inputs: {_command(best, model=model, k=k, encoding=encoding, bounds=rule)}\n"
-        "they chose it: certify others than these, for it may do a little worse on them",
+        f"best on these {best.total} inputs:"
+        f" {_command(best, model=model, k=k, encoding=encoding, bounds=rule)}\nthey chose it:"
+        " certify others than these, for it may do a little worse on them",
         highlight=False,
         soft_wrap=True,
         markup=False,
@@ -160,7 +195,9 @@ def _votes(request: Request, folder: Path, *, method: SampledMethod) -> Ledger:
     made = opened.prepared.design
     if isinstance(method, DesignMethod) and made is not None:
         method.check_masks(request.num_samples, made.round_size)
-    return run_to_ledger(opened, kept=f"finished blocks are kept in {folder}: repeat the command to go on")
+    return run_to_ledger(
+        opened, kept=f"finished blocks are kept in {folder}: repeat the command to go on"
+    )
 
 
 def _in_words(law: str, kept: int | None) -> str:
@@ -171,7 +208,13 @@ def _in_words(law: str, kept: int | None) -> str:
 
 def _print(order: list[Trial], *, k: int, radius: int) -> None:
     table = Table(
-        "masks", "e", "w", "votes", "certified", "95 % interval", title=f"certified top-{k} accuracy, r = {radius}"
+        "masks",
+        "e",
+        "w",
+        "votes",
+        "certified",
+        "95 % interval",
+        title=f"certified top-{k} accuracy, r = {radius}",
     )
     for trial in order:
         low, high = trial.interval
@@ -189,7 +232,8 @@ def _print(order: list[Trial], *, k: int, radius: int) -> None:
 def _command(trial: Trial, *, model: str, k: int, encoding: str | None, bounds: str | None) -> str:
     """What certifies other inputs by this setting."""
     words = ["topcert certify DATA", model, "--method", trial.method]
-    strided = trial.law != IID and read_strides(trial.law) is not None  # then it says how many it keeps
+    # then it says how many it keeps
+    strided = trial.law != IID and read_strides(trial.law) is not None
     words += [] if trial.law == IID else ["--design", trial.law]
     words += [] if strided else ["--keep", str(trial.num_kept)]
     words += ["--samples", str(trial.passes), "--k", str(k)]
@@ -201,7 +245,12 @@ def _command(trial: Trial, *, model: str, k: int, encoding: str | None, bounds: 
 
 def _row(trial: Trial) -> dict[str, object]:
     low, high = trial.interval
-    return {**asdict(trial), "share": trial.certified / trial.total, "share_lower": low, "share_upper": high}
+    return {
+        **asdict(trial),
+        "share": trial.certified / trial.total,
+        "share_lower": low,
+        "share_upper": high,
+    }
 
 
 def _write(order: list[Trial], path: Path) -> None:

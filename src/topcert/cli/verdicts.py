@@ -37,7 +37,9 @@ FINDINGS_SHOWN: Final = 20
 @final
 @dataclass(kw_only=True)
 class Said:
-    """What `verify` printed of things that it did not check, and of what only a reader can judge."""
+    """What `verify` printed of things that it did not check, and of what only a reader can
+    judge.
+    """
 
     not_checked: list[str] = field(default_factory=list)
     to_judge: list[str] = field(default_factory=list)
@@ -59,13 +61,13 @@ def print_traced(said: Said, model: str | None, *, asked: bool) -> None:
     """First of all: whether any vote was traced to a model."""
     if model is None:
         said.leave_open(
-            "no vote was traced to a model, so they may be made up; name one with --model, and ask it for "
-            "votes with --replay 200 or --fresh-seed"
+            "no vote was traced to a model, so they may be made up; name one with --model, and ask"
+            " it for votes with --replay 200 or --fresh-seed"
         )
     elif not asked:
         said.leave_open(
-            "the model was named but asked for no vote, so they may be made up; add --replay 200, or "
-            "--fresh-seed and --samples"
+            "the model was named but asked for no vote, so they may be made up; add --replay 200,"
+            " or --fresh-seed and --samples"
         )
 
 
@@ -73,7 +75,10 @@ def warn_of_code(model: str) -> None:
     """Say, before anything of it is loaded, that a model is code that will run."""
     if model in CARRIED or Path(model).suffix == ".onnx":
         return
-    say(f"--model {model} runs the code in it, with your rights; where you do not trust its maker, ask for an .onnx file")
+    say(
+        f"--model {model} runs the code in it, with your rights; where you do not trust its maker,"
+        " ask for an .onnx file"
+    )
     sys.stdout.flush()  # that code may end the process
 
 
@@ -83,37 +88,45 @@ def print_claim(said: Said, results: Results) -> None:
     ks = ", ".join(map(str, sorted(set(made.k.tolist()))))
     chance = f"alpha = {made.alpha!r}" if manifest.law == IID else "no failure probability"
     say(
-        f"they say: {made.label_choice} labels, k = {ks}{ballot_in_words(made.num_named)}, {chance}, "
-        f"{votes_in_words(manifest)}, "
-        f"{noise_in_words(manifest)}, {manifest.num_features} {made.unit}s, seed {manifest.seed}, method "
-        f"{method_in_words(made)}"
+        f"they say: {made.label_choice} labels, k = {ks}{ballot_in_words(made.num_named)},"
+        f" {chance}, {votes_in_words(manifest)}, {noise_in_words(manifest)},"
+        f" {manifest.num_features} {made.unit}s, seed {manifest.seed}, method"
+        f" {method_in_words(made)}"
     )
     if gap := gap_in_words(manifest):
         say(f"not covered: {gap}")
     say(f"by its maker's word: {in_words(read_check(results.ledger.folder, manifest.digest()))}")
     if manifest.kind == "lattice":  # nothing is drawn
-        which = "grids of one stride" if manifest.law == manifest.kind else f"rounds of {manifest.law}"
+        which = (
+            "grids of one stride" if manifest.law == manifest.kind else f"rounds of {manifest.law}"
+        )
         said.ask(f"the published masks are the {which}; what is certified is the vote over these")
     elif manifest.law != IID:
         said.ask(
-            f"seed {manifest.seed} drew the published masks, and one of many may have been picked; what "
-            "is certified is the vote over these"
+            f"seed {manifest.seed} drew the published masks, and one of many may have been picked;"
+            " what is certified is the vote over these"
         )
     else:
         said.ask(
-            f"seed {manifest.seed} was chosen by whoever made this, and one of many may have been picked; "
-            "--fresh-seed takes one of yours"
+            f"seed {manifest.seed} was chosen by whoever made this, and one of many may have been"
+            " picked; --fresh-seed takes one of yours"
         )
         if manifest.stopping == FIXED:
-            said.ask("k, alpha, method and labels can be chosen after the votes, as is best for them")
+            said.ask(
+                "k, alpha, method and labels can be chosen after the votes, as is best for them"
+            )
     if manifest.depth > 1:
         said.ask(
-            f"each ablated input names its {manifest.depth} best labels, of which the first {made.num_named} count here; "
-            "another such number is another classifier, and it can be chosen after the votes"
+            f"each ablated input names its {manifest.depth} best labels, of which the first"
+            f" {made.num_named} count here; another such number is another classifier, and it can"
+            " be chosen after the votes"
         )
     alpha = alpha_of_predictions(results.ledger.folder)
     if alpha not in (None, repr(made.alpha)):
-        said.ask(f"predictions.csv has an alpha of its own, {alpha}: the chance that its radii of an input are wrong")
+        said.ask(
+            f"predictions.csv has an alpha of its own, {alpha}: the chance that its radii of an"
+            " input are wrong"
+        )
     print_taken(said, results.index, manifest.data_options)
 
 
@@ -122,28 +135,52 @@ def print_taken(said: Said, index: NDArray[np.int64], options: Mapping[str, Any]
     if doubt := zero_in_words(options):
         said.ask(doubt)
     places, steps = index.tolist(), np.diff(index)
-    step = f" in steps of {steps[0]}" if len(steps) and steps[0] > 1 and (steps == steps[0]).all() else ""
-    which = f"input {places[0]}" if len(places) == 1 else f"the {len(places)} inputs {places[0]} .. {places[-1]}{step}"
-    given = ", ".join(f"--{name} {options[name]}" for name in ("stride", "limit") if options.get(name) is not None)
+    step = (
+        f" in steps of {steps[0]}"
+        if len(steps) and steps[0] > 1 and (steps == steps[0]).all()
+        else ""
+    )
+    which = (
+        f"input {places[0]}"
+        if len(places) == 1
+        else f"the {len(places)} inputs {places[0]} .. {places[-1]}{step}"
+    )
+    given = ", ".join(
+        f"--{name} {options[name]}" for name in ("stride", "limit") if options.get(name) is not None
+    )
     said.ask(f"{which} were taken ({given or 'without --stride or --limit'}), and others left out")
 
 
-def check_rest(said: Said, folder: Path, draw: Callable[[Path], Sequence[Path]], *, ledger: bool) -> list[str]:
-    """Check the pictures, and name what lies in `folder` and is not checked; returns what does not hold."""
+def check_rest(
+    said: Said, folder: Path, draw: Callable[[Path], Sequence[Path]], *, ledger: bool
+) -> list[str]:
+    """Check the pictures, and name what lies in `folder` and is not checked; returns what does not
+    hold.
+    """
     findings, unchecked = check_pictures(draw, folder / "accuracy")
     for line in unchecked:
         said.leave_open(line)
     linked = linked_files(folder, ledger=ledger)
     if linked:
-        said.leave_open(f"whether {', '.join(linked)} will stay: a link, of which that was checked which it names now")
+        said.leave_open(
+            f"whether {', '.join(linked)} will stay: a link, of which that was checked which it"
+            " names now"
+        )
     unread = unread_files(folder, ledger=ledger)
     if unread:
-        said.leave_open(f"{', '.join(unread)} ({'which is' if len(unread) == 1 else 'which are'} no part of the record)")
+        said.leave_open(
+            f"{', '.join(unread)} ({'which is' if len(unread) == 1 else 'which are'} no part of the"
+            " record)"
+        )
     return findings
 
 
 def print_good(text: str) -> None:
-    console.print(Text.assemble(("good:", "bold green"), " ", printable(text)), highlight=False, soft_wrap=True)
+    console.print(
+        Text.assemble(("good:", "bold green"), " ", printable(text)),
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def print_findings(findings: list[str]) -> None:

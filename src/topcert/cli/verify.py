@@ -48,13 +48,25 @@ REFUTE_ERROR: Final = 0.001
 def verify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a finished run.")],
     *,
-    model: Annotated[str | None, typer.Option(help="The model, named by you: what only DIR names is never loaded.")] = None,
-    replay: Annotated[
-        str | None, typer.Option(metavar="N|all", help="Compute so many random votes again (whole batches), or all.")
+    model: Annotated[
+        str | None,
+        typer.Option(help="The model, named by you: what only DIR names is never loaded."),
     ] = None,
-    fresh_seed: Annotated[int | None, typer.Option(min=0, help="Sample afresh under this seed of yours.")] = None,
-    samples: Annotated[int | None, typer.Option(min=1, help="Masks an input of the fresh sample.")] = None,
-    data: Annotated[str | None, typer.Option(help="The data, if not where the run found it.")] = None,
+    replay: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|all", help="Compute so many random votes again (whole batches), or all."
+        ),
+    ] = None,
+    fresh_seed: Annotated[
+        int | None, typer.Option(min=0, help="Sample afresh under this seed of yours.")
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="Masks an input of the fresh sample.")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="The data, if not where the run found it.")
+    ] = None,
     data_dir: options.DataDir = None,
     device: options.Device = "auto",
     classes: options.Classes = None,
@@ -62,16 +74,20 @@ def verify(
     as_json: options.AsJson = False,
     _progress: options.Progress = None,
 ) -> None:
-    """Re-check a folder of certificates. Exit code 0: good; 1: a certificate does not hold; 2: cannot be checked.
+    """Re-check a folder of certificates. Exit code 0: good; 1: a certificate does not hold; 2:
+    cannot be checked.
 
-    Recomputes every certificate from the votes, and checks that counts, accuracy, pictures and manifest agree with them.
-    With --model and --replay, computes random votes again, or all. With --model, --fresh-seed and --samples, asks the
-    model with new masks and fails certificates that they rule out (all together, a true one falls with probability at most
-    0.001).
-    A .joblib file or module:function runs code of whoever made it; an .onnx file does not.
+    Recomputes every certificate from the votes, and checks that counts, accuracy, pictures and
+    manifest agree with them. With --model and --replay, computes random votes again, or all. With
+    --model, --fresh-seed and --samples, asks the model with new masks and fails certificates that
+    they rule out (all together, a true one falls with probability at most 0.001). A .joblib file or
+    module:function runs code of whoever made it; an .onnx file does not.
     """
     if model is None and (replay is not None or fresh_seed is not None or samples is not None):
-        raise ValueError("--replay and --fresh-seed need --model: name the model yourself, the folder's word is not taken")
+        raise ValueError(
+            "--replay and --fresh-seed need --model: name the model yourself, the folder's word is"
+            " not taken"
+        )
     if (fresh_seed is None) != (samples is None):
         raise ValueError("--fresh-seed and --samples go together: give both, or neither")
     count = parse_replay(replay)
@@ -79,12 +95,18 @@ def verify(
     said = Said()
     if (folder / "bounds.json").is_file():
         if replay is not None or fresh_seed is not None:
-            raise ValueError(f"{folder} holds no votes to replay or sample afresh: leave --replay and --fresh-seed out")
+            raise ValueError(
+                f"{folder} holds no votes to replay or sample afresh: leave --replay and"
+                " --fresh-seed out"
+            )
         made, findings = recheck_bounds(folder, model, data=data, data_dir=data_dir)
         print_taken(said, made.certificates.index, made.bounds.data_options)
         findings += check_rest(said, folder, lambda stem: draw_bounded(made, stem), ledger=False)
         if as_json:
-            print_json({"folder": str(folder), "good": not findings, "findings": findings, "model": model} | asdict(said))
+            print_json(
+                {"folder": str(folder), "good": not findings, "findings": findings, "model": model}
+                | asdict(said)
+            )
         print_findings(findings)
         print_good("every certificate follows from the weights")
         return
@@ -92,15 +114,16 @@ def verify(
     manifest = ledger.manifest
     if fresh_seed is not None and manifest.law != IID:
         raise ValueError(
-            f"{folder} is about the masks of the design {manifest.law}, which are the classifier: other masks are "
-            "another one; leave --fresh-seed out and --replay votes"
+            f"{folder} is about the masks of the design {manifest.law}, which are the classifier:"
+            " other masks are another one; leave --fresh-seed out and --replay votes"
         )
     print_traced(said, model, asked=replay is not None or fresh_seed is not None)
     with pairs_bar() as update:
         results, findings = recompute(ledger, on_pairs=update)
     votes = int(results.counts.sum()) // results.certificates.num_named
     console.print(
-        f"{len(results.certificates.index)} certificates recomputed from {votes:,} votes of {len(results.index)} inputs",
+        f"{len(results.certificates.index)} certificates recomputed from {votes:,} votes of"
+        f" {len(results.index)} inputs",
         highlight=False,
     )
     print_claim(said, results)
@@ -113,9 +136,20 @@ def verify(
         note_output(prepared.classifier)
         same_run(ledger, prepared)
         # What a function reads beside its own file is for --replay to tell.
-        told = " (by its source file alone)" if isinstance(prepared.classifier, FunctionClassifier) else ""
-        source = "as the folder names it; pass --data to name your own" if data is None else "as you named it"
-        say(f"model{told}, data and labels are those of the manifest (data: {prepared.request.data}, {source})")
+        told = (
+            " (by its source file alone)"
+            if isinstance(prepared.classifier, FunctionClassifier)
+            else ""
+        )
+        source = (
+            "as the folder names it; pass --data to name your own"
+            if data is None
+            else "as you named it"
+        )
+        say(
+            f"model{told}, data and labels are those of the manifest (data:"
+            f" {prepared.request.data}, {source})"
+        )
         findings += _rows(ledger, prepared)
         if count is not None:
             replayed = recast(said, results, prepared, count, generator=np.random.default_rng())
@@ -143,7 +177,14 @@ def verify(
         raise ValueError(replayed.open)
     asked = [replayed.good] if replayed.good else []
     asked += [f"{samples} fresh votes an input rule none out"] if fresh_seed is not None else []
-    print_good("; ".join(["every certificate follows from the votes", *(asked or ["which were traced to no model"])]))
+    print_good(
+        "; ".join(
+            [
+                "every certificate follows from the votes",
+                *(asked or ["which were traced to no model"]),
+            ]
+        )
+    )
 
 
 def _request(
@@ -159,7 +200,9 @@ def _request(
     ours = algorithm_of(noise, manifest.law)
     older = manifest.algorithm if noise == "gaussian" and manifest.algorithm in OLDER else None
     if manifest.algorithm != ours and older is None:
-        raise ValueError(f"the manifest names the algorithm {manifest.algorithm}; this release has {ours}")
+        raise ValueError(
+            f"the manifest names the algorithm {manifest.algorithm}; this release has {ours}"
+        )
     reading = Reading.from_json(manifest.data_options)
     return Request(
         data=manifest.data if data is None else data,
@@ -194,7 +237,8 @@ def _rows(ledger: Ledger, prepared: Prepared) -> list[str]:
     except RowsError as error:
         return [f"the model is no function of one row, so nothing follows from its votes: {error}"]
     console.print(
-        f"{found.rows:,} rows judged again among other rows, no answer differs: a check, no proof", highlight=False
+        f"{found.rows:,} rows judged again among other rows, no answer differs: a check, no proof",
+        highlight=False,
     )
     return []
 
@@ -202,8 +246,14 @@ def _rows(ledger: Ledger, prepared: Prepared) -> list[str]:
 def _fresh(results: Results, prepared: Prepared, seed: int, samples: int) -> list[str]:
     manifest = results.ledger.manifest
     if seed == manifest.seed:
-        raise ValueError(f"--fresh-seed {seed} is the seed of the run itself; choose one that its maker did not know")
-    with stoppable("fresh votes are not kept"), progress_bar("fresh votes", unit="passes") as update:
+        raise ValueError(
+            f"--fresh-seed {seed} is the seed of the run itself; choose one that its maker did not"
+            " know"
+        )
+    with (
+        stoppable("fresh votes are not kept"),
+        progress_bar("fresh votes", unit="passes") as update,
+    ):
         counts = count_all(
             prepared.voter(seed=seed, num_votes=samples),
             num_inputs=manifest.num_inputs,

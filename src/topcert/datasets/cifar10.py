@@ -12,8 +12,20 @@ from numpy.typing import NDArray
 
 from topcert.files import first_line
 
-CLASS_NAMES: Final = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-HELD_OUT: Final = 2_000  # the last training images, by which choices are made that the test set must not make
+CLASS_NAMES: Final = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
+# the last training images, by which choices are made that the test set must not make
+HELD_OUT: Final = 2_000
 ARCHIVE_URL: Final = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 ARCHIVE_HASH: Final = "sha256:c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
 
@@ -27,16 +39,21 @@ def load_cifar10(
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Images uint8 `(inputs, 32, 32, 3)` and labels int64 `(inputs,)`, in the official order.
 
-    `data_dir` is, or holds, `cifar-10-batches-bin` or `cifar-10-batches-py`; without it the official archive is
-    downloaded once into the user's cache. Raises ValueError where a file is missing, damaged or cannot be fetched.
+    `data_dir` is, or holds, `cifar-10-batches-bin` or `cifar-10-batches-py`; without it the
+    official archive is downloaded once into the user's cache. Raises ValueError where a file is
+    missing, damaged or cannot be fetched.
     """
     folder = _find(data_dir) if data_dir is not None else _download()
     parts = [_read(folder, name) for name in _FILES[split]]
-    images = np.concatenate([part[0] for part in parts]).reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    images = (
+        np.concatenate([part[0] for part in parts]).reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    )
     labels = np.concatenate([part[1] for part in parts])
     for label in (labels.min(), labels.max()):
         if not 0 <= label < len(CLASS_NAMES):
-            raise ValueError(f"{folder} holds the label {label}, CIFAR-10 has 0 .. 9; the files are damaged")
+            raise ValueError(
+                f"{folder} holds the label {label}, CIFAR-10 has 0 .. 9; the files are damaged"
+            )
     return np.ascontiguousarray(images), labels
 
 
@@ -81,13 +98,16 @@ def _read(folder: Path, name: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]
         records = np.fromfile(binary, np.uint8)
         if records.size != _PER_FILE * (1 + _IMAGE_BYTES):
             raise ValueError(
-                f"{binary} has {records.size} bytes, CIFAR-10 has {_PER_FILE * (1 + _IMAGE_BYTES)}; fetch it again"
+                f"{binary} has {records.size} bytes, CIFAR-10 has {_PER_FILE * (1 + _IMAGE_BYTES)};"
+                " fetch it again"
             )
         records = records.reshape(_PER_FILE, 1 + _IMAGE_BYTES)
         return records[:, 1:], records[:, 0].astype(np.int64)
     pickled = folder / name
     if not pickled.is_file():
-        raise ValueError(f"{folder} lacks {name}.bin (or {name}); the data set is incomplete, fetch it again")
+        raise ValueError(
+            f"{folder} lacks {name}.bin (or {name}); the data set is incomplete, fetch it again"
+        )
     try:
         with pickled.open("rb") as file:
             batch = _PlainUnpickler(file, encoding="bytes").load()
@@ -102,8 +122,8 @@ def _read(folder: Path, name: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]
         raise ValueError(f"{pickled} is not a CIFAR-10 batch ({error}); fetch it again") from error
     if not len(images) == len(labels) == _PER_FILE:
         raise ValueError(
-            f"{pickled} holds {len(images)} images and {len(labels)} labels, CIFAR-10 has {_PER_FILE} of each; "
-            "fetch it again"
+            f"{pickled} holds {len(images)} images and {len(labels)} labels, CIFAR-10 has"
+            f" {_PER_FILE} of each; fetch it again"
         )
     return images, labels.astype(np.int64)
 
@@ -126,7 +146,9 @@ class _PickledDtype:
 
 @final
 class _PickledArray:
-    """Stands in for `numpy.ndarray`, whose own reading of a pickle trusts what stands there, memory addresses too."""
+    """Stands in for `numpy.ndarray`, whose own reading of a pickle trusts what stands there, memory
+    addresses too.
+    """
 
     values: NDArray[Any]
 

@@ -1,8 +1,9 @@
 """The classes of data and of a model: matched by name where both have names, never by a guess.
 
-Data that names its classes (folders, built-in sets, an .npz with names) numbers them in its own order, which need not be
-the model's: a class may lack images, or '10' come before '2'. A model that names its classes settles it, or a person who
-names them, in the model's order. Without names the numbers of classes must agree, and their order be beyond doubt.
+Data that names its classes (folders, built-in sets, an .npz with names) numbers them in its own
+order, which need not be the model's: a class may lack images, or '10' come before '2'. A model that
+names its classes settles it, or a person who names them, in the model's order. Without names the
+numbers of classes must agree, and their order be beyond doubt.
 """
 
 from __future__ import annotations
@@ -34,23 +35,35 @@ def order_classes(
     given: Sequence[str] | None = None,
     doubtful: Doubtful = "refuse",
 ) -> Dataset:
-    """The data set with its labels as the model numbers its classes, and `class_names` those of the model, if known.
+    """The data set with its labels as the model numbers its classes, and `class_names` those of the
+    model, if known.
 
-    `model` names it in errors; `model_names` are what it calls its classes, `given` what a person does, who is believed.
-    `doubtful` says what becomes of labels whose classes cannot be matched: "leave out", with a note, where no certificate is
-    of them; "keep" takes the data's order, with a note, where a fingerprint tells whether it is the same. Raises ValueError,
-    naming the fix, where classes cannot be matched, and for labels beyond the model's.
+    `model` names it in errors; `model_names` are what it calls its classes, `given` what a person
+    does, who is believed. `doubtful` says what becomes of labels whose classes cannot be matched:
+    "leave out", with a note, where no certificate is of them; "keep" takes the data's order, with a
+    note, where a fingerprint tells whether it is the same. Raises ValueError, naming the fix, where
+    classes cannot be matched, and for labels beyond the model's.
     """
     if given is not None and len(given) != num_classes:
-        raise ValueError(f"--class-names holds {len(given)} names, {model} has {num_classes} classes; name each of them")
+        raise ValueError(
+            f"--class-names holds {len(given)} names, {model} has {num_classes} classes; name each"
+            " of them"
+        )
     names = given if given is not None else model_names
     known = () if names is None else tuple(names)
     if dataset.labels is None:
         return replace(dataset, class_names=known)
     if not dataset.class_names:
-        _check_numbers(dataset, model=model, num_classes=num_classes, names=None if given is not None else model_names)
+        _check_numbers(
+            dataset,
+            model=model,
+            num_classes=num_classes,
+            names=None if given is not None else model_names,
+        )
         zero = doubt_of_zero(dataset, num_classes)
-        return replace(dataset, class_names=known, notes=(*dataset.notes, zero) if zero else dataset.notes)
+        return replace(
+            dataset, class_names=known, notes=(*dataset.notes, zero) if zero else dataset.notes
+        )
     try:
         places = _places(dataset, model=model, num_classes=num_classes, names=names)
     except ValueError as error:
@@ -66,22 +79,31 @@ def order_classes(
 
 
 def doubt_of_zero(dataset: Dataset, num_classes: int) -> str:
-    """What to say of labels that are numbers where none of the whole set is 0; nothing where that is no wonder."""
-    if dataset.label_range is None or not zero_is_missed(dataset.label_range[0], dataset.label_count, num_classes):
+    """What to say of labels that are numbers where none of the whole set is 0; nothing where that
+    is no wonder.
+    """
+    if dataset.label_range is None or not zero_is_missed(
+        dataset.label_range[0], dataset.label_count, num_classes
+    ):
         return ""
     return (
-        f"{dataset.name}: none of its {dataset.label_count:,} labels is 0, the lowest is "
-        f"{dataset.label_range[0]}, and there are {num_classes} classes, from 0; if they count from 1, subtract 1"
+        f"{dataset.name}: none of its {dataset.label_count:,} labels is 0, the lowest is"
+        f" {dataset.label_range[0]}, and there are {num_classes} classes, from 0; if they count"
+        " from 1, subtract 1"
     )
 
 
 def zero_is_missed(lowest: int, count: int, num_classes: int) -> bool:
-    """Whether `count` labels, drawn evenly from the classes, would lack a 0 with a chance below `SELDOM`, and do."""
+    """Whether `count` labels, drawn evenly from the classes, would lack a 0 with a chance below
+    `SELDOM`, and do.
+    """
     return lowest > 0 and (1 - 1 / num_classes) ** count < SELDOM
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:
-    """Names of classes, one a line, of a text file in UTF-8. Raises ValueError for an empty line or a name twice."""
+    """Names of classes, one a line, of a text file in UTF-8. Raises ValueError for an empty line or
+    a name twice.
+    """
     try:
         lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -89,13 +111,19 @@ def read_class_names(path: Path) -> tuple[str, ...]:
         raise ValueError(f"--class-names {path} cannot be read: {reason}") from error
     names = [line.strip() for line in lines]
     if not names:
-        raise ValueError(f"--class-names {path} is empty; it holds a name a line, in the model's order")
+        raise ValueError(
+            f"--class-names {path} is empty; it holds a name a line, in the model's order"
+        )
     seen: dict[str, int] = {}
     for number, name in enumerate(names, start=1):
         if not name:
-            raise ValueError(f"--class-names {path}: line {number} is empty; the n-th line names the n-th class")
+            raise ValueError(
+                f"--class-names {path}: line {number} is empty; the n-th line names the n-th class"
+            )
         if name in seen:
-            raise ValueError(f"--class-names {path}: lines {seen[name]} and {number} are both {name!r}")
+            raise ValueError(
+                f"--class-names {path}: lines {seen[name]} and {number} are both {name!r}"
+            )
         seen[name] = number
     return tuple(names)
 
@@ -114,8 +142,9 @@ def _places(
     strangers = [name for name in ours if _normal(name) not in numbered]
     if strangers:
         raise ValueError(
-            f"{dataset.name} has the class{'es' if len(strangers) > 1 else ''} {_listed(strangers)}, {model} has "
-            f"{_listed(names)}: classes are matched by name; rename them, or name the model's as the data does: {FIX}"
+            f"{dataset.name} has the class{'es' if len(strangers) > 1 else ''}"
+            f" {_listed(strangers)}, {model} has {_listed(names)}: classes are matched by name;"
+            f" rename them, or name the model's as the data does: {FIX}"
         )
     return np.array([numbered[_normal(name)] for name in ours], np.int64)
 
@@ -126,36 +155,46 @@ def _check_order(dataset: Dataset, *, model: str, num_classes: int) -> None:
     if len(ours) != num_classes:
         empty = "".join(f" ({note})" for note in dataset.notes if "so no class" in note)
         raise ValueError(
-            f"{dataset.name} has {len(ours)} class{'' if len(ours) == 1 else 'es'}, {_listed(ours)}, and {model} has "
-            f"{num_classes} that it does not name: which is which is in doubt; say it with {FIX}"
+            f"{dataset.name} has {len(ours)} class{'' if len(ours) == 1 else 'es'},"
+            f" {_listed(ours)}, and {model} has {num_classes} that it does not name: which is which"
+            f" is in doubt; say it with {FIX}"
             + ("" if len(ours) < num_classes else ", or use data and a model with the same classes")
             + empty
         )
     numerals = [name for name in ours if _NUMERAL.fullmatch(name)]
     if numerals != sorted(numerals, key=float):
-        late = next(i for i in range(1, len(numerals)) if float(numerals[i]) < float(numerals[i - 1]))
+        late = next(
+            i for i in range(1, len(numerals)) if float(numerals[i]) < float(numerals[i - 1])
+        )
         raise ValueError(
-            f"{dataset.name} has classes whose names are numbers: as text {numerals[late - 1]!r} comes before "
-            f"{numerals[late]!r}, as numbers after it, and which of them {model} means is in doubt; say it with {FIX}"
+            f"{dataset.name} has classes whose names are numbers: as text {numerals[late - 1]!r}"
+            f" comes before {numerals[late]!r}, as numbers after it, and which of them {model}"
+            f" means is in doubt; say it with {FIX}"
         )
 
 
-def _check_numbers(dataset: Dataset, *, model: str, num_classes: int, names: Sequence[str] | None) -> None:
-    """Labels that are numbers are places among the model's classes; refuse where they cannot be, or need not be."""
+def _check_numbers(
+    dataset: Dataset, *, model: str, num_classes: int, names: Sequence[str] | None
+) -> None:
+    """Labels that are numbers are places among the model's classes; refuse where they cannot be, or
+    need not be.
+    """
     assert dataset.labels is not None
     low, high = dataset.label_range or (int(dataset.labels.min()), int(dataset.labels.max()))
     if high >= num_classes:
         from_one = high == num_classes and low > 0
         raise ValueError(
-            f"{dataset.name} holds the label {high}, {model} has {num_classes} classes, 0 .. {num_classes - 1}; use data "
-            f"and a model with the same classes{' (the labels seem to count from 1: subtract 1)' if from_one else ''}"
+            f"{dataset.name} holds the label {high}, {model} has {num_classes} classes, 0 .."
+            f" {num_classes - 1}; use data and a model with the same"
+            f" classes{' (the labels seem to count from 1: subtract 1)' if from_one else ''}"
         )
     if names is not None and all(_NUMERAL.fullmatch(name) for name in names):
         moved = next((place for place, name in enumerate(names) if float(name) != place), None)
         if moved is not None:
             raise ValueError(
-                f"{dataset.name} holds labels that are numbers, and {model} calls its classes {_listed(names)}: whether "
-                f"{names[moved]} is a name or a place is in doubt; store names, y.astype(str), or number classes from 0"
+                f"{dataset.name} holds labels that are numbers, and {model} calls its classes"
+                f" {_listed(names)}: whether {names[moved]} is a name or a place is in doubt; store"
+                " names, y.astype(str), or number classes from 0"
             )
 
 

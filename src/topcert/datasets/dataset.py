@@ -1,4 +1,6 @@
-"""A data set to certify: inputs that are read one at a time, their labels, and a fingerprint of each."""
+"""A data set to certify: inputs that are read one at a time, their labels, and a fingerprint of
+each.
+"""
 
 from __future__ import annotations
 
@@ -38,12 +40,14 @@ BUILT_IN: Final = (
 class Dataset:
     """Inputs to certify, in order.
 
-    `read(i)` gives input i as a float array of `shape`: images `(H, W, C)`, tables `(columns,)`, sets of points
-    `(points, coordinates)`. `indices` int64 `(inputs,)` are its places in the whole set; `labels` int64 `(inputs,)` or
-    None. `input_names`, of photographs, are their files, relative to the folder, `CLASS/FILE`; `class_names` those of the
-    labels 0, 1, ... `label_range` is the smallest and largest label of the whole set, which has `label_count` where they
-    are numbers that somebody gave. `notes` are what a person should know of how it was read. `read_reference`, where there
-    is one, gives training inputs, `(inputs, *shape)`, for the mean and median fills.
+    `read(i)` gives input i as a float array of `shape`: images `(H, W, C)`, tables `(columns,)`,
+    sets of points `(points, coordinates)`. `indices` int64 `(inputs,)` are its places in the whole
+    set; `labels` int64 `(inputs,)` or None. `input_names`, of photographs, are their files,
+    relative to the folder, `CLASS/FILE`; `class_names` those of the labels 0, 1, ... `label_range`
+    is the smallest and largest label of the whole set, which has `label_count` where they are
+    numbers that somebody gave. `notes` are what a person should know of how it was read.
+    `read_reference`, where there is one, gives training inputs, `(inputs, *shape)`, for the mean
+    and median fills.
     """
 
     name: str
@@ -87,24 +91,35 @@ def load_dataset(
     channels: str | None = None,
     value_range: tuple[float, float] | None = None,
 ) -> Dataset:
-    """The data set that `name` means: `digits`, `cifar10`, `cifar10-held-out` (the last 2,000 of its training images, by
-    which to choose), `imagenet`, `modelnet40` (or its folder), the generated
-    `surfaces`, a folder of pictures (`CLASS/*.jpg`, or unlabelled `*.jpg`), or an .npz file.
+    """The data set that `name` means: `digits`, `cifar10`, `cifar10-held-out` (the last 2,000 of
+    its training images, by which to choose), `imagenet`, `modelnet40` (or its folder), the
+    generated `surfaces`, a folder of pictures (`CLASS/*.jpg`, or unlabelled `*.jpg`), or an .npz
+    file.
 
-    Every `stride`-th input is taken, at most `limit`; by default all, but of CIFAR-10 the field's 500 test images 0, 20,
-    40, ..., and of ImageNet `limit` (500) spread evenly: of all 50,000 images 0, 100, 200, ... Of each picture of a folder
-    the shorter side is made `resize` pixels and the central square of `crop` taken: the result, not the file, is the
-    certified input (for ImageNet 224 pixels, after resizing). `skip_unreadable` leaves out pictures that cannot be read, and
-    notes them. `unit` and `channels` say what the axes of an array are, as in `read_inputs`. Values of images lie in
-    `value_range`, [0, 1] unless given; bytes are scaled to it. Raises ValueError where data is missing, empty, damaged,
-    ragged, not finite, or in doubt.
+    Every `stride`-th input is taken, at most `limit`; by default all, but of CIFAR-10 the field's
+    500 test images 0, 20, 40, ..., and of ImageNet `limit` (500) spread evenly: of all 50,000
+    images 0, 100, 200, ... Of each picture of a folder the shorter side is made `resize` pixels and
+    the central square of `crop` taken: the result, not the file, is the certified input (for
+    ImageNet 224 pixels, after resizing). `skip_unreadable` leaves out pictures that cannot be read,
+    and notes them. `unit` and `channels` say what the axes of an array are, as in `read_inputs`.
+    Values of images lie in `value_range`, [0, 1] unless given; bytes are scaled to it. Raises
+    ValueError where data is missing, empty, damaged, ragged, not finite, or in doubt.
     """
     if stride is not None and stride < 1:
         raise ValueError(f"--stride must be at least 1, got {stride}")
     if limit is not None and limit < 1:
         raise ValueError(f"--limit must be at least 1, got {limit}")
-    folder = name not in ("", *BUILT_IN) and Path(name).is_dir() and not holds_modelnet40(Path(name))
-    _check_options(name, folder, crop=crop, resize=resize, skip_unreadable=skip_unreadable or None, channels=channels)
+    folder = (
+        name not in ("", *BUILT_IN) and Path(name).is_dir() and not holds_modelnet40(Path(name))
+    )
+    _check_options(
+        name,
+        folder,
+        crop=crop,
+        resize=resize,
+        skip_unreadable=skip_unreadable or None,
+        channels=channels,
+    )
     check_range(value_range)
     if name == "digits":
         whole = _digits(value_range)
@@ -123,7 +138,10 @@ def load_dataset(
         whole = _surfaces()
     elif folder:
         cut = Cut(resize=resize, crop=crop)
-        return _pictures(open_pictures(Path(name), cut, stride=stride, limit=limit, skip=skip_unreadable), value_range)
+        return _pictures(
+            open_pictures(Path(name), cut, stride=stride, limit=limit, skip=skip_unreadable),
+            value_range,
+        )
     elif name.endswith(".npz"):
         whole = _npz(Path(name), unit=unit, channels=channels, value_range=value_range)
     else:
@@ -149,16 +167,21 @@ def _unknown(name: str) -> str:
         what = f"there is no file or folder {name!r}"
     called = f", and the set is called {near[0]}" if near else ""
     return (
-        f"{what}{called}; DATA is {', '.join(BUILT_IN[:-1])} or {BUILT_IN[-1]}, or the path of a folder of pictures "
-        "(CLASS/*.jpg, or *.jpg) or of an .npz file (numpy.savez(path, x=inputs, y=labels))"
+        f"{what}{called}; DATA is {', '.join(BUILT_IN[:-1])} or {BUILT_IN[-1]}, or the path of a"
+        " folder of pictures (CLASS/*.jpg, or *.jpg) or of an .npz file (numpy.savez(path,"
+        " x=inputs, y=labels))"
     )
 
 
-def _check_options(name: str, folder: bool, *, channels: str | None, **pictures: int | None) -> None:
+def _check_options(
+    name: str, folder: bool, *, channels: str | None, **pictures: int | None
+) -> None:
     """Refuse options that say nothing of such data."""
     for option, value in pictures.items():
         if value is not None and not folder:
-            raise ValueError(f"--{option.replace('_', '-')} is for image folders, and {name} is none")
+            raise ValueError(
+                f"--{option.replace('_', '-')} is for image folders, and {name} is none"
+            )
     if channels is not None and not name.endswith(".npz"):
         raise ValueError(f"--channels is for arrays, .npz files, and {name} is none; leave it out")
 
@@ -177,12 +200,18 @@ def _taken(whole: Dataset, places: NDArray[np.int64]) -> Dataset:
         indices=whole.indices[places],
         labels=None if whole.labels is None else whole.labels[places],
         read=lambda position: whole.read(int(places[position])),
-        input_names=None if whole.input_names is None else tuple(whole.input_names[place] for place in places),
+        input_names=(
+            None
+            if whole.input_names is None
+            else tuple(whole.input_names[place] for place in places)
+        ),
     )
 
 
 def digits_split() -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.bool_]]:
-    """The UCI digits of scikit-learn in [0, 1], `(1797, 8, 8, 1)`, their labels, and which are test (every fifth)."""
+    """The UCI digits of scikit-learn in [0, 1], `(1797, 8, 8, 1)`, their labels, and which are test
+    (every fifth).
+    """
     from sklearn.datasets import load_digits  # imported here: it takes a second
 
     x, y = load_digits(return_X_y=True)
@@ -212,7 +241,12 @@ def _digits(value_range: tuple[float, float] | None) -> Dataset:
 def _cifar10(data_dir: Path | None, value_range: tuple[float, float] | None) -> Dataset:
     images, labels = load_cifar10("test", data_dir=data_dir)
     found = _cifar10_images("cifar10", images, labels, np.arange(len(labels)), value_range)
-    return replace(found, read_reference=lambda: scale_bytes(load_cifar10("train", data_dir=data_dir)[0], value_range))
+    return replace(
+        found,
+        read_reference=lambda: scale_bytes(
+            load_cifar10("train", data_dir=data_dir)[0], value_range
+        ),
+    )
 
 
 def _cifar10_held_out(data_dir: Path | None, value_range: tuple[float, float] | None) -> Dataset:
@@ -298,7 +332,9 @@ def _pictures(found: PictureFolder, value_range: tuple[float, float] | None) -> 
     )
 
 
-def _npz(path: Path, *, unit: str | None, channels: str | None, value_range: tuple[float, float] | None) -> Dataset:
+def _npz(
+    path: Path, *, unit: str | None, channels: str | None, value_range: tuple[float, float] | None
+) -> Dataset:
     arrays = read_npz(path, unit=unit, channels=channels, value_range=value_range)
     x, labels, reference = arrays.x, arrays.labels, arrays.reference
     return Dataset(

@@ -1,4 +1,5 @@
-"""A folder of pictures: a folder a class, or unlabelled ones side by side; what is no picture is counted and named.
+"""A folder of pictures: a folder a class, or unlabelled ones side by side; what is no picture is
+counted and named.
 
 Order is that of names as text, whatever the system: first of classes, then of files.
 """
@@ -16,14 +17,23 @@ from numpy.typing import NDArray
 
 SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 # What systems put beside a person's files, pictures at times among it.
-SYSTEM: Final = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found", "__pycache__")
+SYSTEM: Final = (
+    "__MACOSX",
+    "@eaDir",
+    "$RECYCLE.BIN",
+    "System Volume Information",
+    "lost+found",
+    "__pycache__",
+)
 SHOWN: Final = 3
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """The pictures of a folder in order; `labels` are places in `class_names`, None where there are no class folders."""
+    """The pictures of a folder in order; `labels` are places in `class_names`, None where there are
+    no class folders.
+    """
 
     files: tuple[Path, ...]
     labels: NDArray[np.int64] | None
@@ -52,7 +62,9 @@ def list_pictures(folder: Path) -> Listing:
         passed.outside(loose)
         return Listing(
             files=tuple(path for _, found in classes for path in found),
-            labels=np.array([label for label, (_, found) in enumerate(classes) for _ in found], np.int64),
+            labels=np.array(
+                [label for label, (_, found) in enumerate(classes) for _ in found], np.int64
+            ),
             class_names=tuple(name for name, _ in classes),
             notes=passed.notes(),
         )
@@ -71,14 +83,17 @@ def _split(folder: Path, passed: _Passed) -> tuple[list[Path], list[Path]]:
     try:
         entries = sorted(folder.iterdir(), key=lambda path: name_order(path.name))
     except OSError as error:
-        raise ValueError(f"{folder} cannot be read ({error.strerror}); mend its permissions, or move it away") from error
+        raise ValueError(
+            f"{folder} cannot be read ({error.strerror}); mend its permissions, or move it away"
+        ) from error
     pictures, folders = [], []
     for path in entries:
         if path.name.startswith(".") or path.name in SYSTEM:
             passed.hidden(path)
         elif path.is_dir():
             folders.append(path)
-        elif path.suffix.lower() in SUFFIXES and (path.is_file() or not path.exists()):  # a broken link is unreadable
+        # a broken link is unreadable
+        elif path.suffix.lower() in SUFFIXES and (path.is_file() or not path.exists()):
             pictures.append(path)
         else:
             passed.no_picture(path)
@@ -94,8 +109,9 @@ def _refuse_nested(part: Path, deeper: Sequence[Path]) -> None:
     for inner in deeper:
         if _split(inner, _Passed(inner))[0]:
             raise ValueError(
-                f"{part} holds no images but a folder {inner.name} with some; expected CLASS/*.jpg, so give {part} as "
-                f"DATA if {inner.name} is a class, or move the images up or {part.name} away"
+                f"{part} holds no images but a folder {inner.name} with some; expected CLASS/*.jpg,"
+                f" so give {part} as DATA if {inner.name} is a class, or move the images up or"
+                f" {part.name} away"
             )
 
 
@@ -129,7 +145,8 @@ class _Passed:
 
     def notes(self) -> tuple[str, ...]:
         return tuple(
-            f"{self._folder}: passed over {len(names)} ({kind}): {named(names)}" for kind, names in self._kinds.items()
+            f"{self._folder}: passed over {len(names)} ({kind}): {named(names)}"
+            for kind, names in self._kinds.items()
         )
 
 

@@ -1,4 +1,6 @@
-"""ModelNet40 as point clouds: the official HDF5 release of PointNet's authors, read from disk or downloaded."""
+"""ModelNet40 as point clouds: the official HDF5 release of PointNet's authors, read from disk or
+downloaded.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,8 @@ from topcert.files import first_line
 
 FOLDER: Final = "modelnet40_ply_hdf5_2048"
 ARCHIVE_URL: Final = "https://shapenet.cs.stanford.edu/media/modelnet40_ply_hdf5_2048.zip"
-# The one digest of the archive that is public: several loaders pin it, openpoints (of PointNeXt) among them. MD5 tells a
-# damaged download, not a forged one; nothing in the archive is run.
+# The one digest of the archive that is public: several loaders pin it, openpoints (of PointNeXt)
+# among them. MD5 tells a damaged download, not a forged one; nothing in the archive is run.
 ARCHIVE_HASH: Final = "md5:c9ab8e6dfb16f67afdab25e155c79e59"
 NUM_CLASSES: Final = 40
 NUM_POINTS: Final = 2048
@@ -22,12 +24,14 @@ NUM_POINTS: Final = 2048
 def load_modelnet40(
     split: Literal["train", "test"], *, data_dir: Path | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], tuple[str, ...]]:
-    """Points float32 `(inputs, 2048, 3)`, labels int64 `(inputs,)` in the official order, and the names of the classes.
+    """Points float32 `(inputs, 2048, 3)`, labels int64 `(inputs,)` in the official order, and the
+    names of the classes.
 
-    `data_dir` is, or holds, the folder `modelnet40_ply_hdf5_2048`; without it the official archive is downloaded once into
-    the user's cache. Every file of the split is read and checked here (60 MB of test shapes take a second): damage is better
-    known before a run than in the middle of it. Names are `shape_names.txt`, or "0" .. "39" where there is no such file.
-    Raises ValueError where a file is missing, damaged or cannot be fetched.
+    `data_dir` is, or holds, the folder `modelnet40_ply_hdf5_2048`; without it the official archive
+    is downloaded once into the user's cache. Every file of the split is read and checked here (60
+    MB of test shapes take a second): damage is better known before a run than in the middle of it.
+    Names are `shape_names.txt`, or "0" .. "39" where there is no such file. Raises ValueError where
+    a file is missing, damaged or cannot be fetched.
     """
     folder = _find(data_dir) if data_dir is not None else _download()
     paths = _listed(folder, split)
@@ -52,8 +56,9 @@ def _find(data_dir: Path) -> Path:
         if holds_modelnet40(folder):
             return folder
     raise ValueError(
-        f"--data-dir {data_dir} neither is nor holds the folder {FOLDER} (test_files.txt, ply_data_test0.h5, ...); "
-        "name the folder that does, or leave --data-dir out to download ModelNet40"
+        f"--data-dir {data_dir} neither is nor holds the folder {FOLDER} (test_files.txt,"
+        " ply_data_test0.h5, ...); name the folder that does, or leave --data-dir out to download"
+        " ModelNet40"
     )
 
 
@@ -83,7 +88,9 @@ def _download() -> Path:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Whether every file that the lists name is there: a kill while unpacking leaves some of them."""
+    """Whether every file that the lists name is there: a kill while unpacking leaves some of
+    them.
+    """
     lists = [folder / f"{split}_files.txt" for split in ("train", "test")]
     return all(path.is_file() for path in lists) and all(
         (folder / PurePosixPath(line).name).is_file() for path in lists for line in _lines(path)
@@ -99,19 +106,30 @@ def _listed(folder: Path, split: str) -> list[Path]:
     if not names:
         raise ValueError(f"{path} names no files; the data set is incomplete, fetch it again")
     if len(set(names)) < len(names):
-        raise ValueError(f"{path} names {next(name for name in names if names.count(name) > 1)} twice; fetch it again")
+        raise ValueError(
+            f"{path} names {next(name for name in names if names.count(name) > 1)} twice; fetch it"
+            " again"
+        )
     for name in names:
         if not (folder / name).is_file():
-            raise ValueError(f"{folder} lacks {name}, which {path.name} names; the data set is incomplete, fetch it again")
+            raise ValueError(
+                f"{folder} lacks {name}, which {path.name} names; the data set is incomplete, fetch"
+                " it again"
+            )
     for found in sorted(folder.glob(f"ply_data_{split}*.h5")):
         if found.name not in names:
-            raise ValueError(f"{path} leaves out {found.name}, which lies beside it; mend the list, or fetch it again")
+            raise ValueError(
+                f"{path} leaves out {found.name}, which lies beside it; mend the list, or fetch it"
+                " again"
+            )
     return [folder / name for name in names]
 
 
 def _lines(path: Path) -> list[str]:
     try:
-        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        return [
+            line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()
+        ]
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not a text file ({error.reason}); fetch it again") from error
 
@@ -122,14 +140,20 @@ def _size(path: Path) -> int:
 
     try:
         with h5py.File(path, "r") as file:
-            shapes = {name: (tuple(file[name].shape), file[name].dtype) for name in ("data", "label")}
+            shapes = {
+                name: (tuple(file[name].shape), file[name].dtype) for name in ("data", "label")
+            }
     except Exception as error:  # a damaged file can raise anything
         raise _unreadable(path, error) from error
     (points, kind), (labels, label_kind) = shapes["data"], shapes["label"]
     if len(points) != 3 or points[1:] != (NUM_POINTS, 3) or kind.kind != "f":
-        raise ValueError(f"{path}: data must be floats of shape (shapes, {NUM_POINTS}, 3), got {kind} {points}")
+        raise ValueError(
+            f"{path}: data must be floats of shape (shapes, {NUM_POINTS}, 3), got {kind} {points}"
+        )
     if labels not in ((points[0], 1), (points[0],)) or label_kind.kind not in "iu":
-        raise ValueError(f"{path}: label must be integers of shape ({points[0]}, 1), got {label_kind} {labels}")
+        raise ValueError(
+            f"{path}: label must be integers of shape ({points[0]}, 1), got {label_kind} {labels}"
+        )
     if points[0] == 0:
         raise ValueError(f"{path} holds no shapes; fetch it again")
     return int(points[0])
@@ -147,17 +171,23 @@ def _fill(path: Path, points: NDArray[np.float32], labels: NDArray[np.int64]) ->
         raise _unreadable(path, error) from error
     for label in (labels.min(), labels.max()):
         if not 0 <= label < NUM_CLASSES:
-            raise ValueError(f"{path} holds the label {label}, ModelNet40 has 0 .. {NUM_CLASSES - 1}; the file is damaged")
+            raise ValueError(
+                f"{path} holds the label {label}, ModelNet40 has 0 .. {NUM_CLASSES - 1}; the file"
+                " is damaged"
+            )
     if not np.isfinite(points).all():
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(points))[0])
         raise ValueError(
-            f"{path} holds {points[place]} at {place} of data; a certificate needs finite inputs, fetch it again"
+            f"{path} holds {points[place]} at {place} of data; a certificate needs finite inputs,"
+            " fetch it again"
         )
 
 
 def _unreadable(path: Path, error: Exception) -> ValueError:
     reason = (str(error).splitlines() or [type(error).__name__])[0]
-    return ValueError(f"{path} is not a readable HDF5 file with data and label ({reason[:120]}); fetch it again")
+    return ValueError(
+        f"{path} is not a readable HDF5 file with data and label ({reason[:120]}); fetch it again"
+    )
 
 
 def _names(folder: Path) -> tuple[str, ...]:
@@ -167,6 +197,7 @@ def _names(folder: Path) -> tuple[str, ...]:
     names = tuple(_lines(path))
     if len(names) != NUM_CLASSES:
         raise ValueError(
-            f"{path} holds {len(names)} names, ModelNet40 has {NUM_CLASSES} classes; fetch it again, or remove it"
+            f"{path} holds {len(names)} names, ModelNet40 has {NUM_CLASSES} classes; fetch it"
+            " again, or remove it"
         )
     return names

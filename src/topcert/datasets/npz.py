@@ -1,4 +1,6 @@
-"""An .npz file: inputs `x`, and optionally labels `y`, `class_names` and training inputs `x_train`."""
+"""An .npz file: inputs `x`, and optionally labels `y`, `class_names` and training inputs
+`x_train`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,15 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.datasets.array_inputs import Inputs, Kind, as_array, as_floats, as_image_values, check_numbers, read_inputs
+from topcert.datasets.array_inputs import (
+    Inputs,
+    Kind,
+    as_array,
+    as_floats,
+    as_image_values,
+    check_numbers,
+    read_inputs,
+)
 
 _READ: Final = ("x", "y", "x_train", "class_names")
 
@@ -17,7 +27,9 @@ _READ: Final = ("x", "y", "x_train", "class_names")
 @final
 @dataclass(frozen=True, kw_only=True)
 class Arrays:
-    """The arrays of a file as inputs; `class_names` those of the labels 0, 1, ..., in no order that a model knows."""
+    """The arrays of a file as inputs; `class_names` those of the labels 0, 1, ..., in no order that
+    a model knows.
+    """
 
     kind: Kind
     x: NDArray[np.floating]
@@ -34,7 +46,9 @@ def read_npz(
     channels: str | None = None,
     value_range: tuple[float, float] | None = None,
 ) -> Arrays:
-    """Read a file; the options are those of `read_inputs`. Raises ValueError where an array is missing or is none."""
+    """Read a file; the options are those of `read_inputs`. Raises ValueError where an array is
+    missing or is none.
+    """
     arrays = _open(path)
     y = arrays.get("y")
     labels, names = (None, ()) if y is None else _labels(y, arrays["x"].shape[:1], path)
@@ -45,7 +59,9 @@ def read_npz(
     shape = found.x.shape[1:]
     notes: tuple[str, ...] = ()
     if found.moved:
-        notes = (f"{path}: x holds its channels first; read as images of {shape[0]} x {shape[1]} pixels",)
+        notes = (
+            f"{path}: x holds its channels first; read as images of {shape[0]} x {shape[1]} pixels",
+        )
     reference = arrays.get("x_train")
     return Arrays(
         kind=found.kind,
@@ -59,7 +75,11 @@ def read_npz(
 
 def _open(path: Path) -> dict[str, NDArray[Any]]:
     if not path.is_file():
-        what = "is no plain file but a pipe or a device; copy it to one" if path.exists() else "does not exist"
+        what = (
+            "is no plain file but a pipe or a device; copy it to one"
+            if path.exists()
+            else "does not exist"
+        )
         raise ValueError(f"{path} {what}")
     try:
         with path.open("rb") as file:  # NumPy leaves a file that it cannot read open
@@ -75,7 +95,9 @@ def _open(path: Path) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _labels(y: NDArray[Any], wanted: tuple[int, ...], path: Path) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def _labels(
+    y: NDArray[Any], wanted: tuple[int, ...], path: Path
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Labels, and their names where they are text."""
     if y.dtype.kind == "U" and y.shape == wanted:
         names, labels = np.unique(y, return_inverse=True)
@@ -88,21 +110,32 @@ def _labels(y: NDArray[Any], wanted: tuple[int, ...], path: Path) -> tuple[NDArr
             fix = "; give y.argmax(axis=1) if these are one-hot"
         elif y.dtype.kind in "fb" and y.shape == wanted:
             fix = "; give y.astype(int) if these are class indices"
-        raise ValueError(f"{path}: y must be integers or names of shape {_tuple(wanted)}, got {y.dtype} {y.shape}{fix}")
+        raise ValueError(
+            f"{path}: y must be integers or names of shape {_tuple(wanted)}, got {y.dtype}"
+            f" {y.shape}{fix}"
+        )
     for label in (y.min(), y.max()) if y.size else ():
         if not 0 <= label < 2**31:
             raise ValueError(f"{path}: y holds the label {label}; labels are class indices from 0")
     return y.astype(np.int64), ()
 
 
-def _names(told: NDArray[Any], labels: NDArray[np.int64] | None, names: tuple[str, ...], path: Path) -> tuple[str, ...]:
+def _names(
+    told: NDArray[Any], labels: NDArray[np.int64] | None, names: tuple[str, ...], path: Path
+) -> tuple[str, ...]:
     """The names of integer labels."""
     if told.dtype.kind != "U" or told.ndim != 1 or len(set(told.tolist())) != len(told):
-        raise ValueError(f"{path}: class_names must be different names, in one row, got {told.dtype} {told.shape}")
+        raise ValueError(
+            f"{path}: class_names must be different names, in one row, got {told.dtype}"
+            f" {told.shape}"
+        )
     if names:
         raise ValueError(f"{path}: y holds names, so class_names says nothing; leave it out")
     if labels is not None and labels.max() >= len(told):
-        raise ValueError(f"{path}: y holds the label {labels.max()}, and class_names the names of 0 .. {len(told) - 1}")
+        raise ValueError(
+            f"{path}: y holds the label {labels.max()}, and class_names the names of 0 .."
+            f" {len(told) - 1}"
+        )
     return tuple(told.tolist())
 
 
@@ -116,7 +149,9 @@ def _reference(
     if inputs.moved and array.ndim == 4:
         array = np.moveaxis(array, 1, 3)
     if array.shape[1:] != inputs.x.shape[1:]:
-        raise ValueError(f"{what} holds inputs of shape {array.shape[1:]}, x of {inputs.x.shape[1:]}")
+        raise ValueError(
+            f"{what} holds inputs of shape {array.shape[1:]}, x of {inputs.x.shape[1:]}"
+        )
     if array.size == 0:
         raise ValueError(f"{what} is empty, of shape {array.shape}")
     if inputs.kind == "image":

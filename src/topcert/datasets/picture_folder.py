@@ -1,4 +1,6 @@
-"""The pictures of a folder that are taken: which they are, what is said of them, and how each is read."""
+"""The pictures of a folder that are taken: which they are, what is said of them, and how each is
+read.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,8 @@ from topcert.datasets.pictures import Cut, decode_picture, read_picture, traits_
 class PictureFolder:
     """Pictures at some `places` of a folder, int64, in order; each becomes an array of `shape`.
 
-    `labels` int64 `(pictures,)` are places in `class_names`, None where there are no class folders; `names` are files
-    relative to the folder. `notes` are what a person should know.
+    `labels` int64 `(pictures,)` are places in `class_names`, None where there are no class folders;
+    `names` are files relative to the folder. `notes` are what a person should know.
     """
 
     name: str
@@ -33,23 +35,29 @@ class PictureFolder:
     cut: Cut
 
     def read(self, position: int) -> NDArray[np.uint8]:
-        """One picture, uint8 `(H, W, 3)`. Raises ValueError where it cannot be read or has another size."""
+        """One picture, uint8 `(H, W, 3)`. Raises ValueError where it cannot be read or has another
+        size.
+        """
         path = self.files[position]
         pixels = read_picture(path, str(path), self.cut)
         if pixels.shape != self.shape:
             side = min(self.shape[:2])
             raise ValueError(
-                f"{path} is {pixels.shape[1]} x {pixels.shape[0]} pixels, the first image {self.shape[1]} x "
-                f"{self.shape[0]}; --resize {side} --crop {side} makes all of them {side} x {side}"
+                f"{path} is {pixels.shape[1]} x {pixels.shape[0]} pixels, the first image"
+                f" {self.shape[1]} x {self.shape[0]}; --resize {side} --crop {side} makes all of"
+                f" them {side} x {side}"
             )
         return pixels
 
 
-def open_pictures(folder: Path, cut: Cut, *, stride: int | None, limit: int | None, skip: bool) -> PictureFolder:
-    """Every `stride`-th picture, at most `limit`, without those that cannot be read where they are to `skip`.
+def open_pictures(
+    folder: Path, cut: Cut, *, stride: int | None, limit: int | None, skip: bool
+) -> PictureFolder:
+    """Every `stride`-th picture, at most `limit`, without those that cannot be read where they are
+    to `skip`.
 
-    What is left out keeps its place: the others are numbered as if it were there. Raises ValueError where nothing is left,
-    or the first picture cannot be read.
+    What is left out keeps its place: the others are numbered as if it were there. Raises ValueError
+    where nothing is left, or the first picture cannot be read.
     """
     listing = list_pictures(folder)
     every = [path.relative_to(folder).as_posix() for path in listing.files]
@@ -59,13 +67,14 @@ def open_pictures(folder: Path, cut: Cut, *, stride: int | None, limit: int | No
         unreadable = [place for place in places.tolist() if not _readable(listing.files[place])]
         if unreadable:
             notes.append(
-                f"{folder}: left out {len(unreadable)} of {len(places)} pictures, which cannot be read: "
-                + named([every[place] for place in unreadable])
+                f"{folder}: left out {len(unreadable)} of {len(places)} pictures, which cannot be"
+                " read: " + named([every[place] for place in unreadable])
             )
         if len(unreadable) == len(places):
             raise ValueError(
-                f"{folder}: none of the {len(places)} pictures that are taken can be read, {named([every[places[0]]])} "
-                "among them; replace them, or take others with --limit and --stride"
+                f"{folder}: none of the {len(places)} pictures that are taken can be read,"
+                f" {named([every[places[0]]])} among them; replace them, or take others with"
+                " --limit and --stride"
             )
         places = np.setdiff1d(places, unreadable).astype(np.int64)
     files = tuple(listing.files[place] for place in places.tolist())

@@ -1,4 +1,6 @@
-"""How a person wants data to be read, and how that is recorded, so that anyone can read the same inputs again."""
+"""How a person wants data to be read, and how that is recorded, so that anyone can read the same
+inputs again.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,9 @@ from topcert.datasets.dataset import Dataset, load_dataset
 class Reading:
     """The options of `load_dataset`, and how classes are matched to a model's (`order_classes`).
 
-    `class_names` are the model's, as a person names them; `unlabelled` leaves the labels of the data out. `lowest_label` is
-    no choice but what was found: the lowest label of the whole set, where it is a wonder that none is 0.
+    `class_names` are the model's, as a person names them; `unlabelled` leaves the labels of the
+    data out. `lowest_label` is no choice but what was found: the lowest label of the whole set,
+    where it is a wonder that none is 0.
     """
 
     data_dir: Path | None = None
@@ -66,15 +69,21 @@ class Reading:
 
     @staticmethod
     def from_json(recorded: dict[str, Any]) -> Reading:
-        """What `to_json` recorded. Raises ValueError for values of another kind, and entries that it does not write."""
+        """What `to_json` recorded. Raises ValueError for values of another kind, and entries that
+        it does not write.
+        """
         if strange := sorted(map(str, recorded.keys() - _KINDS.keys())):
             raise ValueError(f"data_options are damaged: no run writes the entry {strange[0]!r}")
         for name, kind in _KINDS.items():
             value = recorded.get(name)
-            if value is not None and (not isinstance(value, kind) or isinstance(value, bool) != (kind is bool)):
+            if value is not None and (
+                not isinstance(value, kind) or isinstance(value, bool) != (kind is bool)
+            ):
                 raise ValueError(f"data_options are damaged: {name} cannot be {value!r}")
         ends, names, folder = (recorded.get(name) for name in ("range", "class_names", "data_dir"))
-        if ends is not None and (len(ends) != 2 or not all(type(end) in (int, float) for end in ends)):
+        if ends is not None and (
+            len(ends) != 2 or not all(type(end) in (int, float) for end in ends)
+        ):
             raise ValueError(f"data_options are damaged: range cannot be {ends!r}")
         if names is not None and not all(isinstance(name, str) for name in names):
             raise ValueError(f"data_options are damaged: class_names cannot be {names!r}")

@@ -1,4 +1,6 @@
-"""Certified top-k accuracy (paper, Section 3): the share of inputs whose true label has radius r or more."""
+"""Certified top-k accuracy (paper, Section 3): the share of inputs whose true label has radius r or
+more.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +25,12 @@ SHOWN: Final = "share of shown labels certified"  # what release 0.1.0 told of u
 @final
 @dataclass(frozen=True, kw_only=True)
 class AccuracyCurve:
-    """`certified[r]` of `total` at radius r = 0, 1, ... up to the first radius that nothing reaches.
+    """`certified[r]` of `total` at radius r = 0, 1, ... up to the first radius that nothing
+    reaches.
 
-    `quantity` says of what: `ACCURACY` (inputs whose true label is certified; for predicted labels it must also be shown),
-    or, without true labels, `PREDICTION`: no accuracy, but the distribution of the radii of what the votes chose.
+    `quantity` says of what: `ACCURACY` (inputs whose true label is certified; for predicted labels
+    it must also be shown), or, without true labels, `PREDICTION`: no accuracy, but the distribution
+    of the radii of what the votes chose.
     """
 
     k: int
@@ -39,21 +43,31 @@ class AccuracyCurve:
         return float(self.certified[radius] / self.total) if radius < len(self.certified) else 0.0
 
 
-def accuracy_curves(certificates: Certificates, true_labels: Mapping[int, int] | None) -> list[AccuracyCurve]:
-    """One curve for each k, ascending; `true_labels` maps an input's index to its label, None where there are none.
+def accuracy_curves(
+    certificates: Certificates, true_labels: Mapping[int, int] | None
+) -> list[AccuracyCurve]:
+    """One curve for each k, ascending; `true_labels` maps an input's index to its label, None where
+    there are none.
 
-    Then the label of an input is its prediction: the most voted one, or that which a first sample selected.
-    Raises ValueError where a certificate stands there twice: a share could exceed 1.
+    Then the label of an input is its prediction: the most voted one, or that which a first sample
+    selected. Raises ValueError where a certificate stands there twice: a share could exceed 1.
     """
     curves = []
     for k in np.unique(certificates.k).tolist():
         rows = certificates.k == k
-        index, label, radius = certificates.index[rows], certificates.label[rows], certificates.radius[rows]
+        index, label, radius = (
+            certificates.index[rows],
+            certificates.label[rows],
+            certificates.radius[rows],
+        )
         inputs, first = np.unique(index, return_index=True)
         found, times = np.unique(np.stack([index, label], axis=1), axis=0, return_counts=True)
         if times.max(initial=1) > 1:
             place, named = found[times.argmax()].tolist()
-            raise ValueError(f"input {place} has {times.max()} certificates of label {named} for k = {k}; one is needed")
+            raise ValueError(
+                f"input {place} has {times.max()} certificates of label {named} for k = {k}; one is"
+                " needed"
+            )
         if true_labels is None:
             curves.append(_curve(k, PREDICTION, radius[first], total=len(inputs)))
         else:
@@ -63,8 +77,12 @@ def accuracy_curves(certificates: Certificates, true_labels: Mapping[int, int] |
 
 
 def shown_curves(certificates: Certificates) -> list[AccuracyCurve]:
-    """The curves that release 0.1.0 wrote of unlabelled data: the share of all shown labels, whatever their rank."""
-    radii = {k: certificates.radius[certificates.k == k] for k in np.unique(certificates.k).tolist()}
+    """The curves that release 0.1.0 wrote of unlabelled data: the share of all shown labels,
+    whatever their rank.
+    """
+    radii = {
+        k: certificates.radius[certificates.k == k] for k in np.unique(certificates.k).tolist()
+    }
     return [_curve(k, SHOWN, radius, total=len(radius)) for k, radius in radii.items()]
 
 
@@ -80,7 +98,14 @@ COLUMNS = ("k", "radius", "certified", "total", "share", "quantity")
 def curve_rows(curves: list[AccuracyCurve]) -> list[tuple[str, ...]]:
     """Rows of accuracy.csv under COLUMNS; shares are floored at six decimals."""
     return [
-        (str(curve.k), str(r), str(hits), str(curve.total), floored(hits, curve.total, 6), curve.quantity)
+        (
+            str(curve.k),
+            str(r),
+            str(hits),
+            str(curve.total),
+            floored(hits, curve.total, 6),
+            curve.quantity,
+        )
         for curve in curves
         for r, hits in enumerate(curve.certified.tolist())
     ]
@@ -99,7 +124,9 @@ def read_accuracy(path: Path) -> list[tuple[str, ...]]:
         with path.open(newline="", encoding="utf-8") as file:
             header, *rows = list(csv.reader(file)) or [[]]
     except FileNotFoundError as error:
-        raise ValueError(f"{path} is missing; the whole certify command with --resume writes it") from error
+        raise ValueError(
+            f"{path} is missing; the whole certify command with --resume writes it"
+        ) from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path} is damaged ({error})") from error
     if tuple(header) != COLUMNS:
@@ -114,5 +141,7 @@ def floored(part: int, whole: int, decimals: int) -> str:
 
 
 def floored_float(value: float, decimals: int) -> str:
-    """A finite number of at least 0 as text, its exact value cut after `decimals` digits; `inf` as it is."""
+    """A finite number of at least 0 as text, its exact value cut after `decimals` digits; `inf` as
+    it is.
+    """
     return "inf" if math.isinf(value) else floored(*value.as_integer_ratio(), decimals)

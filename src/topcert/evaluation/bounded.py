@@ -77,7 +77,9 @@ class Bounds:
         try:
             text = path.read_text(encoding="utf-8")
             found = json.loads(text)
-            if not isinstance(found, dict) or found.keys() != {field.name for field in fields(Bounds)}:
+            if not isinstance(found, dict) or found.keys() != {
+                field.name for field in fields(Bounds)
+            }:
                 raise ValueError("missing or unknown entries")
             _check_entries(found)
             bounds = Bounds(**{**found, "ks": tuple(found["ks"])})
@@ -93,7 +95,14 @@ def _check_entries(found: dict[str, Any]) -> None:
     whole = {"num_inputs": found["num_inputs"], "max_radius": found["max_radius"]}
     if found["format"] != FORMAT:
         raise ValueError(f"it is not of the format {FORMAT}")
-    for name in ("topcert_version", "data", "data_fingerprint", "model", "model_fingerprint", "label_choice"):
+    for name in (
+        "topcert_version",
+        "data",
+        "data_fingerprint",
+        "model",
+        "model_fingerprint",
+        "label_choice",
+    ):
         if not isinstance(found[name], str):
             raise ValueError(f"{name} must be text, got {found[name]!r}")
     for name, value in whole.items():
@@ -131,13 +140,16 @@ def certify_network(
     label_choice: str,
     on_progress: Callable[[int, int, str], None],
 ) -> BoundedResults:
-    """Bound every image of `dataset`, which was read as `reading` says, through the network in the ONNX file `model`.
+    """Bound every image of `dataset`, which was read as `reading` says, through the network in the
+    ONNX file `model`.
 
-    `doubtful` is that of `order_classes`. Raises ValueError where the data are no images in [0, 1], the network holds what
-    bounds cannot follow, or a k or `max_radius` is out of range.
+    `doubtful` is that of `order_classes`. Raises ValueError where the data are no images in [0, 1],
+    the network holds what bounds cannot follow, or a k or `max_radius` is out of range.
     """
     if dataset.kind != "image":
-        raise ValueError(f"the method chiang is for images in [0, 1], and {dataset.name} holds none")
+        raise ValueError(
+            f"the method chiang is for images in [0, 1], and {dataset.name} holds none"
+        )
     from topcert.classifiers.onnx import fingerprint_onnx  # loads ONNX Runtime
 
     layers = read_layers(model)
@@ -157,14 +169,28 @@ def certify_network(
     for start in range(0, total, CHUNK):
         rows = range(start, min(start + CHUNK, total))
         images = np.stack([dataset.read(row).transpose(2, 0, 1) for row in rows])
-        labels = None if label_choice == "predicted" or dataset.labels is None else dataset.labels[rows.start : rows.stop]
+        labels = (
+            None
+            if label_choice == "predicted" or dataset.labels is None
+            else dataset.labels[rows.start : rows.stop]
+        )
         index = dataset.indices[rows.start : rows.stop]
-        parts.append(certify_bounded(layers, images, labels, ks=ks, max_radius=max_radius, index=index))
+        parts.append(
+            certify_bounded(layers, images, labels, ks=ks, max_radius=max_radius, index=index)
+        )
         on_progress(rows.stop, total, "")
     names = told(dataset.input_names, dataset.class_names)
-    by_index = None if names.inputs is None else dict(zip(dataset.indices.tolist(), names.inputs, strict=True))
+    by_index = (
+        None
+        if names.inputs is None
+        else dict(zip(dataset.indices.tolist(), names.inputs, strict=True))
+    )
     certificates = _joined(parts).named(by_index, names.classes)
-    truth = None if dataset.labels is None else dict(zip(dataset.indices.tolist(), dataset.labels.tolist(), strict=True))
+    truth = (
+        None
+        if dataset.labels is None
+        else dict(zip(dataset.indices.tolist(), dataset.labels.tolist(), strict=True))
+    )
     return BoundedResults(
         bounds=Bounds(
             topcert_version=__version__,
@@ -188,14 +214,17 @@ def write_bounded(results: BoundedResults, folder: Path) -> None:
     """Write the three files into `folder`, each whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     results.bounds.write(folder)
-    results.certificates.write(folder / "certificates.parquet", metadata={"bounds": results.bounds.digest()})
+    results.certificates.write(
+        folder / "certificates.parquet", metadata={"bounds": results.bounds.digest()}
+    )
     write_accuracy(results.curves, folder / "accuracy.csv")
 
 
 def compare_bounded(folder: Path, made: BoundedResults) -> list[str]:
     """What in `folder` differs from certificates made again, a line each.
 
-    Raises ValueError where data or network are not those that bounds.json names, or a file is damaged.
+    Raises ValueError where data or network are not those that bounds.json names, or a file is
+    damaged.
     """
     stored = Bounds.read(folder)
     data = fingerprint_inputs(as_recorded(made.inputs, stored.data_fingerprint))
@@ -204,31 +233,48 @@ def compare_bounded(folder: Path, made: BoundedResults) -> list[str]:
         ("model", stored.model_fingerprint, made.bounds.model_fingerprint),
     ):
         if had != now:
-            raise ValueError(f"what was certified is not what you named: the {what} has another fingerprint")
+            raise ValueError(
+                f"what was certified is not what you named: the {what} has another fingerprint"
+            )
     certificates, metadata = Certificates.read(folder / "certificates.parquet")
     again = made.certificates
     if metadata.get("bounds") != stored.digest():
-        raise ValueError(f"{folder / 'certificates.parquet'} was made under another bounds.json; one of them was changed")
+        raise ValueError(
+            f"{folder / 'certificates.parquet'} was made under another bounds.json; one of them was"
+            " changed"
+        )
     findings = []
     for name in ("num_inputs", "ks", "max_radius", "label_choice"):
         if getattr(stored, name) != getattr(made.bounds, name):
             findings.append(
-                f"bounds.json: {name} is {getattr(stored, name)}, the certificates have {getattr(made.bounds, name)}"
+                f"bounds.json: {name} is {getattr(stored, name)}, the certificates have"
+                f" {getattr(made.bounds, name)}"
             )
     for name in ("unit", "method", "alpha", "label_choice"):
         if getattr(certificates, name) != getattr(again, name):
-            findings.append(f"certificates.parquet: {name} is {getattr(certificates, name)}, not {getattr(again, name)}")
+            findings.append(
+                f"certificates.parquet: {name} is {getattr(certificates, name)}, not"
+                f" {getattr(again, name)}"
+            )
     for name in ("l2_radius", "bounds", "votes", "settled"):
         if getattr(certificates, name) is not None:
-            findings.append(f"certificates.parquet has the column {name}, which interval bounds do not give")
+            findings.append(
+                f"certificates.parquet has the column {name}, which interval bounds do not give"
+            )
     if certificates.num_named != 1:
-        findings.append("certificates.parquet has the column num_named, which interval bounds do not give")
+        findings.append(
+            "certificates.parquet has the column num_named, which interval bounds do not give"
+        )
     for name in ("index", "label", "k", "radius"):
         if not np.array_equal(getattr(certificates, name), getattr(again, name)):
-            findings.append(f"certificates.parquet: its column {name} is not what the network gives")
+            findings.append(
+                f"certificates.parquet: its column {name} is not what the network gives"
+            )
     for name in ("names", "class_names"):  # which older folders do not hold
         if getattr(certificates, name) not in (None, getattr(again, name)):
-            findings.append(f"certificates.parquet: its {name.replace('_', ' ')} are not those of the data")
+            findings.append(
+                f"certificates.parquet: its {name.replace('_', ' ')} are not those of the data"
+            )
     older = curve_rows(shown_curves(again)) if made.inputs.column("label").null_count else None
     if read_accuracy(folder / "accuracy.csv") not in (curve_rows(made.curves), older):
         findings.append("accuracy.csv is not the accuracy of these certificates")
@@ -238,7 +284,8 @@ def compare_bounded(folder: Path, made: BoundedResults) -> list[str]:
 def _joined(parts: list[Certificates]) -> Certificates:
     first = parts[0]
     index, label, k, radius = (
-        np.concatenate([getattr(part, name) for part in parts]) for name in ("index", "label", "k", "radius")
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("index", "label", "k", "radius")
     )
     return Certificates(
         index=index,

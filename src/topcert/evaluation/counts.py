@@ -1,10 +1,12 @@
-"""counts.csv: vote counts as a table, one row an input, one integer column a class, optional ones `label` and `votes`.
+"""counts.csv: vote counts as a table, one row an input, one integer column a class, optional ones
+`label` and `votes`.
 
-Where each vote is a ballot of several labels, a column `num_named` says of how many: a row then sums to as many times its
-votes, and is not read as votes that name one label each.
+Where each vote is a ballot of several labels, a column `num_named` says of how many: a row then
+sums to as many times its votes, and is not read as votes that name one label each.
 
-Where the votes are no fixed number of independent ones, a last column says what they are instead: `stopping` (a rule) or
-`law` (a design). Bounds for ordinary votes would be wrong there, so nothing reads such counts as those of others.
+Where the votes are no fixed number of independent ones, a last column says what they are instead:
+`stopping` (a rule) or `law` (a design). Bounds for ordinary votes would be wrong there, so nothing
+reads such counts as those of others.
 """
 
 from __future__ import annotations
@@ -48,12 +50,14 @@ def write_counts(
     names: Names = NAMELESS,
     num_named: int = 1,
 ) -> None:
-    """Columns `0`, `1`, ... in class order, then `label` where there are labels, `num_named` where that is more than 1, then
-    a mark where there is one.
+    """Columns `0`, `1`, ... in class order, then `label` where there are labels, `num_named` where
+    that is more than 1, then a mark where there is one.
 
     Where inputs have names, `name` comes before all and `class` after `label`.
     """
-    columns: dict[str, NDArray[np.int64] | list[str]] = {str(j): counts[:, j] for j in range(counts.shape[1])}
+    columns: dict[str, NDArray[np.int64] | list[str]] = {
+        str(j): counts[:, j] for j in range(counts.shape[1])
+    }
     if names.inputs is not None:
         columns = {NAME: list(names.inputs), **columns}
     if labels is not None:
@@ -69,7 +73,12 @@ def write_counts(
 
 
 def count_columns(
-    num_classes: int, *, has_labels: bool, mark: Mark | None, names: Names = NAMELESS, num_named: int = 1
+    num_classes: int,
+    *,
+    has_labels: bool,
+    mark: Mark | None,
+    names: Names = NAMELESS,
+    num_named: int = 1,
 ) -> list[str]:
     """The header that `write_counts` writes."""
     named = names.inputs is not None
@@ -92,10 +101,10 @@ def read_counts(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
     """Counts int64 `(inputs, classes)` and labels int64 `(inputs,)` or None, from CSV or Parquet.
 
-    Raises ValueError where the file is missing or unreadable, is marked otherwise than `mark`, says that each vote names
-    another number of labels than `num_named`, has a column that is no
-    class, a cell is not a non-negative integer, there are fewer than two classes or no rows, a label is no class, or a
-    column `votes` is not the number of votes of each row.
+    Raises ValueError where the file is missing or unreadable, is marked otherwise than `mark`, says
+    that each vote names another number of labels than `num_named`, has a column that is no class, a
+    cell is not a non-negative integer, there are fewer than two classes or no rows, a label is no
+    class, or a column `votes` is not the number of votes of each row.
     """
     found = _read(path, mark, num_named)
     return found.counts, found.labels
@@ -104,7 +113,9 @@ def read_counts(
 @final
 @dataclass(frozen=True, kw_only=True)
 class Votes:
-    """Counts int64 `(inputs, classes)`, labels int64 `(inputs,)` or None, and what a table calls its rows and classes."""
+    """Counts int64 `(inputs, classes)`, labels int64 `(inputs,)` or None, and what a table calls
+    its rows and classes.
+    """
 
     counts: NDArray[np.int64]
     labels: NDArray[np.int64] | None
@@ -112,11 +123,13 @@ class Votes:
 
 
 def read_votes(path: Path, *, samples: int | None, num_named: int = 1) -> Votes:
-    """As `read_counts`, of a table that anybody made; `-` is standard input. Every row has votes, and how many is sure.
+    """As `read_counts`, of a table that anybody made; `-` is standard input. Every row has votes,
+    and how many is sure.
 
-    All rows sum to `samples`; or, where that is None, to their cell of a column `votes`; or, without one, to one number:
-    `num_named` times that, where each vote names so many labels. Raises ValueError else, where no such votes give a row, and
-    where a column is the sum of all others while nothing says how many votes there are.
+    All rows sum to `samples`; or, where that is None, to their cell of a column `votes`; or,
+    without one, to one number: `num_named` times that, where each vote names so many labels. Raises
+    ValueError else, where no such votes give a row, and where a column is the sum of all others
+    while nothing says how many votes there are.
     """
     if samples is not None and samples < 1:
         raise ValueError(f"--samples must be at least 1, got {samples}")
@@ -127,33 +140,40 @@ def read_votes(path: Path, *, samples: int | None, num_named: int = 1) -> Votes:
     if not 1 <= num_named < counts.shape[1]:
         most = counts.shape[1] - 1
         raise ValueError(
-            f"--ballot must lie in 1 .. {most}, one less than the {most + 1} classes of {source}; got {num_named}"
+            f"--ballot must lie in 1 .. {most}, one less than the {most + 1} classes of {source};"
+            f" got {num_named}"
         )
     wanted = None if samples is None else samples * num_named
     if wanted is not None and (sums != wanted).any():
         row = int((sums != wanted).argmax())
         hint = odd_one_out(counts, found.classes, wanted=wanted)
         times = "" if num_named == 1 else f" times --ballot {num_named}"
-        raise ValueError(f"{source}: the counts of row {row} sum to {sums[row]}, not to --samples {samples}{times}{hint}")
+        raise ValueError(
+            f"{source}: the counts of row {row} sum to {sums[row]}, not to --samples"
+            f" {samples}{times}{hint}"
+        )
     try:
         trials_of(counts, num_named)
     except ValueError as error:
-        raise ValueError(f"{source}: {error}; give --ballot the number that was counted of each vote") from error
+        raise ValueError(
+            f"{source}: {error}; give --ballot the number that was counted of each vote"
+        ) from error
     made = Votes(counts=counts, labels=found.labels, names=found.names)
     if samples is not None or found.states_votes:
         return made
     if (sums != sums[0]).any():
         row = int((sums != sums[0]).argmax())
         raise ValueError(
-            f"{source}: the counts of row 0 sum to {sums[0]}, those of row {row} to {sums[row]}"
-            f"{odd_one_out(counts, found.classes)}; leave out what is no class, or say in a column `{VOTES}` how many votes "
-            "each row has"
+            f"{source}: the counts of row 0 sum to {sums[0]}, those of row {row} to"
+            f" {sums[row]}{odd_one_out(counts, found.classes)}; leave out what is no class, or say"
+            f" in a column `{VOTES}` how many votes each row has"
         )
     total = total_column(counts, found.classes)
     if total is not None:
         raise ValueError(
-            f"{source}: column {total!r} is the sum of all others in every row, as a total is; leave it out, or call it "
-            f"`{VOTES}`, or, where it is a class, say with --samples that every input has {sums[0] // num_named} votes"
+            f"{source}: column {total!r} is the sum of all others in every row, as a total is;"
+            f" leave it out, or call it `{VOTES}`, or, where it is a class, say with --samples that"
+            f" every input has {sums[0] // num_named} votes"
         )
     return made
 
@@ -180,7 +200,9 @@ def _read(path: Path, mark: Mark | None, num_named: int = 1, *, asked: bool = Fa
         raise ValueError(f"{source} holds no rows; one row an input is needed, under a header")
     if len(classes) < 2:
         raise ValueError(f"{source} has {len(classes)} class columns; at least 2 are needed")
-    counts = np.stack([whole_numbers(table.column(name), name, source=source) for name in classes], axis=1)
+    counts = np.stack(
+        [whole_numbers(table.column(name), name, source=source) for name in classes], axis=1
+    )
     if counts.min() < 0:
         row, column = np.argwhere(counts < 0)[0]
         raise ValueError(f"{source}: count {counts[row, column]} in row {row} is negative")
@@ -190,50 +212,64 @@ def _read(path: Path, mark: Mark | None, num_named: int = 1, *, asked: bool = Fa
             row = int((votes * num_named != sums).argmax())
             times = "" if num_named == 1 else f", of {num_named} labels each"
             raise ValueError(
-                f"{source}: the counts of row {row} sum to {sums[row]}, but its `{VOTES}` say {votes[row]}{times}"
+                f"{source}: the counts of row {row} sum to {sums[row]}, but its `{VOTES}` say"
+                f" {votes[row]}{times}"
             )
     labels = _labels(table.column(LABEL), classes, source) if LABEL in names else None
     try:
         called = names_of(whole, classes)
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from error
-    return _Table(classes=classes, counts=counts, labels=labels, names=called, states_votes=VOTES in names)
+    return _Table(
+        classes=classes, counts=counts, labels=labels, names=called, states_votes=VOTES in names
+    )
 
 
 def _labels(column: pa.ChunkedArray, classes: list[str], source: str) -> NDArray[np.int64]:
     """Class indices from 0, or names of classes, as int64 `(rows,)`."""
     column = decoded(column)
-    if not column.null_count and (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+    if not column.null_count and (
+        pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    ):
         places = {name: place for place, name in enumerate(classes)}
         said = column.to_pylist()
         if unknown := [name for name in said if name not in places]:
             raise ValueError(
-                f"{source}: label {unknown[0][:60]!r} is no class; label by index from 0, or by a column's name"
+                f"{source}: label {unknown[0][:60]!r} is no class; label by index from 0, or by a"
+                " column's name"
             )
         return np.array([places[name] for name in said], np.int64)
     labels = whole_numbers(column, LABEL, source=source)
     if not (labels.min() >= 0 and labels.max() < len(classes)):
         bad = labels[(labels < 0) | (labels >= len(classes))][0]
-        raise ValueError(f"{source}: label {bad} is out of range; there are {len(classes)} classes, from 0")
+        raise ValueError(
+            f"{source}: label {bad} is out of range; there are {len(classes)} classes, from 0"
+        )
     return labels
 
 
 def _check_mark(source: str, table: pa.Table, mark: Mark | None) -> None:
-    found = next(((name, table.column(name).to_pylist()) for name in MARKS if name in table.column_names), None)
+    found = next(
+        ((name, table.column(name).to_pylist()) for name in MARKS if name in table.column_names),
+        None,
+    )
     if mark is None and found is not None:
         shown = next(iter(found[1]), "")
         raise ValueError(
-            f"{source}: these counts are of votes with {found[0]} {shown!r}, and bounds for a fixed number of independent "
-            "votes do not hold for them; certify from the folder of the run with evaluate"
+            f"{source}: these counts are of votes with {found[0]} {shown!r}, and bounds for a fixed"
+            " number of independent votes do not hold for them; certify from the folder of the run"
+            " with evaluate"
         )
     if mark is not None and (found is None or found[0] != mark[0] or set(found[1]) != {mark[1]}):
         raise ValueError(
-            f"{source}: its rows must say {mark[0]} {mark[1]!r}, as the manifest does; the file has been changed"
+            f"{source}: its rows must say {mark[0]} {mark[1]!r}, as the manifest does; the file has"
+            " been changed"
         )
 
 
 def _check_named(source: str, table: pa.Table, num_named: int, *, asked: bool) -> None:
-    """Counts of ballots say so themselves where topcert wrote them: then nothing reads them as others.
+    """Counts of ballots say so themselves where topcert wrote them: then nothing reads them as
+    others.
 
     `asked`: a person says what they are by --ballot; else the certificates beside them do.
     """
@@ -241,8 +277,13 @@ def _check_named(source: str, table: pa.Table, num_named: int, *, asked: bool) -
         return
     said = sorted(set(whole_numbers(table.column(NAMED), NAMED, source=source).tolist()))
     if said != [num_named]:
-        fix = f"say --ballot {said[0]} where that is meant" if asked else "one of the files has been changed"
+        fix = (
+            f"say --ballot {said[0]} where that is meant"
+            if asked
+            else "one of the files has been changed"
+        )
         raise ValueError(
-            f"{source}: its column `{NAMED}` says that each vote names {' or '.join(map(str, said))} labels, and it is read "
-            f"as of votes that name {num_named}; {fix}"
+            f"{source}: its column `{NAMED}` says that each vote names"
+            f" {' or '.join(map(str, said))} labels, and it is read as of votes that name"
+            f" {num_named}; {fix}"
         )

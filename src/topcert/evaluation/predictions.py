@@ -1,8 +1,10 @@
-"""predictions.csv: the k labels that a smoothed classifier shows for each input, each with a certificate of its own.
+"""predictions.csv: the k labels that a smoothed classifier shows for each input, each with a
+certificate of its own.
 
-`index,name,rank,label,class,votes,radius,unit,alpha,num_named`, most voted first (ties: lower index first); `name` and
-`class` where there are such names, `radius` "abstains" for a label that the bounds do not put among the top k, `num_named`
-where each ablated input names more than one label: `votes` then says how many named this one.
+`index,name,rank,label,class,votes,radius,unit,alpha,num_named`, most voted first (ties: lower index
+first); `name` and `class` where there are such names, `radius` "abstains" for a label that the
+bounds do not put among the top k, `num_named` where each ablated input names more than one label:
+`votes` then says how many named this one.
 """
 
 from __future__ import annotations
@@ -29,16 +31,18 @@ from topcert.voting.names import Names
 
 FILE: Final = "predictions.csv"
 ABSTAINS: Final = "abstains"
-WHOLE_INPUT: Final = "abstain"  # the rank that release 0.1.0 gave to an input of which one label abstained
+# the rank that release 0.1.0 gave to an input of which one label abstained
+WHOLE_INPUT: Final = "abstain"
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
 class Predictions:
-    """Shown labels of each input, `(inputs, k)`, most voted first, with their votes and radii (or ABSTAIN).
+    """Shown labels of each input, `(inputs, k)`, most voted first, with their votes and radii (or
+    ABSTAIN).
 
-    All radii of an input hold together with probability at least 1 - alpha over the masks. Each vote names `num_named`
-    labels.
+    All radii of an input hold together with probability at least 1 - alpha over the masks. Each
+    vote names `num_named` labels.
     """
 
     k: int
@@ -53,7 +57,9 @@ class Predictions:
 
     @property
     def told(self) -> NDArray[np.bool_]:
-        """Whether the shown labels are proven to be the top k of an input, in some order: bool `(inputs,)`."""
+        """Whether the shown labels are proven to be the top k of an input, in some order: bool
+        `(inputs,)`.
+        """
         return tells_top_k(self.radii, self.k)
 
     def rows(self) -> list[list[str]]:
@@ -61,7 +67,9 @@ class Predictions:
         inputs, classes = self.names.inputs, self.names.classes
         named, called = ["name"] * (inputs is not None), ["class"] * bool(classes)
         ballot = ["num_named"] * (self.num_named > 1)
-        lines = [["index", *named, "rank", "label", *called, "votes", "radius", "unit", "alpha", *ballot]]
+        lines = [
+            ["index", *named, "rank", "label", *called, "votes", "radius", "unit", "alpha", *ballot]
+        ]
         for row, place in enumerate(self.index.tolist()):
             for rank, label in enumerate(self.labels[row].tolist()):
                 reach = self.radii[row, rank]
@@ -89,7 +97,14 @@ class Predictions:
                 lines.append([str(place), WHOLE_INPUT, "", "", "", self.unit, repr(self.alpha)])
                 continue
             for rank, label in enumerate(self.labels[row].tolist()):
-                cells = (place, rank + 1, label, self.votes[row, rank], self.radii[row, rank], self.unit)
+                cells = (
+                    place,
+                    rank + 1,
+                    label,
+                    self.votes[row, rank],
+                    self.radii[row, rank],
+                    self.unit,
+                )
                 lines.append([*map(str, cells), repr(self.alpha)])
         return lines
 
@@ -100,7 +115,10 @@ class Predictions:
         return written.getvalue()
 
     def write(self, folder: Path) -> None:
-        with replacing(folder / FILE) as aside, aside.open("w", newline="", encoding="utf-8") as file:
+        with (
+            replacing(folder / FILE) as aside,
+            aside.open("w", newline="", encoding="utf-8") as file,
+        ):
             file.write(self.text())
 
     def as_objects(self) -> Iterator[dict[str, Any]]:
@@ -116,28 +134,36 @@ class Predictions:
                         "label": label,
                         **({"class": self.names.of_class(label)} if self.names.classes else {}),
                         "votes": int(self.votes[row, rank]),
-                        "radius": None if self.radii[row, rank] == ABSTAIN else int(self.radii[row, rank]),
+                        "radius": (
+                            None if self.radii[row, rank] == ABSTAIN else int(self.radii[row, rank])
+                        ),
                     }
                     for rank, label in enumerate(self.labels[row].tolist())
                 ],
             }
 
 
-def predict_labels(ledger: Ledger, *, k: int, alpha: float, counts: NDArray[np.int64] | None = None) -> Predictions:
-    """What the votes of a full ledger show, with all labels that each names; `counts` are read from it unless given.
+def predict_labels(
+    ledger: Ledger, *, k: int, alpha: float, counts: NDArray[np.int64] | None = None
+) -> Predictions:
+    """What the votes of a full ledger show, with all labels that each names; `counts` are read from
+    it unless given.
 
-    Raises ValueError where its votes are no fixed number of independent ones under ablation, or as `radii_of` does.
+    Raises ValueError where its votes are no fixed number of independent ones under ablation, or as
+    `radii_of` does.
     """
     manifest = ledger.manifest
     if (manifest.noise, manifest.law, manifest.stopping) != (METHOD.noise, IID, FIXED):
         raise ValueError(
-            f"{ledger.folder} holds votes under {manifest.noise}, law {manifest.law}, stopping {manifest.stopping}; predict "
-            "is for a number of ablated inputs set beforehand"
+            f"{ledger.folder} holds votes under {manifest.noise}, law {manifest.law}, stopping"
+            f" {manifest.stopping}; predict is for a number of ablated inputs set beforehand"
         )
     votes = ledger.counts() if counts is None else counts
     index, _, _ = ledger.read_inputs()
     labels = most_voted(votes, k)
-    radii = radii_of(METHOD, votes, None, smoothing=smoothing_of(manifest), ks=[k], alpha=alpha).radius
+    radii = radii_of(
+        METHOD, votes, None, smoothing=smoothing_of(manifest), ks=[k], alpha=alpha
+    ).radius
     return Predictions(
         k=k,
         alpha=alpha,
@@ -152,7 +178,9 @@ def predict_labels(ledger: Ledger, *, k: int, alpha: float, counts: NDArray[np.i
 
 
 def check_predictions(ledger: Ledger, counts: NDArray[np.int64]) -> list[str]:
-    """A finding where predictions.csv is there and is not what the votes show for its own k and alpha."""
+    """A finding where predictions.csv is there and is not what the votes show for its own k and
+    alpha.
+    """
     path = ledger.folder / FILE
     if not path.exists():
         return []
@@ -164,7 +192,9 @@ def check_predictions(ledger: Ledger, counts: NDArray[np.int64]) -> list[str]:
 
 
 def alpha_of_predictions(folder: Path) -> str | None:
-    """The alpha that predictions.csv of a folder says, as it stands there; None where there is no such file or alpha."""
+    """The alpha that predictions.csv of a folder says, as it stands there; None where there is no
+    such file or alpha.
+    """
     path = folder / FILE
     rows = _read(path) if path.is_file() else []
     if len(rows) < 2 or "alpha" not in rows[0]:
@@ -174,7 +204,9 @@ def alpha_of_predictions(folder: Path) -> str | None:
 
 
 def renew_predictions(ledger: Ledger, counts: NDArray[np.int64]) -> None:
-    """Write predictions.csv again where it is there, for its own k and alpha: the ledger may have more inputs now."""
+    """Write predictions.csv again where it is there, for its own k and alpha: the ledger may have
+    more inputs now.
+    """
     path = ledger.folder / FILE
     if path.is_file():
         again = _same_setting(ledger, _read(path), counts)
@@ -187,17 +219,22 @@ def _read(path: Path) -> list[list[str]]:
         with path.open(newline="", encoding="utf-8") as file:
             return list(csv.reader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path} is damaged ({first_line(error)}); predict --resume writes it again") from error
+        raise ValueError(
+            f"{path} is damaged ({first_line(error)}); predict --resume writes it again"
+        ) from error
 
 
-def _same_setting(ledger: Ledger, rows: list[list[str]], counts: NDArray[np.int64]) -> Predictions | None:
+def _same_setting(
+    ledger: Ledger, rows: list[list[str]], counts: NDArray[np.int64]
+) -> Predictions | None:
     """What the votes show for the k and alpha of these rows; None where they name none."""
     try:
         header, *lines = rows
         rank, alpha = header.index("rank"), header.index("alpha")
         ranks = [int(line[rank]) for line in lines if line[rank] != WHOLE_INPUT]
         most = counts.shape[1] - 1
-        for k in [max(ranks)] if ranks else range(1, most + 1):  # where 0.1.0 abstained on all inputs, it told no k
+        # where 0.1.0 abstained on all inputs, it told no k
+        for k in [max(ranks)] if ranks else range(1, most + 1):
             found = predict_labels(ledger, k=k, alpha=float(lines[0][alpha]), counts=counts)
             if ranks or not found.told.any():
                 return found

@@ -1,9 +1,11 @@
-"""Votes cast again by a model that the auditor named, also where the runtime of the run is not at hand.
+"""Votes cast again by a model that the auditor named, also where the runtime of the run is not at
+hand.
 
-On the recorded runtime every vote must come out the same. On another one rounding may change a vote whose two best scores
-lie next to each other, and no other: `ROUNDING_CPU` and `ROUNDING` say how near, in units of the spread between the largest
-and the smallest score of a row (its median over the batch). Measured with the carried network, another set of kernels on
-a processor moves scores by 1e-6 of it, weights rounded to ten bits (TF32, float16) by 2e-3. A vote that differs by more is
+On the recorded runtime every vote must come out the same. On another one rounding may change a vote
+whose two best scores lie next to each other, and no other: `ROUNDING_CPU` and `ROUNDING` say how
+near, in units of the spread between the largest and the smallest score of a row (its median over
+the batch). Measured with the carried network, another set of kernels on a processor moves scores by
+1e-6 of it, weights rounded to ten bits (TF32, float16) by 2e-3. A vote that differs by more is
 false, whatever runtime a manifest names.
 """
 
@@ -33,10 +35,12 @@ ROUNDING: Final = 1e-2  # where one of the two is a GPU, which may round to ten 
 @final
 @dataclass(kw_only=True)
 class Recast:
-    """How many votes were computed again, how many `differ`, and how many of these by more than rounding can do.
+    """How many votes were computed again, how many `differ`, and how many of these by more than
+    rounding can do.
 
-    `far` is None where the model gives no scores to tell by. `example` tells of one of these, or else of one that differs.
-    `votes` holds those of each block as they came out here, where all were computed.
+    `far` is None where the model gives no scores to tell by. `example` tells of one of these, or
+    else of one that differs. `votes` holds those of each block as they came out here, where all
+    were computed.
     """
 
     asked: int = 0
@@ -47,14 +51,22 @@ class Recast:
 
 
 def allowed_gap(recorded: str, here: str) -> float:
-    """How far apart scores may lie, in spreads, of which rounding changes the order from one runtime to another."""
+    """How far apart scores may lie, in spreads, of which rounding changes the order from one
+    runtime to another.
+    """
     return ROUNDING_CPU if ", cpu" in recorded and ", cpu" in here else ROUNDING
 
 
 def recast_votes(
-    ledger: Ledger, voter: Voter, batches: Sequence[int], *, on_progress: Callable[[int, int, str], None]
+    ledger: Ledger,
+    voter: Voter,
+    batches: Sequence[int],
+    *,
+    on_progress: Callable[[int, int, str], None],
 ) -> Recast:
-    """Compute the votes of `batches`, ascending, again in the recorded shape and compare them with the ledger's."""
+    """Compute the votes of `batches`, ascending, again in the recorded shape and compare them with
+    the ledger's.
+    """
     found, allowed = Recast(), allowed_gap(ledger.manifest.runtime, voter.classifier.runtime)
     places = ledger.read_inputs().indices
     block, stored, base = -1, np.empty((0, 1), np.uint8), 0
@@ -85,15 +97,22 @@ def _weigh(
     cast: NDArray[np.int64],
     allowed: float,
 ) -> None:
-    """Count the votes `wrong` of a batch, whose input and first draw is `place`, by how far apart their labels score."""
+    """Count the votes `wrong` of a batch, whose input and first draw is `place`, by how far apart
+    their labels score.
+    """
     gaps = None if scores is None else _gaps(scores, wrong, had[wrong])
     far = np.zeros(len(wrong), np.bool_) if gaps is None else ~(gaps <= allowed)
     if not found.example or (far.any() and not found.far):
         at = int(far.argmax())
-        apart = "" if gaps is None else f", whose score lies {gaps[at]:.2g} spreads above; rounding can do {allowed:g}"
+        apart = (
+            ""
+            if gaps is None
+            else f", whose score lies {gaps[at]:.2g} spreads above; rounding can do {allowed:g}"
+        )
         found.example = (
-            f"input {place[0]}, draw {place[1] + wrong[at]}: the ledger has {_in_words(had[wrong[at]])}, here it is "
-            f"{', '.join(map(str, cast[wrong[at]].tolist()))}{apart}"
+            f"input {place[0]}, draw {place[1] + wrong[at]}: the ledger has"
+            f" {_in_words(had[wrong[at]])}, here it is"
+            f" {', '.join(map(str, cast[wrong[at]].tolist()))}{apart}"
         )
     found.far = None if gaps is None or found.far is None else found.far + int(far.sum())
     found.differ += len(wrong)
@@ -111,10 +130,14 @@ def _in_words(ballot: NDArray[np.int64]) -> str:
     return f"label{'' if len(ballot) == 1 else 's'} {', '.join(map(str, ballot.tolist()))}"
 
 
-def _gaps(scores: NDArray[np.float64], rows: NDArray[np.int64], had: NDArray[np.int64]) -> NDArray[np.float64]:
-    """How far scores must move until the ledger has the best labels in order, in spreads; NaN where a score is none.
+def _gaps(
+    scores: NDArray[np.float64], rows: NDArray[np.int64], had: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """How far scores must move until the ledger has the best labels in order, in spreads; NaN where
+    a score is none.
 
-    `had` is `(rows, depth)`. It is the most by which any of its labels scores below one that it does not name before.
+    `had` is `(rows, depth)`. It is the most by which any of its labels scores below one that it
+    does not name before.
     """
     spreads = np.ptp(scores[np.isfinite(scores).all(axis=1)], axis=1)
     spread = float(np.median(spreads)) if len(spreads) else np.nan
@@ -128,10 +151,12 @@ def _gaps(scores: NDArray[np.float64], rows: NDArray[np.int64], had: NDArray[np.
 
 
 def own_certificates(results: Results, found: Recast) -> list[str]:
-    """Certificates that do not follow from the votes as they came out here, a line each; `found` has all votes.
+    """Certificates that do not follow from the votes as they came out here, a line each; `found`
+    has all votes.
 
-    What follows from these votes is proven of the model on this runtime, whatever the folder says of another. Raises
-    ValueError where they would have stopped elsewhere under a stopping rule: then nothing follows from them.
+    What follows from these votes is proven of the model on this runtime, whatever the folder says
+    of another. Raises ValueError where they would have stopped elsewhere under a stopping rule:
+    then nothing follows from them.
     """
     ledger, made = results.ledger, results.certificates
     with TemporaryDirectory(prefix="topcert-") as folder:
@@ -154,8 +179,9 @@ def own_certificates(results: Results, found: Recast) -> list[str]:
             if ledger.judge is None:
                 raise
             raise ValueError(
-                f"{found.differ} votes differ, and with them inputs would have stopped elsewhere: nothing follows from the "
-                "votes of this runtime; use the recorded one, or --fresh-seed"
+                f"{found.differ} votes differ, and with them inputs would have stopped elsewhere:"
+                " nothing follows from the votes of this runtime; use the recorded one, or"
+                " --fresh-seed"
             ) from error
     rows_here = {key: row for row, key in enumerate(_keys(here))}
     lines = []
@@ -170,7 +196,9 @@ def own_certificates(results: Results, found: Recast) -> list[str]:
             continue
         length = 0.0 if where is None else float(here.l2_radius[where])
         if made.l2_radius[row] > length * (1 + L2_SLACK):
-            lines.append(f"{of}: an l2 radius of {made.l2_radius[row]:.6f} is claimed, {length:.6f} here")
+            lines.append(
+                f"{of}: an l2 radius of {made.l2_radius[row]:.6f} is claimed, {length:.6f} here"
+            )
     return lines
 
 

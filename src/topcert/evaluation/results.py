@@ -1,4 +1,6 @@
-"""What a run's folder holds beside its votes: counts, certificates and accuracy, all derived from the ledger."""
+"""What a run's folder holds beside its votes: counts, certificates and accuracy, all derived from
+the ledger.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ from topcert.voting.replay import ReplayedMasks, check_depth
 @final
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """All that follows from a full ledger and (method, bounds, ks, alpha, label_choice, num_named)."""
+    """All that follows from a full ledger and (method, bounds, ks, alpha, label_choice,
+    num_named).
+    """
 
     ledger: Ledger
     method: SampledMethod
@@ -58,28 +62,31 @@ def derive(
 ) -> Results:
     """Certificates and curves of a full ledger by the method of that name.
 
-    `label_choice` None takes selected labels where the method selects and the ledger has a first sample, else given ones
-    where there are any. `bounds` None takes the method's own.
+    `label_choice` None takes selected labels where the method selects and the ledger has a first
+    sample, else given ones where there are any. `bounds` None takes the method's own.
 
-    A ledger with a stopping rule has certificates of its own, for the k, alpha and labels of the rule.
+    A ledger with a stopping rule has certificates of its own, for the k, alpha and labels of the
+    rule.
 
-    `counts` int `(inputs, classes)` are read from the ledger unless given. With `first`, the votes are the first so many of
-    each input: what a run of so many samples would have had. `num_named`: only so many labels of each vote count, the best;
-    None takes all. `on_pairs(done, total)` is told of how many inputs pairs of
-    features are counted, by `located` alone, as that takes a while. Raises ValueError where the ledger is incomplete or
-    damaged, or a parameter is out of range.
+    `counts` int `(inputs, classes)` are read from the ledger unless given. With `first`, the votes
+    are the first so many of each input: what a run of so many samples would have had. `num_named`:
+    only so many labels of each vote count, the best; None takes all. `on_pairs(done, total)` is
+    told of how many inputs pairs of features are counted, by `located` alone, as that takes a
+    while. Raises ValueError where the ledger is incomplete or damaged, or a parameter is out of
+    range.
     """
     manifest, certifier = ledger.manifest, find_sampled_method(method)
     if manifest.kind not in certifier.laws:
         raise ValueError(
-            f"the method {certifier.name} needs the law {' or '.join(certifier.laws)}; this ledger has {manifest.law}"
+            f"the method {certifier.name} needs the law {' or '.join(certifier.laws)}; this ledger"
+            f" has {manifest.law}"
         )
     index, labels, _ = ledger.read_inputs()
     named = check_depth(num_named, manifest)
     if ledger.judge is not None and named != manifest.depth:
         raise ValueError(
-            f"{ledger.folder} was sampled under a stopping rule for --ballot {manifest.depth}, got --ballot {named}; leave "
-            "--ballot out, or choose another --out"
+            f"{ledger.folder} was sampled under a stopping rule for --ballot {manifest.depth}, got"
+            f" --ballot {named}; leave --ballot out, or choose another --out"
         )
     votes = ledger.counts(first=first, num_named=named) if counts is None else counts
     if ledger.judge is not None:
@@ -98,22 +105,31 @@ def derive(
             num_named=named,
         )
     else:
-        asks_masks = isinstance(certifier, (MaskMethod, DesignMethod)) and certifier.noise == manifest.noise
+        asks_masks = (
+            isinstance(certifier, (MaskMethod, DesignMethod)) and certifier.noise == manifest.noise
+        )
         certificates = certify(
             certifier,
             votes,
             smoothing=smoothing_of(manifest, num_named=named),
             labels=labels,
             selection=ledger.selection_counts(num_named=named),
-            label_choice=label_choice or default_choice(certifier, manifest.num_selection, has_labels=labels is not None),
+            label_choice=label_choice
+            or default_choice(certifier, manifest.num_selection, has_labels=labels is not None),
             ks=ks,
             alpha=alpha,
             index=index,
             bounds=bounds,
-            votes=ReplayedMasks(ledger, first=first, num_named=named, on_pairs=on_pairs) if asks_masks else None,
+            votes=(
+                ReplayedMasks(ledger, first=first, num_named=named, on_pairs=on_pairs)
+                if asks_masks
+                else None
+            ),
         )
     names = ledger.read_names()
-    by_index = None if names.inputs is None else dict(zip(index.tolist(), names.inputs, strict=True))
+    by_index = (
+        None if names.inputs is None else dict(zip(index.tolist(), names.inputs, strict=True))
+    )
     truth = None if labels is None else dict(zip(index.tolist(), labels.tolist(), strict=True))
     return Results(
         ledger=ledger,
@@ -133,21 +149,26 @@ def _seen(ledger: Ledger, *, whole: bool) -> Iterator[tuple[NDArray[np.int64], S
         yield from ledger.seen()
     elif ledger.judge is not None and ledger.judge.asks_votes:
         raise ValueError(
-            f"{ledger.folder} was sampled under a rule that asks for masks or ballots: counts alone will not do"
+            f"{ledger.folder} was sampled under a rule that asks for masks or ballots: counts alone"
+            " will not do"
         )
     else:
         yield np.arange(ledger.manifest.num_inputs), None
 
 
 def default_choice(method: Method, num_selection: int, *, has_labels: bool) -> LabelChoice:
-    """As the method's authors do, where the votes allow it; else given labels, else predicted ones."""
+    """As the method's authors do, where the votes allow it; else given labels, else predicted
+    ones.
+    """
     if method.selects and num_selection:
         return "selected"
     return "given" if has_labels else "predicted"
 
 
 def smoothing_of(manifest: Manifest, *, num_named: int | None = None) -> Smoothing:
-    """What the votes of a ledger were drawn under; of each, `num_named` labels count, all where that is None."""
+    """What the votes of a ledger were drawn under; of each, `num_named` labels count, all where
+    that is None.
+    """
     return Smoothing(
         noise=manifest.noise,
         unit=manifest.unit,
@@ -155,14 +176,18 @@ def smoothing_of(manifest: Manifest, *, num_named: int | None = None) -> Smoothi
         channels=math.prod(manifest.input_shape) // manifest.num_features,
         num_kept=manifest.num_kept,
         sigma=manifest.sigma,
-        keep_probability=Fraction(manifest.keep_probability) if manifest.keep_probability is not None else None,
+        keep_probability=(
+            Fraction(manifest.keep_probability) if manifest.keep_probability is not None else None
+        ),
         law_error=_law_error(manifest),
         num_named=check_depth(num_named, manifest),
     )
 
 
 def _law_error(manifest: Manifest) -> float:
-    """How far the drawn law may lie from that of the noise; of older Gaussian runs it is not known, and not counted."""
+    """How far the drawn law may lie from that of the noise; of older Gaussian runs it is not known,
+    and not counted.
+    """
     width = math.prod(manifest.input_shape)
     if manifest.keep_probability is not None:
         return discrete.law_error(width=width, num_values=NUM_VALUES)
@@ -170,8 +195,8 @@ def _law_error(manifest: Manifest) -> float:
         return 0.0
     if manifest.algorithm != rounded.ALGORITHM:
         raise ValueError(
-            f"the manifest names the algorithm {manifest.algorithm}, whose law this release does not know; it has "
-            f"{rounded.ALGORITHM} and the older {gaussian.ALGORITHM}"
+            f"the manifest names the algorithm {manifest.algorithm}, whose law this release does"
+            f" not know; it has {rounded.ALGORITHM} and the older {gaussian.ALGORITHM}"
         )
     return rounded.law_error(sigma=manifest.sigma, width=width)
 
@@ -192,7 +217,9 @@ def parameters_of(certificates: Certificates, manifest_digest: str) -> dict[str,
 
 
 def write_results(results: Results) -> None:
-    """Write counts.csv, certificates.parquet and accuracy.csv into the ledger's folder, each whole or not at all."""
+    """Write counts.csv, certificates.parquet and accuracy.csv into the ledger's folder, each whole
+    or not at all.
+    """
     folder = results.ledger.folder
     mark = mark_of(results.ledger.manifest)
     write_counts(

@@ -1,7 +1,8 @@
-"""Certificates of a ledger that was filled under a stopping rule: only the evidence of that rule may read it.
+"""Certificates of a ledger that was filled under a stopping rule: only the evidence of that rule
+may read it.
 
-A bound for a number of votes that was set beforehand would be wrong more often than it says, for votes stop where they
-look good.
+A bound for a number of votes that was set beforehand would be wrong more often than it says, for
+votes stop where they look good.
 """
 
 from __future__ import annotations
@@ -37,24 +38,32 @@ def certify_stopped(
 ) -> Certificates:
     """Certificates from the counts `(inputs, classes)` at which inputs stopped.
 
-    Each vote names `num_named` labels. `seen`: positions of inputs and what the rule asks of their votes beside counts,
-    until all inputs had their turn.
-    Raises ValueError for everything that the rule was not made for: another method, other bounds, k, alpha or label choice.
+    Each vote names `num_named` labels. `seen`: positions of inputs and what the rule asks of their
+    votes beside counts, until all inputs had their turn. Raises ValueError for everything that the
+    rule was not made for: another method, other bounds, k, alpha or label choice.
     """
     rule = judge.rule
     if method != rule.method or bounds not in (None, BOUNDS):
         asked = method if bounds in (None, BOUNDS) else f"{method} with {bounds} bounds"
         raise ValueError(
-            f"this ledger was sampled under the stopping rule {rule.question} of {rule.method}, which {asked} may not read: "
-            "its bounds are for a number of votes set beforehand; leave --method and --bounds out, or certify with --samples"
+            f"this ledger was sampled under the stopping rule {rule.question} of {rule.method},"
+            f" which {asked} may not read: its bounds are for a number of votes set beforehand;"
+            " leave --method and --bounds out, or certify with --samples"
         )
-    wanted = (("--k", sorted(set(ks)), [rule.k]), ("--alpha", alpha, rule.alpha), ("--label", label_choice, rule.label))
+    wanted = (
+        ("--k", sorted(set(ks)), [rule.k]),
+        ("--alpha", alpha, rule.alpha),
+        ("--label", label_choice, rule.label),
+    )
     for option, had, needed in wanted:
         if had != needed:
-            shown, got = (" ".join(map(str, value)) if isinstance(value, list) else value for value in (needed, had))
+            shown, got = (
+                " ".join(map(str, value)) if isinstance(value, list) else value
+                for value in (needed, had)
+            )
             raise ValueError(
-                f"this ledger was sampled under a stopping rule for {option} {shown}, got {got}; leave {option} out, or "
-                "choose another --out"
+                f"this ledger was sampled under a stopping rule for {option} {shown}, got {got};"
+                f" leave {option} out, or choose another --out"
             )
     radius, settled = np.full(len(index), ABSTAIN), np.zeros(len(index), np.bool_)
     for rows, left in seen:

@@ -1,4 +1,6 @@
-"""Reading a table of whole numbers that somebody made: CSV or Parquet, from a file, a pipe or standard input."""
+"""Reading a table of whole numbers that somebody made: CSV or Parquet, from a file, a pipe or
+standard input.
+"""
 
 from __future__ import annotations
 
@@ -26,20 +28,26 @@ def name_of(path: Path) -> str:
 
 
 def read_table(path: Path) -> pa.Table:
-    """The table as it stands, with nothing left out; `-` is standard input. What begins as Parquet is read as Parquet.
+    """The table as it stands, with nothing left out; `-` is standard input. What begins as Parquet
+    is read as Parquet.
 
     Raises ValueError where there is no such file, or what it holds is no table.
     """
     if path != STANDARD_INPUT and (path.is_dir() or not path.exists()):
-        raise ValueError(f"{path} is not a file; give a CSV or Parquet table of counts, such as the counts.csv of a run")
+        raise ValueError(
+            f"{path} is not a file; give a CSV or Parquet table of counts, such as the counts.csv"
+            " of a run"
+        )
     content = b""
     try:
         content = sys.stdin.buffer.read() if path == STANDARD_INPUT else path.read_bytes()
         table = _parsed(content, path)
-        table.column_names  # noqa: B018 - names that are no text are found when they are asked for
+        table.column_names  # noqa: B018
     except (OSError, pa.ArrowException, ValueError) as error:
         why = first_line(error).removeprefix("CSV parse error: ")
-        raise ValueError(f"{name_of(path)} cannot be read as counts: {why}; {_fix(content)}") from error
+        raise ValueError(
+            f"{name_of(path)} cannot be read as counts: {why}; {_fix(content)}"
+        ) from error
     return table
 
 
@@ -58,7 +66,9 @@ _KINDS: Final = {
 
 def _fix(content: bytes) -> str:
     """What to do with a file that is no table, by how it begins."""
-    kind = next((fix for start, fix in _KINDS.items() if content.lstrip(b" \r\n").startswith(start)), None)
+    kind = next(
+        (fix for start, fix in _KINDS.items() if content.lstrip(b" \r\n").startswith(start)), None
+    )
     if kind is not None:
         return kind
     try:
@@ -75,7 +85,9 @@ def _parsed(content: bytes, path: Path) -> pa.Table:
     if path.suffix.lower() in (".gz", ".bz2", ".zst"):
         opened = pa.CompressedInputStream(opened, pa.Codec.detect(str(path)).name)
     # Names of classes are text, 007 too; a number is never called so.
-    return pyarrow.csv.read_csv(opened, convert_options=pyarrow.csv.ConvertOptions(column_types={"class": pa.string()}))
+    return pyarrow.csv.read_csv(
+        opened, convert_options=pyarrow.csv.ConvertOptions(column_types={"class": pa.string()})
+    )
 
 
 def index_columns(table: pa.Table) -> list[str]:
@@ -89,21 +101,36 @@ def index_columns(table: pa.Table) -> list[str]:
 
 
 def whole_numbers(column: pa.ChunkedArray, name: str, *, source: str) -> NDArray[np.int64]:
-    """A column as int64 `(rows,)`. Raises ValueError for empty cells, what is no integer, and beyond `MAX_SAMPLES`."""
+    """A column as int64 `(rows,)`. Raises ValueError for empty cells, what is no integer, and
+    beyond `MAX_SAMPLES`.
+    """
     column = decoded(column)
     if column.null_count:
         row = next(row for row, cell in enumerate(column) if not cell.is_valid)
-        needed = "label every input, or leave the column out" if name == "label" else "every input needs every count"
-        raise ValueError(f"{source}: column {name!r} has empty cells, the first in row {row}; {needed}")
+        needed = (
+            "label every input, or leave the column out"
+            if name == "label"
+            else "every input needs every count"
+        )
+        raise ValueError(
+            f"{source}: column {name!r} has empty cells, the first in row {row}; {needed}"
+        )
     if not pa.types.is_integer(column.type):
         first = str(column[0].as_py())[:40]
-        what = "labels are headings of columns, or places from 0" if name == "label" else "counts are integers"
+        what = (
+            "labels are headings of columns, or places from 0"
+            if name == "label"
+            else "counts are integers"
+        )
         raise ValueError(
-            f"{source}: column {name!r} holds {str(column.type)[:60]}, such as {first!r}; {what}, written in digits alone"
+            f"{source}: column {name!r} holds {str(column.type)[:60]}, such as {first!r}; {what},"
+            " written in digits alone"
         )
     values = column.to_numpy()
     if values.max() > MAX_SAMPLES:
-        raise ValueError(f"{source}: column {name!r} holds {values.max()}; counts go up to {MAX_SAMPLES:,}")
+        raise ValueError(
+            f"{source}: column {name!r} holds {values.max()}; counts go up to {MAX_SAMPLES:,}"
+        )
     return np.asarray(values, np.int64)
 
 

@@ -11,13 +11,16 @@ from topcert.methods.registry import find_sampled_method
 from topcert.theory.confidence import lower_bound, upper_bound
 from topcert.voting.ledger import Ledger
 
-DOUBT: Final = 0.05  # of the intervals: of a hundred of them, five miss the accuracy over all inputs
+# of the intervals: of a hundred of them, five miss the accuracy over all inputs
+DOUBT: Final = 0.05
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """`certified` of `total` inputs have the asked radius, by votes of `num_named` labels each from one ledger."""
+    """`certified` of `total` inputs have the asked radius, by votes of `num_named` labels each from
+    one ledger.
+    """
 
     method: str
     law: str
@@ -29,7 +32,9 @@ class Trial:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Where the certified accuracy over all such inputs lies, but for `DOUBT` (Clopper and Pearson 1934)."""
+        """Where the certified accuracy over all such inputs lies, but for `DOUBT` (Clopper and
+        Pearson 1934).
+        """
         low = lower_bound(self.certified, self.total, DOUBT / 2)
         high = upper_bound(self.certified, self.total, DOUBT / 2)
         return float(low), float(high)

@@ -1,9 +1,9 @@
 """Check a folder of certificates without trusting who made it.
 
-`recompute` needs the folder alone: every certificate must follow from the votes, every file must agree with them, and
-every block must belong to the manifest. What it cannot see is whether the votes came from the model; for that the
-auditor names a model, and `recasting` runs some or all of them again, or `refuted` weighs the certificates against votes
-of that model on new masks.
+`recompute` needs the folder alone: every certificate must follow from the votes, every file must
+agree with them, and every block must belong to the manifest. What it cannot see is whether the
+votes came from the model; for that the auditor names a model, and `recasting` runs some or all of
+them again, or `refuted` weighs the certificates against votes of that model on new masks.
 
 A ValueError means "cannot be checked"; a returned finding means "does not hold".
 """
@@ -40,8 +40,11 @@ from topcert.voting.run import read_inputs_table
 ROW_BATCHES: Final = 2  # in which rows are judged again among others
 
 
-def recompute(ledger: Ledger, *, on_pairs: Callable[[int, int], None] | None = None) -> tuple[Results, list[str]]:
-    """Everything that follows from the ledger, and one line for each thing in the folder that does not follow.
+def recompute(
+    ledger: Ledger, *, on_pairs: Callable[[int, int], None] | None = None
+) -> tuple[Results, list[str]]:
+    """Everything that follows from the ledger, and one line for each thing in the folder that does
+    not follow.
 
     `on_pairs` is that of `derive`.
     """
@@ -52,26 +55,46 @@ def recompute(ledger: Ledger, *, on_pairs: Callable[[int, int], None] | None = N
     stored, metadata = Certificates.read(folder / "certificates.parquet")
     try:
         asked = json.loads(metadata["parameters"])
-        ks, method, bounds = [int(k) for k in asked["ks"]], str(asked["method"]), asked.get("bounds")
+        ks, method, bounds = (
+            [int(k) for k in asked["ks"]],
+            str(asked["method"]),
+            asked.get("bounds"),
+        )
         if not ks:
             raise ValueError("no k")
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise ValueError(f"{folder / 'certificates.parquet'} is damaged: it names no parameters") from error
+        raise ValueError(
+            f"{folder / 'certificates.parquet'} is damaged: it names no parameters"
+        ) from error
     if metadata.get("manifest") != ledger.manifest.digest():
-        raise ValueError(f"{folder / 'certificates.parquet'} was made under another manifest; one of them was changed")
+        raise ValueError(
+            f"{folder / 'certificates.parquet'} was made under another manifest; one of them was"
+            " changed"
+        )
     alpha, choice = stored.alpha, stored.label_choice
     findings: list[str] = []
     if more := sorted(metadata.keys() - {"parameters", "manifest"}):
-        findings.append(f"certificates.parquet says of itself what no run writes: {', '.join(more)[:200]}")
+        findings.append(
+            f"certificates.parquet says of itself what no run writes: {', '.join(more)[:200]}"
+        )
     if ledger.judge is not None:
         rule = ledger.judge.rule
-        if (method, bounds, ks, alpha, choice) != (rule.method, BOUNDS, [rule.k], rule.alpha, rule.label):
-            findings.append(f"certificates.parquet has other parameters than the stopping rule {ledger.manifest.stopping}")
+        if (method, bounds, ks, alpha, choice) != (
+            rule.method,
+            BOUNDS,
+            [rule.k],
+            rule.alpha,
+            rule.label,
+        ):
+            findings.append(
+                "certificates.parquet has other parameters than the stopping rule"
+                f" {ledger.manifest.stopping}"
+            )
         method, bounds, ks, alpha, choice = rule.method, BOUNDS, [rule.k], rule.alpha, rule.label
     if stored.num_named > ledger.manifest.depth:
         raise ValueError(
-            f"{folder / 'certificates.parquet'} is about votes that name {stored.num_named} labels each, and those of the "
-            f"ledger name {ledger.manifest.depth}; one of them was changed"
+            f"{folder / 'certificates.parquet'} is about votes that name {stored.num_named} labels"
+            f" each, and those of the ledger name {ledger.manifest.depth}; one of them was changed"
         )
     results = derive(
         ledger,
@@ -85,13 +108,21 @@ def recompute(ledger: Ledger, *, on_pairs: Callable[[int, int], None] | None = N
     )
     made = results.certificates
     if metadata["parameters"] != parameters_of(stored, "")["parameters"]:
-        findings.append(f"certificates.parquet: its rows are not those of its parameters {metadata['parameters']}")
+        findings.append(
+            "certificates.parquet: its rows are not those of its parameters"
+            f" {metadata['parameters']}"
+        )
     if (stored.unit, stored.method, stored.bounds) != (made.unit, made.method, made.bounds):
-        findings.append(f"certificates.parquet says {stored.method}, {stored.unit}s; the votes {made.method}, {made.unit}s")
+        findings.append(
+            f"certificates.parquet says {stored.method}, {stored.unit}s; the votes {made.method},"
+            f" {made.unit}s"
+        )
     check_places(folder / "manifest.json", ledger.manifest.data_options, results.index)
     findings += _differences(stored, made)
     findings += _check_counts(results)
-    findings += check_predictions(ledger, results.counts if stored.num_named == ledger.manifest.depth else ledger.counts())
+    findings += check_predictions(
+        ledger, results.counts if stored.num_named == ledger.manifest.depth else ledger.counts()
+    )
     shares = read_accuracy(folder / "accuracy.csv")
     older = curve_rows(shown_curves(made)) if results.labels is None else None
     if shares not in (curve_rows(results.curves), older):
@@ -101,7 +132,9 @@ def recompute(ledger: Ledger, *, on_pairs: Callable[[int, int], None] | None = N
 
 def _differences(stored: Certificates, made: Certificates) -> list[str]:
     if len(stored.index) != len(made.index):
-        return [f"certificates.parquet has {len(stored.index)} rows, the votes give {len(made.index)}"]
+        return [
+            f"certificates.parquet has {len(stored.index)} rows, the votes give {len(made.index)}"
+        ]
     findings = []
     findings += _l2_differences(stored.l2_radius, made.l2_radius)
     for name in ("votes", "settled"):  # of a stopping rule
@@ -111,7 +144,9 @@ def _differences(stored: Certificates, made: Certificates) -> list[str]:
     for name in ("names", "class_names"):  # which older folders do not hold
         had, gives = getattr(stored, name), getattr(made, name)
         if had is not None and had != gives:
-            findings.append(f"certificates.parquet: its {name.replace('_', ' ')} are not those of the ledger")
+            findings.append(
+                f"certificates.parquet: its {name.replace('_', ' ')} are not those of the ledger"
+            )
     for name in ("index", "label", "k", "radius"):
         for row in np.flatnonzero(getattr(stored, name) != getattr(made, name))[:3]:
             had, gives = (
@@ -119,18 +154,25 @@ def _differences(stored: Certificates, made: Certificates) -> list[str]:
                 for value in (getattr(stored, name)[row], getattr(made, name)[row])
             )
             of = "" if made.names is None else f" ({made.names[row]})"
-            findings.append(f"certificates.parquet, row {row}{of}: {name} is {had}, the votes give {gives}")
+            findings.append(
+                f"certificates.parquet, row {row}{of}: {name} is {had}, the votes give {gives}"
+            )
     return findings
 
 
-def _l2_differences(had: NDArray[np.float64] | None, gives: NDArray[np.float64] | None) -> list[str]:
+def _l2_differences(
+    had: NDArray[np.float64] | None, gives: NDArray[np.float64] | None
+) -> list[str]:
     """None may be larger by any amount: a radius in features follows from it.
 
-    One that is smaller by `L2_SLACK` promises less, as another release of SciPy may with its quantile's last digits.
+    One that is smaller by `L2_SLACK` promises less, as another release of SciPy may with its
+    quantile's last digits.
     """
     if (had is None) != (gives is None):
         held, given = ("none" if column is None else "one" for column in (had, gives))
-        return [f"certificates.parquet: of the column l2_radius it has {held}, the votes give {given}"]
+        return [
+            f"certificates.parquet: of the column l2_radius it has {held}, the votes give {given}"
+        ]
     if had is None or gives is None:
         return []
     wrong = (np.isnan(had) != np.isnan(gives)) | (had > gives) | (had < gives * (1 - L2_SLACK))
@@ -148,14 +190,27 @@ def _check_counts(results: Results) -> list[str]:
     findings = []
     header, has_labels = read_header(path), results.labels is not None
     wanted = [
-        count_columns(results.counts.shape[1], has_labels=has_labels, mark=mark, names=names, num_named=num_named)
+        count_columns(
+            results.counts.shape[1],
+            has_labels=has_labels,
+            mark=mark,
+            names=names,
+            num_named=num_named,
+        )
         for names in (results.names, NAMELESS)
     ]
     if header not in wanted:
-        findings.append(f"counts.csv has the columns {_shortened(header)}; the run writes {_shortened(wanted[0])}")
+        findings.append(
+            f"counts.csv has the columns {_shortened(header)}; the run writes"
+            f" {_shortened(wanted[0])}"
+        )
     if counts.shape != results.counts.shape or not np.array_equal(counts, results.counts):
         findings.append("counts.csv is not the count of the ledger's votes")
-    same = labels is None if results.labels is None else labels is not None and np.array_equal(labels, results.labels)
+    same = (
+        labels is None
+        if results.labels is None
+        else labels is not None and np.array_equal(labels, results.labels)
+    )
     if not same:
         findings.append("counts.csv has other labels than the ledger")
     return findings + check_names(ledger.folder / "counts.csv", results.names, results.labels)
@@ -166,40 +221,48 @@ def _shortened(names: Sequence[str]) -> str:
 
 
 def same_run(ledger: Ledger, prepared: Prepared) -> None:
-    """Raise ValueError where the auditor's data, labels or model are not those that the manifest records.
+    """Raise ValueError where the auditor's data, labels or model are not those that the manifest
+    records.
 
     The runtime may differ: what that does to votes is for a replay to tell.
     """
     inputs = as_recorded(read_inputs_table(prepared.dataset), ledger.manifest.data_fingerprint)
-    here = dataclasses.replace(prepared.manifest(fingerprint_inputs(inputs)), runtime=ledger.manifest.runtime)
-    if ledger.manifest.output is None:  # an auditor may have to name what an earlier release took unasked
+    here = dataclasses.replace(
+        prepared.manifest(fingerprint_inputs(inputs)), runtime=ledger.manifest.runtime
+    )
+    # an auditor may have to name what an earlier release took unasked
+    if ledger.manifest.output is None:
         here = dataclasses.replace(here, output=None)
     found = first_difference(ledger.manifest, here)
     if found is not None:
         name, before, now = found
         raise ValueError(
-            f"what was certified is not what you named: the manifest has {name} = {before!r}, {prepared.request.data} and "
-            f"{prepared.request.model} give {now!r}"
+            f"what was certified is not what you named: the manifest has {name} = {before!r},"
+            f" {prepared.request.data} and {prepared.request.model} give {now!r}"
         )
-    here_called, called = told(None, prepared.dataset.class_names).classes, ledger.read_names().classes
+    here_called, called = (
+        told(None, prepared.dataset.class_names).classes,
+        ledger.read_names().classes,
+    )
     if called and len(called) != len(here_called):
         raise ValueError(
-            f"what was certified is not what you named: the folder has names of {len(called)} classes, "
-            f"{prepared.request.data} and {prepared.request.model} of {len(here_called)}"
+            f"what was certified is not what you named: the folder has names of {len(called)}"
+            f" classes, {prepared.request.data} and {prepared.request.model} of {len(here_called)}"
         )
     for label, (one, other) in enumerate(zip(here_called, called, strict=False)):
         if one != other:
             raise ValueError(
-                f"what was certified is not what you named: the folder calls class {label} {other!r}, "
-                f"{prepared.request.data} {one!r}"
+                f"what was certified is not what you named: the folder calls class {label}"
+                f" {other!r}, {prepared.request.data} {one!r}"
             )
 
 
 def judge_rows(ledger: Ledger, prepared: Prepared, *, generator: np.random.Generator) -> RowCheck:
-    """Try in `ROW_BATCHES` random batches whether the model that was named judges each row by itself.
+    """Try in `ROW_BATCHES` random batches whether the model that was named judges each row by
+    itself.
 
-    Raises RowsError where it does not. Where rounding depends on the place in a batch, only the recorded runtime tells
-    what that did to this run.
+    Raises RowsError where it does not. Where rounding depends on the place in a batch, only the
+    recorded runtime tells what that did to this run.
     """
     ledger.complete()
     chosen = generator.integers(0, ledger.num_batches, ROW_BATCHES).tolist()
@@ -212,9 +275,9 @@ def judge_rows(ledger: Ledger, prepared: Prepared, *, generator: np.random.Gener
 def refuted(results: Results, fresh_counts: np.ndarray, *, error: float) -> list[str]:
     """Certificates that a fresh sample rules out, a line each.
 
-    A certificate falls where even the most favourable probabilities that the fresh votes allow (two-sided SimuEM at
-    `error` over all inputs together) give a smaller radius. A true certificate falls with probability at most `error`,
-    all of them together.
+    A certificate falls where even the most favourable probabilities that the fresh votes allow
+    (two-sided SimuEM at `error` over all inputs together) give a smaller radius. A true certificate
+    falls with probability at most `error`, all of them together.
     """
     made = results.certificates
     smoothing = smoothing_of(results.ledger.manifest, num_named=made.num_named)
@@ -231,14 +294,17 @@ def refuted(results: Results, fresh_counts: np.ndarray, *, error: float) -> list
         best_lower, best_upper = np.zeros((len(rows), low.shape[1])), low[places]
         best_lower[np.arange(len(rows)), labels] = high[places, labels]
         best_upper[np.arange(len(rows)), labels] = 1.0
-        bound = results.method.favourable(best_lower, best_upper, labels, ks=[int(k)], smoothing=smoothing)
+        bound = results.method.favourable(
+            best_lower, best_upper, labels, ks=[int(k)], smoothing=smoothing
+        )
         best = bound.radius[:, 0]
         if made.l2_radius is not None and bound.l2_radius is not None:
             allowed = bound.l2_radius.reshape(len(rows), -1)[:, 0]
             for row in np.flatnonzero(made.l2_radius[rows] > allowed * (1 + L2_SLACK)):
                 findings.append(
-                    f"{made.in_words(rows[row])}, k = {k}: an l2 radius of {made.l2_radius[rows[row]]:.6f} is claimed, "
-                    f"fresh votes allow at most {allowed[row]:.6f}"
+                    f"{made.in_words(rows[row])}, k = {k}: an l2 radius of"
+                    f" {made.l2_radius[rows[row]]:.6f} is claimed, fresh votes allow at most"
+                    f" {allowed[row]:.6f}"
                 )
         for row in np.flatnonzero(best < made.radius[rows]):
             at = rows[row]

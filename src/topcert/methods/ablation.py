@@ -1,4 +1,5 @@
-"""The paper's certificate: SimuEM bounds (Eq. 8) and Theorem 1 (Eq. 6) on the votes over ablated inputs.
+"""The paper's certificate: SimuEM bounds (Eq. 8) and Theorem 1 (Eq. 6) on the votes over ablated
+inputs.
 
 At k = 1 this is Levine & Feizi's certificate with SimuEM bounds.
 """
@@ -30,7 +31,12 @@ class Ablation(VoteMethod):
     rules: ClassVar[tuple[str, ...]] = RULES
 
     def bounds(
-        self, counts: NDArray[np.int64], *, alpha: float, labels: NDArray[np.int64] | None, num_named: int = 1
+        self,
+        counts: NDArray[np.int64],
+        *,
+        alpha: float,
+        labels: NDArray[np.int64] | None,
+        num_named: int = 1,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return simultaneous_bounds(counts, alpha=alpha, labels=labels, num_named=num_named)
 

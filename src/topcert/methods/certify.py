@@ -8,7 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.methods.certificates import Certificates, LabelChoice
-from topcert.methods.method import DesignMethod, DesignVotes, MaskMethod, Method, Radii, SampledMethod, Smoothing, VoteMethod
+from topcert.methods.method import (
+    DesignMethod,
+    DesignVotes,
+    MaskMethod,
+    Method,
+    Radii,
+    SampledMethod,
+    Smoothing,
+    VoteMethod,
+)
 from topcert.methods.registry import all_methods
 from topcert.methods.rules import bounds_by, check_rule
 from topcert.theory.labels import checked_labels, most_voted
@@ -31,26 +40,48 @@ def certify(
 ) -> Certificates:
     """Certificates from vote counts int `(inputs, classes)`.
 
-    `label_choice` "given": of `labels` int `(inputs,)`, which were named before the votes. "selected": of the most voted
-    label of `selection`, the counts of a separate first sample. "predicted": of the k labels that the method shows, for
-    each k, with bounds that pay for picking labels by the same votes. `index` names the inputs, by
-    default 0, 1, ... `bounds` is one of the method's rules, by default its own. `votes`, of which `counts` are the counts,
-    is for methods that ask for masks. Raises ValueError where the method does not fit the noise, k or what is given, and as
-    its bounds and theorem do.
+    `label_choice` "given": of `labels` int `(inputs,)`, which were named before the votes.
+    "selected": of the most voted label of `selection`, the counts of a separate first sample.
+    "predicted": of the k labels that the method shows, for each k, with bounds that pay for picking
+    labels by the same votes. `index` names the inputs, by default 0, 1, ... `bounds` is one of the
+    method's rules, by default its own. `votes`, of which `counts` are the counts, is for methods
+    that ask for masks. Raises ValueError where the method does not fit the noise, k or what is
+    given, and as its bounds and theorem do.
     """
     places = np.arange(len(counts)) if index is None else index
     distinct = sorted(set(ks))
     if isinstance(method, DesignMethod) and alpha:
-        raise ValueError(f"the method {method.name} leaves nothing to chance: alpha must be 0, got {alpha}")
+        raise ValueError(
+            f"the method {method.name} leaves nothing to chance: alpha must be 0, got {alpha}"
+        )
     if smoothing.noise != method.noise:
-        raise ValueError(f"the method {method.name} needs votes under the noise {method.noise}, not {smoothing.noise}")
+        raise ValueError(
+            f"the method {method.name} needs votes under the noise {method.noise}, not"
+            f" {smoothing.noise}"
+        )
     if method.only_top_1 and distinct != [1]:
-        raise ValueError(f"the method {method.name} certifies k = 1 only, got {distinct}; leave --k out, or say --k 1")
+        raise ValueError(
+            f"the method {method.name} certifies k = 1 only, got {distinct}; leave --k out, or say"
+            " --k 1"
+        )
     rule = check_rule(method, bounds)
     named = None if label_choice == "predicted" else _named(labels, selection, label_choice)
-    radii = radii_of(method, counts, named, smoothing=smoothing, ks=distinct, alpha=alpha, bounds=rule, votes=votes)
+    radii = radii_of(
+        method,
+        counts,
+        named,
+        smoothing=smoothing,
+        ks=distinct,
+        alpha=alpha,
+        bounds=rule,
+        votes=votes,
+    )
     shown = method.shown(counts, distinct[-1], votes=votes) if named is None else named[:, None]
-    pairs = [(column, rank) for column, k in enumerate(distinct) for rank in range(k if named is None else 1)]
+    pairs = [
+        (column, rank)
+        for column, k in enumerate(distinct)
+        for rank in range(k if named is None else 1)
+    ]
     rows = [(distinct[column], shown[:, rank]) for column, rank in pairs]
     picked = [_part(radii, (slice(None), rank, column)) for column, rank in pairs]
     l2 = [part.l2_radius for part in picked if part.l2_radius is not None]
@@ -74,8 +105,9 @@ def check_ballots(method: Method, num_named: int) -> None:
     if num_named > 1 and not method.ballots:
         others = [name for name, other in all_methods().items() if other.ballots]
         raise ValueError(
-            f"the method {method.name} certifies votes that name one label each, got ballots of {num_named}; leave --ballot "
-            f"out, say --ballot 1, or use --method {', '.join(others[:-1])} or {others[-1]}"
+            f"the method {method.name} certifies votes that name one label each, got ballots of"
+            f" {num_named}; leave --ballot out, say --ballot 1, or use --method"
+            f" {', '.join(others[:-1])} or {others[-1]}"
         )
 
 
@@ -89,12 +121,14 @@ def _named(
     if label_choice == "selected":
         if selection is None:
             raise ValueError(
-                "selected labels need a first sample that chooses them: run certify with --selection 100, or use --label "
-                "given or predicted"
+                "selected labels need a first sample that chooses them: run certify with"
+                " --selection 100, or use --label given or predicted"
             )
         return np.asarray(selection.argmax(axis=1))
     if labels is None:
-        raise ValueError("certifying given labels needs labels; there are none, so use --label predicted")
+        raise ValueError(
+            "certifying given labels needs labels; there are none, so use --label predicted"
+        )
     return labels
 
 
@@ -109,9 +143,11 @@ def radii_of(
     bounds: str | None = None,
     votes: DesignVotes | None = None,
 ) -> Radii:
-    """Radii for each k, `(inputs, labels, len(ks))`: of one label, named before the votes, or of the max(ks) that are shown.
+    """Radii for each k, `(inputs, labels, len(ks))`: of one label, named before the votes, or of
+    the max(ks) that are shown.
 
-    Ranks beyond a k hold ABSTAIN there. All radii of an input hold together with probability at least 1 - alpha.
+    Ranks beyond a k hold ABSTAIN there. All radii of an input hold together with probability at
+    least 1 - alpha.
     """
     classes, most = counts.shape[1], max(ks)
     if not 1 <= min(ks) <= most < classes:
@@ -121,14 +157,16 @@ def radii_of(
     if isinstance(method, (MaskMethod, DesignMethod)):
         if votes is None:
             raise ValueError(
-                f"the method {method.name} asks under which mask each vote was cast, which counts do not tell; certify the "
-                "ledger of a run"
+                f"the method {method.name} asks under which mask each vote was cast, which counts"
+                " do not tell; certify the ledger of a run"
             )
         if isinstance(method, DesignMethod):
             return Radii(method.radii(counts, votes, named, ks=ks))
         return Radii(method.radii(counts, votes, named, ks=ks, alpha=alpha, smoothing=smoothing))
     assert isinstance(method, VoteMethod)
-    lower, upper = bounds_by(method, bounds, counts, alpha=alpha, labels=named, k=most, num_named=smoothing.num_named)
+    lower, upper = bounds_by(
+        method, bounds, counts, alpha=alpha, labels=named, k=most, num_named=smoothing.num_named
+    )
     if named is None:
         return _radii_of_most_voted(method, counts, lower, upper, smoothing=smoothing, ks=ks)
     found = method.theorem(lower, upper, named, ks=ks, smoothing=smoothing)
@@ -145,8 +183,8 @@ def _radii_of_most_voted(
     ks: Sequence[int],
 ) -> Radii:
     most = max(ks)
-    # A label's k strongest rivals are among the k + 1 most voted, for bounds rise with votes: the rest is not needed, but
-    # for ballots, whose theorem asks how many labels there are.
+    # A label's k strongest rivals are among the k + 1 most voted, for bounds rise with votes: the
+    # rest is not needed, but for ballots, whose theorem asks how many labels there are.
     order = most_voted(counts, most + 1 if smoothing.num_named == 1 else counts.shape[1])
     near_lower, near_upper = (np.take_along_axis(side, order, axis=1) for side in (lower, upper))
     radius = np.full((len(counts), most, len(ks)), ABSTAIN)
@@ -171,7 +209,8 @@ def _radii_of_most_voted(
 def tells_top_k(radii: NDArray[np.int64], k: int) -> NDArray[np.bool_]:
     """Whether the k shown labels are proven to be the top k of the clean input, bool `(inputs,)`.
 
-    `radii` `(inputs, >= k)` are those of the most voted labels for this k. The test: each of the k labels is certified
-    at radius 0 at least. k labels that are all among the top k are the top k, so no further error is spent.
+    `radii` `(inputs, >= k)` are those of the most voted labels for this k. The test: each of the k
+    labels is certified at radius 0 at least. k labels that are all among the top k are the top k,
+    so no further error is spent.
     """
     return np.asarray((radii[:, :k] >= 0).all(axis=1))

@@ -1,4 +1,6 @@
-"""Chiang et al. 2020: interval bounds of a ReLU network. Deterministic: it is about the network itself, not about a vote."""
+"""Chiang et al. 2020: interval bounds of a ReLU network. Deterministic: it is about the network
+itself, not about a vote.
+"""
 
 from __future__ import annotations
 
@@ -36,20 +38,26 @@ def certify_bounded(
     max_radius: int,
     index: NDArray[np.int64],
 ) -> Certificates:
-    """Certificates of images `(inputs, C, H, W)` in [0, 1], radii up to `max_radius` pixels; alpha is 0.
+    """Certificates of images `(inputs, C, H, W)` in [0, 1], radii up to `max_radius` pixels; alpha
+    is 0.
 
-    Of `labels` int `(inputs,)`, or (None) of the k best scored labels for each k, best first. Raises ValueError as
-    `certified_radius_intervals` does.
+    Of `labels` int `(inputs,)`, or (None) of the k best scored labels for each k, best first.
+    Raises ValueError as `certified_radius_intervals` does.
     """
     distinct = sorted(set(ks))
     choice: LabelChoice = "predicted" if labels is None else "given"
     if labels is None:
         order = np.argsort(-scores(layers, images), axis=1, kind="stable")[:, : max(distinct)]
         shown = [(k, order[:, rank]) for k in distinct for rank in range(k)]
-        radii = [certified_radius_intervals(layers, images, label, max_radius=max_radius, k=k) for k, label in shown]
+        radii = [
+            certified_radius_intervals(layers, images, label, max_radius=max_radius, k=k)
+            for k, label in shown
+        ]
     else:
         shown = [(k, labels) for k in distinct]
-        found = certified_radius_intervals(layers, images, labels, max_radius=max_radius, k=distinct)
+        found = certified_radius_intervals(
+            layers, images, labels, max_radius=max_radius, k=distinct
+        )
         radii = [found[:, column] for column in range(len(distinct))]
     return Certificates(
         index=np.repeat(index, len(shown)),

@@ -1,4 +1,6 @@
-"""Cohen et al. 2019: Gaussian noise, top-1. R = sigma Phi^-1(p_l), turned into changed features of inputs in [0, 1]."""
+"""Cohen et al. 2019: Gaussian noise, top-1. R = sigma Phi^-1(p_l), turned into changed features of
+inputs in [0, 1].
+"""
 
 from __future__ import annotations
 
@@ -16,18 +18,27 @@ from topcert.theory.gaussian import changed_units, l2_radius_majority
 
 @final
 class Cohen(VoteMethod):
-    """Label selected on `n0` votes, Clopper-Pearson on the others; nothing is certified at p_l <= 1/2."""
+    """Label selected on `n0` votes, Clopper-Pearson on the others; nothing is certified at p_l <=
+    1/2.
+    """
 
     name: ClassVar[str] = "cohen"
     noise: ClassVar[str] = "gaussian"
     norm: ClassVar[str] = "l2"
     needs: ClassVar[str] = "--sigma"
-    guarantee: ClassVar[str] = "holds with probability 1 - alpha, for changes within [0, 1]; noise exact on a grid"
+    guarantee: ClassVar[str] = (
+        "holds with probability 1 - alpha, for changes within [0, 1]; noise exact on a grid"
+    )
     only_top_1: ClassVar[bool] = True
     selects: ClassVar[bool] = True
 
     def bounds(
-        self, counts: NDArray[np.int64], *, alpha: float, labels: NDArray[np.int64] | None, num_named: int = 1
+        self,
+        counts: NDArray[np.int64],
+        *,
+        alpha: float,
+        labels: NDArray[np.int64] | None,
+        num_named: int = 1,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return one_sided_bounds(counts, alpha=alpha, labels=labels)
 
@@ -43,7 +54,12 @@ class Cohen(VoteMethod):
         assert smoothing.sigma is not None
         label_lower = np.take_along_axis(lower, labels[:, None], axis=1)
         l2 = l2_radius_majority(smoothing.lowered(label_lower), sigma=smoothing.sigma)
-        return Radii(changed_units(l2, channels=smoothing.channels, num_units=smoothing.num_features or MAX_FEATURES), l2)
+        return Radii(
+            changed_units(
+                l2, channels=smoothing.channels, num_units=smoothing.num_features or MAX_FEATURES
+            ),
+            l2,
+        )
 
 
 METHOD = Cohen()

@@ -1,4 +1,6 @@
-"""Jia et al. 2020: Gaussian noise, top-k, SimuEM bounds; R turned into changed features of inputs in [0, 1]."""
+"""Jia et al. 2020: Gaussian noise, top-k, SimuEM bounds; R turned into changed features of inputs
+in [0, 1].
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,17 @@ class Jia2020(VoteMethod):
     noise: ClassVar[str] = "gaussian"
     norm: ClassVar[str] = "l2"
     needs: ClassVar[str] = "--sigma"
-    guarantee: ClassVar[str] = "holds with probability 1 - alpha, for changes within [0, 1]; noise exact on a grid"
+    guarantee: ClassVar[str] = (
+        "holds with probability 1 - alpha, for changes within [0, 1]; noise exact on a grid"
+    )
 
     def bounds(
-        self, counts: NDArray[np.int64], *, alpha: float, labels: NDArray[np.int64] | None, num_named: int = 1
+        self,
+        counts: NDArray[np.int64],
+        *,
+        alpha: float,
+        labels: NDArray[np.int64] | None,
+        num_named: int = 1,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return simultaneous_bounds(counts, alpha=alpha, labels=labels)
 
@@ -39,8 +48,15 @@ class Jia2020(VoteMethod):
         smoothing: Smoothing,
     ) -> Radii:
         assert smoothing.sigma is not None
-        l2 = l2_radius(smoothing.lowered(lower), smoothing.raised(upper), labels, k=ks, sigma=smoothing.sigma)
-        return Radii(changed_units(l2, channels=smoothing.channels, num_units=smoothing.num_features or MAX_FEATURES), l2)
+        l2 = l2_radius(
+            smoothing.lowered(lower), smoothing.raised(upper), labels, k=ks, sigma=smoothing.sigma
+        )
+        return Radii(
+            changed_units(
+                l2, channels=smoothing.channels, num_units=smoothing.num_features or MAX_FEATURES
+            ),
+            l2,
+        )
 
 
 METHOD = Jia2020()

@@ -16,18 +16,28 @@ from topcert.theory.radius import ABSTAIN
 
 @final
 class Lee(VoteMethod):
-    """Label selected on `n0` votes, Clopper-Pearson on the others; r changed values make floor(r / channels) features."""
+    """Label selected on `n0` votes, Clopper-Pearson on the others; r changed values make floor(r /
+    channels) features.
+    """
 
     name: ClassVar[str] = "lee"
     noise: ClassVar[str] = "discrete"
     norm: ClassVar[str] = "l0"
     needs: ClassVar[str] = "--keep-probability"
-    guarantee: ClassVar[str] = "holds with probability 1 - alpha, for 8-bit values; tight for changed values given its bound"
+    guarantee: ClassVar[str] = (
+        "holds with probability 1 - alpha, for 8-bit values; tight for changed values given its"
+        " bound"
+    )
     only_top_1: ClassVar[bool] = True
     selects: ClassVar[bool] = True
 
     def bounds(
-        self, counts: NDArray[np.int64], *, alpha: float, labels: NDArray[np.int64] | None, num_named: int = 1
+        self,
+        counts: NDArray[np.int64],
+        *,
+        alpha: float,
+        labels: NDArray[np.int64] | None,
+        num_named: int = 1,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return one_sided_bounds(counts, alpha=alpha, labels=labels)
 
@@ -47,7 +57,8 @@ class Lee(VoteMethod):
             smoothing.lowered(label_lower),
             keep_probability=smoothing.keep_probability,
             num_values=NUM_VALUES,
-            max_radius=MAX_RADIUS if known is None else min(known * smoothing.channels, MAX_RADIUS),  # the table's end
+            # the table's end
+            max_radius=MAX_RADIUS if known is None else min(known * smoothing.channels, MAX_RADIUS),
         )
         return Radii(np.where(values == ABSTAIN, ABSTAIN, values // smoothing.channels))
 

@@ -1,4 +1,6 @@
-"""Levine & Feizi 2019: ablation, top-1. The label's share of all ablated inputs must stay above one half."""
+"""Levine & Feizi 2019: ablation, top-1. The label's share of all ablated inputs must stay above one
+half.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from topcert.theory.radius import certified_radius
 
 @final
 class LevineFeizi(VoteMethod):
-    """Label selected on `n0` votes, Clopper-Pearson on the others, largest r with p_l - (1 - beta(r)) > 1/2."""
+    """Label selected on `n0` votes, Clopper-Pearson on the others, largest r with p_l - (1 -
+    beta(r)) > 1/2.
+    """
 
     name: ClassVar[str] = "levine-feizi"
     noise: ClassVar[str] = "ablation"
@@ -26,7 +30,12 @@ class LevineFeizi(VoteMethod):
     selects: ClassVar[bool] = True
 
     def bounds(
-        self, counts: NDArray[np.int64], *, alpha: float, labels: NDArray[np.int64] | None, num_named: int = 1
+        self,
+        counts: NDArray[np.int64],
+        *,
+        alpha: float,
+        labels: NDArray[np.int64] | None,
+        num_named: int = 1,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return one_sided_bounds(counts, alpha=alpha, labels=labels)
 

@@ -1,4 +1,5 @@
-"""Theorem 1, knowing which masks voted for what: votes that keep none of the changed features are not the attacker's.
+"""Theorem 1, knowing which masks voted for what: votes that keep none of the changed features are
+not the attacker's.
 
 No new passes: the masks are drawn again from the seed of a ledger.
 """
@@ -75,7 +76,9 @@ class Located(MaskMethod):
         if not votes.counts_pairs:
             return radii
         # Rivals of picked labels are counted over all masks: their pairs tell nothing.
-        return _sharpened(radii, found, near if labels is not None else near[:, :most], votes, claim)
+        return _sharpened(
+            radii, found, near if labels is not None else near[:, :most], votes, claim
+        )
 
     def favourable(
         self,
@@ -105,8 +108,12 @@ class Located(MaskMethod):
 METHOD = Located()
 
 
-def at_best(num_samples: int, *, named: bool, ks: Sequence[int], alpha: float, smoothing: Smoothing) -> Ints:
-    """Radii that no such number of votes exceeds, `(1, labels, len(ks))`; `named`: of labels named before the votes."""
+def at_best(
+    num_samples: int, *, named: bool, ks: Sequence[int], alpha: float, smoothing: Smoothing
+) -> Ints:
+    """Radii that no such number of votes exceeds, `(1, labels, len(ks))`; `named`: of labels named
+    before the votes.
+    """
     found = untouched(num_samples, k=max(ks), smoothing=smoothing)
     assert smoothing.num_features is not None
     assert smoothing.num_kept is not None
@@ -118,7 +125,8 @@ def at_best(num_samples: int, *, named: bool, ks: Sequence[int], alpha: float, s
 def untouched(num_samples: int, *, k: int, smoothing: Smoothing) -> Spared:
     """What r features leave at most of votes that are all for one label, for every r.
 
-    The features of a random R meet, of any masks, 1 - beta(r) on average; so the worst R meets as many at least.
+    The features of a random R meet, of any masks, 1 - beta(r) on average; so the worst R meets as
+    many at least.
     """
     assert smoothing.num_features is not None
     assert smoothing.num_kept is not None
@@ -141,8 +149,11 @@ def untouched(num_samples: int, *, k: int, smoothing: Smoothing) -> Spared:
     )
 
 
-def _sharpened(radii: Ints, found: Spared, near: Ints, votes: MaskVotes, claim: Callable[[Spared], Ints]) -> Ints:
-    """The same where pairs of features are asked as well: at the first r that single ones did not prove, and so on.
+def _sharpened(
+    radii: Ints, found: Spared, near: Ints, votes: MaskVotes, claim: Callable[[Spared], Ints]
+) -> Ints:
+    """The same where pairs of features are asked as well: at the first r that single ones did not
+    prove, and so on.
 
     Pairs of an input are counted only where they might help. They tell nothing at r = 0 and 1.
     """
@@ -151,7 +162,10 @@ def _sharpened(radii: Ints, found: Spared, near: Ints, votes: MaskVotes, claim: 
     rows = np.flatnonzero(hopeful.any(axis=(1, 2)))
     for row, pairs in zip(rows.tolist(), votes.kept_pairs(rows, near[rows]), strict=True):
         one, done = found.of(row), set[int]()
-        while wanted := set((radii[row] + 1)[hopeful[row] & (hoped[row] > radii[row])].tolist()) - done:
+        while (
+            wanted := set((radii[row] + 1)[hopeful[row] & (hoped[row] > radii[row])].tolist())
+            - done
+        ):
             for r in wanted:
                 one = sharpen(one, pairs, votes.pair_degrees(), r, labels=named)
             done |= wanted
@@ -159,24 +173,35 @@ def _sharpened(radii: Ints, found: Spared, near: Ints, votes: MaskVotes, claim: 
     return radii
 
 
-def _of_named(found: Spared, *, ks: Sequence[int], alpha: float, beta: Floats, num_named: int) -> Ints:
-    """Radii of the first label for each k, `(inputs, 1, len(ks))`: half of its share of alpha each for it and for rivals."""
+def _of_named(
+    found: Spared, *, ks: Sequence[int], alpha: float, beta: Floats, num_named: int
+) -> Ints:
+    """Radii of the first label for each k, `(inputs, 1, len(ks))`: half of its share of alpha each
+    for it and for rivals.
+    """
     error = alpha / len(ks) / 2
     each = np.full(len(found.trials), error)
-    share = label_share(found.held[:, 0], found.others[:, 0], trials=found.trials, error=each, beta=beta)
+    share = label_share(
+        found.held[:, 0], found.others[:, 0], trials=found.trials, error=each, beta=beta
+    )
     radii = []
     for k in ks:
-        taken = rival_shares(found.rivals(k), trials=found.trials, error=error, k=k, among=k, num_named=num_named)
+        taken = rival_shares(
+            found.rivals(k), trials=found.trials, error=error, k=k, among=k, num_named=num_named
+        )
         radii.append(located_radius(share, taken, beta=beta, num_named=num_named))
     return np.stack(radii, axis=1)[:, None]
 
 
-def _of_picked(found: Spared, *, ks: Sequence[int], alpha: float, beta: Floats, num_named: int) -> Ints:
+def _of_picked(
+    found: Spared, *, ks: Sequence[int], alpha: float, beta: Floats, num_named: int
+) -> Ints:
     """Radii of the max(ks) most voted labels for each k, `(inputs, max(ks), len(ks))`.
 
-    A quarter of alpha is for the labels' probabilities, a quarter for what is left of them, a share for each k. Half is for
-    rivals, once for all: whichever label and k it is, the likeliest rivals are some of the max(ks) + 1 likeliest labels.
-    These are counted over all masks, for which masks R spares depends on the label.
+    A quarter of alpha is for the labels' probabilities, a quarter for what is left of them, a share
+    for each k. Half is for rivals, once for all: whichever label and k it is, the likeliest rivals
+    are some of the max(ks) + 1 likeliest labels. These are counted over all masks, for which masks
+    R spares depends on the label.
     """
     most = max(ks)
     radii = np.full((len(found.trials), most, len(ks)), ABSTAIN)
@@ -201,5 +226,7 @@ def _of_picked(found: Spared, *, ks: Sequence[int], alpha: float, beta: Floats, 
                 among=most + 1,
                 num_named=num_named,
             )
-            radii[:, rank, column] = located_radius(share, taken[:, None], beta=beta, num_named=num_named)
+            radii[:, rank, column] = located_radius(
+                share, taken[:, None], beta=beta, num_named=num_named
+            )
     return radii

@@ -1,4 +1,6 @@
-"""What a method is; and what one on votes is made of: bounds on probabilities, then a theorem on those bounds."""
+"""What a method is; and what one on votes is made of: bounds on probabilities, then a theorem on
+those bounds.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,11 @@ from topcert.theory.labels import most_voted
 class Smoothing:
     """What the votes were drawn under.
 
-    `noise` is "ablation" (of `num_features` features, `num_kept` stay), "gaussian" (`sigma`) or "discrete"
-    (`keep_probability`). A feature is one `unit` of `channels` values. `num_features` is None where it is not known and
-    the noise does not need it. The probability of any event differs by at most `law_error` from that of the noise's law.
-    Each vote is a ballot of `num_named` labels.
+    `noise` is "ablation" (of `num_features` features, `num_kept` stay), "gaussian" (`sigma`) or
+    "discrete" (`keep_probability`). A feature is one `unit` of `channels` values. `num_features` is
+    None where it is not known and the noise does not need it. The probability of any event differs
+    by at most `law_error` from that of the noise's law. Each vote is a ballot of `num_named`
+    labels.
     """
 
     noise: str
@@ -49,7 +52,9 @@ class Smoothing:
 
 
 class Radii(NamedTuple):
-    """Certified radii, int64 `(inputs, len(ks))` with ABSTAIN, and the l2 radii behind them where the method has any."""
+    """Certified radii, int64 `(inputs, len(ks))` with ABSTAIN, and the l2 radii behind them where
+    the method has any.
+    """
 
     radius: NDArray[np.int64]
     l2_radius: NDArray[np.float64] | None = None
@@ -62,7 +67,8 @@ class MaskVotes(Protocol):
         """How many masks keep each feature, `(num_features,)`."""
 
     def kept_counts(self, labels: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-        """For each input in turn: how many masks name `labels[input, j]` and keep feature i, `(labels, num_features)`.
+        """For each input in turn: how many masks name `labels[input, j]` and keep feature i,
+        `(labels, num_features)`.
 
         `labels` is int64 `(inputs, labels)`.
         """
@@ -72,10 +78,16 @@ class MaskVotes(Protocol):
         """Whether there are few enough features and masks to count pairs of features."""
 
     def pair_degrees(self) -> NDArray[np.signedinteger]:
-        """How many masks keep both of two features, `(num_features, num_features)`; `degrees` on the diagonal."""
+        """How many masks keep both of two features, `(num_features, num_features)`; `degrees` on
+        the diagonal.
+        """
 
-    def kept_pairs(self, inputs: NDArray[np.int64], labels: NDArray[np.int64]) -> Iterator[NDArray[np.signedinteger]]:
-        """As `kept_counts`, of pairs of features, for some inputs in ascending order: `(labels, features, features)`."""
+    def kept_pairs(
+        self, inputs: NDArray[np.int64], labels: NDArray[np.int64]
+    ) -> Iterator[NDArray[np.signedinteger]]:
+        """As `kept_counts`, of pairs of features, for some inputs in ascending order: `(labels,
+        features, features)`.
+        """
 
 
 class DesignVotes(MaskVotes, Protocol):
@@ -86,11 +98,15 @@ class DesignVotes(MaskVotes, Protocol):
         """How many masks in turn share no feature; 1 where nothing is known of that."""
 
     def cast(self) -> Iterator[NDArray[np.int64]]:
-        """For each input in turn: its votes, in the order of the masks, `(masks, num_named)`, the best label first."""
+        """For each input in turn: its votes, in the order of the masks, `(masks, num_named)`, the
+        best label first.
+        """
 
 
 class Method(ABC):
-    """A certificate, as people are told of it. A final subclass has no state and lies in a file of its own, as `METHOD`."""
+    """A certificate, as people are told of it. A final subclass has no state and lies in a file of
+    its own, as `METHOD`.
+    """
 
     name: ClassVar[str]
     noise: ClassVar[str]  # of a Smoothing, or "none"
@@ -99,7 +115,8 @@ class Method(ABC):
     guarantee: ClassVar[str]
     only_top_1: ClassVar[bool] = False
     ballots: ClassVar[bool] = False  # whether it certifies votes that name more than one label
-    selects: ClassVar[bool] = False  # whether its authors choose the label on a separate first sample
+    # whether its authors choose the label on a separate first sample
+    selects: ClassVar[bool] = False
     picks: ClassVar[str] = "with the most votes"  # which label of an input is its prediction
     promise: ClassVar[str] = "stays in the top k of the vote"  # what a certified label does
 
@@ -107,11 +124,16 @@ class Method(ABC):
 class SampledMethod(Method):
     """A certificate from votes."""
 
-    rules: ClassVar[tuple[str, ...]] = ()  # names for --bounds, the method's own first; none where there is no choice
-    laws: ClassVar[tuple[str, ...]] = ("iid",)  # of the draws that it holds for, as manifests name them
+    # names for --bounds, the method's own first; none where there is no choice
+    rules: ClassVar[tuple[str, ...]] = ()
+    # of the draws that it holds for, as manifests name them
+    laws: ClassVar[tuple[str, ...]] = ("iid",)
 
-    def shown(self, counts: NDArray[np.int64], k: int, *, votes: DesignVotes | None) -> NDArray[np.int64]:
-        """The labels that the votes pick, int64 `(inputs, k)`: those with the most, unless a method has another rule.
+    def shown(
+        self, counts: NDArray[np.int64], k: int, *, votes: DesignVotes | None
+    ) -> NDArray[np.int64]:
+        """The labels that the votes pick, int64 `(inputs, k)`: those with the most, unless a method
+        has another rule.
 
         `counts` `(inputs, classes)` are those of `votes`, which is for methods that ask for masks.
         """
@@ -127,10 +149,12 @@ class SampledMethod(Method):
         ks: Sequence[int],
         smoothing: Smoothing,
     ) -> Radii:
-        """Radii that no true certificate of `labels` exceeds, given that the bounds hold: what an auditor's votes allow.
+        """Radii that no true certificate of `labels` exceeds, given that the bounds hold: what an
+        auditor's votes allow.
 
-        `lower` and `upper` are `(inputs, classes)`, and turned about: of the label its greatest probability, of the others
-        the least. What is given may not fall as the first rises or the others fall.
+        `lower` and `upper` are `(inputs, classes)`, and turned about: of the label its greatest
+        probability, of the others the least. What is given may not fall as the first rises or the
+        others fall.
         """
 
 
@@ -139,13 +163,19 @@ class VoteMethod(SampledMethod):
 
     @abstractmethod
     def bounds(
-        self, counts: NDArray[np.int64], *, alpha: float, labels: NDArray[np.int64] | None, num_named: int = 1
+        self,
+        counts: NDArray[np.int64],
+        *,
+        alpha: float,
+        labels: NDArray[np.int64] | None,
+        num_named: int = 1,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Lower and upper bounds on the class probabilities, both `(inputs, classes)`, from counts of that shape.
+        """Lower and upper bounds on the class probabilities, both `(inputs, classes)`, from counts
+        of that shape.
 
-        For `labels` int64 `(inputs,)` named before the votes, or for whichever label (None): what `theorem` uses of them
-        must hold jointly with probability at least 1 - alpha for each input. Each vote names `num_named` labels: 1, but for
-        methods of `ballots`.
+        For `labels` int64 `(inputs,)` named before the votes, or for whichever label (None): what
+        `theorem` uses of them must hold jointly with probability at least 1 - alpha for each input.
+        Each vote names `num_named` labels: 1, but for methods of `ballots`.
         """
 
     @abstractmethod
@@ -158,10 +188,11 @@ class VoteMethod(SampledMethod):
         ks: Sequence[int],
         smoothing: Smoothing,
     ) -> Radii:
-        """The radius of `labels` for each k, given that the bounds hold; it may not fall when bounds tighten.
+        """The radius of `labels` for each k, given that the bounds hold; it may not fall when
+        bounds tighten.
 
-        A method with more than one rule of bounds uses no bounds but the label's lower one and, of the others' upper ones,
-        the k largest: `intersection-union` proves no more.
+        A method with more than one rule of bounds uses no bounds but the label's lower one and, of
+        the others' upper ones, the k largest: `intersection-union` proves no more.
         """
 
     def favourable(
@@ -177,7 +208,9 @@ class VoteMethod(SampledMethod):
 
 
 class MaskMethod(SampledMethod):
-    """A certificate from votes and the masks that they were cast under: a ledger has both, a table of counts does not."""
+    """A certificate from votes and the masks that they were cast under: a ledger has both, a table
+    of counts does not.
+    """
 
     @abstractmethod
     def radii(
@@ -190,20 +223,26 @@ class MaskMethod(SampledMethod):
         alpha: float,
         smoothing: Smoothing,
     ) -> NDArray[np.int64]:
-        """Radii for each k, of `labels` int64 `(inputs,)` named before the votes, or (None) of the most voted labels.
+        """Radii for each k, of `labels` int64 `(inputs,)` named before the votes, or (None) of the
+        most voted labels.
 
-        `counts` `(inputs, classes)` are those of `votes`. Returns int64 `(inputs, labels, len(ks))` with one label or, most
-        voted first (ties: lower index first), max(ks) of them. All radii of an input hold together with probability at
-        least 1 - alpha, those of ranks beyond a k excepted.
+        `counts` `(inputs, classes)` are those of `votes`. Returns int64 `(inputs, labels, len(ks))`
+        with one label or, most voted first (ties: lower index first), max(ks) of them. All radii of
+        an input hold together with probability at least 1 - alpha, those of ranks beyond a k
+        excepted.
         """
 
 
 class DesignMethod(SampledMethod):
-    """A certificate of the vote over the masks of a design: deterministic, and about no other masks."""
+    """A certificate of the vote over the masks of a design: deterministic, and about no other
+    masks.
+    """
 
     @abstractmethod
     def check_masks(self, num_samples: int, round_size: int) -> None:
-        """Raise ValueError where so many masks, in rounds of so many, are none that the method certifies."""
+        """Raise ValueError where so many masks, in rounds of so many, are none that the method
+        certifies.
+        """
 
     @abstractmethod
     def radii(
@@ -214,10 +253,12 @@ class DesignMethod(SampledMethod):
         *,
         ks: Sequence[int],
     ) -> NDArray[np.int64]:
-        """Radii for each k, of `labels` int64 `(inputs,)`, or (None) of the labels that are `shown`.
+        """Radii for each k, of `labels` int64 `(inputs,)`, or (None) of the labels that are
+        `shown`.
 
-        Shapes are those of `MaskMethod.radii`, ranks beyond a k hold ABSTAIN. A label has a radius exactly where it is among
-        the k that are shown (by votes: ties to the lower index), and then is so under every change of so many features.
+        Shapes are those of `MaskMethod.radii`, ranks beyond a k hold ABSTAIN. A label has a radius
+        exactly where it is among the k that are shown (by votes: ties to the lower index), and then
+        is so under every change of so many features.
         """
 
     @final
@@ -230,4 +271,7 @@ class DesignMethod(SampledMethod):
         ks: Sequence[int],
         smoothing: Smoothing,
     ) -> Radii:
-        raise ValueError(f"the masks of a {self.name} certificate are the classifier: other masks say nothing about it")
+        raise ValueError(
+            f"the masks of a {self.name} certificate are the classifier: other masks say nothing"
+            " about it"
+        )

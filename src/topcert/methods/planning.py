@@ -25,7 +25,9 @@ Rest = Literal["even", "one"]
 @final
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """Numbers that a plan is about; labels are given, so each bound is at alpha/c. Each vote names `num_named` labels."""
+    """Numbers that a plan is about; labels are given, so each bound is at alpha/c. Each vote names
+    `num_named` labels.
+    """
 
     num_features: int
     num_kept: int
@@ -38,8 +40,8 @@ class Setting:
     def radius(self, votes: NDArray[np.int64], rest: Rest) -> NDArray[np.int64]:
         """The radius of a label that so many of n votes name, int64 like `votes`.
 
-        All else that they name is shared "even" by all other labels, or "one" rival has it all; of ballots, whose rest is
-        more than one can have, as few as possible.
+        All else that they name is shared "even" by all other labels, or "one" rival has it all; of
+        ballots, whose rest is more than one can have, as few as possible.
         """
         left = self.num_named * self.num_samples - votes
         places = np.arange(self.num_classes - 1 if self.num_named > 1 else self.k)
@@ -67,12 +69,17 @@ class Setting:
         )
 
     def largest_radius(self) -> int:
-        """The radius when all n votes name one label: with these bounds none is larger. May be ABSTAIN."""
-        counts = best_counts(self.num_samples, num_classes=self.num_classes, k=self.k, num_named=self.num_named)
+        """The radius when all n votes name one label: with these bounds none is larger. May be
+        ABSTAIN.
+        """
+        counts = best_counts(
+            self.num_samples, num_classes=self.num_classes, k=self.k, num_named=self.num_named
+        )
         return int(self._radius(counts).max())
 
     def votes_needed(self, radii: NDArray[np.int64], rest: Rest) -> NDArray[np.int64]:
-        """The fewest votes that certify each radius, int64 like `radii`; n + 1 where none do, of ballots with this rest.
+        """The fewest votes that certify each radius, int64 like `radii`; n + 1 where none do, of
+        ballots with this rest.
 
         All radii must be at most the largest.
         """
@@ -85,10 +92,11 @@ class Setting:
 
 
 def best_counts(num_samples: int, *, num_classes: int, k: int, num_named: int) -> NDArray[np.int64]:
-    """Counts of n votes of which some give label 0 the largest radius that any give it, int64 `(candidates, classes)`.
+    """Counts of n votes of which some give label 0 the largest radius that any give it, int64
+    `(candidates, classes)`.
 
-    All votes name it. What else ballots name weighs least on the t smallest of k rivals where some rivals are always named,
-    and some, or all others, share the rest.
+    All votes name it. What else ballots name weighs least on the t smallest of k rivals where some
+    rivals are always named, and some, or all others, share the rest.
     """
     rows = [[num_samples] + [0] * (num_classes - 1)] if num_named == 1 else []
     for full in range(num_named - 1 if num_named > 1 else 0):
@@ -124,7 +132,8 @@ def best_radii(
 ) -> dict[int, int] | None:
     """For each k the radius where all votes are for one label: no votes give more. May be ABSTAIN.
 
-    None for a design, whose masks decide it, and which leaves nothing to chance. Raises ValueError as `certify` does.
+    None for a design, whose masks decide it, and which leaves nothing to chance. Raises ValueError
+    as `certify` does.
     """
     distinct = sorted(set(ks))
     if isinstance(method, DesignMethod):
@@ -134,13 +143,19 @@ def best_radii(
         found = at_best(num_samples, named=named, ks=distinct, alpha=alpha, smoothing=smoothing)
     else:
         w = smoothing.num_named
-        votes = np.concatenate([best_counts(num_samples, num_classes=num_classes, k=k, num_named=w) for k in distinct])
+        votes = np.concatenate(
+            [best_counts(num_samples, num_classes=num_classes, k=k, num_named=w) for k in distinct]
+        )
         labels = np.zeros(len(votes), np.int64) if named else None
-        found = radii_of(method, votes, labels, smoothing=smoothing, ks=distinct, alpha=alpha, bounds=bounds).radius
+        found = radii_of(
+            method, votes, labels, smoothing=smoothing, ks=distinct, alpha=alpha, bounds=bounds
+        ).radius
     return dict(zip(distinct, found.max(axis=(0, 1)).tolist(), strict=True))
 
 
-def best_radius_of(judge: Judge, *, smoothing: Smoothing, num_classes: int, num_samples: int) -> int:
+def best_radius_of(
+    judge: Judge, *, smoothing: Smoothing, num_classes: int, num_samples: int
+) -> int:
     """The same of votes under a stopping rule, at most `num_samples` of them."""
     k, label = judge.rule.k, np.zeros(1, np.int64)
     left = untouched(num_samples, k=k, smoothing=smoothing) if judge.asks_masks else None
@@ -149,7 +164,9 @@ def best_radius_of(judge: Judge, *, smoothing: Smoothing, num_classes: int, num_
         votes[0, 0] = num_samples
         return int(judge.proven(votes, label, left)[0])
     found = []
-    for ballots in _best_ballots(num_samples, num_classes=num_classes, num_named=judge.rule.num_named):
+    for ballots in _best_ballots(
+        num_samples, num_classes=num_classes, num_named=judge.rule.num_named
+    ):
         counts = np.bincount(ballots.reshape(-1), minlength=num_classes)[None]
         joint = judge.joint(counts, label, [ballots])
         seen = joint if left is None else Placed(joint=joint, spared=left)
@@ -157,10 +174,16 @@ def best_radius_of(judge: Judge, *, smoothing: Smoothing, num_classes: int, num_
     return max(found)
 
 
-def _best_ballots(num_samples: int, *, num_classes: int, num_named: int) -> Iterator[NDArray[np.int64]]:
-    """Ballots `(num_samples, num_named)` that all name label 0, and beside it always some and in turn all others."""
+def _best_ballots(
+    num_samples: int, *, num_classes: int, num_named: int
+) -> Iterator[NDArray[np.int64]]:
+    """Ballots `(num_samples, num_named)` that all name label 0, and beside it always some and in
+    turn all others.
+    """
     for full in range(num_named):
         sharing = num_classes - 1 - full
-        turns = np.arange(num_samples)[:, None] * (num_named - 1 - full) + np.arange(num_named - 1 - full)
+        turns = np.arange(num_samples)[:, None] * (num_named - 1 - full) + np.arange(
+            num_named - 1 - full
+        )
         always = np.broadcast_to(np.arange(full + 1), (num_samples, full + 1))
         yield np.concatenate([always, 1 + full + turns % sharing], axis=1)

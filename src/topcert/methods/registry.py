@@ -30,24 +30,32 @@ def find_method(name: str) -> Method:
     methods = all_methods()
     found = methods.get(ALIASES.get(name, name))
     if found is None:
-        raise ValueError(f"unknown method {name!r}; choose one of: {', '.join(sorted([*methods, *ALIASES]))}")
+        raise ValueError(
+            f"unknown method {name!r}; choose one of: {', '.join(sorted([*methods, *ALIASES]))}"
+        )
     return found
 
 
 def find_sampled_method(name: str) -> SampledMethod:
-    """The method of that name or alias; raises ValueError where there is none, or it does not work on votes."""
+    """The method of that name or alias; raises ValueError where there is none, or it does not work
+    on votes.
+    """
     found = find_method(name)
     if not isinstance(found, SampledMethod):
-        raise ValueError(f"the method {found.name} certifies a network from its weights, not from votes")
+        raise ValueError(
+            f"the method {found.name} certifies a network from its weights, not from votes"
+        )
     return found
 
 
 def find_vote_method(name: str) -> VoteMethod:
-    """The method of that name or alias; raises ValueError where there is none, or it needs more than vote counts."""
+    """The method of that name or alias; raises ValueError where there is none, or it needs more
+    than vote counts.
+    """
     found = find_sampled_method(name)
     if not isinstance(found, VoteMethod):
         raise ValueError(
-            f"the method {found.name} asks under which mask each vote was cast, which counts do not tell; give the folder "
-            f"of the run instead: topcert evaluate DIR --method {found.name}"
+            f"the method {found.name} asks under which mask each vote was cast, which counts do not"
+            f" tell; give the folder of the run instead: topcert evaluate DIR --method {found.name}"
         )
     return found

@@ -15,13 +15,19 @@ RULES: Final = ("simuem", INTERSECTION_UNION)
 
 
 def check_rule(method: SampledMethod, rule: str | None) -> str | None:
-    """The rule as certificates record it: None for the method's own. Raises ValueError for one that it does not have."""
+    """The rule as certificates record it: None for the method's own. Raises ValueError for one that
+    it does not have.
+    """
     if rule is None:
         return None
     if rule not in method.rules:
         if not method.rules:
-            raise ValueError(f"the method {method.name} has bounds of its own, got {rule!r}; leave --bounds out")
-        raise ValueError(f"the bounds of the method {method.name} are {' or '.join(method.rules)}, got {rule!r}")
+            raise ValueError(
+                f"the method {method.name} has bounds of its own, got {rule!r}; leave --bounds out"
+            )
+        raise ValueError(
+            f"the bounds of the method {method.name} are {' or '.join(method.rules)}, got {rule!r}"
+        )
     return None if rule == method.rules[0] else rule
 
 
@@ -35,7 +41,9 @@ def bounds_by(
     k: int,
     num_named: int = 1,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """`method.bounds`, or those of another rule of the method for its theorem at any k up to this one."""
+    """`method.bounds`, or those of another rule of the method for its theorem at any k up to this
+    one.
+    """
     if check_rule(method, rule) is None:
         if num_named == 1:  # a method that certifies no ballots need not know of them
             return method.bounds(counts, alpha=alpha, labels=labels)

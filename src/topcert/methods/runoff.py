@@ -1,4 +1,6 @@
-"""The run-off over the masks of a design: first places choose two labels, and a duel decides between them."""
+"""The run-off over the masks of a design: first places choose two labels, and a duel decides
+between them.
+"""
 
 from __future__ import annotations
 
@@ -17,15 +19,21 @@ Ints = NDArray[np.int64]
 
 @final
 class RunOff(DesignMethod):
-    """After Rezaei et al. 2023, who ask for the two labels that most models rank first; docs/beyond.md, section 3."""
+    """After Rezaei et al. 2023, who ask for the two labels that most models rank first;
+    docs/beyond.md, section 3.
+    """
 
     name: ClassVar[str] = "run-off"
     noise: ClassVar[str] = "ablation"
     norm: ClassVar[str] = "l0"
     only_top_1: ClassVar[bool] = True
     ballots: ClassVar[bool] = True
-    needs: ClassVar[str] = "--design as for fpa, and --ballot (the more labels, the fewer masks sit out)"
-    guarantee: ClassVar[str] = "deterministic, no failure probability; about the run-off over the published masks"
+    needs: ClassVar[str] = (
+        "--design as for fpa, and --ballot (the more labels, the fewer masks sit out)"
+    )
+    guarantee: ClassVar[str] = (
+        "deterministic, no failure probability; about the run-off over the published masks"
+    )
     laws: ClassVar[tuple[str, ...]] = ("partitions", "stratified", "lattice")
     picks: ClassVar[str] = "that wins the run-off"
     promise: ClassVar[str] = "stays the winner of the run-off (first places, then a duel of two)"
@@ -38,7 +46,9 @@ class RunOff(DesignMethod):
         assert k == 1
         return np.array([[winner(ballots, counts.shape[1])] for ballots in votes.cast()], np.int64)
 
-    def radii(self, counts: Ints, votes: DesignVotes, labels: Ints | None, *, ks: Sequence[int]) -> Ints:
+    def radii(
+        self, counts: Ints, votes: DesignVotes, labels: Ints | None, *, ks: Sequence[int]
+    ) -> Ints:
         classes, features, size = counts.shape[1], len(votes.degrees()), votes.round_size
         radii = np.full((len(counts), 1, len(ks)), ABSTAIN)
         for row, ballots in enumerate(votes.cast()):
@@ -46,7 +56,9 @@ class RunOff(DesignMethod):
             if len(ballots) <= size:
                 radius = runoff_radius(ballots, label, classes=classes, num_features=features)
             else:
-                radius = rounds_radius(ballots, label, classes=classes, num_features=features, round_size=size)
+                radius = rounds_radius(
+                    ballots, label, classes=classes, num_features=features, round_size=size
+                )
             radii[row] = radius
         return radii
 

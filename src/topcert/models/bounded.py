@@ -1,4 +1,6 @@
-"""Networks that interval bounds can follow: convolutions, linear maps and ReLUs in a row, no normalization."""
+"""Networks that interval bounds can follow: convolutions, linear maps and ReLUs in a row, no
+normalization.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +10,23 @@ from itertools import pairwise
 from torch import nn
 
 
-def make_mlp(*, in_features: int = 3072, hidden: Sequence[int] = (256,), num_classes: int = 10) -> nn.Sequential:
-    """Scores `(B, num_classes)` of images with `in_features` values; a hidden layer of each width in `hidden`."""
+def make_mlp(
+    *, in_features: int = 3072, hidden: Sequence[int] = (256,), num_classes: int = 10
+) -> nn.Sequential:
+    """Scores `(B, num_classes)` of images with `in_features` values; a hidden layer of each width
+    in `hidden`.
+    """
     layers: list[nn.Module] = [nn.Flatten()]
     for before, after in pairwise([in_features, *hidden]):
         layers += [nn.Linear(before, after), nn.ReLU()]
     return nn.Sequential(*layers, nn.Linear([in_features, *hidden][-1], num_classes))
 
 
-def make_cnn(*, in_channels: int = 3, size: int = 32, width: int = 16, num_classes: int = 10) -> nn.Sequential:
-    """Scores `(B, num_classes)` of images `(B, in_channels, size, size)`: two strided convolutions, two linear maps.
+def make_cnn(
+    *, in_channels: int = 3, size: int = 32, width: int = 16, num_classes: int = 10
+) -> nn.Sequential:
+    """Scores `(B, num_classes)` of images `(B, in_channels, size, size)`: two strided convolutions,
+    two linear maps.
 
     The kernels of the first are 8 x 8: a pixel is one of 64 in each sum, not one of 9.
     """

@@ -16,19 +16,24 @@ def num_parameters(module: nn.Module) -> int:
 def multiply_adds(module: nn.Module, input_shape: tuple[int, ...]) -> int:
     """Multiply-adds of one float32 input of shape `input_shape`, which has no batch axis.
 
-    Counted are `Conv1d`, `Conv2d` and `Linear` layers, without biases. Products made by anything else (attention, functional
-    calls, transposed convolutions) are not. `module` may lie on the meta device, where nothing is computed; it is left as
-    it was.
+    Counted are `Conv1d`, `Conv2d` and `Linear` layers, without biases. Products made by anything
+    else (attention, functional calls, transposed convolutions) are not. `module` may lie on the
+    meta device, where nothing is computed; it is left as it was.
     """
     total = 0
 
     def count(layer: nn.Module, _: tuple[Any, ...], output: torch.Tensor) -> None:
         nonlocal total
         assert isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Linear)
-        total += output.numel() * layer.weight[0].numel()  # an output value is a sum of as many products
+        # an output value is a sum of as many products
+        total += output.numel() * layer.weight[0].numel()
 
     modes = [(part, part.training) for part in module.modules()]
-    hooks = [part.register_forward_hook(count) for part, _ in modes if isinstance(part, nn.Conv1d | nn.Conv2d | nn.Linear)]
+    hooks = [
+        part.register_forward_hook(count)
+        for part, _ in modes
+        if isinstance(part, nn.Conv1d | nn.Conv2d | nn.Linear)
+    ]
     device = next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
     try:
         module.eval()  # running statistics must not move

@@ -1,7 +1,7 @@
 """`lattice`: a network for the small pictures that regular grids of pixels are.
 
-Every fifth pixel of every fifth row of a 32 x 32 image is a picture of 6 x 6 to 7 x 7 pixels. The network sees neighbours
-as neighbours, at the cost of the small picture and not of the large one.
+Every fifth pixel of every fifth row of a 32 x 32 image is a picture of 6 x 6 to 7 x 7 pixels. The
+network sees neighbours as neighbours, at the cost of the small picture and not of the large one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class Residual(nn.Module):
         self.shortcut = nn.Sequential()
         if stride != 1 or in_channels != out_channels:
             self.shortcut = nn.Sequential(
-                nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels)
+                nn.Conv2d(in_channels, out_channels, 1, stride, bias=False),
+                nn.BatchNorm2d(out_channels),
             )
         self.activation = nn.ReLU(inplace=True)
 
@@ -41,14 +42,17 @@ class Residual(nn.Module):
 
 @final
 class LatticeNet(nn.Module):
-    """Scores `(B, num_classes)` of pictures `(B, 6, 7, 7)`: three colours, inside, and two planes of the offset.
+    """Scores `(B, num_classes)` of pictures `(B, 6, 7, 7)`: three colours, inside, and two planes
+    of the offset.
 
     35 M multiply-adds, 1.5 M parameters.
     """
 
     def __init__(self, *, num_classes: int = 10, width: int = 96, dropout: float = 0.1) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(8, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True))
+        self.stem = nn.Sequential(
+            nn.Conv2d(8, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)
+        )
         self.blocks = nn.Sequential(
             Residual(width, width),
             Residual(width, width),
@@ -56,11 +60,17 @@ class LatticeNet(nn.Module):
             Residual(2 * width, 2 * width),
         )
         self.head = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(2 * width, num_classes)
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Dropout(dropout),
+            nn.Linear(2 * width, num_classes),
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        # Ones tell the network where the picture ends; eight channels are what kernels are made for.
+        # Ones tell the network where the picture ends; eight channels are what kernels are made
+        # for.
         ones = torch.ones_like(x[:, :1])
-        out: torch.Tensor = self.head(self.blocks(self.stem(torch.cat([x, ones, torch.zeros_like(ones)], 1))))
+        out: torch.Tensor = self.head(
+            self.blocks(self.stem(torch.cat([x, ones, torch.zeros_like(ones)], 1)))
+        )
         return out

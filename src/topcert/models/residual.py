@@ -1,7 +1,9 @@
-"""Residual networks (He et al. 2016), one family: ResNet-110 and ResNet-18 for 32 x 32 images, ResNet-50 for 224 x 224.
+"""Residual networks (He et al. 2016), one family: ResNet-110 and ResNet-18 for 32 x 32 images,
+ResNet-50 for 224 x 224.
 
-A block whose shape changes projects its shortcut by a 1 x 1 convolution and a normalization (option B of He et al.) in
-every member. Parameters are named as in torchvision, so that a checkpoint published for its `resnet50` loads as it is.
+A block whose shape changes projects its shortcut by a 1 x 1 convolution and a normalization (option
+B of He et al.) in every member. Parameters are named as in torchvision, so that a checkpoint
+published for its `resnet50` loads as it is.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ class BasicBlock(nn.Module):
 
 @final
 class Bottleneck(nn.Module):
-    """A 3 x 3 convolution, which takes the stride, between two 1 x 1 ones; its output is four times as wide."""
+    """A 3 x 3 convolution, which takes the stride, between two 1 x 1 ones; its output is four times
+    as wide.
+    """
 
     expansion: Final = 4
 
@@ -65,9 +69,10 @@ class Bottleneck(nn.Module):
 class ResNet(nn.Module):
     """Scores `(B, num_classes)` of images `(B, in_channels, H, W)`.
 
-    `stages` holds the width of each stage and its number of blocks; every stage but the first halves the image. With
-    `reduce` the stem halves it twice (a strided 7 x 7 convolution and a max pool) before the first stage; without, it is
-    one 3 x 3 convolution. Convolutions start from He et al.'s (2015) normal law of the fan-out, normalizations from 1 and 0.
+    `stages` holds the width of each stage and its number of blocks; every stage but the first
+    halves the image. With `reduce` the stem halves it twice (a strided 7 x 7 convolution and a max
+    pool) before the first stage; without, it is one 3 x 3 convolution. Convolutions start from He
+    et al.'s (2015) normal law of the fan-out, normalizations from 1 and 0.
     """
 
     def __init__(
@@ -81,9 +86,15 @@ class ResNet(nn.Module):
     ) -> None:
         super().__init__()
         if min(in_channels, num_classes) < 1:
-            raise ValueError(f"in_channels and num_classes must be at least 1, got {in_channels} and {num_classes}")
+            raise ValueError(
+                f"in_channels and num_classes must be at least 1, got {in_channels} and"
+                f" {num_classes}"
+            )
         if not stages or min(min(stage) for stage in stages) < 1:
-            raise ValueError(f"stages must be pairs of a width and a number of blocks, each at least 1, got {stages}")
+            raise ValueError(
+                "stages must be pairs of a width and a number of blocks, each at least 1, got"
+                f" {stages}"
+            )
         channels = stages[0][0]
         kernel, stride = (7, 2) if reduce else (3, 1)
         self.conv1 = nn.Conv2d(in_channels, channels, kernel, stride, kernel // 2, bias=False)
@@ -113,28 +124,54 @@ class ResNet(nn.Module):
 
 
 def resnet110(*, in_channels: int, num_classes: int) -> ResNet:
-    """ResNet-110 for 32 x 32, as in the code of Cohen et al. 2019; 253 M multiply-adds and 1.7 M parameters at 3 channels.
+    """ResNet-110 for 32 x 32, as in the code of Cohen et al. 2019; 253 M multiply-adds and 1.7 M
+    parameters at 3 channels.
 
-    He et al. pad the shortcut with zeros where it widens (option A); Cohen et al. project it: 2,752 parameters more.
+    He et al. pad the shortcut with zeros where it widens (option A); Cohen et al. project it: 2,752
+    parameters more.
     """
     stages = [(16, 18), (32, 18), (64, 18)]
-    return ResNet(in_channels=in_channels, num_classes=num_classes, block=BasicBlock, stages=stages, reduce=False)
+    return ResNet(
+        in_channels=in_channels,
+        num_classes=num_classes,
+        block=BasicBlock,
+        stages=stages,
+        reduce=False,
+    )
 
 
 def resnet18(*, in_channels: int, num_classes: int) -> ResNet:
-    """ResNet-18 for 32 x 32, as in the code of Levine & Feizi; 555 M multiply-adds and 11 M parameters at 3 channels."""
+    """ResNet-18 for 32 x 32, as in the code of Levine & Feizi; 555 M multiply-adds and 11 M
+    parameters at 3 channels.
+    """
     stages = [(64, 2), (128, 2), (256, 2), (512, 2)]
-    return ResNet(in_channels=in_channels, num_classes=num_classes, block=BasicBlock, stages=stages, reduce=False)
+    return ResNet(
+        in_channels=in_channels,
+        num_classes=num_classes,
+        block=BasicBlock,
+        stages=stages,
+        reduce=False,
+    )
 
 
 def resnet50(*, in_channels: int, num_classes: int) -> ResNet:
-    """ResNet-50 for 224 x 224, as in torchvision; 4.1 G multiply-adds and 26 M parameters at 3 channels, 1,000 classes."""
+    """ResNet-50 for 224 x 224, as in torchvision; 4.1 G multiply-adds and 26 M parameters at 3
+    channels, 1,000 classes.
+    """
     stages = [(64, 3), (128, 4), (256, 6), (512, 3)]
-    return ResNet(in_channels=in_channels, num_classes=num_classes, block=Bottleneck, stages=stages, reduce=True)
+    return ResNet(
+        in_channels=in_channels,
+        num_classes=num_classes,
+        block=Bottleneck,
+        stages=stages,
+        reduce=True,
+    )
 
 
 def _make_shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
     """Nothing where the shape stays, else a projection."""
     if stride == 1 and in_channels == out_channels:
         return nn.Sequential()
-    return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels))
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels)
+    )

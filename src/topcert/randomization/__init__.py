@@ -1,1 +1,3 @@
-"""The noise of every certificate: masks and designs, Gaussian and discrete noise, and how inputs are shown."""
+"""The noise of every certificate: masks and designs, Gaussian and discrete noise, and how inputs
+are shown.
+"""

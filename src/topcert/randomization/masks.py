@@ -1,14 +1,18 @@
 """The mask stream: mask number `i` is a pure function of `(seed, domain, i)`.
 
-A mask is a uniformly random set of `num_kept` out of `num_features` features. The algorithm is our own integer
-arithmetic on the raw words of the Philox-4x64 counter generator, because only raw words are promised to stay the same
-from one NumPy release to the next. It is pinned by test vectors; a change of one bit is a new `ALGORITHM` name.
+A mask is a uniformly random set of `num_kept` out of `num_features` features. The algorithm is our
+own integer arithmetic on the raw words of the Philox-4x64 counter generator, because only raw words
+are promised to stay the same from one NumPy release to the next. It is pinned by test vectors; a
+change of one bit is a new `ALGORITHM` name.
 
-1. Mask `i` owns `W = ceil(num_kept / 8)` Philox blocks, that is the counters `i W .. i W + W - 1` under the key
-   `(seed, domain)`: `4 W` words of 64 bits, each cut into a low and then a high half of 32 bits.
-2. A partial Fisher-Yates shuffle of `0 .. d - 1` takes draw `t` as `t + floor(word * (d - t) / 2^32)`.
-3. A draw is biased unless `word * (d - t) mod 2^32 >= 2^32 mod (d - t)` (Lemire 2019). If any draw of a mask is, the
-   whole mask is drawn again with the attempt number in the counter's top word: accepted masks are exactly uniform.
+1. Mask `i` owns `W = ceil(num_kept / 8)` Philox blocks, that is the counters `i W .. i W + W - 1`
+   under the key `(seed, domain)`: `4 W` words of 64 bits, each cut into a low and then a high half
+   of 32 bits.
+2. A partial Fisher-Yates shuffle of `0 .. d - 1` takes draw `t` as `t + floor(word * (d - t) /
+2^32)`.
+3. A draw is biased unless `word * (d - t) mod 2^32 >= 2^32 mod (d - t)` (Lemire 2019). If any draw
+   of a mask is, the whole mask is drawn again with the attempt number in the counter's top word:
+   accepted masks are exactly uniform.
 4. The kept indices are sorted.
 """
 
@@ -21,21 +25,25 @@ from numpy.typing import NDArray
 
 ALGORITHM: Final = "philox4x64-lemire32-fisher-yates-1"
 
-# Domains keep streams of one seed apart: a network must never be certified on masks it was trained on.
+# Domains keep streams of one seed apart: a network must never be certified on masks it was trained
+# on.
 CERTIFY: Final = int.from_bytes(b"certify.", "big")
 TRAIN: Final = int.from_bytes(b"training", "big")
 
 _WORD: Final = np.uint64(32)
 _LOW: Final = np.uint64(0xFFFFFFFF)
-_CHUNK_BYTES: Final = 1 << 25  # of shuffle state at a time: stays near the cache, whatever num_features is
+# of shuffle state at a time: stays near the cache, whatever num_features is
+_CHUNK_BYTES: Final = 1 << 25
 
 
 def draw_masks(
     *, seed: int, start: int, stop: int, num_features: int, num_kept: int, domain: int = CERTIFY
 ) -> NDArray[np.int32]:
-    """Masks `start .. stop - 1` of the stream: the kept feature indices, ascending, int32 `(stop - start, num_kept)`.
+    """Masks `start .. stop - 1` of the stream: the kept feature indices, ascending, int32 `(stop -
+    start, num_kept)`.
 
-    Raises ValueError where `1 <= num_kept <= num_features < 2^31`, `0 <= seed < 2^64` or `0 <= start <= stop` fails.
+    Raises ValueError where `1 <= num_kept <= num_features < 2^31`, `0 <= seed < 2^64` or `0 <=
+    start <= stop` fails.
     """
     if not 1 <= num_kept <= num_features < 2**31:
         raise ValueError(f"num_kept must lie in 1 .. num_features = {num_features}, got {num_kept}")
@@ -47,7 +55,9 @@ def draw_masks(
     kept = np.empty((stop - start, num_kept), np.int32)
     for first in range(start, stop, chunk):
         last = min(first + chunk, stop)
-        block, accepted = _shuffle(_words(seed, domain, first, last, num_kept, attempt=0), num_features)
+        block, accepted = _shuffle(
+            _words(seed, domain, first, last, num_kept, attempt=0), num_features
+        )
         for row in np.flatnonzero(~accepted):
             block[row] = _redraw(seed, domain, first + int(row), num_features, num_kept)
         block.sort(axis=1)
@@ -55,7 +65,9 @@ def draw_masks(
     return kept
 
 
-def _redraw(seed: int, domain: int, number: int, num_features: int, num_kept: int) -> NDArray[np.int32]:
+def _redraw(
+    seed: int, domain: int, number: int, num_features: int, num_kept: int
+) -> NDArray[np.int32]:
     attempt = 1
     while True:
         words = _words(seed, domain, number, number + 1, num_kept, attempt=attempt)
@@ -65,7 +77,9 @@ def _redraw(seed: int, domain: int, number: int, num_features: int, num_kept: in
         attempt += 1
 
 
-def _words(seed: int, domain: int, start: int, stop: int, num_kept: int, *, attempt: int) -> NDArray[np.uint64]:
+def _words(
+    seed: int, domain: int, start: int, stop: int, num_kept: int, *, attempt: int
+) -> NDArray[np.uint64]:
     """The 32-bit words of masks `start .. stop - 1`, held in uint64, `(stop - start, num_kept)`."""
     blocks = -(-num_kept // 8)
     # NumPy's Philox raises its counter before it makes a block, hence the one less.
@@ -76,7 +90,9 @@ def _words(seed: int, domain: int, start: int, stop: int, num_kept: int, *, atte
     return halves.reshape(stop - start, blocks * 8)[:, :num_kept]
 
 
-def _shuffle(words: NDArray[np.uint64], num_features: int) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+def _shuffle(
+    words: NDArray[np.uint64], num_features: int
+) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
     """Partial Fisher-Yates for every row at once; also which rows had no biased draw."""
     num_masks, num_kept = words.shape
     ranges = np.arange(num_features, num_features - num_kept, -1, dtype=np.uint64)

@@ -1,8 +1,8 @@
 """How a batch for the classifier is made of an input and the numbers of its noise.
 
-`hold` turns an input into what `batch` works on, once; `batch` then gives the randomized inputs `start .. start +
-batch_size - 1`, valid until its next call. Noise is the same for every input, so what fits is kept: sampling costs next
-to nothing beside the classifier.
+`hold` turns an input into what `batch` works on, once; `batch` then gives the randomized inputs
+`start .. start + batch_size - 1`, valid until its next call. Noise is the same for every input, so
+what fits is kept: sampling costs next to nothing beside the classifier.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ class Randomizer(ABC):
 
 @final
 class Ablation(Randomizer):
-    """Masks that keep `num_kept` features, or those of a design, shown by an encoder of the same batch size."""
+    """Masks that keep `num_kept` features, or those of a design, shown by an encoder of the same
+    batch size.
+    """
 
     def __init__(
         self,
@@ -65,7 +67,9 @@ class Ablation(Randomizer):
             stop = start + batch_size
             if design is not None:
                 return design.masks(start, stop)
-            return draw_masks(seed=seed, start=start, stop=stop, num_features=num_features, num_kept=num_kept)
+            return draw_masks(
+                seed=seed, start=start, stop=stop, num_features=num_features, num_kept=num_kept
+            )
 
         self._masks = _Cache(
             draw,
@@ -81,14 +85,17 @@ class Ablation(Randomizer):
 
 @final
 class GaussianNoise(Randomizer):
-    """Images `(H, W, C)` in [0, 1] as `(C, H, W)` plus N(0, sigma^2) in every value, rounded to whole steps of
-    1 / (255 M), M = `rounded.steps_of(sigma)`; float32.
+    """Images `(H, W, C)` in [0, 1] as `(C, H, W)` plus N(0, sigma^2) in every value, rounded to
+    whole steps of 1 / (255 M), M = `rounded.steps_of(sigma)`; float32.
 
-    Image and noise are added as integers. What the classifier is given is a function of the sums alone, each
-    divided by 255 M in float32; so it tells no more of the image than the sum of image and real Gaussian noise does.
+    Image and noise are added as integers. What the classifier is given is a function of the sums
+    alone, each divided by 255 M in float32; so it tells no more of the image than the sum of image
+    and real Gaussian noise does.
     """
 
-    def __init__(self, *, shape: tuple[int, ...], sigma: float, seed: int, num_noises: int, batch_size: int) -> None:
+    def __init__(
+        self, *, shape: tuple[int, ...], sigma: float, seed: int, num_noises: int, batch_size: int
+    ) -> None:
         self.batch_size = batch_size
         self._shape = (batch_size, shape[2], shape[0], shape[1])
         self._steps = steps_of(sigma)
@@ -96,39 +103,52 @@ class GaussianNoise(Randomizer):
         self._sums = np.empty((batch_size, width), np.int32)
         self._batch = np.empty((batch_size, width), np.float32)
         self._noise = _Cache(
-            lambda start: draw_steps(seed=seed, start=start, stop=start + batch_size, width=width, sigma=sigma),
+            lambda start: draw_steps(
+                seed=seed, start=start, stop=start + batch_size, width=width, sigma=sigma
+            ),
             bytes_in_all=4 * _padded(num_noises, batch_size) * width,
         )
 
     def hold(self, x: NDArray[np.floating]) -> NDArray[Any]:
-        """Each value in steps, by itself: an 8-bit one (within `_NEAR`) exactly, any other to the nearest step."""
+        """Each value in steps, by itself: an 8-bit one (within `_NEAR`) exactly, any other to the
+        nearest step.
+        """
         _check_range(x)
         scaled = to_planes(x, "feature")[0].astype(np.float64) * rounded.TOP
         values = np.rint(scaled)
-        held = np.where(np.abs(scaled - values) <= _NEAR, values * self._steps, np.rint(scaled * self._steps))
+        held = np.where(
+            np.abs(scaled - values) <= _NEAR, values * self._steps, np.rint(scaled * self._steps)
+        )
         return np.asarray(held, np.int32)
 
     def batch(self, held: NDArray[Any], start: int) -> NDArray[np.floating]:
         np.add(self._noise(start), held, out=self._sums)
-        np.divide(self._sums, np.float32(rounded.TOP * self._steps), out=self._batch, dtype=np.float32)
+        np.divide(
+            self._sums, np.float32(rounded.TOP * self._steps), out=self._batch, dtype=np.float32
+        )
         return self._batch.reshape(self._shape)
 
 
 @final
 class FloatGaussianNoise(Randomizer):
-    """Images `(H, W, C)` in [0, 1] as `(C, H, W)` plus N(0, sigma^2) in every value, added in float32.
+    """Images `(H, W, C)` in [0, 1] as `(C, H, W)` plus N(0, sigma^2) in every value, added in
+    float32.
 
-    The noise of older runs, so that their votes can be computed again. Rounding after the addition leaves traces of the
-    image that Gaussian noise would not: no certificate covers them.
+    The noise of older runs, so that their votes can be computed again. Rounding after the addition
+    leaves traces of the image that Gaussian noise would not: no certificate covers them.
     """
 
-    def __init__(self, *, shape: tuple[int, ...], sigma: float, seed: int, num_noises: int, batch_size: int) -> None:
+    def __init__(
+        self, *, shape: tuple[int, ...], sigma: float, seed: int, num_noises: int, batch_size: int
+    ) -> None:
         self.batch_size = batch_size
         self._shape = (batch_size, shape[2], shape[0], shape[1])
         width = int(np.prod(shape))
         self._batch = np.empty((batch_size, width), np.float32)
         self._noise = _Cache(
-            lambda start: _scaled(draw_normals(seed=seed, start=start, stop=start + batch_size, width=width), sigma),
+            lambda start: _scaled(
+                draw_normals(seed=seed, start=start, stop=start + batch_size, width=width), sigma
+            ),
             bytes_in_all=4 * _padded(num_noises, batch_size) * width,
         )
 
@@ -143,10 +163,18 @@ class FloatGaussianNoise(Randomizer):
 
 @final
 class DiscreteNoise(Randomizer):
-    """Images `(H, W, C)` of values v / 255 as `(C, H, W)`, each v kept or replaced by another of 0 .. 255, float32."""
+    """Images `(H, W, C)` of values v / 255 as `(C, H, W)`, each v kept or replaced by another of 0
+    .. 255, float32.
+    """
 
     def __init__(
-        self, *, shape: tuple[int, ...], keep_probability: Fraction, seed: int, num_noises: int, batch_size: int
+        self,
+        *,
+        shape: tuple[int, ...],
+        keep_probability: Fraction,
+        seed: int,
+        num_noises: int,
+        batch_size: int,
     ) -> None:
         self.batch_size = batch_size
         self._shape = (batch_size, shape[2], shape[0], shape[1])
@@ -172,8 +200,9 @@ class DiscreteNoise(Randomizer):
         off = np.abs(scaled - values).max()
         if off > _NEAR:
             raise ValueError(
-                f"discrete noise is for 8-bit images, values v / {NUM_VALUES - 1}; one lies {off:.3f} of a step off; "
-                "store the images as 8 bits, or choose a method of another noise"
+                f"discrete noise is for 8-bit images, values v / {NUM_VALUES - 1}; one lies"
+                f" {off:.3f} of a step off; store the images as 8 bits, or choose a method of"
+                " another noise"
             )
         return np.asarray(values, np.uint8)
 
@@ -212,6 +241,6 @@ def _check_range(x: NDArray[np.floating]) -> None:
     low, high = float(x.min()), float(x.max())
     if x.ndim != 3 or not (low >= 0 and high <= 1):  # NaN too
         raise ValueError(
-            f"this noise is for images with values in [0, 1]; the input has shape {x.shape} and values from {low:g} to "
-            f"{high:g}; scale the data, or choose the noise ablation"
+            f"this noise is for images with values in [0, 1]; the input has shape {x.shape} and"
+            f" values from {low:g} to {high:g}; scale the data, or choose the noise ablation"
         )

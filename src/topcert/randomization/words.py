@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 from topcert.randomization.masks import CERTIFY
 
 
-def draw_words(*, seed: int, start: int, stop: int, width: int, domain: int = CERTIFY) -> NDArray[np.uint64]:
+def draw_words(
+    *, seed: int, start: int, stop: int, width: int, domain: int = CERTIFY
+) -> NDArray[np.uint64]:
     """Words of numbers `start .. stop - 1`, uint64 `(stop - start, width)`.
 
-    Number `i` owns the Philox-4x64 counters `i W .. i W + W - 1`, `W = ceil(width / 4)`, under the key `(seed, domain)`;
-    words that fill up its last block are not used. Raises ValueError where `0 <= seed < 2^64`, `0 <= start <= stop` or
-    `width >= 1` fails.
+    Number `i` owns the Philox-4x64 counters `i W .. i W + W - 1`, `W = ceil(width / 4)`, under the
+    key `(seed, domain)`; words that fill up its last block are not used. Raises ValueError where `0
+    <= seed < 2^64`, `0 <= start <= stop` or `width >= 1` fails.
     """
     if not 0 <= seed < 2**64:
         raise ValueError(f"seed must lie in 0 .. 2^64 - 1, got {seed}")

@@ -31,7 +31,8 @@ COLOURS: Final = (
     "#555555",
     "#17a2b8",
 )  # told apart when printed grey
-DASHES: Final = ((), (7, 2), (3, 2), (1, 1.5))  # lines that coincide are all seen: the earlier in the gaps of the later
+# lines that coincide are all seen: the earlier in the gaps of the later
+DASHES: Final = ((), (7, 2), (3, 2), (1, 1.5))
 MARKS: Final = ("o", "s", "^", "D")
 STYLE: Final[Any] = {
     "font.size": 10,
@@ -56,7 +57,9 @@ class Marks:
 @final
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """One pair of axes: its title, which may have several lines, its curves, each with what it is called, and `marks`."""
+    """One pair of axes: its title, which may have several lines, its curves, each with what it is
+    called, and `marks`.
+    """
 
     title: str
     lines: Sequence[tuple[str, AccuracyCurve]]
@@ -66,7 +69,8 @@ class Panel:
 @final
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What a method gives (`share`) in a group, such as of one network, for so many forward passes an input (`passes`).
+    """What a method gives (`share`) in a group, such as of one network, for so many forward passes
+    an input (`passes`).
 
     Where there is a `curve`, it is drawn as well.
     """
@@ -79,17 +83,21 @@ class Cost:
 
 
 def stamp() -> str:
-    """What decides how a picture comes out beside what is drawn: this file, the libraries and the processor."""
+    """What decides how a picture comes out beside what is drawn: this file, the libraries and the
+    processor.
+    """
     ours = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
     return (
-        f"drawn by topcert {__version__} ({ours}), matplotlib {mpl.__version__}, freetype {ft2font.__freetype_version__}, "
-        f"{platform.machine()}"
+        f"drawn by topcert {__version__} ({ours}), matplotlib {mpl.__version__}, freetype"
+        f" {ft2font.__freetype_version__}, {platform.machine()}"
     )
 
 
 @contextmanager
 def _style() -> Iterator[None]:
-    """Our settings over those of matplotlib alone: a person's own would give another picture on every machine."""
+    """Our settings over those of matplotlib alone: a person's own would give another picture on
+    every machine.
+    """
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)
@@ -107,8 +115,8 @@ def draw_curves(
 ) -> list[Path]:
     """Certified accuracy against the radius, one step line for each k; writes `stem`.png and .svg.
 
-    The n-th of `marks` has the colour of the n-th curve. `stamped`: the pictures say what they were drawn by, so that
-    they can be drawn again and compared.
+    The n-th of `marks` has the colour of the n-th curve. `stamped`: the pictures say what they were
+    drawn by, so that they can be drawn again and compared.
     """
     with _style():
         figure = Figure(figsize=(6.4, 4.0), layout="constrained")
@@ -116,8 +124,12 @@ def draw_curves(
         longest = max(len(curve.certified) for curve in curves)
         for curve, colour in zip(curves, _cycle(len(curves)), strict=True):
             shares = [curve.at(r) for r in range(longest)]
-            axes.plot(*_stepped(shares), drawstyle="steps-pre", color=colour, linewidth=1.0, alpha=0.5)
-            axes.plot(range(longest), shares, "o", color=colour, markersize=4, label=f"k = {curve.k}")
+            axes.plot(
+                *_stepped(shares), drawstyle="steps-pre", color=colour, linewidth=1.0, alpha=0.5
+            )
+            axes.plot(
+                range(longest), shares, "o", color=colour, markersize=4, label=f"k = {curve.k}"
+            )
         for mark, colour in zip(marks, _cycle(len(marks)), strict=True):
             axes.plot(mark.radii, mark.shares, "x", color=colour, markersize=7, label=mark.name)
             longest = max(longest, max(mark.radii) + 2)
@@ -134,20 +146,30 @@ def draw_panels(panels: Sequence[Panel], *, unit: str, title: str, stem: Path) -
     with _style():
         figure = Figure(figsize=(6.4 * len(panels), 4.6), layout="constrained")
         figure.suptitle(title, fontsize=11, fontweight="bold")
-        for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-            styles = [(place % len(COLOURS), place % len(DASHES)) for place in range(len(panel.lines))]
+        for axes, panel in zip(
+            figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
+        ):
+            styles = [
+                (place % len(COLOURS), place % len(DASHES)) for place in range(len(panel.lines))
+            ]
             _plot_panel(axes, panel, styles, unit=unit)
         return _save(figure, stem)
 
 
-def draw_costs(columns: Mapping[str, Sequence[Cost]], *, unit: str, title: str, measure: str, stem: Path) -> list[Path]:
-    """For each title of `columns`: the curves above, and below what each method gives for its passes, on a logarithmic axis.
+def draw_costs(
+    columns: Mapping[str, Sequence[Cost]], *, unit: str, title: str, measure: str, stem: Path
+) -> list[Path]:
+    """For each title of `columns`: the curves above, and below what each method gives for its
+    passes, on a logarithmic axis.
 
-    A method has one colour everywhere, a group one kind of line and of mark; each column has a curve at least. `measure`
-    says what a share below is. Writes `stem`.png and .svg.
+    A method has one colour everywhere, a group one kind of line and of mark; each column has a
+    curve at least. `measure` says what a share below is. Writes `stem`.png and .svg.
     """
     every = [cost for costs in columns.values() for cost in costs]
-    methods, groups = dict.fromkeys(cost.method for cost in every), dict.fromkeys(cost.group for cost in every)
+    methods, groups = (
+        dict.fromkeys(cost.method for cost in every),
+        dict.fromkeys(cost.group for cost in every),
+    )
     styles = {
         (method, group): (colour % len(COLOURS), place % len(DASHES))
         for colour, method in enumerate(methods)
@@ -159,9 +181,17 @@ def draw_costs(columns: Mapping[str, Sequence[Cost]], *, unit: str, title: str, 
         grid = figure.subplots(2, len(columns), squeeze=False)
         for place, (heading, costs) in enumerate(columns.items()):
             drawn = [(cost, cost.curve) for cost in costs if cost.curve is not None]
-            lines = [(f"{cost.method} ({cost.group}), {cost.passes:,.0f} passes", curve) for cost, curve in drawn]
+            lines = [
+                (f"{cost.method} ({cost.group}), {cost.passes:,.0f} passes", curve)
+                for cost, curve in drawn
+            ]
             panel = Panel(title=heading, lines=lines)
-            _plot_panel(grid[0][place], panel, [styles[cost.method, cost.group] for cost, _ in drawn], unit=unit)
+            _plot_panel(
+                grid[0][place],
+                panel,
+                [styles[cost.method, cost.group] for cost, _ in drawn],
+                unit=unit,
+            )
             axes = grid[1][place]
             for (method, group), (colour, mark) in styles.items():
                 shown = [cost for cost in costs if (cost.method, cost.group) == (method, group)]
@@ -178,14 +208,21 @@ def draw_costs(columns: Mapping[str, Sequence[Cost]], *, unit: str, title: str, 
             axes.set(xscale="log", xlabel="forward passes an input", ylabel=measure)
             grid[0][place].legend(frameon=False, fontsize=8)
         marks = {handle.get_label(): handle for axes in grid[1] for handle in axes.lines}
-        figure.legend(handles=list(marks.values()), loc="outside lower center", ncols=4, frameon=False, fontsize=8)
+        figure.legend(
+            handles=list(marks.values()),
+            loc="outside lower center",
+            ncols=4,
+            frameon=False,
+            fontsize=8,
+        )
         return _save(figure, stem)
 
 
 def _plot_panel(axes: Any, panel: Panel, styles: Sequence[tuple[int, int]], *, unit: str) -> None:
     """The lines of a panel, each in its colour and kind of line."""
     for (name, curve), (colour, dash) in zip(panel.lines, styles, strict=True):
-        radii = range(max(2, len(curve.certified)))  # where nothing is certified, a line along the bottom
+        # where nothing is certified, a line along the bottom
+        radii = range(max(2, len(curve.certified)))
         axes.plot(
             *_stepped([curve.at(r) for r in radii]),
             drawstyle="steps-pre",
@@ -204,7 +241,9 @@ def _plot_panel(axes: Any, panel: Panel, styles: Sequence[tuple[int, int]], *, u
 
 
 def _stepped(shares: Sequence[float]) -> tuple[list[float], list[float]]:
-    """Points of a line that is drawn in steps: between r - 1 and r it stands at the share of r, and falls at whole r."""
+    """Points of a line that is drawn in steps: between r - 1 and r it stands at the share of r, and
+    falls at whole r.
+    """
     return [-0.5, *map(float, range(len(shares)))], [shares[0], *shares]
 
 
@@ -221,13 +260,22 @@ def _dress(axes: Any, longest: int, *, unit: str, quantity: str, title: str) -> 
     axes.legend(frameon=False)
 
 
-def draw_training(epochs: Sequence[int], accuracies: Mapping[str, Sequence[float]], *, title: str, stem: Path) -> list[Path]:
+def draw_training(
+    epochs: Sequence[int], accuracies: Mapping[str, Sequence[float]], *, title: str, stem: Path
+) -> list[Path]:
     """Accuracy against the epoch, one line for each name; writes `stem`.png and .svg."""
     with _style():
         figure = Figure(figsize=(6.4, 3.6), layout="constrained")
         axes = figure.subplots()
         for (name, shares), colour in zip(accuracies.items(), _cycle(len(accuracies)), strict=True):
-            axes.plot(epochs, shares, color=colour, linewidth=1.4, marker="o" if len(epochs) < 3 else None, label=name)
+            axes.plot(
+                epochs,
+                shares,
+                color=colour,
+                linewidth=1.4,
+                marker="o" if len(epochs) < 3 else None,
+                label=name,
+            )
         axes.set(xlabel="epoch", ylabel="accuracy", ylim=(0.0, 1.0), title=title)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(frameon=False)
@@ -245,15 +293,20 @@ def draw_gallery(
     unit: str,
     stem: Path,
 ) -> list[Path]:
-    """Some inputs, what the classifier saw of each under three masks, its votes, and the radii of its label.
+    """Some inputs, what the classifier saw of each under three masks, its votes, and the radii of
+    its label.
 
-    `inputs` `(inputs, H, W, C)` in [0, 1]; `kept` bool `(inputs, 3, H, W)`; `counts` `(inputs, classes)`; `radii[i]`
-    maps k to the radius of `labels[i]`.
+    `inputs` `(inputs, H, W, C)` in [0, 1]; `kept` bool `(inputs, 3, H, W)`; `counts` `(inputs,
+    classes)`; `radii[i]` maps k to the radius of `labels[i]`.
     """
     views = kept.shape[1]
     with _style():
-        figure = Figure(figsize=(2.0 * (views + 2) + 1.6, 1.75 * len(inputs) + 0.5), layout="constrained")
-        grid = figure.subplots(len(inputs), views + 2, width_ratios=[1.0] * (views + 1) + [1.9], squeeze=False)
+        figure = Figure(
+            figsize=(2.0 * (views + 2) + 1.6, 1.75 * len(inputs) + 0.5), layout="constrained"
+        )
+        grid = figure.subplots(
+            len(inputs), views + 2, width_ratios=[1.0] * (views + 1) + [1.9], squeeze=False
+        )
         for row, axes in enumerate(grid):
             _show(axes[0], inputs[row], None)
             for view in range(views):
@@ -264,8 +317,15 @@ def draw_gallery(
             bars.bar(range(counts.shape[1]), counts[row] / counts[row].sum(), color=colours)
             bars.set(ylim=(0, 1), ylabel="share of votes")
             bars.set_yticks([0, 0.5, 1], ["0", "0.5", "1"], fontsize=8)
-            bars.set_xticks(range(counts.shape[1]), class_names, rotation=0 if _short(class_names) else 60, fontsize=8)
-            text = "   ".join(f"top {k}: {_radius(radius, unit)}" for k, radius in sorted(radii[row].items()))
+            bars.set_xticks(
+                range(counts.shape[1]),
+                class_names,
+                rotation=0 if _short(class_names) else 60,
+                fontsize=8,
+            )
+            text = "   ".join(
+                f"top {k}: {_radius(radius, unit)}" for k, radius in sorted(radii[row].items())
+            )
             bars.set_title(f"label {class_names[truth]}   {text}", fontsize=9, loc="left")
         figure.supxlabel("red: the true label; light blue: hidden pixels", fontsize=9)
         for axes, title in zip(grid[0], ["input", *["what one pass saw"] * views], strict=False):

@@ -1,7 +1,8 @@
 """Whether a picture is the one that is drawn here: pixels of a PNG, text and numbers of an SVG.
 
-Two machines can round the last digit of a coordinate otherwise, so that `SLACK` is allowed. Where a picture says that it
-was drawn by other releases, it cannot be told from a forged one, and is named as not checked.
+Two machines can round the last digit of a coordinate otherwise, so that `SLACK` is allowed. Where a
+picture says that it was drawn by other releases, it cannot be told from a forged one, and is named
+as not checked.
 """
 
 from __future__ import annotations
@@ -24,13 +25,22 @@ NUMBER_SLACK: Final = 1e-3  # points of 1/72 inch
 _NUMBER: Final = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 _STAMP: Final = re.compile(r"drawn by [^<]*")
 _MOST_BYTES: Final = 1 << 26
-_BROKEN: Final = (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning)
+_BROKEN: Final = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
 
 
-def check_pictures(draw: Callable[[Path], Sequence[Path]], stem: Path) -> tuple[list[str], list[str]]:
+def check_pictures(
+    draw: Callable[[Path], Sequence[Path]], stem: Path
+) -> tuple[list[str], list[str]]:
     """Draw again, by `draw(stem)` somewhere else, what lies at `stem`.png and .svg.
 
-    Returns what does not hold, and what cannot be checked, a line each; of a picture that is not there, nothing.
+    Returns what does not hold, and what cannot be checked, a line each; of a picture that is not
+    there, nothing.
     """
     findings, unchecked = [], []
     with TemporaryDirectory(prefix="topcert-") as folder:
@@ -87,5 +97,7 @@ def _same_text(held: Path, made: Path) -> bool:
     before, after = (path.read_text(encoding="utf-8") for path in (held, made))
     if _NUMBER.split(before) != _NUMBER.split(after):
         return False
-    had, drawn = (np.array([float(number) for number in _NUMBER.findall(text)]) for text in (before, after))
+    had, drawn = (
+        np.array([float(number) for number in _NUMBER.findall(text)]) for text in (before, after)
+    )
     return bool(np.abs(had - drawn).max(initial=0.0) <= NUMBER_SLACK)

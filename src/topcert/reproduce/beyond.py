@@ -1,6 +1,8 @@
-"""What the certificates of docs/beyond.md give beside the paper's: every method on the same images, from kept votes.
+"""What the certificates of docs/beyond.md give beside the paper's: every method on the same images,
+from kept votes.
 
-From four kinds of votes all rows follow, each kept as a ledger that is named after network and kind:
+From four kinds of votes all rows follow, each kept as a ledger that is named after network and
+kind:
 
 NETWORK.sampled             independent masks: Theorem 1 under either bounds, and located
 NETWORK.ballots             independent masks, under each of which several labels are named: Theorem 1 for each w
@@ -44,9 +46,11 @@ DESIGN_SIZES: Final = (10_000, 2_000, 500)
 @final
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A certificate of one set of votes: the method, its bounds, and how many votes of each input it reads (None: all).
+    """A certificate of one set of votes: the method, its bounds, and how many votes of each input
+    it reads (None: all).
 
-    Of each vote it reads `num_named` labels, and certifies each of `ks` unless a stopping rule has its own.
+    Of each vote it reads `num_named` labels, and certifies each of `ks` unless a stopping rule has
+    its own.
     """
 
     votes: str
@@ -59,16 +63,22 @@ class Row:
 
     @property
     def name(self) -> str:
-        return f"{self.votes}: {self.title}" if self.first is None else f"{self.votes}: {self.title}, {self.first}"
+        return (
+            f"{self.votes}: {self.title}"
+            if self.first is None
+            else f"{self.votes}: {self.title}, {self.first}"
+        )
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """What a row gives for one k: votes an input on average, seconds an input where they were measured, and the curve.
+    """What a row gives for one k: votes an input on average, seconds an input where they were
+    measured, and the curve.
 
-    `network` is the one of the votes, `masks` the most that an input was shown under, `alpha` 0 where nothing is left to
-    chance. `settled` inputs have the radius that was asked for, where a stopping rule asked.
+    `network` is the one of the votes, `masks` the most that an input was shown under, `alpha` 0
+    where nothing is left to chance. `settled` inputs have the radius that was asked for, where a
+    stopping rule asked.
     """
 
     network: str
@@ -84,7 +94,9 @@ class Line:
 
     @property
     def area(self) -> float:
-        """The area under the whole curve, in pixels: the mean radius, where a label that is not certified counts 0."""
+        """The area under the whole curve, in pixels: the mean radius, where a label that is not
+        certified counts 0.
+        """
         return int(self.curve.certified[1:].sum()) / self.curve.total
 
 
@@ -94,10 +106,17 @@ def rows_of(name: str, manifest: Manifest) -> list[Row]:
     if manifest.depth == 1:
         return rows
     if manifest.law == IID and manifest.stopping == FIXED:  # of these counts are kept
-        rows = [row for row in rows if row.method == "ablation" and row.first == manifest.num_samples]
+        rows = [
+            row for row in rows if row.method == "ablation" and row.first == manifest.num_samples
+        ]
     asked = range(1, manifest.depth + 1) if manifest.stopping == FIXED else [manifest.depth]
     return [
-        replace(row, title=row.title if named == 1 else f"{row.title}, w = {named}", num_named=named, ks=BALLOT_KS)
+        replace(
+            row,
+            title=row.title if named == 1 else f"{row.title}, w = {named}",
+            num_named=named,
+            ks=BALLOT_KS,
+        )
         for named in asked
         for row in rows
     ]
@@ -130,8 +149,12 @@ def _rows_of(name: str, manifest: Manifest) -> list[Row]:
     return rows
 
 
-def derive_row(ledger: Ledger, row: Row, *, on_pairs: Callable[[int, int], None] | None = None) -> Results:
-    """The certificates of a row, for each of its k or the one k of a stopping rule; `on_pairs` is that of `derive`."""
+def derive_row(
+    ledger: Ledger, row: Row, *, on_pairs: Callable[[int, int], None] | None = None
+) -> Results:
+    """The certificates of a row, for each of its k or the one k of a stopping rule; `on_pairs` is
+    that of `derive`.
+    """
     rule = None if ledger.manifest.stopping == FIXED else Stopping.read(ledger.manifest.stopping)
     return derive(
         ledger,
@@ -161,8 +184,8 @@ def measured_lines(
 ) -> list[Line]:
     """The lines of all votes in `folder`, for each row one a k, but for the titles in `skip`.
 
-    `on_row` is told how many rows are made, of how many, and the next. Raises ValueError where votes are damaged, or two
-    sets are of other inputs.
+    `on_row` is told how many rows are made, of how many, and the next. Raises ValueError where
+    votes are damaged, or two sets are of other inputs.
     """
     origins, seconds = read_origins(folder), read_seconds(folder)
     asked: list[tuple[Ledger, Row, Origin]] = []
@@ -171,7 +194,10 @@ def measured_lines(
         ledger = Ledger.open(folder / name)
         manifest = ledger.manifest
         if first is not None and manifest.data_fingerprint != first[1]:
-            raise ValueError(f"{folder}: {name} has other inputs than {first[0]}; measure them alike, in another --out")
+            raise ValueError(
+                f"{folder}: {name} has other inputs than {first[0]}; measure them alike, in another"
+                " --out"
+            )
         first = first or (name, manifest.data_fingerprint)
         asked += [(ledger, row, origin) for row in rows_of(name, manifest) if row.title not in skip]
     lines: list[Line] = []
@@ -180,16 +206,22 @@ def measured_lines(
         if show is not None:
             show(0, 0)
         masks = ledger.manifest.num_samples if row.first is None else row.first
-        lines += _lines(derive_row(ledger, row, on_pairs=show), row, masks=masks, origin=origin, seconds=seconds)
+        lines += _lines(
+            derive_row(ledger, row, on_pairs=show), row, masks=masks, origin=origin, seconds=seconds
+        )
     return lines
 
 
-def _show_pairs(on_row: Callable[[int, int, str], None], row: int, rows: int, name: str, done: int, total: int) -> None:
+def _show_pairs(
+    on_row: Callable[[int, int, str], None], row: int, rows: int, name: str, done: int, total: int
+) -> None:
     """`on_row`, with how many inputs' pairs of features are counted, where any are."""
     on_row(row, rows, f"{name}, pairs of {done} of {total} inputs" if total else name)
 
 
-def _lines(results: Results, row: Row, *, masks: int, origin: Origin, seconds: dict[str, float]) -> list[Line]:
+def _lines(
+    results: Results, row: Row, *, masks: int, origin: Origin, seconds: dict[str, float]
+) -> list[Line]:
     made = results.certificates
     inputs = len(results.index)
     passes = masks if made.votes is None else int(made.votes.sum()) / inputs
@@ -212,7 +244,9 @@ def _lines(results: Results, row: Row, *, masks: int, origin: Origin, seconds: d
 
 
 def time_rows(ledger: Ledger, name: str) -> dict[str, float]:
-    """Seconds an input that the certificates of each row take, all its k together, under the row's name."""
+    """Seconds an input that the certificates of each row take, all its k together, under the row's
+    name.
+    """
     found = {}
     for row in rows_of(name, ledger.manifest):
         began = time.perf_counter()
@@ -227,7 +261,9 @@ def network_of(name: str) -> str:
 
 
 def _place(name: str) -> tuple[str, int, str]:
-    """Where a set of votes stands among the others: network by network, the paper's first, the cheap questions first."""
+    """Where a set of votes stands among the others: network by network, the paper's first, the
+    cheap questions first.
+    """
     network, _, kind = name.partition(".")
     order = (
         "sampled",
@@ -240,7 +276,11 @@ def _place(name: str) -> tuple[str, int, str]:
         "stop-located-radius",
         "stop-located-table",
     )
-    return network, next((place for place, part in enumerate(order) if kind.startswith(part)), len(order)), kind
+    return (
+        network,
+        next((place for place, part in enumerate(order) if kind.startswith(part)), len(order)),
+        kind,
+    )
 
 
 def _alpha(row: Row) -> float:

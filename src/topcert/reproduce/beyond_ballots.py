@@ -1,4 +1,6 @@
-"""The comparison of docs/beyond.md at a glance: ballots and lattices beside the paper's own figures."""
+"""The comparison of docs/beyond.md at a glance: ballots and lattices beside the paper's own
+figures.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,17 @@ from topcert.reproduce.beyond import Line
 from topcert.reproduce.tables import TABLE1
 
 KS: Final = (1, 3)
-TITLE: Final = "Certified top-k accuracy on CIFAR-10: more labels from each ablated image, and images cut into grids"
+TITLE: Final = (
+    "Certified top-k accuracy on CIFAR-10: more labels from each ablated image, and images cut into"
+    " grids"
+)
 PAPER_PASSES: Final = 100_000
 
 
 def draw_ballots(lines: Sequence[Line], stem: Path) -> list[Path]:
-    """A panel for k = 1 and one for k = 3; writes `stem`.png and .svg where ballots were measured."""
+    """A panel for k = 1 and one for k = 3; writes `stem`.png and .svg where ballots were
+    measured.
+    """
     panels = []
     for k in KS:
         chosen = [line for line in lines if line.k == k and _is_shown(line)]
@@ -40,7 +47,9 @@ def _kind(line: Line) -> str:
 
 
 def _is_shown(line: Line) -> bool:
-    """All votes by one rule, for w = 1 and w = k; of lattices, which are few lines, each w up to k."""
+    """All votes by one rule, for w = 1 and w = k; of lattices, which are few lines, each w up
+    to k.
+    """
     grids = _kind(line) == "lattice"
     by, named = ("design", range(1, line.k + 1)) if grids else ("Theorem 1, SimuEM", (1, line.k))
     return is_of_ballots(line) and line.row.title.startswith(by) and line.row.num_named in named

@@ -1,4 +1,6 @@
-"""The comparison of docs/beyond.md as CSV, Markdown and one figure. Shares are floored at three decimals."""
+"""The comparison of docs/beyond.md as CSV, Markdown and one figure. Shares are floored at three
+decimals.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ COLUMNS: Final = (
     *(f"r{radius}" for radius in RADII),
 )
 UNKNOWN: Final = "not measured"
-UNASKED: Final = ("stop radius=5", "stop table")  # and so no area: what is proven of larger radii nobody asked for
+# and so no area: what is proven of larger radii nobody asked for
+UNASKED: Final = ("stop radius=5", "stop table")
 
 
 def cells_of(line: Line) -> list[str]:
@@ -57,13 +60,17 @@ def conditions(lines: Sequence[Line]) -> str:
         first = next(line for line in lines if line.network == network)
         origin = first.origin
         known = origin.single_pass_accuracy
-        accuracy = "" if known is None else f" (a single pass is right for {known:g} of the test set)"
+        accuracy = (
+            "" if known is None else f" (a single pass is right for {known:g} of the test set)"
+        )
         parts.append(f"{network}{accuracy}, {first.curve.total} test images, seed {origin.seed}")
     return "; ".join(parts)
 
 
 def write_comparison(lines: Sequence[Line], stem: Path) -> list[Path]:
-    """Write `stem`.csv, .md, .png and .svg, and ballots.png and .svg beside them; returns their paths."""
+    """Write `stem`.csv, .md, .png and .svg, and ballots.png and .svg beside them; returns their
+    paths.
+    """
     stem.parent.mkdir(parents=True, exist_ok=True)
     table, text = stem.with_suffix(".csv"), stem.with_suffix(".md")
     with replacing(table) as aside, aside.open("w", newline="", encoding="utf-8") as file:
@@ -80,17 +87,29 @@ def _markdown(lines: Sequence[Line]) -> str:
     parts = [
         f"{CAPTION}. {conditions(lines)}.",
         "",
-        "masks: the most that an image is shown under. passes: of the network, the mean over the images. seconds: what "
-        "those passes and the certificates for all k took an image, on the machine that measured. settled: images whose "
-        "question was answered. area: under the whole curve, in pixels: the mean radius, where a label that is not "
-        "certified counts 0; none where larger radii were not asked for. rN: certified accuracy at r = N.",
+        (
+            "masks: the most that an image is shown under. passes: of the network, the mean over"
+            " the images. seconds: what those passes and the certificates for all k took an image,"
+            " on the machine that measured. settled: images whose question was answered. area:"
+            " under the whole curve, in pixels: the mean radius, where a label that is not"
+            " certified counts 0; none where larger radii were not asked for. rN: certified"
+            " accuracy at r = N."
+        ),
     ]
     for network in dict.fromkeys(line.network for line in lines):
         for k in sorted({line.k for line in lines}):
             chosen = [cells_of(line) for line in lines if (line.network, line.k) == (network, k)]
             if chosen:
-                parts += ["", f"{network}, k = {k}", "", f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
-                parts += [f"| {' | '.join(cells[1:2] + cells[3:8] + cells[9:])} |" for cells in chosen]
+                parts += [
+                    "",
+                    f"{network}, k = {k}",
+                    "",
+                    f"| {' | '.join(names)} |",
+                    f"|{'---|' * len(names)}",
+                ]
+                parts += [
+                    f"| {' | '.join(cells[1:2] + cells[3:8] + cells[9:])} |" for cells in chosen
+                ]
     return "\n".join(parts) + "\n"
 
 
@@ -98,16 +117,19 @@ def _draw(lines: Sequence[Line], stem: Path) -> list[Path]:
     """A column for each k: the curves of three methods above, all methods by their passes below."""
     columns = {}
     for k in KS:
-        chosen = [line for line in lines if line.k == k and not is_of_ballots(line)]  # these have a figure of their own
+        # these have a figure of their own
+        chosen = [line for line in lines if line.k == k and not is_of_ballots(line)]
         drawn = [line for line in chosen if _has_curve(line, chosen)]
         if drawn:
             columns[f"k = {k}, {drawn[0].curve.total} images"] = [
                 Cost(
-                    method=line.row.title
-                    if line.settled is None
-                    else "stop"
-                    if line.row.method == "ablation"
-                    else "stop, located",
+                    method=(
+                        line.row.title
+                        if line.settled is None
+                        else "stop"
+                        if line.row.method == "ablation"
+                        else "stop, located"
+                    ),
                     group=line.network,
                     passes=line.passes,
                     share=line.curve.at(SHOWN_RADIUS),
@@ -116,13 +138,23 @@ def _draw(lines: Sequence[Line], stem: Path) -> list[Path]:
                 for line in chosen
             ]
     measure = f"certified top-k accuracy at r = {SHOWN_RADIUS}"
-    return draw_costs(columns, unit="pixel", title=CAPTION, measure=measure, stem=stem) if columns else []
+    return (
+        draw_costs(columns, unit="pixel", title=CAPTION, measure=measure, stem=stem)
+        if columns
+        else []
+    )
 
 
 def _has_curve(line: Line, chosen: Sequence[Line]) -> bool:
-    """Theorem 1 and located with the most masks, and the design with 2,000 of them, or the most below."""
+    """Theorem 1 and located with the most masks, and the design with 2,000 of them, or the most
+    below.
+    """
     if line.row.title not in ("Theorem 1, SimuEM", "located", "design"):
         return False
-    alike = [other.masks for other in chosen if (other.network, other.row.title) == (line.network, line.row.title)]
+    alike = [
+        other.masks
+        for other in chosen
+        if (other.network, other.row.title) == (line.network, line.row.title)
+    ]
     limit = 2_000 if line.row.title == "design" else max(alike)
     return line.masks == max([masks for masks in alike if masks <= limit], default=0)

@@ -1,4 +1,5 @@
-"""Collect the votes that docs/beyond.md's table needs, one set at a time. Goes on where it was stopped.
+"""Collect the votes that docs/beyond.md's table needs, one set at a time. Goes on where it was
+stopped.
 
 OUT/runs/NETWORK.KIND/     as `topcert certify` writes them
 OUT/counts/NETWORK.KIND/   the same votes, as they are kept
@@ -24,7 +25,14 @@ from topcert.voting.run import collect_votes, open_run
 NETWORK: Final = "compact"  # where none is named
 QUESTIONS: Final = ("radius=5", "table", "exact")
 LOCATED: Final = "located-"  # before a question: by located evidence
-MEASURES: Final = ("sampled", "design", *QUESTIONS, *(LOCATED + question for question in QUESTIONS), "ballots", "lattice")
+MEASURES: Final = (
+    "sampled",
+    "design",
+    *QUESTIONS,
+    *(LOCATED + question for question in QUESTIONS),
+    "ballots",
+    "lattice",
+)
 USUAL: Final = {"lattice": "lattice-mirrored"}  # the network of a measure, where it is not NETWORK
 SHAPES: Final = {"lattice": (6, 7, 7)}  # what it shows to a network, where that is not (6, 32, 32)
 NUM_KEPT: Final = 50
@@ -36,14 +44,19 @@ LATTICE_KEPT: Final = 49  # a stride of 5: 25 grids of 36 to 49 pixels
 LATTICE_MASKS: Final = 25
 
 
-def asked_for(measures: Sequence[str] | None, models: Sequence[str] | None) -> list[tuple[str, str]]:
+def asked_for(
+    measures: Sequence[str] | None, models: Sequence[str] | None
+) -> list[tuple[str, str]]:
     """Which network is asked which of MEASURES, in order.
 
-    Without models each measure has its usual network; without measures, models are asked all that show them whole images.
+    Without models each measure has its usual network; without measures, models are asked all that
+    show them whole images.
     """
     if models:
         wanted = measures or [name for name in MEASURES if name not in SHAPES]
-        return [(network, name) for network in dict.fromkeys(models) for name in dict.fromkeys(wanted)]
+        return [
+            (network, name) for network in dict.fromkeys(models) for name in dict.fromkeys(wanted)
+        ]
     return [(USUAL.get(name, NETWORK), name) for name in dict.fromkeys(measures or MEASURES)]
 
 
@@ -59,7 +72,9 @@ def requests_for(
     device: str,
 ) -> dict[str, Request]:
     """The sets of votes of a network that one of MEASURES needs, by name."""
-    network = (Path(model).stem if model.endswith(".onnx") else model).replace(".", "-").replace(":", "-")
+    network = (
+        (Path(model).stem if model.endswith(".onnx") else model).replace(".", "-").replace(":", "-")
+    )
 
     def request(
         samples: int,
@@ -88,11 +103,20 @@ def requests_for(
     if measure == "ballots":
         return {f"{network}.ballots": request(min(num_samples, MAX_BALLOTS), num_named=NUM_NAMED)}
     if measure == "lattice":
-        grids = request(LATTICE_MASKS, num_kept=LATTICE_KEPT, num_named=NUM_NAMED, design="lattice", encoding="lattice")
+        grids = request(
+            LATTICE_MASKS,
+            num_kept=LATTICE_KEPT,
+            num_named=NUM_NAMED,
+            design="lattice",
+            encoding="lattice",
+        )
         return {f"{network}.lattice": grids}
     if measure == "design":
         return {f"{network}.design": request(num_masks, num_kept=DESIGN_KEPT, design=DESIGN)}
-    method, question = ("located" if measure.startswith(LOCATED) else "ablation"), measure.removeprefix(LOCATED)
+    method, question = (
+        ("located" if measure.startswith(LOCATED) else "ablation"),
+        measure.removeprefix(LOCATED),
+    )
     return {
         f"{network}.stop-{measure.replace('=', '')}-k{k}": request(
             max_samples, stopping=Stopping(question=question, k=k, alpha=ALPHA, method=method)
@@ -104,13 +128,17 @@ def requests_for(
 def keep_votes(name: str, request: Request, out: Path, *, on_progress: OnStep) -> None:
     """Collect a set of votes, or go on with it, and keep it with what it took.
 
-    Seconds a vote are those of the votes that this call collects; where there are none left to collect, nothing is measured
-    and what was measured before stays.
+    Seconds a vote are those of the votes that this call collects; where there are none left to
+    collect, nothing is measured and what was measured before stays.
     """
     watch, counts = _Watch(on_progress), out / "counts"
     ledger = collect_votes(open_run(request, out / "runs" / name, resume=True), on_progress=watch)
     manifest, pace = ledger.manifest, watch.seconds_per_step()
-    if pace is None and name in read_origins(counts) and (counts / name / "manifest.json").is_file():
+    if (
+        pace is None
+        and name in read_origins(counts)
+        and (counts / name / "manifest.json").is_file()
+    ):
         return  # nothing is new
     found = time_rows(keep_ledger(ledger, counts / name), name)
     write_seconds(counts, found if pace is None else {**found, name: pace})

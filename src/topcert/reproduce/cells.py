@@ -20,7 +20,8 @@ from topcert.theory.radius import ABSTAIN
 @final
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One number and the paper's: `certified` of `total` inputs in `setting`, or None where nothing was measured.
+    """One number and the paper's: `certified` of `total` inputs in `setting`, or None where nothing
+    was measured.
 
     `setting` is empty where no setting certifies anything.
     """
@@ -46,7 +47,10 @@ def all_cells(table: PaperTable, folder: Path) -> list[Cell]:
         curves = {setting: _hits(table, row, setting, folder) for setting in row.settings}
         measured = {setting: found for setting, found in curves.items() if found is not None}
         if len({total for _, total, _ in measured.values()}) > 1:
-            raise ValueError(f"{folder}: the settings of {row.title} were measured on different numbers of inputs")
+            raise ValueError(
+                f"{folder}: the settings of {row.title} were measured on different numbers of"
+                " inputs"
+            )
         for column, radius in enumerate(RADII):
             best = max(measured, key=lambda setting: measured[setting][0][column], default=None)
             hits, total, origin = (None, 0, None) if best is None else measured[best]
@@ -59,7 +63,11 @@ def all_cells(table: PaperTable, folder: Path) -> list[Cell]:
                     paper=row.paper[column],
                     certified=None if hits is None else int(hits[column]),
                     total=total,
-                    setting=best.in_words() if best is not None and hits is not None and hits[column] else "",
+                    setting=(
+                        best.in_words()
+                        if best is not None and hits is not None and hits[column]
+                        else ""
+                    ),
                     alpha=ALPHA,
                     origin=origin,
                 )
@@ -67,7 +75,9 @@ def all_cells(table: PaperTable, folder: Path) -> list[Cell]:
     return cells
 
 
-def _hits(table: PaperTable, row: Row, setting: Setting, folder: Path) -> tuple[NDArray[np.int64], int, Origin] | None:
+def _hits(
+    table: PaperTable, row: Row, setting: Setting, folder: Path
+) -> tuple[NDArray[np.int64], int, Origin] | None:
     """Inputs whose true label is certified at each of RADII, and their number."""
     counted = read_counted(folder, setting.name)
     if counted is None:
@@ -98,7 +108,9 @@ def _interval_cells(table: PaperTable, folder: Path) -> list[Cell]:
             title=table.interval_title or "",
             radius=radius,
             paper=table.interval_paper[column],
-            certified=None if radii is None else int(((radii != ABSTAIN) & (radii >= radius)).sum()),
+            certified=(
+                None if radii is None else int(((radii != ABSTAIN) & (radii >= radius)).sum())
+            ),
             total=0 if radii is None else len(radii),
             setting="",
             alpha=0.0,

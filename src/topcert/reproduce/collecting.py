@@ -1,4 +1,5 @@
-"""Measure the settings of a table: train what is missing, collect votes, keep the counts. Goes on where it was stopped.
+"""Measure the settings of a table: train what is missing, collect votes, keep the counts. Goes on
+where it was stopped.
 
 OUT/networks/SETTING/   checkpoint.pt, log.csv and NETWORK.onnx, as `topcert train` writes them
 OUT/runs/SETTING/       the votes, as `topcert certify` writes them
@@ -59,13 +60,17 @@ INTERVAL_EFFORT: Final = IntervalEffort()
 
 
 def can_matter(table: PaperTable, row: Row, setting: Setting, *, num_samples: int) -> bool:
-    """Whether any votes under this setting could certify a single pixel, even all of them for the one label."""
+    """Whether any votes under this setting could certify a single pixel, even all of them for the
+    one label.
+    """
     method = find_vote_method(row.method)
     counts = np.zeros((1, table.num_classes), np.int64)
     counts[0, 0] = num_samples
     label = np.zeros(1, np.int64)
     lower, upper = method.bounds(counts, alpha=ALPHA, labels=label)
-    (radius,) = method.theorem(lower, upper, label, ks=[row.k], smoothing=table.smoothing(setting)).radius[:, 0]
+    (radius,) = method.theorem(
+        lower, upper, label, ks=[row.k], smoothing=table.smoothing(setting)
+    ).radius[:, 0]
     return bool(radius != ABSTAIN and radius >= 1)
 
 
@@ -74,14 +79,25 @@ def useful_settings(table: PaperTable, *, num_samples: int) -> tuple[Setting, ..
     return tuple(
         setting
         for setting in table.settings
-        if any(setting in row.settings and can_matter(table, row, setting, num_samples=num_samples) for row in table.rows)
+        if any(
+            setting in row.settings and can_matter(table, row, setting, num_samples=num_samples)
+            for row in table.rows
+        )
     )
 
 
 def train_setting(
-    setting: Setting, effort: Effort, folder: Path, *, data_dir: Path | None, device: str, on_step: OnStep
+    setting: Setting,
+    effort: Effort,
+    folder: Path,
+    *,
+    data_dir: Path | None,
+    device: str,
+    on_step: OnStep,
 ) -> Path:
-    """The network of a setting, trained on CIFAR-10, as ONNX; there already, or made now (needs the extra `torch`)."""
+    """The network of a setting, trained on CIFAR-10, as ONNX; there already, or made now (needs the
+    extra `torch`).
+    """
     path = folder / f"{effort.network}.onnx"
     if path.is_file():
         return path
@@ -98,12 +114,23 @@ def train_setting(
     else:
         noise = DiscreteNoise(keep_probability=float(setting.value))
     plan = replace(usual_plan(effort.network, noise), epochs=effort.epochs)
-    train_on_cifar10(effort.network, plan, data_dir=data_dir, folder=folder, device=resolve_device(device), on_step=on_step)
+    train_on_cifar10(
+        effort.network,
+        plan,
+        data_dir=data_dir,
+        folder=folder,
+        device=resolve_device(device),
+        on_step=on_step,
+    )
     return path
 
 
-def train_interval(effort: IntervalEffort, folder: Path, *, data_dir: Path | None, on_step: OnStep) -> Path:
-    """The network of the deterministic row, as ONNX; there already, or trained now (needs the extra `torch`)."""
+def train_interval(
+    effort: IntervalEffort, folder: Path, *, data_dir: Path | None, on_step: OnStep
+) -> Path:
+    """The network of the deterministic row, as ONNX; there already, or trained now (needs the extra
+    `torch`).
+    """
     path = folder / f"{effort.network}.onnx"
     if path.is_file():
         return path
@@ -111,12 +138,23 @@ def train_interval(effort: IntervalEffort, folder: Path, *, data_dir: Path | Non
     from topcert.training.networks import train_on_cifar10
     from topcert.training.plans import usual_plan
 
-    plan = replace(usual_plan(effort.network, IntervalNoise(radius=effort.radius)), epochs=effort.epochs)
-    train_on_cifar10(effort.network, plan, data_dir=data_dir, folder=folder, device="cpu", on_step=on_step)
+    plan = replace(
+        usual_plan(effort.network, IntervalNoise(radius=effort.radius)), epochs=effort.epochs
+    )
+    train_on_cifar10(
+        effort.network, plan, data_dir=data_dir, folder=folder, device="cpu", on_step=on_step
+    )
     return path
 
 
-def bound_images(network: Path, effort: IntervalEffort, counts: Path, *, data_dir: Path | None, on_progress: OnStep) -> None:
+def bound_images(
+    network: Path,
+    effort: IntervalEffort,
+    counts: Path,
+    *,
+    data_dir: Path | None,
+    on_progress: OnStep,
+) -> None:
     """Certify the test images through the network's weights, and keep the radii in `counts`."""
     dataset = load_dataset("cifar10", data_dir=data_dir)
     results = certify_network(
@@ -131,11 +169,15 @@ def bound_images(network: Path, effort: IntervalEffort, counts: Path, *, data_di
     )
     made = results.certificates
     write_radii(counts, made.index, made.label, made.radius)
-    write_origin(counts, "interval", origin_of(network, model_fingerprint=results.bounds.model_fingerprint))
+    write_origin(
+        counts, "interval", origin_of(network, model_fingerprint=results.bounds.model_fingerprint)
+    )
 
 
 def untrained_resnet50(setting: Setting, folder: Path) -> Path:
-    """A ResNet-50 of random weights for 224 x 224 images under a setting; there already, or made now."""
+    """A ResNet-50 of random weights for 224 x 224 images under a setting; there already, or made
+    now.
+    """
     channels = 6 if setting.noise == "ablation" else 3
     path = folder / f"untrained-{channels}.onnx"
     if path.is_file():
@@ -157,7 +199,14 @@ def untrained_resnet50(setting: Setting, folder: Path) -> Path:
 
 
 def request_for(
-    setting: Setting, network: Path, *, data: str, reading: Reading, num_samples: int, num_selection: int, device: str
+    setting: Setting,
+    network: Path,
+    *,
+    data: str,
+    reading: Reading,
+    num_samples: int,
+    num_selection: int,
+    device: str,
 ) -> Request:
     """The votes of a setting on the inputs that `data` means."""
     return Request(
@@ -183,7 +232,10 @@ def count_setting(request: Request, folder: Path, *, on_progress: OnStep) -> Cou
     _, labels, _ = ledger.read_inputs()
     selection = ledger.selection_counts()
     if labels is None or selection is None:
-        raise ValueError(f"a table needs labelled inputs and a first sample that selects; {request.data} has no labels")
+        raise ValueError(
+            f"a table needs labelled inputs and a first sample that selects; {request.data} has no"
+            " labels"
+        )
     return Counted(
         counts=ledger.counts(),
         selection=selection,
@@ -199,18 +251,28 @@ def count_setting(request: Request, folder: Path, *, on_progress: OnStep) -> Cou
 
 
 def origin_of(
-    model: Path | str, *, model_fingerprint: str, num_selection: int = 0, num_samples: int = 0, seed: int = 0
+    model: Path | str,
+    *,
+    model_fingerprint: str,
+    num_selection: int = 0,
+    num_samples: int = 0,
+    seed: int = 0,
 ) -> Origin:
     """What record.json says: of the network, what its file says of itself."""
     from topcert.classifiers.onnx import read_metadata  # loads ONNX Runtime
 
     network = carried_path(str(model)) if model in CARRIED else Path(model)
-    stored = network.suffix == ".onnx"  # else module:function, or another model that tells nothing of itself
+    # else module:function, or another model that tells nothing of itself
+    stored = network.suffix == ".onnx"
     facts = read_metadata(network) if stored else {}
     asked = 2 if model in MIRRORED else 1  # its file speaks of one picture, and not of both sides
     accuracy = facts.get("single_pass_test_accuracy") if asked == 1 else None
     return Origin(
-        network=str(model) if asked > 1 else facts.get("network", network.stem if stored else network.name),
+        network=(
+            str(model)
+            if asked > 1
+            else facts.get("network", network.stem if stored else network.name)
+        ),
         multiply_adds=asked * int(facts["multiply_adds"]) if "multiply_adds" in facts else None,
         epochs=int(facts["epochs"]) if "epochs" in facts else None,
         training_seconds=float(facts["training_seconds"]) if "training_seconds" in facts else None,

@@ -40,17 +40,25 @@ class Measured:
 
 
 def conditions(figure: PaperFigure, measured: Measured) -> str:
-    """What the lines of a panel have in common: data, inputs, network, k, e, n, alpha and seed, less what varies."""
+    """What the lines of a panel have in common: data, inputs, network, k, e, n, alpha and seed,
+    less what varies.
+    """
     first = measured.lines[0]
     names: tuple[Varied, ...] = ("k", "e", "n", "alpha")
     networks = " / ".join(dict.fromkeys(line.origin.network for line in measured.lines))
     numbers = ", ".join(first.point.named(name) for name in names if name != figure.varied)
     inputs = f"{first.curve.total} image{'' if first.curve.total == 1 else 's'}"
-    return f"{measured.data.title}, {inputs}, network {networks}\n{numbers}, seed {first.origin.seed}"
+    return (
+        f"{measured.data.title}, {inputs}, network {networks}\n{numbers}, seed {first.origin.seed}"
+    )
 
 
-def write_figure(figure: PaperFigure, panels: Sequence[Measured], stem: Path, *, note: str) -> list[Path]:
-    """Write `stem`.csv, .png and .svg; returns their paths. `note`, where it is not empty, stands under the title."""
+def write_figure(
+    figure: PaperFigure, panels: Sequence[Measured], stem: Path, *, note: str
+) -> list[Path]:
+    """Write `stem`.csv, .png and .svg; returns their paths. `note`, where it is not empty, stands
+    under the title.
+    """
     stem.parent.mkdir(parents=True, exist_ok=True)
     table = stem.with_suffix(".csv")
     with replacing(table) as aside, aside.open("w", newline="", encoding="utf-8") as file:

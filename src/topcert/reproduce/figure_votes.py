@@ -23,7 +23,9 @@ from topcert.voting.ledger import Ledger
 from topcert.voting.request import Request
 
 
-def count_prefixes(request: Request, folder: Path, *, on_progress: Callable[[int, int, str], None]) -> PrefixCounts:
+def count_prefixes(
+    request: Request, folder: Path, *, on_progress: Callable[[int, int, str], None]
+) -> PrefixCounts:
     """The votes of a request on labelled inputs, collected in `folder` or gone on with there.
 
     Raises ValueError as `count_setting` does.
@@ -34,13 +36,18 @@ def count_prefixes(request: Request, folder: Path, *, on_progress: Callable[[int
     if request.encoding is not None:
         origin = replace(origin, network=f"{origin.network} ({request.encoding})")
     return PrefixCounts(
-        counts={**{size: ledger.counts(first=size) for size in fewer}, origin.num_samples: counted.counts},
+        counts={
+            **{size: ledger.counts(first=size) for size in fewer},
+            origin.num_samples: counted.counts,
+        },
         labels=counted.labels,
         origin=origin,
     )
 
 
-def cifar10_request(num_kept: int, network: Path, *, data_dir: Path | None, num_samples: int, device: str) -> Request:
+def cifar10_request(
+    num_kept: int, network: Path, *, data_dir: Path | None, num_samples: int, device: str
+) -> Request:
     """The votes that Table 1 has too."""
     return request_for(
         setting_of(num_kept),
@@ -54,15 +61,25 @@ def cifar10_request(num_kept: int, network: Path, *, data_dir: Path | None, num_
 
 
 def imagenet_request(
-    num_kept: int, model: str, *, images: Path, encoding: str | None, num_samples: int, limit: int, device: str
+    num_kept: int,
+    model: str,
+    *,
+    images: Path,
+    encoding: str | None,
+    num_samples: int,
+    limit: int,
+    device: str,
 ) -> Request:
-    """The votes of a model on at most `limit` validation images, spread over those that the folder `images` holds."""
+    """The votes of a model on at most `limit` validation images, spread over those that the folder
+    `images` holds.
+    """
     return Request(
         data="imagenet",
         reading=Reading(data_dir=images, limit=limit),
         model=model,
         num_kept=num_kept,
-        num_selection=min(NUM_SELECTION, num_samples),  # a rehearsal with few votes needs no more before them
+        # a rehearsal with few votes needs no more before them
+        num_selection=min(NUM_SELECTION, num_samples),
         num_samples=num_samples,
         encoding=encoding,
         device=device,

@@ -1,4 +1,6 @@
-"""What Figures 1 to 4 of the paper vary, and from votes to their lines: certified top-k accuracy against r."""
+"""What Figures 1 to 4 of the paper vary, and from votes to their lines: certified top-k accuracy
+against r.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ ALPHAS: Final = (1e-2, 1e-3, 1e-4)
 @final
 @dataclass(frozen=True, kw_only=True)
 class FigureData:
-    """One panel's data: which k and e the paper has there. Votes under e are recorded as `prefix` + `ablation-E`."""
+    """One panel's data: which k and e the paper has there. Votes under e are recorded as `prefix` +
+    `ablation-E`.
+    """
 
     name: str
     title: str
@@ -38,7 +42,12 @@ class FigureData:
 
 
 CIFAR10: Final = FigureData(
-    name="cifar10", title="CIFAR-10", table=TABLE1, ks=(1, 2, 3), kepts=(50, 100, 200), default_kept=50
+    name="cifar10",
+    title="CIFAR-10",
+    table=TABLE1,
+    ks=(1, 2, 3),
+    kepts=(50, 100, 200),
+    default_kept=50,
 )
 IMAGENET: Final = FigureData(
     name="imagenet",
@@ -67,9 +76,17 @@ class PaperFigure:
 
 FIGURES: Final = (
     PaperFigure(name="figure1", varied="k", caption="Figure 1: certified top-k accuracy, by k"),
-    PaperFigure(name="figure2", varied="e", caption="Figure 2: certified top-k accuracy, by kept pixels e"),
-    PaperFigure(name="figure3", varied="n", caption="Figure 3: certified top-k accuracy, by votes n"),
-    PaperFigure(name="figure4", varied="alpha", caption="Figure 4: certified top-k accuracy, by failure probability alpha"),
+    PaperFigure(
+        name="figure2", varied="e", caption="Figure 2: certified top-k accuracy, by kept pixels e"
+    ),
+    PaperFigure(
+        name="figure3", varied="n", caption="Figure 3: certified top-k accuracy, by votes n"
+    ),
+    PaperFigure(
+        name="figure4",
+        varied="alpha",
+        caption="Figure 4: certified top-k accuracy, by failure probability alpha",
+    ),
 )
 
 
@@ -85,7 +102,12 @@ class Point:
 
     def of(self, varied: Varied) -> str:
         """One of them as text."""
-        return {"k": str(self.k), "e": str(self.num_kept), "n": str(self.num_samples), "alpha": f"{self.alpha:g}"}[varied]
+        return {
+            "k": str(self.k),
+            "e": str(self.num_kept),
+            "n": str(self.num_samples),
+            "alpha": f"{self.alpha:g}",
+        }[varied]
 
     def named(self, varied: Varied) -> str:
         """As people read it, such as `n = 10,000`."""
@@ -107,11 +129,15 @@ def setting_of(num_kept: int) -> Setting:
 
 
 def measured_lines(figure: PaperFigure, data: FigureData, folder: Path) -> list[Line]:
-    """The lines of one panel from the counts in `folder`, in the order of the number that varies; none were not measured.
+    """The lines of one panel from the counts in `folder`, in the order of the number that varies;
+    none were not measured.
 
     Raises ValueError where counts are damaged or were not measured alike.
     """
-    kept = {num_kept: read_prefixes(folder, data.record_name(num_kept)) for num_kept in figure.kepts(data)}
+    kept = {
+        num_kept: read_prefixes(folder, data.record_name(num_kept))
+        for num_kept in figure.kepts(data)
+    }
     found = {num_kept: votes for num_kept, votes in kept.items() if votes is not None}
     _check_alike(folder, data, found)
     return [
@@ -121,11 +147,16 @@ def measured_lines(figure: PaperFigure, data: FigureData, folder: Path) -> list[
     ]
 
 
-def _points(figure: PaperFigure, data: FigureData, num_kept: int, votes: PrefixCounts) -> list[Point]:
+def _points(
+    figure: PaperFigure, data: FigureData, num_kept: int, votes: PrefixCounts
+) -> list[Point]:
     num_samples = votes.origin.num_samples
     num_classes = votes.counts[num_samples].shape[1]
     if num_classes <= K:
-        raise ValueError(f"{data.title}: figures show k = {K}, and the network has {num_classes} classes; take one of more")
+        raise ValueError(
+            f"{data.title}: figures show k = {K}, and the network has {num_classes} classes; take"
+            " one of more"
+        )
     default = Point(k=K, num_kept=num_kept, num_samples=num_samples, alpha=ALPHA)
     if figure.varied == "k":
         return [replace(default, k=k) for k in data.ks if k < num_classes]
@@ -165,10 +196,11 @@ def _check_alike(folder: Path, data: FigureData, found: dict[int, PrefixCounts])
         ):
             if mine != theirs:
                 raise ValueError(
-                    f"{folder}: {data.title} has {name} = {theirs} at e = {other} and {mine} at e = {num_kept}; "
-                    "measure them alike, in another --out"
+                    f"{folder}: {data.title} has {name} = {theirs} at e = {other} and {mine} at e ="
+                    f" {num_kept}; measure them alike, in another --out"
                 )
         if not np.array_equal(votes.labels, same.labels):
             raise ValueError(
-                f"{folder}: {data.title} has other inputs at e = {num_kept} than at e = {other}; measure them alike"
+                f"{folder}: {data.title} has other inputs at e = {num_kept} than at e = {other};"
+                " measure them alike"
             )

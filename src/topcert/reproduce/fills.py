@@ -1,4 +1,5 @@
-"""A published ImageNet network without any training: what hidden pixels are filled with decides whether it can vote.
+"""A published ImageNet network without any training: what hidden pixels are filled with decides
+whether it can vote.
 
 OUT/networks/efficientnet-lite0.onnx   the network, written once from its package
 OUT/runs/FILL-E/                       the votes, as `topcert certify` writes them
@@ -56,7 +57,8 @@ COLUMNS: Final = (
 class FillLine:
     """Certified top-k accuracy under one fill and one e.
 
-    `voted` inputs have their true label among the k most voted of the sample: an estimate, no certificate.
+    `voted` inputs have their true label among the k most voted of the sample: an estimate, no
+    certificate.
     """
 
     encoding: str
@@ -75,7 +77,8 @@ def network_path(folder: Path) -> Path:
 
 
 def write_network(folder: Path) -> Path:
-    """The published network as ONNX, on a CPU several times as fast as torch; there already, or written now.
+    """The published network as ONNX, on a CPU several times as fast as torch; there already, or
+    written now.
 
     Needs the extras `torch` and `pretrained`; raises ValueError where the latter is not installed.
     """
@@ -93,15 +96,20 @@ def write_network(folder: Path) -> Path:
     return path
 
 
-def count_fill(request: Request, out: Path, *, on_progress: Callable[[int, int, str], None]) -> None:
-    """Collect the votes of a request in OUT/runs, or go on with them, and keep their counts in OUT/counts.
+def count_fill(
+    request: Request, out: Path, *, on_progress: Callable[[int, int, str], None]
+) -> None:
+    """Collect the votes of a request in OUT/runs, or go on with them, and keep their counts in
+    OUT/counts.
 
     Raises ValueError where the data has no labels, or the folder holds other votes.
     """
     from topcert.classifiers.onnx import read_metadata  # loads ONNX Runtime
 
     name = f"{request.encoding}-{request.num_kept}"
-    ledger = collect_votes(open_run(request, out / "runs" / name, resume=True), on_progress=on_progress)
+    ledger = collect_votes(
+        open_run(request, out / "runs" / name, resume=True), on_progress=on_progress
+    )
     _, labels, _ = ledger.read_inputs()
     if labels is None:
         raise ValueError(f"certified accuracy needs true labels, and {request.data} has none")
@@ -128,19 +136,26 @@ def measured_lines(folder: Path) -> list[FillLine]:
     for name, origin in read_origins(folder).items():
         encoding, _, kept = name.rpartition("-")
         if encoding not in FILLS or not kept.isdecimal():
-            raise ValueError(f"{folder}: record.json names {name}, which is no fill and e, such as infill-{KEPTS[0]}")
+            raise ValueError(
+                f"{folder}: record.json names {name}, which is no fill and e, such as"
+                f" infill-{KEPTS[0]}"
+            )
         counts, labels = read_counts(folder / f"{name}.csv")
         if labels is None or (counts.sum(axis=1) != origin.num_samples).any():
             raise ValueError(
-                f"{folder / name}.csv must hold the column `label` and {origin.num_samples} votes of every input, as "
-                "record.json says"
+                f"{folder / name}.csv must hold the column `label` and {origin.num_samples} votes"
+                " of every input, as record.json says"
             )
         first = first or (name, origin, labels)
-        same = (first[1].num_samples, first[1].seed, first[1].network) == (origin.num_samples, origin.seed, origin.network)
+        same = (first[1].num_samples, first[1].seed, first[1].network) == (
+            origin.num_samples,
+            origin.seed,
+            origin.network,
+        )
         if not same or not np.array_equal(first[2], labels):
             raise ValueError(
-                f"{folder}: {name} was measured on other inputs, or with another n, seed or network, than {first[0]}; "
-                "measure them alike, in another --out"
+                f"{folder}: {name} was measured on other inputs, or with another n, seed or"
+                f" network, than {first[0]}; measure them alike, in another --out"
             )
         lines += _lines(encoding, int(kept), counts, labels, origin)
     if not lines:
@@ -149,13 +164,19 @@ def measured_lines(folder: Path) -> list[FillLine]:
 
 
 def _lines(
-    encoding: str, num_kept: int, counts: NDArray[np.int64], labels: NDArray[np.int64], origin: Origin
+    encoding: str,
+    num_kept: int,
+    counts: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    origin: Origin,
 ) -> list[FillLine]:
     ks = [k for k in KS if k < counts.shape[1]]
     certificates = certify(
         find_vote_method("ablation"),
         counts,
-        smoothing=Smoothing(noise="ablation", unit="pixel", num_features=NUM_FEATURES, channels=3, num_kept=num_kept),
+        smoothing=Smoothing(
+            noise="ablation", unit="pixel", num_features=NUM_FEATURES, channels=3, num_kept=num_kept
+        ),
         labels=labels,
         label_choice="given",
         ks=ks,
@@ -181,13 +202,16 @@ def conditions(lines: Sequence[FillLine]) -> str:
     """What all lines have in common."""
     origin, total = lines[0].origin, lines[0].curve.total
     return (
-        f"ImageNet, {total} image{'' if total == 1 else 's'} ({CROP} x {CROP} crops), {origin.network} as published, "
-        f"n = {origin.num_samples:,}, alpha = {ALPHA:g}, seed {origin.seed}"
+        f"ImageNet, {total} image{'' if total == 1 else 's'} ({CROP} x {CROP} crops),"
+        f" {origin.network} as published, n = {origin.num_samples:,}, alpha = {ALPHA:g}, seed"
+        f" {origin.seed}"
     )
 
 
 def write_fills(lines: Sequence[FillLine], stem: Path) -> list[Path]:
-    """Write `stem`.csv, .png and .svg; returns their paths. Shares are floored at three decimals."""
+    """Write `stem`.csv, .png and .svg; returns their paths. Shares are floored at three
+    decimals.
+    """
     stem.parent.mkdir(parents=True, exist_ok=True)
     table = stem.with_suffix(".csv")
     with replacing(table) as aside, aside.open("w", newline="", encoding="utf-8") as file:
@@ -206,7 +230,10 @@ def write_fills(lines: Sequence[FillLine], stem: Path) -> list[Path]:
     return [
         table,
         *draw_panels(
-            panels, unit="pixel", title=f"A published network without training, by fill\n{conditions(lines)}", stem=stem
+            panels,
+            unit="pixel",
+            title=f"A published network without training, by fill\n{conditions(lines)}",
+            stem=stem,
         ),
     ]
 
@@ -215,6 +242,15 @@ def _rows(line: FillLine) -> list[list[object]]:
     total, origin = line.curve.total, line.origin
     before = [FILLS[line.encoding], line.k, line.num_kept, origin.num_samples, f"{ALPHA:g}"]
     return [
-        [*before, radius, hits, total, floored(hits, total, 3), line.voted, origin.network, origin.seed]
+        [
+            *before,
+            radius,
+            hits,
+            total,
+            floored(hits, total, 3),
+            line.voted,
+            origin.network,
+            origin.seed,
+        ]
         for radius, hits in enumerate(line.curve.certified.tolist())
     ]

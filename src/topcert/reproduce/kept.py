@@ -26,7 +26,8 @@ MAX_BATCHES: Final = 10**6
 
 
 def keep_ledger(ledger: Ledger, folder: Path) -> Ledger:
-    """Write a full ledger again as `folder`, in few blocks and without the place where its data was; returns the copy.
+    """Write a full ledger again as `folder`, in few blocks and without the place where its data
+    was; returns the copy.
 
     Raises ValueError where the ledger is incomplete or damaged.
     """
@@ -57,7 +58,10 @@ def keep_ledger(ledger: Ledger, folder: Path) -> Ledger:
         more = True
         while more:  # one block a stage
             for block in kept.missing_blocks():
-                parts = [votes[position][start:stop] for position, start, stop in map(kept.place, kept.batches_of(block))]
+                parts = [
+                    votes[position][start:stop]
+                    for position, start, stop in map(kept.place, kept.batches_of(block))
+                ]
                 kept.write_block(block, np.concatenate(parts).astype(np.int64))
             more = kept.extend()
     manifest.write(folder / "manifest.json")  # last: a folder without it is no ledger
@@ -73,16 +77,23 @@ def write_seconds(folder: Path, found: dict[str, float]) -> None:
     """Add or replace entries of seconds.json."""
     entries = {**read_seconds(folder), **found}
     with replacing(folder / "seconds.json") as aside:
-        aside.write_text(json.dumps(dict(sorted(entries.items())), indent=2) + "\n", encoding="utf-8")
+        aside.write_text(
+            json.dumps(dict(sorted(entries.items())), indent=2) + "\n", encoding="utf-8"
+        )
 
 
 def read_seconds(folder: Path) -> dict[str, float]:
-    """All entries of seconds.json; none where there is no such file. Raises ValueError where it is damaged."""
+    """All entries of seconds.json; none where there is no such file. Raises ValueError where it is
+    damaged.
+    """
     path = folder / "seconds.json"
     if not path.is_file():
         return {}
     try:
-        found = {str(name): float(value) for name, value in json.loads(path.read_text(encoding="utf-8")).items()}
+        found = {
+            str(name): float(value)
+            for name, value in json.loads(path.read_text(encoding="utf-8")).items()
+        }
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is damaged ({first_line(error)})") from error
     if any(not 0 <= value < float("inf") for value in found.values()):

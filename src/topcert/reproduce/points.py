@@ -1,4 +1,5 @@
-"""Appendix C of the paper: certified top-1 and top-3 accuracy of PointNet where 16 of 2,048 points are kept.
+"""Appendix C of the paper: certified top-1 and top-3 accuracy of PointNet where 16 of 2,048 points
+are kept.
 
 OUT/networks/DATA/pointnet.onnx   as `topcert train` writes it; one of your own is taken if it lies there
 OUT/runs/DATA/                    the votes, as `topcert certify` writes them
@@ -35,7 +36,9 @@ RADII: Final = (10, 20, 30, 40, 50)
 @final
 @dataclass(frozen=True, kw_only=True)
 class PointData:
-    """A data set: what it is called wherever a number appears, and what the paper has at RADII for each of KS, if it has."""
+    """A data set: what it is called wherever a number appears, and what the paper has at RADII for
+    each of KS, if it has.
+    """
 
     name: str
     title: str
@@ -56,7 +59,10 @@ POINT_DATA: Final = {
     "surfaces": PointData(
         name="surfaces",
         title="a generated set of surfaces",
-        caption="Appendix C's protocol on a generated set of surfaces, not on ModelNet40: certified top-k accuracy.",
+        caption=(
+            "Appendix C's protocol on a generated set of surfaces, not on ModelNet40: certified"
+            " top-k accuracy."
+        ),
         paper={},
     ),
 }
@@ -74,11 +80,20 @@ class PointCurves:
     def conditions(self) -> str:
         """What the numbers were measured with."""
         origin, total = self.origin, self.curves[0].total
-        cost = "" if origin.multiply_adds is None else f" ({origin.multiply_adds / 1e6:.1f} M multiply-adds)"
-        training = "" if origin.epochs is None else f", trained for {origin.epochs} epoch{'' if origin.epochs == 1 else 's'}"
+        cost = (
+            ""
+            if origin.multiply_adds is None
+            else f" ({origin.multiply_adds / 1e6:.1f} M multiply-adds)"
+        )
+        training = (
+            ""
+            if origin.epochs is None
+            else f", trained for {origin.epochs} epoch{'' if origin.epochs == 1 else 's'}"
+        )
         return (
-            f"{self.data.title}, {total} test inputs, {origin.network}{cost}{training}, {SETTING.in_words()} of "
-            f"{NUM_POINTS:,} points, n = {origin.num_samples:,}, alpha = {ALPHA:g}, seed {origin.seed}"
+            f"{self.data.title}, {total} test inputs, {origin.network}{cost}{training},"
+            f" {SETTING.in_words()} of {NUM_POINTS:,} points, n = {origin.num_samples:,}, alpha ="
+            f" {ALPHA:g}, seed {origin.seed}"
         )
 
     def ours(self, curve: AccuracyCurve, radius: int) -> str:
@@ -91,11 +106,18 @@ class PointCurves:
 
 
 def train_points(
-    data: PointData, folder: Path, *, epochs: int | None, data_dir: Path | None, device: str, on_step: OnStep
+    data: PointData,
+    folder: Path,
+    *,
+    epochs: int | None,
+    data_dir: Path | None,
+    device: str,
+    on_step: OnStep,
 ) -> Path:
     """The network of a data set, as ONNX; there already, or trained now (needs the extra `torch`).
 
-    Raises ValueError where the one that is there was trained for another number of epochs than the one that is asked for.
+    Raises ValueError where the one that is there was trained for another number of epochs than the
+    one that is asked for.
     """
     path = folder / f"{NETWORK}.onnx"
     if path.is_file():
@@ -120,7 +142,13 @@ def train_points(
 
 
 def point_request(
-    data: PointData, network: Path, *, data_dir: Path | None, num_samples: int, limit: int | None, device: str
+    data: PointData,
+    network: Path,
+    *,
+    data_dir: Path | None,
+    num_samples: int,
+    limit: int | None,
+    device: str,
 ) -> Request:
     """The votes of a network on the first `limit` test inputs, or on all."""
     return request_for(
@@ -135,11 +163,21 @@ def point_request(
 
 
 def read_curves(data: PointData, counts: Path) -> PointCurves:
-    """The curves that follow from the counts in a folder. Raises ValueError where there are none, or they are damaged."""
+    """The curves that follow from the counts in a folder. Raises ValueError where there are none,
+    or they are damaged.
+    """
     counted = read_counted(counts, data.name)
     if counted is None:
-        raise ValueError(f"{counts} holds no vote counts of {data.name}; leave --from-counts out to measure them")
-    smoothing = Smoothing(noise="ablation", unit="point", num_features=NUM_POINTS, channels=3, num_kept=int(SETTING.value))
+        raise ValueError(
+            f"{counts} holds no vote counts of {data.name}; leave --from-counts out to measure them"
+        )
+    smoothing = Smoothing(
+        noise="ablation",
+        unit="point",
+        num_features=NUM_POINTS,
+        channels=3,
+        num_kept=int(SETTING.value),
+    )
     certificates = certify(
         find_vote_method("ablation"),
         counted.counts,
@@ -154,22 +192,50 @@ def read_curves(data: PointData, counts: Path) -> PointCurves:
 
 
 def write_points(made: PointCurves, stem: Path) -> list[Path]:
-    """Write the table as `stem`.csv and .md, the figure as .png and .svg, and its numbers as `stem`-curves.csv."""
+    """Write the table as `stem`.csv and .md, the figure as .png and .svg, and its numbers as
+    `stem`-curves.csv.
+    """
     stem.parent.mkdir(parents=True, exist_ok=True)
-    table, text, numbers = stem.with_suffix(".csv"), stem.with_suffix(".md"), stem.with_name(f"{stem.name}-curves.csv")
+    table, text, numbers = (
+        stem.with_suffix(".csv"),
+        stem.with_suffix(".md"),
+        stem.with_name(f"{stem.name}-curves.csv"),
+    )
     with replacing(table) as aside, aside.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["data", "k", "radius", "ours", "paper", "certified", "total", "n", "alpha", "e", "d", "network"])
+        writer.writerow(
+            [
+                "data",
+                "k",
+                "radius",
+                "ours",
+                "paper",
+                "certified",
+                "total",
+                "n",
+                "alpha",
+                "e",
+                "d",
+                "network",
+            ]
+        )
         writer.writerows(_rows(made))
     with replacing(text) as aside:
         aside.write_text(_markdown(made), encoding="utf-8")
     write_accuracy(list(made.curves), numbers)
     marks = [
-        Marks(name=f"the paper, k = {k}", radii=RADII, shares=tuple(float(share) for share in shares))
+        Marks(
+            name=f"the paper, k = {k}", radii=RADII, shares=tuple(float(share) for share in shares)
+        )
         for k, shares in made.data.paper.items()
     ]
     title = f"PointNet on {made.data.title}, e = {SETTING.value} of {NUM_POINTS:,} points"
-    return [table, text, numbers, *draw_curves(made.curves, unit="point", title=title, stem=stem, marks=marks)]
+    return [
+        table,
+        text,
+        numbers,
+        *draw_curves(made.curves, unit="point", title=title, stem=stem, marks=marks),
+    ]
 
 
 def _certified(curve: AccuracyCurve, radius: int) -> int:
@@ -198,7 +264,11 @@ def _rows(made: PointCurves) -> list[list[object]]:
 
 
 def _markdown(made: PointCurves) -> str:
-    lines = [made.data.caption, "", "| k | " + " | ".join(f"r = {radius}" for radius in RADII) + " |"]
+    lines = [
+        made.data.caption,
+        "",
+        "| k | " + " | ".join(f"r = {radius}" for radius in RADII) + " |",
+    ]
     lines.append("|---" * (len(RADII) + 1) + "|")
     for curve in made.curves:
         cells = " | ".join(made.cell(curve, column) for column in range(len(RADII)))
@@ -212,5 +282,6 @@ def _check_epochs(network: Path, epochs: int | None) -> None:
     trained = read_metadata(network).get("epochs")
     if epochs is not None and trained is not None and int(trained) != epochs:
         raise ValueError(
-            f"{network} was trained for {trained} epochs, not {epochs}; leave --epochs out, or choose another --out"
+            f"{network} was trained for {trained} epochs, not {epochs}; leave --epochs out, or"
+            " choose another --out"
         )

@@ -41,7 +41,9 @@ class Origin:
 @final
 @dataclass(frozen=True, kw_only=True)
 class Counted:
-    """Votes of one setting, int64 `(inputs, classes)`, the labels `(inputs,)` and where they come from."""
+    """Votes of one setting, int64 `(inputs, classes)`, the labels `(inputs,)` and where they come
+    from.
+    """
 
     counts: NDArray[np.int64]
     selection: NDArray[np.int64]
@@ -58,7 +60,9 @@ def write_origin(folder: Path, name: str, origin: Origin) -> None:
 
 
 def read_origins(folder: Path) -> dict[str, Origin]:
-    """Every entry of record.json; none where there is no such file. Raises ValueError where it is damaged."""
+    """Every entry of record.json; none where there is no such file. Raises ValueError where it is
+    damaged.
+    """
     path = folder / "record.json"
     if not path.is_file():
         return {}
@@ -80,7 +84,9 @@ def write_counted(folder: Path, name: str, counted: Counted) -> None:
 
 
 def read_counted(folder: Path, name: str) -> Counted | None:
-    """The votes of a setting, or None where it was not measured. Raises ValueError where a file is damaged."""
+    """The votes of a setting, or None where it was not measured. Raises ValueError where a file is
+    damaged.
+    """
     origin = read_origins(folder).get(name)
     if origin is None or not (folder / f"{name}.csv").is_file():
         return None
@@ -90,27 +96,41 @@ def read_counted(folder: Path, name: str) -> Counted | None:
         raise ValueError(f"{folder / name}.csv and its selection must hold the same column `label`")
     for counted, wanted in ((counts, origin.num_samples), (selection, origin.num_selection)):
         if (counted.sum(axis=1) != wanted).any():
-            raise ValueError(f"{folder / name}.csv: the votes of an input must sum to {wanted}, as record.json says")
+            raise ValueError(
+                f"{folder / name}.csv: the votes of an input must sum to {wanted}, as record.json"
+                " says"
+            )
     return Counted(counts=counts, selection=selection, labels=labels, origin=origin)
 
 
-def write_radii(folder: Path, index: NDArray[np.int64], labels: NDArray[np.int64], radii: NDArray[np.int64]) -> None:
+def write_radii(
+    folder: Path, index: NDArray[np.int64], labels: NDArray[np.int64], radii: NDArray[np.int64]
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / "interval.csv") as aside, aside.open("w", newline="", encoding="utf-8") as file:
+    with (
+        replacing(folder / "interval.csv") as aside,
+        aside.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["index", "label", "radius"])
-        for place, label, radius in zip(index.tolist(), labels.tolist(), radii.tolist(), strict=True):
+        for place, label, radius in zip(
+            index.tolist(), labels.tolist(), radii.tolist(), strict=True
+        ):
             writer.writerow([place, label, "" if radius == ABSTAIN else radius])
 
 
 def read_radii(folder: Path) -> NDArray[np.int64] | None:
-    """Radii of the deterministic row, int64 `(inputs,)` with ABSTAIN, or None where it was not measured."""
+    """Radii of the deterministic row, int64 `(inputs,)` with ABSTAIN, or None where it was not
+    measured.
+    """
     path = folder / "interval.csv"
     if not path.is_file():
         return None
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     try:
-        return np.array([int(row["radius"]) if row["radius"] else ABSTAIN for row in rows], np.int64)
+        return np.array(
+            [int(row["radius"]) if row["radius"] else ABSTAIN for row in rows], np.int64
+        )
     except (KeyError, ValueError) as error:
         raise ValueError(f"{path} is damaged ({error})") from error

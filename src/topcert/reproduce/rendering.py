@@ -1,4 +1,6 @@
-"""A table as CSV, Markdown and LaTeX: ours beside the paper's, cell by cell. Shares are floored at three decimals."""
+"""A table as CSV, Markdown and LaTeX: ours beside the paper's, cell by cell. Shares are floored at
+three decimals.
+"""
 
 from __future__ import annotations
 
@@ -38,13 +40,19 @@ def ours(cell: Cell) -> str:
 
 def papers(cell: Cell) -> str:
     """The paper's share with as many decimals as ours: it has zeros as 0.0."""
-    return f"{cell.paper}{'0' * (5 - len(cell.paper))}" if re.fullmatch(r"\d\.\d{1,2}", cell.paper) else cell.paper
+    return (
+        f"{cell.paper}{'0' * (5 - len(cell.paper))}"
+        if re.fullmatch(r"\d\.\d{1,2}", cell.paper)
+        else cell.paper
+    )
 
 
 def captioned(caption: str, cells: Iterable[Cell]) -> str:
     """The caption with what was measured: which networks, on how many inputs."""
     measured = [cell for cell in cells if cell.origin is not None]
-    networks = ", ".join(dict.fromkeys(cell.origin.network for cell in measured if cell.origin is not None))
+    networks = ", ".join(
+        dict.fromkeys(cell.origin.network for cell in measured if cell.origin is not None)
+    )
     totals = ", ".join(dict.fromkeys(f"{cell.total:,}" for cell in measured))
     return f"{caption} Networks: {networks}; {totals} images." if measured else caption
 
@@ -55,15 +63,32 @@ def by_row(cells: Iterable[Cell]) -> list[list[Cell]]:
 
 
 def conditions(row: list[Cell]) -> str:
-    """What a row was measured with: network, sample size, inputs and the settings that were best."""
+    """What a row was measured with: network, sample size, inputs and the settings that were
+    best.
+    """
     first = row[0]
     if first.origin is None:
         return NOT_MEASURED
     origin = first.origin
-    cost = "" if origin.multiply_adds is None else f" ({origin.multiply_adds / 1e6:.1f} M multiply-adds)"
-    votes = f"n = {origin.num_samples:,}, alpha = {first.alpha:g}" if origin.num_samples else "no samples, alpha = 0"
+    cost = (
+        ""
+        if origin.multiply_adds is None
+        else f" ({origin.multiply_adds / 1e6:.1f} M multiply-adds)"
+    )
+    votes = (
+        f"n = {origin.num_samples:,}, alpha = {first.alpha:g}"
+        if origin.num_samples
+        else "no samples, alpha = 0"
+    )
     best = list(dict.fromkeys(cell.setting for cell in row if cell.setting))
-    return ", ".join([f"{origin.network}{cost}", votes, f"{first.total} images", *[" / ".join(best)] * bool(best)])
+    return ", ".join(
+        [
+            f"{origin.network}{cost}",
+            votes,
+            f"{first.total} images",
+            *[" / ".join(best)] * bool(best),
+        ]
+    )
 
 
 def write_table(cells: list[Cell], stem: Path, *, caption: str) -> list[Path]:
@@ -74,7 +99,9 @@ def write_table(cells: list[Cell], stem: Path, *, caption: str) -> list[Path]:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows(_values(cell) for cell in cells)
-    for path, text in zip(paths[1:], (_markdown(cells, caption), _latex(cells, caption)), strict=True):
+    for path, text in zip(
+        paths[1:], (_markdown(cells, caption), _latex(cells, caption)), strict=True
+    ):
         with replacing(path) as aside:
             aside.write_text(text, encoding="utf-8")
     return paths
@@ -100,7 +127,11 @@ def _values(cell: Cell) -> list[object]:
 
 
 def _markdown(cells: list[Cell], caption: str) -> str:
-    lines = [captioned(caption, cells), "", "| k | method | " + " | ".join(f"r = {r}" for r in RADII) + " | measured with |"]
+    lines = [
+        captioned(caption, cells),
+        "",
+        "| k | method | " + " | ".join(f"r = {r}" for r in RADII) + " | measured with |",
+    ]
     lines.append("|---" * (len(RADII) + 3) + "|")
     for row in by_row(cells):
         numbers = (f"{ours(cell)} ({papers(cell)})" for cell in row)

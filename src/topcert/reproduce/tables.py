@@ -1,4 +1,6 @@
-"""What Tables 1 and 2 of the paper (and Appendix D's row) say, and how each row is measured again."""
+"""What Tables 1 and 2 of the paper (and Appendix D's row) say, and how each row is measured
+again.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ NUM_SELECTION: Final = 100
 @final
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """One noise with its parameter, as text: one network is trained under it, one set of votes drawn."""
+    """One noise with its parameter, as text: one network is trained under it, one set of votes
+    drawn.
+    """
 
     noise: Noise
     value: str
@@ -42,13 +46,17 @@ class Setting:
         return self.value if self.noise == "discrete" else None
 
     def in_words(self) -> str:
-        return {"ablation": "e = ", "gaussian": "sigma = ", "discrete": "a = "}[self.noise] + self.value
+        return {"ablation": "e = ", "gaussian": "sigma = ", "discrete": "a = "}[
+            self.noise
+        ] + self.value
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One row: a method at one k, at the best of its settings for each radius, and what the paper has at RADII."""
+    """One row: a method at one k, at the best of its settings for each radius, and what the paper
+    has at RADII.
+    """
 
     k: int
     method: str
@@ -73,7 +81,9 @@ class PaperTable:
     @property
     def settings(self) -> tuple[Setting, ...]:
         """Every setting once, the paper's own first."""
-        return tuple(dict.fromkeys(setting for row in reversed(self.rows) for setting in row.settings))
+        return tuple(
+            dict.fromkeys(setting for row in reversed(self.rows) for setting in row.settings)
+        )
 
     def smoothing(self, setting: Setting) -> Smoothing:
         keep, width, law_error = setting.keep_probability, 3 * self.num_features, 0.0
@@ -93,8 +103,12 @@ class PaperTable:
         )
 
 
-SIGMAS: Final = tuple(Setting(noise="gaussian", value=value) for value in ("0.1", "0.12", "0.25", "0.5", "1.0"))
-KEEPS: Final = tuple(Setting(noise="discrete", value=value) for value in ("0.1", "0.2", "0.3", "0.4", "0.5"))
+SIGMAS: Final = tuple(
+    Setting(noise="gaussian", value=value) for value in ("0.1", "0.12", "0.25", "0.5", "1.0")
+)
+KEEPS: Final = tuple(
+    Setting(noise="discrete", value=value) for value in ("0.1", "0.2", "0.3", "0.4", "0.5")
+)
 
 
 def _rows(kept: str, paper: dict[str, str]) -> tuple[Row, ...]:
@@ -109,7 +123,13 @@ def _rows(kept: str, paper: dict[str, str]) -> tuple[Row, ...]:
         (3, "ablation", "Jia et al. 2022", ablation),
     )
     return tuple(
-        Row(k=k, method=method, title=title, settings=settings, paper=tuple(paper[f"{method} {k}"].split()))
+        Row(
+            k=k,
+            method=method,
+            title=title,
+            settings=settings,
+            paper=tuple(paper[f"{method} {k}"].split()),
+        )
         for k, method, title, settings in rows
     )
 

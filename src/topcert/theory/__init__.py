@@ -1,1 +1,3 @@
-"""Pure mathematics of the certificates: NumPy, SciPy and the standard library; no files, no randomness."""
+"""Pure mathematics of the certificates: NumPy, SciPy and the standard library; no files, no
+randomness.
+"""

@@ -1,15 +1,16 @@
 """Evidence from ballots of w labels that a label has a radius (docs/beyond.md, section 4).
 
-By Theorem 1 for ballots (docs, (9)), of a label l that is broken at r, of its k likeliest rivals A and
-of every part Y of A, of t labels, with v = 1 - beta(r) and m = max(0, w - c + t),
+By Theorem 1 for ballots (docs, (9)), of a label l that is broken at r, of its k likeliest rivals A
+and of every part Y of A, of t labels, with v = 1 - beta(r) and m = max(0, w - c + t),
 
     E[X] <= h,   X = t [l named] - #(labels of Y named),   h = (t + min(t, w) - m) v,
 
 and, where k >= w, Pr(l named) <= w / (k + 1) + v. X is at least -min(t, w), so a bet that risks the
 share f multiplies the capital by 1 + f (X - h) / (min(t, w) + h) >= 1 - f, and one on the label
 alone by 1 + f ([l named] / h - 1) with the h on the right. While l is broken neither is expected to
-gain. The evidence is the mean over shares and parts, at the set of k rivals where it is least: which
-set is the likeliest is not known, and the k rivals named most need not be the one of least evidence.
+gain. The evidence is the mean over shares and parts, at the set of k rivals where it is least:
+which set is the likeliest is not known, and the k rivals named most need not be the one of least
+evidence.
 """
 
 from __future__ import annotations
@@ -78,13 +79,18 @@ def make_ballot_bets(
 ) -> BallotBets:
     """The bets on a top k from up to `max_votes` ballots of `num_named` labels.
 
-    `kind` "all" is for all ballots alike. Where those whose masks keep some changed feature are told
-    apart, "apart" is for bets in which these count for nobody, "met" where they count for the label.
+    `kind` "all" is for all ballots alike. Where those whose masks keep some changed feature are
+    told apart, "apart" is for bets in which these count for nobody, "met" where they count for the
+    label.
 
-    Raises ValueError for votes outside 1 .. `MAX_VOTES`, and k or `num_named` outside 1 .. classes - 1.
+    Raises ValueError for votes outside 1 .. `MAX_VOTES`, and k or `num_named` outside 1 .. classes
+    - 1.
     """
     if not 1 <= max_votes <= MAX_VOTES:
-        raise ValueError(f"votes that are looked at as they come go up to {MAX_VOTES:,} an input, got {max_votes}")
+        raise ValueError(
+            f"votes that are looked at as they come go up to {MAX_VOTES:,} an input, got"
+            f" {max_votes}"
+        )
     parts = Parts(k=k, num_named=num_named, num_classes=num_classes)
     w, sizes = num_named, parts.sizes
     # beta errs downward; the last bit of 1 - beta is for the slack of `passes`
@@ -112,7 +118,12 @@ def make_ballot_bets(
     bet = None
     if alone is not None:
         bar = alone[:reach, None]
-        bet = np.stack([np.broadcast_to(np.log1p(-share), (reach, len(share))), np.log1p(share * (1 / bar - 1))])
+        bet = np.stack(
+            [
+                np.broadcast_to(np.log1p(-share), (reach, len(share))),
+                np.log1p(share * (1 / bar - 1)),
+            ]
+        )
     return BallotBets(
         parts=parts,
         gains=gains,
@@ -123,7 +134,9 @@ def make_ballot_bets(
 
 
 def ballot_evidence(bets: BallotBets, joint: Joint) -> Floats:
-    """Logarithm of the evidence for each radius r = 0, 1, ..., at most; float64 `(inputs, radii)`."""
+    """Logarithm of the evidence for each radius r = 0, 1, ..., at most; float64 `(inputs,
+    radii)`.
+    """
     found = np.empty((len(joint.trials), bets.num_radii))
     for start, stop in chunks(bets, len(found)):
         found[start:stop] = _evidence(bets, joint.of(slice(start, stop)))
@@ -153,25 +166,34 @@ def from_outcomes(
 ) -> Floats:
     """The same from `Parts.outcomes` of all groups and the ballots that name the label.
 
-    `own` is `(inputs,)`, or `(inputs, radii)` where it differs from radius to radius. `more` is added to
-    the logarithms of each group, `(inputs, parts, radii, shares)`.
+    `own` is `(inputs,)`, or `(inputs, radii)` where it differs from radius to radius. `more` is
+    added to the logarithms of each group, `(inputs, parts, radii, shares)`.
     """
     capital = [
-        _capital(found, bets.gains[group.size], bets.begun[group.size], None if more is None else more[place])
+        _capital(
+            found,
+            bets.gains[group.size],
+            bets.begun[group.size],
+            None if more is None else more[place],
+        )
         for place, (group, found) in enumerate(zip(bets.parts.groups, outcomes, strict=True))
     ]
     together = np.concatenate(capital, axis=1)  # inputs, parts, radii
     total = np.tensordot(bets.parts.sets, together, axes=(1, 1)).min(axis=0)
     if bets.alone is not None and bets.begun_alone is not None:
         won = own[:, None, None] if own.ndim == 1 else own[:, :, None]
-        shaped = won * bets.alone[1] + (trials[:, None, None] - won) * bets.alone[0] + bets.begun_alone
+        shaped = (
+            won * bets.alone[1] + (trials[:, None, None] - won) * bets.alone[0] + bets.begun_alone
+        )
         total = total + np.exp(np.minimum(shaped, _ENOUGH)).sum(axis=2)
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(total))
 
 
 def _capital(counted: Floats, gains: Floats, begun: Floats, more: Floats | None) -> Floats:
-    """The capital `(inputs, parts, radii)` from how often each outcome came `(inputs, parts, X)`."""
+    """The capital `(inputs, parts, radii)` from how often each outcome came `(inputs, parts,
+    X)`.
+    """
     flat = counted.reshape(-1, counted.shape[2]) @ gains.reshape(len(gains), -1)
     shaped = flat.reshape(*counted.shape[:2], *gains.shape[1:])
     shaped += begun

@@ -64,7 +64,9 @@ class ByBallots:
         for rows, radius in alike(wanted):
             joint = seen.of(rows)
             left = self._max_votes - joint.trials
-            outcomes, own = hoped(self.parts, joint, left=left, quantile=doubt * joint.trials / self._max_votes)
+            outcomes, own = hoped(
+                self.parts, joint, left=left, quantile=doubt * joint.trials / self._max_votes
+            )
             bets = self._bets.only(slice(radius, radius + 1))
             found = from_outcomes(bets, outcomes, own=own, trials=joint.trials + left)
             hopeful[rows] = passes(found, alpha)[:, 0]
@@ -118,21 +120,29 @@ class ByBallotsAndMasks:
     def hopes(
         self, counts: Ints, labels: Ints, seen: Seen, *, wanted: Ints, doubt: float, alpha: float
     ) -> NDArray[np.bool_]:
-        """What changed features meet of the ballots to come is guessed from what they meet of those that are there."""
+        """What changed features meet of the ballots to come is guessed from what they meet of those
+        that are there.
+        """
         assert isinstance(seen, Placed)
         spared, hopeful = seen.spared, np.zeros(len(counts), np.bool_)
         kept = self._space["num_kept"] / self._space["num_features"]
         for rows, radius in alike(wanted):
             joint, features = seen.joint.of(rows), np.array([radius])
             left = self._max_votes - joint.trials
-            outcomes, own = hoped(self.parts, joint, left=left, quantile=doubt * joint.trials / self._max_votes)
+            outcomes, own = hoped(
+                self.parts, joint, left=left, quantile=doubt * joint.trials / self._max_votes
+            )
             grown = (1 + left / joint.trials)[:, None, None, None]
             tables = [self.parts.tables(group, joint) * grown for group in self.parts.groups]
             label, rest = joint.own[:, None], (joint.trials - joint.own)[:, None]
             held, others = (part[rows, :1, radius] for part in (spared.held, spared.others))
-            met = share_met((label - held)[:, :, None], label, spared.spread[rows, :1], features, kept=kept)
+            met = share_met(
+                (label - held)[:, :, None], label, spared.spread[rows, :1], features, kept=kept
+            )
             first = np.minimum(features, 1)
-            missed = share_met((rest - others)[:, :, None], rest, spared.others_spread[rows, :1], first, kept=kept)
+            missed = share_met(
+                (rest - others)[:, :, None], rest, spared.others_spread[rows, :1], first, kept=kept
+            )
             more = (own - joint.own)[:, None]
             found = from_located(
                 self._apart.only(slice(radius, radius + 1)),
@@ -161,8 +171,12 @@ def alike(wanted: Ints) -> Iterator[tuple[Ints, int]]:
             yield asked[start : start + _TOGETHER], radius
 
 
-def hoped(parts: Parts, joint: Joint, *, left: Ints, quantile: Floats) -> tuple[list[Floats], Floats]:
-    """`Parts.outcomes` of all groups, and the ballots for the label, if `left` `(inputs,)` more come as well as may be."""
+def hoped(
+    parts: Parts, joint: Joint, *, left: Ints, quantile: Floats
+) -> tuple[list[Floats], Floats]:
+    """`Parts.outcomes` of all groups, and the ballots for the label, if `left` `(inputs,)` more
+    come as well as may be.
+    """
     outcomes = []
     for group in parts.groups:
         counted = parts.outcomes(group, joint)

@@ -1,9 +1,10 @@
 """Probability bounds from vote counts: Clopper-Pearson, and all labels at once (SimuEM, Eq. 8).
 
-B(q; a, b), the q-quantile of the Beta distribution, comes from SciPy's inverse incomplete beta functions. An upper
-bound asks for the quantile at 1 - q through the complemented inverse, since 1 - q is not a float when q is small. The
-inverses are only a first guess: a bound stands when the incomplete beta function itself puts its chance of being wrong
-at `error` or less (tests compare both with a high-precision reference).
+B(q; a, b), the q-quantile of the Beta distribution, comes from SciPy's inverse incomplete beta
+functions. An upper bound asks for the quantile at 1 - q through the complemented inverse, since 1 -
+q is not a float when q is small. The inverses are only a first guess: a bound stands when the
+incomplete beta function itself puts its chance of being wrong at `error` or less (tests compare
+both with a high-precision reference).
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from scipy.special import betainc, betaincc, betainccinv, betaincinv, betaln
 from topcert.theory.labels import checked_labels, checked_num_named
 from topcert.theory.scalars import real
 
-# Both relative. For n up to 10**7 and SciPy 1.17, the function's own error stayed below 1e-11, the inverses' below 2e-10,
-# except at a shape parameter of exactly 1000: there they stop early, up to 2e-5 from the quantile and on either side, which
-# is what the Newton steps are for.
+# Both relative. For n up to 10**7 and SciPy 1.17, the function's own error stayed below 1e-11, the
+# inverses' below 2e-10, except at a shape parameter of exactly 1000: there they stop early, up to
+# 2e-5 from the quantile and on either side, which is what the Newton steps are for.
 MARGIN: Final = 1e-10  # of `error`, left to the function's own error
 NUDGE: Final = 2e-10  # of the bound: the first step outward, doubled until the bound stands
 
@@ -32,8 +33,8 @@ Bound = Callable[[ArrayLike, ArrayLike, float], NDArray[np.float64]]
 def lower_bound(successes: ArrayLike, trials: ArrayLike, error: ArrayLike) -> NDArray[np.float64]:
     """One-sided Clopper-Pearson lower bound of a probability: wrong with chance at most `error`.
 
-    B(error; s, n - s + 1), and 0 where s = 0. `successes` and `trials` are ints, `error` floats, that broadcast. Raises
-    ValueError where `0 <= successes <= trials` or `0 < error < 1` fails.
+    B(error; s, n - s + 1), and 0 where s = 0. `successes` and `trials` are ints, `error` floats,
+    that broadcast. Raises ValueError where `0 <= successes <= trials` or `0 < error < 1` fails.
     """
     wins, total, chance = _checked_trials(successes, trials, error)
     out = np.zeros(wins.shape)
@@ -47,8 +48,9 @@ def lower_bound(successes: ArrayLike, trials: ArrayLike, error: ArrayLike) -> ND
 def upper_bound(successes: ArrayLike, trials: ArrayLike, error: ArrayLike) -> NDArray[np.float64]:
     """One-sided Clopper-Pearson upper bound of a probability: wrong with chance at most `error`.
 
-    B(1 - error; s + 1, n - s), and 1 where s = n. `successes` and `trials` are ints, `error` floats, that broadcast.
-    Raises ValueError where `0 <= successes <= trials` or `0 < error < 1` fails.
+    B(1 - error; s + 1, n - s), and 1 where s = n. `successes` and `trials` are ints, `error`
+    floats, that broadcast. Raises ValueError where `0 <= successes <= trials` or `0 < error < 1`
+    fails.
     """
     wins, total, chance = _checked_trials(successes, trials, error)
     out = np.ones(wins.shape)
@@ -64,14 +66,15 @@ def simultaneous_bounds(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Bounds that hold jointly for an input with probability at least 1 - alpha (SimuEM, Eq. 8).
 
-    `counts` is int `(inputs, classes)`, the votes of each class; an input's number of samples is its row sum, over
-    `num_named` where each of its votes named so many labels: each label's count is binomial by itself. With `labels`, int
-    `(inputs,)`, named before the votes were seen: each bound at alpha/c, and only the lower bound of the label and the
-    upper bounds of the others are proven; everywhere else stand 0 and 1. Without: both sides of all labels, at alpha/(2c).
+    `counts` is int `(inputs, classes)`, the votes of each class; an input's number of samples is
+    its row sum, over `num_named` where each of its votes named so many labels: each label's count
+    is binomial by itself. With `labels`, int `(inputs,)`, named before the votes were seen: each
+    bound at alpha/c, and only the lower bound of the label and the upper bounds of the others are
+    proven; everywhere else stand 0 and 1. Without: both sides of all labels, at alpha/(2c).
 
-    Returns `(lower, upper)`, float64 `(inputs, classes)`. Raises ValueError for counts that are not non-negative
-    integers in two dimensions with at least two classes, or such as no ballots give, alpha outside (0, 1), or labels out of
-    range.
+    Returns `(lower, upper)`, float64 `(inputs, classes)`. Raises ValueError for counts that are not
+    non-negative integers in two dimensions with at least two classes, or such as no ballots give,
+    alpha outside (0, 1), or labels out of range.
     """
     votes = checked_counts(counts)
     check_alpha(alpha)
@@ -79,7 +82,9 @@ def simultaneous_bounds(
     trials = trials_of(votes, num_named)
     if labels is None:
         error = alpha / (2 * classes)
-        return by_table(votes, trials, error, lower_bound), by_table(votes, trials, error, upper_bound)
+        return by_table(votes, trials, error, lower_bound), by_table(
+            votes, trials, error, upper_bound
+        )
     named = checked_labels(labels, inputs=inputs, classes=classes)
     error = alpha / classes
     rows = np.arange(inputs)
@@ -93,11 +98,12 @@ def simultaneous_bounds(
 def one_sided_bounds(
     counts: ArrayLike, *, alpha: float, labels: ArrayLike | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Clopper-Pearson lower bounds alone: lower and upper, both `(inputs, classes)`, upper being 1 throughout.
+    """Clopper-Pearson lower bounds alone: lower and upper, both `(inputs, classes)`, upper being 1
+    throughout.
 
-    `labels`, int `(inputs,)`, named before the votes were seen: theirs at alpha, and 0 for all others (Cohen et al. 2019,
-    Levine & Feizi 2019, Lee et al. 2019). Without them: of all labels, at alpha/c. Raises ValueError as
-    `simultaneous_bounds` does.
+    `labels`, int `(inputs,)`, named before the votes were seen: theirs at alpha, and 0 for all
+    others (Cohen et al. 2019, Levine & Feizi 2019, Lee et al. 2019). Without them: of all labels,
+    at alpha/c. Raises ValueError as `simultaneous_bounds` does.
     """
     votes = checked_counts(counts)
     check_alpha(alpha)
@@ -119,7 +125,9 @@ def _polished(
     b: NDArray[np.int64],
     excess: Callable[[NDArray[np.float64]], NDArray[np.float64]],
 ) -> NDArray[np.float64]:
-    """Two Newton steps towards the quantile, for where the inverse stopped early; `excess` has the Beta density as slope."""
+    """Two Newton steps towards the quantile, for where the inverse stopped early; `excess` has the
+    Beta density as slope.
+    """
     for _ in range(2):
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             density = np.exp((a - 1) * np.log(guess) + (b - 1) * np.log1p(-guess) - betaln(a, b))
@@ -134,7 +142,9 @@ def _settled(
     tail: Callable[[NDArray[np.float64]], NDArray[np.float64]],
     error: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """`guess` moved towards the `trivial` bound, 0 or 1, until `tail` confirms that it is wrong with chance `error`."""
+    """`guess` moved towards the `trivial` bound, 0 or 1, until `tail` confirms that it is wrong
+    with chance `error`.
+    """
     start = np.where(guess > 0, guess, trivial)  # an inverse that failed gives NaN
     step = NUDGE if trivial else -NUDGE
     bound = np.clip(start * (1 + step), 0.0, 1.0)
@@ -154,18 +164,28 @@ def _checked_trials(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     chance = np.asarray(error, np.float64)
     if not ((chance > 0) & (chance < 1)).all():
-        raise ValueError(f"error must lie in (0, 1), got {chance[~((chance > 0) & (chance < 1))].flat[0]}")
+        raise ValueError(
+            f"error must lie in (0, 1), got {chance[~((chance > 0) & (chance < 1))].flat[0]}"
+        )
     wins, total, chance = np.broadcast_arrays(np.asarray(successes), np.asarray(trials), chance)
     if wins.dtype.kind not in "iu" or total.dtype.kind not in "iu":
-        raise ValueError(f"successes and trials must be integers, got {wins.dtype} and {total.dtype}")
+        raise ValueError(
+            f"successes and trials must be integers, got {wins.dtype} and {total.dtype}"
+        )
     wrong = (wins < 0) | (wins > total)
     if wrong.any():
-        raise ValueError(f"successes must lie in 0 .. trials, got {wins[wrong][0]} of {total[wrong][0]}")
+        raise ValueError(
+            f"successes must lie in 0 .. trials, got {wins[wrong][0]} of {total[wrong][0]}"
+        )
     return wins.astype(np.int64), total.astype(np.int64), chance
 
 
-def by_table(votes: NDArray[np.int64], trials: NDArray[np.int64], error: float, bound: Bound) -> NDArray[np.float64]:
-    """`bound` of every cell, evaluated once for each distinct (count, n): an input has few distinct counts."""
+def by_table(
+    votes: NDArray[np.int64], trials: NDArray[np.int64], error: float, bound: Bound
+) -> NDArray[np.float64]:
+    """`bound` of every cell, evaluated once for each distinct (count, n): an input has few distinct
+    counts.
+    """
     out = np.empty(votes.shape)
     distinct = np.unique(trials)
     for n in distinct.tolist():
@@ -184,10 +204,11 @@ def by_table(votes: NDArray[np.int64], trials: NDArray[np.int64], error: float, 
 
 
 def trials_of(counts: NDArray[np.int64], num_named: int = 1) -> NDArray[np.int64]:
-    """How many ballots of `num_named` different labels each row of `counts` `(inputs, classes)` is made of.
+    """How many ballots of `num_named` different labels each row of `counts` `(inputs, classes)` is
+    made of.
 
-    Raises ValueError where a row is made of none: its sum is no multiple of `num_named`, or a label is named more often than
-    there are ballots.
+    Raises ValueError where a row is made of none: its sum is no multiple of `num_named`, or a label
+    is named more often than there are ballots.
     """
     named = checked_num_named(num_named, classes=counts.shape[1])
     sums = counts.sum(axis=1)
@@ -195,13 +216,14 @@ def trials_of(counts: NDArray[np.int64], num_named: int = 1) -> NDArray[np.int64
     if (torn := np.flatnonzero(sums % named)).size:
         row = int(torn[0])
         raise ValueError(
-            f"input {row} has {sums[row]} namings, no multiple of {named}: they are no ballots of {named} labels each"
+            f"input {row} has {sums[row]} namings, no multiple of {named}: they are no ballots of"
+            f" {named} labels each"
         )
     if named > 1 and (counts > trials[:, None]).any():
         row, label = np.argwhere(counts > trials[:, None])[0].tolist()
         raise ValueError(
-            f"input {row}, class {label} is named {counts[row, label]} times by {trials[row]} ballots of {named} labels "
-            "each, and a ballot names a label once at most"
+            f"input {row}, class {label} is named {counts[row, label]} times by {trials[row]}"
+            f" ballots of {named} labels each, and a ballot names a label once at most"
         )
     return np.asarray(trials)
 
@@ -209,13 +231,22 @@ def trials_of(counts: NDArray[np.int64], num_named: int = 1) -> NDArray[np.int64
 def checked_counts(counts: ArrayLike) -> NDArray[np.int64]:
     votes = np.asarray(counts)
     if votes.ndim != 2 or votes.shape[1] < 2:
-        raise ValueError(f"counts must be (inputs, classes) with at least 2 classes, got shape {votes.shape}")
+        raise ValueError(
+            f"counts must be (inputs, classes) with at least 2 classes, got shape {votes.shape}"
+        )
     if votes.dtype.kind not in "iu":
         raise ValueError(f"counts must be integers, got {votes.dtype}")
-    if votes.size and (votes.max() > MAX_SAMPLES or votes.sum(axis=1, dtype=np.float64).max() > MAX_SAMPLES):
+    if votes.size and (
+        votes.max() > MAX_SAMPLES or votes.sum(axis=1, dtype=np.float64).max() > MAX_SAMPLES
+    ):
         row = int(votes.sum(axis=1, dtype=np.float64).argmax())
-        raise ValueError(f"input {row} has more than {MAX_SAMPLES:,} votes, beyond which bounds are not known to be sound")
+        raise ValueError(
+            f"input {row} has more than {MAX_SAMPLES:,} votes, beyond which bounds are not known to"
+            " be sound"
+        )
     if votes.size and votes.min() < 0:
         row, column = np.argwhere(votes < 0)[0]
-        raise ValueError(f"counts must not be negative, got {votes[row, column]} for input {row}, class {column}")
+        raise ValueError(
+            f"counts must not be negative, got {votes[row, column]} for input {row}, class {column}"
+        )
     return votes.astype(np.int64, copy=False)

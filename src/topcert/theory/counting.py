@@ -1,4 +1,6 @@
-"""Exact counting of kept sets: beta(r) = C(d - r, e) / C(d, e), and the grid on which Eq. 6 is decided."""
+"""Exact counting of kept sets: beta(r) = C(d - r, e) / C(d, e), and the grid on which Eq. 6 is
+decided.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +19,11 @@ MAX_FEATURES: Final = 10**7
 
 @dataclass(frozen=True, kw_only=True)
 class Survival:
-    """beta(r), the chance that none of r changed features is kept, for r = 0, 1, ..., as far as it was asked for.
+    """beta(r), the chance that none of r changed features is kept, for r = 0, 1, ..., as far as it
+    was asked for.
 
-    `numerators[r] / denominator` is exact; `floats[r]` is the largest float64 that does not exceed it, so a radius that
-    is decided with it can only come out smaller.
+    `numerators[r] / denominator` is exact; `floats[r]` is the largest float64 that does not exceed
+    it, so a radius that is decided with it can only come out smaller.
     """
 
     numerators: tuple[int, ...]
@@ -29,10 +32,12 @@ class Survival:
 
 
 def survival(num_features: int, num_kept: int, *, k: int | None = None) -> Survival:
-    """beta(r) for `num_kept` (e) of `num_features` (d) features (paper, Section 2), up to d - e; it is 0 beyond.
+    """beta(r) for `num_kept` (e) of `num_features` (d) features (paper, Section 2), up to d - e; it
+    is 0 beyond.
 
-    With `k` up to the last r with beta(r) > 1/(k + 1): as p <= 1, Eq. 6 asks for (t + 1) beta(r) > 1 with some t <= k, so
-    no votes certify more in a top k. Raises ValueError where `1 <= num_kept <= num_features` fails, and for k below 1.
+    With `k` up to the last r with beta(r) > 1/(k + 1): as p <= 1, Eq. 6 asks for (t + 1) beta(r) >
+    1 with some t <= k, so no votes certify more in a top k. Raises ValueError where `1 <= num_kept
+    <= num_features` fails, and for k below 1.
     """
     size = None if k is None else whole(k, "k")
     if size is not None and size < 1:
@@ -55,7 +60,9 @@ def _survival(num_features: int, num_kept: int, k: int | None) -> Survival:
 
 
 def kept_sets(num_features: int, num_kept: int) -> int:
-    """C(d, e): how many sets a mask may keep. Raises ValueError where `1 <= num_kept <= num_features` fails."""
+    """C(d, e): how many sets a mask may keep. Raises ValueError where `1 <= num_kept <=
+    num_features` fails.
+    """
     check_counts(num_features, num_kept)
     return _kept_sets(int(num_features), int(num_kept))
 

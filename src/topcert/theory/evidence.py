@@ -1,16 +1,20 @@
-"""Evidence that a label has a radius, which may be looked at after any vote (docs/beyond.md, section 4).
+"""Evidence that a label has a radius, which may be looked at after any vote (docs/beyond.md,
+section 4).
 
-By Theorem 1, of a label l that is broken at r, of its k likeliest rivals A and of every part Y of A, of t labels,
+By Theorem 1, of a label l that is broken at r, of its k likeliest rivals A and of every part Y of
+A, of t labels,
 
     E[X] <= h,    X = t where the vote is for l, -1 where it is for a label of Y, 0 else,    h = (t + 1) (1 - beta(r)).
 
-Who starts with 1 and risks at each vote a share f of what he has, as f / (1 + h) times X - h, never expects more than he
-has. His capital, averaged over shares f and parts Y, is the evidence: while l is broken at r, it ever reaches 1 / alpha with
-probability at most alpha (Ville 1939). It depends on the counts of the votes alone.
+Who starts with 1 and risks at each vote a share f of what he has, as f / (1 + h) times X - h, never
+expects more than he has. His capital, averaged over shares f and parts Y, is the evidence: while l
+is broken at r, it ever reaches 1 / alpha with probability at most alpha (Ville 1939). It depends on
+the counts of the votes alone.
 
-Where it is known which masks voted for what, two more are told apart by R, the features that break l, of which nothing is
-known but their number: h is 1 - beta(r) where X counts only masks that keep nothing of R (else it is 0); and the h above
-stays where X is t, too, under every mask that keeps some of R. Their mean is the located evidence.
+Where it is known which masks voted for what, two more are told apart by R, the features that break
+l, of which nothing is known but their number: h is 1 - beta(r) where X counts only masks that keep
+nothing of R (else it is 0); and the h above stays where X is t, too, under every mask that keeps
+some of R. Their mean is the located evidence.
 """
 
 from __future__ import annotations
@@ -28,11 +32,16 @@ from topcert.theory.counting import survival
 
 Floats = NDArray[np.float64]
 
-BOLDEST: Final = 0.98  # share of the capital that is risked at most; less than 1, so that no single vote ruins
-STEP: Final = 1.6  # between neighbouring shares: the best is missed by a factor of 1.27 at most, for 6 % of the votes
-TIMID: Final = 4.5  # over the square root of the cap: the share for a margin that takes that many votes to prove
-LEAN: Final = 0.4  # a share f begins with f ** -LEAN: where many votes are needed, each nat of evidence costs the most
-# Each logarithm below is of a number of at least 1 - BOLDEST known to a few 2^-53, and MAX_VOTES of them are added up.
+# share of the capital that is risked at most; less than 1, so that no single vote ruins
+BOLDEST: Final = 0.98
+# between neighbouring shares: the best is missed by a factor of 1.27 at most, for 6 % of the votes
+STEP: Final = 1.6
+# over the square root of the cap: the share for a margin that takes that many votes to prove
+TIMID: Final = 4.5
+# a share f begins with f ** -LEAN: where many votes are needed, each nat of evidence costs the most
+LEAN: Final = 0.4
+# Each logarithm below is of a number of at least 1 - BOLDEST known to a few 2^-53, and MAX_VOTES of
+# them are added up.
 SLACK: Final = 1e-5
 MAX_VOTES: Final = 10**7
 _CELLS: Final = 1 << 23  # numbers at a time: inputs, parts, radii and shares
@@ -41,10 +50,12 @@ _CELLS: Final = 1 << 23  # numbers at a time: inputs, parts, radii and shares
 @final
 @dataclass(frozen=True, kw_only=True)
 class Bets:
-    """What a vote for l, for a label of Y or for another multiplies the capital by, as logarithms `(k, radii, shares)`.
+    """What a vote for l, for a label of Y or for another multiplies the capital by, as logarithms
+    `(k, radii, shares)`.
 
-    Rows are t = 1 .. k, columns r = 0 .. the last that any votes could prove. `begun` `(k, 1, shares)` is the logarithm of
-    what is bet at first on one part Y of t labels with a share; it sums to 1 over all shares and parts.
+    Rows are t = 1 .. k, columns r = 0 .. the last that any votes could prove. `begun` `(k, 1,
+    shares)` is the logarithm of what is bet at first on one part Y of t labels with a share; it
+    sums to 1 over all shares and parts.
     """
 
     won: Floats
@@ -53,13 +64,19 @@ class Bets:
     begun: Floats
 
 
-def make_bets(*, k: int, num_features: int, num_kept: int, max_votes: int, apart: bool = False) -> Bets:
-    """The bets on a top k from up to `max_votes` votes. Raises ValueError for these outside 1 .. `MAX_VOTES`, and k < 1.
+def make_bets(
+    *, k: int, num_features: int, num_kept: int, max_votes: int, apart: bool = False
+) -> Bets:
+    """The bets on a top k from up to `max_votes` votes. Raises ValueError for these outside 1 ..
+    `MAX_VOTES`, and k < 1.
 
     With `apart`, for votes of which those that keep some of R are told apart and count for nobody.
     """
     if not 1 <= max_votes <= MAX_VOTES:
-        raise ValueError(f"votes that are looked at as they come go up to {MAX_VOTES:,} an input, got {max_votes}")
+        raise ValueError(
+            f"votes that are looked at as they come go up to {MAX_VOTES:,} an input, got"
+            f" {max_votes}"
+        )
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}")
     beta = survival(num_features, num_kept, k=k)  # t > h for t = k at least
@@ -68,7 +85,8 @@ def make_bets(*, k: int, num_features: int, num_kept: int, max_votes: int, apart
     share = BOLDEST * STEP ** -np.arange(steps + 1.0)
     parts = np.array([k * math.comb(k, size) for size in range(1, k + 1)], np.float64)
     t = np.arange(1.0, k + 1)[:, None, None]
-    touched = 1.0 - beta.floats[:, None]  # beta errs downward; the last bit of 1 - beta is for SLACK
+    # beta errs downward; the last bit of 1 - beta is for SLACK
+    touched = 1.0 - beta.floats[:, None]
     bar = np.broadcast_to(touched, (k, len(touched), 1)) if apart else (t + 1) * touched
     stake = share / (1 + bar)
     begun = share**-LEAN / (share**-LEAN).sum() / parts[:, None, None]
@@ -83,9 +101,10 @@ def make_bets(*, k: int, num_features: int, num_kept: int, max_votes: int, apart
 def evidence(bets: Bets, own: NDArray[Any], rivals: NDArray[Any], trials: NDArray[Any]) -> Floats:
     """Logarithm of the evidence for each radius r = 0, 1, ..., at most; float64 `(inputs, radii)`.
 
-    Of `trials` votes `(inputs,)`, `own` `(inputs,)` are for the label, `rivals` `(inputs, k)` for its k most voted rivals,
-    fewest first. They need not be whole where the question is what would come of so many. Of the parts of t rivals only the
-    one with the fewest votes is counted, which is the larger part of the sum and errs to the safe side.
+    Of `trials` votes `(inputs,)`, `own` `(inputs,)` are for the label, `rivals` `(inputs, k)` for
+    its k most voted rivals, fewest first. They need not be whole where the question is what would
+    come of so many. Of the parts of t rivals only the one with the fewest votes is counted, which
+    is the larger part of the sum and errs to the safe side.
     """
     return _in_parts(_evidence, bets, own, rivals, trials)
 
@@ -105,7 +124,9 @@ def _evidence(bets: Bets, own: NDArray[Any], rivals: NDArray[Any], trials: NDArr
     taken = np.cumsum(rivals, axis=1)
     capital = np.empty((k, len(own), radii * shares))
     for row in range(k):
-        votes = np.stack([own, taken[:, row], trials - own - taken[:, row]], axis=1).astype(np.float64)
+        votes = np.stack([own, taken[:, row], trials - own - taken[:, row]], axis=1).astype(
+            np.float64
+        )
         gains = np.stack([part[row].reshape(-1) for part in (bets.won, bets.lost, bets.even)])
         capital[row] = votes @ gains
     capital = capital.reshape(k, len(own), radii, shares) + bets.begun[:, None]
@@ -113,10 +134,16 @@ def _evidence(bets: Bets, own: NDArray[Any], rivals: NDArray[Any], trials: NDArr
 
 
 def located_evidence(
-    apart: Bets, whole: Bets, held: NDArray[Any], others: NDArray[Any], rivals: NDArray[Any], trials: NDArray[Any]
+    apart: Bets,
+    whole: Bets,
+    held: NDArray[Any],
+    others: NDArray[Any],
+    rivals: NDArray[Any],
+    trials: NDArray[Any],
 ) -> Floats:
-    """As `evidence`, from what any r features leave of the votes: `held` for the label at the least, `others` for all other
-    labels at the most, both `(inputs, radii)`, and `rivals` `(inputs, radii, k)` for its k rivals, fewest first.
+    """As `evidence`, from what any r features leave of the votes: `held` for the label at the
+    least, `others` for all other labels at the most, both `(inputs, radii)`, and `rivals` `(inputs,
+    radii, k)` for its k rivals, fewest first.
 
     `apart` and `whole` are the two kinds of bets.
     """
@@ -126,14 +153,20 @@ def located_evidence(
     return np.asarray(np.logaddexp(by_label, by_others) - math.log(2))
 
 
-def _evidence_by_radius(bets: Bets, own: NDArray[Any], rivals: NDArray[Any], trials: NDArray[Any]) -> Floats:
-    """`evidence` where the votes differ from radius to radius: `own` `(inputs, radii)` and `rivals` `(inputs, radii, k)`."""
+def _evidence_by_radius(
+    bets: Bets, own: NDArray[Any], rivals: NDArray[Any], trials: NDArray[Any]
+) -> Floats:
+    """`evidence` where the votes differ from radius to radius: `own` `(inputs, radii)` and `rivals`
+    `(inputs, radii, k)`.
+    """
     taken = np.cumsum(rivals, axis=2)
     parts = []
     for row in range(len(bets.won)):
         lost = np.minimum(taken[:, :, row], trials - own)
         kinds = ((own, bets.won), (lost, bets.lost), (trials - own - lost, bets.even))
-        parts.append(sum(votes[:, :, None] * gains[row] for votes, gains in kinds) + bets.begun[row])
+        parts.append(
+            sum(votes[:, :, None] * gains[row] for votes, gains in kinds) + bets.begun[row]
+        )
     return np.asarray(logsumexp(np.stack(parts), axis=(0, 3)))
 
 
@@ -143,5 +176,7 @@ def passes(found: Floats, alpha: float) -> NDArray[np.bool_]:
 
 
 def proven_radius(found: Floats, alpha: float) -> NDArray[np.int64]:
-    """The last r of which it and all before it have evidence enough, int64 `(inputs,)`; -1 (ABSTAIN) where r = 0 has not."""
+    """The last r of which it and all before it have evidence enough, int64 `(inputs,)`; -1
+    (ABSTAIN) where r = 0 has not.
+    """
     return np.asarray(np.logical_and.accumulate(passes(found, alpha), axis=1).sum(axis=1) - 1)

@@ -60,7 +60,9 @@ class ByCounts:
         """Raises ValueError as `make_bets` does."""
         self._k, self._max_votes = k, max_votes
         self._space = {"num_features": num_features, "num_kept": num_kept}
-        self._bets = make_bets(k=k, num_features=num_features, num_kept=num_kept, max_votes=max_votes)
+        self._bets = make_bets(
+            k=k, num_features=num_features, num_kept=num_kept, max_votes=max_votes
+        )
         self.reach = self._bets.won.shape[1] - 1
 
     def found(self, counts: Ints, labels: Ints, seen: Seen, *, radii: slice) -> Floats:
@@ -72,15 +74,21 @@ class ByCounts:
         own, rivals, trials = votes = strongest(counts, labels, self._k)
 
         def hoped(left: Ints, most: Floats, least: Floats) -> Floats:
-            return evidence(self._bets, own + most * left, rivals + least * left[:, None], trials + left)
+            return evidence(
+                self._bets, own + most * left, rivals + least * left[:, None], trials + left
+            )
 
-        return any_hope(votes, hoped, wanted=wanted, doubt=doubt, alpha=alpha, max_votes=self._max_votes)
+        return any_hope(
+            votes, hoped, wanted=wanted, doubt=doubt, alpha=alpha, max_votes=self._max_votes
+        )
 
     def luckiest(self, counts: Ints, labels: Ints, *, error: Floats) -> Ints:
         highest, lowest = outer_bounds(counts, labels, self._k, error=error)
         upper = np.concatenate([highest[:, None], np.zeros(lowest.shape)], axis=1)
         lower = np.concatenate([np.ones((len(counts), 1)), lowest], axis=1)
-        return certified_radius(upper, lower, np.zeros(len(counts), np.int64), k=self._k, **self._space)
+        return certified_radius(
+            upper, lower, np.zeros(len(counts), np.int64), k=self._k, **self._space
+        )
 
 
 @final
@@ -92,7 +100,9 @@ class ByMasks:
         self._k, self._max_votes = k, max_votes
         self._space = {"num_features": num_features, "num_kept": num_kept}
         self._apart, self._whole = (
-            make_bets(k=k, num_features=num_features, num_kept=num_kept, max_votes=max_votes, apart=apart)
+            make_bets(
+                k=k, num_features=num_features, num_kept=num_kept, max_votes=max_votes, apart=apart
+            )
             for apart in (True, False)
         )
         self.reach = self._whole.won.shape[1] - 1
@@ -100,7 +110,9 @@ class ByMasks:
     def found(self, counts: Ints, labels: Ints, seen: Seen, *, radii: slice) -> Floats:
         assert isinstance(seen, Spared)
         rivals = seen.rivals(self._k)
-        return located_evidence(self._apart, self._whole, seen.held[:, 0], seen.others[:, 0], rivals, seen.trials)[:, radii]
+        return located_evidence(
+            self._apart, self._whole, seen.held[:, 0], seen.others[:, 0], rivals, seen.trials
+        )[:, radii]
 
     def hopes(
         self, counts: Ints, labels: Ints, seen: Seen, *, wanted: Ints, doubt: float, alpha: float
@@ -108,7 +120,9 @@ class ByMasks:
         assert isinstance(seen, Spared)
         votes = strongest(counts, labels, self._k)
         hoped = partial(self._hoped, seen)
-        return any_hope(votes, hoped, wanted=wanted, doubt=doubt, alpha=alpha, max_votes=self._max_votes)
+        return any_hope(
+            votes, hoped, wanted=wanted, doubt=doubt, alpha=alpha, max_votes=self._max_votes
+        )
 
     def luckiest(self, counts: Ints, labels: Ints, *, error: Floats) -> Ints:
         highest, lowest = outer_bounds(counts, labels, self._k, error=error)
@@ -128,9 +142,15 @@ class ByMasks:
         def missed(gone: Ints, votes: Ints, spread: Floats, features: Ints) -> Floats:
             return 1 - share_met(gone, votes, spread, features, kept=kept)
 
-        spared_own = missed(label[:, :, None] - spared.held[:, :1], label, spared.spread[:, :1], every)
-        spared_rivals = missed(rivals[:, :, None] - spared.left[:, :0:-1], rivals, spared.spread[:, :0:-1], first)
-        spared_others = missed(rest[:, :, None] - spared.others[:, :1], rest, spared.others_spread[:, :1], first)
+        spared_own = missed(
+            label[:, :, None] - spared.held[:, :1], label, spared.spread[:, :1], every
+        )
+        spared_rivals = missed(
+            rivals[:, :, None] - spared.left[:, :0:-1], rivals, spared.spread[:, :0:-1], first
+        )
+        spared_others = missed(
+            rest[:, :, None] - spared.others[:, :1], rest, spared.others_spread[:, :1], first
+        )
         own, other, theirs = most * left, (1 - most) * left, least * left[:, None]
         return located_evidence(
             self._apart,
@@ -174,7 +194,9 @@ def strongest(counts: Ints, labels: Ints, k: int) -> tuple[Ints, Ints, Ints]:
     return counts[rows, labels], np.sort(chosen, axis=1), counts.sum(axis=1)
 
 
-def outer_bounds(counts: Ints, labels: Ints, k: int, *, error: Floats, num_named: int = 1) -> tuple[Floats, Floats]:
+def outer_bounds(
+    counts: Ints, labels: Ints, k: int, *, error: Floats, num_named: int = 1
+) -> tuple[Floats, Floats]:
     """The most that the label `(inputs,)` and the least that its rivals `(inputs, k)` may have.
 
     The rivals named most have the k largest bounds; fewest first.
@@ -184,12 +206,15 @@ def outer_bounds(counts: Ints, labels: Ints, k: int, *, error: Floats, num_named
     return upper_bound(own, trials, error), lower_bound(rivals, trials[:, None], error[:, None])
 
 
-def favourable(own: Ints, rivals: Ints, trials: Ints, *, t: int, quantile: Floats) -> tuple[Floats, Floats]:
+def favourable(
+    own: Ints, rivals: Ints, trials: Ints, *, t: int, quantile: Floats
+) -> tuple[Floats, Floats]:
     """Shares of the label `(inputs,)` and its rivals `(inputs, k)` as good as may well be for a bet
     on the t weakest.
 
     A bet stands on one sum, t shares of the label less those of t rivals, which are seldom all at
-    their best at once: each is taken as far from the votes as brings the sum to a quantile of its own.
+    their best at once: each is taken as far from the votes as brings the sum to a quantile of its
+    own.
     """
     label, others = own / trials, rivals[:, :t] / trials[:, None]
     mean = t * label - others.sum(axis=1)
@@ -212,4 +237,6 @@ def share_met(met: Ints, votes: Ints, spread: Floats, features: Ints, *, kept: f
     chance = votes * kept * (1 - kept)
     real = 1 - np.divide(chance, spread, out=np.ones(spread.shape), where=spread > chance)
     share = met / np.maximum(votes, 1)[:, :, None]
-    return np.asarray(np.clip(features * kept + real[:, :, None] * (share - features * kept), 0.0, 1.0))
+    return np.asarray(
+        np.clip(features * kept + real[:, :, None] * (share - features * kept), 0.0, 1.0)
+    )

@@ -1,9 +1,10 @@
 """Bounds for one claim at a time (intersection-union): nothing is divided by the number of classes.
 
-"Label l is not among the top k" needs k rivals, and there is one set of k that breaks l if any does: the k likeliest
-others. A claim is wrong only if one of its k bounds, or l's own, is. Which labels they are is not known, but a rule that
-claims only what holds against every k rivals also holds against those, and the k most voted are the hardest to hold
-against. Proofs: docs/beyond.md, section 1.
+"Label l is not among the top k" needs k rivals, and there is one set of k that breaks l if any
+does: the k likeliest others. A claim is wrong only if one of its k bounds, or l's own, is. Which
+labels they are is not known, but a rule that claims only what holds against every k rivals also
+holds against those, and the k most voted are the hardest to hold against. Proofs: docs/beyond.md,
+section 1.
 """
 
 from __future__ import annotations
@@ -13,26 +14,37 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from topcert.theory.confidence import by_table, check_alpha, checked_counts, lower_bound, trials_of, upper_bound
+from topcert.theory.confidence import (
+    by_table,
+    check_alpha,
+    checked_counts,
+    lower_bound,
+    trials_of,
+    upper_bound,
+)
 from topcert.theory.labels import checked_labels
 from topcert.theory.scalars import whole
 
 _LEAST: Final = 2.0**-30  # lower bounds below this are not told from 0
-_STEPS: Final = 8  # with s votes, each leaves about 1/s of ln(L / bound), which is at most 21 in the beginning
+# with s votes, each leaves about 1/s of ln(L / bound), which is at most 21 in the beginning
+_STEPS: Final = 8
 
 
 def intersection_union_bounds(
     counts: ArrayLike, *, alpha: float, k: int, labels: ArrayLike | None = None, num_named: int = 1
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Bounds whose radii, by a theorem on a label and its k strongest rivals, all hold with probability 1 - alpha.
+    """Bounds whose radii, by a theorem on a label and its k strongest rivals, all hold with
+    probability 1 - alpha.
 
-    `counts` is int `(inputs, classes)`, the votes of each class. For `labels`, int `(inputs,)`, named before the votes were
-    seen: each bound at alpha / (k + 1). Without, for labels picked by the votes: upper bounds at alpha / (2 (k + 1)), and
-    lower bounds by `lower_bound_by_mass` at alpha / 2; at alpha / (2 w) where each vote names `num_named` labels (w), as the
-    probabilities of all labels then sum to w. A theorem for several k needs the bounds of the largest.
+    `counts` is int `(inputs, classes)`, the votes of each class. For `labels`, int `(inputs,)`,
+    named before the votes were seen: each bound at alpha / (k + 1). Without, for labels picked by
+    the votes: upper bounds at alpha / (2 (k + 1)), and lower bounds by `lower_bound_by_mass` at
+    alpha / 2; at alpha / (2 w) where each vote names `num_named` labels (w), as the probabilities
+    of all labels then sum to w. A theorem for several k needs the bounds of the largest.
 
-    Returns `(lower, upper)`, float64 `(inputs, classes)`, which do not all hold at once: only radii made of them do. Raises
-    ValueError as `simultaneous_bounds` does, and for k outside 1 .. classes - 1.
+    Returns `(lower, upper)`, float64 `(inputs, classes)`, which do not all hold at once: only radii
+    made of them do. Raises ValueError as `simultaneous_bounds` does, and for k outside 1 .. classes
+    - 1.
     """
     votes = checked_counts(counts)
     check_alpha(alpha)
@@ -53,16 +65,23 @@ def intersection_union_bounds(
     return lower, upper
 
 
-def lower_bound_by_mass(successes: ArrayLike, trials: ArrayLike, error: ArrayLike) -> NDArray[np.float64]:
-    """Lower bounds that hold for all labels of an input together with probability 1 - `error`, however many there are.
+def lower_bound_by_mass(
+    successes: ArrayLike, trials: ArrayLike, error: ArrayLike
+) -> NDArray[np.float64]:
+    """Lower bounds that hold for all labels of an input together with probability 1 - `error`,
+    however many there are.
 
-    That of a label of probability p is wrong with chance at most `error` times p, and the p of all labels sum to 1; to w
-    where each vote names w labels, so there divide the error by w. It is the value L at which so many votes, or more, come
-    up with chance `error` times L; 0 for a single vote or none. Arguments and errors are those of `lower_bound`.
+    That of a label of probability p is wrong with chance at most `error` times p, and the p of all
+    labels sum to 1; to w where each vote names w labels, so there divide the error by w. It is the
+    value L at which so many votes, or more, come up with chance `error` times L; 0 for a single
+    vote or none. Arguments and errors are those of `lower_bound`.
     """
-    # Each step asks for chance error * bound of a bound that is no smaller: what it gives is proven, and rises to L.
+    # Each step asks for chance error * bound of a bound that is no smaller: what it gives is
+    # proven, and rises to L.
     bound = np.full(np.broadcast(successes, trials, error).shape, _LEAST)
     for _ in range(_STEPS):
         higher = lower_bound(successes, trials, np.asarray(error) * np.maximum(bound, _LEAST))
-        bound = np.where(higher >= np.maximum(bound, _LEAST), higher, np.where(bound > _LEAST, bound, 0.0))
+        bound = np.where(
+            higher >= np.maximum(bound, _LEAST), higher, np.where(bound > _LEAST, bound, 0.0)
+        )
     return bound

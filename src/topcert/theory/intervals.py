@@ -1,16 +1,20 @@
-"""Deterministic certificates of a ReLU network by interval bounds (Chiang et al. 2020), rounding included.
+"""Deterministic certificates of a ReLU network by interval bounds (Chiang et al. 2020), rounding
+included.
 
-Any r pixels of an image, all channels of a pixel together, take any values in [0, 1]. Weight w of the first layer on a
-channel of value x moves an output up by at most w (1 - x) where w > 0 and -w x where w < 0, and down by at most the same
-for -w. A pixel's contribution is the sum over its channels, never negative, and r pixels move the output by at most the
-sum of the r largest: this is attained. The paper adds up |w| instead, which is the sum of both contributions. Later
-layers carry a centre and a half-width, c -> W c + b and h -> |W| h; the last one has the rows W[label] - W[j], so that it
-bounds margins and not scores. All contributions and half-widths are >= 0: bounds only fall as r grows.
+Any r pixels of an image, all channels of a pixel together, take any values in [0, 1]. Weight w of
+the first layer on a channel of value x moves an output up by at most w (1 - x) where w > 0 and -w x
+where w < 0, and down by at most the same for -w. A pixel's contribution is the sum over its
+channels, never negative, and r pixels move the output by at most the sum of the r largest: this is
+attained. The paper adds up |w| instead, which is the sum of both contributions. Later layers carry
+a centre and a half-width, c -> W c + b and h -> |W| h; the last one has the rows W[label] - W[j],
+so that it bounds margins and not scores. All contributions and half-widths are >= 0: bounds only
+fall as r grows.
 
-The guarantee is about the network in real arithmetic, for the weights and pixels given. A float64 dot product of length
-n, in any order of summation, is off by at most gamma(n) |w| . |x|, gamma(n) = n u / (1 - n u), u = 2^-53 (Higham 2002,
-section 3.1); a sum of n terms >= 0 is off by at most gamma(n) of itself. Every half-width is enlarged by that, with a few
-units more in n for the roundings of the enlargement, and by a constant for underflow.
+The guarantee is about the network in real arithmetic, for the weights and pixels given. A float64
+dot product of length n, in any order of summation, is off by at most gamma(n) |w| . |x|, gamma(n) =
+n u / (1 - n u), u = 2^-53 (Higham 2002, section 3.1); a sum of n terms >= 0 is off by at most
+gamma(n) of itself. Every half-width is enlarged by that, with a few units more in n for the
+roundings of the enlargement, and by a constant for underflow.
 """
 
 from __future__ import annotations
@@ -27,7 +31,8 @@ from topcert.theory.labels import checked_labels
 
 _CELLS_PER_CHUNK: Final = 1 << 22  # numbers of the largest array that is made at a time
 _UNIT: Final = 2.0**-53
-_UNDERFLOW: Final = 2.0**-990  # more than any dot product of less than 2^30 terms loses below the normal numbers
+# more than any dot product of less than 2^30 terms loses below the normal numbers
+_UNDERFLOW: Final = 2.0**-990
 
 Floats = NDArray[np.float64]
 
@@ -47,7 +52,9 @@ class Dense:
 @final
 @dataclass(frozen=True, eq=False)
 class Conv:
-    """Cross-correlation; weight `(outputs, channels, height, width)`, bias `(outputs,)`; zeros are padded on both sides."""
+    """Cross-correlation; weight `(outputs, channels, height, width)`, bias `(outputs,)`; zeros are
+    padded on both sides.
+    """
 
     weight: NDArray[np.floating[Any]]
     bias: NDArray[np.floating[Any]]
@@ -57,7 +64,10 @@ class Conv:
     def __post_init__(self) -> None:
         _check_weights(self.weight, self.bias, 4)
         if min(self.stride) < 1 or min(self.padding) < 0:
-            raise ValueError(f"stride must be positive and padding at least 0, got {self.stride} and {self.padding}")
+            raise ValueError(
+                f"stride must be positive and padding at least 0, got {self.stride} and"
+                f" {self.padding}"
+            )
 
 
 @final
@@ -79,11 +89,13 @@ Layer = Dense | Conv | ReLU | Flatten
 def margin_lower_bounds(
     layers: Sequence[Layer], images: ArrayLike, labels: ArrayLike, *, radii: Sequence[int]
 ) -> NDArray[np.float64]:
-    """Lower bounds of score[label] - score[j] while any r pixels take any values in [0, 1], for every r in `radii`.
+    """Lower bounds of score[label] - score[j] while any r pixels take any values in [0, 1], for
+    every r in `radii`.
 
-    `images` are `(inputs, channels, height, width)` (or any other axes after the channels) in [0, 1]. The layers begin
-    with `Conv` or with `Flatten` and `Dense`, and end with `Dense`. Returns float64 `(inputs, len(radii), classes)`, 0
-    at the label itself. Raises ValueError for layers that do not fit, values outside [0, 1] or a negative radius.
+    `images` are `(inputs, channels, height, width)` (or any other axes after the channels) in [0,
+    1]. The layers begin with `Conv` or with `Flatten` and `Dense`, and end with `Dense`. Returns
+    float64 `(inputs, len(radii), classes)`, 0 at the label itself. Raises ValueError for layers
+    that do not fit, values outside [0, 1] or a negative radius.
     """
     pixels, classes = _checked_images(layers, images)
     rows = checked_labels(labels, inputs=len(pixels), classes=classes)
@@ -98,18 +110,28 @@ def margin_lower_bounds(
 
 @np.errstate(over="ignore", invalid="ignore")
 def certified_radius_intervals(
-    layers: Sequence[Layer], images: ArrayLike, labels: ArrayLike, *, max_radius: int, k: int | Sequence[int] = 1
+    layers: Sequence[Layer],
+    images: ArrayLike,
+    labels: ArrayLike,
+    *,
+    max_radius: int,
+    k: int | Sequence[int] = 1,
 ) -> NDArray[np.int64]:
-    """The largest r <= `max_radius` at which interval bounds keep `labels[i]` among the top `k`, in pixels.
+    """The largest r <= `max_radius` at which interval bounds keep `labels[i]` among the top `k`, in
+    pixels.
 
-    Fewer than k of the other classes may reach the label's score: fewer than k margins have a lower bound <= 0.
-    Arguments are those of `margin_lower_bounds`. Returns int64 `(inputs,)`, or `(inputs, len(k))` for a sequence of k;
-    `ABSTAIN` (-1) where not even r = 0 is certified.
+    Fewer than k of the other classes may reach the label's score: fewer than k margins have a lower
+    bound <= 0. Arguments are those of `margin_lower_bounds`. Returns int64 `(inputs,)`, or
+    `(inputs, len(k))` for a sequence of k; `ABSTAIN` (-1) where not even r = 0 is certified.
     """
     pixels, classes = _checked_images(layers, images)
     rows = checked_labels(labels, inputs=len(pixels), classes=classes)
     single = isinstance(k, SupportsIndex)
-    ks = [operator.index(k)] if isinstance(k, SupportsIndex) else [operator.index(item) for item in k]
+    ks = (
+        [operator.index(k)]
+        if isinstance(k, SupportsIndex)
+        else [operator.index(item) for item in k]
+    )
     if not ks or not 1 <= min(ks) <= max(ks) < classes:
         raise ValueError(f"k must lie in 1 .. classes - 1 = {classes - 1}, got {k}")
     if max_radius < 0:
@@ -117,7 +139,8 @@ def certified_radius_intervals(
     out = np.empty((len(pixels), len(ks)), np.int64)
     for chunk, margins in _chunks(layers, pixels, rows, most=max_radius):
         for column, places in enumerate(ks):
-            # Bisection: r = certified holds or is ABSTAIN, r = refused does not hold or is not asked for.
+            # Bisection: r = certified holds or is ABSTAIN, r = refused does not hold or is not
+            # asked for.
             certified, refused = np.full(len(chunk), -1), np.full(len(chunk), max_radius + 1)
             while (refused - certified > 1).any():
                 middle = np.maximum((certified + refused) // 2, 0)
@@ -147,7 +170,9 @@ Margins = Callable[[NDArray[np.int64]], Floats]
 def _chunks(
     layers: Sequence[Layer], images: Floats, labels: NDArray[np.int64], *, most: int
 ) -> Iterator[tuple[NDArray[np.int64], Margins]]:
-    """Inputs of one label, few enough for the memory, with their margins' lower bounds as a function of their radii."""
+    """Inputs of one label, few enough for the memory, with their margins' lower bounds as a
+    function of their radii.
+    """
     step = max(1, _CELLS_PER_CHUNK // _largest_array(layers, images.shape[1:]))
     last = layers[-1]
     assert isinstance(last, Dense)
@@ -175,19 +200,28 @@ def _margins(layers: Sequence[Layer], images: Floats, label: int, most: int) -> 
         for layer in layers[1:]:
             lower, upper = _through(layer, lower, upper)
         lower[:, label] = 0
-        return np.where(np.isnan(lower), -np.inf, lower)  # weights so large that they overflow prove nothing
+        # weights so large that they overflow prove nothing
+        return np.where(np.isnan(lower), -np.inf, lower)
 
     return at
 
 
 def _first_layer(layer: Dense | Conv, images: Floats, most: int) -> tuple[Floats, Floats, Floats]:
-    """The clean outputs, and how far r = 0, 1, ... pixels can move them up and down, `(inputs, r, ...)`."""
+    """The clean outputs, and how far r = 0, 1, ... pixels can move them up and down, `(inputs, r,
+    ...)`.
+    """
     inputs, channels = images.shape[:2]
-    weight = _kernel(layer, layer.weight, channels)  # (outputs, channels, pixels that one output sees)
-    shown, room = _patches(layer, images), _patches(layer, 1 - images)  # (inputs, places, channels, pixels); padding is 0
+    # (outputs, channels, pixels that one output sees)
+    weight = _kernel(layer, layer.weight, channels)
+    # (inputs, places, channels, pixels); padding is 0
+    shown, room = _patches(layer, images), _patches(layer, 1 - images)
     outputs, _, seen = weight.shape
     places = shown.shape[1]
-    both = np.concatenate([room, shown], axis=2).transpose(3, 0, 1, 2).reshape(seen, inputs * places, 2 * channels)
+    both = (
+        np.concatenate([room, shown], axis=2)
+        .transpose(3, 0, 1, 2)
+        .reshape(seen, inputs * places, 2 * channels)
+    )
     taken = min(most, seen)
     gamma = _gamma(2 * channels + taken)
     slack = (
@@ -198,7 +232,9 @@ def _first_layer(layer: Dense | Conv, images: Floats, most: int) -> tuple[Floats
     )
     moved = []
     for sign in (1, -1):
-        gains = np.concatenate([np.maximum(sign * weight, 0), np.maximum(-sign * weight, 0)], axis=1)
+        gains = np.concatenate(
+            [np.maximum(sign * weight, 0), np.maximum(-sign * weight, 0)], axis=1
+        )
         per_pixel = both @ gains.transpose(2, 1, 0)  # (pixels, inputs * places, outputs)
         if 0 < taken < seen:
             per_pixel.partition(seen - taken, axis=0)
@@ -222,14 +258,18 @@ def _through(layer: Layer, lower: Floats, upper: Floats) -> tuple[Floats, Floats
     half = np.maximum(upper - centre, centre - lower) + _UNDERFLOW
     gamma = _gamma(int(np.prod(layer.weight.shape[1:])))
     bias = _broadcast(layer)
-    reach = _affine(layer, half + gamma * np.abs(centre), np.abs(layer.weight)) + gamma * np.abs(bias)
+    reach = _affine(layer, half + gamma * np.abs(centre), np.abs(layer.weight)) + gamma * np.abs(
+        bias
+    )
     reach = reach * (1 + 2 * gamma) + _UNDERFLOW
     value = _affine(layer, centre, layer.weight) + bias
     return np.nextafter(value - reach, -np.inf), np.nextafter(value + reach, np.inf)
 
 
 def _gamma(length: int) -> float:
-    """Relative error of a dot product of that length, a bias, a rounded weight and what else is rounded on the way."""
+    """Relative error of a dot product of that length, a bias, a rounded weight and what else is
+    rounded on the way.
+    """
     return (length + 12) * _UNIT / (1 - (length + 12) * _UNIT)
 
 
@@ -241,7 +281,9 @@ def _affine(layer: Dense | Conv, x: Floats, weight: NDArray[np.floating[Any]]) -
 
 
 def _patches(layer: Dense | Conv, x: Floats) -> Floats:
-    """What each place of the output sees, `(inputs, places, channels, pixels)`; a `Dense` has one place, which sees all."""
+    """What each place of the output sees, `(inputs, places, channels, pixels)`; a `Dense` has one
+    place, which sees all.
+    """
     if isinstance(layer, Dense):
         channels = x.shape[1] if x.ndim > 2 else 1
         return x.reshape(len(x), 1, channels, -1)
@@ -251,7 +293,9 @@ def _patches(layer: Dense | Conv, x: Floats) -> Floats:
     windows = np.lib.stride_tricks.sliding_window_view(padded, kernel, axis=(2, 3))
     windows = windows[:, :, :: layer.stride[0], :: layer.stride[1]]
     inputs, channels, rows, columns = windows.shape[:4]
-    return windows.transpose(0, 2, 3, 1, 4, 5).reshape(inputs, rows * columns, channels, kernel[0] * kernel[1])
+    return windows.transpose(0, 2, 3, 1, 4, 5).reshape(
+        inputs, rows * columns, channels, kernel[0] * kernel[1]
+    )
 
 
 def _placed(layer: Dense | Conv, found: Floats, size: tuple[int, ...]) -> Floats:
@@ -273,13 +317,17 @@ def _broadcast(layer: Dense | Conv) -> Floats:
 def _size(layer: Conv, size: tuple[int, ...]) -> tuple[int, int]:
     rows, columns = (
         (length + 2 * padding - kernel) // stride + 1
-        for length, padding, kernel, stride in zip(size, layer.padding, layer.weight.shape[2:], layer.stride, strict=True)
+        for length, padding, kernel, stride in zip(
+            size, layer.padding, layer.weight.shape[2:], layer.stride, strict=True
+        )
     )
     return rows, columns
 
 
 def _largest_array(layers: Sequence[Layer], shape: tuple[int, ...]) -> int:
-    """Numbers, for one input, in the largest array of the bounds. Raises ValueError for layers that do not fit."""
+    """Numbers, for one input, in the largest array of the bounds. Raises ValueError for layers that
+    do not fit.
+    """
     channels, largest, first = shape[0], 1, True
     for position, layer in enumerate(layers):
         if isinstance(layer, Flatten):
@@ -292,8 +340,8 @@ def _largest_array(layers: Sequence[Layer], shape: tuple[int, ...]) -> int:
             after = _size(layer, shape[1:]) if fits and isinstance(layer, Conv) else ()
             if not fits or min(after, default=1) < 1:
                 raise ValueError(
-                    f"layer {position} is {type(layer).__name__} with weights {layer.weight.shape}, "
-                    f"which does not take inputs of shape {shape}"
+                    f"layer {position} is {type(layer).__name__} with weights {layer.weight.shape},"
+                    f" which does not take inputs of shape {shape}"
                 )
             seen = int(np.prod(layer.weight.shape[1:])) * int(np.prod(after))
             largest = max(largest, seen * len(layer.bias) // channels if first else seen)
@@ -306,20 +354,30 @@ def _checked_images(layers: Sequence[Layer], images: ArrayLike) -> tuple[Floats,
     found = np.asarray(images)
     if found.dtype.kind != "f" or found.ndim < 3:
         raise ValueError(
-            f"images must be floats of shape (inputs, channels, height, width), got {found.dtype} of shape {found.shape}"
+            f"images must be floats of shape (inputs, channels, height, width), got {found.dtype}"
+            f" of shape {found.shape}"
         )
     wide = found.astype(np.float64)
     if not ((wide >= 0) & (wide <= 1)).all():
         raise ValueError("images must lie in [0, 1]; divide bytes by 255")
     last = layers[-1] if layers else None
     if not isinstance(last, Dense) or len(last.bias) < 2:
-        raise ValueError("the last layer must be Dense, with two outputs or more: the scores of the classes")
+        raise ValueError(
+            "the last layer must be Dense, with two outputs or more: the scores of the classes"
+        )
     _largest_array(layers, wide.shape[1:])
     return wide, len(last.bias)
 
 
-def _check_weights(weight: NDArray[np.floating[Any]], bias: NDArray[np.floating[Any]], axes: int) -> None:
-    if weight.ndim != axes or bias.shape != weight.shape[:1] or weight.dtype.kind != "f" or bias.dtype.kind != "f":
+def _check_weights(
+    weight: NDArray[np.floating[Any]], bias: NDArray[np.floating[Any]], axes: int
+) -> None:
+    if (
+        weight.ndim != axes
+        or bias.shape != weight.shape[:1]
+        or weight.dtype.kind != "f"
+        or bias.dtype.kind != "f"
+    ):
         raise ValueError(
             f"weights must be floats with {axes} axes and one bias an output, "
             f"got {weight.dtype} of shape {weight.shape} and {bias.dtype} of shape {bias.shape}"

@@ -1,9 +1,10 @@
 """Who is named with whom: how ballots of w labels name a label together with its strongest rivals.
 
-A bet on a label l against a set Y of t rivals goes by X = t [l named] - #(labels of Y named), ballot
-by ballot. How often each X comes up does not follow from how often each label is named. So it is
-counted, for every part Y of the *near* rivals (all of 10 classes). Of the others, the *far* ones, the
-counts are known alone: they are taken to have been named where that does the bet the most harm.
+A bet on a label l against a set Y of t rivals goes by X = t [l named] - #(labels of Y named),
+ballot by ballot. How often each X comes up does not follow from how often each label is named. So
+it is counted, for every part Y of the *near* rivals (all of 10 classes). Of the others, the *far*
+ones, the counts are known alone: they are taken to have been named where that does the bet the most
+harm.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ MOST_PARTS: Final = 512  # that are looked at for one input
 class Joint:
     """How often the ballots of some inputs name which of a label and its near rivals.
 
-    `patterns` `(inputs, 2 ** (near + 1))`: bit 0 is the label, bit j its j-th most named rival. `far`
-    `(inputs, far)`: namings of the most named other rivals, in falling order; `trials` `(inputs,)`
-    all ballots.
+    `patterns` `(inputs, 2 ** (near + 1))`: bit 0 is the label, bit j its j-th most named rival.
+    `far` `(inputs, far)`: namings of the most named other rivals, in falling order; `trials`
+    `(inputs,)` all ballots.
     """
 
     trials: Ints
@@ -76,9 +77,13 @@ class Parts:
         """Raises ValueError where k or `num_named` lie outside 1 .. num_classes - 1."""
         for name, value in (("k", k), ("num_named", num_named)):
             if not 1 <= value < num_classes:
-                raise ValueError(f"{name} must lie in 1 .. classes - 1 = {num_classes - 1}, got {value}")
+                raise ValueError(
+                    f"{name} must lie in 1 .. classes - 1 = {num_classes - 1}, got {value}"
+                )
         self.k, self.num_named, self.num_classes = k, num_named, num_classes
-        self.sizes = tuple(t for t in range(1, k + 1) if t == 1 or t > num_named or t > num_classes - num_named)
+        self.sizes = tuple(
+            t for t in range(1, k + 1) if t == 1 or t > num_named or t > num_classes - num_named
+        )
         rivals = num_classes - 1
         self.near = min(rivals, MOST_NEAR)
         while self.near > 1 and self._count(self.near) > MOST_PARTS:
@@ -93,7 +98,11 @@ class Parts:
 
     def _count(self, near: int) -> int:
         far = min(self.k, self.num_classes - 1 - near)
-        return sum(math.comb(near, size - some) for size in self.sizes for some in range(min(size, far) + 1))
+        return sum(
+            math.comb(near, size - some)
+            for size in self.sizes
+            for some in range(min(size, far) + 1)
+        )
 
     def _groups(self, near: int) -> Iterator[Group]:
         for size in self.sizes:
@@ -117,7 +126,10 @@ class Parts:
             for chosen in itertools.combinations(range(self.near), self.k - far):
                 rows.append(
                     np.concatenate(
-                        [math.comb(far, group.far) * np.isin(group.chosen, chosen).all(axis=1) for group in self.groups]
+                        [
+                            math.comb(far, group.far) * np.isin(group.chosen, chosen).all(axis=1)
+                            for group in self.groups
+                        ]
                     )
                 )
         return np.array(rows, np.float64)
@@ -136,7 +148,9 @@ class Parts:
         for row, cast in enumerate(ballots):
             named = np.bincount(cast.reshape(-1), minlength=counts.shape[1])
             if cast.shape[1:] != (self.num_named,) or not np.array_equal(named, counts[row]):
-                raise ValueError(f"input {row}: its ballots of {self.num_named} are not those counted")
+                raise ValueError(
+                    f"input {row}: its ballots of {self.num_named} are not those counted"
+                )
             bits = np.left_shift(1, place[row][cast]).sum(axis=1) & (patterns.shape[1] - 1)
             patterns[row] = np.bincount(bits, minlength=patterns.shape[1])
             trials[row] = len(cast)

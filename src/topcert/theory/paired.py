@@ -1,13 +1,14 @@
-"""What any r changed features leave of the votes, told by pairs of them as well (docs/beyond.md, section 2).
+"""What any r changed features leave of the votes, told by pairs of them as well (docs/beyond.md,
+section 2).
 
-If w_i masks of some kind keep feature i, and w_ij keep both i and j, then with S1 the sum of w_i over R and S2 that of w_ij
-over the pairs of R, any R of r >= 2 features meets
+If w_i masks of some kind keep feature i, and w_ij keep both i and j, then with S1 the sum of w_i
+over R and S2 that of w_ij over the pairs of R, any R of r >= 2 features meets
 
     at least  2 / (c + 1) S1 - 2 / (c (c + 1)) S2  for c = 1, 2, ...,      at most  S1 - 2 / r S2
 
-of them: a mask that keeps 1 <= u <= r features of R counts 1 - (u - c) (u - c - 1) / (c (c + 1)) <= 1 in the first and
-1 + (u - 1) (1 - u / r) >= 1 in the second. Either is a sum over ordered pairs of features of R, r rows of r - 1 entries
-each: no R has more than the largest.
+of them: a mask that keeps 1 <= u <= r features of R counts 1 - (u - c) (u - c - 1) / (c (c + 1)) <=
+1 in the first and 1 + (u - 1) (1 - u / r) >= 1 in the second. Either is a sum over ordered pairs of
+features of R, r rows of r - 1 entries each: no R has more than the largest.
 """
 
 from __future__ import annotations
@@ -26,14 +27,17 @@ Pairs = NDArray[np.signedinteger]
 def most_met_by_pairs(pairs: Pairs, r: int) -> int:
     """Of masks of one kind, the most that 2 <= r <= num_features features can meet.
 
-    `pairs` int `(num_features, num_features)`: how many of the masks keep both i and j; w_i on its diagonal.
+    `pairs` int `(num_features, num_features)`: how many of the masks keep both i and j; w_i on its
+    diagonal.
     """
     # S1 is the sum of (w_i + w_j) / (2 (r - 1)) over ordered pairs, S2 that of w_ij / 2.
     return _most_linked(pairs, r, alone=r, both=-2 * (r - 1)) // (2 * r * (r - 1))
 
 
 def least_met_by_pairs(pairs: Pairs, r: int) -> int:
-    """The fewest that they must meet, at least 0; by the c that suits features that meet as many masks as the average."""
+    """The fewest that they must meet, at least 0; by the c that suits features that meet as many
+    masks as the average.
+    """
     single, double = int(np.trace(pairs)), int(pairs.sum(dtype=np.int64))
     if not single:
         return 0
@@ -42,7 +46,9 @@ def least_met_by_pairs(pairs: Pairs, r: int) -> int:
 
 
 def _most_linked(pairs: Pairs, r: int, *, alone: int, both: int) -> int:
-    """At least the sum of alone (w_i + w_j) + both w_ij over the ordered pairs of any r features."""
+    """At least the sum of alone (w_i + w_j) + both w_ij over the ordered pairs of any r
+    features.
+    """
     narrow = (2 * abs(alone) + abs(both)) * int(pairs.max(initial=0)) < 2**31  # twice as fast
     known: Pairs = pairs.astype(np.int32 if narrow else np.int64, copy=False)
     features = alone * np.diagonal(known)
@@ -55,37 +61,53 @@ def _most_linked(pairs: Pairs, r: int, *, alone: int, both: int) -> int:
 
 
 def sharpen(found: Spared, pairs: Pairs, degrees: Pairs, r: int, *, labels: int) -> Spared:
-    """What 2 <= r features leave of the votes of one input, by pairs of features where these tell more.
+    """What 2 <= r features leave of the votes of one input, by pairs of features where these tell
+    more.
 
-    `pairs` `(near, num_features, num_features)` say how many masks that name each of the first near labels keep two
-    features, `degrees` how many masks do in all. Sharpened are `held` and `others` of the first `labels`, `left` of others.
+    `pairs` `(near, num_features, num_features)` say how many masks that name each of the first near
+    labels keep two features, `degrees` how many masks do in all. Sharpened are `held` and `others`
+    of the first `labels`, `left` of others.
     """
     held, left, others = found.held.copy(), found.left.copy(), found.others.copy()
     votes, rest = found.counts[0], found.trials[0] - found.counts[0]
     for place in range(labels):
-        held[0, place, r] = max(held[0, place, r], votes[place] - most_met_by_pairs(pairs[place], r))
-        others[0, place, r] = min(others[0, place, r], rest[place] - least_met_by_pairs(degrees - pairs[place], r))
+        held[0, place, r] = max(
+            held[0, place, r], votes[place] - most_met_by_pairs(pairs[place], r)
+        )
+        others[0, place, r] = min(
+            others[0, place, r], rest[place] - least_met_by_pairs(degrees - pairs[place], r)
+        )
     for place in range(labels, len(pairs)):
-        left[0, place, r] = min(left[0, place, r], votes[place] - least_met_by_pairs(pairs[place], r))
+        left[0, place, r] = min(
+            left[0, place, r], votes[place] - least_met_by_pairs(pairs[place], r)
+        )
     return replace(found, held=held, left=left, others=others)
 
 
 def at_best(found: Spared) -> Spared:
-    """What `sharpen` would leave if the features that meet most, or fewest, shared as many masks as chance has it.
+    """What `sharpen` would leave if the features that meet most, or fewest, shared as many masks as
+    chance has it.
 
-    No bound, but about as much as one can say: where even this proves nothing more, pairs need not be counted.
+    No bound, but about as much as one can say: where even this proves nothing more, pairs need not
+    be counted.
     """
     votes, rest = found.counts[:, :, None], found.trials[:, None, None] - found.counts[:, :, None]
     return replace(
         found,
         held=np.maximum(found.held, votes - _met_by_chance(votes - found.held, votes)),
-        left=np.minimum(found.left, votes - _met_by_chance(np.cumsum(votes - found.left, axis=2), votes)),
-        others=np.minimum(found.others, rest - _met_by_chance(np.cumsum(rest - found.others, axis=2), rest)),
+        left=np.minimum(
+            found.left, votes - _met_by_chance(np.cumsum(votes - found.left, axis=2), votes)
+        ),
+        others=np.minimum(
+            found.others, rest - _met_by_chance(np.cumsum(rest - found.others, axis=2), rest)
+        ),
     )
 
 
 def _met_by_chance(single: Ints, masks: Ints) -> Ints:
-    """How many of the `masks` r features meet, if each meets its part of `single`, their sum, and all do so by chance."""
+    """How many of the `masks` r features meet, if each meets its part of `single`, their sum, and
+    all do so by chance.
+    """
     r = np.maximum(np.arange(single.shape[2]), 1)
     share = np.minimum(single / (r * np.maximum(masks, 1)), 1.0)
     return np.asarray(np.rint(masks * (1.0 - (1.0 - share) ** r)), np.int64)

@@ -1,27 +1,31 @@
-"""THE theorem (Eq. 6): the largest number of changed features that cannot push a label out of the top k.
+"""THE theorem (Eq. 6): the largest number of changed features that cannot push a label out of the
+top k.
 
-With p the lower bound of the label, P_t the sum of the t smallest of its k strongest rivals' upper bounds (at most
-1 - p) and b = beta(r), the label is certified at r when, for some t in 1 .. k,
+With p the lower bound of the label, P_t the sum of the t smallest of its k strongest rivals' upper
+bounds (at most 1 - p) and b = beta(r), the label is certified at r when, for some t in 1 .. k,
 
     p - (1 - b) > (P_t + 1 - b) / t        that is        (t + 1) b > P_t + 1 + t (1 - p).
 
-Where each ablated input names w of c labels (a ballot; docs/beyond.md, section 5) it is certified when, with v = 1 - b,
+Where each ablated input names w of c labels (a ballot; docs/beyond.md, section 5) it is certified
+when, with v = 1 - b,
 
     t p - P_t > (t + min(t, w) - max(0, w - c + t)) v   for some t,   or   k >= w  and  (k + 1) p > w + (k + 1) v.
 
-For w = 1 that is Eq. 6: the second line is its cap, 1 - p, at t = k, where it tells most. So with q_t the factor of v, and
-q = k + 1 beside the second line, one rule decides all: b > 1 - s / q, where s is the left side less what has no v.
+For w = 1 that is Eq. 6: the second line is its cap, 1 - p, at t = k, where it tells most. So with
+q_t the factor of v, and q = k + 1 beside the second line, one rule decides all: b > 1 - s / q,
+where s is the left side less what has no v.
 
 All of it is decided in integers, in units of 1/G ("the grid"):
 
-- C(d, e) fits: G = C(d, e). Probabilities are whole multiples of 1/G, so bounds are quantized inward, p up and the
-  rivals down (Eq. 4). A float is first moved outward by one ulp, for its last bit may hide which side of a multiple it
-  is on.
-- C(d, e) is huge: G is a power of two that fits, and bounds and beta are rounded outward onto it. Skipping Eq. 4 is
-  sound: it would only raise p and lower the rivals, and the left side of Eq. 6 rises with p while the right side rises
-  with the rivals and falls with p. It costs less than (k + 3) / G in beta, where G >= 2^58 for k <= 13.
-- Exact input (integers in units of 1/C(d, e), or Fraction) is never rounded; where C(d, e) is huge, G is still C(d, e)
-  and the same lines run on Python's integers.
+- C(d, e) fits: G = C(d, e). Probabilities are whole multiples of 1/G, so bounds are quantized
+  inward, p up and the rivals down (Eq. 4). A float is first moved outward by one ulp, for its last
+  bit may hide which side of a multiple it is on.
+- C(d, e) is huge: G is a power of two that fits, and bounds and beta are rounded outward onto it.
+  Skipping Eq. 4 is sound: it would only raise p and lower the rivals, and the left side of Eq. 6
+  rises with p while the right side rises with the rivals and falls with p. It costs less than (k +
+  3) / G in beta, where G >= 2^58 for k <= 13.
+- Exact input (integers in units of 1/C(d, e), or Fraction) is never rounded; where C(d, e) is huge,
+  G is still C(d, e) and the same lines run on Python's integers.
 """
 
 from __future__ import annotations
@@ -41,7 +45,8 @@ from topcert.theory.scalars import whole as as_whole
 
 ABSTAIN: Final = -1  # not even r = 0 is certified; radius 0 is a real guarantee
 
-_ROWS_PER_CHUNK_CELLS: Final = 1 << 20  # cells partitioned at a time: bounds the copy, stays near the cache
+# cells partitioned at a time: bounds the copy, stays near the cache
+_ROWS_PER_CHUNK_CELLS: Final = 1 << 20
 
 
 def certified_radius(
@@ -56,13 +61,14 @@ def certified_radius(
 ) -> NDArray[np.int64]:
     """Certified radius of `labels[i]` among the top `k` of input i, in features (Theorem 1, Eq. 6).
 
-    `lower` and `upper` are `(inputs, classes)`: floats, `Fraction`s, or (both) integers in units of 1/C(d, e). Only the
-    lower bound of the label and the upper bounds of the others are used. `labels` is int `(inputs,)`. With `num_named` (w)
-    each ablated input names so many labels, and bounds are of the chance that a label is among them.
+    `lower` and `upper` are `(inputs, classes)`: floats, `Fraction`s, or (both) integers in units of
+    1/C(d, e). Only the lower bound of the label and the upper bounds of the others are used.
+    `labels` is int `(inputs,)`. With `num_named` (w) each ablated input names so many labels, and
+    bounds are of the chance that a label is among them.
 
-    Returns int64 `(inputs,)`, or `(inputs, len(k))` for a sequence of k; `ABSTAIN` where not even r = 0 holds. Raises
-    ValueError for bounds outside [0, 1], NaN, lower above upper, labels out of range, k or `num_named` outside
-    1 .. classes - 1, or `num_kept` outside 1 .. num_features.
+    Returns int64 `(inputs,)`, or `(inputs, len(k))` for a sequence of k; `ABSTAIN` where not even r
+    = 0 holds. Raises ValueError for bounds outside [0, 1], NaN, lower above upper, labels out of
+    range, k or `num_named` outside 1 .. classes - 1, or `num_kept` outside 1 .. num_features.
     """
     ks = checked_ks(k)
     most = max(ks)
@@ -80,23 +86,30 @@ def certified_radius(
     held = lows[np.arange(len(rows)), rows]
     won = _onto_grid(held, grid, outward=-1, quantize=grid == total)
     rivals = _onto_grid(strongest_rivals(ups, rows, most), grid, outward=+1, quantize=grid == total)
-    whole = np.dtype(np.int64 if grid <= room else object)  # integer bounds may fit int64 where their sums do not
+    # integer bounds may fit int64 where their sums do not
+    whole = np.dtype(np.int64 if grid <= room else object)
     won, rivals = won.astype(whole), rivals.astype(whole)
 
     falling = _negated_survivors(num_features, num_kept, most, grid, grid <= room)
     radii = np.empty((len(rows), len(ks)), np.int64)
     for column, size in enumerate(ks):
         taken = np.cumsum(rivals[:, most - size :], axis=1)
-        bar = _bar(won, np.minimum(taken, (named * grid - won)[:, None]), lows.shape[1], named, grid)
+        bar = _bar(
+            won, np.minimum(taken, (named * grid - won)[:, None]), lows.shape[1], named, grid
+        )
         radii[:, column] = np.searchsorted(falling, -bar, side="left") - 1
     return radii[:, 0] if is_single(k) else radii
 
 
-def _bar(won: NDArray[Any], taken: NDArray[Any], classes: int, named: int, grid: int) -> NDArray[Any]:
-    """What M = beta(r) G must exceed, one whole number an input; `taken` `(inputs, k)` are P_t in units of 1/G.
+def _bar(
+    won: NDArray[Any], taken: NDArray[Any], classes: int, named: int, grid: int
+) -> NDArray[Any]:
+    """What M = beta(r) G must exceed, one whole number an input; `taken` `(inputs, k)` are P_t in
+    units of 1/G.
 
-    q M > need is M > need // q in integers, so one bar per input decides every r at once. `taken` is at most w G - won:
-    by itself that gives nothing beyond the second line, and it keeps all numbers below (k + min(k, w) + w) G.
+    q M > need is M > need // q in integers, so one bar per input decides every r at once. `taken`
+    is at most w G - won: by itself that gives nothing beyond the second line, and it keeps all
+    numbers below (k + min(k, w) + w) G.
     """
     k = taken.shape[1]
     t = np.arange(1, k + 1)
@@ -118,8 +131,12 @@ def _room(k: int, named: int = 1) -> int:
     return 1 << (62 - (k + min(k, named) + named).bit_length())
 
 
-def counted_bounds(lower: NDArray[Any], upper: NDArray[Any], label: int, total: int) -> tuple[int, dict[int, int]]:
-    """One input's bounds, `(1, classes)`, in whole votes of the `total` ablated inputs (Eq. 4): label, then others."""
+def counted_bounds(
+    lower: NDArray[Any], upper: NDArray[Any], label: int, total: int
+) -> tuple[int, dict[int, int]]:
+    """One input's bounds, `(1, classes)`, in whole votes of the `total` ablated inputs (Eq. 4):
+    label, then others.
+    """
     lows, ups = checked_bounds(lower, upper, total)
     held = _onto_grid(lows[:, label], total, outward=-1, quantize=True)
     limits = _onto_grid(ups, total, outward=+1, quantize=True)
@@ -127,8 +144,12 @@ def counted_bounds(lower: NDArray[Any], upper: NDArray[Any], label: int, total: 
 
 
 @lru_cache(maxsize=8)
-def _negated_survivors(num_features: int, num_kept: int, k: int, grid: int, fits: bool) -> NDArray[Any]:
-    """-floor(beta(r) G), ascending in r, so that a binary search finds the last r above a bar (of 1/(k + 1) at least)."""
+def _negated_survivors(
+    num_features: int, num_kept: int, k: int, grid: int, fits: bool
+) -> NDArray[Any]:
+    """-floor(beta(r) G), ascending in r, so that a binary search finds the last r above a bar (of
+    1/(k + 1) at least).
+    """
     beta = survival(num_features, num_kept, k=k)
     same = grid == beta.denominator  # a product of numbers as long as C(50176, 1000) takes its time
     exact = [-m if same else -(m * grid // beta.denominator) for m in beta.numerators]
@@ -138,7 +159,9 @@ def _negated_survivors(num_features: int, num_kept: int, k: int, grid: int, fits
 
 
 def strongest_rivals(upper: NDArray[Any], labels: NDArray[np.int64], count: int) -> NDArray[Any]:
-    """The `count` largest upper bounds of labels other than `labels[i]`, ascending, `(inputs, count)`."""
+    """The `count` largest upper bounds of labels other than `labels[i]`, ascending, `(inputs,
+    count)`.
+    """
     inputs, classes = upper.shape
     out = np.empty((inputs, count), upper.dtype)
     step = max(1, _ROWS_PER_CHUNK_CELLS // classes)
@@ -154,7 +177,9 @@ def strongest_rivals(upper: NDArray[Any], labels: NDArray[np.int64], count: int)
 
 
 def _onto_grid(values: NDArray[Any], grid: int, *, outward: int, quantize: bool) -> NDArray[Any]:
-    """Bounds in units of 1/grid: inward by Eq. 4 where `quantize`, else outward (-1 down, +1 up)."""
+    """Bounds in units of 1/grid: inward by Eq. 4 where `quantize`, else outward (-1 down, +1
+    up).
+    """
     if values.dtype.kind in "iu":
         return values
     floats = values.dtype.kind == "f"
@@ -179,25 +204,36 @@ def is_single(k: object) -> bool:
 
 def checked_ks(k: int | Sequence[int]) -> list[int]:
     given: list[Any] = [k] if is_single(k) else list(cast("Sequence[int]", k))
-    if not given or any(isinstance(item, bool) or not isinstance(item, SupportsIndex) for item in given):
+    if not given or any(
+        isinstance(item, bool) or not isinstance(item, SupportsIndex) for item in given
+    ):
         raise ValueError(f"k must be an integer or a non-empty sequence of integers, got {k!r}")
     return [operator.index(item) for item in given]
 
 
-def checked_bounds(lower: ArrayLike, upper: ArrayLike, total: int) -> tuple[NDArray[Any], NDArray[Any]]:
+def checked_bounds(
+    lower: ArrayLike, upper: ArrayLike, total: int
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Both bounds as arrays of one kind: float (own precision kept), integer, or object (exact)."""
     lows, ups = np.asarray(lower), np.asarray(upper)
     if lows.ndim != 2 or lows.shape != ups.shape:
-        raise ValueError(f"lower and upper must both be (inputs, classes), got {lows.shape} and {ups.shape}")
+        raise ValueError(
+            f"lower and upper must both be (inputs, classes), got {lows.shape} and {ups.shape}"
+        )
     for name, bounds in (("lower", lows), ("upper", ups)):
         if bounds.dtype == object:
             if not all(isinstance(value, (int, Fraction)) for value in bounds.flat):
-                raise ValueError(f"{name} must hold floats, or exact numbers (int, Fraction) only, not a mixture")
+                raise ValueError(
+                    f"{name} must hold floats, or exact numbers (int, Fraction) only, not a mixture"
+                )
         elif bounds.dtype.kind not in "fiu":
             raise ValueError(f"{name} must hold floats, integers or Fractions, got {bounds.dtype}")
     whole = _all_integers(lows) and _all_integers(ups)
     if whole:
-        limit, unit = total, f"integers in units of 1/C(d, e), 0 .. {total if total < 10**12 else 'C(d, e)'}"
+        limit, unit = (
+            total,
+            f"integers in units of 1/C(d, e), 0 .. {total if total < 10**12 else 'C(d, e)'}",
+        )
         fits = total < 2**62
         lows, ups = (_as_integers(bounds, fits=fits) for bounds in (lows, ups))
     elif object in (lows.dtype, ups.dtype):
@@ -207,7 +243,10 @@ def checked_bounds(lower: ArrayLike, upper: ArrayLike, total: int) -> tuple[NDAr
         lows, ups = (_as_fractions(bounds) for bounds in (lows, ups))
     else:
         limit, unit = 1, "in [0, 1]"
-        lows, ups = (bounds if bounds.dtype.kind == "f" else bounds.astype(np.float64) for bounds in (lows, ups))
+        lows, ups = (
+            bounds if bounds.dtype.kind == "f" else bounds.astype(np.float64)
+            for bounds in (lows, ups)
+        )
     if lows.size:
         for name, bounds in (("lower", lows), ("upper", ups)):
             least, greatest = bounds.min(), bounds.max()
@@ -217,7 +256,8 @@ def checked_bounds(lower: ArrayLike, upper: ArrayLike, total: int) -> tuple[NDAr
         if (lows > ups).any():
             row, column = np.argwhere(lows > ups)[0]
             raise ValueError(
-                f"lower bound {lows[row, column]} is above upper bound {ups[row, column]} for input {row}, class {column}"
+                f"lower bound {lows[row, column]} is above upper bound {ups[row, column]} for input"
+                f" {row}, class {column}"
             )
     return lows, ups
 
@@ -229,7 +269,11 @@ def _all_integers(bounds: NDArray[Any]) -> bool:
 
 
 def _as_integers(bounds: NDArray[Any], *, fits: bool) -> NDArray[Any]:
-    exact = np.array([int(value) for value in bounds.flat], dtype=object).reshape(bounds.shape) if not fits else bounds
+    exact = (
+        np.array([int(value) for value in bounds.flat], dtype=object).reshape(bounds.shape)
+        if not fits
+        else bounds
+    )
     if fits and bounds.dtype != np.int64:
         if bounds.size and not -(2**63) <= bounds.min() <= bounds.max() < 2**63:
             raise ValueError("integer bounds must lie in 0 .. C(d, e)")
@@ -238,5 +282,7 @@ def _as_integers(bounds: NDArray[Any], *, fits: bool) -> NDArray[Any]:
 
 
 def _as_fractions(bounds: NDArray[Any]) -> NDArray[Any]:
-    exact = [value if isinstance(value, Fraction) else Fraction(int(value)) for value in bounds.flat]
+    exact = [
+        value if isinstance(value, Fraction) else Fraction(int(value)) for value in bounds.flat
+    ]
     return np.array(exact, dtype=object).reshape(bounds.shape)

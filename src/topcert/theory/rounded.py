@@ -1,13 +1,15 @@
-"""The rounded Gaussian N = floor(s Z + 1/2), Z standard normal: its distribution in integers, and how exact they are.
+"""The rounded Gaussian N = floor(s Z + 1/2), Z standard normal: its distribution in integers, and
+how exact they are.
 
 s, the deviation in steps of the grid, is rational. With h = 1/s the mass of a step n is
 
     P(N = n) = h phi(n h) I(n),    I(n) = integral over t in (-1/2, 1/2) of exp(-h^2 t^2 / 2) cosh(n h^2 t).
 
-Everything is done in integers, units of 2^-192. exp(-n^2 h^2 / 2) comes from the one before by a factor, which comes from
-the one before by the factor exp(-h^2). I is a polynomial in n^2, cut where what is left is below 2^-130. The
-masses sum to 1, which gives the constant in front; steps of a density below 2^-100 of the highest are left out. See
-docs/theory.md for the errors: in all less than 2^-90.
+Everything is done in integers, units of 2^-192. exp(-n^2 h^2 / 2) comes from the one before by a
+factor, which comes from the one before by the factor exp(-h^2). I is a polynomial in n^2, cut where
+what is left is below 2^-130. The masses sum to 1, which gives the constant in front; steps of a
+density below 2^-100 of the highest are left out. See docs/theory.md for the errors: in all less
+than 2^-90.
 """
 
 from __future__ import annotations
@@ -30,13 +32,16 @@ _FAR: Final = 10  # P(|Z| > 9.17) < 2^-64
 
 
 def rounded_thresholds(deviation: Fraction) -> NDArray[np.uint64]:
-    """t_n = round(2^63 P(|N| < n)), n = 1, 2, ..., as long as it is below 2^63: uint64, fewer than 10 s.
+    """t_n = round(2^63 P(|N| < n)), n = 1, 2, ..., as long as it is below 2^63: uint64, fewer than
+    10 s.
 
-    None is below one before it, and |N| is the number of thresholds that are not above a random number of 63 bits. Raises
-    ValueError for a deviation s below `LEAST_DEVIATION`.
+    None is below one before it, and |N| is the number of thresholds that are not above a random
+    number of 63 bits. Raises ValueError for a deviation s below `LEAST_DEVIATION`.
     """
     if deviation < LEAST_DEVIATION:
-        raise ValueError(f"the deviation must be at least {LEAST_DEVIATION} steps, got {float(deviation):g}")
+        raise ValueError(
+            f"the deviation must be at least {LEAST_DEVIATION} steps, got {float(deviation):g}"
+        )
     narrow = 1 / deviation**2
     row = _polynomial(narrow)
     square = _fixed(narrow**2)
@@ -63,17 +68,23 @@ def rounded_thresholds(deviation: Fraction) -> NDArray[np.uint64]:
 
 
 def rounded_law_error(deviation: Fraction, *, width: int) -> float:
-    """By how much, at most, the probability of any event differs between `width` values drawn by `rounded_thresholds` of
-    random words and as many rounded Gaussian ones; rounded up."""
+    """By how much, at most, the probability of any event differs between `width` values drawn by
+    `rounded_thresholds` of random words and as many rounded Gaussian ones; rounded up.
+    """
     exact = width * (_FAR * deviation + 2) / 2 ** (BITS + 1)
     return min(1.0, math.nextafter(float(exact), math.inf))
 
 
 def _polynomial(narrow: Fraction) -> list[int]:
-    """I as a polynomial in (n h^2)^2, highest power first: a double series whose t is integrated term by term."""
+    """I as a polynomial in (n h^2)^2, highest power first: a double series whose t is integrated
+    term by term.
+    """
     row = []
     for even in range(_EVEN):
-        terms = ((-narrow / 2) ** i / math.factorial(i) / 4 ** (i + even) / (2 * (i + even) + 1) for i in range(_NARROW))
+        terms = (
+            (-narrow / 2) ** i / math.factorial(i) / 4 ** (i + even) / (2 * (i + even) + 1)
+            for i in range(_NARROW)
+        )
         row.append(_fixed(sum(terms, start=Fraction(0)) / math.factorial(2 * even)))
     return row[::-1]
 

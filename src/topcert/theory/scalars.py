@@ -1,4 +1,6 @@
-"""Numbers as they were meant: whole ones of any integer type, real ones, and a clear word where they are neither."""
+"""Numbers as they were meant: whole ones of any integer type, real ones, and a clear word where
+they are neither.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ from typing import Any
 
 
 def whole(value: Any, name: str) -> int:
-    """An integer of Python or NumPy as an int. Raises ValueError, naming it, for all else: 50.0 and True too."""
+    """An integer of Python or NumPy as an int. Raises ValueError, naming it, for all else: 50.0 and
+    True too.
+    """
     if not isinstance(value, bool):
         try:
             return operator.index(value)

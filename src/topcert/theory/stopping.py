@@ -1,7 +1,8 @@
-"""When an input has votes enough: its question is answered, or will hardly be by the cap (docs/beyond.md, section 4).
+"""When an input has votes enough: its question is answered, or will hardly be by the cap
+(docs/beyond.md, section 4).
 
-Whatever makes it stop, what is claimed is what the evidence proves at that moment. So giving up needs no proof, and asks
-only what is likely.
+Whatever makes it stop, what is claimed is what the evidence proves at that moment. So giving up
+needs no proof, and asks only what is likely.
 """
 
 from __future__ import annotations
@@ -35,14 +36,17 @@ BALLOT_RULES: Final = {  # the same for ballots of several labels
     "located": "located-evidence-ballots-1",
 }
 TABLE: Final = 5  # columns r = 0 .. 5 of the paper's tables
-GROWTH: Final = 1.1  # votes of a look over those of the one before: a twentieth is cast in vain, on average
-# Chance of giving up in error at the cap, for each of up to three places; before, in proportion: early votes are cheap and
-# tell little. Where the radius itself is asked for, every input gives up in the end.
+# votes of a look over those of the one before: a twentieth is cast in vain, on average
+GROWTH: Final = 1.1
+# Chance of giving up in error at the cap, for each of up to three places; before, in proportion:
+# early votes are cheap and tell little. Where the radius itself is asked for, every input gives up
+# in the end.
 DOUBT: Final = 0.22
 DOUBT_EXACT: Final = 0.07
 _QUESTION: Final = r"table|exact|radius=[0-9]{1,7}"
 _TEXT: Final = re.compile(
-    rf"({_QUESTION}); k=([0-9]{{1,7}}); alpha=([0-9.e-]{{3,30}}); label=({'|'.join(LABELS)}); rule=([a-z0-9-]+)"
+    rf"({_QUESTION}); k=([0-9]{{1,7}}); alpha=([0-9.e-]{{3,30}}); label=({'|'.join(LABELS)});"
+    r" rule=([a-z0-9-]+)"
     r"(?:; ballot=([0-9]{1,7}))?"
 )
 
@@ -50,11 +54,13 @@ _TEXT: Final = re.compile(
 @final
 @dataclass(frozen=True, kw_only=True)
 class Stopping:
-    """Sample until the `question` about a label in the top `k` is settled, with chance of error `alpha`.
+    """Sample until the `question` about a label in the top `k` is settled, with chance of error
+    `alpha`.
 
-    "radius=R": is its radius at least R? "table": min(radius, 5). "exact": its radius. `method` is one of RULES: "ablation"
-    goes by the counts of the votes, "located" also by which masks voted for what. `label` is one of LABELS: "given", or the
-    most voted one of a first sample, "selected", whose votes count for nothing else. Each vote names `num_named` labels.
+    "radius=R": is its radius at least R? "table": min(radius, 5). "exact": its radius. `method` is
+    one of RULES: "ablation" goes by the counts of the votes, "located" also by which masks voted
+    for what. `label` is one of LABELS: "given", or the most voted one of a first sample,
+    "selected", whose votes count for nothing else. Each vote names `num_named` labels.
     """
 
     question: str
@@ -68,7 +74,10 @@ class Stopping:
         """As a manifest records it."""
         rule = (RULES if self.num_named == 1 else BALLOT_RULES)[self.method]
         named = "" if self.num_named == 1 else f"; ballot={self.num_named}"
-        return f"{self.question}; k={self.k}; alpha={self.alpha!r}; label={self.label}; rule={rule}{named}"
+        return (
+            f"{self.question}; k={self.k}; alpha={self.alpha!r}; label={self.label};"
+            f" rule={rule}{named}"
+        )
 
     @staticmethod
     def read(text: str) -> Stopping:
@@ -89,19 +98,30 @@ class Stopping:
                     label=label,
                     num_named=num_named,
                 )
-        if rule is None or rule.to_text() != text or not 0 < rule.alpha < 1 or min(rule.k, rule.num_named) < 1:
-            raise ValueError(f"the manifest's stopping is {text!r}, which this release does not know")
+        if (
+            rule is None
+            or rule.to_text() != text
+            or not 0 < rule.alpha < 1
+            or min(rule.k, rule.num_named) < 1
+        ):
+            raise ValueError(
+                f"the manifest's stopping is {text!r}, which this release does not know"
+            )
         return rule
 
 
 def check_question(question: str) -> None:
     """Raises ValueError for what is no question."""
     if not re.fullmatch(_QUESTION, question):
-        raise ValueError(f"--stop must be radius=R (such as radius=5), table or exact, got {question!r}")
+        raise ValueError(
+            f"--stop must be radius=R (such as radius=5), table or exact, got {question!r}"
+        )
 
 
 def looks(*, max_votes: int, batch_size: int) -> tuple[int, ...]:
-    """Votes of an input at each look: whole batches, `GROWTH` times as many as before, up to the cap."""
+    """Votes of an input at each look: whole batches, `GROWTH` times as many as before, up to the
+    cap.
+    """
     found = [min(batch_size, max_votes)]
     while found[-1] < max_votes:
         batches = max(found[-1] // batch_size + 1, math.ceil(found[-1] * GROWTH / batch_size))
@@ -109,7 +129,9 @@ def looks(*, max_votes: int, batch_size: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _grounds(rule: Stopping, *, num_classes: int | None, num_features: int, num_kept: int, max_votes: int) -> Grounds:
+def _grounds(
+    rule: Stopping, *, num_classes: int | None, num_features: int, num_kept: int, max_votes: int
+) -> Grounds:
     """What a rule rests on. Raises ValueError for k or labels a ballot out of range."""
     space = {"num_features": num_features, "num_kept": num_kept, "max_votes": max_votes}
     if rule.num_named == 1:
@@ -159,8 +181,8 @@ class Judge:
             if asked > self._reach:
                 named = "" if rule.num_named == 1 else f" and {rule.num_named} labels a ballot"
                 raise ValueError(
-                    f"--stop {rule.question}: no votes can certify a radius above {self._reach} at k = {rule.k} with "
-                    f"{num_kept} of {num_features} kept{named}; ask for less"
+                    f"--stop {rule.question}: no votes can certify a radius above {self._reach} at"
+                    f" k = {rule.k} with {num_kept} of {num_features} kept{named}; ask for less"
                 )
         self._last = min(asked, self._reach)
         self._doubt = (DOUBT_EXACT if rule.question == "exact" else DOUBT) * min(rule.k, 3)
@@ -181,11 +203,15 @@ class Judge:
         return self.rule.num_named > 1
 
     def near(self, counts: Ints, labels: Ints) -> Ints:
-        """The labels whose masks it looks at, int64 `(inputs, k + 1)`; of ballots the label alone."""
+        """The labels whose masks it looks at, int64 `(inputs, k + 1)`; of ballots the label
+        alone.
+        """
         return near_labels(counts, labels, 0 if self.asks_ballots else self.rule.k)
 
     def spared(self, counts: Ints, labels: Ints, kept: Iterable[Ints], degrees: Ints) -> Spared:
-        """What is left of the votes; `kept` is, input by input, of the `near` labels. Raises ValueError as `spare` does."""
+        """What is left of the votes; `kept` is, input by input, of the `near` labels. Raises
+        ValueError as `spare` does.
+        """
         return spare(
             counts,
             labels,
@@ -206,15 +232,20 @@ class Judge:
         return self._grounds.parts.joint(counts, labels, ballots)
 
     def proven(self, counts: Ints, labels: Ints, seen: Seen = None) -> Ints:
-        """Proven radius of `labels` `(inputs,)` by counts `(inputs, classes)`, ABSTAIN where there is none.
+        """Proven radius of `labels` `(inputs,)` by counts `(inputs, classes)`, ABSTAIN where there
+        is none.
 
         `seen` is what the rule asks beside counts: `spared`, `joint`, or both as `Placed`.
         """
         every = slice(0, self._reach + 1)
-        return proven_radius(self._grounds.found(counts, labels, seen, radii=every), self.rule.alpha)
+        return proven_radius(
+            self._grounds.found(counts, labels, seen, radii=every), self.rule.alpha
+        )
 
     def stops(self, counts: Ints, labels: Ints, seen: Seen = None) -> NDArray[np.bool_]:
-        """Whether inputs with these votes, all the same number of them, get no more; bool `(inputs,)`."""
+        """Whether inputs with these votes, all the same number of them, get no more; bool
+        `(inputs,)`.
+        """
         if not (counts.sum(axis=1) // self.rule.num_named < self._max_votes).any():
             return np.ones(len(counts), np.bool_)
         some = slice(0, self._last + 1)
@@ -222,15 +253,21 @@ class Judge:
         proven = proven_radius(found, self.rule.alpha)
         whole = self.rule.question.startswith("radius=")
         wanted = np.full(len(counts), self._last) if whole else np.minimum(proven + 1, self._last)
-        hopeful = self._grounds.hopes(counts, labels, seen, wanted=wanted, doubt=self._doubt, alpha=self.rule.alpha)
+        hopeful = self._grounds.hopes(
+            counts, labels, seen, wanted=wanted, doubt=self._doubt, alpha=self.rule.alpha
+        )
         return np.asarray((proven >= self._last) | ~hopeful)
 
     def settled(self, counts: Ints, labels: Ints, seen: Seen = None) -> NDArray[np.bool_]:
-        """Whether the question is answered from both sides, bool `(inputs,)`: what is proven is all there is to prove.
+        """Whether the question is answered from both sides, bool `(inputs,)`: what is proven is all
+        there is to prove.
 
-        All bounds of the other side hold at all looks with probability 1 - alpha, look j having alpha / (j (j + 1)).
+        All bounds of the other side hold at all looks with probability 1 - alpha, look j having
+        alpha / (j (j + 1)).
         """
-        look = np.searchsorted(np.array(self.looks), counts.sum(axis=1) // self.rule.num_named) + 1.0
+        look = (
+            np.searchsorted(np.array(self.looks), counts.sum(axis=1) // self.rule.num_named) + 1.0
+        )
         error = self.rule.alpha / (look * (look + 1)) / counts.shape[1]
         best = self._grounds.luckiest(counts, labels, error=error)
         proven = self.proven(counts, labels, seen)

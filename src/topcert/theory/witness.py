@@ -1,11 +1,13 @@
-"""Exactness of Eq. 6 (paper, Theorem 2, for every k): the classifier that breaks a label one step past its radius.
+"""Exactness of Eq. 6 (paper, Theorem 2, for every k): the classifier that breaks a label one step
+past its radius.
 
-In whole votes of the C(d, e) = N ablated inputs, with M = C(d - r, e) and V = N - M: the attacker holds the V ablated inputs
-of x + delta that keep a changed feature. In the worst case all V of x named the label, which then has
-T = max(0, n_l - V) left, and a rival j that the M others name x_j times is lifted to T by T - x_j of the attacker's namings.
+In whole votes of the C(d, e) = N ablated inputs, with M = C(d - r, e) and V = N - M: the attacker
+holds the V ablated inputs of x + delta that keep a changed feature. In the worst case all V of x
+named the label, which then has T = max(0, n_l - V) left, and a rival j that the M others name x_j
+times is lifted to T by T - x_j of the attacker's namings.
 
-Each ablated input names w labels (w = 1: the paper). Which x_j there are with which the attack succeeds, and that no other
-attack does, is section 5 of docs/beyond.md.
+Each ablated input names w labels (w = 1: the paper). Which x_j there are with which the attack
+succeeds, and that no other attack does, is section 5 of docs/beyond.md.
 """
 
 from __future__ import annotations
@@ -28,10 +30,11 @@ MAX_ABLATED_INPUTS: Final = 10**6
 class TightnessWitness:
     """A base classifier, given by what it names for every ablated input of x and of x + delta.
 
-    `kept` int `(N, e)` lists the kept sets; `clean` and `attacked` int `(N,)` are the labels of h(x) and h(x + delta)
-    under each, or `(N, w)` where each ablated input names w > 1. They agree wherever no changed feature (`changed`, int
-    `(radius + 1,)`) is kept, for there the two ablated inputs are the same. With `clean` the bounds are met; with `attacked`
-    k rivals have as many votes as the label, so it is not guaranteed a place in the top k.
+    `kept` int `(N, e)` lists the kept sets; `clean` and `attacked` int `(N,)` are the labels of
+    h(x) and h(x + delta) under each, or `(N, w)` where each ablated input names w > 1. They agree
+    wherever no changed feature (`changed`, int `(radius + 1,)`) is kept, for there the two ablated
+    inputs are the same. With `clean` the bounds are met; with `attacked` k rivals have as many
+    votes as the label, so it is not guaranteed a place in the top k.
     """
 
     radius: int
@@ -42,27 +45,42 @@ class TightnessWitness:
 
 
 def tightness_witness(
-    lower: ArrayLike, upper: ArrayLike, label: int, *, k: int, num_features: int, num_kept: int, num_named: int = 1
+    lower: ArrayLike,
+    upper: ArrayLike,
+    label: int,
+    *,
+    k: int,
+    num_features: int,
+    num_kept: int,
+    num_named: int = 1,
 ) -> TightnessWitness:
     """The witness that nobody can certify more than `certified_radius` does from the same bounds.
 
-    `lower` and `upper` are `(classes,)`, in any form that `certified_radius` takes. For `num_named` of 3 or more that radius
-    may be too small in rare cases; the witness's `radius` is the largest that follows from the bounds. Raises ValueError for
-    a lower bound of the label that no classifier is down at (it and the others' upper bounds sum to less than `num_named`,
-    so these alone prove more) and for more than `MAX_ABLATED_INPUTS` kept sets.
+    `lower` and `upper` are `(classes,)`, in any form that `certified_radius` takes. For `num_named`
+    of 3 or more that radius may be too small in rare cases; the witness's `radius` is the largest
+    that follows from the bounds. Raises ValueError for a lower bound of the label that no
+    classifier is down at (it and the others' upper bounds sum to less than `num_named`, so these
+    alone prove more) and for more than `MAX_ABLATED_INPUTS` kept sets.
     """
     k, label, named = whole(k, "k"), whole(label, "label"), whole(num_named, "num_named")
     num_features, num_kept = whole(num_features, "num_features"), whole(num_kept, "num_kept")
     lows, ups = np.asarray(lower)[None], np.asarray(upper)[None]
-    radius = int(certified_radius(lows, ups, [label], k=k, num_features=num_features, num_kept=num_kept, num_named=named)[0])
+    radius = int(
+        certified_radius(
+            lows, ups, [label], k=k, num_features=num_features, num_kept=num_kept, num_named=named
+        )[0]
+    )
     total = comb(num_features, num_kept)
     if total > MAX_ABLATED_INPUTS:
-        raise ValueError(f"C({num_features}, {num_kept}) kept sets are too many to list; the limit is 10^6")
+        raise ValueError(
+            f"C({num_features}, {num_kept}) kept sets are too many to list; the limit is 10^6"
+        )
     held, limits = counted_bounds(lows, ups, label, total)
     if held + sum(limits.values()) < named * total:
         raise ValueError(
-            f"label {label} has at least {named * total - sum(limits.values())} of {total} ablated inputs by the others' "
-            f"upper bounds; its lower bound is {held} of {total}: raise it to that"
+            f"label {label} has at least {named * total - sum(limits.values())} of {total} ablated"
+            f" inputs by the others' upper bounds; its lower bound is {held} of {total}: raise it"
+            " to that"
         )
     attack = None
     while attack is None:  # with every feature changed there is one
@@ -71,7 +89,8 @@ def tightness_witness(
         attack = _attack(held, limits, k=k, total=total, common=common, named=named)
     clean, lifted = attack
     kept = np.array(list(combinations(range(num_features), num_kept)), np.int64)
-    touched = (kept < radius).any(axis=1)  # the changed features are the first ones, without loss of generality
+    # the changed features are the first ones, without loss of generality
+    touched = (kept < radius).any(axis=1)
     said, says = (np.empty((total, named), np.int64) for _ in range(2))
     said[touched] = dealt({label: held - clean.left} | clean.voided, len(kept) - common, named)
     said[~touched] = says[~touched] = dealt({label: clean.left} | clean.common, common, named)
@@ -87,7 +106,9 @@ def tightness_witness(
 
 @dataclass(frozen=True, kw_only=True)
 class _Clean:
-    """How often voided and common ablated inputs of x name each rival; the common ones name the label `left` times."""
+    """How often voided and common ablated inputs of x name each rival; the common ones name the
+    label `left` times.
+    """
 
     left: int
     voided: dict[int, int]
@@ -97,14 +118,17 @@ class _Clean:
 def _attack(
     held: int, limits: dict[int, int], *, k: int, total: int, common: int, named: int
 ) -> tuple[_Clean, dict[int, int]] | None:
-    """The clean namings under which an attack succeeds, and the attacker's; None where there are none."""
+    """The clean namings under which an attack succeeds, and the attacker's; None where there are
+    none.
+    """
     voided = total - common
     left = max(0, held - voided)
     rivals = sorted(limits, key=lambda j: limits[j])[-k:]
     least, most = max(0, left - voided), {j: min(limits[j], left) for j in rivals}
     if any(most[j] < least for j in rivals):
         return None
-    # x_j: first what leaves each rival all that voided inputs can say of it, and then as far as it takes.
+    # x_j: first what leaves each rival all that voided inputs can say of it, and then as far as it
+    # takes.
     x = dict.fromkeys(limits, 0) | dict.fromkeys(rivals, least)
     lacking = k * left - named * voided - sum(x.values())
     for ends in ({j: min(most[j], limits[j] - voided) for j in rivals}, most):
@@ -138,9 +162,11 @@ def _filled(start: dict[int, int], ends: tuple[dict[int, int], ...], more: int) 
 
 
 def dealt(counts: dict[int, int], size: int, named: int) -> NDArray[np.int64]:
-    """Ballots `(size, named)`, all different in a row, that name each label so often: dealt out in turn.
+    """Ballots `(size, named)`, all different in a row, that name each label so often: dealt out in
+    turn.
 
-    So the namings of a label go to different ballots. They are `size` at most of each label, and `size * named` in all.
+    So the namings of a label go to different ballots. They are `size` at most of each label, and
+    `size * named` in all.
     """
     cards = np.repeat(list(counts), list(counts.values()))
     return np.asarray(cards.reshape(named, size).T)

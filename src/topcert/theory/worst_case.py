@@ -1,4 +1,5 @@
-"""The exact radius of a label over a fixed design, by integer programming (HiGHS): the measure of what `design` leaves.
+"""The exact radius of a label over a fixed design, by integer programming (HiGHS): the measure of
+what `design` leaves.
 
 Minimal is the number of changed features x_i, subject to
 
@@ -6,8 +7,9 @@ Minimal is the number of changed features x_i, subject to
     g_a <= sum of y_s,   sum of g_a <= w sum of y_s        (new ballots name w labels, each once)
     z_a = 1 for k rivals, each of which then has  M_a - sum of y_s [a in b_s] + g_a  >=  N_l - sum of y_s [l in b_s].
 
-So many namings can be laid out in so many ballots: deal those of the first rival to ballots in turn, go on with those of the
-next where these ended, round and round. No ballot gets one twice, as g_a <= sum of y_s, nor more than w.
+So many namings can be laid out in so many ballots: deal those of the first rival to ballots in
+turn, go on with those of the next where these ended, round and round. No ballot gets one twice, as
+g_a <= sum of y_s, nor more than w.
 
 A fraction of a second for 64 features and 40 masks; it grows from there as such searches do.
 """
@@ -24,12 +26,15 @@ from topcert.theory.design import worth
 Ints = NDArray[np.int64]
 
 
-def worst_case_radius(ballots: Ints, label: int, *, keeps: Ints, classes: int, k: int, seconds: float = 60.0) -> int | None:
-    """The largest radius of `label` that no attack breaks, in features; None where the search took longer than `seconds`.
+def worst_case_radius(
+    ballots: Ints, label: int, *, keeps: Ints, classes: int, k: int, seconds: float = 60.0
+) -> int | None:
+    """The largest radius of `label` that no attack breaks, in features; None where the search took
+    longer than `seconds`.
 
-    `ballots` int `(masks, num_named)` are the labels that each mask names, `keeps` `(masks, num_features)` is 1 where a mask
-    keeps a feature. -1 where the label is not among the top k (ties: lower index first) at all; `num_features` where no
-    attack moves it.
+    `ballots` int `(masks, num_named)` are the labels that each mask names, `keeps` `(masks,
+    num_features)` is 1 where a mask keeps a feature. -1 where the label is not among the top k
+    (ties: lower index first) at all; `num_features` where no attack moves it.
     """
     (masks, features), num_named = keeps.shape, ballots.shape[1]
     value = worth(np.bincount(ballots.reshape(-1), minlength=classes), label)
@@ -37,7 +42,8 @@ def worst_case_radius(ballots: Ints, label: int, *, keeps: Ints, classes: int, k
     rivals = [j for j in range(classes) if j != label]
     took = -np.asarray(keeps)
     size, count = features + masks + 2 * len(rivals), len(rivals)
-    y, g, z = features, features + masks, features + masks + count  # where the columns of each begin
+    # where the columns of each begin
+    y, g, z = features, features + masks, features + masks + count
     rows = np.zeros((masks + 2 * count + 2, size))
     least, most = np.full(len(rows), -np.inf), np.full(len(rows), np.inf)
     rows[:masks, :features], rows[np.arange(masks), y + np.arange(masks)], most[:masks] = took, 1, 0

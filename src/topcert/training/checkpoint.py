@@ -23,7 +23,8 @@ from topcert.training.plans import TrainingPlan
 class EpochLog:
     """One row of `log.csv`; accuracies are of a single pass, fresh noise for each input.
 
-    `seconds` are of the whole epoch with its test; `data_seconds` of them went into augmentation and noise.
+    `seconds` are of the whole epoch with its test; `data_seconds` of them went into augmentation
+    and noise.
     """
 
     epoch: int
@@ -40,7 +41,8 @@ class EpochLog:
 class Progress:
     """An epoch under way: steps taken, sums over them, and the state of the generators after them.
 
-    `generators` are those of order and augmentation, then torch's, as tensors; none before the first step.
+    `generators` are those of order and augmentation, then torch's, as tensors; none before the
+    first step.
     """
 
     step: int = 0
@@ -56,7 +58,8 @@ class Progress:
 class Checkpoint:
     """What a training keeps in `folder`, read from it and written to it.
 
-    `data` and `started_from` are digests of the data and of the file of the first weights ("" for none).
+    `data` and `started_from` are digests of the data and of the file of the first weights ("" for
+    none).
     """
 
     folder: Path
@@ -70,11 +73,12 @@ class Checkpoint:
     def restore(self) -> tuple[list[EpochLog], Progress]:
         """Take up what lies in the folder, or nothing.
 
-        Raises ValueError where it is damaged, was made under another plan, on other data or from other weights, or belongs
-        to another network.
+        Raises ValueError where it is damaged, was made under another plan, on other data or from
+        other weights, or belongs to another network.
         """
         path = self.folder / "checkpoint.pt"
-        with TemporaryFile(dir=self.folder):  # where nothing can be written, it is better known before an epoch than after
+        # where nothing can be written, it is better known before an epoch than after
+        with TemporaryFile(dir=self.folder):
             pass
         if path.is_dir():
             raise ValueError(f"{path} is a folder; pass another --out")
@@ -85,22 +89,35 @@ class Checkpoint:
             planned = dict(state["plan"])
         except Exception as error:  # a damaged file can raise anything
             reason = str(error).partition("\n")[0] or type(error).__name__
-            raise ValueError(f"{path} is damaged ({reason[:120]}); remove it to start again") from error
+            raise ValueError(
+                f"{path} is damaged ({reason[:120]}); remove it to start again"
+            ) from error
         if _shapes(state.get("network")) != _shapes(self.network.state_dict()):
-            raise ValueError(f"{path} is a checkpoint of another network; name the one it is of, or pass another --out")
-        usual = {field.name: field.default for field in fields(TrainingPlan)}  # what older checkpoints do not say
+            raise ValueError(
+                f"{path} is a checkpoint of another network; name the one it is of, or pass another"
+                " --out"
+            )
+        # what older checkpoints do not say
+        usual = {field.name: field.default for field in fields(TrainingPlan)}
         for name, value in asdict(self.plan).items():
             was = planned.get(name, usual[name])
             if was != value:
                 raise ValueError(
-                    f"{path} was trained with {name} = {was}, not {value}; pass the same value or another --out"
+                    f"{path} was trained with {name} = {was}, not {value}; pass the same value or"
+                    " another --out"
                 )
-        for option, name, ours in (("--data-dir", "data", self.data), ("--start-from", "started_from", self.started_from)):
+        for option, name, ours in (
+            ("--data-dir", "data", self.data),
+            ("--start-from", "started_from", self.started_from),
+        ):
             theirs = state.get(name, ours)  # older checkpoints do not say
             if theirs != ours:
                 had, has = (digest[:12] or "none" for digest in (theirs, ours))
                 what = "was trained on other data" if name == "data" else "began with other weights"
-                raise ValueError(f"{path} {what} (SHA-256 {had}, now {has}); pass the same {option} or another --out")
+                raise ValueError(
+                    f"{path} {what} (SHA-256 {had}, now {has}); pass the same {option} or another"
+                    " --out"
+                )
         try:
             self.network.load_state_dict(state["network"])
             if self.plan.average:
@@ -108,12 +125,16 @@ class Checkpoint:
                 self.averaged.n_averaged.fill_(state["num_averaged"])
             self.optimization.load_state_dict(state["optimization"])
             return [EpochLog(**row) for row in state["logs"]], Progress(**state["progress"])
-        except Exception as error:  # a checkpoint of another network, of another version, or damaged
+        # a checkpoint of another network, of another version, or damaged
+        except Exception as error:
             reason = str(error).partition("\n")[0][:120]
-            raise ValueError(f"{path} is not a checkpoint of this network ({reason}); pass another --out") from error
+            raise ValueError(
+                f"{path} is not a checkpoint of this network ({reason}); pass another --out"
+            ) from error
 
     def save(self, logs: list[EpochLog], progress: Progress) -> None:
-        # The checkpoint comes last: after a kill in between, the epoch is trained again and its row written again.
+        # The checkpoint comes last: after a kill in between, the epoch is trained again and its row
+        # written again.
         if logs:
             with replacing(self.folder / "log.csv") as aside, aside.open("w", newline="") as file:
                 writer = csv.DictWriter(file, fieldnames=list(asdict(logs[0])))
@@ -139,7 +160,9 @@ class Checkpoint:
 
 
 def recorded_precision(folder: Path) -> str | None:
-    """The precision that the checkpoint of `folder` was trained in; None where there is none, or it cannot be read."""
+    """The precision that the checkpoint of `folder` was trained in; None where there is none, or it
+    cannot be read.
+    """
     try:
         return str(_read(folder / "checkpoint.pt")["plan"]["precision"])
     except Exception:  # it may be damaged in any way: `restore` says how
@@ -148,11 +171,17 @@ def recorded_precision(folder: Path) -> str | None:
 
 def _shapes(state: Any) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the tensors of a network; none where `state` is no such thing."""
-    return {name: tuple(getattr(value, "shape", ())) for name, value in state.items()} if isinstance(state, dict) else {}
+    return (
+        {name: tuple(getattr(value, "shape", ())) for name, value in state.items()}
+        if isinstance(state, dict)
+        else {}
+    )
 
 
 def _read(path: Path) -> Any:
-    """What `torch.save` wrote. Raises any error where the file is none of its, or damaged in a single bit."""
+    """What `torch.save` wrote. Raises any error where the file is none of its, or damaged in a
+    single bit.
+    """
     with zipfile.ZipFile(path) as archive:
         damaged = archive.testzip()  # torch itself does not look at checksums
     if damaged is not None:
@@ -161,11 +190,15 @@ def _read(path: Path) -> Any:
 
 
 def load_weights(network: nn.Module, checkpoint: Path) -> None:
-    """Give `network` the weights of a checkpoint. Raises ValueError where the file is none, or of another network."""
+    """Give `network` the weights of a checkpoint. Raises ValueError where the file is none, or of
+    another network.
+    """
     try:
         state = _read(checkpoint)
         network.load_state_dict(state["averaged"] or state["network"])
     except FileNotFoundError as error:
         raise ValueError(f"{checkpoint} does not exist") from error
     except Exception as error:  # torch.load can raise anything on a file that is no checkpoint
-        raise ValueError(f"{checkpoint} holds no weights of this network: {first_line(error)}") from error
+        raise ValueError(
+            f"{checkpoint} holds no weights of this network: {first_line(error)}"
+        ) from error

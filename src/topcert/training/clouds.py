@@ -22,13 +22,16 @@ from topcert.training.points import PointNoise
 NETWORKS: Final[dict[str, Callable[[int], nn.Module]]] = {  # from the number of classes
     "pointnet": lambda num_classes: PointNet(num_classes=num_classes),
 }
-CLASSES: Final = {"modelnet40": NUM_CLASSES, "surfaces": len(CLASS_NAMES)}  # of each data set that can be trained on
+# of each data set that can be trained on
+CLASSES: Final = {"modelnet40": NUM_CLASSES, "surfaces": len(CLASS_NAMES)}
 
 
 def check_cloud_network(name: str) -> None:
     """Raise ValueError where there is no such network for sets of points."""
     if name not in NETWORKS:
-        raise ValueError(f"unknown network {name!r} for sets of points; topcert trains: {', '.join(NETWORKS)}")
+        raise ValueError(
+            f"unknown network {name!r} for sets of points; topcert trains: {', '.join(NETWORKS)}"
+        )
 
 
 def train_on_clouds(
@@ -42,13 +45,16 @@ def train_on_clouds(
     start_from: Path | None = None,
     on_step: Callable[[int, int, str], None],
 ) -> list[EpochLog]:
-    """Train network `name` on `data` of CLASSES, going on from `folder`'s checkpoint; writes `folder / NAME.onnx`.
+    """Train network `name` on `data` of CLASSES, going on from `folder`'s checkpoint; writes
+    `folder / NAME.onnx`.
 
     Raises ValueError where the network or the noise is not one for sets of points.
     """
     check_cloud_network(name)
     if not isinstance(plan.noise, PointNoise):
-        raise ValueError(f"sets of points are trained under PointNoise, not {type(plan.noise).__name__}")
+        raise ValueError(
+            f"sets of points are trained under PointNoise, not {type(plan.noise).__name__}"
+        )
     torch.manual_seed(plan.seed)
     module = NETWORKS[name](CLASSES[data])
     if start_from is not None:
@@ -67,7 +73,9 @@ def train_on_clouds(
     )
 
 
-def _load(data: str, split: Literal["train", "test"], data_dir: Path | None) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def _load(
+    data: str, split: Literal["train", "test"], data_dir: Path | None
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
     if data == "surfaces":
         return load_surfaces(split)
     points, labels, _ = load_modelnet40(split, data_dir=data_dir)

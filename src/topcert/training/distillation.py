@@ -1,4 +1,6 @@
-"""Learning from a teacher that sees whole images: its soft labels beside the true ones (Hinton et al. 2015)."""
+"""Learning from a teacher that sees whole images: its soft labels beside the true ones (Hinton et
+al. 2015).
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,10 @@ from torch import nn
 class Distillation:
     """How much a training listens to its teacher.
 
-    `teacher` is the SHA-256 of the checkpoint that the teacher's weights are of. `share` of the loss is for its soft
-    labels, the rest for the true ones; both sides are softened by `temperature`. Raises ValueError for a share outside
-    (0, 1] or a temperature that is not positive.
+    `teacher` is the SHA-256 of the checkpoint that the teacher's weights are of. `share` of the
+    loss is for its soft labels, the rest for the true ones; both sides are softened by
+    `temperature`. Raises ValueError for a share outside (0, 1] or a temperature that is not
+    positive.
     """
 
     teacher: str
@@ -25,12 +28,18 @@ class Distillation:
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:
-            raise ValueError(f"the share of the loss that is a teacher's lies in (0, 1], got {self.share}")
+            raise ValueError(
+                f"the share of the loss that is a teacher's lies in (0, 1], got {self.share}"
+            )
         if not self.temperature > 0:
-            raise ValueError(f"the temperature of soft labels must be positive, got {self.temperature}")
+            raise ValueError(
+                f"the temperature of soft labels must be positive, got {self.temperature}"
+            )
 
     def loss(self, own: torch.Tensor, scores: torch.Tensor, taught: torch.Tensor) -> torch.Tensor:
-        """The loss of a batch: `own` is that of the true labels, `scores` and `taught` are `(B, classes)`."""
+        """The loss of a batch: `own` is that of the true labels, `scores` and `taught` are `(B,
+        classes)`.
+        """
         soft = nn.functional.kl_div(
             nn.functional.log_softmax(scores / self.temperature, dim=1),
             nn.functional.log_softmax(taught / self.temperature, dim=1),

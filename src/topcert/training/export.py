@@ -15,10 +15,13 @@ from torch import nn
 from topcert.files import replacing
 
 
-def export_onnx(network: nn.Module, path: Path, *, input_shape: tuple[int, ...], metadata: Mapping[str, str]) -> None:
+def export_onnx(
+    network: nn.Module, path: Path, *, input_shape: tuple[int, ...], metadata: Mapping[str, str]
+) -> None:
     """Export `network` in evaluation mode for float32 batches `(B, *input_shape)` of any size B.
 
-    The file's input is named `ablated` and its output `scores`; `metadata` (all text) is stored inside it.
+    The file's input is named `ablated` and its output `scores`; `metadata` (all text) is stored
+    inside it.
     """
     network.eval().to("cpu").to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     example = torch.zeros(2, *input_shape)
@@ -39,7 +42,8 @@ def export_onnx(network: nn.Module, path: Path, *, input_shape: tuple[int, ...],
         assert program is not None
         model = program.model_proto
         for node in model.graph.node:
-            node.ClearField("metadata_props")  # stack traces with the paths of the exporting machine
+            # stack traces with the paths of the exporting machine
+            node.ClearField("metadata_props")
             node.ClearField("doc_string")
         del model.metadata_props[:]
         onnx.helper.set_model_props(model, dict(metadata))
@@ -48,10 +52,11 @@ def export_onnx(network: nn.Module, path: Path, *, input_shape: tuple[int, ...],
 
 
 def halve_weights(path: Path, smaller: Path, *, at_least: int = 1024) -> None:
-    """Write the ONNX file `path` anew with float32 weights of `at_least` numbers in float16, each cast back when loaded.
+    """Write the ONNX file `path` anew with float32 weights of `at_least` numbers in float16, each
+    cast back when loaded.
 
-    Half the size; everything is computed in float32 as before, from rounded weights. The metadata says so.
-    Raises ValueError where a weight lies beyond float16.
+    Half the size; everything is computed in float32 as before, from rounded weights. The metadata
+    says so. Raises ValueError where a weight lies beyond float16.
     """
     model = onnx.load(path)
     casts = []
@@ -60,14 +65,19 @@ def halve_weights(path: Path, smaller: Path, *, at_least: int = 1024) -> None:
         if values.dtype != np.float32 or values.size < at_least:
             continue
         if not np.abs(values).max() <= np.finfo(np.float16).max:
-            raise ValueError(f"{tensor.name} of {path} holds {np.abs(values).max()}, which is beyond float16")
+            raise ValueError(
+                f"{tensor.name} of {path} holds {np.abs(values).max()}, which is beyond float16"
+            )
         name = tensor.name
         tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}_float16"))
-        casts.append(onnx.helper.make_node("Cast", [tensor.name], [name], to=onnx.TensorProto.FLOAT))
+        casts.append(
+            onnx.helper.make_node("Cast", [tensor.name], [name], to=onnx.TensorProto.FLOAT)
+        )
     nodes = list(model.graph.node)
     del model.graph.node[:]
     model.graph.node.extend([*casts, *nodes])
-    del model.graph.value_info[:]  # what it said of the weights holds no longer, and nothing needs it
+    # what it said of the weights holds no longer, and nothing needs it
+    del model.graph.value_info[:]
     entry = model.metadata_props.add()
     entry.key, entry.value = "weights", "float16, computed in float32"
     onnx.checker.check_model(model, full_check=True)

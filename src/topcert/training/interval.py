@@ -17,10 +17,11 @@ from topcert.theory.intervals import Conv, Dense, Flatten, Layer, ReLU
 class IntervalNoise:
     """Any `radius` pixels take any values: no randomness, but a worst case in the loss.
 
-    The loss is (1 - kappa) times the cross-entropy of the clean scores and kappa times that of the worst ones. For a
-    share `warmup` of the training kappa is 0; for a share `ramp` after it kappa grows to `worst_share`, and the first
-    layer's deviation to its full size. With `by_input` the deviation is the exact one of each image, as in the
-    certificate, at many times the cost; without it the sum of both directions, which depends on weights alone.
+    The loss is (1 - kappa) times the cross-entropy of the clean scores and kappa times that of the
+    worst ones. For a share `warmup` of the training kappa is 0; for a share `ramp` after it kappa
+    grows to `worst_share`, and the first layer's deviation to its full size. With `by_input` the
+    deviation is the exact one of each image, as in the certificate, at many times the cost; without
+    it the sum of both directions, which depends on weights alone.
     """
 
     radius: int
@@ -31,11 +32,17 @@ class IntervalNoise:
     law: str = field(default="interval", init=False)
     planes: int = field(default=1, init=False)
 
-    def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:  # noqa: ARG002 (nothing is drawn)
+    def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:  # noqa: ARG002
         return images.float().div_(255.0)
 
     def loss(
-        self, network: nn.Module, shown: torch.Tensor, labels: torch.Tensor, *, smoothing: float, progress: float
+        self,
+        network: nn.Module,
+        shown: torch.Tensor,
+        labels: torch.Tensor,
+        *,
+        smoothing: float,
+        progress: float,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         scale = min(max((progress - self.warmup) / max(self.ramp, 1e-9), 0.0), 1.0)
         kappa = scale * self.worst_share
@@ -59,10 +66,11 @@ def scores_and_margin_bounds(
     scale: float = 1.0,
     by_input: bool = True,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The scores, and `topcert.theory.intervals.margin_lower_bounds` to be differentiated; both `(B, classes)`.
+    """The scores, and `topcert.theory.intervals.margin_lower_bounds` to be differentiated; both
+    `(B, classes)`.
 
-    Rounding is not bounded. `scale` shrinks the first layer's deviation; without `by_input` that is the same for all
-    images, and larger.
+    Rounding is not bounded. `scale` shrinks the first layer's deviation; without `by_input` that is
+    the same for all images, and larger.
     """
     *modules, last = _modules(network)
     if not isinstance(last, nn.Linear):
@@ -98,13 +106,16 @@ def layers_of(module: nn.Module) -> tuple[Layer, ...]:
             found.append(ReLU())
         elif isinstance(part, nn.Linear | nn.Conv2d):
             weight, bias = (
-                cast("nn.Parameter", array).detach().cpu().numpy().copy(order="C") for array in (part.weight, part.bias)
+                cast("nn.Parameter", array).detach().cpu().numpy().copy(order="C")
+                for array in (part.weight, part.bias)
             )
             if isinstance(part, nn.Linear):
                 found.append(Dense(weight, bias))
             else:
                 stride, padding = part.stride, cast("tuple[int, int]", part.padding)
-                found.append(Conv(weight, bias, stride=cast("tuple[int, int]", stride), padding=padding))
+                found.append(
+                    Conv(weight, bias, stride=cast("tuple[int, int]", stride), padding=padding)
+                )
     return tuple(found)
 
 
@@ -112,7 +123,8 @@ def _deviation(
     module: nn.Linear | nn.Conv2d, images: torch.Tensor, *, radius: int, by_input: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """How far `radius` pixels can move the outputs up and down; broadcasts with the outputs."""
-    weight = module.weight.view(len(module.weight), images.shape[1], -1)  # (outputs, channels, pixels that one sees)
+    # (outputs, channels, pixels that one sees)
+    weight = module.weight.view(len(module.weight), images.shape[1], -1)
     taken = min(radius, weight.shape[2])
     if not by_input:
         most = weight.abs().sum(1).topk(taken, dim=1).values.sum(1)
@@ -122,7 +134,9 @@ def _deviation(
     rises, falls = weight.clamp(min=0), (-weight).clamp(min=0)
     moved = []
     for gain, loss in ((rises, falls), (falls, rises)):
-        per_pixel = torch.einsum("ock,bpck->bpok", gain, room) + torch.einsum("ock,bpck->bpok", loss, shown)
+        per_pixel = torch.einsum("ock,bpck->bpok", gain, room) + torch.einsum(
+            "ock,bpck->bpok", loss, shown
+        )
         total = per_pixel.topk(taken, dim=3).values.sum(3)  # (B, places, outputs)
         moved.append(total[:, 0] if isinstance(module, nn.Linear) else total)
     if isinstance(module, nn.Linear):
@@ -152,10 +166,15 @@ def _modules(network: nn.Module) -> list[nn.Module]:
     if not isinstance(network, nn.Sequential) or len(network) == 0:
         raise ValueError(f"interval bounds need an nn.Sequential, not {type(network).__name__}")
     for part in network:
-        plain = isinstance(part, nn.Linear | nn.ReLU) or (isinstance(part, nn.Flatten) and part.start_dim == 1)
+        plain = isinstance(part, nn.Linear | nn.ReLU) or (
+            isinstance(part, nn.Flatten) and part.start_dim == 1
+        )
         if isinstance(part, nn.Conv2d):
             plain = part.groups == 1 and part.dilation == (1, 1) and part.padding_mode == "zeros"
             plain = plain and not isinstance(part.padding, str)
         if not plain or (isinstance(part, nn.Linear | nn.Conv2d) and part.bias is None):
-            raise ValueError(f"interval bounds cannot follow {part}; use Conv2d, Linear (with biases), ReLU and Flatten")
+            raise ValueError(
+                f"interval bounds cannot follow {part}; use Conv2d, Linear (with biases), ReLU and"
+                " Flatten"
+            )
     return list(network)

@@ -8,12 +8,14 @@ from typing import Any, Final, final
 import torch
 
 MOMENTUM: Final = 0.95
-COEFFICIENTS: Final = (3.4445, -4.7750, 2.0315)  # of the quintic that Jordan et al. (2024) iterate five times
+# of the quintic that Jordan et al. (2024) iterate five times
+COEFFICIENTS: Final = (3.4445, -4.7750, 2.0315)
 
 
 @final
 class FloatMuon(torch.optim.Optimizer):
-    """Nesterov momentum whose steps are orthogonalized matrices; as `torch.optim.Muon`, in the precision of the weights.
+    """Nesterov momentum whose steps are orthogonalized matrices; as `torch.optim.Muon`, in the
+    precision of the weights.
 
     `params` are matrices, or groups of them as any optimizer of torch takes them.
     """
@@ -25,7 +27,9 @@ class FloatMuon(torch.optim.Optimizer):
     def step(self, closure: Callable[[], float] | None = None) -> Any:
         """One step by the gradients that are there; a `closure` is not called for, and refused."""
         if closure is not None:
-            raise ValueError("FloatMuon steps by the gradients that are there; leave the closure out")
+            raise ValueError(
+                "FloatMuon steps by the gradients that are there; leave the closure out"
+            )
         for group in self.param_groups:
             for matrix in group["params"]:
                 if matrix.grad is None:

@@ -26,7 +26,8 @@ from topcert.training.plans import TrainingPlan
 from topcert.training.trainer import train
 from topcert.version import __version__
 
-NETWORKS: Final[dict[str, Callable[[int], nn.Module]]] = {  # from input channels, for 32 x 32 images of 10 classes
+# from input channels, for 32 x 32 images of 10 classes
+NETWORKS: Final[dict[str, Callable[[int], nn.Module]]] = {
     "compact": lambda _: Compact(),
     "lattice": lambda _: LatticeNet(),
     "whole": lambda _: Whole(),
@@ -44,13 +45,23 @@ def check_network(name: str, law: str) -> None:
     if name not in NETWORKS:
         raise ValueError(f"unknown network {name!r}; topcert trains: {', '.join(NETWORKS)}")
     if law == "interval" and name not in BOUNDED:
-        raise ValueError(f"interval training needs a network that bounds can follow: {', '.join(BOUNDED)}; got {name}")
+        raise ValueError(
+            f"interval training needs a network that bounds can follow: {', '.join(BOUNDED)}; got"
+            f" {name}"
+        )
     if (name == "lattice") != (law == "lattice"):
-        raise ValueError(f"lattice is for the small pictures that grids of pixels are, alone; got {name} under {law} noise")
+        raise ValueError(
+            f"lattice is for the small pictures that grids of pixels are, alone; got {name} under"
+            f" {law} noise"
+        )
     if (name == "whole") != (law == "none"):
-        raise ValueError(f"whole sees whole images, alone, to teach others; got {name} under {law} noise")
+        raise ValueError(
+            f"whole sees whole images, alone, to teach others; got {name} under {law} noise"
+        )
     if name == "compact" and law != "ablation":
-        raise ValueError(f"compact looks for kept pixels, and {law} noise hides none; train small instead")
+        raise ValueError(
+            f"compact looks for kept pixels, and {law} noise hides none; train small instead"
+        )
 
 
 def train_on_cifar10(
@@ -64,9 +75,11 @@ def train_on_cifar10(
     teacher: Path | None = None,
     on_step: Callable[[int, int, str], None],
 ) -> list[EpochLog]:
-    """Train network `name` on CIFAR-10, going on from `folder`'s checkpoint; writes `folder / NAME.onnx`.
+    """Train network `name` on CIFAR-10, going on from `folder`'s checkpoint; writes `folder /
+    NAME.onnx`.
 
-    `start_from` and `teacher` are checkpoints: of the same network, and of `whole`. Raises ValueError where they are not.
+    `start_from` and `teacher` are checkpoints: of the same network, and of `whole`. Raises
+    ValueError where they are not.
     """
     check_network(name, plan.noise.law)
     shown = plan.noise.show(torch.zeros(1, 3, 32, 32, dtype=torch.uint8), seed=plan.seed, first=0)
@@ -81,7 +94,9 @@ def train_on_cifar10(
         load_weights(taught_by, teacher)
     images, labels = _channels_first("train", data_dir)
     if not 0 <= plan.held_out < len(images):
-        raise ValueError(f"--hold-out must lie in 0 .. {len(images) - 1} training images, got {plan.held_out}")
+        raise ValueError(
+            f"--hold-out must lie in 0 .. {len(images) - 1} training images, got {plan.held_out}"
+        )
     seen = slice(len(images) - plan.held_out)
     return train_and_export(
         module,
@@ -112,10 +127,12 @@ def train_and_export(
     teacher: nn.Module | None = None,
     on_step: Callable[[int, int, str], None],
 ) -> list[EpochLog]:
-    """Train `module` on the first of `splits` and test it on the second, then write `folder / NAME.onnx`.
+    """Train `module` on the first of `splits` and test it on the second, then write `folder /
+    NAME.onnx`.
 
-    `input_shape` is what the network sees of one input; `start_from` is the file that its weights are of: its folder is
-    written down, and a training that is gone on with must have begun from the same file.
+    `input_shape` is what the network sees of one input; `start_from` is the file that its weights
+    are of: its folder is written down, and a training that is gone on with must have begun from the
+    same file.
     """
     logs = train(
         module,
@@ -146,6 +163,8 @@ def train_and_export(
     return logs
 
 
-def _channels_first(split: Literal["train", "test"], data_dir: Path | None) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _channels_first(
+    split: Literal["train", "test"], data_dir: Path | None
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     images, labels = load_cifar10(split, data_dir=data_dir)
     return images.transpose(0, 3, 1, 2).copy(), labels

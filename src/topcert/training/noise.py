@@ -1,7 +1,8 @@
 """What a base classifier is trained on: the randomness that its certificate will use.
 
-Each noise says how a batch of training images is shown to the network, and which loss follows. Noise number `first + i`
-is a function of `(seed, first)` and, masks apart, of the batch; it never comes from the streams of a certificate.
+Each noise says how a batch of training images is shown to the network, and which loss follows.
+Noise number `first + i` is a function of `(seed, first)` and, masks apart, of the batch; it never
+comes from the streams of a certificate.
 """
 
 from __future__ import annotations
@@ -33,12 +34,22 @@ class Noise(Protocol):
         """Channels that the network sees for each channel of an image."""
 
     def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
-        """float32 `(B, planes * C, H, W)` from uint8 `(B, C, H, W)`; smaller pictures where the noise shows such."""
+        """float32 `(B, planes * C, H, W)` from uint8 `(B, C, H, W)`; smaller pictures where the
+        noise shows such.
+        """
 
     def loss(
-        self, network: nn.Module, shown: torch.Tensor, labels: torch.Tensor, *, smoothing: float, progress: float
+        self,
+        network: nn.Module,
+        shown: torch.Tensor,
+        labels: torch.Tensor,
+        *,
+        smoothing: float,
+        progress: float,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The loss of a batch and its scores `(B, classes)`; `progress` runs from 0 to 1 over the training."""
+        """The loss of a batch and its scores `(B, classes)`; `progress` runs from 0 to 1 over the
+        training.
+        """
 
 
 @final
@@ -53,7 +64,13 @@ class NoNoise:
         return images.float().div_(255.0).contiguous(memory_format=torch.channels_last)
 
     def loss(
-        self, network: nn.Module, shown: torch.Tensor, labels: torch.Tensor, *, smoothing: float, progress: float
+        self,
+        network: nn.Module,
+        shown: torch.Tensor,
+        labels: torch.Tensor,
+        *,
+        smoothing: float,
+        progress: float,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         return _cross_entropy(network, shown, labels, smoothing)
 
@@ -61,7 +78,9 @@ class NoNoise:
 @final
 @dataclass(frozen=True, kw_only=True)
 class AblationNoise:
-    """Keep `num_kept` pixels, drawn afresh for each image; six-channel encoding (Levine & Feizi 2019)."""
+    """Keep `num_kept` pixels, drawn afresh for each image; six-channel encoding (Levine & Feizi
+    2019).
+    """
 
     num_kept: int
     law: str = field(default="ablation", init=False)
@@ -79,7 +98,13 @@ class AblationNoise:
         return ablate(images, torch.from_numpy(kept.astype(np.int64)).to(images.device))
 
     def loss(
-        self, network: nn.Module, shown: torch.Tensor, labels: torch.Tensor, *, smoothing: float, progress: float
+        self,
+        network: nn.Module,
+        shown: torch.Tensor,
+        labels: torch.Tensor,
+        *,
+        smoothing: float,
+        progress: float,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         return _cross_entropy(network, shown, labels, smoothing)
 
@@ -87,7 +112,8 @@ class AblationNoise:
 @final
 @dataclass(frozen=True, kw_only=True)
 class DesignNoise:
-    """Show each image under one of the first `num_masks` masks of a design, drawn afresh; six-channel encoding.
+    """Show each image under one of the first `num_masks` masks of a design, drawn afresh;
+    six-channel encoding.
 
     A certificate of a design is about these very masks, so training on them gives nothing away.
     """
@@ -98,13 +124,21 @@ class DesignNoise:
     planes: int = field(default=2, init=False)
 
     def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
-        words = draw_words(seed=seed, start=first, stop=first + len(images), width=1, domain=TRAIN)[:, 0]
+        words = draw_words(seed=seed, start=first, stop=first + len(images), width=1, domain=TRAIN)[
+            :, 0
+        ]
         chosen = ((words >> np.uint64(32)) * np.uint64(self.num_masks)) >> np.uint64(32)
         kept = _masks_of(self.design, self.num_masks)[chosen.astype(np.int64)]
         return ablate(images, torch.from_numpy(kept).to(images.device))
 
     def loss(
-        self, network: nn.Module, shown: torch.Tensor, labels: torch.Tensor, *, smoothing: float, progress: float
+        self,
+        network: nn.Module,
+        shown: torch.Tensor,
+        labels: torch.Tensor,
+        *,
+        smoothing: float,
+        progress: float,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         return _cross_entropy(network, shown, labels, smoothing)
 
@@ -114,19 +148,26 @@ class DesignNoise:
 class LatticeNoise:
     """Show each image as one of its regular grids, drawn afresh: a small picture and its offset.
 
-    `stride` is that of rows and columns, or of each. A certificate of the design `lattice` or `lattice:AxB` is about these
-    very grids, so training on them gives nothing away.
+    `stride` is that of rows and columns, or of each. A certificate of the design `lattice` or
+    `lattice:AxB` is about these very grids, so training on them gives nothing away.
     """
 
     stride: int | tuple[int, int]
     law: str = field(default="lattice", init=False)
-    planes: int = field(default=2, init=False)  # of colour images, whose three channels become six planes
+    # of colour images, whose three channels become six planes
+    planes: int = field(default=2, init=False)
 
     def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
         return _show_grids(images, self.stride, (0,), seed=seed, first=first)
 
     def loss(
-        self, network: nn.Module, shown: torch.Tensor, labels: torch.Tensor, *, smoothing: float, progress: float
+        self,
+        network: nn.Module,
+        shown: torch.Tensor,
+        labels: torch.Tensor,
+        *,
+        smoothing: float,
+        progress: float,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         return _cross_entropy(network, shown, labels, smoothing)
 
@@ -134,10 +175,11 @@ class LatticeNoise:
 @final
 @dataclass(frozen=True, kw_only=True)
 class LatticesNoise:
-    """The same under several strides, for a network that takes pictures of any size: each batch is under one of them.
+    """The same under several strides, for a network that takes pictures of any size: each batch is
+    under one of them.
 
-    The stride of a batch is drawn like its grids; that of number 0, for whose pictures a network is exported, is the first.
-    `rounds` is how many rounds of `lattice:AxB` the classes are of.
+    The stride of a batch is drawn like its grids; that of number 0, for whose pictures a network is
+    exported, is the first. `rounds` is how many rounds of `lattice:AxB` the classes are of.
     """
 
     strides: tuple[tuple[int, int], ...]
@@ -154,32 +196,53 @@ class LatticesNoise:
         return _show_grids(images, (rows, columns), slopes, seed=seed, first=first)
 
     def loss(
-        self, network: nn.Module, shown: torch.Tensor, labels: torch.Tensor, *, smoothing: float, progress: float
+        self,
+        network: nn.Module,
+        shown: torch.Tensor,
+        labels: torch.Tensor,
+        *,
+        smoothing: float,
+        progress: float,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         return _cross_entropy(network, shown, labels, smoothing)
 
 
 def _show_grids(
-    images: torch.Tensor, stride: int | tuple[int, int], slopes: tuple[int, ...], *, seed: int, first: int
+    images: torch.Tensor,
+    stride: int | tuple[int, int],
+    slopes: tuple[int, ...],
+    *,
+    seed: int,
+    first: int,
 ) -> torch.Tensor:
     rows, columns = stride if isinstance(stride, tuple) else (stride, stride)
-    words = draw_words(seed=seed, start=first, stop=first + len(images), width=1, domain=TRAIN)[:, 0]
+    words = draw_words(seed=seed, start=first, stop=first + len(images), width=1, domain=TRAIN)[
+        :, 0
+    ]
     chosen = ((words >> np.uint64(32)) * np.uint64(rows * columns * len(slopes))) >> np.uint64(32)
-    return grids(images, torch.from_numpy(chosen.astype(np.int64)).to(images.device), (rows, columns), slopes)
+    return grids(
+        images, torch.from_numpy(chosen.astype(np.int64)).to(images.device), (rows, columns), slopes
+    )
 
 
 def grids(
-    images: torch.Tensor, chosen: torch.Tensor, stride: tuple[int, int], slopes: tuple[int, ...] = (0,)
+    images: torch.Tensor,
+    chosen: torch.Tensor,
+    stride: tuple[int, int],
+    slopes: tuple[int, ...] = (0,),
 ) -> torch.Tensor:
-    """Image i under mask `chosen[i]` of a lattice of those strides, with a round for each slope, as a small picture.
+    """Image i under mask `chosen[i]` of a lattice of those strides, with a round for each slope, as
+    a small picture.
 
-    float32 `(B, C + 3, ceil(H / rows), ceil(W / columns))`: colours in [0, 1], inside, offsets: what the encoding `lattice`
-    shows, bit for bit.
+    float32 `(B, C + 3, ceil(H / rows), ceil(W / columns))`: colours in [0, 1], inside, offsets:
+    what the encoding `lattice` shows, bit for bit.
     """
     size, channels, height, width = images.shape
     rows, columns = stride
     tall, wide = -(-height // rows), -(-width // columns)
-    planes = images.new_zeros((size, channels + 1, tall * rows, wide * columns), dtype=torch.float32)
+    planes = images.new_zeros(
+        (size, channels + 1, tall * rows, wide * columns), dtype=torch.float32
+    )
     planes[:, :channels, :height, :width] = images.float() / 255.0
     planes[:, channels, :height, :width] = 1.0
     cells = planes.view(size, channels + 1, tall, rows, wide, columns)
@@ -213,11 +276,19 @@ class GaussianNoise:
 
     def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
         shown = images.float().div_(255.0)
-        noise = torch.randn(shown.shape, generator=_generator(seed, first, images.device), device=images.device)
+        noise = torch.randn(
+            shown.shape, generator=_generator(seed, first, images.device), device=images.device
+        )
         return shown.add_(noise, alpha=self.sigma).contiguous(memory_format=torch.channels_last)
 
     def loss(
-        self, network: nn.Module, shown: torch.Tensor, labels: torch.Tensor, *, smoothing: float, progress: float
+        self,
+        network: nn.Module,
+        shown: torch.Tensor,
+        labels: torch.Tensor,
+        *,
+        smoothing: float,
+        progress: float,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         return _cross_entropy(network, shown, labels, smoothing)
 
@@ -225,7 +296,9 @@ class GaussianNoise:
 @final
 @dataclass(frozen=True, kw_only=True)
 class DiscreteNoise:
-    """Keep each of 256 values with `keep_probability`, else take one of the others uniformly (Lee et al. 2019)."""
+    """Keep each of 256 values with `keep_probability`, else take one of the others uniformly (Lee
+    et al. 2019).
+    """
 
     keep_probability: float
     law: str = field(default="discrete", init=False)
@@ -233,19 +306,37 @@ class DiscreteNoise:
 
     def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
         generator = _generator(seed, first, images.device)
-        lost = torch.rand(images.shape, generator=generator, device=images.device) >= self.keep_probability
-        shift = torch.randint(1, NUM_VALUES, images.shape, generator=generator, device=images.device, dtype=torch.int32)
+        lost = (
+            torch.rand(images.shape, generator=generator, device=images.device)
+            >= self.keep_probability
+        )
+        shift = torch.randint(
+            1,
+            NUM_VALUES,
+            images.shape,
+            generator=generator,
+            device=images.device,
+            dtype=torch.int32,
+        )
         values = (images.int() + shift * lost) % NUM_VALUES
         return values.float().div_(NUM_VALUES - 1.0).contiguous(memory_format=torch.channels_last)
 
     def loss(
-        self, network: nn.Module, shown: torch.Tensor, labels: torch.Tensor, *, smoothing: float, progress: float
+        self,
+        network: nn.Module,
+        shown: torch.Tensor,
+        labels: torch.Tensor,
+        *,
+        smoothing: float,
+        progress: float,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         return _cross_entropy(network, shown, labels, smoothing)
 
 
 def ablate(images: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
-    """Six-channel encoding of uint8 images `(B, C, H, W)`: `x * m`, then `(1 - x) * m`; float32 `(B, 2 C, H, W)`."""
+    """Six-channel encoding of uint8 images `(B, C, H, W)`: `x * m`, then `(1 - x) * m`; float32
+    `(B, 2 C, H, W)`.
+    """
     batch, _, height, width = images.shape
     mask = torch.zeros(batch, height * width, device=images.device).scatter_(1, kept, 1.0)
     mask = mask.view(batch, 1, height, width)

@@ -20,11 +20,15 @@ EASED: Final = 0.6  # of the training, over which masks come down from `num_kept
 class TrainingPlan:
     """All that decides the trained weights, beside the data and the network.
 
-    `average` is the decay a step of the exponential average of the weights, 0 for none: what is tested and exported is the
-    average. Under `bfloat16` weights stay float32 and the forward and backward passes are mixed. With `num_kept_at_first`
-    a training under `AblationNoise` begins with masks that keep so many, and comes down to those of `noise` evenly; raises
-    ValueError under another noise, or where that is fewer than `noise` keeps. With `distillation` a teacher's soft labels
-    join the loss. The last `held_out` training inputs are left out, for choices that the test set must not make.
+    `average` is the decay a step of the exponential average of the weights, 0 for none: what is
+    tested and exported is the average. Under `bfloat16` weights stay float32 and the forward and
+    backward passes are mixed. With `num_kept_at_first` a training under `AblationNoise` begins with
+    masks that keep so many, and comes down to those of `noise` evenly; raises ValueError under
+    another noise, or where that is fewer than `noise` keeps. With `distillation` a teacher's soft
+    labels join the loss. The last `held_out` training inputs are left out, for choices that the
+    test set must not make. Each augmented input is shown `views` times in one batch, under noises
+    of its own (Hoffer et al. 2020, "Augment your batch"): a teacher, which sees the input alone, is
+    asked once for all of them. Raises ValueError where `views` does not divide `batch_size`.
     """
 
     noise: Noise
@@ -43,16 +47,25 @@ class TrainingPlan:
     seed: int = 0
     distillation: Distillation | None = None
     held_out: int = 0
+    views: int = 1
 
     def __post_init__(self) -> None:
+        if self.views < 1 or self.batch_size % self.views:
+            raise ValueError(
+                "the batch size must be a multiple of the views of an input, got"
+                f" {self.batch_size}, {self.views}"
+            )
         if self.num_kept_at_first is None:
             return
         if not isinstance(self.noise, AblationNoise):
-            raise ValueError(f"num_kept_at_first is for AblationNoise; leave it out with {type(self.noise).__name__}")
+            raise ValueError(
+                "num_kept_at_first is for AblationNoise; leave it out with"
+                f" {type(self.noise).__name__}"
+            )
         if self.num_kept_at_first < self.noise.num_kept:
             raise ValueError(
-                f"num_kept_at_first must be at least the {self.noise.num_kept} that are kept at last; "
-                f"got {self.num_kept_at_first}"
+                f"num_kept_at_first must be at least the {self.noise.num_kept} that are kept at"
+                f" last; got {self.num_kept_at_first}"
             )
 
     def noise_at(self, progress: float) -> Noise:
@@ -65,8 +78,11 @@ class TrainingPlan:
 
 
 def usual_plan(network: str, noise: Noise, *, data: str = "cifar10") -> TrainingPlan:
-    """The recipe of a network under a noise on `data`; change parts of it with `dataclasses.replace`."""
-    if noise.law == "interval":  # a loss that resists: what helps against overfitting only hurts there
+    """The recipe of a network under a noise on `data`; change parts of it with
+    `dataclasses.replace`.
+    """
+    # a loss that resists: what helps against overfitting only hurts there
+    if noise.law == "interval":
         return TrainingPlan(
             noise=noise,
             augmentation=ShiftAndMirror(max_shift=0),
@@ -84,7 +100,8 @@ def usual_plan(network: str, noise: Noise, *, data: str = "cifar10") -> Training
             weight_decay=1e-4,
             label_smoothing=0.0,
         )
-    if network == "pointnet":  # as its authors train it, but for batch and schedule; surfaces lie in any pose
+    # as its authors train it, but for batch and schedule; surfaces lie in any pose
+    if network == "pointnet":
         generated = data == "surfaces"
         return TrainingPlan(
             noise=noise,

@@ -1,4 +1,6 @@
-"""Training on sets of points: what the certificate will show of them, and how else they may lie in space."""
+"""Training on sets of points: what the certificate will show of them, and how else they may lie in
+space.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,11 @@ from topcert.randomization.masks import TRAIN, draw_masks
 @final
 @dataclass(frozen=True, kw_only=True)
 class PointNoise:
-    """Keep `num_kept` points of each set, drawn afresh; the network sees them alone (encoding `keep-only`).
+    """Keep `num_kept` points of each set, drawn afresh; the network sees them alone (encoding
+    `keep-only`).
 
-    `orthogonality` weighs how far PointNet's turns of features are from orthogonal (Qi et al. 2017, who take 0.001).
+    `orthogonality` weighs how far PointNet's turns of features are from orthogonal (Qi et al. 2017,
+    who take 0.001).
     """
 
     num_kept: int = 16
@@ -48,9 +52,11 @@ class PointNoise:
         labels: torch.Tensor,
         *,
         smoothing: float,
-        progress: float,  # noqa: ARG002 (the loss is the same from beginning to end)
+        progress: float,  # noqa: ARG002
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Cross-entropy, and for a PointNet the distance of its feature transform from orthogonal."""
+        """Cross-entropy, and for a PointNet the distance of its feature transform from
+        orthogonal.
+        """
         if not isinstance(network, PointNet):
             scores: torch.Tensor = network(shown)
             return nn.functional.cross_entropy(scores, labels, label_smoothing=smoothing), scores
@@ -64,8 +70,9 @@ class PointNoise:
 class RotateAndJitter:
     """Turn each set of points and move each point a little, as PointNet's authors do.
 
-    `around` "up" turns about the y axis, which points up in ModelNet40; "any" takes a uniformly random rotation. Jitter is
-    normal with deviation `sigma`, cut at `clip`; both in units of the coordinates.
+    `around` "up" turns about the y axis, which points up in ModelNet40; "any" takes a uniformly
+    random rotation. Jitter is normal with deviation `sigma`, cut at `clip`; both in units of the
+    coordinates.
     """
 
     around: Literal["up", "any"] = "up"
@@ -78,7 +85,9 @@ class RotateAndJitter:
         jitter = generator.standard_normal(batch.shape, np.float32)
         jitter *= np.float32(self.sigma)
         np.clip(jitter, -self.clip, self.clip, out=jitter)
-        return batch @ torch.from_numpy(turns).to(batch.device) + torch.from_numpy(jitter).to(batch.device)
+        return batch @ torch.from_numpy(turns).to(batch.device) + torch.from_numpy(jitter).to(
+            batch.device
+        )
 
     def _turns(self, size: int, generator: np.random.Generator) -> NDArray[np.float64]:
         """Rotations `(size, 3, 3)`."""

@@ -11,9 +11,11 @@ PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)
 
 
 def is_fast(precision: Precision, device: torch.device) -> bool:
-    """Whether `device` is fast in `precision`; where bfloat16 is emulated, a step takes several times as long.
+    """Whether `device` is fast in `precision`; where bfloat16 is emulated, a step takes several
+    times as long.
 
-    Of CPUs only AVX-512 was found to be; others, ARM's among them, were not measured and count as slow.
+    Of CPUs only AVX-512 was found to be; others, ARM's among them, were not measured and count as
+    slow.
     """
     if precision == "float32":
         return True

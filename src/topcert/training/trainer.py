@@ -1,8 +1,9 @@
 """Train a network under the noise of its certificate; stops and goes on without a trace.
 
-Every input of every epoch gets its own noise, which no certificate will draw again. Noise, order, augmentation and
-dropout of an epoch are functions of `(seed, epoch)`: a run that was killed and resumed follows the trajectory of one
-that was not, to the bit on a CPU; sums on a GPU may round differently from run to run.
+Every input of every epoch gets its own noise, which no certificate will draw again. Noise, order,
+augmentation and dropout of an epoch are functions of `(seed, epoch)`: a run that was killed and
+resumed follows the trajectory of one that was not, to the bit on a CPU; sums on a GPU may round
+differently from run to run.
 """
 
 from __future__ import annotations
@@ -43,28 +44,39 @@ def train(
     teacher: nn.Module | None = None,
     on_step: Callable[[int, int, str], None],
 ) -> list[EpochLog]:
-    """Train `network` in place; inputs are as `plan.noise` takes them, such as uint8 images `(inputs, C, H, W)`.
+    """Train `network` in place; inputs are as `plan.noise` takes them, such as uint8 images
+    `(inputs, C, H, W)`.
 
-    `folder` holds `checkpoint.pt`, at most `SAVE_SECONDS` old, and `log.csv`; where a checkpoint of the same plan is there
-    already, training goes on from it. `started_from` is the file that the weights of `network` are of, if any. `teacher`
-    gives scores of whole augmented images, float32 in [0, 1], where the plan has a distillation.
-    `on_step(step, total, note)` is called after each step. Raises ValueError where the checkpoint is damaged or was made
-    under another plan, on other data or from other weights.
+    `folder` holds `checkpoint.pt`, at most `SAVE_SECONDS` old, and `log.csv`; where a checkpoint of
+    the same plan is there already, training goes on from it. `started_from` is the file that the
+    weights of `network` are of, if any. `teacher` gives scores of whole augmented images, float32
+    in [0, 1], where the plan has a distillation. `on_step(step, total, note)` is called after each
+    step. Raises ValueError where the checkpoint is damaged or was made under another plan, on other
+    data or from other weights.
     """
     if (teacher is None) != (plan.distillation is None):
-        raise ValueError("a teacher and a plan with a distillation go together; give both or neither")
+        raise ValueError(
+            "a teacher and a plan with a distillation go together; give both or neither"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     inputs, labels = (torch.from_numpy(part).to(device) for part in train_set)
     network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if teacher is not None:
         teacher.to(device).to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     num_inputs = len(inputs)
-    steps = num_inputs // plan.batch_size
+    inputs_a_step = plan.batch_size // plan.views
+    steps = num_inputs // inputs_a_step
     if steps == 0:
-        raise ValueError(f"batch size {plan.batch_size} is larger than the {num_inputs} training inputs; lower it")
+        raise ValueError(
+            f"batch size {plan.batch_size} is larger than the {num_inputs} training inputs;"
+            " lower it"
+        )
     total_steps = plan.epochs * steps
     if total_steps < 2:
-        raise ValueError(f"{plan.epochs} epoch of {steps} step is too little to train; raise --epochs or lower --batch-size")
+        raise ValueError(
+            f"{plan.epochs} epoch of {steps} step is too little to train; raise --epochs or lower"
+            " --batch-size"
+        )
     optimization = Optimization(
         network,
         algorithm=plan.algorithm,
@@ -78,14 +90,18 @@ def train(
     checkpoint = Checkpoint(
         folder=folder,
         data=_digest(*train_set, *test_set),
-        started_from="" if started_from is None else hashlib.sha256(started_from.read_bytes()).hexdigest(),
+        started_from=(
+            "" if started_from is None else hashlib.sha256(started_from.read_bytes()).hexdigest()
+        ),
         plan=plan,
         network=network,
         averaged=averaged,
         optimization=optimization,
     )
     logs, progress = checkpoint.restore()
-    mixed = torch.autocast(torch.device(device).type, torch.bfloat16, enabled=plan.precision == "bfloat16")
+    mixed = torch.autocast(
+        torch.device(device).type, torch.bfloat16, enabled=plan.precision == "bfloat16"
+    )
     for epoch in range(len(logs), plan.epochs):
         began = saved = time.perf_counter()
         network.train()
@@ -94,20 +110,23 @@ def train(
         if progress.step:
             generators.restore(progress.generators)
         for step in range(progress.step, steps):
-            rows = order[step * plan.batch_size : (step + 1) * plan.batch_size]
+            rows = order[step * inputs_a_step : (step + 1) * inputs_a_step]
+            wanted = labels[rows].repeat_interleave(plan.views)
             fraction = (epoch * steps + step) / total_steps
             data_began = time.perf_counter()
             augmented = plan.augmentation(inputs[rows], generators.numpy)
-            first = epoch * num_inputs + step * plan.batch_size
-            shown = plan.noise_at(fraction).show(augmented, seed=plan.seed, first=first)
+            first = epoch * num_inputs * plan.views + step * plan.batch_size
+            every = augmented.repeat_interleave(plan.views, 0)
+            shown = plan.noise_at(fraction).show(every, seed=plan.seed, first=first)
             progress.data_seconds += time.perf_counter() - data_began
             with mixed:
                 loss, scores = plan.noise.loss(
-                    network, shown, labels[rows], smoothing=plan.label_smoothing, progress=fraction
+                    network, shown, wanted, smoothing=plan.label_smoothing, progress=fraction
                 )
                 if teacher is not None and plan.distillation is not None:
                     with torch.no_grad():
                         taught = teacher(WHOLE.show(augmented, seed=plan.seed, first=first))
+                        taught = taught.repeat_interleave(plan.views, 0)
                     loss = plan.distillation.loss(loss, scores, taught)
             optimization.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -115,7 +134,7 @@ def train(
             if plan.average:
                 averaged.update_parameters(network)
             progress.total_loss += loss.item()
-            progress.hits += int((scores.argmax(1) == labels[rows]).sum())
+            progress.hits += int((scores.argmax(1) == wanted).sum())
             if not math.isfinite(progress.total_loss):
                 raise ValueError(f"the loss is not finite in epoch {epoch}; lower --learning-rate")
             progress.step = step + 1
@@ -124,7 +143,9 @@ def train(
                 progress.seconds, began, saved = progress.seconds + now - began, now, now
                 progress.generators = generators.state()
                 checkpoint.save(logs, progress)
-            on_step(epoch * steps + step + 1, total_steps, f"epoch {epoch + 1}, loss {loss.item():.3f}")
+            on_step(
+                epoch * steps + step + 1, total_steps, f"epoch {epoch + 1}, loss {loss.item():.3f}"
+            )
         logs.append(
             EpochLog(
                 epoch=epoch + 1,
@@ -132,7 +153,10 @@ def train(
                 train_loss=progress.total_loss / steps,
                 train_accuracy=progress.hits / (steps * plan.batch_size),
                 test_accuracy=single_pass_accuracy(
-                    averaged.module if plan.average else network, *test_set, plan=plan, device=device
+                    averaged.module if plan.average else network,
+                    *test_set,
+                    plan=plan,
+                    device=device,
                 ),
                 seconds=progress.seconds + time.perf_counter() - began,
                 data_seconds=progress.data_seconds,
@@ -155,7 +179,9 @@ def _digest(*arrays: NDArray[Any]) -> str:
 
 
 def _moving_average(decay: float) -> Callable[[Tensors, Tensors, torch.Tensor | int], None]:
-    """An exponential average that forgets the first steps, which are the worst: its decay grows from 0.1 to `decay`."""
+    """An exponential average that forgets the first steps, which are the worst: its decay grows
+    from 0.1 to `decay`.
+    """
 
     @torch.no_grad()
     def update(averaged: Tensors, latest: Tensors, count: torch.Tensor | int) -> None:
@@ -180,7 +206,9 @@ def single_pass_accuracy(
     device: torch.device | str = "cpu",
     batch_size: int = 500,
 ) -> float:
-    """Share of inputs that the network labels rightly in one pass each; their noise is new to training too."""
+    """Share of inputs that the network labels rightly in one pass each; their noise is new to
+    training too.
+    """
     network.eval()
     hits = 0
     # Training uses the numbers below epochs * inputs; these lie far above any of them.

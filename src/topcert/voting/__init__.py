@@ -1,1 +1,3 @@
-"""From a randomization and a classifier to votes: the ledger, how it is filled, and how it is checked again."""
+"""From a randomization and a classifier to votes: the ledger, how it is filled, and how it is
+checked again.
+"""

@@ -1,4 +1,6 @@
-"""A batch of rows, asked again among other rows and in other places: each must get the same answer."""
+"""A batch of rows, asked again among other rows and in other places: each must get the same
+answer.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from topcert.classifiers.classifier import Classifier
 from topcert.voting.mates import FEW, HIGH, LADDER, LOW, MILD, SLACK, Asker, clipped, other_rows
 from topcert.voting.voter import Voter
 
-ROUNDING: Final = 0.02  # of the spread of scores: what another place or shape may do; bfloat16 rounds by a third of it
+# of the spread of scores: what another place or shape may do; bfloat16 rounds by a third of it
+ROUNDING: Final = 0.02
 
 
 class RowsError(ValueError):
@@ -23,15 +26,20 @@ class RowsError(ValueError):
 @final
 @dataclass(frozen=True, kw_only=True)
 class RowCheck:
-    """What was tried: `rows` answers compared in their own place, in `passes` passes; `moved` is the largest difference
-    that another place in the batch made to a score."""
+    """What was tried: `rows` answers compared in their own place, in `passes` passes; `moved` is
+    the largest difference that another place in the batch made to a score.
+    """
 
     rows: int
     passes: int
     moved: float
 
     def __add__(self, other: RowCheck) -> RowCheck:
-        return RowCheck(rows=self.rows + other.rows, passes=self.passes + other.passes, moved=max(self.moved, other.moved))
+        return RowCheck(
+            rows=self.rows + other.rows,
+            passes=self.passes + other.passes,
+            moved=max(self.moved, other.moved),
+        )
 
 
 @final
@@ -47,12 +55,18 @@ class Trial:
         *,
         limits: dict[bool, float] | None = None,
     ) -> None:
-        self._voter, self._batch, self._position, self._generator = voter, batch, position, generator
+        self._voter, self._batch, self._position, self._generator = (
+            voter,
+            batch,
+            position,
+            generator,
+        )
         self._ask = Asker(voter.classifier)
         self.first = self._ask(batch)
         self.known = self._ask.known
         self._scored = are_scores(self.first, voter.classifier.num_classes)
-        self.limits = {} if limits is None else limits  # how far above and below 0 the model goes, where it refuses more
+        # how far above and below 0 the model goes, where it refuses more
+        self.limits = {} if limits is None else limits
         self.rows, self.moved = 0, 0.0
 
     def try_all(self, half: NDArray[np.bool_], few: NDArray[np.bool_]) -> None:
@@ -62,7 +76,9 @@ class Trial:
         self.among(few, None)
 
     def climb(self, few: NDArray[np.bool_]) -> None:
-        """Each value of the ladder by itself, in one half and the other; then few rows among hidden ones; places."""
+        """Each value of the ladder by itself, in one half and the other; then few rows among hidden
+        ones; places.
+        """
         size = len(self._batch)
         order = self._generator.permutation(size)
         half = np.isin(np.arange(size), order[: size // 2])
@@ -72,13 +88,22 @@ class Trial:
         self.turn()
 
     def among(
-        self, stays: NDArray[np.bool_], value: float | None, *, every: bool = False, spot: float | None = None
+        self,
+        stays: NDArray[np.bool_],
+        value: float | None,
+        *,
+        every: bool = False,
+        spot: float | None = None,
     ) -> None:
-        """The rows that stay, among others that hold `value`; None: hidden ones, of which one holds the value `spot`."""
+        """The rows that stay, among others that hold `value`; None: hidden ones, of which one holds
+        the value `spot`.
+        """
         gone = int((~stays).sum())
         if value is not None:
             value = self._within(value)
-            others = other_rows(self._voter, gone, self._position, self._generator, value, every=every)
+            others = other_rows(
+                self._voter, gone, self._position, self._generator, value, every=every
+            )
         else:
             others = np.zeros((gone, *self._batch.shape[1:]), self._batch.dtype)
             if spot is not None:
@@ -88,7 +113,8 @@ class Trial:
         self._compare(mixed, stays)
         wild = value if value is not None else spot
         if self._ask.failed and wild and abs(wild) > 1 and (wild > 0) not in self.limits:
-            self.limits[wild > 0] = self._ask.farthest(self._batch, wild)  # it refuses what is so wild: what of less?
+            # it refuses what is so wild: what of less?
+            self.limits[wild > 0] = self._ask.farthest(self._batch, wild)
             self.among(stays, value, every=every, spot=spot)
 
     def _within(self, value: float) -> float:
@@ -103,11 +129,20 @@ class Trial:
         classifier = self._voter.classifier
         if again.shape != self.first.shape:
             count = int(compared.sum())
-            raise RowsError(told(count, count, "of another shape among other rows of a batch", mixes(classifier)))
+            raise RowsError(
+                told(
+                    count, count, "of another shape among other rows of a batch", mixes(classifier)
+                )
+            )
         if not same(self.first[compared], again[compared]).all():
             repeated = self._ask(self._batch)
             refuse(self.first[self.known], repeated[self.known], "when asked again", FORGETS)
-            refuse(self.first[compared], again[compared], "among other rows of a batch", mixes(classifier))
+            refuse(
+                self.first[compared],
+                again[compared],
+                "among other rows of a batch",
+                mixes(classifier),
+            )
         self.rows += int(compared.sum())
 
     def turn(self) -> None:
@@ -117,7 +152,13 @@ class Trial:
         compared = self.known & np.roll(self._ask.known, -turn)
         if compared.any():
             why = mixes(self._voter.classifier)
-            gap = moved_by(self.first[compared], turned[compared], "in another place of the batch", why, scored=self._scored)
+            gap = moved_by(
+                self.first[compared],
+                turned[compared],
+                "in another place of the batch",
+                why,
+                scored=self._scored,
+            )
             self.moved = max(self.moved, gap)
 
     def alone(self) -> None:
@@ -129,7 +170,13 @@ class Trial:
                 found = classifier.answer(self._batch[place : place + 1])
             except AnswerError:  # made for batches of one size, say
                 return
-            moved_by(self.first[place : place + 1], found, "alone", mixes(classifier), scored=self._scored)
+            moved_by(
+                self.first[place : place + 1],
+                found,
+                "alone",
+                mixes(classifier),
+                scored=self._scored,
+            )
 
     def result(self) -> RowCheck:
         return RowCheck(rows=self.rows, passes=self._ask.passes, moved=self.moved)
@@ -150,15 +197,26 @@ def same(first: NDArray[Any], again: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(same.reshape(len(first), -1).all(axis=1))
 
 
-def moved_by(first: NDArray[Any], again: NDArray[Any], when: str, why: str, *, scored: bool) -> float:
-    """The largest difference of scores; raises RowsError where it is more than rounding, or (not `scored`) labels differ."""
+def moved_by(
+    first: NDArray[Any], again: NDArray[Any], when: str, why: str, *, scored: bool
+) -> float:
+    """The largest difference of scores; raises RowsError where it is more than rounding, or (not
+    `scored`) labels differ.
+    """
     if not scored or not first.size or first.shape != again.shape:
         refuse(first, again, when, why)
         return 0.0
     finite = np.isfinite(first) & np.isfinite(again)
-    gaps = np.where(finite, np.abs(np.where(finite, first, 0.0) - np.where(finite, again, 0.0)), 0.0)
+    gaps = np.where(
+        finite, np.abs(np.where(finite, first, 0.0) - np.where(finite, again, 0.0)), 0.0
+    )
     spread = np.ptp(np.where(np.isfinite(first), first, 0.0), axis=1)
-    differ = int(((gaps.max(axis=1) > ROUNDING * spread) | (np.isfinite(first) != np.isfinite(again)).any(axis=1)).sum())
+    differ = int(
+        (
+            (gaps.max(axis=1) > ROUNDING * spread)
+            | (np.isfinite(first) != np.isfinite(again)).any(axis=1)
+        ).sum()
+    )
     if differ:
         raise RowsError(told(differ, len(first), when, why))
     return float(gaps.max())
@@ -175,13 +233,15 @@ def mixes(classifier: Classifier) -> str:
 
 
 FORGETS: Final = (
-    "the classifier must be deterministic and remember nothing: switch off dropout, sampling, counters and "
-    "non-deterministic kernels"
+    "the classifier must be deterministic and remember nothing: switch off dropout, sampling,"
+    " counters and non-deterministic kernels"
 )
 CAUSES: Final = "batch statistics, dynamic quantization or a wrapper that looks at the whole batch would do this"
 
 
 def fix(classifier: Classifier) -> str:
     if classifier.batch_size in (None, 1):
-        return "mend the model, or have each row judged alone: --batch-size 1 (batch_size=1 in Python)"
+        return (
+            "mend the model, or have each row judged alone: --batch-size 1 (batch_size=1 in Python)"
+        )
     return f"mend the model, or export it for batches of 1 instead of {classifier.batch_size}"

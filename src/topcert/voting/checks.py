@@ -3,8 +3,8 @@
     DIR/ledger/checks.json   format, digest of the manifest, rows, passes; second_rows, second_passes and second: on how
                              many rows a second instance of the model agreed, and how it came about
 
-Folders of some releases lack the last three. It is written after the last vote and the last check, so a folder without it
-was made by an older release or is not finished.
+Folders of some releases lack the last three. It is written after the last vote and the last check,
+so a folder without it was made by an older release or is not finished.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ SECOND: Final = frozenset({"second", "second_rows", "second_passes"})
 @final
 @dataclass(frozen=True, kw_only=True)
 class SecondCheck:
-    """`rows` votes that a second instance of the model cast too, in `passes` passes of both; `how` it came about, or why
-    there was none: `rows` is 0 then."""
+    """`rows` votes that a second instance of the model cast too, in `passes` passes of both; `how`
+    it came about, or why there was none: `rows` is 0 then.
+    """
 
     rows: int
     passes: int
@@ -44,20 +45,30 @@ class SecondCheck:
 @final
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """What a record says: `rows` judged again among others; all `passes` of the checks; None where no second instance
-    was spoken of."""
+    """What a record says: `rows` judged again among others; all `passes` of the checks; None where
+    no second instance was spoken of.
+    """
 
     rows: int
     passes: int
     second: SecondCheck | None
 
 
-def write_check(folder: Path, found: RowCheck, manifest: str, *, second: SecondCheck | None = None) -> None:
-    """Record in a run's folder, under the digest of its manifest, how rows were tried: the last thing that a run does.
+def write_check(
+    folder: Path, found: RowCheck, manifest: str, *, second: SecondCheck | None = None
+) -> None:
+    """Record in a run's folder, under the digest of its manifest, how rows were tried: the last
+    thing that a run does.
 
-    What was tried anew at the end has other mates each time; rows are as many, so the same run leaves the same record.
+    What was tried anew at the end has other mates each time; rows are as many, so the same run
+    leaves the same record.
     """
-    record: dict[str, Any] = {"format": FORMAT, "manifest": manifest, "rows": found.rows, "passes": found.passes}
+    record: dict[str, Any] = {
+        "format": FORMAT,
+        "manifest": manifest,
+        "rows": found.rows,
+        "passes": found.passes,
+    }
     if second is not None:
         record |= {"second": second.how, "second_rows": second.rows, "second_passes": second.passes}
     text = json.dumps(record, indent=2, sort_keys=True)
@@ -77,7 +88,9 @@ def read_check(folder: Path, manifest: str) -> Checked | None:
         text = path.read_text(encoding="utf-8")
         found = json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is damaged ({first_line(error)}); delete it and go on with --resume") from error
+        raise ValueError(
+            f"{path} is damaged ({first_line(error)}); delete it and go on with --resume"
+        ) from error
     written = json.dumps(found, indent=2, sort_keys=True) + "\n"
     keys = found.keys() if isinstance(found, dict) else set()
     if keys not in (FIELDS, FIELDS | SECOND) or found["format"] != FORMAT or text != written:
@@ -87,9 +100,19 @@ def read_check(folder: Path, manifest: str) -> Checked | None:
     if "second" in found:
         more = [found["second_rows"], found["second_passes"]]
         second = SecondCheck(rows=more[0], passes=more[1], how=found["second"])
-    wrong = any(type(number) is not int for number in counted + more) or min(counted) < 1 or min(more, default=0) < 0
-    if found["manifest"] != manifest or wrong or (second is not None and not isinstance(second.how, str)):
-        raise ValueError(f"{path} is of another run, or was changed; delete it and go on with --resume")
+    wrong = (
+        any(type(number) is not int for number in counted + more)
+        or min(counted) < 1
+        or min(more, default=0) < 0
+    )
+    if (
+        found["manifest"] != manifest
+        or wrong
+        or (second is not None and not isinstance(second.how, str))
+    ):
+        raise ValueError(
+            f"{path} is of another run, or was changed; delete it and go on with --resume"
+        )
     return Checked(rows=counted[0], passes=counted[1] + sum(more[1:]), second=second)
 
 
@@ -97,12 +120,21 @@ def in_words(found: Checked | None) -> str:
     """What prints say of it."""
     if found is None:
         return "That the classifier judges each row by itself was not recorded as checked."
-    told = f"That the classifier judges each row by itself was checked on {found.rows:,} rows, not proven."
+    told = (
+        f"That the classifier judges each row by itself was checked on {found.rows:,} rows, not"
+        " proven."
+    )
     return told if found.second is None else f"{told} {second_in_words(found.second)}"
 
 
 def second_in_words(found: SecondCheck) -> str:
     """What prints say of a second instance."""
     if not found.rows:
-        return f"No second instance of the model was asked: a memory of earlier rows would go unnoticed ({found.how})."
-    return f"A second instance of the model ({found.how}) agreed on {found.rows:,} rows, asked in another order."
+        return (
+            "No second instance of the model was asked: a memory of earlier rows would go"
+            f" unnoticed ({found.how})."
+        )
+    return (
+        f"A second instance of the model ({found.how}) agreed on {found.rows:,} rows, asked in"
+        " another order."
+    )

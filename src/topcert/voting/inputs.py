@@ -1,4 +1,6 @@
-"""ledger/inputs.parquet: which inputs a run is about, one row each: index, label (or null), SHA-256, and perhaps a name."""
+"""ledger/inputs.parquet: which inputs a run is about, one row each: index, label (or null),
+SHA-256, and perhaps a name.
+"""
 
 from __future__ import annotations
 
@@ -39,43 +41,65 @@ class InputsFile(NamedTuple):
 
 
 def inputs_table(
-    indices: NDArray[np.int64], labels: NDArray[np.int64] | None, hashes: list[str], names: Names = NAMELESS
+    indices: NDArray[np.int64],
+    labels: NDArray[np.int64] | None,
+    hashes: list[str],
+    names: Names = NAMELESS,
 ) -> pa.Table:
-    """One row an input: index, label (null where there are none), SHA-256, and its name where inputs have names.
+    """One row an input: index, label (null where there are none), SHA-256, and its name where
+    inputs have names.
 
     Names of classes stand in the metadata.
     """
     given = pa.nulls(len(indices), pa.int64()) if labels is None else pa.array(labels, pa.int64())
-    columns = {"index": pa.array(indices, pa.int64()), "label": given, "sha256": pa.array(hashes, pa.string())}
+    columns = {
+        "index": pa.array(indices, pa.int64()),
+        "label": given,
+        "sha256": pa.array(hashes, pa.string()),
+    }
     if names.inputs is not None:
         columns[NAME] = pa.array(names.inputs, pa.string())
     table = pa.table(columns)
-    return table.replace_schema_metadata({_CLASS_NAMES: json.dumps(names.classes)}) if names.classes else table
+    return (
+        table.replace_schema_metadata({_CLASS_NAMES: json.dumps(names.classes)})
+        if names.classes
+        else table
+    )
 
 
 def check_size(path: Path, rows: int) -> None:
-    """Raise ValueError where a Parquet file says that it holds more than `rows`, or much more than its size: small files
-    can unpack to more than any memory holds. What cannot be read is left to whoever reads it."""
+    """Raise ValueError where a Parquet file says that it holds more than `rows`, or much more than
+    its size: small files can unpack to more than any memory holds. What cannot be read is left to
+    whoever reads it.
+    """
     try:
         said = pq.read_metadata(path)
     except (OSError, pa.ArrowException):
         return
     unpacked = sum(said.row_group(group).total_byte_size for group in range(said.num_row_groups))
-    if said.num_rows > max(rows, FEW_ROWS) or unpacked > max(MOST_BYTES, MOST_PACKED * path.stat().st_size):
+    if said.num_rows > max(rows, FEW_ROWS) or unpacked > max(
+        MOST_BYTES, MOST_PACKED * path.stat().st_size
+    ):
         raise ValueError(
-            f"{path} says that it holds {said.num_rows:,} rows in {unpacked:,} bytes, which no run writes; it is not read"
+            f"{path} says that it holds {said.num_rows:,} rows in {unpacked:,} bytes, which no run"
+            " writes; it is not read"
         )
 
 
 def fingerprint_inputs(table: pa.Table) -> str:
-    """SHA-256 over the rows of an inputs table, names of inputs included; what classes are called is no part of it."""
+    """SHA-256 over the rows of an inputs table, names of inputs included; what classes are called
+    is no part of it.
+    """
     named = (NAME,) if NAME in table.column_names else ()
     columns = (table.column(name).to_pylist() for name in (*COLUMNS, *named))
-    return hashlib.sha256("\n".join(str(row) for row in zip(*columns, strict=True)).encode()).hexdigest()
+    return hashlib.sha256(
+        "\n".join(str(row) for row in zip(*columns, strict=True)).encode()
+    ).hexdigest()
 
 
 def as_recorded(table: pa.Table, fingerprint: str, *, first: int | None = None) -> pa.Table:
-    """An inputs table as a run with that fingerprint has it: runs of release 0.1.0 know no names of inputs.
+    """An inputs table as a run with that fingerprint has it: runs of release 0.1.0 know no names of
+    inputs.
 
     `first`: the run has only so many of them.
     """
@@ -85,18 +109,25 @@ def as_recorded(table: pa.Table, fingerprint: str, *, first: int | None = None) 
     return nameless if fingerprint_inputs(nameless.slice(0, first)) == fingerprint else table
 
 
-def read_inputs_file(path: Path, *, fingerprint: str, num_inputs: int, num_classes: int) -> InputsFile:
-    """Raises ValueError where the file is missing, damaged, not that of `fingerprint`, or holds what no run writes.
+def read_inputs_file(
+    path: Path, *, fingerprint: str, num_inputs: int, num_classes: int
+) -> InputsFile:
+    """Raises ValueError where the file is missing, damaged, not that of `fingerprint`, or holds
+    what no run writes.
 
-    That is: other columns, an index that is null, negative, repeated or out of order, some labels but not all, or a label
-    that is none of 0 .. num_classes - 1.
+    That is: other columns, an index that is null, negative, repeated or out of order, some labels
+    but not all, or a label that is none of 0 .. num_classes - 1.
     """
     check_size(path, num_inputs)
     try:
         table = pq.read_table(path)
-        wanted = pa.schema([*COLUMNS.items(), *([(NAME, pa.string())] if NAME in table.column_names else [])])
+        wanted = pa.schema(
+            [*COLUMNS.items(), *([(NAME, pa.string())] if NAME in table.column_names else [])]
+        )
         if not table.schema.equals(wanted):
-            raise ValueError(f"its columns are {_in_words(table.schema)}; a run writes {_in_words(wanted)}")
+            raise ValueError(
+                f"its columns are {_in_words(table.schema)}; a run writes {_in_words(wanted)}"
+            )
         digest = fingerprint_inputs(table)
         names = _read_names(table)
     except FileNotFoundError as error:
@@ -104,28 +135,46 @@ def read_inputs_file(path: Path, *, fingerprint: str, num_inputs: int, num_class
     except (OSError, pa.ArrowException, KeyError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged ({first_line(error)})") from error
     if digest != fingerprint or table.num_rows != num_inputs:
-        raise ValueError(f"{path} has been changed: it does not match the manifest's data_fingerprint")
+        raise ValueError(
+            f"{path} has been changed: it does not match the manifest's data_fingerprint"
+        )
     index, labels, hashes = (table.column(name) for name in COLUMNS)
     if index.null_count or hashes.null_count:
         raise ValueError(f"{path} is damaged: an input has no index or no sha256")
     if labels.null_count not in (0, table.num_rows):
         raise ValueError(
-            f"{path} is damaged: {labels.null_count} of {table.num_rows} inputs have no label; all have, or none"
+            f"{path} is damaged: {labels.null_count} of {table.num_rows} inputs have no label; all"
+            " have, or none"
         )
     places = index.to_numpy().astype(np.int64)
     if places[0] < 0:
         raise ValueError(f"{path} is damaged: index {places[0]} is negative")
     for row in np.flatnonzero(np.diff(places) <= 0):
-        what = "stands there twice" if places[row] in places[row + 1 :] else f"comes before {places[row + 1]}"
-        raise ValueError(f"{path} is damaged: index {places[row]} {what}; a run counts each input once, in ascending order")
+        what = (
+            "stands there twice"
+            if places[row] in places[row + 1 :]
+            else f"comes before {places[row + 1]}"
+        )
+        raise ValueError(
+            f"{path} is damaged: index {places[row]} {what}; a run counts each input once, in"
+            " ascending order"
+        )
     named = None if labels.null_count else labels.to_numpy().astype(np.int64)
     if named is not None and (named.min() < 0 or named.max() >= num_classes):
         bad = named[(named < 0) | (named >= num_classes)][0]
-        raise ValueError(f"{path} is damaged: label {bad} is out of range; there are {num_classes} classes, from 0")
+        raise ValueError(
+            f"{path} is damaged: label {bad} is out of range; there are {num_classes} classes,"
+            " from 0"
+        )
     if strange := sorted((table.schema.metadata or {}).keys() - {_CLASS_NAMES}):
-        raise ValueError(f"{path} says of itself what no run writes: {strange[0].decode('ascii', 'replace')[:60]!r}")
+        raise ValueError(
+            f"{path} says of itself what no run writes:"
+            f" {strange[0].decode('ascii', 'replace')[:60]!r}"
+        )
     if names.classes and len(names.classes) != num_classes:
-        raise ValueError(f"{path} is damaged: it names {len(names.classes)} classes, and there are {num_classes}")
+        raise ValueError(
+            f"{path} is damaged: it names {len(names.classes)} classes, and there are {num_classes}"
+        )
     return InputsFile(Inputs(places, named, hashes.to_pylist()), names)
 
 

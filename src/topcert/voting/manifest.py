@@ -1,7 +1,7 @@
 """The manifest: everything that decides the votes of a ledger, and nothing else.
 
-It is written once, before the first vote. Its digest stands in every block, so a block cannot be moved under another
-manifest, and a manifest cannot be changed under its blocks.
+It is written once, before the first vote. Its digest stands in every block, so a block cannot be
+moved under another manifest, and a manifest cannot be changed under its blocks.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from topcert.voting.contradictions import check_entries
 
 FORMAT: Final = "topcert-ledger-2"
 IID: Final = "iid"
-_OPTIONAL: Final = frozenset({"num_named", "output"})  # entries that stand only where they say something
+# entries that stand only where they say something
+_OPTIONAL: Final = frozenset({"num_named", "output"})
 FIXED: Final = "fixed"  # stopping: the number of votes was set beforehand
 
 
@@ -32,18 +33,19 @@ FIXED: Final = "fixed"  # stopping: the number of votes was set beforehand
 class Manifest:
     """Parameters of a ledger.
 
-    `noise` is "ablation" (masks that keep `num_kept` features, shown in `encoding`), "gaussian" (`sigma`) or "discrete"
-    (`keep_probability`, an exact decimal); what the other noises need is null. Its draws are numbers 0 .. num_votes - 1
-    of the stream `(seed, algorithm)`, the same for every input, under the `law` "iid" (each draw independent of the
-    others) or that of a design, by whose name it goes (these very masks are the classifier). `stopping` is "fixed" (their
-    number was set beforehand) or a rule (`topcert.theory.stopping`) under which an input has num_samples votes at most.
-    The first `num_selection` votes may choose what is
-    certified, the `num_samples` after them certify. Votes are computed in batches of `batch_size` draws for one input,
-    the last one filled up with the draws that follow.
-    `output` is the one that was named of a model with several, and no entry where none was. `num_named` is how many labels
-    a ballot names where it names several, and no entry where it names one, as in the paper.
-    `fill` is the number that stands for NULL, or the SHA-256 of the array that does, or null where the encoding needs
-    none. `data` and `data_options` say where the data was; what it was is `data_fingerprint`.
+    `noise` is "ablation" (masks that keep `num_kept` features, shown in `encoding`), "gaussian"
+    (`sigma`) or "discrete" (`keep_probability`, an exact decimal); what the other noises need is
+    null. Its draws are numbers 0 .. num_votes - 1 of the stream `(seed, algorithm)`, the same for
+    every input, under the `law` "iid" (each draw independent of the others) or that of a design, by
+    whose name it goes (these very masks are the classifier). `stopping` is "fixed" (their number
+    was set beforehand) or a rule (`topcert.theory.stopping`) under which an input has num_samples
+    votes at most. The first `num_selection` votes may choose what is certified, the `num_samples`
+    after them certify. Votes are computed in batches of `batch_size` draws for one input, the last
+    one filled up with the draws that follow. `output` is the one that was named of a model with
+    several, and no entry where none was. `num_named` is how many labels a ballot names where it
+    names several, and no entry where it names one, as in the paper. `fill` is the number that
+    stands for NULL, or the SHA-256 of the array that does, or null where the encoding needs none.
+    `data` and `data_options` say where the data was; what it was is `data_fingerprint`.
     """
 
     topcert_version: str
@@ -92,7 +94,11 @@ class Manifest:
         return self.law if self.law == IID else kind_of(self.law)
 
     def to_json(self) -> str:
-        entries = {name: value for name, value in asdict(self).items() if value is not None or name not in _OPTIONAL}
+        entries = {
+            name: value
+            for name, value in asdict(self).items()
+            if value is not None or name not in _OPTIONAL
+        }
         return json.dumps(entries, indent=2, sort_keys=True) + "\n"
 
     def digest(self) -> str:
@@ -105,16 +111,20 @@ class Manifest:
 
     @staticmethod
     def read(path: Path) -> Manifest:
-        """Raises ValueError where the file is missing, not a manifest of this format, or holds unsound values."""
+        """Raises ValueError where the file is missing, not a manifest of this format, or holds
+        unsound values.
+        """
         check_folder(path.parent)
         try:
             text = path.read_text(encoding="utf-8")
             found = json.loads(text)
         except FileNotFoundError as error:
             raise ValueError(
-                f"{path.parent} holds no manifest.json; it is not the folder of a run{_run_around(path.parent)}"
+                f"{path.parent} holds no manifest.json; it is not the folder of a"
+                f" run{_run_around(path.parent)}"
             ) from error
-        except (OSError, ValueError, RecursionError) as error:  # of numbers with thousands of digits as well
+        # of numbers with thousands of digits as well
+        except (OSError, ValueError, RecursionError) as error:
             raise ValueError(f"{path} is damaged ({first_line(error)})") from error
         if not isinstance(found, dict) or found.get("format") != FORMAT:
             raise ValueError(f"{path} is not a manifest of format {FORMAT}")
@@ -126,7 +136,8 @@ class Manifest:
         check_entries(path, found)
         found["input_shape"] = tuple(found["input_shape"])
         manifest = Manifest(**found)
-        if text != manifest.to_json():  # an entry twice, say, of which another reader may take the other
+        # an entry twice, say, of which another reader may take the other
+        if text != manifest.to_json():
             raise ValueError(f"{path} has been changed: it is not as topcert writes it")
         return manifest
 
@@ -134,7 +145,9 @@ class Manifest:
 def check_folder(folder: Path) -> None:
     """Raise ValueError where what should be the folder of a run is a file, or is not there."""
     if not folder.exists():
-        raise ValueError(f"there is no folder {folder}; name the folder of a run, as given to --out")
+        raise ValueError(
+            f"there is no folder {folder}; name the folder of a run, as given to --out"
+        )
     if not folder.is_dir():
         raise ValueError(f"{folder} is a file; name the folder of a run{_run_around(folder)}")
 
@@ -160,29 +173,51 @@ _WHOLE: Final = {  # the most that a run can have
 def _check_types(path: Path, found: dict[str, Any]) -> None:
     for name, most in _WHOLE.items():
         if not isinstance(found[name], int) or isinstance(found[name], bool) or found[name] < 1:
-            raise ValueError(f"{path}: {name} must be a whole number of at least 1, got {found[name]!r}")
+            raise ValueError(
+                f"{path}: {name} must be a whole number of at least 1, got {found[name]!r}"
+            )
         if found[name] > most:
             raise ValueError(f"{path}: {name} must be at most {most:,}, got {found[name]}")
     if type(found["seed"]) is not int or not 0 <= found["seed"] < 2**64:
         raise ValueError(f"{path}: seed must lie in 0 .. 2^64 - 1, got {found['seed']!r}")
-    if not isinstance(found["num_selection"], int) or isinstance(found["num_selection"], bool) or found["num_selection"] < 0:
-        raise ValueError(f"{path}: num_selection must be a whole number, got {found['num_selection']!r}")
+    if (
+        not isinstance(found["num_selection"], int)
+        or isinstance(found["num_selection"], bool)
+        or found["num_selection"] < 0
+    ):
+        raise ValueError(
+            f"{path}: num_selection must be a whole number, got {found['num_selection']!r}"
+        )
     if found["num_selection"] > _WHOLE["num_samples"]:
-        raise ValueError(f"{path}: num_selection must be at most {_WHOLE['num_samples']:,}, got {found['num_selection']}")
+        raise ValueError(
+            f"{path}: num_selection must be at most {_WHOLE['num_samples']:,}, got"
+            f" {found['num_selection']}"
+        )
     _check_noise(path, found)
     _check_law(path, found)
     shape = found["input_shape"]
-    if not isinstance(shape, list) or not shape or not all(type(size) is int and size > 0 for size in shape):
+    if (
+        not isinstance(shape, list)
+        or not shape
+        or not all(type(size) is int and size > 0 for size in shape)
+    ):
         raise ValueError(f"{path}: input_shape must be a list of positive numbers, got {shape!r}")
     implied = _features_of(tuple(shape), found["unit"])
     if implied is None:
-        raise ValueError(f"{path}: unit is {found['unit']!r}, of which an input of shape {shape} has none")
+        raise ValueError(
+            f"{path}: unit is {found['unit']!r}, of which an input of shape {shape} has none"
+        )
     if implied != found["num_features"]:  # the channels of a feature follow from it
-        raise ValueError(f"{path}: an input of shape {shape} has {implied} {found['unit']}s, not {found['num_features']}")
+        raise ValueError(
+            f"{path}: an input of shape {shape} has {implied} {found['unit']}s, not"
+            f" {found['num_features']}"
+        )
     if not isinstance(found["data_options"], dict):
         raise ValueError(f"{path}: data_options must be an object, got {found['data_options']!r}")
     if found["fill"] is not None and not isinstance(found["fill"], (int, float, str)):
-        raise ValueError(f"{path}: fill must be a number, a fingerprint or null, got {found['fill']!r}")
+        raise ValueError(
+            f"{path}: fill must be a number, a fingerprint or null, got {found['fill']!r}"
+        )
     if "output" in found and not isinstance(found["output"], str):
         raise ValueError(f"{path}: output must be text, got {found['output']!r}")
     if "num_named" in found and type(found["num_named"]) is not int:
@@ -207,19 +242,31 @@ def _check_noise(path: Path, found: dict[str, Any]) -> None:
         raise ValueError(f"{path}: noise must be one of {', '.join(own)}, got {found['noise']!r}")
     for noise, name in own.items():
         if (found[name] is not None) != (found["noise"] == noise):
-            raise ValueError(f"{path}: {name} is {found[name]!r}, which does not go with the noise {found['noise']}")
+            raise ValueError(
+                f"{path}: {name} is {found[name]!r}, which does not go with the noise"
+                f" {found['noise']}"
+            )
     if (found["encoding"] is not None) != (found["noise"] == "ablation"):
-        raise ValueError(f"{path}: encoding is {found['encoding']!r}, which does not go with the noise {found['noise']}")
+        raise ValueError(
+            f"{path}: encoding is {found['encoding']!r}, which does not go with the noise"
+            f" {found['noise']}"
+        )
     kept, sigma, keep_probability = (found[name] for name in own.values())
     if kept is not None and not (
         isinstance(kept, int) and not isinstance(kept, bool) and 1 <= kept <= found["num_features"]
     ):
-        raise ValueError(f"{path}: num_kept must lie in 1 .. num_features = {found['num_features']}, got {kept!r}")
+        raise ValueError(
+            f"{path}: num_kept must lie in 1 .. num_features = {found['num_features']}, got"
+            f" {kept!r}"
+        )
     least, most = sigma_range(found["algorithm"])
     if sigma is not None and not (isinstance(sigma, float) and least <= sigma <= most):
         raise ValueError(f"{path}: sigma must lie in {least:g} .. {most:g}, got {sigma!r}")
     if keep_probability is not None and parse_share(keep_probability) is None:
-        raise ValueError(f"{path}: keep_probability must be a decimal strictly between 0 and 1, got {keep_probability!r}")
+        raise ValueError(
+            f"{path}: keep_probability must be a decimal strictly between 0 and 1, got"
+            f" {keep_probability!r}"
+        )
 
 
 def sigma_range(algorithm: object) -> tuple[float, float]:
@@ -236,17 +283,25 @@ def _check_law(path: Path, found: dict[str, Any]) -> None:
         kind_of(found["law"])
     except (ValueError, AttributeError) as error:
         told = ", ".join((*DESIGNS, *STRIDED))
-        raise ValueError(f"{path}: law must be {IID} or a design ({told}), got {found['law']!r}") from error
+        raise ValueError(
+            f"{path}: law must be {IID} or a design ({told}), got {found['law']!r}"
+        ) from error
     if found["noise"] != "ablation" or found["num_selection"]:
-        raise ValueError(f"{path}: the design {found['law']} does not go with {found['noise']} noise or a first sample")
+        raise ValueError(
+            f"{path}: the design {found['law']} does not go with {found['noise']} noise or a first"
+            " sample"
+        )
 
 
-# Thresholds are exact, so their integers grow with the digits: with nine, a thousand of them still take seconds.
+# Thresholds are exact, so their integers grow with the digits: with nine, a thousand of them still
+# take seconds.
 _SHARE: Final = re.compile(r"[0-9]{0,3}\.[0-9]{1,9}|[0-9]{1,9}/[0-9]{1,9}")
 
 
 def parse_share(text: object) -> Fraction | None:
-    """An exact number strictly between 0 and 1, of a decimal or a fraction of at most nine digits; None of anything else."""
+    """An exact number strictly between 0 and 1, of a decimal or a fraction of at most nine digits;
+    None of anything else.
+    """
     if not isinstance(text, str) or _SHARE.fullmatch(text) is None:
         return None
     try:
@@ -256,38 +311,48 @@ def parse_share(text: object) -> Fraction | None:
     return share if 0 < share < 1 else None
 
 
-# What may differ when a run is resumed: where things lay (fingerprints say what they are), how far a block reaches, and
-# the release (one that draws other noise or encodes otherwise names another algorithm or format).
+# What may differ when a run is resumed: where things lay (fingerprints say what they are), how far
+# a block reaches, and the release (one that draws other noise or encodes otherwise names another
+# algorithm or format).
 _NOT_COMPARED: Final = ("topcert_version", "batches_per_block", "data", "data_options", "model")
 
 
 def first_difference(recorded: Manifest, other: Manifest) -> tuple[str, Any, Any] | None:
-    """Name and both values of the first entry in which `other` would not give the votes of `recorded`."""
+    """Name and both values of the first entry in which `other` would not give the votes of
+    `recorded`.
+    """
     before, now = asdict(recorded), asdict(other)
-    for name in sorted(before, key=lambda name: name.endswith("fingerprint")):  # what a person can read comes first
+    # what a person can read comes first
+    for name in sorted(before, key=lambda name: name.endswith("fingerprint")):
         if name not in _NOT_COMPARED and before[name] != now[name]:
             return name, before[name], now[name]
     return None
 
 
 def refuse_other(recorded: Manifest, asked: Manifest, folder: Path) -> None:
-    """Raise ValueError, naming the first difference, where `asked` would not give the votes of `recorded`."""
+    """Raise ValueError, naming the first difference, where `asked` would not give the votes of
+    `recorded`.
+    """
     found = first_difference(recorded, asked)
     if found is not None:
         name, before, now = found
         if name == "num_named":
             smaller = ""
             if asked.depth < recorded.depth:
-                smaller = f", and evaluate {folder} --ballot {asked.depth} for the first {asked.depth} of its labels"
+                smaller = (
+                    f", and evaluate {folder} --ballot {asked.depth} for the first {asked.depth} of"
+                    " its labels"
+                )
             raise ValueError(
-                f"{folder} was started with --ballot {recorded.depth}, this run has --ballot {asked.depth}: other ballots "
-                f"are other votes; resume with the same{smaller}, or choose another --out"
+                f"{folder} was started with --ballot {recorded.depth}, this run has --ballot"
+                f" {asked.depth}: other ballots are other votes; resume with the same{smaller}, or"
+                " choose another --out"
             )
         if name == "num_samples" and now > before and recorded.stopping == FIXED:
             raise ValueError(
-                f"{folder} was started with num_samples = {before}, and {now} are asked for: to go on after a look at "
-                "the votes is optional stopping, and alpha would not hold; choose another --out, and there --stop to sample "
-                "until an answer is known"
+                f"{folder} was started with num_samples = {before}, and {now} are asked for: to go"
+                " on after a look at the votes is optional stopping, and alpha would not hold;"
+                " choose another --out, and there --stop to sample until an answer is known"
             )
         raise ValueError(
             f"{folder} was started with {name} = {before!r}, this run has {now!r}; "

@@ -1,4 +1,6 @@
-"""Other rows to put beside a row, such as an attacker might write, and how a model is asked that may refuse them."""
+"""Other rows to put beside a row, such as an attacker might write, and how a model is asked that
+may refuse them.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ HIGH: Final = (255.0, 1e4, 1e30, 3e38)  # what an attacker might write
 LOW: Final = (-255.0, -1e6, -3e38)
 MIDDLE: Final = (2.0, 20.0)
 MILD: Final = (1.0, 0.5)  # and what he might where anything else is refused
-LADDER: Final = (3e38, 1e4, 1e3, 255.0, 20.0, 2.0, 1.0, 0.5, -1.0, -20.0, -255.0, -3e38)  # each tried by itself
+# each tried by itself
+LADDER: Final = (3e38, 1e4, 1e3, 255.0, 20.0, 2.0, 1.0, 0.5, -1.0, -20.0, -255.0, -3e38)
 STEPS: Final = 12  # halvings to find how far a model goes: to 2 per cent of it
 SLACK: Final = 1.05  # what is so near to the limit that was found is tried as it is
 LEAST: Final = 0.5
@@ -33,8 +36,12 @@ class Asker:
         self.failed = False  # on the last batch as a whole
         self.known = np.empty(0, np.bool_)  # which rows of the last batch got an answer
 
-    def __call__(self, batch: NDArray[np.floating], *, only: NDArray[np.bool_] | None = None) -> NDArray[Any]:
-        """Answers to the rows of `batch`; where it fails as a whole, to a few (of `only`, if given)."""
+    def __call__(
+        self, batch: NDArray[np.floating], *, only: NDArray[np.bool_] | None = None
+    ) -> NDArray[Any]:
+        """Answers to the rows of `batch`; where it fails as a whole, to a few (of `only`, if
+        given).
+        """
         size = len(batch)
         answers = self._answer(batch)
         self.failed = answers is None
@@ -56,7 +63,9 @@ class Asker:
         return found
 
     def farthest(self, batch: NDArray[np.floating], value: float) -> float:
-        """The largest part of `value` that the model takes in a row of `batch`, or nearly; 0 where it takes none."""
+        """The largest part of `value` that the model takes in a row of `batch`, or nearly; 0 where
+        it takes none.
+        """
 
         def takes(part: float) -> bool:
             tried = batch.copy()
@@ -81,10 +90,16 @@ class Asker:
 
 
 def other_rows(
-    voter: Voter, count: int, position: int, generator: np.random.Generator, value: float, *, every: bool = False
+    voter: Voter,
+    count: int,
+    position: int,
+    generator: np.random.Generator,
+    value: float,
+    *,
+    every: bool = False,
 ) -> NDArray[np.floating]:
-    """`count` other rows: those of another input, nothing, or `value` in one or all places of such a row (`every`: all
-    of them have it).
+    """`count` other rows: those of another input, nothing, or `value` in one or all places of such
+    a row (`every`: all of them have it).
 
     It is the same value in all of them: of two opposite ones each would hide what the other does.
     """

@@ -1,4 +1,6 @@
-"""What inputs and classes are called, where they have names: files of photographs, folders of classes."""
+"""What inputs and classes are called, where they have names: files of photographs, folders of
+classes.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from typing import Final, final
 @final
 @dataclass(frozen=True, kw_only=True)
 class Names:
-    """`inputs`: the file of each input in turn, None where they have none; `classes`: of labels 0, 1, ..., where known."""
+    """`inputs`: the file of each input in turn, None where they have none; `classes`: of labels 0,
+    1, ..., where known.
+    """
 
     inputs: tuple[str, ...] | None = None
     classes: tuple[str, ...] = ()

@@ -1,4 +1,6 @@
-"""The votes of a ledger together with their masks, which are drawn again from its seed: no passes."""
+"""The votes of a ledger together with their masks, which are drawn again from its seed: no
+passes.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,8 @@ def check_depth(num_named: int | None, manifest: Manifest) -> int:
     if not 1 <= num_named <= depth:
         why = "the run has --ballot 1" if depth == 1 else f"ballots of this run name {depth} labels"
         raise ValueError(
-            f"--ballot must lie in 1 .. {depth}, got {num_named}: {why}; certify with --ballot {num_named} in another --out"
+            f"--ballot must lie in 1 .. {depth}, got {num_named}: {why}; certify with --ballot"
+            f" {num_named} in another --out"
             if num_named > depth
             else f"--ballot must be at least 1, got {num_named}"
         )
@@ -77,7 +80,8 @@ class Votes(Protocol):
 class ReplayedMasks:
     """Which features were kept under the votes of a ledger; those of its first sample excepted.
 
-    Masks are drawn once for as many inputs as fit in memory: all, for 1,000 images of 224 x 224 pixels and one label each.
+    Masks are drawn once for as many inputs as fit in memory: all, for 1,000 images of 224 x 224
+    pixels and one label each.
     """
 
     def __init__(
@@ -88,15 +92,17 @@ class ReplayedMasks:
         num_named: int | None = None,
         on_pairs: Callable[[int, int], None] | None = None,
     ) -> None:
-        """`first`: only so many votes of each input. `num_named`: only so many labels of each vote, the best; None for all.
-        `on_pairs(done, total)`: of how many inputs pairs are counted.
+        """`first`: only so many votes of each input. `num_named`: only so many labels of each vote,
+        the best; None for all. `on_pairs(done, total)`: of how many inputs pairs are counted.
 
         Raises ValueError where the masks cannot be drawn again, or ballots name fewer labels.
         """
         manifest = ledger.manifest
         ours = ALGORITHM if manifest.law == IID else designs.algorithm_of(manifest.law)
         if manifest.num_kept is None or manifest.algorithm != ours:
-            raise ValueError(f"the masks of {manifest.algorithm} cannot be drawn again; this release has {ours}")
+            raise ValueError(
+                f"the masks of {manifest.algorithm} cannot be drawn again; this release has {ours}"
+            )
         self._ledger, self._num_kept = ledger, manifest.num_kept
         self._size = manifest.num_samples if first is None else first
         self._num_named = check_depth(num_named, manifest)
@@ -113,18 +119,23 @@ class ReplayedMasks:
         return 1 if self._design is None else self._design.round_size
 
     def cast(self) -> Iterator[NDArray[np.int64]]:
-        """For each input in turn: its votes, in the order of the masks, int64 `(masks, num_named)`."""
+        """For each input in turn: its votes, in the order of the masks, int64 `(masks,
+        num_named)`.
+        """
         for votes in self._ledger.iterate_inputs():
             yield self._certifying(votes).astype(np.int64)
 
     def degrees(self) -> NDArray[np.int64]:
         """How many masks keep each feature, int64 `(num_features,)`."""
         if self._degrees is None:
-            self._degrees = sum((self._features(kept) for _, kept in self._masks()), start=np.zeros(1, np.int64))
+            self._degrees = sum(
+                (self._features(kept) for _, kept in self._masks()), start=np.zeros(1, np.int64)
+            )
         return self._degrees
 
     def kept_counts(self, labels: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-        """For each input in turn: how many masks name `labels[input, j]` and keep feature i, int64 `(labels, features)`.
+        """For each input in turn: how many masks name `labels[input, j]` and keep feature i, int64
+        `(labels, features)`.
 
         `labels` is int64 `(inputs, labels)`.
         """
@@ -139,7 +150,9 @@ class ReplayedMasks:
                 for position, cast in enumerate(votes):
                     shown = cast[start : start + len(kept)]
                     for column, label in enumerate(labels[first + position].tolist()):
-                        table[position, column] += self._features_of(kept, degrees, _name(shown, label))
+                        table[position, column] += self._features_of(
+                            kept, degrees, _name(shown, label)
+                        )
             for part in table:
                 yield part.astype(np.int64)
 
@@ -147,16 +160,26 @@ class ReplayedMasks:
     def counts_pairs(self) -> bool:
         """Whether there are few enough features and masks to count pairs of features."""
         squared = self._ledger.manifest.num_features**2
-        return self._size <= self._block and self._size * squared <= _PAIR_STEPS and 4 * squared <= _PAIR_BYTES
+        return (
+            self._size <= self._block
+            and self._size * squared <= _PAIR_STEPS
+            and 4 * squared <= _PAIR_BYTES
+        )
 
     def pair_degrees(self) -> NDArray[np.int32]:
-        """How many masks keep both of two features, int32 `(features, features)`; `degrees` on the diagonal."""
+        """How many masks keep both of two features, int32 `(features, features)`; `degrees` on the
+        diagonal.
+        """
         if self._pair_degrees is None:
             self._pair_degrees = self._pairs(np.ones(self._size, np.bool_))
         return self._pair_degrees
 
-    def kept_pairs(self, inputs: NDArray[np.int64], labels: NDArray[np.int64]) -> Iterator[NDArray[np.int32]]:
-        """As `kept_counts`, of pairs of features, for `inputs` alone, ascending: int32 `(labels, features, features)`."""
+    def kept_pairs(
+        self, inputs: NDArray[np.int64], labels: NDArray[np.int64]
+    ) -> Iterator[NDArray[np.int32]]:
+        """As `kept_counts`, of pairs of features, for `inputs` alone, ascending: int32 `(labels,
+        features, features)`.
+        """
         asked = dict(zip(inputs.tolist(), labels, strict=True))
         features, last, done = self._ledger.manifest.num_features, max(asked, default=-1), 0
         for row, cast in enumerate(islice(self.cast(), last + 1)):
@@ -177,14 +200,17 @@ class ReplayedMasks:
             some = kept[chosen[start : start + len(kept)]]
             for first in range(0, len(some), _DENSE_MASKS):
                 part = some[first : first + _DENSE_MASKS]
-                keeps = np.zeros((len(part), features + 1), np.float32)  # what a design's mask repeats is beyond
+                # what a design's mask repeats is beyond
+                keeps = np.zeros((len(part), features + 1), np.float32)
                 np.put_along_axis(keeps, part.astype(np.int64), 1, axis=1)
                 keeps = keeps[:, :features]
                 pairs += (keeps.T @ keeps).astype(np.int32)
         return pairs
 
     def _certifying(self, votes: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:
-        """What of all votes of an input counts: the first sample does not, nor do labels beyond `num_named`."""
+        """What of all votes of an input counts: the first sample does not, nor do labels beyond
+        `num_named`.
+        """
         start = self._ledger.manifest.num_selection
         return votes[start : start + self._size, : self._num_named]
 

@@ -1,4 +1,6 @@
-"""A run as a person asks for it: data and model loaded, every choice made, and refused where things do not fit."""
+"""A run as a person asks for it: data and model loaded, every choice made, and refused where things
+do not fit.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,13 @@ from topcert.randomization.encodings import (
     make_encoder,
     to_planes,
 )
-from topcert.randomization.randomizer import Ablation, DiscreteNoise, FloatGaussianNoise, GaussianNoise, Randomizer
+from topcert.randomization.randomizer import (
+    Ablation,
+    DiscreteNoise,
+    FloatGaussianNoise,
+    GaussianNoise,
+    Randomizer,
+)
 from topcert.theory.counting import check_counts
 from topcert.theory.stopping import Stopping
 from topcert.version import __version__
@@ -50,7 +58,11 @@ def algorithm_of(noise: Noise, law: str) -> str:
     return ALGORITHMS[noise] if law == IID else designs.algorithm_of(law)
 
 
-NOISE_OPTIONS: Final = {"ablation": "--keep", "gaussian": "--sigma", "discrete": "--keep-probability"}
+NOISE_OPTIONS: Final = {
+    "ablation": "--keep",
+    "gaussian": "--sigma",
+    "discrete": "--keep-probability",
+}
 NOISE_NEEDS: Final = {
     "ablation": "--keep, how many features each mask keeps (e)",
     "gaussian": "--sigma, the standard deviation of its noise, such as 0.5",
@@ -86,7 +98,8 @@ class Request:
     batch_size: int | None = None
     stopping: Stopping | None = None  # then `num_samples` is the cap
     algorithm: str | None = None  # one of OLDER, for a run that was begun by it
-    refuse_labels: bool = True  # labels out of range; else they count as `UNDEFINED_LABEL`: inputs may be an attacker's
+    # labels out of range; else they count as `UNDEFINED_LABEL`: inputs may be an attacker's
+    refuse_labels: bool = True
 
 
 @final
@@ -104,8 +117,16 @@ class Prepared:
     cells_per_input: int
     batch_size: int
 
-    def voter(self, *, batch_size: int | None = None, seed: int | None = None, num_votes: int | None = None) -> Voter:
-        """Computes the votes of this run, or those in another batch size, under another seed or number of draws."""
+    def voter(
+        self,
+        *,
+        batch_size: int | None = None,
+        seed: int | None = None,
+        num_votes: int | None = None,
+    ) -> Voter:
+        """Computes the votes of this run, or those in another batch size, under another seed or
+        number of draws.
+        """
         request = self.request
         randomizer = _randomizer(
             dataclasses.replace(request, seed=request.seed if seed is None else seed),
@@ -115,7 +136,9 @@ class Prepared:
             encoding=self.encoding,
             filled=self.fill,
             batch_size=self.batch_size if batch_size is None else batch_size,
-            num_votes=request.num_selection + request.num_samples if num_votes is None else num_votes,
+            num_votes=(
+                request.num_selection + request.num_samples if num_votes is None else num_votes
+            ),
         )
         return Voter(
             read=self.dataset.read,
@@ -127,7 +150,9 @@ class Prepared:
 
     @property
     def design(self) -> Design | None:
-        return _design(self.request, self.dataset.shape, unit=self.unit, num_features=self.num_features)
+        return _design(
+            self.request, self.dataset.shape, unit=self.unit, num_features=self.num_features
+        )
 
     def manifest(self, fingerprint: str) -> Manifest:
         """The manifest of this run on data of that fingerprint."""
@@ -160,24 +185,29 @@ class Prepared:
             encoding=self.encoding,
             fill=_fingerprint_fill(self.fill) if isinstance(self.fill, np.ndarray) else self.fill,
             batch_size=self.batch_size,
-            batches_per_block=batches_per_block(batch_size=self.batch_size, cells_per_input=self.cells_per_input),
+            batches_per_block=batches_per_block(
+                batch_size=self.batch_size, cells_per_input=self.cells_per_input
+            ),
         )
 
 
 def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prepared:
     """Load data and model and make every choice that the request leaves open.
 
-    A recorded batch size is kept where the request names none. Raises ValueError, naming the value and the fix, where
-    anything does not fit anything else.
+    A recorded batch size is kept where the request names none. Raises ValueError, naming the value
+    and the fix, where anything does not fit anything else.
     """
     if request.num_samples < 1:
         raise ValueError(f"--samples must be at least 1, got {request.num_samples}")
     if request.num_selection < 0:
         raise ValueError(f"--selection must be at least 0, got {request.num_selection}")
-    if request.stopping is not None and (request.stopping.label == "selected") != bool(request.num_selection):
+    if request.stopping is not None and (request.stopping.label == "selected") != bool(
+        request.num_selection
+    ):
         raise ValueError(
-            f"--selection {request.num_selection} is a first sample that selects a label, and --stop asks about labels that "
-            f"are {request.stopping.label}; --selection and --label selected go together"
+            f"--selection {request.num_selection} is a first sample that selects a label, and"
+            f" --stop asks about labels that are {request.stopping.label}; --selection and --label"
+            " selected go together"
         )
     if not 0 <= request.seed < 2**64:
         raise ValueError(f"--seed must lie in 0 .. 2^64 - 1, got {request.seed}")
@@ -186,9 +216,19 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
     num_features = to_planes(np.zeros(dataset.shape), unit).shape[1]
     request = _with_kept(request, dataset.shape, unit=unit, num_features=num_features)
     _check_noise(request, dataset, unit=unit, num_features=num_features)
-    encoding = (request.encoding or DEFAULT_ENCODING[dataset.kind]) if request.noise == "ablation" else None
-    filled = None if encoding is None else _fill(dataset, encoding, request.fill, request.reading.value_range)
-    example = _example(request, dataset, unit=unit, num_features=num_features, encoding=encoding, filled=filled)
+    encoding = (
+        (request.encoding or DEFAULT_ENCODING[dataset.kind])
+        if request.noise == "ablation"
+        else None
+    )
+    filled = (
+        None
+        if encoding is None
+        else _fill(dataset, encoding, request.fill, request.reading.value_range)
+    )
+    example = _example(
+        request, dataset, unit=unit, num_features=num_features, encoding=encoding, filled=filled
+    )
     try:
         classifier = load_classifier(
             request.model,
@@ -200,26 +240,43 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
             depth=request.num_named,
         )
     except ShapeError as error:
-        raise ValueError(_other_size(request, dataset, example.shape[1:], error.wanted) or str(error)) from error
+        raise ValueError(
+            _other_size(request, dataset, example.shape[1:], error.wanted) or str(error)
+        ) from error
     if request.num_classes not in (None, classifier.num_classes):
         raise ValueError(
-            f"{request.num_classes} classes are named, {request.model} has {classifier.num_classes}; leave --classes out"
+            f"{request.num_classes} classes are named, {request.model} has"
+            f" {classifier.num_classes}; leave --classes out"
         )
     if classifier.num_classes < 2:
-        raise ValueError(f"{request.model} has {classifier.num_classes} class; a top k needs at least 2")
+        raise ValueError(
+            f"{request.model} has {classifier.num_classes} class; a top k needs at least 2"
+        )
     request, dataset = _with_classes(request, dataset, classifier)
-    if request.stopping is not None and request.stopping.label == "given" and dataset.labels is None:
-        raise ValueError(f"--stop certifies given labels, and {request.data} has none; use --label selected, or add labels")
+    if (
+        request.stopping is not None
+        and request.stopping.label == "given"
+        and dataset.labels is None
+    ):
+        raise ValueError(
+            f"--stop certifies given labels, and {request.data} has none; use --label selected, or"
+            " add labels"
+        )
     num_votes = request.num_selection + request.num_samples
     chosen = recorded_batch_size if request.batch_size is None else request.batch_size
     if chosen is None:
-        chosen = default_batch_size(num_samples=num_votes, cells_per_input=example[0].size, classifier=classifier)
+        chosen = default_batch_size(
+            num_samples=num_votes, cells_per_input=example[0].size, classifier=classifier
+        )
         if request.stopping is not None and classifier.batch_size is None:
             chosen = min(chosen, STOPPING_BATCH)
     if chosen < 1:
         raise ValueError(f"--batch-size must be at least 1, got {chosen}")
     if classifier.batch_size not in (None, chosen):
-        raise ValueError(f"--batch-size is {chosen}, but {request.model} takes {classifier.batch_size} only; leave it out")
+        raise ValueError(
+            f"--batch-size is {chosen}, but {request.model} takes {classifier.batch_size} only;"
+            " leave it out"
+        )
     return Prepared(
         request=request,
         dataset=dataset,
@@ -255,26 +312,41 @@ def _example(
             batch_size=count,
             num_votes=count,
         )
-        return randomizer.batch(randomizer.hold(dataset.read(0)), 0).copy()  # a model may work in place
+        # a model may work in place
+        return randomizer.batch(randomizer.hold(dataset.read(0)), 0).copy()
 
     return rows(trial_size(rows(1).size))
 
 
-def _other_size(request: Request, dataset: Dataset, given: tuple[int, ...], wanted: tuple[int | None, ...]) -> str:
-    """What to say where the pictures of a folder have another size than the model takes, and nothing else is wrong."""
+def _other_size(
+    request: Request, dataset: Dataset, given: tuple[int, ...], wanted: tuple[int | None, ...]
+) -> str:
+    """What to say where the pictures of a folder have another size than the model takes, and
+    nothing else is wrong.
+    """
     side = wanted[-1]
     folder = dataset.input_names is not None and request.data != "imagenet"
-    if not folder or side is None or wanted[1:] != (side, side) or wanted[0] not in (None, given[0]):
+    if (
+        not folder
+        or side is None
+        or wanted[1:] != (side, side)
+        or wanted[0] not in (None, given[0])
+    ):
         return ""
     height, width, _ = dataset.shape
     return (
-        f"{request.model} takes images of {side} x {side} pixels, those of {request.data} are {width} x {height}; give "
-        f"--resize {side} --crop {side}: the certified input is then the central square after resizing"
+        f"{request.model} takes images of {side} x {side} pixels, those of {request.data} are"
+        f" {width} x {height}; give --resize {side} --crop {side}: the certified input is then the"
+        " central square after resizing"
     )
 
 
-def _with_classes(request: Request, dataset: Dataset, classifier: Classifier) -> tuple[Request, Dataset]:
-    """The data's classes as the model numbers them; the request says so where labels are left out."""
+def _with_classes(
+    request: Request, dataset: Dataset, classifier: Classifier
+) -> tuple[Request, Dataset]:
+    """The data's classes as the model numbers them; the request says so where labels are left
+    out.
+    """
     reading = request.reading
     if reading.unlabelled:
         dataset = dataclasses.replace(dataset, labels=None)
@@ -287,8 +359,14 @@ def _with_classes(request: Request, dataset: Dataset, classifier: Classifier) ->
         doubtful=request.doubtful,
     )
     left_out = reading.unlabelled or (dataset.labels is not None and ordered.labels is None)
-    missed = ordered.label_range if ordered.labels is not None and doubt_of_zero(ordered, classifier.num_classes) else None
-    reading = dataclasses.replace(reading, unlabelled=left_out, lowest_label=None if missed is None else missed[0])
+    missed = (
+        ordered.label_range
+        if ordered.labels is not None and doubt_of_zero(ordered, classifier.num_classes)
+        else None
+    )
+    reading = dataclasses.replace(
+        reading, unlabelled=left_out, lowest_label=None if missed is None else missed[0]
+    )
     return dataclasses.replace(request, reading=reading), ordered
 
 
@@ -302,34 +380,52 @@ def _unit(given: str | None, dataset: Dataset) -> Unit:
 
 
 def _check_noise(request: Request, dataset: Dataset, *, unit: Unit, num_features: int) -> None:
-    """Refuse a noise without its parameter or with another's, and one that the data has no place for."""
-    given = {"ablation": request.num_kept, "gaussian": request.sigma, "discrete": request.keep_probability}
+    """Refuse a noise without its parameter or with another's, and one that the data has no place
+    for.
+    """
+    given = {
+        "ablation": request.num_kept,
+        "gaussian": request.sigma,
+        "discrete": request.keep_probability,
+    }
     for noise, value in given.items():
         if value is None and noise == request.noise:
             raise ValueError(f"the noise {noise} needs {NOISE_NEEDS[noise]}")
         if value is not None and noise != request.noise:
-            raise ValueError(f"{NOISE_OPTIONS[noise]} belongs to the noise {noise}, not to {request.noise}; leave it out")
+            raise ValueError(
+                f"{NOISE_OPTIONS[noise]} belongs to the noise {noise}, not to {request.noise};"
+                " leave it out"
+            )
     if request.design is not None and request.num_selection:
         raise ValueError(
-            f"a first sample (--selection, --label selected) draws masks beside the design {request.design}; leave it out"
+            "a first sample (--selection, --label selected) draws masks beside the design"
+            f" {request.design}; leave it out"
         )
     if request.num_kept is not None:
         if not 1 <= request.num_kept <= num_features:
-            raise ValueError(f"--keep must lie in 1 .. {num_features}, the {unit}s of an input; got {request.num_kept}")
+            raise ValueError(
+                f"--keep must lie in 1 .. {num_features}, the {unit}s of an input; got"
+                f" {request.num_kept}"
+            )
         check_counts(num_features, request.num_kept)
         made = _design(request, dataset.shape, unit=unit, num_features=num_features)
         if made is not None:
             made.check_count(request.num_samples, "--samples")
         return
     if dataset.kind != "image":
-        raise ValueError(f"the noise {request.noise} is for images in [0, 1], and {dataset.name} holds none")
+        raise ValueError(
+            f"the noise {request.noise} is for images in [0, 1], and {dataset.name} holds none"
+        )
     if request.reading.value_range is not None:
         raise ValueError(
-            f"--range belongs to the noise ablation: {request.noise} noise is for images in [0, 1]; leave it out"
+            f"--range belongs to the noise ablation: {request.noise} noise is for images in [0, 1];"
+            " leave it out"
         )
     for option, set_ in (("--encoding", request.encoding), ("--fill", request.fill)):
         if set_ is not None:
-            raise ValueError(f"{option} belongs to the noise ablation, not to {request.noise}; leave it out")
+            raise ValueError(
+                f"{option} belongs to the noise ablation, not to {request.noise}; leave it out"
+            )
     if request.sigma is not None:
         check_sigma(request.sigma, algorithm=request.algorithm)
     if request.keep_probability is not None:
@@ -337,18 +433,23 @@ def _check_noise(request: Request, dataset: Dataset, *, unit: Unit, num_features
 
 
 def check_sigma(sigma: float, *, algorithm: str | None = None) -> None:
-    """Raises ValueError for a deviation that the algorithm, None for that of new runs, does not draw."""
+    """Raises ValueError for a deviation that the algorithm, None for that of new runs, does not
+    draw.
+    """
     least, most = sigma_range(algorithm)
     if not least <= sigma <= most:
         raise ValueError(f"--sigma must lie in {least:g} .. {most:g}, got {sigma}")
 
 
 def read_share(text: str) -> Fraction:
-    """An exact number strictly between 0 and 1, of at most nine decimals; raises ValueError for anything else."""
+    """An exact number strictly between 0 and 1, of at most nine decimals; raises ValueError for
+    anything else.
+    """
     share = parse_share(text)
     if share is None:
         raise ValueError(
-            f"--keep-probability must be a number strictly between 0 and 1 such as 0.2, of at most nine decimals; got {text}"
+            "--keep-probability must be a number strictly between 0 and 1 such as 0.2, of at most"
+            f" nine decimals; got {text}"
         )
     return share
 
@@ -366,11 +467,21 @@ def _randomizer(
 ) -> Randomizer:
     shape, seed = dataset.shape, request.seed
     if request.sigma is not None:
-        gaussian_noise = FloatGaussianNoise if request.algorithm == gaussian.ALGORITHM else GaussianNoise
-        return gaussian_noise(shape=shape, sigma=request.sigma, seed=seed, num_noises=num_votes, batch_size=batch_size)
+        gaussian_noise = (
+            FloatGaussianNoise if request.algorithm == gaussian.ALGORITHM else GaussianNoise
+        )
+        return gaussian_noise(
+            shape=shape, sigma=request.sigma, seed=seed, num_noises=num_votes, batch_size=batch_size
+        )
     if request.keep_probability is not None:
         share = read_share(request.keep_probability)
-        return DiscreteNoise(shape=shape, keep_probability=share, seed=seed, num_noises=num_votes, batch_size=batch_size)
+        return DiscreteNoise(
+            shape=shape,
+            keep_probability=share,
+            seed=seed,
+            num_noises=num_votes,
+            batch_size=batch_size,
+        )
     assert encoding is not None
     assert request.num_kept is not None
     design = _design(request, shape, unit=unit, num_features=num_features)
@@ -394,7 +505,9 @@ def _randomizer(
     )
 
 
-def _design(request: Request, shape: tuple[int, ...], *, unit: Unit, num_features: int) -> Design | None:
+def _design(
+    request: Request, shape: tuple[int, ...], *, unit: Unit, num_features: int
+) -> Design | None:
     if request.design is None or request.num_kept is None:
         return None
     return make_design(
@@ -408,7 +521,9 @@ def _design(request: Request, shape: tuple[int, ...], *, unit: Unit, num_feature
     )
 
 
-def _with_kept(request: Request, shape: tuple[int, ...], *, unit: Unit, num_features: int) -> Request:
+def _with_kept(
+    request: Request, shape: tuple[int, ...], *, unit: Unit, num_features: int
+) -> Request:
     """The request with what the strides of its design keep, where they decide that."""
     if request.design is None or designs.kind_of(request.design) == request.design:
         return request
@@ -424,8 +539,9 @@ def _with_kept(request: Request, shape: tuple[int, ...], *, unit: Unit, num_feat
     made.check_count(request.num_samples, "--samples")
     if request.num_kept not in (None, made.num_kept):
         raise ValueError(
-            f"--keep is {request.num_kept}, and the widest mask of {request.design} keeps {made.num_kept} of {shape[0]} x "
-            f"{shape[1]} pixels; leave --keep out, or say --design lattice, whose stride follows from it"
+            f"--keep is {request.num_kept}, and the widest mask of {request.design} keeps"
+            f" {made.num_kept} of {shape[0]} x {shape[1]} pixels; leave --keep out, or say --design"
+            " lattice, whose stride follows from it"
         )
     return dataclasses.replace(request, num_kept=made.num_kept)
 
@@ -434,14 +550,21 @@ def _fill(
     dataset: Dataset, encoding: str, given: float | None, value_range: tuple[float, float] | None
 ) -> NDArray[np.floating] | float | None:
     if encoding in ("constant", "sentinel"):
-        return given if given is not None else (grey_of(value_range) if encoding == "constant" else SENTINEL)
+        return (
+            given
+            if given is not None
+            else (grey_of(value_range) if encoding == "constant" else SENTINEL)
+        )
     if given is not None:
-        raise ValueError(f"--fill is for the encodings constant and sentinel, not {encoding}; leave it out")
+        raise ValueError(
+            f"--fill is for the encodings constant and sentinel, not {encoding}; leave it out"
+        )
     if encoding in ("mean", "median"):
         if dataset.read_reference is None:
             raise ValueError(
-                f"encoding {encoding} needs training inputs, which {dataset.name} does not bring (an .npz can, as x_train); "
-                f"the {encoding} of the certified inputs would let an attacker move NULL"
+                f"encoding {encoding} needs training inputs, which {dataset.name} does not bring"
+                f" (an .npz can, as x_train); the {encoding} of the certified inputs would let an"
+                " attacker move NULL"
             )
         statistic = np.mean if encoding == "mean" else np.median
         return np.asarray(statistic(dataset.read_reference(), axis=0), dataset.dtype)
@@ -449,9 +572,17 @@ def _fill(
 
 
 def _fingerprint_fill(values: NDArray[np.floating]) -> str:
-    return hashlib.sha256(f"{values.shape}{values.dtype.str}".encode() + values.tobytes()).hexdigest()
+    return hashlib.sha256(
+        f"{values.shape}{values.dtype.str}".encode() + values.tobytes()
+    ).hexdigest()
 
 
 def placed(name: str) -> str:
-    """A path as an absolute one, so that it can be found again from elsewhere; any other name as it is."""
-    return str(Path(name).resolve()) if name not in (*BUILT_IN, *CARRIED) and Path(name).exists() else name
+    """A path as an absolute one, so that it can be found again from elsewhere; any other name as it
+    is.
+    """
+    return (
+        str(Path(name).resolve())
+        if name not in (*BUILT_IN, *CARRIED) and Path(name).exists()
+        else name
+    )

@@ -1,13 +1,17 @@
-"""Rule 4 of a true certificate: a vote is a function of one row, whatever other rows stand in its batch.
+"""Rule 4 of a true certificate: a vote is a function of one row, whatever other rows stand in its
+batch.
 
-A batch is asked again with some of its rows replaced by others: rows of other inputs, hidden ones, and what an attacker
-might write. In its own place a row must get the same answer to the bit. Then rows change places: what a kernel rounds
-otherwise there is measured and told, as the place is part of the draw (docs/theory.md, "Rows judged alone").
+A batch is asked again with some of its rows replaced by others: rows of other inputs, hidden ones,
+and what an attacker might write. In its own place a row must get the same answer to the bit. Then
+rows change places: what a kernel rounds otherwise there is measured and told, as the place is part
+of the draw (docs/theory.md, "Rows judged alone").
 
-Where a model gives scores, whose bits tell more than labels, and takes batches of any size, most kinds of other rows are
-tried in batches of `SMALL`, and in the recorded shape the two that reach farthest: all are in labels, or in one shape.
+Where a model gives scores, whose bits tell more than labels, and takes batches of any size, most
+kinds of other rows are tried in batches of `SMALL`, and in the recorded shape the two that reach
+farthest: all are in labels, or in one shape.
 
-These are trials. They find a classifier that looks at its batch, and prove nothing of one that hides it.
+These are trials. They find a classifier that looks at its batch, and prove nothing of one that
+hides it.
 """
 
 from __future__ import annotations
@@ -30,7 +34,8 @@ from topcert.voting.voter import Voter
 
 SMALL: Final = 8  # rows of the batches in which most is tried
 SINGLES: Final = 8  # different rows, where a batch holds one
-MATES: Final = 16  # other rows that each half of a batch meets at least, in several rounds where batches are small
+# other rows that each half of a batch meets at least, in several rounds where batches are small
+MATES: Final = 16
 DIM: Final = 0.125
 
 
@@ -44,10 +49,11 @@ def check_rows(
 ) -> RowCheck:
     """Ask the batches `(input, first draw)` again among other rows.
 
-    What is tried at the beginning of a run and where it `ends` is not all the same; of several batches it is the one and
-    the other in turn. `places`: measure what places do in whole batches, as a certificate depends on it. Raises RowsError
-    where an answer depends on the other rows of its batch, on more than rounding in another place, or on what was asked
-    before; ValueError where the model has no answer to any row.
+    What is tried at the beginning of a run and where it `ends` is not all the same; of several
+    batches it is the one and the other in turn. `places`: measure what places do in whole batches,
+    as a certificate depends on it. Raises RowsError where an answer depends on the other rows of
+    its batch, on more than rounding in another place, or on what was asked before; ValueError where
+    the model has no answer to any row.
     """
     classifier = voter.classifier
     if voter.batch_size == 1:
@@ -72,12 +78,20 @@ def quiet() -> Iterator[None]:
 
 
 def _check_batch(
-    voter: Voter, position: int, start: int, generator: np.random.Generator, *, last: bool, places: bool
+    voter: Voter,
+    position: int,
+    start: int,
+    generator: np.random.Generator,
+    *,
+    last: bool,
+    places: bool,
 ) -> RowCheck:
     classifier, size = voter.classifier, voter.batch_size
     batch = voter.batch(position, start)
     order = generator.permutation(size)
-    half, dim = (np.isin(np.arange(size), order[:count]) for count in (size // 2, min(FEW, size // 2)))
+    half, dim = (
+        np.isin(np.arange(size), order[:count]) for count in (size // 2, min(FEW, size // 2))
+    )
     batch[dim] *= batch.dtype.type(DIM)  # rows that do not themselves set what a batch is scaled by
     whole = Trial(voter, batch, position, generator)
     if not whole.known.any():
@@ -90,7 +104,9 @@ def _check_batch(
         tells = _tells(whole.first, classifier.num_classes)
         if are_scores(whole.first, classifier.num_classes):
             why = mixes(classifier)
-            moved_by(whole.first[some][kept], part.first[kept], "in a smaller batch", why, scored=True)
+            moved_by(
+                whole.first[some][kept], part.first[kept], "in a smaller batch", why, scored=True
+            )
         if tells:
             if last:
                 whole.among(half, float(generator.choice(HIGH)), every=True)
@@ -112,18 +128,27 @@ def _check_batch(
     if classifier.batch_size is None:
         whole.alone()
     found = whole.result()
-    return found if part is whole else found + replace(part.result(), moved=0.0)  # no place of the recorded shape
+    # no place of the recorded shape
+    return found if part is whole else found + replace(part.result(), moved=0.0)
 
 
 def _tells(answers: NDArray[Any], num_classes: int) -> bool:
-    """Whether answers are scores that differ from row to row, so that their bits tell what labels would not."""
+    """Whether answers are scores that differ from row to row, so that their bits tell what labels
+    would not.
+    """
     return are_scores(answers, num_classes) and 2 * len(np.unique(answers, axis=0)) > len(answers)
 
 
-def _check_single(voter: Voter, batches: Sequence[tuple[int, int]], generator: np.random.Generator) -> RowCheck:
+def _check_single(
+    voter: Voter, batches: Sequence[tuple[int, int]], generator: np.random.Generator
+) -> RowCheck:
     """Batches of one row have no mates: what is left to find is a memory of earlier rows."""
     ask = Asker(voter.classifier)
-    drawn = [voter.batch(position, start + step) for position, start in batches for step in range(SINGLES)]
+    drawn = [
+        voter.batch(position, start + step)
+        for position, start in batches
+        for step in range(SINGLES)
+    ]
     first = [ask(row) for row in drawn]
     if not ask.answered:
         voter.classifier.answer(drawn[0])  # raises: it has no answer to any row
@@ -141,7 +166,9 @@ def check_run(
     generator: np.random.Generator,
     ends: bool = False,
 ) -> RowCheck:
-    """`check_rows` in batches of a run, and `refuse_places` for its certificates. Raises RowsError as both do."""
+    """`check_rows` in batches of a run, and `refuse_places` for its certificates. Raises RowsError
+    as both do.
+    """
     why = why_places_matter(
         law=manifest.law,
         num_features=manifest.num_features,
@@ -155,24 +182,35 @@ def check_run(
 
 
 def why_places_matter(
-    *, law: str, num_features: int, num_kept: int | None, batch_size: int, whole: tuple[int, ...] = ()
+    *,
+    law: str,
+    num_features: int,
+    num_kept: int | None,
+    batch_size: int,
+    whole: tuple[int, ...] = (),
 ) -> str | None:
-    """Why answers may not depend on the place in the batch, as a certificate has it (docs/theory.md); None where they may.
+    """Why answers may not depend on the place in the batch, as a certificate has it
+    (docs/theory.md); None where they may.
 
-    They may not under independent masks, where these are few enough for Eq. 4, or where `whole`, the votes of a first
-    sample and the most of a stopping rule, are no multiples of `batch_size`.
+    They may not under independent masks, where these are few enough for Eq. 4, or where `whole`,
+    the votes of a first sample and the most of a stopping rule, are no multiples of `batch_size`.
     """
     if law != IID or num_kept is None:
         return None
     if uses_quanta(num_features, num_kept):
-        return f"with {num_kept} of {num_features} features kept, shares of labels are multiples of one mask's"
+        return (
+            f"with {num_kept} of {num_features} features kept, shares of labels are multiples of"
+            " one mask's"
+        )
     if any(votes % batch_size for votes in whole):
         return f"{' and '.join(map(str, whole))} votes are not whole batches of {batch_size}"
     return None
 
 
 def refuse_places(found: RowCheck, why: str | None) -> None:
-    """Raise RowsError where answers depend on the place in the batch, and `why` they may not is given."""
+    """Raise RowsError where answers depend on the place in the batch, and `why` they may not is
+    given.
+    """
     if found.moved and why is not None:
         raise RowsError(
             f"a score differs by up to {found.moved:.1g} in another place of the batch, and {why}; "

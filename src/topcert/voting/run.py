@@ -28,7 +28,9 @@ from topcert.voting.voter import Voter
 @final
 @dataclass(frozen=True, kw_only=True)
 class Opened:
-    """A folder and a prepared request that may be run in it; `recorded` where it was started before."""
+    """A folder and a prepared request that may be run in it; `recorded` where it was started
+    before.
+    """
 
     folder: Path
     prepared: Prepared
@@ -42,9 +44,13 @@ def open_run(request: Request, folder: Path, *, resume: bool) -> Opened:
     """
     path = folder / "manifest.json"
     if (folder / "bounds.json").exists():
-        raise ValueError(f"{folder} holds certificates of a network's weights; choose another --out")
+        raise ValueError(
+            f"{folder} holds certificates of a network's weights; choose another --out"
+        )
     if path.exists() and not resume:
-        raise ValueError(f"{folder} already holds a run; pass --resume to go on with it, or choose another --out")
+        raise ValueError(
+            f"{folder} already holds a run; pass --resume to go on with it, or choose another --out"
+        )
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"--out {folder} is a file; name a folder")
     recorded = Manifest.read(path) if path.exists() else None
@@ -57,14 +63,20 @@ def open_run(request: Request, folder: Path, *, resume: bool) -> Opened:
     )
 
 
-def read_inputs_table(dataset: Dataset, *, on_inputs: Callable[[int, int, str], None] | None = None) -> pa.Table:
-    """The inputs table of a data set; reads every input once, and tells `on_inputs` how many are read."""
+def read_inputs_table(
+    dataset: Dataset, *, on_inputs: Callable[[int, int, str], None] | None = None
+) -> pa.Table:
+    """The inputs table of a data set; reads every input once, and tells `on_inputs` how many are
+    read.
+    """
     hashes = []
     for position in range(len(dataset)):
         if on_inputs is not None:
             on_inputs(position, len(dataset), "")
         hashes.append(dataset.fingerprint_input(position))
-    return inputs_table(dataset.indices, dataset.labels, hashes, told(dataset.input_names, dataset.class_names))
+    return inputs_table(
+        dataset.indices, dataset.labels, hashes, told(dataset.input_names, dataset.class_names)
+    )
 
 
 def collect_votes(
@@ -75,11 +87,12 @@ def collect_votes(
 ) -> Ledger:
     """Fill the ledger: start it, or go on with it.
 
-    `on_progress(done, total, note)` is told of votes, `on_inputs` of what comes before the first of them.
-    That rows are judged alone is tried before the first vote and after the last, each time of a second instance of the
-    model too, and `ledger/checks.json` then says so.
-    A finished run may be opened on another runtime than its own: nothing is computed and nothing replayed then. Raises
-    ValueError where the folder holds another run or a vote is no function of its own row; what is stored stays.
+    `on_progress(done, total, note)` is told of votes, `on_inputs` of what comes before the first of
+    them. That rows are judged alone is tried before the first vote and after the last, each time of
+    a second instance of the model too, and `ledger/checks.json` then says so. A finished run may be
+    opened on another runtime than its own: nothing is computed and nothing replayed then. Raises
+    ValueError where the folder holds another run or a vote is no function of its own row; what is
+    stored stays.
     """
     folder, prepared, recorded = opened.folder, opened.prepared, opened.recorded
     inputs = read_inputs_table(prepared.dataset, on_inputs=on_inputs)
@@ -93,7 +106,9 @@ def collect_votes(
         # What is finished needs no votes, so that any runtime may go on to certificates.
         here, moved = manifest, recorded.runtime != manifest.runtime and not read_before(folder)
         elsewhere = moved and Ledger(folder, recorded).is_finished()
-        manifest = grown(recorded, replace(here, runtime=recorded.runtime) if elsewhere else here, inputs, folder)
+        manifest = grown(
+            recorded, replace(here, runtime=recorded.runtime) if elsewhere else here, inputs, folder
+        )
         if manifest != recorded:  # more inputs do need votes
             grown(recorded, here, inputs, folder)
     voter = prepared.voter()
@@ -113,22 +128,34 @@ def collect_votes(
     ledger = Ledger(folder, manifest)
     with ledger.lock():
         if recorded is None:
-            if (folder / "manifest.json").exists():  # another process was faster between open_run and the lock
-                raise ValueError(f"{folder} has just been started by another process; wait for it, then pass --resume")
-            if ledger.present_blocks():  # of a run whose manifest was lost: only its own may take its place
+            # another process was faster between open_run and the lock
+            if (folder / "manifest.json").exists():
+                raise ValueError(
+                    f"{folder} has just been started by another process; wait for it, then pass"
+                    " --resume"
+                )
+            # of a run whose manifest was lost: only its own may take its place
+            if ledger.present_blocks():
                 ledger.read_block(ledger.present_blocks()[0])
             manifest.write(folder / "manifest.json")
         elif Manifest.read(folder / "manifest.json") != recorded:
-            raise ValueError(f"{folder} has just been given more inputs by another process; wait for it")
+            raise ValueError(
+                f"{folder} has just been given more inputs by another process; wait for it"
+            )
         if recorded not in (None, manifest):
             begin_growth(recorded, manifest, folder)
         ledger.write_inputs(inputs)
-        if began is not None and second is not None:  # elsewhere a replay would tell of rounding alone
+        # elsewhere a replay would tell of rounding alone
+        if began is not None and second is not None:
             carry_over(ledger, read_before(folder), inputs)
             fill(ledger, voter, on_progress=on_progress)
             end_growth(folder)
-            position, start, _ = ledger.place(int(np.random.default_rng().integers(ledger.num_batches)))
-            ended = check_run(voter, manifest, [(position, start)], generator=np.random.default_rng(), ends=True)
+            position, start, _ = ledger.place(
+                int(np.random.default_rng().integers(ledger.num_batches))
+            )
+            ended = check_run(
+                voter, manifest, [(position, start)], generator=np.random.default_rng(), ends=True
+            )
             second += _ask_second(prepared, voter, *ledger.place(ledger.num_batches - 1)[:2])
             write_check(folder, began + ended, manifest.digest(), second=second)
     return ledger
@@ -137,6 +164,12 @@ def collect_votes(
 def _ask_second(prepared: Prepared, voter: Voter, position: int, start: int) -> SecondCheck:
     """`check_second` with an instance that is loaded for it and dropped again."""
     request, example = prepared.request, rows_to_load(voter, position, start)
-    loaded = second_instance(request.model, voter.classifier, example=example, device=request.device, output=request.output)
+    loaded = second_instance(
+        request.model,
+        voter.classifier,
+        example=example,
+        device=request.device,
+        output=request.output,
+    )
     with quiet(), loaded as again:
         return check_second(voter, again, position, start)

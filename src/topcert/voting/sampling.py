@@ -1,8 +1,8 @@
 """Fill a ledger: inputs, noise and classifier in, votes out, block by block.
 
-Rule 4 of a true certificate: the classifier must be deterministic in the recorded batch shape. The first batch is run
-twice before anything is stored, some stored batches are run again on every resume and at the end, and one differing vote
-stops the run.
+Rule 4 of a true certificate: the classifier must be deterministic in the recorded batch shape. The
+first batch is run twice before anything is stored, some stored batches are run again on every
+resume and at the end, and one differing vote stops the run.
 """
 
 from __future__ import annotations
@@ -23,22 +23,33 @@ REPLAYED_BATCHES: Final = 4
 
 
 def batches_per_block(*, batch_size: int, cells_per_input: int) -> int:
-    """How many batches make a block: about `BLOCK_CELLS` values of randomized input, which is a second or two of work for a
-    network that fits its input size. It depends on shapes alone, so that the same run gives the same files."""
+    """How many batches make a block: about `BLOCK_CELLS` values of randomized input, which is a
+    second or two of work for a network that fits its input size. It depends on shapes alone, so
+    that the same run gives the same files.
+    """
     votes = max(1, min(BLOCK_CELLS // cells_per_input, MAX_BLOCK_VOTES))
     return max(1, votes // batch_size)
 
 
 def fill(ledger: Ledger, voter: Voter, *, on_progress: Callable[[int, int, str], None]) -> None:
-    """Compute what the ledger lacks; then replay some of it. Raises ValueError where a replay differs."""
-    while not ledger.missing_blocks() and ledger.extend():  # stages of a stopping rule that are there already
+    """Compute what the ledger lacks; then replay some of it. Raises ValueError where a replay
+    differs.
+    """
+    # stages of a stopping rule that are there already
+    while not ledger.missing_blocks() and ledger.extend():
         pass
     missing, present = ledger.missing_blocks(), ledger.present_blocks()
     for block in present:  # damage is better known before the work than after it
         ledger.read_block(block)
     if present and missing:
-        replay(ledger, voter, _chosen([batch for block in present for batch in ledger.batches_of(block)]))
-    done = sum(map(ledger.num_votes_of, present)) + sum(len(ledger.held(block)) for block in missing)
+        replay(
+            ledger,
+            voter,
+            _chosen([batch for block in present for batch in ledger.batches_of(block)]),
+        )
+    done = sum(map(ledger.num_votes_of, present)) + sum(
+        len(ledger.held(block)) for block in missing
+    )
     while True:
         total = ledger.num_stored
         if ledger.judge is not None:
@@ -60,7 +71,8 @@ def fill(ledger: Ledger, voter: Voter, *, on_progress: Callable[[int, int, str],
         missing = ledger.missing_blocks()
     if ledger.judge is not None:
         on_progress(done, done, "")
-    # Also where nothing was missing: the last run may have been killed, or stopped by this very check, just before.
+    # Also where nothing was missing: the last run may have been killed, or stopped by this very
+    # check, just before.
     replay(ledger, voter, _chosen(range(ledger.num_batches)))
 
 
@@ -72,7 +84,9 @@ def _where(ledger: Ledger, position: int) -> str:
 
 
 def _chosen(batches: Sequence[int]) -> set[int]:
-    """The first of `batches`, which tells of a drift, and some at random: one in a hundred, within limits."""
+    """The first of `batches`, which tells of a drift, and some at random: one in a hundred, within
+    limits.
+    """
     count = max(1, min(REPLAYED_BATCHES - 1, len(batches) // 100))
     return {batches[0], *np.random.default_rng().choice(batches, count).tolist()}
 
@@ -87,7 +101,9 @@ class Replay:
 
 
 def compare(ledger: Ledger, voter: Voter, batches: Iterable[int]) -> Replay:
-    """Compute the votes of `batches` again, in the voter's own batch size, and count those that differ in any rank."""
+    """Compute the votes of `batches` again, in the voter's own batch size, and count those that
+    differ in any rank.
+    """
     votes = flips = 0
     for batch in sorted(batches):
         block = ledger.block_of(batch)
@@ -112,5 +128,7 @@ def replay(ledger: Ledger, voter: Voter, batches: Iterable[int]) -> Replay:
 
 
 def flip_rate(ledger: Ledger, voter: Voter) -> Replay:
-    """How many votes of the ledger's first and last batch differ in the voter's own, other batch size: rounding alone."""
+    """How many votes of the ledger's first and last batch differ in the voter's own, other batch
+    size: rounding alone.
+    """
     return compare(ledger, voter, {0, ledger.num_batches - 1})

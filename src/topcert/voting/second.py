@@ -1,8 +1,9 @@
 """A second instance of the model is asked some of the recorded votes, in another order.
 
-A model that remembers what it answered, by less than the whole row (by the mask, say, or by a sum), gives the same
-answers whenever it is asked again: only an instance that met other rows first can tell. So the second one is asked rows
-like the recorded ones before these: the same masks over other values, the same values in other places, one value changed.
+A model that remembers what it answered, by less than the whole row (by the mask, say, or by a sum),
+gives the same answers whenever it is asked again: only an instance that met other rows first can
+tell. So the second one is asked rows like the recorded ones before these: the same masks over other
+values, the same values in other places, one value changed.
 """
 
 from __future__ import annotations
@@ -24,20 +25,24 @@ from topcert.voting.voter import Voter, trial_size
 SINGLES: Final = 8  # rows, where a batch holds one
 LOADED: Final = 4  # rows that a second instance is loaded with
 NEAR: Final = 1 / 64  # of the way to another value
-ROUNDING_CPU: Final = 1e-3  # of the spread of scores: what another instance may round otherwise on a processor
+# of the spread of scores: what another instance may round otherwise on a processor
+ROUNDING_CPU: Final = 1e-3
 ROUNDING: Final = 1e-2  # and on a GPU, where it may choose other kernels
 
 
 def rows_to_load(voter: Voter, position: int, start: int) -> NDArray[np.floating]:
-    """A few rows of the batch `(position, start)` to load a second instance with, which `check_second` hardly compares.
+    """A few rows of the batch `(position, start)` to load a second instance with, which
+    `check_second` hardly compares.
 
-    Not those of another input: the first instance met these before, and the second is to meet others first.
+    Not those of another input: the first instance met these before, and the second is to meet
+    others first.
     """
     return np.concatenate([voter.batch(position, start + step)[:1] for step in range(LOADED)])
 
 
 def check_second(voter: Voter, again: Again, position: int, start: int) -> SecondCheck:
-    """Ask the second instance `again` rows of the batch `(position, start)`, after others that are like them.
+    """Ask the second instance `again` rows of the batch `(position, start)`, after others that are
+    like them.
 
     Raises RowsError where an answer differs by more than rounding.
     """
@@ -58,29 +63,42 @@ def check_second(voter: Voter, again: Again, position: int, start: int) -> Secon
 
 def _asked_at_once(voter: Voter) -> int:
     """The batch in which rows are asked: a small one where the model takes any."""
-    return voter.batch_size if voter.classifier.batch_size is not None else min(voter.batch_size, _few(voter))
+    return (
+        voter.batch_size
+        if voter.classifier.batch_size is not None
+        else min(voter.batch_size, _few(voter))
+    )
 
 
 def _few(voter: Voter) -> int:
     return trial_size(voter.batch(0, 0)[0].size)
 
 
-def _drawn(voter: Voter, position: int, start: int, *, changed: bool = False) -> NDArray[np.floating]:
-    """The last rows of a batch, or of several where it holds one; `changed`: of an input with other values."""
+def _drawn(
+    voter: Voter, position: int, start: int, *, changed: bool = False
+) -> NDArray[np.floating]:
+    """The last rows of a batch, or of several where it holds one; `changed`: of an input with other
+    values.
+    """
     if voter.batch_size > 1:
         return voter.batch(position, start, changed=changed)[-_asked_at_once(voter) :]
     steps = range(start + LOADED, start + LOADED + SINGLES)
     return np.concatenate([voter.batch(position, step, changed=changed) for step in steps])
 
 
-def _like(rows: NDArray[np.floating], changed: NDArray[np.floating], *, mixed: bool) -> list[NDArray[np.floating]]:
-    """Rows that agree with `rows` in something: the mask, the kept values, all but one value, and nearly in all.
+def _like(
+    rows: NDArray[np.floating], changed: NDArray[np.floating], *, mixed: bool
+) -> list[NDArray[np.floating]]:
+    """Rows that agree with `rows` in something: the mask, the kept values, all but one value, and
+    nearly in all.
 
-    `changed` are those of an input whose values are all others. One batch for each kind, the least alike first; or
-    (`mixed`) one of all kinds.
+    `changed` are those of an input whose values are all others. One batch for each kind, the least
+    alike first; or (`mixed`) one of all kinds.
     """
     moved, one, near = rows.copy(), rows.copy(), rows.copy()
-    for place, (row, other) in enumerate(zip(rows.reshape(len(rows), -1), changed.reshape(len(rows), -1), strict=True)):
+    for place, (row, other) in enumerate(
+        zip(rows.reshape(len(rows), -1), changed.reshape(len(rows), -1), strict=True)
+    ):
         kept = np.flatnonzero(row != other)
         if not len(kept):
             continue
@@ -97,7 +115,9 @@ def _like(rows: NDArray[np.floating], changed: NDArray[np.floating], *, mixed: b
 
 
 def _asked(classifier: Classifier, rows: NDArray[np.floating], size: int) -> NDArray[Any]:
-    return np.concatenate([classifier.answer(rows[start : start + size]) for start in range(0, len(rows), size)])
+    return np.concatenate(
+        [classifier.answer(rows[start : start + size]) for start in range(0, len(rows), size)]
+    )
 
 
 def _either(classifier: Classifier, rows: NDArray[np.floating], size: int) -> NDArray[Any]:
@@ -105,12 +125,17 @@ def _either(classifier: Classifier, rows: NDArray[np.floating], size: int) -> ND
     try:
         return _asked(classifier, rows, size)
     except AnswerError:
-        parts = [classifier.judge(rows[start : start + size]).ballots for start in range(0, len(rows), size)]
+        parts = [
+            classifier.judge(rows[start : start + size]).ballots
+            for start in range(0, len(rows), size)
+        ]
         return np.concatenate(parts)
 
 
 def _compare(classifier: Classifier, first: NDArray[Any], again: NDArray[Any], how: str) -> None:
-    """Raise RowsError where two instances differ: in a label, or in a score by more than rounding."""
+    """Raise RowsError where two instances differ: in a label, or in a score by more than
+    rounding.
+    """
     if first.shape != again.shape:
         differ = len(first)
     elif not are_scores(first, classifier.num_classes):
@@ -123,7 +148,8 @@ def _compare(classifier: Classifier, first: NDArray[Any], again: NDArray[Any], h
         differ = int(((gaps > allowed) | (finite != np.isfinite(again))).any(axis=1).sum())
     if differ:
         raise RowsError(
-            f"{differ} of {len(first)} rows got another answer of a second instance of the model ({how}), which had been "
-            "asked other rows before; a vote must be a function of its own row: a memory of earlier rows by less than the "
-            "whole row, or weights drawn at random when the model is loaded, would do this; mend the model"
+            f"{differ} of {len(first)} rows got another answer of a second instance of the model"
+            f" ({how}), which had been asked other rows before; a vote must be a function of its"
+            " own row: a memory of earlier rows by less than the whole row, or weights drawn at"
+            " random when the model is loaded, would do this; mend the model"
         )

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 class Stage:
     """Votes `start .. stop - 1` of some `inputs`, int64 positions, ascending.
 
-    Its batches go input by input, its blocks are runs of whole batches. Batches, blocks and votes are numbered through all
-    stages of a ledger; those before it are counted in `first_batch`, `first_block` and `first_vote`.
+    Its batches go input by input, its blocks are runs of whole batches. Batches, blocks and votes
+    are numbered through all stages of a ledger; those before it are counted in `first_batch`,
+    `first_block` and `first_vote`.
     """
 
     inputs: NDArray[np.int64]
@@ -57,7 +58,9 @@ class Stage:
         )
 
     def place(self, batch: int) -> tuple[int, int, int]:
-        """Of a batch: its input, its first draw and the draw after its last (padding not counted)."""
+        """Of a batch: its input, its first draw and the draw after its last (padding not
+        counted).
+        """
         row, part = divmod(batch - self.first_batch, self.batches_per_input)
         start = self.start + part * self.batch_size
         return int(self.inputs[row]), start, min(start + self.batch_size, self.stop)

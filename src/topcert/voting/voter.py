@@ -17,7 +17,8 @@ TRIAL_ROWS: Final = 16  # ablated inputs that a model is tried on before a run
 
 
 def default_batch_size(*, num_samples: int, cells_per_input: int, classifier: Classifier) -> int:
-    """Masks a batch: what the model fixes, else about `BATCH_CELLS` values (16 times that on a GPU), evenly cut.
+    """Masks a batch: what the model fixes, else about `BATCH_CELLS` values (16 times that on a
+    GPU), evenly cut.
 
     Cutting n evenly leaves next to no padding in an input's last batch.
     """
@@ -29,15 +30,19 @@ def default_batch_size(*, num_samples: int, cells_per_input: int, classifier: Cl
 
 
 def trial_size(cells_per_input: int) -> int:
-    """How many ablated inputs a model is tried on: `TRIAL_ROWS`, or fewer large ones, but two at least."""
+    """How many ablated inputs a model is tried on: `TRIAL_ROWS`, or fewer large ones, but two at
+    least.
+    """
     return max(2, min(TRIAL_ROWS, 2 * BATCH_CELLS // cells_per_input))
 
 
 @final
 class Voter:
-    """Votes of any (input, noise numbers) of a run; a vote depends on nothing else, so any part can be computed alone.
+    """Votes of any (input, noise numbers) of a run; a vote depends on nothing else, so any part can
+    be computed alone.
 
-    `read(i)` gives input i of `num_inputs` as the data set holds it, `in_words(i)` what messages call it.
+    `read(i)` gives input i of `num_inputs` as the data set holds it, `in_words(i)` what messages
+    call it.
     """
 
     def __init__(
@@ -62,23 +67,32 @@ class Voter:
         except ValueError as error:
             raise ValueError(f"{self._in_words(position)}: {error}") from error
 
-    def votes(self, position: int, start: int, stop: int, *, counted: bool = False) -> NDArray[np.int64]:
-        """Ballots under noise `start .. stop - 1` of one input, int64 `(stop - start, depth)`; one batch at most.
+    def votes(
+        self, position: int, start: int, stop: int, *, counted: bool = False
+    ) -> NDArray[np.int64]:
+        """Ballots under noise `start .. stop - 1` of one input, int64 `(stop - start, depth)`; one
+        batch at most.
 
-        A short batch is filled up with the numbers that follow: the classifier always sees the recorded shape. `counted`:
-        they are votes of the run, and none that are cast again; `Classifier.undefined` then counts those without an answer.
+        A short batch is filled up with the numbers that follow: the classifier always sees the
+        recorded shape. `counted`: they are votes of the run, and none that are cast again;
+        `Classifier.undefined` then counts those without an answer.
         """
         size = stop - start
-        return self.classifier(self._batch(position, start), num_votes=size if counted else 0)[:size]
+        return self.classifier(self._batch(position, start), num_votes=size if counted else 0)[
+            :size
+        ]
 
     def batch(self, position: int, start: int, *, changed: bool = False) -> NDArray[np.floating]:
-        """The rows that the classifier is asked under noise `start` and on of one input; the caller may keep them.
+        """The rows that the classifier is asked under noise `start` and on of one input; the caller
+        may keep them.
 
         `changed`: of an input that has other values x' = 1 - x in the place of x.
         """
         if changed:
             x = self._read(position)
-            return self._randomizer.batch(self._randomizer.hold((1 - x).astype(x.dtype)), start).copy()
+            return self._randomizer.batch(
+                self._randomizer.hold((1 - x).astype(x.dtype)), start
+            ).copy()
         return self._batch(position, start).copy()
 
     def _batch(self, position: int, start: int) -> NDArray[np.floating]:
@@ -96,7 +110,8 @@ def count_all(
     num_named: int | None = None,
     on_progress: Callable[[int, int, str], None],
 ) -> NDArray[np.int64]:
-    """How often each class is named under noise 0 .. num_samples - 1, int64 `(num_inputs, num_classes)`.
+    """How often each class is named under noise 0 .. num_samples - 1, int64 `(num_inputs,
+    num_classes)`.
 
     `num_named`: only so many labels of each ballot count, the best; None for all.
     """
@@ -112,6 +127,7 @@ def count_all(
 
 def not_deterministic(flips: int, votes: int) -> str:
     return (
-        f"{flips} of {votes} votes came out otherwise when run again under the same noise in the same batch shape; the "
-        "classifier must be deterministic: switch off dropout, sampling and non-deterministic kernels"
+        f"{flips} of {votes} votes came out otherwise when run again under the same noise in the"
+        " same batch shape; the classifier must be deterministic: switch off dropout, sampling and"
+        " non-deterministic kernels"
     )
