@@ -1,11 +1,12 @@
 """Attacks the vote over a fixed design, with the carried network, to see whether a certificate can
 be broken.
 
-    python benchmarks/attacks.py --data-dir DIR [--images 50] [--masks 100] [--k 1] [--k 3] [--seed 0]
-    python benchmarks/attacks.py --data-dir DIR --values image     the attacker keeps to values in [0, 1]
-    python benchmarks/attacks.py --data-dir DIR --method fpa       one partition
-    python benchmarks/attacks.py --data-dir DIR --ballot 2         each masked image names two labels
-    python benchmarks/attacks.py --data-dir DIR --model lattice    the grids and the network of the design lattice
+    python benchmarks/attacks.py --data-dir DIR [--images 50] [--masks 100] [--k 1] [--seed 0]
+
+    --values image     the attacker keeps to values in [0, 1]
+    --method fpa       one partition
+    --ballot 2         each masked image names two labels
+    --model lattice    the grids and the network of the design lattice
 
 Test images 0, 20, 40, ... are certified for their labels. The attacker knows masks and network. He
 changes one pixel more at a time: of the pixels and values that do most by themselves he tries the
@@ -444,7 +445,7 @@ def report(cases: list[Case]) -> bool:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--images", type=int, default=50)
     parser.add_argument("--model", choices=["compact", "lattice"], default="compact")

@@ -1,15 +1,17 @@
 """What docs/beyond.md shows: sharper bounds, located certificates, stopping early, and what they
 cost.
 
-python benchmarks/beyond.py bounds     intersection-union against SimuEM, on the votes that the repository carries
-python benchmarks/beyond.py told       located against Theorem 1 on the same votes, by pairs or by single features
-python benchmarks/beyond.py located    located against Theorem 1, on votes of a made-up network with known masks
-python benchmarks/beyond.py design     fixed designs against the sampled certificates, on votes of the same networks
-python benchmarks/beyond.py worst      fixed designs against their exact radii (integer programming), in small spaces
-python benchmarks/beyond.py cost       located for images of 224 x 224 and 32 x 32, 10,000 masks
-python benchmarks/beyond.py stopping   passes until an answer is known, against 100,000 for every input (--k, --rounds)
-python benchmarks/beyond.py passes     single passes under masks of either kind, over CIFAR-10's test set (--data-dir)
-python benchmarks/beyond.py replayed   the same by Theorem 1's and by located evidence, on votes with their masks (--k)
+    python benchmarks/beyond.py PART
+
+bounds     intersection-union against SimuEM, on the votes that the repository carries
+told       located against Theorem 1 on the same votes, by pairs or by single features
+located    located against Theorem 1, on votes of a made-up network with known masks
+design     fixed designs against the sampled certificates, on votes of the same networks
+worst      fixed designs against their exact radii (integer programming), in small spaces
+cost       located for images of 224 x 224 and 32 x 32, 10,000 masks
+stopping   passes until an answer is known, against 100,000 for every input (--k, --rounds)
+passes     single passes under masks of either kind, over CIFAR-10's test set (--data-dir)
+replayed   stopping by Theorem 1's and by located evidence, on votes with their masks (--k)
 """
 
 from __future__ import annotations
@@ -500,7 +502,7 @@ WHAT: dict[str, Callable[[argparse.Namespace], None]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("what", choices=list(WHAT))
     parser.add_argument("--inputs", type=int, default=100)
     parser.add_argument("--samples", type=int, default=10_000)

@@ -111,7 +111,7 @@ def models(generator: np.random.Generator) -> dict[str, tuple[Scores, Callable[.
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--rounds", type=int, default=4)
     rounds = parser.parse_args().rounds
     print(

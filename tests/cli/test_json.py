@@ -235,9 +235,15 @@ def test_a_table_is_never_long(longest: int) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0.04, "0.0 seconds"), (59, "59.0 seconds"), (90, "1.5 minutes"), (7_100, "118.3 minutes"), (46_362, "12.9 hours"),
-     (1_468_800, "17.0 days")],
-)  # fmt: skip
+    [
+        (0.04, "0.0 seconds"),
+        (59, "59.0 seconds"),
+        (90, "1.5 minutes"),
+        (7_100, "118.3 minutes"),
+        (46_362, "12.9 hours"),
+        (1_468_800, "17.0 days"),
+    ],
+)
 def test_a_long_time_is_said_in_hours_and_days(seconds: float, words: str) -> None:
     assert duration_in_words(seconds) == words
 

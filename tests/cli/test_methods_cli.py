@@ -59,7 +59,11 @@ def model():
 
 def faded():
     """For noise that keeps one value in five."""
-    return lambda batch: -np.abs((batch.mean((1, 2, 3), dtype=np.float64)[:, None] - 0.4) / 0.2 - CENTRES)
+    def scores(batch):
+        shown = (batch.mean((1, 2, 3), dtype=np.float64) - 0.4) / 0.2
+        return -np.abs(shown[:, None] - CENTRES)
+
+    return scores
 '''
 NOISE: dict[str, list[object]] = {
     "ablation": ["--keep", 4],

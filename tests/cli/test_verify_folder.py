@@ -24,12 +24,13 @@ from topcert.voting.inputs import fingerprint_inputs
 from topcert.voting.ledger import Ledger
 
 COMMON = ["--samples", 300, "--batch-size", 50, "--out", "o"]
+LINEAR = "models_for_tests:linear"
+STOP = ["--stop", "radius=1", "--max-samples", 300, "--out", "o"]
 RUNS: dict[str, list[object]] = {
-    "plain": ["certify", "table.npz", "models_for_tests:linear", "--keep", 2, "--k", 1, "--k", 3, *COMMON],
-    "stopped": ["certify", "table.npz", "models_for_tests:linear", "--keep", 2, "--k", 1, "--stop", "radius=1",
-                "--max-samples", 300, "--out", "o"],
-    "gaussian": ["certify", "images.npz", "models_for_tests:linear", "--method", "cohen", "--sigma", 0.5, *COMMON],
-}  # fmt: skip
+    "plain": ["certify", "table.npz", LINEAR, "--keep", 2, "--k", 1, "--k", 3, *COMMON],
+    "stopped": ["certify", "table.npz", LINEAR, "--keep", 2, "--k", 1, *STOP],
+    "gaussian": ["certify", "images.npz", LINEAR, "--method", "cohen", "--sigma", 0.5, *COMMON],
+}
 MODEL = ["--model", "models_for_tests:linear"]
 _MADE: dict[str, Path] = {}
 

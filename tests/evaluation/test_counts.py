@@ -399,7 +399,11 @@ def test_radius_reads_standard_input_and_says_which_column(
     assert len(run.err.strip().splitlines()) == 1
 
 
-NAMED = "name,0,1,2,label,class\na/x.jpg,980,10,10,0,007\nb/y.jpg,10,980,10,1,true\na/z.jpg,600,300,100,0,007\n"
+NAMED = """name,0,1,2,label,class
+a/x.jpg,980,10,10,0,007
+b/y.jpg,10,980,10,1,true
+a/z.jpg,600,300,100,0,007
+"""
 
 
 def test_names_of_rows_and_classes_are_read(tmp_path: Path) -> None:

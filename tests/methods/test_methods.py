@@ -292,9 +292,9 @@ def test_levine_feizi_is_its_closed_rule(num_features: int, num_kept: int) -> No
     wanted = [closed_levine_feizi(Fraction(p), num_features, num_kept) for p in named]
     if math.comb(num_features, num_kept) > 2**60:
         assert found[:, 0].tolist() == wanted
-    # a probability is a multiple of 1 / C(d, e), so that a bound between two of them may be raised
-    # (Eq. 4)
     else:
+        # a probability is a multiple of 1 / C(d, e), so that a bound between two of them may be
+        # raised (Eq. 4)
         total = math.comb(num_features, num_kept)
         raised = [
             closed_levine_feizi(

@@ -41,9 +41,8 @@ def oracle_radius(
             else ballots_hold(p_label, rivals, beta, len(upper), num_named)
         ):
             radius = r
-        # the left side of Eq. 6 falls with r and the right side rises: nothing is missed
         elif num_features > 100:
-            break
+            break  # the left side of Eq. 6 falls with r and the right side rises: nothing is missed
     return radius
 
 

@@ -20,6 +20,14 @@ def table(index: list[Any], label: list[Any], sha256: list[Any]) -> pa.Table:
     return pa.table({**columns, "sha256": pa.array(sha256, pa.string())})
 
 
+WHOLE = table([0, 1, 2], [0, 1, 2], HASHES)
+
+
+def cast_to(index: pa.DataType, label: pa.DataType) -> pa.Table:
+    kinds = [("index", index), ("label", label), ("sha256", pa.string())]
+    return WHOLE.cast(pa.schema(kinds))
+
+
 def read(folder: Path, held: pa.Table, *, num_inputs: int = 3) -> Any:
     """Read it back under a fingerprint made to fit, as a forger's manifest would have it."""
     pq.write_table(held, folder / "inputs.parquet")
@@ -42,7 +50,10 @@ def test_what_a_run_writes_is_read(tmp_path: Path, labels: list[int] | None) -> 
     ("held", "said"),
     [
         (table([0, 1, 1], [0, 1, 1], HASHES), "index 1 stands there twice"),
-        (table([0, 1, 0], [0, 1, 0], HASHES), "index 1 comes before 0; a run counts each input once"),
+        (
+            table([0, 1, 0], [0, 1, 0], HASHES),
+            "index 1 comes before 0; a run counts each input once",
+        ),
         (table([2, 1, 2], [0, 1, 0], HASHES), "index 2 stands there twice"),
         (table([3, 1, 2], [0, 1, 2], HASHES), "index 3 comes before 1; .* in ascending order"),
         (table([-1, 0, 1], [0, 1, 2], HASHES), "index -1 is negative"),
@@ -51,15 +62,13 @@ def test_what_a_run_writes_is_read(tmp_path: Path, labels: list[int] | None) -> 
         (table([0, 1, 2], [0, None, 2], HASHES), "1 of 3 inputs have no label; all have, or none"),
         (table([0, 1, 2], [0, 5, 2], HASHES), "label 5 is out of range; there are 5 classes"),
         (table([0, 1, 2], [0, 1, -1], HASHES), "label -1 is out of range"),
-        (table([0, 1, 2], [0, 1, 2], HASHES).append_column("name", pa.array(["x", None, "y"])), "an input has no name"),
-        (table([0, 1, 2], [0, 1, 2], HASHES).append_column("note", pa.array(["x"] * 3)), "its columns are .*note"),
-        (table([0, 1, 2], [0, 1, 2], HASHES).select(["label", "index", "sha256"]), "its columns are label .*a run writes"),
-        (table([0, 1, 2], [0, 1, 2], HASHES).cast(pa.schema([("index", pa.int32()), ("label", pa.int64()),
-            ("sha256", pa.string())])), r"index \(int32\)"),
-        (table([0, 1, 2], [0, 1, 2], HASHES).cast(pa.schema([("index", pa.int64()), ("label", pa.float64()),
-            ("sha256", pa.string())])), r"label \(double\)"),
+        (WHOLE.append_column("name", pa.array(["x", None, "y"])), "an input has no name"),
+        (WHOLE.append_column("note", pa.array(["x"] * 3)), "its columns are .*note"),
+        (WHOLE.select(["label", "index", "sha256"]), "its columns are label .*a run writes"),
+        (cast_to(pa.int32(), pa.int64()), r"index \(int32\)"),
+        (cast_to(pa.int64(), pa.float64()), r"label \(double\)"),
     ],
-)  # fmt: skip
+)
 def test_what_no_run_writes_is_refused(tmp_path: Path, held: pa.Table, said: str) -> None:
     with pytest.raises(
         ValueError, match=rf"inputs\.parquet (is damaged|has been changed).*{said}|{said}"

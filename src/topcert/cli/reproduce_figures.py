@@ -159,9 +159,10 @@ def figure_command(figure: PaperFigure) -> Callable[..., None]:
     }
     draw.__doc__ = f"""{figure.caption}: certified accuracy against r for {numbers[figure.varied]}.
 
-    The other numbers are e = 50 (ImageNet: 1000), k = 3, alpha = 0.001 and all votes; 500 CIFAR-10 test images. Trains what
-    OUT/networks lacks (extra `torch`), collects the votes that OUT/runs lacks, and goes on where it was stopped: repeat the
-    command. ImageNet needs --imagenet-dir, and --imagenet-model or OUT/networks/imagenet-ablation-E/resnet50.onnx.
+    The other numbers are e = 50 (ImageNet: 1000), k = 3, alpha = 0.001 and all votes; 500 CIFAR-10
+    test images. Trains what OUT/networks lacks (extra `torch`), collects the votes that OUT/runs
+    lacks, and goes on where it was stopped: repeat the command. ImageNet needs --imagenet-dir, and
+    --imagenet-model or OUT/networks/imagenet-ablation-E/resnet50.onnx.
     """
     return draw
 

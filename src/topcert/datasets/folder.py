@@ -92,9 +92,8 @@ def _split(folder: Path, passed: _Passed) -> tuple[list[Path], list[Path]]:
             passed.hidden(path)
         elif path.is_dir():
             folders.append(path)
-        # a broken link is unreadable
         elif path.suffix.lower() in SUFFIXES and (path.is_file() or not path.exists()):
-            pictures.append(path)
+            pictures.append(path)  # a broken link too, as one that is unreadable
         else:
             passed.no_picture(path)
     return pictures, folders

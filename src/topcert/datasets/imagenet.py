@@ -1,9 +1,9 @@
 """The validation images of ImageNet (ILSVRC 2012) in any of the layouts they come in, cut to what
 is certified.
 
-DIR/WNID/*.JPEG or DIR/val/WNID/*.JPEG          as sorted by class for training frameworks
-DIR/ILSVRC2012_img_val.tar and the kit          as published; images are read straight out of the archive
-DIR/*.JPEG, DIR/val/*.JPEG and the kit          the same, unpacked
+DIR/WNID/*.JPEG or DIR/val/WNID/*.JPEG    as sorted by class for training frameworks
+DIR/ILSVRC2012_img_val.tar and the kit    as published; images are read out of the archive
+DIR/*.JPEG, DIR/val/*.JPEG and the kit    the same, unpacked
 
 The kit is ILSVRC2012_devkit_t12.tar.gz or the folder it unpacks to. Images are in the order of
 (class, file name), so that image i is the same in every layout.
@@ -35,7 +35,10 @@ from topcert.datasets.images import (
 SHORTER_SIDE: Final = 256
 CROP: Final = 224
 SUBSET: Final = 500  # the field's number of inputs: of 50,000 images 0, 100, 200, ...
-INPUT_IN_WORDS: Final = f"the central {CROP} x {CROP} pixels of a photograph, its shorter side resized to {SHORTER_SIDE}"
+INPUT_IN_WORDS: Final = (
+    f"the central {CROP} x {CROP} pixels of a photograph, its shorter side resized to"
+    f" {SHORTER_SIDE}"
+)
 
 _ARCHIVE: Final = "ILSVRC2012_img_val.tar"
 _WNID: Final = re.compile(r"n\d{8}")

@@ -3,9 +3,9 @@ is what is certified.
 
 1. The first frame is taken, turned as its orientation tag says.
 2. What is transparent lies over white. Grey, palette, CMYK, LAB and YCbCr become RGB; 16-bit colour
-keeps its upper 8 bits.
+   keeps its upper 8 bits.
 3. The shorter side is resized (bilinear, antialiased), then the central square is cut out, where
-these are asked for.
+   these are asked for.
 
 Grey of 16 or 32 bits and floats are refused: what is black and white in them is not written down.
 Colour profiles are not applied. ImageNet has a protocol of its own: `topcert.datasets.images`.

@@ -36,7 +36,8 @@ class Fpa(DesignMethod):
     norm: ClassVar[str] = "l0"
     ballots: ClassVar[bool] = True
     needs: ClassVar[str] = (
-        "--design of partitions, with --keep unless its name has strides, and --samples of one round"
+        "--design of partitions, with --keep unless its name has strides, and --samples of one"
+        " round"
     )
     guarantee: ClassVar[str] = (
         "deterministic, no failure probability; about the vote over the blocks of one partition"

@@ -1,7 +1,8 @@
 """A published ImageNet network, exactly as published: for certificates without any training (extra
 `pretrained`).
 
-    topcert certify imagenet topcert.models.pretrained:efficientnet_lite0 --encoding infill --keep 10000 ...
+    topcert certify imagenet topcert.models.pretrained:efficientnet_lite0 \\
+        --encoding infill --keep 10000 ...
 
 On a CPU ONNX Runtime is faster: `topcert.reproduce.fills.write_network(folder)` writes
 `efficientnet-lite0.onnx`, to be named in place of the function.

@@ -11,7 +11,7 @@
   which none keeps more than e (`topcert.randomization.lattice`). Nothing is drawn and the seed is
   not used: there is one round, and mask `i` is class `i mod b`.
 - `lattice:AxB`, `lattice:p=P`: the same with strides of their own, or slanted, in rounds of
-different slopes. e follows.
+  different slopes. e follows.
 - `random`: masks as `masks.draw_masks` draws them, in a domain of their own: a network may be
   trained on the masks of a design, and never on those of an ordinary certificate. Each mask is a
   round by itself.

@@ -6,10 +6,10 @@ column) mod b), in order of the first, then of the second. Slope 0 gives regular
 drawn.
 
 - `lattice`: one stride s for rows and columns, the smallest at which a class keeps no more than it
-may; slope 0.
+  may; slope 0.
 - `lattice:AxB`: strides (A, B); slope 0, then the other slopes, the best spread first, one a round.
 - `lattice:p=P`: strides (1, P), so that a class is u row + column mod P; the best spread slope
-first, one a round.
+  first, one a round.
 
 The rule for spread: kept pixels repeat by the vectors (a, -u) and (0, b) and their sums. Slopes
 come in order of the shortest of these, the longest first; then of the shortest that is no multiple

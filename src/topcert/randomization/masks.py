@@ -8,8 +8,8 @@ change of one bit is a new `ALGORITHM` name.
 1. Mask `i` owns `W = ceil(num_kept / 8)` Philox blocks, that is the counters `i W .. i W + W - 1`
    under the key `(seed, domain)`: `4 W` words of 64 bits, each cut into a low and then a high half
    of 32 bits.
-2. A partial Fisher-Yates shuffle of `0 .. d - 1` takes draw `t` as `t + floor(word * (d - t) /
-2^32)`.
+2. A partial Fisher-Yates shuffle of `0 .. d - 1` takes draw `t` as
+   `t + floor(word * (d - t) / 2^32)`.
 3. A draw is biased unless `word * (d - t) mod 2^32 >= 2^32 mod (d - t)` (Lemire 2019). If any draw
    of a mask is, the whole mask is drawn again with the attempt number in the counter's top word:
    accepted masks are exactly uniform.

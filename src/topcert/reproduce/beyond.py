@@ -5,10 +5,13 @@ From four kinds of votes all rows follow, each kept as a ledger that is named af
 kind:
 
 NETWORK.sampled             independent masks: Theorem 1 under either bounds, and located
-NETWORK.ballots             independent masks, under each of which several labels are named: Theorem 1 for each w
-NETWORK.lattice             the grids of one stride, under each of which several labels are named: design and fpa for each w
+NETWORK.ballots             independent masks, under each of which several labels are named:
+                            Theorem 1 for each w
+NETWORK.lattice             the grids of one stride, under each of which several labels are named:
+                            design and fpa for each w
 NETWORK.design              the masks of a design: design, and fpa from the first partition of them
-NETWORK.stop-QUESTION-kK    as many votes as the question takes, for one k; by located evidence where it says so
+NETWORK.stop-QUESTION-kK    as many votes as the question takes, for one k; by located evidence
+                            where it says so
 """
 
 from __future__ import annotations

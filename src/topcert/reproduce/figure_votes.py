@@ -1,7 +1,7 @@
 """Measure what a figure needs: the votes of one e, counted after n/100, n/10 and all n of them.
 
-OUT/networks/ablation-E/                        as of Table 1: a network or votes from there are taken as they are
-OUT/runs/ablation-E/
+OUT/networks/ablation-E/                        as of Table 1: what comes from there is taken
+OUT/runs/ablation-E/                            as it is, networks and votes
 OUT/networks/imagenet-ablation-E/resnet50.onnx  a person's own; none is trained here
 OUT/runs/imagenet-ablation-E/
 OUT/counts/                                     the records that redraw the figures

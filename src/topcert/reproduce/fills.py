@@ -3,7 +3,7 @@ whether it can vote.
 
 OUT/networks/efficientnet-lite0.onnx   the network, written once from its package
 OUT/runs/FILL-E/                       the votes, as `topcert certify` writes them
-OUT/counts/                            FILL-E.csv and record.json: what redraws the table and the figure
+OUT/counts/                            FILL-E.csv and record.json, which redraw table and figure
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What is kept of whole ledgers, so that certificates that need every vote can be derived again.
 
-DIR/NAME/           a ledger of the same votes in few blocks; counts.csv alone where its stopping rule reads no more, and
-                    counts-W.csv for each W of ballots under independent masks, whose ranks take ten times as much
+DIR/NAME/           a ledger of the same votes in few blocks; counts.csv alone where its stopping
+                    rule reads no more, and counts-W.csv for each W of ballots under independent
+                    masks, whose ranks take ten times as much
 DIR/record.json     where they come from, as a table's
 DIR/seconds.json    what was measured: seconds a vote of NAME, seconds an input of a certificate
 """

@@ -1,7 +1,7 @@
 """Appendix C of the paper: certified top-1 and top-3 accuracy of PointNet where 16 of 2,048 points
 are kept.
 
-OUT/networks/DATA/pointnet.onnx   as `topcert train` writes it; one of your own is taken if it lies there
+OUT/networks/DATA/pointnet.onnx   as `topcert train` writes it; or one of your own that lies there
 OUT/runs/DATA/                    the votes, as `topcert certify` writes them
 OUT/counts/                       the records that redraw table and figure
 """

@@ -1,9 +1,11 @@
 """What is kept of a table's votes: enough to draw it again, exactly and in seconds.
 
-DIR/record.json                    per setting: network, multiply-adds, accuracy of a single pass, n, n0, seed, ...
-DIR/SETTING.csv                    votes of each class for each input, and its label
-DIR/SETTING.selection.csv          the same of the first sample, which selects labels
-DIR/interval.csv                   radii of the deterministic row: index, label, radius (empty: nothing certified)
+DIR/record.json              per setting: network, multiply-adds, accuracy of a single pass, n, n0,
+                             seed, ...
+DIR/SETTING.csv              votes of each class for each input, and its label
+DIR/SETTING.selection.csv    the same of the first sample, which selects labels
+DIR/interval.csv             radii of the deterministic row: index, label, radius (empty: nothing
+                             certified)
 """
 
 from __future__ import annotations

@@ -7,14 +7,15 @@ it, and no others. N_j masks name j; M_j = N_j - [j > l] is what that is worth b
 goes to the lower index. l leaves the top k under a change of R exactly if there are k rivals A such
 that every part Y of A, of t labels, has
 
-    t N_l - sum of M_j over Y  <=  F_Y(R) = sum over masks s that meet R of (t [l in b_s] + min(t, w) - |b_s in Y|).     (3)
+    t N_l - sum of M_j over Y  <=  F_Y(R),                                                     (3)
+    F_Y(R) = sum over masks s that meet R of (t [l in b_s] + min(t, w) - |b_s in Y|).
 
 So l is certified at r if each A has a part Y whose left side exceeds F_Y(R) for every R of r
 features. With w_i(j) masks that keep feature i and name j, deg_i masks in all, F_Y(R) is at most
 either of
 
-    the sum of the r largest  min(t, w) deg_i + t w_i(l) - sum of w_i(j) over Y;                                       (4)
-    over all rounds, the r largest terms of (3) in it: of a round, r features meet r masks.                            (5)
+    the sum of the r largest  min(t, w) deg_i + t w_i(l) - sum of w_i(j) over Y;               (4)
+    over all rounds, the r largest terms of (3) in it: of a round, r features meet r masks.    (5)
 
 Everything here is a whole number; nothing is left to chance.
 """

@@ -6,7 +6,9 @@ Each channel keeps its value with probability a (`keep_probability`), else takes
 channels of x, to x + delta. In the others the noise is the same, so only the r changed ones tell x
 from x + delta, and of these only
 
-    m = (channels that show x's value) - (channels that show x + delta's value),    likelihood ratio (a / b)^m.
+    m = (channels that show x's value) - (channels that show x + delta's value),
+
+with the likelihood ratio (a / b)^m.
 
 A classifier that leaves the label at most 1/2 for x + delta gives it most for x by taking outcomes
 in falling order of that ratio (Neyman-Pearson) until half the mass of x + delta is spent: what it

@@ -4,7 +4,8 @@ section 4).
 By Theorem 1, of a label l that is broken at r, of its k likeliest rivals A and of every part Y of
 A, of t labels,
 
-    E[X] <= h,    X = t where the vote is for l, -1 where it is for a label of Y, 0 else,    h = (t + 1) (1 - beta(r)).
+    E[X] <= h = (t + 1) (1 - beta(r)),
+    X = t where the vote is for l, -1 where it is for a label of Y, 0 else.
 
 Who starts with 1 and risks at each vote a share f of what he has, as f / (1 + h) times X - h, never
 expects more than he has. His capital, averaged over shares f and parts Y, is the evidence: while l

@@ -2,18 +2,18 @@
 al. 2020 (top k).
 
 With p the lower bound of the label, P_t the sum of the t smallest of its k strongest rivals' upper
-bounds (at most 1 - p), z = Phi^-1(p) and q = Phi^-1(P_t), the label is certified wherever |delta|_2
-< R, the largest over t in 1 .. k of the R that solves
+bounds (at most 1 - p), z = Phi^-1(p) and q = Phi^-1(P_t), the label is certified wherever
+|delta|_2 < R, the largest over t in 1 .. k of the R that solves
 
     t Phi(z - R/sigma) = Phi(q + R/sigma).
 
 The left side falls and the right side rises with R. Written about the middle m = (z + q) / 2,
 
-    R/sigma = (z - q) / 2 + s,    where s >= 0 solves    F(s) = ln Phi(m + s) - ln Phi(m - s) = ln t.
+    R/sigma = (z - q) / 2 + s,  where s >= 0 solves  F(s) = ln Phi(m + s) - ln Phi(m - s) = ln t.
 
-s = 0 for t = 1: a closed form. F(0) = 0, and F is convex, for phi/Phi is. So Newton's steps from ln
-t / F'(0), which is not below the root, fall to it. P_t <= 1 - p says m <= 0, and with Phi(y) =
-exp(-y^2/2) erfcx(-y/sqrt 2) / 2
+s = 0 for t = 1: a closed form. F(0) = 0, and F is convex, for phi/Phi is. So Newton's steps from
+ln t / F'(0), which is not below the root, fall to it. P_t <= 1 - p says m <= 0, and with
+Phi(y) = exp(-y^2/2) erfcx(-y/sqrt 2) / 2
 
     F(s) = ln erfcx((|m| - s)/sqrt 2) - ln erfcx((|m| + s)/sqrt 2) + 2 |m| s,
 

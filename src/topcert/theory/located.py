@@ -6,7 +6,7 @@ names l, and q_Y(R) the sum of the same for the labels of Y. Ballots that keep n
 beyond the attacker's reach; all others, 1 - beta(r) of them, are his. So l is certified at r when
 for every R and every set of k rivals there is a part Y of it, of t labels say,
 
-    t s(R)  >  q_Y(R) + min(t, w) (1 - beta(r)),        where  q_Y(R) <= w beta(r) - s(R)  in any case.
+    t s(R)  >  q_Y(R) + min(t, w) (1 - beta(r)),    where  q_Y(R) <= w beta(r) - s(R)  always.
 
 The second says something only where t >= w. Theorem 1 is the case s(R) = p_l - (1 - beta(r)),
 q_Y(R) = P_t. Both are bounded here, from what any R leaves of the votes (spared.py).

@@ -9,7 +9,8 @@ bounds (at most 1 - p) and b = beta(r), the label is certified at r when, for so
 Where each ablated input names w of c labels (a ballot; docs/beyond.md, section 5) it is certified
 when, with v = 1 - b,
 
-    t p - P_t > (t + min(t, w) - max(0, w - c + t)) v   for some t,   or   k >= w  and  (k + 1) p > w + (k + 1) v.
+    t p - P_t > (t + min(t, w) - max(0, w - c + t)) v   for some t,   or
+    (k + 1) p > w + (k + 1) v                           and  k >= w.
 
 For w = 1 that is Eq. 6: the second line is its cap, 1 - p, at t = k, where it tells most. So with
 q_t the factor of v, and q = k + 1 beside the second line, one rule decides all: b > 1 - s / q,
@@ -22,8 +23,8 @@ All of it is decided in integers, in units of 1/G ("the grid"):
   bit may hide which side of a multiple it is on.
 - C(d, e) is huge: G is a power of two that fits, and bounds and beta are rounded outward onto it.
   Skipping Eq. 4 is sound: it would only raise p and lower the rivals, and the left side of Eq. 6
-  rises with p while the right side rises with the rivals and falls with p. It costs less than (k +
-  3) / G in beta, where G >= 2^58 for k <= 13.
+  rises with p while the right side rises with the rivals and falls with p. It costs less than
+  (k + 3) / G in beta, where G >= 2^58 for k <= 13.
 - Exact input (integers in units of 1/C(d, e), or Fraction) is never rounded; where C(d, e) is huge,
   G is still C(d, e) and the same lines run on Python's integers.
 """

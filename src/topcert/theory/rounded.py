@@ -3,7 +3,8 @@ how exact they are.
 
 s, the deviation in steps of the grid, is rational. With h = 1/s the mass of a step n is
 
-    P(N = n) = h phi(n h) I(n),    I(n) = integral over t in (-1/2, 1/2) of exp(-h^2 t^2 / 2) cosh(n h^2 t).
+    P(N = n) = h phi(n h) I(n),
+    I(n) = integral over t in (-1/2, 1/2) of exp(-h^2 t^2 / 2) cosh(n h^2 t).
 
 Everything is done in integers, units of 2^-192. exp(-n^2 h^2 / 2) comes from the one before by a
 factor, which comes from the one before by the factor exp(-h^2). I is a polynomial in n^2, cut where

@@ -3,9 +3,11 @@ what `design` leaves.
 
 Minimal is the number of changed features x_i, subject to
 
-    y_s <= sum of x_i over the features of mask s          (a ballot is taken only where a mask meets R)
-    g_a <= sum of y_s,   sum of g_a <= w sum of y_s        (new ballots name w labels, each once)
-    z_a = 1 for k rivals, each of which then has  M_a - sum of y_s [a in b_s] + g_a  >=  N_l - sum of y_s [l in b_s].
+    y_s <= sum of x_i over the features of mask s      (a ballot is taken only where a mask meets R)
+    g_a <= sum of y_s,   sum of g_a <= w sum of y_s    (new ballots name w labels, each once)
+    z_a = 1 for k rivals, each of which then has
+
+        M_a - sum of y_s [a in b_s] + g_a  >=  N_l - sum of y_s [l in b_s].
 
 So many namings can be laid out in so many ballots: deal those of the first rival to ballots in
 turn, go on with those of the next where these ended, round and round. No ballot gets one twice, as

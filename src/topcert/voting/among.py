@@ -236,7 +236,10 @@ FORGETS: Final = (
     "the classifier must be deterministic and remember nothing: switch off dropout, sampling,"
     " counters and non-deterministic kernels"
 )
-CAUSES: Final = "batch statistics, dynamic quantization or a wrapper that looks at the whole batch would do this"
+CAUSES: Final = (
+    "batch statistics, dynamic quantization or a wrapper that looks at the whole batch would do"
+    " this"
+)
 
 
 def fix(classifier: Classifier) -> str:

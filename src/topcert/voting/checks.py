@@ -1,7 +1,8 @@
 """The record of a run's last act: on how many rows it was checked that each is judged by itself.
 
-    DIR/ledger/checks.json   format, digest of the manifest, rows, passes; second_rows, second_passes and second: on how
-                             many rows a second instance of the model agreed, and how it came about
+    DIR/ledger/checks.json   format, digest of the manifest, rows, passes; second_rows,
+                             second_passes and second: on how many rows a second instance of the
+                             model agreed, and how it came about
 
 Folders of some releases lack the last three. It is written after the last vote and the last check,
 so a folder without it was made by an older release or is not finished.

@@ -2,10 +2,13 @@
 or absent.
 
     DIR/manifest.json                what decides the votes
-    DIR/ledger/inputs.parquet        one row an input: index, label (or null), SHA-256, name (where inputs have names)
-    DIR/ledger/checks.json           on how many rows it was checked that each is judged by itself; the last file of a run
-    DIR/ledger/block-000000.parquet  a column `vote`, in the smallest unsigned type that holds every label; where a ballot
-                                     names several, `vote` is the best, and `vote_2`, `vote_3`, ... are the next
+    DIR/ledger/inputs.parquet        one row an input: index, label (or null), SHA-256, name (where
+                                     inputs have names)
+    DIR/ledger/checks.json           on how many rows it was checked that each is judged by itself;
+                                     the last file of a run
+    DIR/ledger/block-000000.parquet  a column `vote`, in the smallest unsigned type that holds every
+                                     label; where a ballot names several, `vote` is the best, and
+                                     `vote_2`, `vote_3`, ... are the next
 
 Votes are `(votes, depth)` throughout: the labels that each names, ranked, the best first, all
 different.
