@@ -22,7 +22,8 @@ ALLOWED = {
     "files": set[str](),
     "theory": {"theory"},
     "randomization": {"randomization", "theory", "files"},
-    "methods": {"methods", "theory", "files"},
+    "noise": {"noise", "randomization", "theory", "files"},
+    "methods": {"methods", "noise", "theory", "files"},
     "models": {"models"},
 }
 

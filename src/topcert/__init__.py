@@ -1,5 +1,8 @@
 """Certified robustness of top-k predictions against l0 attacks, for any classifier."""
 
+from topcert.noise.ablation import Ablation
+from topcert.noise.discrete import Discrete
+from topcert.noise.gaussian import Gaussian
 from topcert.theory.confidence import simultaneous_bounds
 from topcert.theory.counting import Survival, survival
 from topcert.theory.intersection import intersection_union_bounds
@@ -10,6 +13,9 @@ from topcert.voting.arrays import count_votes
 
 __all__ = [
     "ABSTAIN",
+    "Ablation",
+    "Discrete",
+    "Gaussian",
     "Survival",
     "TightnessWitness",
     "__version__",

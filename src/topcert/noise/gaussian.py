@@ -1,0 +1,128 @@
+"""Gaussian noise (Cohen et al. 2019; Jia et al. 2020): N(0, sigma^2) in every value of an image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self, final
+
+from topcert.noise.form import Form
+from topcert.noise.images import check_images
+from topcert.noise.law import Noise, option
+from topcert.randomization import gaussian as floating
+from topcert.randomization import rounded
+from topcert.randomization.randomizer import FloatGaussianNoise, GaussianNoise, Randomizer
+from topcert.theory.scalars import real
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Gaussian(Noise):
+    """Independent normal noise is added to every value of an image in [0, 1].
+
+    It is added in integers on a fine grid, so that rounding tells nothing of the input (Jin,
+    Ohrimenko and Rubinstein 2023). Older runs drew and added it in floating point; they can still
+    be read, resumed and verified.
+
+    Args:
+        sigma: The standard deviation of the noise, where values lie in [0, 1]; 1e-6 .. 128.
+        algorithm: The stream that draws the noise; None for that of new runs.
+
+    Raises:
+        ValueError: Where sigma is no number, or none that the stream draws.
+
+    Example:
+        >>> import topcert
+        >>> topcert.Gaussian(sigma=0.5)
+        Gaussian(sigma=0.5)
+        >>> topcert.Gaussian(sigma=-1)
+        Traceback (most recent call last):
+        ValueError: sigma must lie in 1e-06 .. 128, got -1.0
+    """
+
+    name: ClassVar[str] = "gaussian"
+    title: ClassVar[str] = "Gaussian noise"
+    known: ClassVar[frozenset[str]] = frozenset({rounded.ALGORITHM, floating.ALGORITHM})
+    refuses_inputs: ClassVar[bool] = True
+    moves: ClassVar[str] = " within [0, 1]"
+
+    sigma: float = field(
+        metadata=option(
+            "--sigma",
+            meaning="the standard deviation of its noise, such as 0.5",
+            help_text="its standard deviation, inputs in [0, 1].",
+            needed=True,
+        )
+    )
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sigma", real(self.sigma, "sigma"))
+        stream = floating if self.algorithm == floating.ALGORITHM else rounded
+        if not stream.MIN_SIGMA <= self.sigma <= stream.MAX_SIGMA:
+            raise ValueError(
+                f"sigma must lie in {stream.MIN_SIGMA:g} .. {stream.MAX_SIGMA:g}, got {self.sigma}"
+            )
+
+    @property
+    def own_algorithm(self) -> str:
+        return rounded.ALGORITHM
+
+    @property
+    def algorithms(self) -> frozenset[str]:
+        return self.known
+
+    @classmethod
+    def read(cls, entries: Mapping[str, Any]) -> Self:
+        cls.refuse_design(entries)
+        algorithm = entries["algorithm"]
+        own = algorithm == rounded.ALGORITHM
+        return cls(sigma=entries["sigma"], algorithm=None if own else algorithm)
+
+    def fitted(self, form: Form, *, num_samples: int, num_selection: int = 0) -> Self:
+        check_images(self.name, form)
+        return self
+
+    def randomizer(
+        self, form: Form, *, seed: int, num_samples: int, num_votes: int, batch_size: int
+    ) -> Randomizer:
+        self.check_stream()
+        made = FloatGaussianNoise if self.stream == floating.ALGORITHM else GaussianNoise
+        return made(
+            shape=form.shape,
+            sigma=self.sigma,
+            seed=seed,
+            num_noises=num_votes,
+            batch_size=batch_size,
+        )
+
+    def law_error(self, width: int) -> float:
+        """As of `Noise`; of the older stream it is not known, and not counted."""
+        self.check_stream()
+        if self.stream == floating.ALGORITHM:
+            return 0.0
+        return rounded.law_error(sigma=self.sigma, width=width)
+
+    def in_words(self) -> str:
+        return f"Gaussian noise, sigma = {self.sigma:g}"
+
+    @property
+    def note(self) -> str | None:
+        if self.stream != rounded.ALGORITHM:
+            return None
+        return (
+            "Input and noise are whole steps of"
+            f" 1/{rounded.TOP * rounded.steps_of(self.sigma)}: 8-bit values exactly, others"
+            " after rounding. l2 radii are between inputs of whole steps."
+        )
+
+    @property
+    def gap(self) -> str | None:
+        if self.stream != floating.ALGORITHM:
+            return None
+        return (
+            "this noise was drawn and added in floating point, whose rounding can tell more of the"
+            " input than Gaussian noise would; certify again for a promise that covers it"
+        )
+
+
+NOISE = Gaussian
