@@ -31,8 +31,8 @@ bench: .venv/test.stamp  ## timings, as ratios measured in turn
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
-.venv/test.stamp: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[test]'
+.venv/test.stamp: pyproject.toml paper/pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[test]' --editable ./paper
 	touch $@ .venv/demo.stamp
 
 clean:

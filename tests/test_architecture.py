@@ -14,29 +14,30 @@ import pytest
 import topcert
 
 SOURCE = Path(topcert.__file__).parent
+PAPER = Path(__file__).parents[1] / "paper" / "src" / "topcert_paper"
 
 # What a layer may import of ours, in functions too. A layer that is not here is held by FORBIDDEN
 # alone.
 ALLOWED = {
     "version": set[str](),
     "files": set[str](),
+    "plugins": {"files"},
     "theory": {"theory"},
     "randomization": {"randomization", "theory", "files"},
     "noise": {"noise", "randomization", "theory", "files"},
-    "methods": {"methods", "noise", "theory", "files"},
+    "methods": {"methods", "noise", "theory", "files", "plugins"},
     "models": {"models"},
 }
 
 # What nothing in a layer may import of ours. Votes are the record: nothing that makes them knows
 # what they are for.
 FORBIDDEN = {
-    "classifiers": {"methods", "evaluation", "report", "reproduce", "training", "voting"},
-    "datasets": {"methods", "evaluation", "report", "reproduce", "training", "voting"},
-    "voting": {"methods", "evaluation", "report", "reproduce", "training"},
-    "training": {"methods", "evaluation", "report", "reproduce", "voting"},
-    "evaluation": {"report", "reproduce", "training"},
-    "report": {"reproduce", "training"},
-    "reproduce": set[str](),
+    "classifiers": {"methods", "evaluation", "report", "training", "voting"},
+    "datasets": {"methods", "evaluation", "report", "training", "voting"},
+    "voting": {"methods", "evaluation", "report", "training"},
+    "training": {"methods", "evaluation", "report", "voting"},
+    "evaluation": {"report", "training"},
+    "report": {"training"},
 }
 
 # Where a heavy package may be imported as a module is, not only when a function is called.
@@ -81,6 +82,8 @@ NEVER_LOADED = {
     "evaluation": {"torch", "onnxruntime", "sklearn", "matplotlib"},
     "report": {"torch", "onnxruntime", "sklearn"},
     "cli": {"torch", "onnx", "onnxruntime", "sklearn", "pooch"},
+    "paper": {"torch", "onnx", "sklearn", "pooch"},
+    "paper.commands": {"torch", "onnx", "sklearn", "pooch"},
 }
 
 
@@ -95,12 +98,13 @@ class Module:
 Modules = dict[str, Module]
 
 
-def read_modules(folder: Path) -> Modules:
-    """Every module of the package in `folder`, with the full names of what it imports."""
+def read_modules(*folders: Path) -> Modules:
+    """Every module of the packages in `folders`, with the full names of what it imports."""
     paths = {}
-    for path in folder.rglob("*.py"):
-        parts = (folder.name, *path.relative_to(folder).with_suffix("").parts)
-        paths[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    for folder in folders:
+        for path in folder.rglob("*.py"):
+            parts = (folder.name, *path.relative_to(folder).with_suffix("").parts)
+            paths[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     found = {}
     for name, path in paths.items():
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
@@ -151,8 +155,13 @@ def targets(node: ast.AST, package: str, ours: set[str]) -> Iterator[str]:
 
 
 def layer(name: str) -> str:
-    """`voting` for `topcert.voting.run`; nothing for `topcert` itself."""
-    return name.split(".")[1] if "." in name else ""
+    """`voting` for `topcert.voting.run`; nothing for `topcert` itself; `paper` and `paper.commands`
+    of what is in the distribution of the paper's experiments.
+    """
+    parts = name.split(".")
+    if parts[0] == PAPER.name:
+        return "paper.commands" if parts[1:2] == ["commands"] else "paper"
+    return parts[1] if len(parts) > 1 else ""
 
 
 def loaded_with(name: str, modules: Modules) -> set[str]:
@@ -178,9 +187,13 @@ def broken_rules(modules: Modules) -> list[str]:
         mine = layer(name)
         for target in sorted(module.ever):
             theirs = layer(target)
+            if theirs.startswith("paper") and not mine.startswith("paper"):
+                broken.append(f"{name} imports {target}: topcert does without the paper's")
             if target in modules and name != "topcert":
-                if theirs == "cli" and mine not in ("cli", "__main__"):
+                if theirs == "cli" and mine not in ("cli", "__main__", "paper.commands"):
                     broken.append(f"{name} imports {target}: only cli imports cli")
+                if theirs == "paper.commands" and mine != theirs:
+                    broken.append(f"{name} imports {target}: only commands import commands")
                 if theirs in FORBIDDEN.get(mine, ()) or (
                     mine in ALLOWED and theirs not in ALLOWED[mine]
                 ):
@@ -198,7 +211,7 @@ def broken_rules(modules: Modules) -> list[str]:
 
 
 def test_every_import_follows_the_rules() -> None:
-    modules = read_modules(SOURCE)
+    modules = read_modules(SOURCE, PAPER)
     assert {layer(name) for name in modules} >= {
         *ALLOWED,
         *FORBIDDEN,
@@ -236,6 +249,12 @@ FAKE = {
     "classifiers/torch.py": "import torch",
     "cli/__init__.py": "",
     "cli/app.py": "from topcert.evaluation import curves",
+    "../topcert_paper/__init__.py": "",
+    "../topcert_paper/tables.py": "from topcert.evaluation import curves",
+    "../topcert_paper/commands/__init__.py": "",
+    "../topcert_paper/commands/reproduce.py": (
+        "from topcert.cli import app\nimport topcert_paper.tables"
+    ),
 }
 
 
@@ -309,6 +328,31 @@ FAKE = {
             "topcert.cli.app loads torch: cli does without",
         ),
         (
+            "__init__.py",
+            "import topcert_paper.tables",
+            "topcert imports topcert_paper.tables: topcert does without the paper's",
+        ),
+        (
+            "cli/app.py",
+            "def f():\n    from topcert_paper.commands import reproduce",
+            "topcert.cli.app imports topcert_paper.commands: topcert does without the paper's",
+        ),
+        (
+            "../topcert_paper/tables.py",
+            "from topcert.cli import app",
+            "topcert_paper.tables imports topcert.cli.app: only cli imports cli",
+        ),
+        (
+            "../topcert_paper/tables.py",
+            "from topcert_paper.commands import reproduce",
+            "topcert_paper.tables imports topcert_paper.commands.reproduce: only commands import",
+        ),
+        (
+            "../topcert_paper/tables.py",
+            "import topcert.classifiers.torch",
+            "topcert_paper.commands.reproduce loads torch: paper.commands does without",
+        ),
+        (
             "cli/app.py",
             "import sklearn",
             "topcert.cli.app imports sklearn at once: import it where it is used",
@@ -316,13 +360,14 @@ FAKE = {
     ],
 )
 def test_the_check_can_fail(tmp_path: Path, changed: str, source: str, said: str) -> None:
-    folder = tmp_path / "topcert"
+    folders = tmp_path / "topcert", tmp_path / "topcert_paper"
     for name, content in FAKE.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(content)
-    assert broken_rules(read_modules(folder)) == []
-    (folder / changed).write_text(source)
-    assert any(said in line for line in broken_rules(read_modules(folder)))
+        path = folders[0] / name
+        path.parent.resolve().mkdir(parents=True, exist_ok=True)
+        path.resolve().write_text(content)
+    assert broken_rules(read_modules(*folders)) == []
+    (folders[0] / changed).resolve().write_text(source)
+    assert any(said in line for line in broken_rules(read_modules(*folders)))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.help_pages import assert_reads_well, assert_usage_is_in_capitals
 from tests.conftest import Outcome
 from topcert.cli.help import in_words, usage_in_words
 
@@ -26,27 +26,17 @@ COMMANDS = [
     "train",
     "methods",
     "lee-table",
-    "reproduce",
 ]
-REPRODUCE = ["table1", "table2", "points", "figure1", "figure4", "infill", "beyond"]
 
 
-@pytest.mark.parametrize(
-    "command", [[], *([name] for name in COMMANDS), *(["reproduce", name] for name in REPRODUCE)]
-)
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
 def test_help_reads_well_at_80_columns(
     topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     run = topcert(*command, "--help")
     assert run.code == 0
-    lines = run.out.splitlines()
-    assert max(map(len, lines)) <= 80
-    assert not re.search(
-        r"<=|>=|<int|<str|<path|range>|\.\.\.$", "\n".join(lines[1:]), re.MULTILINE
-    )
-    beside = [len(line) - len(line.lstrip()) for line in lines if line.startswith(" " * 12)]
-    assert max(beside, default=0) <= 34, "a narrow column of help"
+    assert_reads_well(run.out)
     assert run.out == topcert(*command, "-h").out
 
 
@@ -136,14 +126,8 @@ def test_usage_is_in_capitals_and_no_word_is_broken(
     topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    for command in [*([name] for name in COMMANDS), *(["reproduce", name] for name in REPRODUCE)]:
-        out = topcert(*command, "--help").out
-        usage, *lines = out.splitlines()
-        named = usage.partition(f"topcert {' '.join(command)} ")[2].split()
-        assert named
-        assert named == [word.upper() for word in named], usage
-        assert not [line for line in lines if line.endswith("-")], out
-        assert out.isascii()
+    for name in COMMANDS:
+        assert_usage_is_in_capitals(topcert(name, "--help").out, [name])
 
 
 def test_a_set_stands_apart_from_a_path_in_the_help_of_data(

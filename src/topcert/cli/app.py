@@ -15,15 +15,15 @@ from topcert.cli import options
 from topcert.cli.certify import certify
 from topcert.cli.demo import demo
 from topcert.cli.evaluate import evaluate
-from topcert.cli.help import Command, Group, usage_in_words
+from topcert.cli.help import Command, usage_in_words
 from topcert.cli.lee_table import lee_table
 from topcert.cli.machine import choose_json
 from topcert.cli.methods import methods
 from topcert.cli.plan import plan
+from topcert.cli.plugged import Root
 from topcert.cli.predict import predict
 from topcert.cli.progress import messages
 from topcert.cli.radius import radius
-from topcert.cli.reproduce import app as reproduce
 from topcert.cli.train import train
 from topcert.cli.tune import tune
 from topcert.cli.verify import verify
@@ -45,7 +45,7 @@ SHORT: Final[dict[Callable[..., None], str]] = {
 }
 app = typer.Typer(
     name="topcert",
-    cls=Group,
+    cls=Root,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -53,7 +53,6 @@ app = typer.Typer(
 )
 for command, short in SHORT.items():
     app.command(cls=Command, short_help=short)(command)
-app.add_typer(reproduce, name="reproduce", short_help="The tables and figures of the paper.")
 
 
 def _print_version(asked: bool) -> None:

@@ -74,7 +74,7 @@ class Command(TyperCommand):
         ]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        _write_options(self, ctx, formatter)
+        write_options(self, ctx, formatter)
 
 
 @final
@@ -82,11 +82,12 @@ class Group(TyperGroup):
     """Commands under one name, with such help."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        _write_options(self, ctx, formatter)
+        write_options(self, ctx, formatter)
         self.format_commands(ctx, formatter)
 
 
-def _write_options(command: Any, ctx: Any, formatter: Any) -> None:
+def write_options(command: Any, ctx: Any, formatter: Any) -> None:
+    """The arguments and options of a command, each under its heading."""
     sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
     for param in command.get_params(ctx):
         record = param.get_help_record(ctx)

@@ -6,16 +6,18 @@ import textwrap
 
 from topcert.cli import options
 from topcert.cli.machine import print_json
-from topcert.cli.progress import console
-from topcert.methods.registry import ALIASES, all_methods
+from topcert.cli.progress import console, messages
+from topcert.methods.registry import ALIASES, all_methods, refused_methods
 
 INDENT = "    "
 
 
 def methods(*, as_json: options.AsJson = False) -> None:
     """List the certificates: of each its k and w (labels a vote may name), its norm, needs and what
-    its radius is worth.
+    its radius is worth. Those of installed packages are among them.
     """
+    for line in refused_methods():
+        messages.print(line, highlight=False, soft_wrap=True)
     rows = [
         {
             "name": method.name,

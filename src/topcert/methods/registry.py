@@ -1,39 +1,50 @@
-"""Every method by name: each file of this folder that has a `METHOD` is one."""
+"""Every method by name: each file of this folder that has a `METHOD` is one, and so is each entry
+point of the group `topcert.methods` in an installed package.
+"""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+import warnings
 from typing import Final
 
 import topcert.methods
 from topcert.methods.method import Method, SampledMethod, VoteMethod
+from topcert.plugins import METHODS, Plugin, find_plugins, only_one, taken
 
 ALIASES: Final = {"levine-feizi-simuem": "ablation"}  # the same certificate, at k = 1
 
 
 def all_methods() -> dict[str, Method]:
-    """Every method by its name, in the order of names."""
-    modules = (
-        importlib.import_module(f"{topcert.methods.__name__}.{module.name}")
-        for module in pkgutil.iter_modules(topcert.methods.__path__)
-    )
-    found: list[Method] = [module.METHOD for module in modules if hasattr(module, "METHOD")]
-    methods = {method.name: method for method in sorted(found, key=lambda method: method.name)}
-    if len(methods) < len(found):
-        raise ValueError("two files of topcert.methods hold a method of the same name; rename one")
-    return methods
+    """Every method by its name, in the order of names; without plug-ins that `refused_methods`
+    names.
+    """
+    return _survey()[0]
+
+
+def refused_methods() -> list[str]:
+    """A line for each plug-in that is no method of ours: its name is taken, or it does not load."""
+    return _survey()[1]
 
 
 def find_method(name: str) -> Method:
-    """The method of that name or alias; raises ValueError where there is none."""
-    methods = all_methods()
-    found = methods.get(ALIASES.get(name, name))
-    if found is None:
-        raise ValueError(
-            f"unknown method {name!r}; choose one of: {', '.join(sorted([*methods, *ALIASES]))}"
-        )
-    return found
+    """The method of that name or alias, ours before a plug-in.
+
+    Raises ValueError where there is none, or a plug-in of that name does not load. Warns where a
+    plug-in claims the name of a method of ours.
+    """
+    own, added = _own_methods(), find_plugins(METHODS, kind="method")
+    found = own.get(ALIASES.get(name, name))
+    if found is not None:
+        for plugin in added.get(name, ()):
+            warnings.warn(taken(plugin), stacklevel=2)
+        return found
+    if name in added:
+        return _load(only_one(added[name]))
+    raise ValueError(
+        f"unknown method {name!r}; choose one of: {', '.join(sorted({*own, *added, *ALIASES}))}"
+    )
 
 
 def find_sampled_method(name: str) -> SampledMethod:
@@ -57,5 +68,51 @@ def find_vote_method(name: str) -> VoteMethod:
         raise ValueError(
             f"the method {found.name} asks under which mask each vote was cast, which counts do not"
             f" tell; give the folder of the run instead: topcert evaluate DIR --method {found.name}"
+        )
+    return found
+
+
+def _own_methods() -> dict[str, Method]:
+    """Those of this folder, in the order of names."""
+    modules = (
+        importlib.import_module(f"{topcert.methods.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(topcert.methods.__path__)
+    )
+    found: list[Method] = [module.METHOD for module in modules if hasattr(module, "METHOD")]
+    methods = {method.name: method for method in sorted(found, key=lambda method: method.name)}
+    if len(methods) < len(found):
+        raise ValueError("two files of topcert.methods hold a method of the same name; rename one")
+    return methods
+
+
+def _survey() -> tuple[dict[str, Method], list[str]]:
+    """All methods, in the order of names, and a line for each plug-in that is none."""
+    methods, refused = _own_methods(), []
+    own = {*methods, *ALIASES}
+    for name, plugins in find_plugins(METHODS, kind="method").items():
+        if name in own:
+            refused += [taken(plugin) for plugin in plugins]
+            continue
+        try:
+            methods[name] = _load(only_one(plugins))
+        except ValueError as error:
+            refused.append(str(error))
+    return dict(sorted(methods.items())), refused
+
+
+def _load(plugin: Plugin) -> Method:
+    """The method of a plug-in. Raises ValueError where it does not load, or is none."""
+    found = plugin.load()
+    if not isinstance(found, Method):
+        raise ValueError(
+            f"{plugin} is no method: {plugin.entry.value} is a {type(found).__name__}, not an"
+            " instance of a subclass of topcert.methods.method.Method"
+        )
+    for told in ("name", "noise", "norm", "needs", "guarantee"):
+        if not isinstance(getattr(found, told, None), str):
+            raise ValueError(f"{plugin} does not say its `{told}`; its class must, as a text")
+    if found.name != plugin.name:
+        raise ValueError(
+            f"{plugin} calls itself {found.name!r}; its entry point and its `name` must be the same"
         )
     return found

@@ -4,7 +4,7 @@
     topcert certify imagenet topcert.models.pretrained:efficientnet_lite0 \\
         --encoding infill --keep 10000 ...
 
-On a CPU ONNX Runtime is faster: `topcert.reproduce.fills.write_network(folder)` writes
+On a CPU ONNX Runtime is faster: `topcert_paper.fills.write_network(folder)` writes
 `efficientnet-lite0.onnx`, to be named in place of the function.
 """
 

@@ -1,0 +1,1 @@
+"""The commands under `topcert reproduce`: parse, call, print."""
