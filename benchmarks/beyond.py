@@ -44,8 +44,9 @@ from topcert.voting.replay import ReplayedMasks
 ALPHA = 0.001
 REPOSITORY = Path(__file__).parent.parent
 CARRIED = REPOSITORY / "docs" / "results" / "cifar10-compact-n10000" / "counts.csv"
-SMALL = REPOSITORY / "src" / "topcert" / "reproduce" / "figures-small" / "ablation-50.n10000.csv"
-KEPT = REPOSITORY / "src" / "topcert" / "reproduce" / "beyond" / "compact.sampled"
+PAPER = REPOSITORY / "paper" / "src" / "topcert_paper" / "votes"
+SMALL = PAPER / "figures-small" / "ablation-50.n10000.csv"
+KEPT = PAPER / "beyond" / "compact.sampled"
 STRATIFIED = REPOSITORY / "docs" / "results" / "beyond" / "compact-stratified.onnx"
 CAP = 100_000
 RADII = (0, 1, 2, 3, 4, 5, 6, 8, 10, 15)
