@@ -40,13 +40,14 @@ from topcert.theory.stopping import Judge, Stopping
 from topcert.theory.worst_case import worst_case_radius
 from topcert.voting.ledger import Ledger
 from topcert.voting.replay import ReplayedMasks
+from topcert_paper.kept import open_kept
 
 ALPHA = 0.001
 REPOSITORY = Path(__file__).parent.parent
 CARRIED = REPOSITORY / "docs" / "results" / "cifar10-compact-n10000" / "counts.csv"
 PAPER = REPOSITORY / "paper" / "src" / "topcert_paper" / "votes"
 SMALL = PAPER / "figures-small" / "ablation-50.n10000.csv"
-KEPT = PAPER / "beyond" / "compact.sampled"
+KEPT = PAPER / "beyond", "compact.sampled"
 STRATIFIED = REPOSITORY / "docs" / "results" / "beyond" / "compact-stratified.onnx"
 CAP = 100_000
 RADII = (0, 1, 2, 3, 4, 5, 6, 8, 10, 15)
@@ -201,9 +202,8 @@ def made_up_votes(
     return votes, labels
 
 
-def told() -> None:
+def told(ledger: Ledger) -> None:
     """The votes that are carried, by what is known of their masks."""
-    ledger = Ledger.open(KEPT)
     counts, labels = ledger.counts(), ledger.read_inputs()[1]
     smoothing = Smoothing(
         noise="ablation", unit="pixel", num_features=1024, num_kept=ledger.manifest.num_kept
@@ -444,9 +444,8 @@ def passes(data_dir: Path | None) -> None:
             )
 
 
-def replayed(k: int) -> None:
+def replayed(ledger: Ledger, k: int) -> None:
     """The votes that are carried, up to the look at which each input would have stopped."""
-    ledger = Ledger.open(KEPT)
     manifest, labels = ledger.manifest, ledger.read_inputs()[1]
     assert labels is not None
     votes, cap = (
@@ -489,16 +488,22 @@ def replayed(k: int) -> None:
             row(f"stop {question}, {method}: {spent.mean():,.0f}", proven)
 
 
+def on_kept(measure: Callable[[Ledger], None]) -> None:
+    """Measure on votes that the package of the paper's experiments carries."""
+    with open_kept(*KEPT) as ledger:
+        measure(ledger)
+
+
 WHAT: dict[str, Callable[[argparse.Namespace], None]] = {
     "bounds": lambda _: bounds(),
-    "told": lambda _: told(),
+    "told": lambda _: on_kept(told),
     "located": lambda options: located(options.inputs, options.samples),
     "design": lambda options: design(options.inputs, options.samples),
     "worst": lambda options: worst(options.inputs),
     "cost": lambda options: cost(options.inputs),
     "stopping": lambda options: stopping(options.k, options.rounds),
     "passes": lambda options: passes(options.data_dir),
-    "replayed": lambda options: replayed(options.k),
+    "replayed": lambda options: on_kept(lambda ledger: replayed(ledger, options.k)),
 }
 
 

@@ -21,6 +21,7 @@ PAPER = Path(__file__).parents[1] / "paper" / "src" / "topcert_paper"
 ALLOWED = {
     "version": set[str](),
     "files": set[str](),
+    "extras": {"files"},
     "plugins": {"files"},
     "theory": {"theory"},
     "randomization": {"randomization", "theory", "files"},

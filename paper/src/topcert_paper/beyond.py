@@ -17,7 +17,8 @@ NETWORK.stop-QUESTION-kK    as many votes as the question takes, for one k; by l
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -35,7 +36,7 @@ from topcert.theory.stopping import Stopping
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import FIXED, IID, Manifest
 from topcert.voting.replay import design_of
-from topcert_paper.kept import read_seconds, tallied
+from topcert_paper.kept import open_kept, read_seconds, tallied
 from topcert_paper.records import Origin, read_origins
 from topcert_paper.tables import ALPHA
 
@@ -190,11 +191,25 @@ def measured_lines(
     `on_row` is told how many rows are made, of how many, and the next. Raises ValueError where
     votes are damaged, or two sets are of other inputs.
     """
-    origins, seconds = read_origins(folder), read_seconds(folder)
-    asked: list[tuple[Ledger, Row, Origin]] = []
+    seconds = read_seconds(folder)
+    lines: list[Line] = []
+    with ExitStack() as opened:
+        asked = [one for one in _asked(folder, opened) if one[1].title not in skip]
+        for done, (ledger, row, origin) in enumerate(asked):
+            show = partial(_show_pairs, on_row, done, len(asked), row.name) if on_row else None
+            if show is not None:
+                show(0, 0)
+            masks = ledger.manifest.num_samples if row.first is None else row.first
+            made = derive_row(ledger, row, on_pairs=show)
+            lines += _lines(made, row, masks=masks, origin=origin, seconds=seconds)
+    return lines
+
+
+def _asked(folder: Path, opened: ExitStack) -> Iterator[tuple[Ledger, Row, Origin]]:
+    """Each row of all votes in `folder`, with its ledger, which `opened` closes."""
     first: tuple[str, str] | None = None
-    for name, origin in sorted(origins.items(), key=lambda entry: _place(entry[0])):
-        ledger = Ledger.open(folder / name)
+    for name, origin in sorted(read_origins(folder).items(), key=lambda entry: _place(entry[0])):
+        ledger = opened.enter_context(open_kept(folder, name))
         manifest = ledger.manifest
         if first is not None and manifest.data_fingerprint != first[1]:
             raise ValueError(
@@ -202,17 +217,7 @@ def measured_lines(
                 " --out"
             )
         first = first or (name, manifest.data_fingerprint)
-        asked += [(ledger, row, origin) for row in rows_of(name, manifest) if row.title not in skip]
-    lines: list[Line] = []
-    for done, (ledger, row, origin) in enumerate(asked):
-        show = None if on_row is None else partial(_show_pairs, on_row, done, len(asked), row.name)
-        if show is not None:
-            show(0, 0)
-        masks = ledger.manifest.num_samples if row.first is None else row.first
-        lines += _lines(
-            derive_row(ledger, row, on_pairs=show), row, masks=masks, origin=origin, seconds=seconds
-        )
-    return lines
+        yield from ((ledger, row, origin) for row in rows_of(name, manifest))
 
 
 def _show_pairs(

@@ -1,8 +1,8 @@
 """Collect the votes that docs/beyond.md's table needs, one set at a time. Goes on where it was
 stopped.
 
-OUT/runs/NETWORK.KIND/     as `topcert certify` writes them
-OUT/counts/NETWORK.KIND/   the same votes, as they are kept
+OUT/runs/NETWORK.KIND/        as `topcert certify` writes them
+OUT/counts/NETWORK.KIND.zip   the same votes, as they are kept
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from topcert.voting.request import Request
 from topcert.voting.run import collect_votes, open_run
 from topcert_paper.beyond import KS, time_rows
 from topcert_paper.collecting import OnStep, origin_of
-from topcert_paper.kept import keep_ledger, write_seconds
+from topcert_paper.kept import is_kept, keep_ledger, open_kept, write_seconds
 from topcert_paper.records import read_origins, write_origin
 from topcert_paper.tables import ALPHA
 
@@ -134,13 +134,11 @@ def keep_votes(name: str, request: Request, out: Path, *, on_progress: OnStep) -
     watch, counts = _Watch(on_progress), out / "counts"
     ledger = collect_votes(open_run(request, out / "runs" / name, resume=True), on_progress=watch)
     manifest, pace = ledger.manifest, watch.seconds_per_step()
-    if (
-        pace is None
-        and name in read_origins(counts)
-        and (counts / name / "manifest.json").is_file()
-    ):
+    if pace is None and name in read_origins(counts) and is_kept(counts, name):
         return  # nothing is new
-    found = time_rows(keep_ledger(ledger, counts / name), name)
+    keep_ledger(ledger, counts, name)
+    with open_kept(counts, name) as kept:
+        found = time_rows(kept, name)
     write_seconds(counts, found if pace is None else {**found, name: pace})
     write_origin(
         counts,

@@ -1,8 +1,9 @@
 """What is kept of whole ledgers, so that certificates that need every vote can be derived again.
 
-DIR/NAME/           a ledger of the same votes in few blocks; counts.csv alone where its stopping
-                    rule reads no more, and counts-W.csv for each W of ballots under independent
-                    masks, whose ranks take ten times as much
+DIR/NAME.zip        the folder of a ledger of the same votes in few blocks; counts.csv alone where
+                    its stopping rule reads no more, and counts-W.csv for each W of ballots under
+                    independent masks, whose ranks take ten times as much. Unpack it, and `topcert
+                    evaluate` reads it. Earlier releases kept it as a folder NAME, which is read too
 DIR/record.json     where they come from, as a table's
 DIR/seconds.json    what was measured: seconds a vote of NAME, seconds an input of a certificate
 """
@@ -11,9 +12,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -26,14 +32,61 @@ from topcert.voting.manifest import IID
 MAX_BATCHES: Final = 10**6
 
 
-def keep_ledger(ledger: Ledger, folder: Path) -> Ledger:
-    """Write a full ledger again as `folder`, in few blocks and without the place where its data
-    was; returns the copy.
+def keep_ledger(ledger: Ledger, folder: Path, name: str) -> None:
+    """Write a full ledger again as `folder`/NAME.zip, in few blocks and without the place where its
+    data was.
 
     Raises ValueError where the ledger is incomplete or damaged.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    (folder / "ledger").mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="topcert-") as aside:
+        _write_again(ledger, Path(aside))
+        with replacing(_packed(folder, name)) as archive:
+            _pack(Path(aside), archive)
+    shutil.rmtree(folder / name, ignore_errors=True)  # as an earlier release kept it
+
+
+@contextmanager
+def open_kept(folder: Path, name: str) -> Iterator[Ledger]:
+    """The ledger that is kept under a name, unpacked for as long as this is entered.
+
+    Raises ValueError where there is none, or its file is damaged.
+    """
+    packed = _packed(folder, name)
+    if not packed.is_file():
+        yield Ledger.open(folder / name)
+        return
+    with TemporaryDirectory(prefix="topcert-") as aside:
+        try:
+            with ZipFile(packed) as archive:
+                archive.extractall(Path(aside) / name)
+        except (BadZipFile, zlib.error, EOFError) as error:
+            raise ValueError(f"{packed} is damaged ({first_line(error)})") from error
+        yield Ledger.open(Path(aside) / name)
+
+
+def is_kept(folder: Path, name: str) -> bool:
+    """Whether votes are kept under a name."""
+    return _packed(folder, name).is_file() or (folder / name / "manifest.json").is_file()
+
+
+def _packed(folder: Path, name: str) -> Path:
+    return folder / f"{name}.zip"
+
+
+def _pack(folder: Path, archive: Path) -> None:
+    """All files of a folder in one, without the times at which they were written: the same files
+    give the same bytes.
+    """
+    with ZipFile(archive, "w", ZIP_DEFLATED) as packed:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            entry = ZipInfo(path.relative_to(folder).as_posix())
+            packed.writestr(entry, path.read_bytes(), ZIP_DEFLATED)
+
+
+def _write_again(ledger: Ledger, folder: Path) -> None:
+    """The ledger as it is kept, in an empty folder."""
+    (folder / "ledger").mkdir()
     manifest = replace(
         ledger.manifest,
         data_options={**ledger.manifest.data_options, "data_dir": None},
@@ -65,8 +118,7 @@ def keep_ledger(ledger: Ledger, folder: Path) -> Ledger:
                 ]
                 kept.write_block(block, np.concatenate(parts).astype(np.int64))
             more = kept.extend()
-    manifest.write(folder / "manifest.json")  # last: a folder without it is no ledger
-    return kept
+    manifest.write(folder / "manifest.json")
 
 
 def tallied(num_named: int) -> str:

@@ -10,6 +10,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from topcert.voting.replay import ReplayedMasks
 from topcert_paper.beyond import measured_lines
 from topcert_paper.beyond_drawing import cells_of
 from topcert_paper.beyond_votes import MEASURES, asked_for
+from topcert_paper.kept import open_kept
 
 command = importlib.import_module("topcert_paper.commands.reproduce_beyond")
 ROOT = Path(__file__).parents[3]
@@ -136,12 +138,12 @@ def test_ballots_have_a_row_for_each_w_and_a_table_for_each_k(
     assert run.code == 0, run.err
     ledger = Ledger.open(Path("f/runs/sums-net.ballots"))
     assert (ledger.manifest.depth, ledger.manifest.num_samples) == (3, 60)
-    kept = Path("f/counts/sums-net.ballots")
-    assert sorted(path.name for path in kept.iterdir()) == [
-        *(f"counts-{w}.csv" for w in (1, 2, 3)),
-        "ledger",
-        "manifest.json",
-    ]
+    with ZipFile("f/counts/sums-net.ballots.zip") as kept:
+        assert kept.namelist() == [
+            *(f"counts-{w}.csv" for w in (1, 2, 3)),
+            "ledger/inputs.parquet",
+            "manifest.json",
+        ]
     rows = rows_in(Path("f/beyond.csv"))
     titles = {
         named: [title if named == 1 else f"{title}, w = {named}" for title in BOUNDS]
@@ -184,31 +186,26 @@ def test_it_goes_on_and_is_redrawn_from_what_is_kept(
     assert {path: path.stat().st_mtime_ns for path in Path("f").rglob("block-*")} == blocks
     assert {path: path.read_bytes() for path in made} == made
     # what is kept names no folder of this machine, and is a ledger of the same votes
-    kept = json.loads(Path("f/counts/sums-net.sampled/manifest.json").read_text(encoding="utf-8"))
-    assert (kept["model"], kept["data_options"]["data_dir"]) == ("sums:net", None)
-    mine, theirs = (
-        Ledger.open(Path("f") / part / "sums-net.sampled") for part in ("runs", "counts")
-    )
-    assert [votes.tolist() for votes in mine.iterate_inputs()] == [
-        votes.tolist() for votes in theirs.iterate_inputs()
-    ]
-    assert (
-        topcert(
-            "evaluate",
-            "f/counts/sums-net.sampled",
-            "--method",
-            "located",
-            "--k",
-            3,
-            "--alpha",
-            0.001,
-            "--label",
-            "given",
-        ).code
-        == 0
-    )
+    with open_kept(Path("f/counts"), "sums-net.sampled") as theirs:
+        kept = theirs.manifest
+        assert (kept.model, kept.data_options["data_dir"]) == ("sums:net", None)
+        mine = Ledger.open(Path("f/runs/sums-net.sampled"))
+        assert [votes.tolist() for votes in mine.iterate_inputs()] == [
+            votes.tolist() for votes in theirs.iterate_inputs()
+        ]
+    # unpacked, it is a folder like any other
+    with ZipFile("f/counts/sums-net.sampled.zip") as packed:
+        packed.extractall("unpacked")
+    asked = ["--k", 3, "--alpha", 0.001, "--label", "given"]
+    assert topcert("evaluate", "unpacked", "--method", "located", *asked).code == 0
     # from what is kept alone: the same bytes
     monkeypatch.setattr(command, "carried_counts", lambda *_: Path("f/counts"))
+    assert topcert("reproduce", "beyond", "--from-counts", "--out", "g").code == 0
+    assert {path: Path("g", path.name).read_bytes() for path in made} == made
+    # and from folders, as release 0.1.0 kept them
+    for packed in Path("f/counts").glob("*.zip"):
+        shutil.unpack_archive(packed, packed.with_suffix(""))
+        packed.unlink()
     assert topcert("reproduce", "beyond", "--from-counts", "--out", "g").code == 0
     assert {path: Path("g", path.name).read_bytes() for path in made} == made
     # a run that lost votes and all that was kept goes on from what is left: the same numbers, but
@@ -236,8 +233,8 @@ def test_votes_of_other_inputs_are_no_rows_of_one_table(
         ).code
         == 0
     )
-    for folder in Path("g/counts").glob("sums-net.*"):
-        shutil.copytree(folder, Path("f/counts") / folder.name)
+    for packed in Path("g/counts").glob("sums-net.*"):
+        shutil.copy(packed, "f/counts")
     records = [
         json.loads((Path(part) / "counts/record.json").read_text(encoding="utf-8")) for part in "fg"
     ]
@@ -248,9 +245,21 @@ def test_votes_of_other_inputs_are_no_rows_of_one_table(
     assert run.code == 2
     assert "has other inputs than sums-net.sampled" in run.err
     # nor is a ledger without its votes
-    shutil.rmtree("g/counts/sums-net.stop-table-k1")
+    Path("g/counts/sums-net.stop-table-k1.zip").unlink()
     with pytest.raises(ValueError, match="there is no folder"):
         measured_lines(Path("g/counts"))
+
+
+def test_damage_of_what_is_kept_is_named(tiny: Path, topcert: Callable[..., Outcome]) -> None:
+    assert topcert(*RUN, "--measure", "sampled", "--out", "f").code == 0
+    packed = Path("f/counts/sums-net.sampled.zip")
+    whole = packed.read_bytes()
+    for damaged in (whole[:200], whole[:300] + b"\0\0\0\0" + whole[304:]):
+        packed.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"sums-net\.sampled\.zip is damaged"):
+            measured_lines(Path("f/counts"))
+    packed.write_bytes(whole)
+    assert measured_lines(Path("f/counts"))
 
 
 @pytest.mark.parametrize(
@@ -314,12 +323,9 @@ def test_lattices_have_a_network_of_their_own_and_a_row_for_each_ballot(
     text = Path("f/ballots.svg").read_text(encoding="utf-8")
     # a panel for k = 1, one for k = 3
     assert text.count("<!-- the paper: ResNet-110, w = 1, 100,000 random masks -->") == 2
-    ledger = Ledger.open(Path("f/counts/lattice-mirrored.lattice"))
-    assert (ledger.manifest.law, ledger.manifest.encoding, ledger.manifest.depth) == (
-        "lattice",
-        "lattice",
-        3,
-    )
+    with open_kept(Path("f/counts"), "lattice-mirrored.lattice") as ledger:
+        manifest = ledger.manifest
+    assert (manifest.law, manifest.encoding, manifest.depth) == ("lattice", "lattice", 3)
 
 
 @pytest.mark.skipif(not CARRIED.is_dir(), reason="no votes are carried yet")

@@ -10,6 +10,7 @@ from typing import IO, Any, Final, Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.extras import need
 from topcert.files import first_line
 
 CLASS_NAMES: Final = (
@@ -41,7 +42,7 @@ def load_cifar10(
 
     `data_dir` is, or holds, `cifar-10-batches-bin` or `cifar-10-batches-py`; without it the
     official archive is downloaded once into the user's cache. Raises ValueError where a file is
-    missing, damaged or cannot be fetched.
+    missing, damaged or cannot be fetched, or pooch, which fetches it, is not installed.
     """
     folder = _find(data_dir) if data_dir is not None else _download()
     parts = [_read(folder, name) for name in _FILES[split]]
@@ -68,8 +69,7 @@ def _find(data_dir: Path) -> Path:
 
 
 def _download() -> Path:
-    import pooch  # imported here: only a download needs it
-
+    pooch = need("pooch", extra="data", doing="downloading CIFAR-10")
     cache = Path(pooch.os_cache("topcert"))
     folder = cache / "cifar10" / "cifar-10-batches-bin"
     if all((folder / f"{name}.bin").is_file() for names in _FILES.values() for name in names):

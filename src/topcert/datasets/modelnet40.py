@@ -5,11 +5,12 @@ downloaded.
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.extras import need
 from topcert.files import first_line
 
 FOLDER: Final = "modelnet40_ply_hdf5_2048"
@@ -31,8 +32,9 @@ def load_modelnet40(
     is downloaded once into the user's cache. Every file of the split is read and checked here (60
     MB of test shapes take a second): damage is better known before a run than in the middle of it.
     Names are `shape_names.txt`, or "0" .. "39" where there is no such file. Raises ValueError where
-    a file is missing, damaged or cannot be fetched.
+    a file is missing, damaged or cannot be fetched, or h5py is not installed.
     """
+    _h5py()  # better known before a download than after it
     folder = _find(data_dir) if data_dir is not None else _download()
     paths = _listed(folder, split)
     sizes = [_size(path) for path in paths]
@@ -63,8 +65,7 @@ def _find(data_dir: Path) -> Path:
 
 
 def _download() -> Path:
-    import pooch  # imported here: only a download needs it
-
+    pooch = need("pooch", extra="data", doing="downloading ModelNet40")
     cache = Path(pooch.os_cache("topcert"))
     folder = cache / "modelnet40" / FOLDER
     if _is_whole(folder):
@@ -134,10 +135,13 @@ def _lines(path: Path) -> list[str]:
         raise ValueError(f"{path} is not a text file ({error.reason}); fetch it again") from error
 
 
+def _h5py() -> Any:
+    return need("h5py", extra="points", doing="reading ModelNet40")
+
+
 def _size(path: Path) -> int:
     """Number of shapes in a file, whose layout is checked on the way."""
-    import h5py  # imported here: only this data set needs it
-
+    h5py = _h5py()
     try:
         with h5py.File(path, "r") as file:
             shapes = {
@@ -161,8 +165,7 @@ def _size(path: Path) -> int:
 
 def _fill(path: Path, points: NDArray[np.float32], labels: NDArray[np.int64]) -> None:
     """Read a file into its places of the whole."""
-    import h5py
-
+    h5py = _h5py()
     try:
         with h5py.File(path, "r") as file:
             file["data"].read_direct(points)
