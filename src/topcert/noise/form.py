@@ -38,7 +38,7 @@ class Form:
     @cached_property
     def num_features(self) -> int:
         """How many units an input has. Raises ValueError where it has none of that name."""
-        return to_planes(np.zeros(self.shape), self.unit).shape[1]
+        return int(to_planes(np.zeros(self.shape), self.unit).shape[1])
 
     @property
     def width(self) -> int:
