@@ -1,5 +1,5 @@
-"""Theorem 1 with ballots (docs/beyond.md, 5): against every attack in ever larger spaces, and for
-1,000 classes.
+"""Theorem 1 with ballots (docs/theory/theorem-h.md): against every attack in ever larger spaces,
+and for 1,000 classes.
 
 python benchmarks/ballots.py search --seconds 300
 python benchmarks/ballots.py classes --inputs 200

@@ -28,8 +28,8 @@ def oracle_radius(
 ) -> int:
     """The largest r that Eq. 6 holds for, of one input; -1 where it does not even hold for r = 0.
 
-    With `num_named` (w) above 1 it is Theorem 1 with ballots, in the form that docs/beyond.md
-    proves it in.
+    With `num_named` (w) above 1 it is Theorem 1 with ballots, in the form that
+    docs/theory/theorem-h.md proves it in.
     """
     p_label, rivals = _quantized(lower, upper, label, k, math.comb(num_features, num_kept))
     radius = ABSTAIN

@@ -75,8 +75,8 @@ def true_radii(num_features: int, num_kept: int, classes: int, named: int) -> ND
 def exact_radius(
     own: int, limits: list[int], *, k: int, num_features: int, num_kept: int, named: int
 ) -> int:
-    """What docs/beyond.md proves to be exact: what voided masks must name of Y_t is counted by all
-    bounds.
+    """What docs/theory/theorem-h.md proves to be exact: what voided masks must name of Y_t is
+    counted by all bounds.
     """
     total, ordered = math.comb(num_features, num_kept), sorted(limits)
     for r in range(num_features + 1):

@@ -78,7 +78,8 @@ def leaning_ballots(inputs: int, kept: Ints, classes: int, num_named: int) -> In
 
 
 def by_theorem_1(counts: Ints, *, k: int, num_named: int, num_features: int, num_kept: int) -> int:
-    """The radius of label 0 by docs/theory.md, from counts of all masks, in whole numbers.
+    """The radius of label 0 by docs/theory/located-ballots.md, from counts of all masks, in whole
+    numbers.
 
     Without what ballots of w > c - t labels must name of t: `located` does not know of that.
     """

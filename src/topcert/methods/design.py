@@ -21,7 +21,7 @@ Ints = NDArray[np.int64]
 
 @final
 class FixedDesign(DesignMethod):
-    """docs/beyond.md, section 3."""
+    """docs/theory/theorem-e.md."""
 
     name: ClassVar[str] = "design"
     noise: ClassVar[str] = "ablation"

@@ -35,7 +35,7 @@ Floats = NDArray[np.float64]
 
 @final
 class Located(MaskMethod):
-    """docs/beyond.md, section 2."""
+    """docs/theory/theorem-d.md."""
 
     name: ClassVar[str] = "located"
     noise: ClassVar[str] = "ablation"

@@ -20,7 +20,7 @@ Ints = NDArray[np.int64]
 @final
 class RunOff(DesignMethod):
     """After Rezaei et al. 2023, who ask for the two labels that most models rank first;
-    docs/beyond.md, section 3.
+    docs/theory/theorem-r.md.
     """
 
     name: ClassVar[str] = "run-off"

@@ -1,7 +1,7 @@
 """Randomized ablation (Levine and Feizi 2020; Jia et al. 2022): all but a few features are hidden.
 
 Masks are uniformly random sets of so many features, each independent of the others, or those of a
-design, which are then the classifier (docs/beyond.md, section 3).
+design, which are then the classifier (docs/theory/designs.md).
 """
 
 from __future__ import annotations

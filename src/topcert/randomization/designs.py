@@ -1,5 +1,5 @@
 """Fixed designs: masks that are drawn once and published, and are then the classifier
-(docs/beyond.md, section 3).
+(docs/theory/designs.md).
 
 - `partitions`: rounds of b = ceil(d / e) masks. Each round is a random partition of the d features
   into b blocks, whose sizes differ by one at most; a mask keeps one block, so never more than e =

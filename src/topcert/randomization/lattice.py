@@ -1,5 +1,5 @@
 """Lattices of the pixels of an image: the designs `lattice`, `lattice:AxB` and `lattice:p=P`
-(docs/beyond.md, section 3).
+(docs/theory/designs.md).
 
 A round with strides (a, b) and slope u cuts the pixels into the classes (row mod a, (u (row // a) +
 column) mod b), in order of the first, then of the second. Slope 0 gives regular grids. Nothing is

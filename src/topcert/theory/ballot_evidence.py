@@ -1,4 +1,4 @@
-"""Evidence from ballots of w labels that a label has a radius (docs/beyond.md, section 4).
+"""Evidence from ballots of w labels that a label has a radius (docs/theory/evidence-of-ballots.md).
 
 By Theorem 1 for ballots (docs, (9)), of a label l that is broken at r, of its k likeliest rivals A
 and of every part Y of A, of t labels, with v = 1 - beta(r) and m = max(0, w - c + t),

@@ -1,5 +1,5 @@
 """Fixed designs: the vote over n published masks is the classifier, so counts are the truth
-(docs/beyond.md, section 3).
+(docs/theory/theorem-e.md).
 
 Mask s casts a ballot b_s of w labels (one, v_s, as in the paper, where nothing else is said).
 Changing the features of R rewrites the ballots of the masks that meet R, those that keep some of

@@ -1,5 +1,5 @@
-"""Evidence that a label has a radius, which may be looked at after any vote (docs/beyond.md,
-section 4).
+"""Evidence that a label has a radius, which may be looked at after any vote
+(docs/theory/theorem-f.md).
 
 By Theorem 1, of a label l that is broken at r, of its k likeliest rivals A and of every part Y of
 A, of t labels,

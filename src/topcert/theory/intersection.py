@@ -3,8 +3,8 @@
 "Label l is not among the top k" needs k rivals, and there is one set of k that breaks l if any
 does: the k likeliest others. A claim is wrong only if one of its k bounds, or l's own, is. Which
 labels they are is not known, but a rule that claims only what holds against every k rivals also
-holds against those, and the k most voted are the hardest to hold against. Proofs: docs/beyond.md,
-section 1.
+holds against those, and the k most voted are the hardest to hold against. Proofs:
+docs/theory/theorem-a.md.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Located certificates: the theorem where it is known which masks voted for what (docs/beyond.md,
-section 2).
+"""Located certificates: the theorem where it is known which masks voted for what
+(docs/theory/theorem-d.md).
 
 For R, any r features, let s(R) be the chance that U keeps nothing of R and its ballot of w labels
 names l, and q_Y(R) the sum of the same for the labels of Y. Ballots that keep nothing of R are

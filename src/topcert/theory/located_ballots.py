@@ -1,4 +1,5 @@
-"""Located evidence from ballots: also by which masks named what (docs/beyond.md, section 4).
+"""Located evidence from ballots: also by which masks named what
+(docs/theory/evidence-of-ballots.md).
 
 Of R, the features that break a label l, nothing is known but their number r. With s(R) and q_Y(R)
 the chances that l, and the sum of those that labels of Y, are named by masks that keep nothing of

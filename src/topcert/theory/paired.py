@@ -1,5 +1,5 @@
-"""What any r changed features leave of the votes, told by pairs of them as well (docs/beyond.md,
-section 2).
+"""What any r changed features leave of the votes, told by pairs of them as well
+(docs/theory/lemma-3.md).
 
 If w_i masks of some kind keep feature i, and w_ij keep both i and j, then with S1 the sum of w_i
 over R and S2 that of w_ij over the pairs of R, any R of r >= 2 features meets

@@ -1,4 +1,5 @@
-"""One partition of the features: the exact radius of a label over ballots (docs/beyond.md, 3).
+"""One partition of the features: the exact radius of a label over ballots
+(docs/theory/partition.md).
 
 Every block casts a ballot of w labels, and a changed feature lets the attacker rewrite the one
 ballot of its block. N_j blocks name j; D_a = N_l - N_a + [a > l] is what rival a lacks to be shown

@@ -6,7 +6,7 @@ bounds (at most 1 - p) and b = beta(r), the label is certified at r when, for so
 
     p - (1 - b) > (P_t + 1 - b) / t        that is        (t + 1) b > P_t + 1 + t (1 - p).
 
-Where each ablated input names w of c labels (a ballot; docs/beyond.md, section 5) it is certified
+Where each ablated input names w of c labels (a ballot; docs/theory/theorem-h.md) it is certified
 when, with v = 1 - b,
 
     t p - P_t > (t + min(t, w) - max(0, w - c + t)) v   for some t,   or

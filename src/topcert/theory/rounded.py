@@ -9,8 +9,8 @@ s, the deviation in steps of the grid, is rational. With h = 1/s the mass of a s
 Everything is done in integers, units of 2^-192. exp(-n^2 h^2 / 2) comes from the one before by a
 factor, which comes from the one before by the factor exp(-h^2). I is a polynomial in n^2, cut where
 what is left is below 2^-130. The masses sum to 1, which gives the constant in front; steps of a
-density below 2^-100 of the highest are left out. See docs/theory.md for the errors: in all less
-than 2^-90.
+density below 2^-100 of the highest are left out. See docs/theory/gaussian-grid.md for the errors:
+in all less than 2^-90.
 """
 
 from __future__ import annotations

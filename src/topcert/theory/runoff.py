@@ -1,4 +1,4 @@
-"""The run-off over the masks of a design: a certificate of its winner (docs/beyond.md, section 3).
+"""The run-off over the masks of a design: a certificate of its winner (docs/theory/theorem-r.md).
 
 Each mask ranks labels, all of them or the best few. The two labels that most masks rank first are
 the finalists (ties: lower index first). Then each mask is for the finalist that it ranks higher, a

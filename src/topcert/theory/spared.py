@@ -1,4 +1,4 @@
-"""What any r changed features leave of the votes (docs/beyond.md, section 2): counts that hold for
+"""What any r changed features leave of the votes (docs/theory/lemma-3.md): counts that hold for
 every R at once.
 
 If w_i masks of some kind (those that name l, say) keep feature i, then r features meet at most the

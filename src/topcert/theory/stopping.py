@@ -1,5 +1,5 @@
 """When an input has votes enough: its question is answered, or will hardly be by the cap
-(docs/beyond.md, section 4).
+(docs/theory/stopping.md).
 
 Whatever makes it stop, what is claimed is what the evidence proves at that moment. So giving up
 needs no proof, and asks only what is likely.

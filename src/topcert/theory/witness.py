@@ -7,7 +7,7 @@ named the label, which then has T = max(0, n_l - V) left, and a rival j that the
 times is lifted to T by T - x_j of the attacker's namings.
 
 Each ablated input names w labels (w = 1: the paper). Which x_j there are with which the attack
-succeeds, and that no other attack does, is section 5 of docs/beyond.md.
+succeeds, and that no other attack does, is docs/theory/theorem-h.md.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ batch.
 A batch is asked again with some of its rows replaced by others: rows of other inputs, hidden ones,
 and what an attacker might write. In its own place a row must get the same answer to the bit. Then
 rows change places: what a kernel rounds otherwise there is measured and told, as the place is part
-of the draw (docs/theory.md, "Rows judged alone").
+of the draw (docs/theory/rows.md).
 
 Where a model gives scores, whose bits tell more than labels, and takes batches of any size, most
 kinds of other rows are tried in batches of `SMALL`, and in the recorded shape the two that reach
@@ -190,7 +190,7 @@ def why_places_matter(
     whole: tuple[int, ...] = (),
 ) -> str | None:
     """Why answers may not depend on the place in the batch, as a certificate has it
-    (docs/theory.md); None where they may.
+    (docs/theory/rows.md); None where they may.
 
     They may not under independent masks, where these are few enough for Eq. 4, or where `whole`,
     the votes of a first sample and the most of a stopping rule, are no multiples of `batch_size`.
