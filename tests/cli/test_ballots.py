@@ -17,10 +17,10 @@ import pytest
 
 from tests.cli.test_verify import rewrite_certificates, rewrite_manifest
 from tests.conftest import Outcome
-from topcert.cli.drawing import draw_results
 from topcert.evaluation.results import derive, write_results
 from topcert.methods.certificates import Certificates
 from topcert.randomization.masks import draw_masks
+from topcert.report.drawing import draw_results
 from topcert.theory.confidence import simultaneous_bounds
 from topcert.theory.radius import certified_radius
 from topcert.voting.ledger import Ledger

@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import Outcome
 from topcert.cli import lines, progress
-from topcert.cli.lines import FIRST, GAPS, LAST_GAP, Lines, Told, as_object, in_words
+from topcert.progress.lines import FIRST, GAPS, LAST_GAP, Lines, Told, as_object, in_words
 
 RUN = [
     "certify",
@@ -208,7 +208,7 @@ def test_an_unknown_mode_is_refused(workplace: Path, topcert: Callable[..., Outc
 
 def test_a_log_of_both_streams_is_told_while_the_work_goes_on(workplace: Path) -> None:
     """`topcert ... > log 2>&1`: the log speaks before the command has ended."""
-    code = "import topcert.cli.lines as l; l.FIRST = 0.2; from topcert.cli import main; main()"
+    code = "import topcert.progress.lines as l; l.FIRST = 0.2; from topcert.cli import main; main()"
     with Path("log").open("wb") as log:
         run = subprocess.Popen(
             [sys.executable, "-c", code, *RUN, "--samples", "10000", "--out", "o"],

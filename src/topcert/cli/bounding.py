@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from topcert.cli.drawing import draw_bounded
 from topcert.cli.listing import print_inputs
 from topcert.cli.machine import print_json, summary
-from topcert.cli.printing import print_curves, print_unlabelled, zero_in_words
+from topcert.cli.printing import print_curves, print_unlabelled
 from topcert.cli.progress import console, progress_bar, stoppable
 from topcert.cli.running import print_notes
 from topcert.datasets.class_order import Doubtful
@@ -21,6 +20,8 @@ from topcert.evaluation.bounded import (
     compare_bounded,
     write_bounded,
 )
+from topcert.evaluation.wording import zero_in_words
+from topcert.report.drawing import draw_bounded
 from topcert.voting.request import placed
 
 

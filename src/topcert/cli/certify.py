@@ -10,34 +10,36 @@ import typer
 from topcert.cli import options
 from topcert.cli.best import say_best, say_where_nothing
 from topcert.cli.bounding import certify_bounds
-from topcert.cli.drawing import draw_results
 from topcert.cli.listing import print_inputs
 from topcert.cli.machine import print_json, summary
-from topcert.cli.parsing import (
+from topcert.cli.parsing import check_data_dir, check_folder
+from topcert.cli.printing import print_curves, print_promise, print_unlabelled
+from topcert.cli.progress import console, pairs_bar
+from topcert.cli.running import run_to_ledger
+from topcert.cli.stopping import print_stopping
+from topcert.datasets.class_order import read_class_names
+from topcert.datasets.reading import Reading
+from topcert.evaluation.choices import (
+    SAMPLES,
     check_alpha,
-    check_data_dir,
     check_design,
-    check_folder,
     choose_alpha,
     choose_ks,
     choose_label,
     choose_selection,
+    choose_stopping,
     noise_of,
 )
-from topcert.cli.printing import gap_in_words, print_curves, print_promise, print_unlabelled
-from topcert.cli.progress import console, pairs_bar
-from topcert.cli.running import run_to_ledger
-from topcert.cli.stopping import SAMPLES, choose_stopping, print_stopping
-from topcert.datasets.class_order import read_class_names
-from topcert.datasets.reading import Reading
 from topcert.evaluation.predictions import renew_predictions
 from topcert.evaluation.results import Results, derive, smoothing_of, write_results
+from topcert.evaluation.wording import gap_in_words
 from topcert.methods.certificates import LabelChoice
 from topcert.methods.certify import check_ballots
 from topcert.methods.method import DesignMethod, SampledMethod
 from topcert.methods.registry import find_method, find_sampled_method
 from topcert.methods.rules import check_rule
 from topcert.randomization.lattice import read_strides
+from topcert.report.drawing import draw_results
 from topcert.voting.ledger import Ledger, judge_of
 from topcert.voting.manifest import Manifest
 from topcert.voting.request import Request

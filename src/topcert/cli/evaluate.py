@@ -12,12 +12,14 @@ from topcert.cli import options
 from topcert.cli.best import say_where_nothing
 from topcert.cli.listing import print_inputs
 from topcert.cli.machine import choose_json, print_json, summary
-from topcert.cli.parsing import check_out, choose_alpha, choose_ks, choose_label
-from topcert.cli.printing import gap_in_words, print_curves, print_promise, print_unlabelled
+from topcert.cli.parsing import check_out
+from topcert.cli.printing import print_curves, print_promise, print_unlabelled
 from topcert.cli.progress import console, pairs_bar
 from topcert.cli.stopping import print_stopping
 from topcert.evaluation.accuracy import write_accuracy
+from topcert.evaluation.choices import choose_alpha, choose_ks, choose_label
 from topcert.evaluation.results import derive
+from topcert.evaluation.wording import gap_in_words
 from topcert.files import is_standard_output
 from topcert.methods.certificates import Certificates
 from topcert.methods.registry import find_method

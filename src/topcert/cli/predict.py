@@ -14,11 +14,12 @@ from topcert.cli import options
 from topcert.cli.best import say_best
 from topcert.cli.certify import write_run
 from topcert.cli.machine import print_json
-from topcert.cli.parsing import check_alpha, check_data_dir, choose_ks
+from topcert.cli.parsing import check_data_dir
 from topcert.cli.progress import messages
 from topcert.cli.running import run_to_ledger
 from topcert.datasets.class_order import read_class_names
 from topcert.datasets.reading import Reading
+from topcert.evaluation.choices import check_alpha, choose_ks
 from topcert.evaluation.predictions import Predictions, predict_labels
 from topcert.evaluation.results import smoothing_of
 from topcert.methods.ablation import METHOD

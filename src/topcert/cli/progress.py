@@ -7,27 +7,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any, Final, Literal, Protocol, cast, final, get_args
+from typing import Any, Literal, Protocol, cast, final, get_args
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TaskID,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.text import Text
 
-from topcert.cli.lines import Lines, Told, as_object, in_words, short
 from topcert.files import printable
+from topcert.progress.bars import Bars, Update
+from topcert.progress.lines import Lines, Told, as_object, in_words
 
 Mode = Literal["auto", "bar", "lines", "json", "off"]
-Update = Callable[[int, int, str], None]
 
 _mode: Mode = "auto"
 
@@ -114,10 +104,17 @@ def progress_stages() -> Iterator[Stages]:
         return
     if mode == "bar":
         with ExitStack() as stack:
-            yield _Bars(stack)
+            yield Bars(stack, _terminal())
         return
     with Lines(_tell_object if mode == "json" else _tell_line, eager=mode == "json") as lines:
         yield lines.stage
+
+
+def _terminal() -> Console:
+    """Standard error, as a terminal."""
+    if messages.is_terminal:
+        return messages
+    return Console(markup=False, stderr=True, force_terminal=True)
 
 
 @contextmanager
@@ -144,59 +141,3 @@ def _tell_line(told: Told) -> None:
 
 def _tell_object(told: Told) -> None:
     messages.tell(as_object(told))
-
-
-@final
-class _RateColumn(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{short(speed)} {task.fields['unit']}/s")
-
-
-@final
-class _Bars:
-    """One bar a stage, from its first update on."""
-
-    SHOWN: Final = 20  # characters of a bar
-
-    def __init__(self, stack: ExitStack) -> None:
-        self._stack = stack
-        self._progress: Progress | None = None
-        self._passing: list[TaskID] = []  # shown until the next stage begins
-
-    def __call__(self, title: str, *, unit: str, ends: bool = True) -> Update:
-        task: TaskID | None = None
-
-        def update(done: int, total: int, note: str) -> None:
-            nonlocal task
-            progress = self._started()
-            if task is None:
-                for passed in self._passing:
-                    progress.update(passed, visible=False)
-                task = progress.add_task(title, total=None, note="", unit=unit)
-                self._passing = [] if ends else [task]
-            progress.update(task, completed=done, total=total, note=note)
-
-        return update
-
-    def _started(self) -> Progress:
-        if self._progress is None:
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(bar_width=self.SHOWN),
-                TaskProgressColumn(),
-                _RateColumn(),
-                TextColumn("left"),
-                TimeRemainingColumn(),
-                TextColumn("{task.fields[note]}"),
-            )
-            terminal = (
-                messages
-                if messages.is_terminal
-                else Console(markup=False, stderr=True, force_terminal=True)
-            )
-            bars = Progress(
-                *columns, console=terminal, speed_estimate_period=60.0, refresh_per_second=4
-            )
-            self._progress = self._stack.enter_context(bars)
-        return self._progress

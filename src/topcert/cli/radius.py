@@ -13,17 +13,11 @@ import typer
 from topcert.cli import options
 from topcert.cli.best import say_best
 from topcert.cli.machine import print_json, radius_or_none
-from topcert.cli.parsing import (
-    check_alpha,
-    check_ballot,
-    check_out,
-    choose_ks,
-    choose_label,
-    noise_of,
-)
+from topcert.cli.parsing import check_out
 from topcert.cli.progress import messages
 from topcert.datasets.class_order import zero_is_missed
 from topcert.evaluation.accuracy import floored_float
+from topcert.evaluation.choices import check_alpha, check_ballot, choose_ks, choose_label, noise_of
 from topcert.evaluation.counts import read_votes
 from topcert.files import printable, replacing
 from topcert.methods.certificates import Certificates

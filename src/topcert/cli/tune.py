@@ -14,18 +14,12 @@ from rich.table import Table
 from topcert.cli import options
 from topcert.cli.machine import print_json
 from topcert.cli.numbers import flattened, several
-from topcert.cli.parsing import (
-    check_ballot,
-    check_design,
-    check_folder,
-    check_ks,
-    choose_alpha,
-    noise_of,
-)
+from topcert.cli.parsing import check_folder
 from topcert.cli.progress import console
 from topcert.cli.running import run_to_ledger
 from topcert.datasets.reading import Reading
 from topcert.evaluation.accuracy import floored
+from topcert.evaluation.choices import check_ballot, check_design, check_ks, choose_alpha, noise_of
 from topcert.evaluation.tuning import Trial, ranked, try_ballots
 from topcert.files import replacing
 from topcert.methods.method import DesignMethod, SampledMethod

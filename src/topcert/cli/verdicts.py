@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 from rich.text import Text
 
 from topcert.classifiers.loading import CARRIED
-from topcert.cli.printing import (
+from topcert.cli.progress import console
+from topcert.evaluation.predictions import alpha_of_predictions
+from topcert.evaluation.results import Results
+from topcert.evaluation.unread import linked_files, unread_files
+from topcert.evaluation.wording import (
     ballot_in_words,
     gap_in_words,
     method_in_words,
     noise_in_words,
+    votes_in_words,
     zero_in_words,
 )
-from topcert.cli.progress import console
-from topcert.cli.stopping import votes_in_words
-from topcert.evaluation.predictions import alpha_of_predictions
-from topcert.evaluation.results import Results
-from topcert.evaluation.unread import linked_files, unread_files
 from topcert.files import printable
 from topcert.report.pictures import check_pictures
 from topcert.voting.checks import in_words, read_check

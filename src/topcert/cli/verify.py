@@ -12,10 +12,8 @@ import typer
 from topcert.classifiers.functions import FunctionClassifier
 from topcert.cli import options
 from topcert.cli.bounding import recheck_bounds
-from topcert.cli.drawing import draw_bounded, draw_results
 from topcert.cli.machine import print_json
 from topcert.cli.noting import note_output
-from topcert.cli.printing import gap_in_words
 from topcert.cli.progress import console, pairs_bar, progress_bar, stoppable
 from topcert.cli.replaying import Replayed, parse_replay
 from topcert.cli.replaying import replay as recast
@@ -35,6 +33,8 @@ from topcert.datasets.reading import Reading
 from topcert.evaluation.results import Results
 from topcert.evaluation.unread import check_plain
 from topcert.evaluation.verification import judge_rows, recompute, refuted, same_run
+from topcert.evaluation.wording import gap_in_words
+from topcert.report.drawing import draw_bounded, draw_results
 from topcert.theory.stopping import Stopping
 from topcert.voting.among import RowsError
 from topcert.voting.ledger import Ledger

@@ -6,10 +6,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from topcert.cli.printing import ballot_in_words, chance_in_words, noise_in_words
-from topcert.cli.stopping import votes_in_words
 from topcert.evaluation.bounded import BoundedResults
 from topcert.evaluation.results import Results
+from topcert.evaluation.wording import (
+    ballot_in_words,
+    chance_in_words,
+    noise_in_words,
+    votes_in_words,
+)
 from topcert.report.figures import draw_curves
 
 
