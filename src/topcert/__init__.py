@@ -1,5 +1,8 @@
 """Certified robustness of top-k predictions against l0 attacks, for any classifier."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from topcert.noise.ablation import Ablation
 from topcert.noise.discrete import Discrete
 from topcert.noise.gaussian import Gaussian
@@ -7,22 +10,71 @@ from topcert.theory.confidence import simultaneous_bounds
 from topcert.theory.counting import Survival, survival
 from topcert.theory.intersection import intersection_union_bounds
 from topcert.theory.radius import ABSTAIN, certified_radius
+from topcert.theory.stopping import Stopping
 from topcert.theory.witness import TightnessWitness, tightness_witness
 from topcert.version import __version__
 from topcert.voting.arrays import count_votes
 
+if TYPE_CHECKING:
+    from topcert.ablating import ablate
+    from topcert.certified import Certificates
+    from topcert.curves import Accuracy, compare
+    from topcert.datasets.casting import RowCast
+    from topcert.datasets.raw import RawInput
+    from topcert.datasets.reading import Reading
+    from topcert.smoothed import SmoothedClassifier
+    from topcert.votes import Votes, open_votes
+
 __all__ = [
     "ABSTAIN",
     "Ablation",
+    "Accuracy",
+    "Certificates",
     "Discrete",
     "Gaussian",
+    "RawInput",
+    "Reading",
+    "RowCast",
+    "SmoothedClassifier",
+    "Stopping",
     "Survival",
     "TightnessWitness",
+    "Votes",
     "__version__",
+    "ablate",
     "certified_radius",
+    "compare",
     "count_votes",
     "intersection_union_bounds",
+    "open_votes",
     "simultaneous_bounds",
     "survival",
     "tightness_witness",
 ]
+
+# Where to find what is imported when it is first asked for: it reads and writes files, which a
+# person who only wants a bound need not wait for.
+_LATER = {
+    "Accuracy": "topcert.curves",
+    "Certificates": "topcert.certified",
+    "RawInput": "topcert.datasets.raw",
+    "Reading": "topcert.datasets.reading",
+    "RowCast": "topcert.datasets.casting",
+    "SmoothedClassifier": "topcert.smoothed",
+    "Votes": "topcert.votes",
+    "ablate": "topcert.ablating",
+    "compare": "topcert.curves",
+    "open_votes": "topcert.votes",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'topcert' has no attribute {name!r}")
+    found = getattr(import_module(_LATER[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

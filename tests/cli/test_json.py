@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import Outcome
 from topcert.cli.plan import duration_in_words
-from topcert.cli.printing import shown_radii
+from topcert.evaluation.wording import shown_radii
 
 RUN = [
     "certify",

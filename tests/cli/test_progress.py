@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Outcome
-from topcert.cli import lines, progress
+from topcert.cli import progress
+from topcert.progress import lines
 from topcert.progress.lines import FIRST, GAPS, LAST_GAP, Lines, Told, as_object, in_words
 
 RUN = [

@@ -201,16 +201,20 @@ def wrap(
     num_classes: int | None = None,
     output: str | None = None,
     depth: int = 1,
+    fingerprint: str = "",
+    refuse_labels: bool = True,
 ) -> Classifier:
     """A classifier from a torch module, a fitted scikit-learn estimator or a callable.
 
     `example` holds some ablated inputs `(rows, ...)`, on which the model is tried; `num_classes` is
     needed only where it gives labels, `output` only where it gives several things and which is the
-    answer is in doubt. Its ballots name `depth` labels. Raises ValueError where the model is none
-    of the three, has no answer to any of `example` or a label out of range, has no use for
+    answer is in doubt. Its ballots name `depth` labels. `fingerprint` goes into that of the
+    classifier, `refuse_labels` is its own. Raises ValueError where the model is none of the three,
+    has no answer to any of `example` or (with `refuse_labels`) a label out of range, has no use for
     `device`, or `depth` is none of 1 .. classes - 1.
     """
-    made = _wrap(model, example, device, num_classes, output, depth, "")
+    made = _wrap(model, example, device, num_classes, output, depth, fingerprint)
+    made.refuse_labels = refuse_labels
     check_ballot(depth, made.num_classes)
     check_trial(made, example)
     return made

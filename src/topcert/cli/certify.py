@@ -30,8 +30,7 @@ from topcert.evaluation.choices import (
     choose_stopping,
     noise_of,
 )
-from topcert.evaluation.predictions import renew_predictions
-from topcert.evaluation.results import Results, derive, smoothing_of, write_results
+from topcert.evaluation.results import Results, derive, smoothing_of
 from topcert.evaluation.wording import gap_in_words
 from topcert.methods.certificates import LabelChoice
 from topcert.methods.certify import check_ballots
@@ -39,7 +38,7 @@ from topcert.methods.method import DesignMethod, SampledMethod
 from topcert.methods.registry import find_method, find_sampled_method
 from topcert.methods.rules import check_rule
 from topcert.randomization.lattice import read_strides
-from topcert.report.drawing import draw_results
+from topcert.report.keeping import keep_results
 from topcert.voting.ledger import Ledger, judge_of
 from topcert.voting.manifest import Manifest
 from topcert.voting.request import Request
@@ -309,7 +308,5 @@ def write_run(
             label_choice=choice,
             on_pairs=update,
         )
-    write_results(results)
-    renew_predictions(ledger, results.counts)
-    draw_results(results, ledger.folder / "accuracy")
+    keep_results(results)
     return results

@@ -22,10 +22,9 @@ from topcert.datasets.reading import Reading
 from topcert.evaluation.choices import check_alpha, choose_ks
 from topcert.evaluation.predictions import Predictions, predict_labels
 from topcert.evaluation.results import smoothing_of
+from topcert.evaluation.saving import holds_others
 from topcert.methods.ablation import METHOD
-from topcert.methods.certificates import Certificates
 from topcert.methods.certify import check_ballots
-from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest
 from topcert.voting.request import Request
 from topcert.voting.run import open_run
@@ -155,27 +154,10 @@ def _run(
     ledger = run_to_ledger(opened, kept=kept, promise=promise)
     made = predict_labels(ledger, k=k, alpha=alpha)
     if kept is None:
-        if not _holds_others(ledger):
+        if not holds_others(ledger):
             write_run(ledger, method=METHOD.name, ks=[k], alpha=alpha, choice="predicted")
         made.write(folder)
     return made
-
-
-def _holds_others(ledger: Ledger) -> bool:
-    """Whether the folder has certificates of this run that somebody asked `certify` for."""
-    path = ledger.folder / "certificates.parquet"
-    if not path.exists():
-        return False
-    try:
-        stored, metadata = Certificates.read(path)
-    except ValueError:  # damaged: they are made again
-        return False
-    ours = (METHOD.name, "predicted", None)
-    return metadata.get("manifest") == ledger.manifest.digest() and ours != (
-        stored.method,
-        stored.label_choice,
-        stored.bounds,
-    )
 
 
 def _say_what_abstains(made: Predictions) -> None:

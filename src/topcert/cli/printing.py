@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import count
+from collections.abc import Sequence
 
-from rich.markup import escape
 from rich.table import Table
 
 from topcert.cli.progress import console
 from topcert.evaluation.accuracy import PREDICTION, AccuracyCurve, floored
 from topcert.evaluation.wording import (
-    ballot_in_words,
     gap_in_words,
-    method_in_words,
-    noise_in_words,
-    source_in_words,
-    votes_in_words,
+    promise_in_words,
+    shown_radii,
     zero_in_words,
 )
 from topcert.methods.certificates import Certificates
 from topcert.methods.registry import find_method
 from topcert.randomization import rounded
-from topcert.voting.checks import in_words, read_check
 from topcert.voting.ledger import Ledger
-from topcert.voting.manifest import IID
 
 
 def print_curves(
@@ -57,20 +50,6 @@ def _radii_of(curves: list[AccuracyCurve]) -> list[int]:
     """
     ends = {max(len(curve.certified) - 2, 0) for curve in curves}
     return sorted({*shown_radii(max(len(curve.certified) for curve in curves)), *ends})
-
-
-def shown_radii(longest: int) -> list[int]:
-    """Of 0 .. `longest` - 1 every r up to 5, then round ones, ten at most, and the last two: the
-    largest r, and one more.
-    """
-    step = next(step for step in _round_numbers() if (longest - 1) // step <= 10)
-    thinner = range(step * (5 // step + 1), longest, step)
-    return sorted({*range(min(6, longest)), *thinner, *range(max(longest - 2, 0), longest)})
-
-
-def _round_numbers() -> Iterator[int]:
-    for zeros in count():
-        yield from (10**zeros, 2 * 10**zeros, 5 * 10**zeros)
 
 
 def print_unlabelled(curves: list[AccuracyCurve], certificates: Certificates) -> None:
@@ -107,42 +86,7 @@ def print_ballot(certificates: Certificates, depth: int) -> None:
 def print_promise(certificates: Certificates, ledger: Ledger) -> None:
     """What the numbers mean, in three sentences."""
     manifest = ledger.manifest
-    unit = certificates.unit
-    shape = f"{' x '.join(map(str, manifest.input_shape))} array"
-    if len(manifest.input_shape) == 1:
-        shape = f"array of {manifest.input_shape[0]} values"
-    source = source_in_words(manifest)
-    cut = f" ({source})" if source else ""
-    if manifest.noise == "ablation":
-        done = f"{unit}s are ablated ({manifest.num_kept} of {manifest.num_features} kept)"
-        draws, within = (
-            ("masks" if manifest.law == IID else f"{manifest.num_samples} published masks"),
-            "",
-        )
-    else:
-        done = f"values get {noise_in_words(manifest)}"
-        draws, within = (
-            "noise",
-            (" within [0, 1]" if manifest.noise == "gaussian" else " to any 8-bit values"),
-        )
-    if manifest.law == IID:
-        chance = (
-            f"Each input's certificates are wrong with probability at most {certificates.alpha!r}"
-            f" over the {draws}"
-        )
-        after = "; alpha is per input"
-    else:
-        chance, after = "These masks are the classifier: there is no failure probability", ""
-    console.print(
-        f"The certified input is the {shape}{cut} whose {done}. Radius r: however an attacker"
-        f" rewrites up to r of its {unit}s{within}, the label"
-        f" {find_method(certificates.method).promise} over all {draws}. {chance} (method"
-        f" {method_in_words(certificates)},"
-        f" {votes_in_words(manifest)}{ballot_in_words(certificates.num_named)},"
-        f" {escape(certificates.label_choice)} labels){after}."
-        f" {in_words(read_check(ledger.folder, manifest.digest()))}",
-        soft_wrap=False,
-    )
+    console.print(promise_in_words(certificates, ledger), soft_wrap=False)
     print_ballot(certificates, manifest.depth)
     if manifest.algorithm == rounded.ALGORITHM and manifest.sigma is not None:
         console.print(

@@ -22,6 +22,7 @@ from topcert.datasets.modelnet40 import holds_modelnet40, load_modelnet40
 from topcert.datasets.npz import read_npz
 from topcert.datasets.picture_folder import PictureFolder, open_pictures
 from topcert.datasets.pictures import Cut
+from topcert.datasets.raw import RawInput
 from topcert.datasets.surfaces import CLASS_NAMES as SURFACE_NAMES
 from topcert.datasets.surfaces import NUM_POINTS, label_surfaces, make_surfaces
 
@@ -47,7 +48,7 @@ class Dataset:
     is the smallest and largest label of the whole set, which has `label_count` where they are
     numbers that somebody gave. `notes` are what a person should know of how it was read.
     `read_reference`, where there is one, gives training inputs, `(inputs, *shape)`, for the mean
-    and median fills.
+    and median fills. `raw` says what the arrays are made of, where that is something else.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Dataset:
     label_count: int = 0
     notes: tuple[str, ...] = ()
     read_reference: Callable[[], NDArray[np.floating]] | None = None
+    raw: RawInput | None = None
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -148,7 +150,7 @@ def load_dataset(
         raise ValueError(_unknown(name))
     if value_range is not None and whole.kind != "image":
         raise ValueError(f"--range is for images, and {name} holds none; leave it out")
-    return replace(_taken(whole, _places(whole, stride, limit)), name=name)
+    return replace(taken(whole, stride=stride, limit=limit), name=name)
 
 
 def _unknown(name: str) -> str:
@@ -193,8 +195,12 @@ def _places(whole: Dataset, stride: int | None, limit: int | None) -> NDArray[np
     return places
 
 
-def _taken(whole: Dataset, places: NDArray[np.int64]) -> Dataset:
-    """The inputs at some places of a data set."""
+def taken(whole: Dataset, *, stride: int | None, limit: int | None) -> Dataset:
+    """Every `stride`-th input of a data set, at most `limit`. Raises ValueError where none is."""
+    for option, value in (("--stride", stride), ("--limit", limit)):
+        if value is not None and value < 1:
+            raise ValueError(f"{option} must be at least 1, got {value}")
+    places = _places(whole, stride, limit)
     return replace(
         whole,
         indices=whole.indices[places],

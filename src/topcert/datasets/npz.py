@@ -49,18 +49,33 @@ def read_npz(
     """Read a file; the options are those of `read_inputs`. Raises ValueError where an array is
     missing or is none.
     """
-    arrays = _open(path)
+    return read_arrays(
+        _open(path), f"{path}: ", unit=unit, channels=channels, value_range=value_range
+    )
+
+
+def read_arrays(
+    arrays: dict[str, NDArray[Any]],
+    what: str,
+    *,
+    unit: str | None = None,
+    channels: str | None = None,
+    value_range: tuple[float, float] | None = None,
+) -> Arrays:
+    """Inputs of arrays `x` and perhaps `y`, `class_names` and `x_train`; `what` stands before their
+    names in errors.
+    """
     y = arrays.get("y")
-    labels, names = (None, ()) if y is None else _labels(y, arrays["x"].shape[:1], path)
+    labels, names = (None, ()) if y is None else _labels(y, arrays["x"].shape[:1], what)
     if "class_names" in arrays:
-        names = _names(arrays["class_names"], labels, names, path)
+        names = _names(arrays["class_names"], labels, names, what)
     options: dict[str, Any] = {"channels": channels, "value_range": value_range}
-    found = read_inputs(arrays["x"], f"{path}: x", unit=unit, labelled=y is not None, **options)
+    found = read_inputs(arrays["x"], f"{what}x", unit=unit, labelled=y is not None, **options)
     shape = found.x.shape[1:]
     notes: tuple[str, ...] = ()
     if found.moved:
         notes = (
-            f"{path}: x holds its channels first; read as images of {shape[0]} x {shape[1]} pixels",
+            f"{what}x holds its channels first; read as images of {shape[0]} x {shape[1]} pixels",
         )
     reference = arrays.get("x_train")
     return Arrays(
@@ -68,7 +83,7 @@ def read_npz(
         x=found.x,
         labels=labels,
         class_names=names,
-        reference=None if reference is None else _reference(reference, found, path, value_range),
+        reference=None if reference is None else _reference(reference, found, what, value_range),
         notes=notes,
     )
 
@@ -96,7 +111,7 @@ def _open(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _labels(
-    y: NDArray[Any], wanted: tuple[int, ...], path: Path
+    y: NDArray[Any], wanted: tuple[int, ...], what: str
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Labels, and their names where they are text."""
     if y.dtype.kind == "U" and y.shape == wanted:
@@ -111,52 +126,51 @@ def _labels(
         elif y.dtype.kind in "fb" and y.shape == wanted:
             fix = "; give y.astype(int) if these are class indices"
         raise ValueError(
-            f"{path}: y must be integers or names of shape {_tuple(wanted)}, got {y.dtype}"
+            f"{what}y must be integers or names of shape {_tuple(wanted)}, got {y.dtype}"
             f" {y.shape}{fix}"
         )
     for label in (y.min(), y.max()) if y.size else ():
         if not 0 <= label < 2**31:
-            raise ValueError(f"{path}: y holds the label {label}; labels are class indices from 0")
+            raise ValueError(f"{what}y holds the label {label}; labels are class indices from 0")
     return y.astype(np.int64), ()
 
 
 def _names(
-    told: NDArray[Any], labels: NDArray[np.int64] | None, names: tuple[str, ...], path: Path
+    told: NDArray[Any], labels: NDArray[np.int64] | None, names: tuple[str, ...], what: str
 ) -> tuple[str, ...]:
     """The names of integer labels."""
     if told.dtype.kind != "U" or told.ndim != 1 or len(set(told.tolist())) != len(told):
         raise ValueError(
-            f"{path}: class_names must be different names, in one row, got {told.dtype}"
-            f" {told.shape}"
+            f"{what}class_names must be different names, in one row, got {told.dtype} {told.shape}"
         )
     if names:
-        raise ValueError(f"{path}: y holds names, so class_names says nothing; leave it out")
+        raise ValueError(f"{what}y holds names, so class_names says nothing; leave it out")
     if labels is not None and labels.max() >= len(told):
         raise ValueError(
-            f"{path}: y holds the label {labels.max()}, and class_names the names of 0 .."
+            f"{what}y holds the label {labels.max()}, and class_names the names of 0 .."
             f" {len(told) - 1}"
         )
     return tuple(told.tolist())
 
 
 def _reference(
-    values: NDArray[Any], inputs: Inputs, path: Path, value_range: tuple[float, float] | None
+    values: NDArray[Any], inputs: Inputs, what: str, value_range: tuple[float, float] | None
 ) -> NDArray[np.floating]:
     """Training inputs, read as the inputs are."""
-    what = f"{path}: x_train"
-    array = as_array(values, what)
-    check_numbers(array, what)
+    name = f"{what}x_train"
+    array = as_array(values, name)
+    check_numbers(array, name)
     if inputs.moved and array.ndim == 4:
         array = np.moveaxis(array, 1, 3)
     if array.shape[1:] != inputs.x.shape[1:]:
         raise ValueError(
-            f"{what} holds inputs of shape {array.shape[1:]}, x of {inputs.x.shape[1:]}"
+            f"{name} holds inputs of shape {array.shape[1:]}, x of {inputs.x.shape[1:]}"
         )
     if array.size == 0:
-        raise ValueError(f"{what} is empty, of shape {array.shape}")
+        raise ValueError(f"{name} is empty, of shape {array.shape}")
     if inputs.kind == "image":
-        return as_image_values(array, what, value_range=value_range)
-    return as_floats(array, what)
+        return as_image_values(array, name, value_range=value_range)
+    return as_floats(array, name)
 
 
 def _tuple(shape: tuple[int, ...]) -> str:

@@ -114,10 +114,17 @@ def choose_selection(selection: int | None, method: Method, label: str | None) -
 
 def noise_of(method: Method) -> Noise:
     """The noise that the method's votes are drawn under."""
+    if method.noise not in get_args(Noise):
+        raise ValueError(f"the method {method.name} does not certify from votes")
+    return noise_named(method.noise)
+
+
+def noise_named(name: str) -> Noise:
+    """The noise of that name; raises ValueError where there is none."""
     for noise in get_args(Noise):
-        if noise == method.noise:
+        if noise == name:
             return cast("Noise", noise)
-    raise ValueError(f"the method {method.name} does not certify from votes")
+    raise ValueError(f"unknown noise {name!r}; choose one of: {', '.join(get_args(Noise))}")
 
 
 def choose_label(

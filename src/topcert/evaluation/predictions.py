@@ -19,6 +19,7 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.data_frames import to_frame
 from topcert.evaluation.results import smoothing_of
 from topcert.files import first_line, replacing
 from topcert.methods.ablation import METHOD
@@ -33,10 +34,25 @@ FILE: Final = "predictions.csv"
 ABSTAINS: Final = "abstains"
 # the rank that release 0.1.0 gave to an input of which one label abstained
 WHOLE_INPUT: Final = "abstain"
+SHOWN_INPUTS: Final = 10
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
+class ShownLabel:
+    """One label that a smoothed classifier shows for an input.
+
+    `radius` is None where the votes do not put it among the top k; `name` where it has none.
+    """
+
+    label: int
+    name: str | None
+    votes: int
+    radius: int | None
+
+
+@final
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Predictions:
     """Shown labels of each input, `(inputs, k)`, most voted first, with their votes and radii (or
     ABSTAIN).
@@ -61,6 +77,61 @@ class Predictions:
         `(inputs,)`.
         """
         return tells_top_k(self.radii, self.k)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, row: int) -> tuple[ShownLabel, ...]:
+        """The labels that are shown for one input, most voted first."""
+        return tuple(
+            ShownLabel(
+                label=label,
+                name=self.names.of_class(label),
+                votes=int(self.votes[row, rank]),
+                radius=None if self.radii[row, rank] == ABSTAIN else int(self.radii[row, rank]),
+            )
+            for rank, label in enumerate(self.labels[row].tolist())
+        )
+
+    def __iter__(self) -> Iterator[tuple[ShownLabel, ...]]:
+        return (self[row] for row in range(len(self)))
+
+    def __repr__(self) -> str:
+        lines = [
+            f"<Predictions: {len(self)} inputs, the top {self.k}, alpha = {self.alpha:g}, radii in"
+            f" {self.unit}s"
+        ]
+        for place, shown in list(zip(self.index.tolist(), self, strict=True))[:SHOWN_INPUTS]:
+            told = ", ".join(
+                f"{one.name or one.label} ({ABSTAINS if one.radius is None else one.radius})"
+                for one in shown
+            )
+            lines.append(f"  input {place}: {told}")
+        if len(self) > SHOWN_INPUTS:
+            lines.append(f"  ... and {len(self) - SHOWN_INPUTS} more")
+        return "\n".join(lines) + ">"
+
+    def to_pandas(self) -> Any:
+        """One row an input and label: `index`, `rank`, `label`, `class`, `votes`, `radius`.
+
+        Raises ImportError, saying what to do, where there is no pandas.
+        """
+        shown = [
+            (place, rank, one)
+            for place, labels in zip(self.index.tolist(), self, strict=True)
+            for rank, one in enumerate(labels, start=1)
+        ]
+        frame = to_frame(
+            {
+                "index": [place for place, _, _ in shown],
+                "rank": [rank for _, rank, _ in shown],
+                "label": [one.label for _, _, one in shown],
+                "class": [one.name for _, _, one in shown],
+                "votes": [one.votes for _, _, one in shown],
+                "radius": [one.radius for _, _, one in shown],
+            }
+        )
+        return frame.astype({"radius": "Int64"})
 
     def rows(self) -> list[list[str]]:
         """The lines of predictions.csv, its header first."""

@@ -7,8 +7,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, final
 
 import numpy as np
@@ -45,6 +46,10 @@ class Results:
     certificates: Certificates
     curves: list[AccuracyCurve]
     names: Names
+
+    def moved(self, folder: Path) -> Results:
+        """The same of a copy of the ledger in another folder."""
+        return replace(self, ledger=Ledger.open(folder))
 
 
 def derive(

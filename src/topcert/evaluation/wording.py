@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from topcert.datasets.dataset import BUILT_IN
+from topcert.datasets.held import IN_MEMORY
 from topcert.datasets.imagenet import INPUT_IN_WORDS
 from topcert.methods.certificates import Certificates
+from topcert.methods.registry import find_method
 from topcert.randomization import gaussian
+from topcert.voting.checks import in_words, read_check
+from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import FIXED, IID, Manifest
 
 
@@ -73,6 +78,8 @@ def chance_in_words(alpha: float) -> str:
 
 def source_in_words(manifest: Manifest) -> str:
     """What was made of a picture before it became the certified array; nothing for other data."""
+    if manifest.data.endswith(IN_MEMORY):
+        return ""
     if manifest.data == "imagenet":
         return INPUT_IN_WORDS
     if (
@@ -85,3 +92,57 @@ def source_in_words(manifest: Manifest) -> str:
     resized = "" if resize is None else f", its shorter side resized to {resize}"
     cut = "" if crop is None else f", cut to its central {crop} x {crop} pixels"
     return f"a picture after decoding and orientation{resized}{cut}"
+
+
+def shown_radii(longest: int) -> list[int]:
+    """Of 0 .. `longest` - 1 every r up to 5, then round ones, ten at most, and the last two: the
+    largest r, and one more.
+    """
+    step = next(step for step in _round_numbers() if (longest - 1) // step <= 10)
+    thinner = range(step * (5 // step + 1), longest, step)
+    return sorted({*range(min(6, longest)), *thinner, *range(max(longest - 2, 0), longest)})
+
+
+def _round_numbers() -> Iterator[int]:
+    for zeros in count():
+        yield from (10**zeros, 2 * 10**zeros, 5 * 10**zeros)
+
+
+def promise_in_words(certificates: Certificates, ledger: Ledger) -> str:
+    """What the numbers mean, in three sentences."""
+    manifest = ledger.manifest
+    unit = certificates.unit
+    shape = f"{' x '.join(map(str, manifest.input_shape))} array"
+    if len(manifest.input_shape) == 1:
+        shape = f"array of {manifest.input_shape[0]} values"
+    source = source_in_words(manifest)
+    cut = f" ({source})" if source else ""
+    if manifest.noise == "ablation":
+        done = f"{unit}s are ablated ({manifest.num_kept} of {manifest.num_features} kept)"
+        draws, within = (
+            ("masks" if manifest.law == IID else f"{manifest.num_samples} published masks"),
+            "",
+        )
+    else:
+        done = f"values get {noise_in_words(manifest)}"
+        draws, within = (
+            "noise",
+            (" within [0, 1]" if manifest.noise == "gaussian" else " to any 8-bit values"),
+        )
+    if manifest.law == IID:
+        chance = (
+            f"Each input's certificates are wrong with probability at most {certificates.alpha!r}"
+            f" over the {draws}"
+        )
+        after = "; alpha is per input"
+    else:
+        chance, after = "These masks are the classifier: there is no failure probability", ""
+    return (
+        f"The certified input is the {shape}{cut} whose {done}. Radius r: however an attacker"
+        f" rewrites up to r of its {unit}s{within}, the label"
+        f" {find_method(certificates.method).promise} over all {draws}. {chance} (method"
+        f" {method_in_words(certificates)},"
+        f" {votes_in_words(manifest)}{ballot_in_words(certificates.num_named)},"
+        f" {certificates.label_choice} labels){after}."
+        f" {in_words(read_check(ledger.folder, manifest.digest()))}"
+    )

@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal, cast, final, get_args
 
@@ -15,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.classifiers.classifier import Classifier, ShapeError
+from topcert.classifiers.held import HeldModel
 from topcert.classifiers.loading import CARRIED, load_classifier
 from topcert.datasets.class_order import Doubtful, doubt_of_zero, order_classes
 from topcert.datasets.dataset import BUILT_IN, Dataset
+from topcert.datasets.held import HeldData
 from topcert.datasets.reading import Reading
 from topcert.randomization import designs, discrete, gaussian, masks, rounded
 from topcert.randomization.designs import Design, make_design
@@ -100,6 +103,9 @@ class Request:
     algorithm: str | None = None  # one of OLDER, for a run that was begun by it
     # labels out of range; else they count as `UNDEFINED_LABEL`: inputs may be an attacker's
     refuse_labels: bool = True
+    # what stands in the place of that which `data` and `model` name
+    held_data: HeldData | None = None
+    held_model: HeldModel | None = None
 
 
 @final
@@ -159,12 +165,12 @@ class Prepared:
         request = self.request
         return Manifest(
             topcert_version=__version__,
-            data=placed(request.data),
+            data=placed(request.data) if request.held_data is None else request.data,
             data_options=request.reading.to_json(),
             data_fingerprint=fingerprint,
             input_shape=self.dataset.shape,
             num_inputs=len(self.dataset),
-            model=placed(request.model),
+            model=placed(request.model) if request.held_model is None else request.model,
             model_fingerprint=self.classifier.fingerprint,
             num_classes=self.classifier.num_classes,
             output=request.output,
@@ -211,7 +217,11 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
         )
     if not 0 <= request.seed < 2**64:
         raise ValueError(f"--seed must lie in 0 .. 2^64 - 1, got {request.seed}")
-    dataset = request.reading.load(request.data, unit=request.unit)
+    dataset = (
+        request.reading.load(request.data, unit=request.unit)
+        if request.held_data is None
+        else request.held_data.load(request.reading, unit=request.unit)
+    )
     unit = _unit(request.unit, dataset)
     num_features = to_planes(np.zeros(dataset.shape), unit).shape[1]
     request = _with_kept(request, dataset.shape, unit=unit, num_features=num_features)
@@ -230,8 +240,12 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
         request, dataset, unit=unit, num_features=num_features, encoding=encoding, filled=filled
     )
     try:
-        classifier = load_classifier(
-            request.model,
+        load = (
+            partial(load_classifier, request.model)
+            if request.held_model is None
+            else request.held_model.load
+        )
+        classifier = load(
             example=example,
             device=request.device,
             num_classes=request.num_classes,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import final
 
@@ -164,12 +165,11 @@ def collect_votes(
 def _ask_second(prepared: Prepared, voter: Voter, position: int, start: int) -> SecondCheck:
     """`check_second` with an instance that is loaded for it and dropped again."""
     request, example = prepared.request, rows_to_load(voter, position, start)
-    loaded = second_instance(
-        request.model,
-        voter.classifier,
-        example=example,
-        device=request.device,
-        output=request.output,
+    load = (
+        partial(second_instance, request.model)
+        if request.held_model is None
+        else request.held_model.again
     )
+    loaded = load(voter.classifier, example=example, device=request.device, output=request.output)
     with quiet(), loaded as again:
         return check_second(voter, again, position, start)

@@ -1,0 +1,62 @@
+"""From what a person gives in Python to inputs in memory: arrays, tensors, DataFrames, Datasets."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from topcert.datasets.casting import RowCast
+from topcert.datasets.held import HeldArrays, HeldData, HeldItems
+
+
+def hold(x: Any, labels: Any = None, *, reference: Any = None) -> HeldData:
+    """Inputs `x` with their labels; `reference` are training inputs, for the fills mean and median.
+
+    `x` is an array or a tensor `(inputs, ...)`, a DataFrame (`labels` may be the name of one of its
+    columns), a torch Dataset or a DataLoader that does not shuffle, or inputs that are held
+    already. Raises ValueError for anything else, and where inputs are in doubt.
+    """
+    if isinstance(x, HeldData):
+        _refuse(labels, "labels", x.name)
+        _refuse(reference, "reference", x.name)
+        return x
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(x, pandas.DataFrame):
+        return RowCast.of(x.drop(columns=labels) if isinstance(labels, str) else x).hold(
+            x, labels, reference=reference
+        )
+    if isinstance(labels, str):
+        raise ValueError(
+            f"labels={labels!r} names a column of a DataFrame, and x is none; give an array"
+        )
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(x, torch.utils.data.DataLoader):
+        _refuse(reference, "reference", "a DataLoader")
+        return HeldItems(_items_of(x), labels)
+    if torch is not None and isinstance(x, torch.utils.data.Dataset):
+        _refuse(reference, "reference", "a torch Dataset")
+        return HeldItems(x, labels)
+    return HeldArrays(x, labels, reference=reference)
+
+
+def _items_of(loader: Any) -> Any:
+    """The data set of a loader, which only batches it."""
+    import torch
+
+    if not isinstance(loader.sampler, torch.utils.data.SequentialSampler):
+        raise ValueError(
+            f"the DataLoader draws its inputs by {type(loader.sampler).__name__}, in an order that"
+            " is another each time; give its dataset, or shuffle=False"
+        )
+    plain = torch.utils.data.default_collate
+    if loader.collate_fn is not plain:
+        raise ValueError(
+            "the DataLoader makes its batches by a collate_fn of its own; do in the dataset what it"
+            " does, one input at a time, and give that"
+        )
+    return loader.dataset
+
+
+def _refuse(value: Any, name: str, what: str) -> None:
+    if value is not None:
+        raise ValueError(f"{name} goes with arrays, and x is {what}; leave it out")

@@ -1,0 +1,83 @@
+"""Errors as Python says them: where a message names an option of the command line, the argument."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+# The argument that each option is in Python.
+ARGUMENTS: Final = {
+    "--alpha": "alpha",
+    "--ballot": "num_named",
+    "--batch-size": "batch_size",
+    "--bounds": "bounds",
+    "--channels": "channels",
+    "--class-names": "class_names",
+    "--classes": "num_classes",
+    "--crop": "crop",
+    "--data": "data",
+    "--data-dir": "data_dir",
+    "--design": "design",
+    "--device": "device",
+    "--encoding": "encoding",
+    "--features": "num_features",
+    "--fill": "fill",
+    "--fresh-seed": "fresh_seed",
+    "--k": "k",
+    "--keep": "num_kept",
+    "--keep-probability": "keep_probability",
+    "--label": "label_choice",
+    "--limit": "limit",
+    "--max-radius": "max_radius",
+    "--max-samples": "num_samples",
+    "--method": "method",
+    "--model": "model",
+    "--out": "out",
+    "--output": "output",
+    "--radius": "radius",
+    "--range": "value_range",
+    "--replay": "replay",
+    "--resize": "resize",
+    "--resume": "resume=True",
+    "--samples": "num_samples",
+    "--seed": "seed",
+    "--selection": "num_selection",
+    "--sigma": "sigma",
+    "--skip-unreadable": "skip_unreadable",
+    "--stop": "stop",
+    "--stride": "stride",
+    "--unit": "unit",
+}
+
+# What is said of both already, and what a command takes from a file.
+_BOTH: Final = re.compile(
+    r"--[a-z-]+(?: [A-Z]+| first or --channels last)*,? \((\w+=)(?: in Python)?\)"
+)
+_NAMES: Final = re.compile(r"--class-names FILE, a name a line in the model's order")
+_OPTION: Final = re.compile(r"--[a-z]+(?:-[a-z]+)*")
+
+
+def in_python(text: str) -> str:
+    """A message with the arguments of Python in the place of options.
+
+    Examples
+    --------
+    >>> in_python("--samples must be at least 1, got 0")
+    'num_samples must be at least 1, got 0'
+    """
+    text = _NAMES.sub("class_names=, in the model's order", text)
+    text = _BOTH.sub(r"\1", text)
+    return _OPTION.sub(lambda found: ARGUMENTS.get(found[0], found[0]), text)
+
+
+@contextmanager
+def python_words() -> Iterator[None]:
+    """Within it, a ValueError says what Python calls things."""
+    try:
+        yield
+    except ValueError as error:
+        if error.args and isinstance(error.args[0], str):
+            error.args = (in_python(error.args[0]), *error.args[1:])
+        raise
