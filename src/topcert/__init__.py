@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from topcert.datasets.casting import RowCast
     from topcert.datasets.raw import RawInput
     from topcert.datasets.reading import Reading
+    from topcert.evaluation.predictions import Predictions
     from topcert.smoothed import SmoothedClassifier
+    from topcert.verified import Verification, verify
     from topcert.votes import Votes, open_votes
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "Certificates",
     "Discrete",
     "Gaussian",
+    "Predictions",
     "RawInput",
     "Reading",
     "RowCast",
@@ -39,6 +42,7 @@ __all__ = [
     "Stopping",
     "Survival",
     "TightnessWitness",
+    "Verification",
     "Votes",
     "__version__",
     "ablate",
@@ -50,6 +54,7 @@ __all__ = [
     "simultaneous_bounds",
     "survival",
     "tightness_witness",
+    "verify",
 ]
 
 # Where to find what is imported when it is first asked for: it reads and writes files, which a
@@ -57,14 +62,17 @@ __all__ = [
 _LATER = {
     "Accuracy": "topcert.curves",
     "Certificates": "topcert.certified",
+    "Predictions": "topcert.evaluation.predictions",
     "RawInput": "topcert.datasets.raw",
     "Reading": "topcert.datasets.reading",
     "RowCast": "topcert.datasets.casting",
     "SmoothedClassifier": "topcert.smoothed",
+    "Verification": "topcert.verified",
     "Votes": "topcert.votes",
     "ablate": "topcert.ablating",
     "compare": "topcert.curves",
     "open_votes": "topcert.votes",
+    "verify": "topcert.verified",
 }
 
 

@@ -221,8 +221,8 @@ class Certificates:
         )
 
     def __repr__(self) -> str:
-        shares = "\n  ".join(repr(self.accuracy()).splitlines()[1:]).rstrip(">")
-        return f"<Certificates: {self._title()}\n  {shares.strip()}>"
+        shares = repr(self.accuracy()).splitlines()[1:]
+        return "\n".join([f"<Certificates: {self._title()}", *shares])
 
     def _repr_html_(self) -> str:
         rows = self.rows()[:ROWS_SHOWN]

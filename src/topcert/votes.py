@@ -25,6 +25,7 @@ from topcert.progress.shown import Shown, stages
 from topcert.python_words import python_words
 from topcert.temporary import TemporaryFolder
 from topcert.theory.scalars import whole
+from topcert.verified import Verification, verify
 from topcert.voting.inputs import Inputs
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest
@@ -214,6 +215,64 @@ class Votes:
                 on_pairs=lambda done, total: update(done, total, ""),
             )
         return Certificates(results, raw=self.raw, keeper=self._keeper)
+
+    def verify(
+        self,
+        model: Any = None,
+        *,
+        data: Any = None,
+        labels: Any = None,
+        replay: int | str | None = None,
+        fresh_seed: int | None = None,
+        num_samples: int | None = None,
+        data_dir: str | Path | None = None,
+        device: str = "auto",
+        output: str | None = None,
+        progress: Shown = None,
+    ) -> Verification:
+        """Check the folder of these votes, and the certificates that were saved in it.
+
+        Parameters
+        ----------
+        model
+            A model that you name: votes are traced to it. What only the folder names is never
+            loaded. It is what `SmoothedClassifier` takes, or one of these.
+        data, labels
+            The inputs, if not where the run found them; needed of inputs in memory.
+        replay
+            Compute so many random votes again, or "all".
+        fresh_seed, num_samples
+            Ask for so many votes an input under new masks, of a seed of your own, and name the
+            certificates that they rule out.
+        data_dir, device, output
+            Where the data lies, and what the model runs on, as when voting.
+        progress
+            As of `SmoothedClassifier.vote`.
+
+        Returns
+        -------
+        Verification
+            What does not hold, what was not checked, and what only you can judge.
+
+        Raises
+        ------
+        ValueError
+            Where it cannot be checked: nothing was saved, data or model are others, or rounding on
+            another runtime leaves it open.
+        """
+        return verify(
+            self.folder,
+            model,
+            data=data,
+            labels=labels,
+            replay=replay,
+            fresh_seed=fresh_seed,
+            num_samples=num_samples,
+            data_dir=data_dir,
+            device=device,
+            output=output,
+            progress=progress,
+        )
 
     def save(self, folder: str | Path) -> Votes:
         """Keep the votes in a folder that is not there yet; returns them as they lie there.

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.test_verify import forge
 from tests.conftest import Outcome
-from topcert.cli.replaying import parse_replay
+from topcert.audit.replaying import parse_replay
 from topcert.evaluation.results import derive, write_results
 from topcert.methods.certificates import Certificates
 from topcert.report.drawing import draw_results

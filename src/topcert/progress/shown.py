@@ -5,7 +5,7 @@ or nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Protocol
 
 from rich.console import Console
@@ -24,6 +24,10 @@ class Stages(Protocol):
 
         A stage whose `ends` is False says that it is done only where it took a while.
         """
+
+
+# What shows the stages of one work after another's.
+Shower = Callable[[], AbstractContextManager[Stages]]
 
 
 @contextmanager

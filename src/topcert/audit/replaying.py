@@ -1,4 +1,4 @@
-"""`verify --replay`: votes computed again by the auditor's model, and what follows from them."""
+"""Votes computed again by the auditor's model, and what follows from them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Final, final
 
 import numpy as np
 
-from topcert.cli.progress import console, progress_bar, stoppable
-from topcert.cli.verdicts import Said, say
+from topcert.audit.said import Said
 from topcert.evaluation.recasting import Recast, own_certificates, recast_votes
 from topcert.evaluation.results import Results
+from topcert.progress.shown import Shower
 from topcert.voting.manifest import IID
 from topcert.voting.request import Prepared
 
@@ -48,7 +48,13 @@ def parse_replay(text: str | None) -> int | None:
 
 
 def replay(
-    said: Said, results: Results, prepared: Prepared, count: int, *, generator: np.random.Generator
+    said: Said,
+    results: Results,
+    prepared: Prepared,
+    count: int,
+    *,
+    generator: np.random.Generator,
+    stages: Shower,
 ) -> Replayed:
     """Compute the batches of `count` random votes again, or (0) of all, in the recorded shape, and
     weigh what differs.
@@ -63,16 +69,15 @@ def replay(
         chosen = generator.integers(0, ledger.num_stored, count)
         batches = sorted({ledger.batch_of_vote(vote) for vote in chosen.tolist()})
         count = 0 if len(batches) == ledger.num_batches else count
-    with stoppable("nothing was found so far"), progress_bar("replay", unit="batches") as update:
+    with stages() as stage:
+        update = stage("replay", unit="batches")
         found = recast_votes(ledger, prepared.voter(), batches, on_progress=update)
-    console.print(f"{found.asked:,} votes computed again, {found.differ:,} differ", highlight=False)
+    said.say(f"{found.asked:,} votes computed again, {found.differ:,} differ")
     if count:
         caught = math.ceil(1e4 * (1 - (1 - CAUGHT) ** (1 / count))) / 1e4
-        console.print(
+        said.say(
             f"were {caught:.2%} of all votes made up, one had differed with probability {CAUGHT} at"
-            " least",
-            highlight=False,
-            soft_wrap=True,
+            " least"
         )
         if manifest.law != IID:
             said.leave_open(
@@ -85,7 +90,7 @@ def replay(
     said.leave_open(
         f"the runtime of the run, {manifest.runtime}; here it is {here}, which may round otherwise"
     )
-    return replace(_on_another(results, found, count, here), votes=found.asked)
+    return replace(_on_another(said, results, found, count, here), votes=found.asked)
 
 
 def _on_same_runtime(found: Recast, count: int) -> Replayed:
@@ -99,7 +104,7 @@ def _on_same_runtime(found: Recast, count: int) -> Replayed:
     return Replayed(good=f"{which} came out the same")
 
 
-def _on_another(results: Results, found: Recast, count: int, here: str) -> Replayed:
+def _on_another(said: Said, results: Results, found: Recast, count: int, here: str) -> Replayed:
     """A vote that rounding cannot explain is false; with all votes at hand, what follows from them
     is proven here.
     """
@@ -130,7 +135,7 @@ def _on_another(results: Results, found: Recast, count: int, here: str) -> Repla
         )
     lines = own_certificates(results, found) if found.differ else []
     for line in lines[:SHOWN]:
-        say(f"not proven here: {line}")
+        said.say(f"not proven here: {line}")
     if lines:
         return Replayed(
             open=(

@@ -1,20 +1,18 @@
-"""What `verify` says: what was checked, what was not, and what only a reader can judge."""
+"""What an audit says of a folder: what was checked, what was not, and what only a reader can
+judge.
+"""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any
 
 import numpy as np
-import typer
 from numpy.typing import NDArray
-from rich.text import Text
 
+from topcert.audit.said import Said
 from topcert.classifiers.loading import CARRIED
-from topcert.cli.progress import console
 from topcert.evaluation.predictions import alpha_of_predictions
 from topcert.evaluation.results import Results
 from topcert.evaluation.unread import linked_files, unread_files
@@ -26,38 +24,12 @@ from topcert.evaluation.wording import (
     votes_in_words,
     zero_in_words,
 )
-from topcert.files import printable
 from topcert.report.pictures import check_pictures
 from topcert.voting.checks import in_words, read_check
 from topcert.voting.manifest import FIXED, IID
 
-FINDINGS_SHOWN: Final = 20
 
-
-@final
-@dataclass(kw_only=True)
-class Said:
-    """What `verify` printed of things that it did not check, and of what only a reader can
-    judge.
-    """
-
-    not_checked: list[str] = field(default_factory=list)
-    to_judge: list[str] = field(default_factory=list)
-
-    def leave_open(self, text: str) -> None:
-        """Print what was not checked, and keep it."""
-        text = printable(text)
-        self.not_checked.append(text)
-        say(f"not checked: {text}")
-
-    def ask(self, text: str) -> None:
-        """Print what only a reader can judge, and keep it."""
-        text = printable(text)
-        self.to_judge.append(text)
-        say(f"for you to judge: {text}")
-
-
-def print_traced(said: Said, model: str | None, *, asked: bool) -> None:
+def tell_traced(said: Said, model: str | None, *, asked: bool) -> None:
     """First of all: whether any vote was traced to a model."""
     if model is None:
         said.leave_open(
@@ -71,31 +43,32 @@ def print_traced(said: Said, model: str | None, *, asked: bool) -> None:
         )
 
 
-def warn_of_code(model: str) -> None:
+def warn_of_code(said: Said, model: str) -> None:
     """Say, before anything of it is loaded, that a model is code that will run."""
     if model in CARRIED or Path(model).suffix == ".onnx":
         return
-    say(
+    said.say(
         f"--model {model} runs the code in it, with your rights; where you do not trust its maker,"
         " ask for an .onnx file"
     )
-    sys.stdout.flush()  # that code may end the process
 
 
-def print_claim(said: Said, results: Results) -> None:
+def tell_claim(said: Said, results: Results) -> None:
     """What the certificates say, and what of it whoever made them could choose."""
     made, manifest = results.certificates, results.ledger.manifest
     ks = ", ".join(map(str, sorted(set(made.k.tolist()))))
     chance = f"alpha = {made.alpha!r}" if manifest.law == IID else "no failure probability"
-    say(
+    said.say(
         f"they say: {made.label_choice} labels, k = {ks}{ballot_in_words(made.num_named)},"
         f" {chance}, {votes_in_words(manifest)}, {noise_in_words(manifest)},"
         f" {manifest.num_features} {made.unit}s, seed {manifest.seed}, method"
         f" {method_in_words(made)}"
     )
     if gap := gap_in_words(manifest):
-        say(f"not covered: {gap}")
-    say(f"by its maker's word: {in_words(read_check(results.ledger.folder, manifest.digest()))}")
+        said.say(f"not covered: {gap}")
+    said.say(
+        f"by its maker's word: {in_words(read_check(results.ledger.folder, manifest.digest()))}"
+    )
     if manifest.kind == "lattice":  # nothing is drawn
         which = (
             "grids of one stride" if manifest.law == manifest.kind else f"rounds of {manifest.law}"
@@ -127,10 +100,10 @@ def print_claim(said: Said, results: Results) -> None:
             f"predictions.csv has an alpha of its own, {alpha}: the chance that its radii of an"
             " input are wrong"
         )
-    print_taken(said, results.index, manifest.data_options)
+    tell_taken(said, results.index, manifest.data_options)
 
 
-def print_taken(said: Said, index: NDArray[np.int64], options: Mapping[str, Any]) -> None:
+def tell_taken(said: Said, index: NDArray[np.int64], options: Mapping[str, Any]) -> None:
     """Which inputs were taken, and what was noted of their labels."""
     if doubt := zero_in_words(options):
         said.ask(doubt)
@@ -173,27 +146,3 @@ def check_rest(
             " record)"
         )
     return findings
-
-
-def print_good(text: str) -> None:
-    console.print(
-        Text.assemble(("good:", "bold green"), " ", printable(text)),
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
-def print_findings(findings: list[str]) -> None:
-    """What does not hold; leaves with exit code 1 if there is anything."""
-    for finding in findings[:FINDINGS_SHOWN]:
-        line = Text.assemble(("does not hold:", "bold red"), " ", printable(finding))
-        console.print(line, highlight=False, soft_wrap=True)
-    if len(findings) > FINDINGS_SHOWN:
-        console.print(f"... and {len(findings) - FINDINGS_SHOWN} more", highlight=False)
-    if findings:
-        raise typer.Exit(1)
-
-
-def say(text: str) -> None:
-    """One line, whatever a stranger wrote into it."""
-    console.print(printable(text), highlight=False, soft_wrap=True)

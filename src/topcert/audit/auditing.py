@@ -1,0 +1,229 @@
+"""A folder of votes checked again: every certificate from the votes, and the votes by a model that
+the auditor names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, final
+
+import numpy as np
+
+from topcert.audit.claims import check_rest, tell_claim, tell_traced, warn_of_code
+from topcert.audit.recorded import recorded_request
+from topcert.audit.replaying import Replayed, replay
+from topcert.audit.said import Said
+from topcert.classifiers.functions import FunctionClassifier
+from topcert.classifiers.held import HeldModel
+from topcert.datasets.held import HeldData
+from topcert.evaluation.results import Results
+from topcert.evaluation.unread import check_plain
+from topcert.evaluation.verification import judge_rows, recompute, refuted, same_run
+from topcert.evaluation.wording import gap_in_words
+from topcert.progress.shown import Shower
+from topcert.report.drawing import draw_results
+from topcert.voting.among import RowsError
+from topcert.voting.ledger import Ledger
+from topcert.voting.manifest import IID
+from topcert.voting.request import Prepared, prepare
+from topcert.voting.voter import count_all
+
+REFUTE_ERROR: Final = 0.001
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Audit:
+    """What an auditor asks of a folder, and of which model and data.
+
+    `model` and `data` are what the command takes, `held_model` and `held_data` stand in their place
+    where they are in memory; without a model only the folder itself is checked. `replay` is how
+    many random votes are computed again, 0 for all, None for none. `fresh_seed` and `samples` ask
+    for so many votes an input under new masks.
+    """
+
+    model: str | None = None
+    held_model: HeldModel | None = None
+    data: str | None = None
+    held_data: HeldData | None = None
+    data_dir: Path | None = None
+    device: str = "auto"
+    num_classes: int | None = None
+    output: str | None = None
+    replay: int | None = None
+    fresh_seed: int | None = None
+    samples: int | None = None
+
+    def __post_init__(self) -> None:
+        asks = self.replay is not None or self.fresh_seed is not None or self.samples is not None
+        if self.model is None and asks:
+            raise ValueError(
+                "--replay and --fresh-seed need --model: name the model yourself, the folder's word"
+                " is not taken"
+            )
+        if (self.fresh_seed is None) != (self.samples is None):
+            raise ValueError("--fresh-seed and --samples go together: give both, or neither")
+
+    @property
+    def asks_votes(self) -> bool:
+        return self.replay is not None or self.fresh_seed is not None
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What came of an audit. `findings`: what does not hold, a line each; none where all is good.
+
+    `open`: what rounding on another runtime leaves open, where it does; `good`: what is good.
+    """
+
+    folder: Path
+    findings: tuple[str, ...]
+    certificates: int
+    votes: int
+    num_named: int
+    model: str | None
+    replayed_votes: int | None
+    fresh_votes_an_input: int | None
+    not_covered: str | None
+    open: str | None
+    good: str
+    said: Said
+
+
+def audit(folder: Path, asked: Audit, *, said: Said, stages: Shower) -> Verdict:
+    """Check a folder of votes; what is found on the way goes to `said`.
+
+    Raises ValueError where it cannot be checked.
+    """
+    check_plain(folder)
+    ledger = Ledger.open(folder)
+    manifest = ledger.manifest
+    if asked.fresh_seed is not None and manifest.law != IID:
+        raise ValueError(
+            f"{folder} is about the masks of the design {manifest.law}, which are the classifier:"
+            " other masks are another one; leave --fresh-seed out and --replay votes"
+        )
+    tell_traced(said, asked.model, asked=asked.asks_votes)
+    with stages() as stage:
+        pairs = stage("pairs of features", unit="inputs")
+        results, findings = recompute(ledger, on_pairs=lambda done, total: pairs(done, total, ""))
+    votes = int(results.counts.sum()) // results.certificates.num_named
+    said.say(
+        f"{len(results.certificates.index)} certificates recomputed from {votes:,} votes of"
+        f" {len(results.index)} inputs"
+    )
+    tell_claim(said, results)
+    findings += check_rest(said, folder, lambda stem: draw_results(results, stem), ledger=True)
+    replayed = Replayed()
+    if asked.model is not None:
+        prepared = _prepared(ledger, asked, said)
+        findings += _rows(ledger, prepared, said)
+        if asked.replay is not None:
+            replayed = replay(
+                said,
+                results,
+                prepared,
+                asked.replay,
+                generator=np.random.default_rng(),
+                stages=stages,
+            )
+            findings += replayed.findings
+        findings += _fresh(results, prepared, asked, said, stages)
+    told = [replayed.good] if replayed.good else []
+    if asked.fresh_seed is not None:
+        told.append(f"{asked.samples} fresh votes an input rule none out")
+    return Verdict(
+        folder=folder,
+        findings=tuple(findings),
+        certificates=len(results.certificates.index),
+        votes=votes,
+        num_named=results.certificates.num_named,
+        model=asked.model,
+        replayed_votes=replayed.votes,
+        fresh_votes_an_input=asked.samples,
+        not_covered=gap_in_words(manifest),
+        open=replayed.open,
+        good="; ".join(
+            [
+                "every certificate follows from the votes",
+                *(told or ["which were traced to no model"]),
+            ]
+        ),
+        said=said,
+    )
+
+
+def _prepared(ledger: Ledger, asked: Audit, said: Said) -> Prepared:
+    """The auditor's model and data, which must be those of the manifest."""
+    assert asked.model is not None
+    if asked.held_model is None:
+        warn_of_code(said, asked.model)
+    request = recorded_request(ledger.manifest, model=asked.model, data=asked.data)
+    reading = request.reading
+    if asked.data_dir is not None:
+        reading = replace(reading, data_dir=asked.data_dir)
+    prepared = prepare(
+        replace(
+            request,
+            held_model=asked.held_model,
+            held_data=asked.held_data,
+            reading=reading,
+            device=asked.device,
+            num_classes=asked.num_classes or request.num_classes,
+            output=request.output if asked.output is None else asked.output,
+        )
+    )
+    for note in prepared.dataset.notes:
+        said.note(note)
+    if prepared.classifier.choice.told:
+        said.note(prepared.classifier.choice.told)
+    same_run(ledger, prepared)
+    # What a function reads beside its own file is for --replay to tell.
+    file = isinstance(prepared.classifier, FunctionClassifier)
+    source = "as the folder names it; pass --data to name your own"
+    said.say(
+        f"model{' (by its source file alone)' if file else ''}, data and labels are those of the"
+        f" manifest (data: {prepared.request.data},"
+        f" {source if asked.data is None else 'as you named it'})"
+    )
+    return prepared
+
+
+def _rows(ledger: Ledger, prepared: Prepared, said: Said) -> list[str]:
+    try:
+        found = judge_rows(ledger, prepared, generator=np.random.default_rng())
+    except RowsError as error:
+        return [f"the model is no function of one row, so nothing follows from its votes: {error}"]
+    said.say(
+        f"{found.rows:,} rows judged again among other rows, no answer differs: a check, no proof"
+    )
+    return []
+
+
+def _fresh(
+    results: Results, prepared: Prepared, asked: Audit, said: Said, stages: Shower
+) -> list[str]:
+    """Certificates that votes under the auditor's own seed rule out."""
+    manifest = results.ledger.manifest
+    if asked.fresh_seed is None or asked.samples is None:
+        return []
+    if asked.fresh_seed == manifest.seed:
+        raise ValueError(
+            f"--fresh-seed {asked.fresh_seed} is the seed of the run itself; choose one that its"
+            " maker did not know"
+        )
+    with stages() as stage:
+        counts = count_all(
+            prepared.voter(seed=asked.fresh_seed, num_votes=asked.samples),
+            num_inputs=manifest.num_inputs,
+            num_samples=asked.samples,
+            num_classes=manifest.num_classes,
+            num_named=results.certificates.num_named,
+            on_progress=stage("fresh votes", unit="passes"),
+        )
+    found = refuted(results, counts, error=REFUTE_ERROR)
+    all_votes = asked.samples * manifest.num_inputs
+    said.say(f"{all_votes:,} fresh votes rule out {len(found)} certificates")
+    return found

@@ -1,0 +1,64 @@
+"""The names that people import, and that importing them costs little."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import topcert
+
+NAMES = [
+    "ABSTAIN",
+    "Ablation",
+    "Accuracy",
+    "Certificates",
+    "Discrete",
+    "Gaussian",
+    "Predictions",
+    "RawInput",
+    "Reading",
+    "RowCast",
+    "SmoothedClassifier",
+    "Stopping",
+    "Survival",
+    "TightnessWitness",
+    "Verification",
+    "Votes",
+    "__version__",
+    "ablate",
+    "certified_radius",
+    "compare",
+    "count_votes",
+    "intersection_union_bounds",
+    "open_votes",
+    "simultaneous_bounds",
+    "survival",
+    "tightness_witness",
+    "verify",
+]
+
+
+def test_the_names_are_these() -> None:
+    assert topcert.__all__ == sorted(NAMES)
+    assert set(NAMES) <= set(dir(topcert))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_is_there_and_says_what_it_is(name: str) -> None:
+    found = getattr(topcert, name)
+    if callable(found):
+        assert found.__doc__
+
+
+def test_a_name_that_is_not_there_is_no_attribute() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'SmoothClassifier'"):
+        _ = topcert.SmoothClassifier
+
+
+def test_the_object_is_imported_without_torch_sklearn_or_matplotlib() -> None:
+    code = "import sys; from topcert import SmoothedClassifier; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"torch", "sklearn", "matplotlib", "onnxruntime", "typer", "pandas"}
+    assert heavy & set(done.stdout.split()) == set()
