@@ -13,8 +13,11 @@ import topcert
 from tests.conftest import Outcome
 
 LINEAR = "models_for_tests:linear"
-TABLE: list[object] = ["certify", "table.npz", LINEAR, "--seed", 3, "--out", "command"]
-IMAGES: list[object] = ["certify", "images.npz", LINEAR, "--seed", 3, "--out", "command"]
+BEGINNINGS = {
+    "TABLE": ["certify", "table.npz", LINEAR, "--seed", "3", "--out", "command"],
+    "IMAGES": ["certify", "images.npz", LINEAR, "--seed", "3", "--out", "command"],
+    "PREDICT": ["predict", "table.npz", LINEAR, "--seed", "3", "--out", "command"],
+}
 
 
 def votes(
@@ -108,98 +111,31 @@ def predict() -> None:
     )
 
 
-JOBS: dict[Callable[[], None], list[list[object]]] = {
-    sampled: [[*TABLE, "--keep", 2, "--samples", 60, "--k", "1,3"]],
-    located: [
-        [*TABLE, "--keep", 2, "--samples", 60, "--k", 2, "--method", "located", "--alpha", 0.05]
-    ],
-    union: [[*TABLE, "--keep", 2, "--samples", 60, "--k", 2, "--bounds", "intersection-union"]],
-    predicted: [[*TABLE, "--keep", 2, "--samples", 60, "--k", "1,3", "--label", "predicted"]],
-    selected: [[*TABLE, "--keep", 2, "--samples", 60, "--k", 1, "--label", "selected"]],
-    ballots: [[*TABLE, "--keep", 2, "--samples", 60, "--k", "1,2", "--ballot", 3]],
-    stopped: [
-        [*TABLE, "--keep", 2, "--stop", "radius=1", "--max-samples", 300, "--k", 1, "--alpha", 0.01]
-    ],
+JOBS: dict[Callable[[], None], list[str]] = {
+    sampled: ["TABLE --keep 2 --samples 60 --k 1,3"],
+    located: ["TABLE --keep 2 --samples 60 --k 2 --method located --alpha 0.05"],
+    union: ["TABLE --keep 2 --samples 60 --k 2 --bounds intersection-union"],
+    predicted: ["TABLE --keep 2 --samples 60 --k 1,3 --label predicted"],
+    selected: ["TABLE --keep 2 --samples 60 --k 1 --label selected"],
+    ballots: ["TABLE --keep 2 --samples 60 --k 1,2 --ballot 3"],
+    stopped: ["TABLE --keep 2 --stop radius=1 --max-samples 300 --k 1 --alpha 0.01"],
     stopped_located: [
-        [
-            *TABLE,
-            "--keep",
-            2,
-            "--stop",
-            "table",
-            "--max-samples",
-            300,
-            "--k",
-            2,
-            "--ballot",
-            2,
-            "--alpha",
-            0.05,
-            "--method",
-            "located",
-            "--label",
-            "selected",
-        ]
+        "TABLE --keep 2 --stop table --max-samples 300 --k 2 --ballot 2 --alpha 0.05"
+        " --method located --label selected"
     ],
-    design: [
-        [
-            *TABLE,
-            "--keep",
-            2,
-            "--method",
-            "design",
-            "--design",
-            "random",
-            "--samples",
-            40,
-            "--k",
-            "1,2",
-        ]
-    ],
-    lattice: [
-        [*IMAGES, "--method", "fpa", "--design", "lattice:2x2", "--encoding", "constant", "--k", 2]
-    ],
-    filled: [
-        [
-            *TABLE,
-            "--keep",
-            3,
-            "--encoding",
-            "sentinel",
-            "--fill",
-            -2.0,
-            "--samples",
-            60,
-            "--limit",
-            5,
-            "--stride",
-            1,
-        ]
-    ],
-    gaussian: [[*IMAGES, "--method", "cohen", "--sigma", 0.5, "--samples", 60]],
+    design: ["TABLE --keep 2 --method design --design random --samples 40 --k 1,2"],
+    lattice: ["IMAGES --method fpa --design lattice:2x2 --encoding constant --k 2"],
+    filled: ["TABLE --keep 3 --encoding sentinel --fill -2.0 --samples 60 --limit 5 --stride 1"],
+    gaussian: ["IMAGES --method cohen --sigma 0.5 --samples 60"],
     gaussian_top_k: [
-        [
-            *IMAGES,
-            "--method",
-            "jia-2020",
-            "--sigma",
-            0.5,
-            "--samples",
-            60,
-            "--k",
-            "1,2",
-            "--selection",
-            0,
-            "--label",
-            "given",
-        ]
+        "IMAGES --method jia-2020 --sigma 0.5 --samples 60 --k 1,2 --selection 0 --label given"
     ],
-    discrete: [[*IMAGES, "--method", "lee", "--keep-probability", "0.2", "--samples", 60]],
+    discrete: ["IMAGES --method lee --keep-probability 0.2 --samples 60"],
     grown: [
-        [*TABLE, "--keep", 2, "--samples", 60, "--k", 1, "--limit", 3],
-        [*TABLE, "--keep", 2, "--samples", 60, "--k", 1, "--limit", 5, "--resume"],
+        "TABLE --keep 2 --samples 60 --k 1 --limit 3",
+        "TABLE --keep 2 --samples 60 --k 1 --limit 5 --resume",
     ],
-    predict: [["predict", *TABLE[1:], "--keep", 2, "--samples", 60, "--k", 2, "--alpha", 0.01]],
+    predict: ["PREDICT --keep 2 --samples 60 --k 2 --alpha 0.01"],
 }
 
 
@@ -219,7 +155,8 @@ def test_python_and_the_command_leave_the_same_folder(
     images = generator.integers(0, 256, (6, 4, 4, 1), dtype=np.uint8)
     np.savez("images.npz", x=images, y=generator.integers(0, 5, 6))
     for command in JOBS[job]:
-        run = topcert(*command)
+        beginning, *options = command.split()
+        run = topcert(*BEGINNINGS[beginning], *options)
         assert run.code == 0, run.err
     job()
     one, other = files_of("command"), files_of("python")

@@ -22,10 +22,10 @@ from topcert.evaluation.choices import (
 )
 from topcert.evaluation.predictions import Predictions, predict_labels
 from topcert.evaluation.saving import holds_others
-from topcert.noise.law import Noise
 from topcert.methods.ablation import METHOD
 from topcert.methods.certificates import LABEL_CHOICES, LabelChoice
 from topcert.methods.certify import check_ballots
+from topcert.noise.law import Noise
 from topcert.progress.shown import Shown, stages
 from topcert.python_words import python_words
 from topcert.randomization.lattice import read_strides
