@@ -14,8 +14,11 @@ MODULES = [
     "topcert.datasets.casting",
     "topcert.datasets.raw",
     "topcert.evaluation.intervals",
+    "topcert.planned",
     "topcert.python_words",
+    "topcert.sklearn",
     "topcert.smoothed",
+    "topcert.torch",
     "topcert.votes",
 ]
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from topcert.datasets.raw import RawInput
     from topcert.datasets.reading import Reading
     from topcert.evaluation.predictions import Predictions
+    from topcert.planned import Plan, plan
     from topcert.smoothed import SmoothedClassifier
     from topcert.verified import Verification, verify
     from topcert.votes import Votes, open_votes
@@ -34,6 +35,7 @@ __all__ = [
     "Certificates",
     "Discrete",
     "Gaussian",
+    "Plan",
     "Predictions",
     "RawInput",
     "Reading",
@@ -51,6 +53,7 @@ __all__ = [
     "count_votes",
     "intersection_union_bounds",
     "open_votes",
+    "plan",
     "simultaneous_bounds",
     "survival",
     "tightness_witness",
@@ -62,6 +65,7 @@ __all__ = [
 _LATER = {
     "Accuracy": "topcert.curves",
     "Certificates": "topcert.certified",
+    "Plan": "topcert.planned",
     "Predictions": "topcert.evaluation.predictions",
     "RawInput": "topcert.datasets.raw",
     "Reading": "topcert.datasets.reading",
@@ -72,6 +76,7 @@ _LATER = {
     "ablate": "topcert.ablating",
     "compare": "topcert.curves",
     "open_votes": "topcert.votes",
+    "plan": "topcert.planned",
     "verify": "topcert.verified",
 }
 

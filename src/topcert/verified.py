@@ -81,7 +81,7 @@ def verify(
     output: str | None = None,
     progress: Shown = None,
 ) -> Verification:
-    """Check a folder of votes and certificates; arguments and errors are those of `Votes.verify`."""
+    """Check a folder of votes and certificates; arguments and errors are `Votes.verify`s."""
     with python_words():
         held = None if model is None or isinstance(model, (str, Path)) else HeldModel(model)
         named = data is None or isinstance(data, (str, Path))

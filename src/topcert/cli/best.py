@@ -10,42 +10,12 @@ import numpy as np
 
 from topcert.cli.progress import messages
 from topcert.evaluation.results import Results, smoothing_of
+from topcert.evaluation.wording import best_in_words, setting_in_words
 from topcert.methods.certificates import LabelChoice
 from topcert.methods.method import SampledMethod, Smoothing
 from topcert.methods.planning import best_radii, best_radius_of
 from topcert.theory.radius import ABSTAIN
 from topcert.theory.stopping import Judge
-
-
-def best_in_words(radius: int, *, k: int, unit: str, setting: str) -> str:
-    """One line: the largest radius under a setting in words, or that there is none, and then what
-    to change.
-    """
-    if radius == ABSTAIN:
-        return (
-            f"k = {k}: nothing can be certified with {setting}, not even radius 0; raise --samples"
-        )
-    units = unit if radius == 1 else f"{unit}s"
-    fix = "" if radius else "; raise --samples, or change the noise"
-    return (
-        f"k = {k}: the largest radius that can ever be certified is {radius} {units} "
-        f"(all votes for one label, {setting}){fix}"
-    )
-
-
-def setting_in_words(
-    smoothing: Smoothing, *, num_samples: int, num_classes: int, alpha: float
-) -> str:
-    """The numbers that decide what can be certified."""
-    said = [f"n = {num_samples:,}", f"alpha = {alpha:g}", f"c = {num_classes}"]
-    said += [] if smoothing.num_kept is None else [f"e = {smoothing.num_kept:,}"]
-    said += [] if smoothing.sigma is None else [f"sigma = {smoothing.sigma:g}"]
-    said += (
-        [] if smoothing.keep_probability is None else [f"a = {float(smoothing.keep_probability):g}"]
-    )
-    said += [] if smoothing.num_named == 1 else [f"w = {smoothing.num_named}"]
-    said += [] if smoothing.num_features is None else [f"d = {smoothing.num_features:,}"]
-    return f"{', '.join(said[:-1])} and {said[-1]}"
 
 
 def say_best(

@@ -11,7 +11,6 @@ import typer
 from rich.table import Table
 
 from topcert.cli import options
-from topcert.cli.best import best_in_words
 from topcert.cli.machine import print_json, radius_or_none
 from topcert.cli.parsing import check_data_dir
 from topcert.cli.progress import console
@@ -19,6 +18,7 @@ from topcert.datasets.class_order import read_class_names
 from topcert.datasets.reading import Reading
 from topcert.evaluation.accuracy import floored
 from topcert.evaluation.choices import check_alpha, check_ballot, choose_ks
+from topcert.evaluation.wording import best_in_words
 from topcert.methods.planning import Setting, shown_radii
 from topcert.methods.registry import find_method
 from topcert.theory.counting import check_counts

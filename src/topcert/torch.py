@@ -1,0 +1,122 @@
+"""A smoothed classifier as a PyTorch module."""
+
+from __future__ import annotations
+
+from typing import Any, Final, final
+
+import numpy as np
+import torch
+from torch import nn
+
+from topcert.noise.form import Form
+from topcert.noise.law import Noise
+from topcert.randomization.encodings import DEFAULT_UNIT, Unit
+from topcert.theory.scalars import whole
+
+KINDS: Final = {1: "table", 2: "points", 3: "image"}  # by the axes of one input
+
+
+@final
+class Smoothed(nn.Module):
+    """A module whose forward gives vote shares `(B, classes)`: how often each class is named.
+
+    The shares are what a certificate speaks of, estimated from `num_samples` draws. They have no
+    gradient, and are no certificate: for that hold the module in a `topcert.SmoothedClassifier`.
+
+    Parameters
+    ----------
+    module
+        From noisy inputs, as `noise` shows them, to scores `(B, classes)`.
+    noise
+        `topcert.Ablation`, `topcert.Gaussian` or `topcert.Discrete`.
+    num_samples
+        Draws for each input.
+    seed
+        Names the draws; the same for every input and call.
+    unit
+        What one feature is; None for pixels, columns or points, by the axes of an input.
+    batch_size
+        Noisy inputs at a time.
+
+    Examples
+    --------
+    >>> import torch, topcert
+    >>> from topcert.torch import Smoothed
+    >>> base = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(6 * 16, 3))
+    >>> smoothed = Smoothed(base, noise=topcert.Ablation(num_kept=4), num_samples=50)
+    >>> shares = smoothed(torch.rand(2, 3, 4, 4))
+    >>> shares.shape, shares.sum(dim=1)
+    (torch.Size([2, 3]), tensor([1., 1.]))
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        *,
+        noise: Noise,
+        num_samples: int = 1000,
+        seed: int = 0,
+        unit: Unit | None = None,
+        batch_size: int = 250,
+    ) -> None:
+        super().__init__()
+        if not isinstance(noise, Noise):
+            raise ValueError(f"noise must be a topcert.Ablation or another law, got {noise!r}")
+        self.module = module
+        self.noise = noise
+        self.num_samples = whole(num_samples, "num_samples")
+        self.seed = whole(seed, "seed")
+        self.unit = unit
+        self.batch_size = whole(batch_size, "batch_size")
+        if self.num_samples < 1 or self.batch_size < 1:
+            raise ValueError(
+                f"num_samples and batch_size must be at least 1, got {num_samples} and {batch_size}"
+            )
+
+    @torch.no_grad()
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Vote shares float32 `(B, classes)` of inputs `(B, C, H, W)` in [0, 1], `(B, columns)` or
+        `(B, points, coordinates)`.
+
+        The inner module is asked in evaluation mode. Raises ValueError where the noise has no place
+        for such inputs.
+        """
+        if x.ndim - 1 not in KINDS:
+            raise ValueError(f"inputs have 1, 2 or 3 axes each, got a batch of {tuple(x.shape)}")
+        inputs = x.detach().cpu().numpy()
+        if inputs.ndim == 4:
+            inputs = np.moveaxis(inputs, 1, 3)
+        training = self.module.training
+        self.module.eval()
+        try:
+            return torch.stack([self._shares(one, x.device) for one in inputs])
+        finally:
+            self.module.train(training)
+
+    def _shares(self, x: Any, device: torch.device) -> torch.Tensor:
+        kind = KINDS[x.ndim]
+        form = Form(
+            name="the batch",
+            kind=kind,
+            shape=x.shape,
+            dtype=x.dtype,
+            unit=self.unit or DEFAULT_UNIT[kind],
+        )
+        size = min(self.batch_size, self.num_samples)
+        drawn = self.noise.fitted(form, num_samples=self.num_samples).randomizer(
+            form,
+            seed=self.seed,
+            num_samples=self.num_samples,
+            num_votes=self.num_samples,
+            batch_size=size,
+        )
+        held = drawn.hold(x)
+        counts: torch.Tensor | None = None
+        for start in range(0, self.num_samples, size):
+            shown = torch.from_numpy(drawn.batch(held, start).copy()).to(device)
+            scores = self.module(shown)[: self.num_samples - start]
+            named = scores.argmax(dim=1)
+            found = torch.bincount(named, minlength=scores.shape[1])
+            counts = found if counts is None else counts + found
+        assert counts is not None
+        return (counts / self.num_samples).float()
