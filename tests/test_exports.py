@@ -30,6 +30,7 @@ NAMES = [
     "__version__",
     "ablate",
     "certified_radius",
+    "certify_network",
     "compare",
     "count_votes",
     "intersection_union_bounds",

@@ -159,7 +159,7 @@ def test_a_stopping_rule_has_certificates_for_what_it_asked() -> None:
     rule = topcert.Stopping(question="radius=1", k=1, alpha=0.01)
     votes = vote(stop=rule, num_samples=300)
     found = votes.certify()
-    assert (found.k, found.alpha, found.results.certificates.bounds) == ((1,), 0.01, "anytime")
+    assert (found.k, found.alpha, found.table.bounds) == ((1,), 0.01, "anytime")
     assert all(row["votes"] <= 300 for row in found.rows())
     with pytest.raises(ValueError, match="a stopping rule for k 1, got 2; leave k out"):
         votes.certify(k=2)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from topcert.smoothed import SmoothedClassifier
     from topcert.verified import Verification, verify
     from topcert.votes import Votes, open_votes
+    from topcert.weighed import certify_network
 
 __all__ = [
     "ABSTAIN",
@@ -49,6 +50,7 @@ __all__ = [
     "__version__",
     "ablate",
     "certified_radius",
+    "certify_network",
     "compare",
     "count_votes",
     "intersection_union_bounds",
@@ -74,6 +76,7 @@ _LATER = {
     "Verification": "topcert.verified",
     "Votes": "topcert.votes",
     "ablate": "topcert.ablating",
+    "certify_network": "topcert.weighed",
     "compare": "topcert.curves",
     "open_votes": "topcert.votes",
     "plan": "topcert.planned",

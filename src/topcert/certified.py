@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -12,17 +12,10 @@ from numpy.typing import NDArray
 
 from topcert.curves import Accuracy, Line
 from topcert.data_frames import to_frame
-from topcert.datasets.raw import RawInput
-from topcert.evaluation.results import Results
-from topcert.evaluation.wording import (
-    ballot_in_words,
-    chance_in_words,
-    method_in_words,
-    noise_in_words,
-    promise_in_words,
-    votes_in_words,
-)
-from topcert.temporary import TemporaryFolder
+from topcert.evaluation.accuracy import AccuracyCurve
+from topcert.evaluation.wording import ballot_in_words, chance_in_words, method_in_words
+from topcert.methods.certificates import Certificates as Table
+from topcert.origins import Origin
 from topcert.theory.radius import ABSTAIN
 
 ROWS_SHOWN: Final = 10
@@ -33,55 +26,49 @@ class Certificates:
     """Label `label[i]` of input `index[i]` stays among the top `k` while at most `radius[i]`
     features are rewritten.
 
-    Made by `Votes.certify`. All certificates of an input hold together with probability at least
-    1 - alpha over the noise; those of a design hold without a chance of error.
+    Made by `Votes.certify` or `certify_network`. All certificates of an input hold together with
+    probability at least 1 - alpha over the noise; those of a design, and of a network's weights,
+    hold without a chance of error.
 
     Attributes
     ----------
-    results
-        Everything that follows from the votes: the table of certificates, counts, curves.
-    raw
-        What the certified arrays were made of, where that is something else, or None.
+    table
+        The certificates as columns: `index`, `label`, `k`, `radius` and more.
+    origin
+        What they follow from: votes, or the weights of a network.
     """
 
-    def __init__(
-        self,
-        results: Results,
-        *,
-        raw: RawInput | None = None,
-        keeper: TemporaryFolder | None = None,
-    ) -> None:
-        self.results = results
-        self.raw = raw
-        self._keeper = keeper  # of votes in memory
-        self._made = results.certificates
+    def __init__(self, table: Table, *, curves: Sequence[AccuracyCurve], origin: Origin) -> None:
+        self.table = table
+        self.origin = origin
+        self._curves = tuple(curves)
 
     @property
     def method(self) -> str:
-        return self._made.method
+        return self.table.method
 
     @property
     def alpha(self) -> float:
         """The chance that any certificate of an input is wrong; 0 where nothing is left to it."""
-        return self._made.alpha
+        return self.table.alpha
 
     @property
     def unit(self) -> str:
         """What radii count: pixels, columns, ..."""
-        return self._made.unit
+        return self.table.unit
 
     @property
     def label_choice(self) -> str:
         """Whether labels were "given", "predicted" or "selected"."""
-        return self._made.label_choice
+        return self.table.label_choice
 
     @property
     def k(self) -> tuple[int, ...]:
         """Every k, ascending."""
-        return tuple(np.unique(self._made.k).tolist())
+        return tuple(np.unique(self.table.k).tolist())
 
     def __len__(self) -> int:
-        return len(self._made.index)
+        return len(self.table.index)
 
     def radii(self, k: int | None = None) -> NDArray[np.int64]:
         """Radii for one k, int64, `topcert.ABSTAIN` where nothing is certified.
@@ -107,7 +94,7 @@ class Certificates:
         chosen = self.k[0] if k is None else k
         if chosen not in self.k:
             raise ValueError(f"there are no certificates for k = {k}; there are for {self.k}")
-        found = self._made.radius[self._made.k == chosen]
+        found = self.table.radius[self.table.k == chosen]
         return found.reshape(-1, chosen) if self.label_choice == "predicted" else found
 
     def accuracy(self) -> Accuracy:
@@ -116,21 +103,15 @@ class Certificates:
         Without true labels it is the share of inputs whose prediction is certified, which is no
         accuracy, and says so.
         """
-        name = f"{method_in_words(self._made)}{ballot_in_words(self._made.num_named)}"
-        manifest = self.results.ledger.manifest
-        setting = f"{noise_in_words(manifest)}, {votes_in_words(manifest)}"
-        return Accuracy(
-            [
-                Line(name=f"{name}, {setting}", curve=curve, unit=self.unit)
-                for curve in self.results.curves
-            ]
-        )
+        name = f"{method_in_words(self.table)}{ballot_in_words(self.table.num_named)}"
+        named = ", ".join(part for part in (name, self.origin.setting) if part)
+        return Accuracy([Line(name=named, curve=curve, unit=self.unit) for curve in self._curves])
 
     def rows(self) -> list[dict[str, Any]]:
         """One row a certificate: `index`, `name`, `label`, `class`, `k`, `radius` (None where it
         abstains), and what else the method tells.
         """
-        made = self._made
+        made = self.table
         columns: dict[str, list[Any]] = {"index": made.index.tolist()}
         if made.names is not None:
             columns["name"] = list(made.names)
@@ -182,41 +163,18 @@ class Certificates:
             Where the folder holds something already, or votes in memory are to be saved beside
             themselves.
         """
-        from topcert.report.keeping import keep_results  # matplotlib
-
-        if folder is None:
-            if self._keeper is not None:
-                raise ValueError("the votes are in memory; name a folder to save into")
-            keep_results(self.results)
-            return self.results.ledger.folder
-        where = Path(folder)
-        if where.exists() and (not where.is_dir() or any(where.iterdir())):
-            raise ValueError(f"{where} already holds something; name a folder that is new")
-        source = self.results.ledger.folder
-        copied = ("manifest.json", "ledger")
-        where.mkdir(parents=True, exist_ok=True)
-        for name in copied:
-            if (source / name).is_dir():
-                hidden = shutil.ignore_patterns(".*")
-                shutil.copytree(source / name, where / name, ignore=hidden)
-            else:
-                shutil.copy(source / name, where / name)
-        keep_results(self.results.moved(where))
-        return where
+        return self.origin.save(None if folder is None else Path(folder))
 
     def promise(self) -> str:
         """What the radii mean, in words, and what an attacker of the raw input can do."""
-        said = promise_in_words(self._made, self.results.ledger)
-        if self.raw is not None:
-            said += f" {self.raw.in_words(unit=self.unit).capitalize()}."
-        return said
+        return self.origin.promise(self.table)
 
     def _title(self) -> str:
         choice = chance_in_words(self.alpha)
-        certified = int((self._made.radius != ABSTAIN).sum())
+        certified = int((self.table.radius != ABSTAIN).sum())
         return (
             f"{len(self):,} certificates, {certified:,} with a radius: {self.label_choice} labels,"
-            f" k = {', '.join(map(str, self.k))}, {method_in_words(self._made)}, {choice},"
+            f" k = {', '.join(map(str, self.k))}, {method_in_words(self.table)}, {choice},"
             f" r in {self.unit}s"
         )
 

@@ -28,8 +28,8 @@ class TopKCertifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A classifier of tables that votes over ablated rows, and certifies its top k.
 
     `fit` trains the inner estimator on ablated copies of each row; `predict` asks it about many,
-    and says what most of them name. A certificate says that a label stays among the top k however an
-    attacker rewrites so many columns of a row.
+    and says what most of them name. A certificate says that a label stays among the top k,
+    however an attacker rewrites so many columns of a row.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ from topcert.methods.certificates import LABEL_CHOICES, LabelChoice
 from topcert.methods.certify import check_ballots
 from topcert.noise.law import Noise
 from topcert.progress.shown import Shown, stages
-from topcert.python_words import python_words
+from topcert.python_words import in_python, python_words
 from topcert.randomization.lattice import read_strides
 from topcert.temporary import TemporaryFolder
 from topcert.theory.confidence import check_alpha
@@ -35,6 +35,7 @@ from topcert.theory.scalars import whole
 from topcert.theory.stopping import Stopping
 from topcert.votes import Votes
 from topcert.voting.manifest import IID, Manifest
+from topcert.voting.notices import notices
 from topcert.voting.request import Request
 from topcert.voting.run import collect_votes, open_run
 
@@ -356,7 +357,7 @@ class _Run:
         return Votes(
             ledger,
             raw=prepared.dataset.raw,
-            notes=prepared.dataset.notes,
+            notes=(*prepared.dataset.notes, *map(in_python, notices(prepared))),
             choice=choice,
             keeper=self._keeper,
         )

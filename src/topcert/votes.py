@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +20,7 @@ from topcert.evaluation.wording import noise_in_words, votes_in_words
 from topcert.methods.certificates import LabelChoice
 from topcert.methods.registry import find_sampled_method
 from topcert.methods.rules import check_rule
+from topcert.origins import FromVotes, check_new, copy_votes
 from topcert.progress.shown import Shown, stages
 from topcert.python_words import python_words
 from topcert.temporary import TemporaryFolder
@@ -214,7 +214,11 @@ class Votes:
                 num_named=None if num_named is None else whole(num_named, "num_named"),
                 on_pairs=lambda done, total: update(done, total, ""),
             )
-        return Certificates(results, raw=self.raw, keeper=self._keeper)
+        return Certificates(
+            results.certificates,
+            curves=results.curves,
+            origin=FromVotes(results, raw=self.raw, keeper=self._keeper),
+        )
 
     def verify(
         self,
@@ -280,9 +284,8 @@ class Votes:
         Raises ValueError where something lies there already.
         """
         where = Path(folder)
-        if where.exists() and (not where.is_dir() or any(where.iterdir())):
-            raise ValueError(f"{where} already holds something; name a folder that is new")
-        shutil.copytree(self.folder, where, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*"))
+        check_new(where)
+        copy_votes(self.folder, where)
         return Votes(Ledger.open(where), raw=self.raw, notes=self.notes, choice=self._choice)
 
     def to_pandas(self) -> Any:

@@ -1,0 +1,36 @@
+"""What a person should know of a model on this data before a run, a line each."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from topcert.voting.request import Prepared
+
+
+def notices(prepared: Prepared) -> list[str]:
+    """Which of the model's outputs is taken, where it has several; and a stand-in for hidden
+    columns that lies among the data.
+    """
+    told = [prepared.classifier.choice.told]
+    if prepared.encoding == "sentinel" and isinstance(prepared.fill, (int, float)):
+        told.append(sentinel_among(prepared, float(prepared.fill)))
+    return [line for line in told if line]
+
+
+def sentinel_among(prepared: Prepared, sentinel: float) -> str:
+    """What to say where the number that stands for a hidden column lies within the values of one;
+    else nothing.
+    """
+    low, high = np.inf, -np.inf
+    for position in range(len(prepared.dataset)):
+        values = prepared.dataset.read(position)
+        low, high = np.minimum(low, values), np.maximum(high, values)
+    among = np.flatnonzero((low <= sentinel) & (sentinel <= high))
+    if not among.size:
+        return ""
+    return (
+        f"hidden columns are shown as {sentinel:g}, which lies within the values of {among.size} of"
+        f" {np.size(low)} columns (column {among[0]}: {np.ravel(low)[among[0]]:g} .."
+        f" {np.ravel(high)[among[0]]:g}), so the model cannot tell hidden from measured there;"
+        " choose a --fill outside, as a model trained on such inputs has it, or --encoding mean"
+    )
