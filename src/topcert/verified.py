@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, final
 
 from topcert.audit.auditing import Audit, Verdict, audit
+from topcert.audit.bounds import audit_bounds
 from topcert.audit.replaying import parse_replay
 from topcert.audit.said import Said
 from topcert.classifiers.held import HeldModel
@@ -100,7 +101,9 @@ def verify(
             fresh_seed=None if fresh_seed is None else whole(fresh_seed, "fresh_seed"),
             samples=None if num_samples is None else whole(num_samples, "num_samples"),
         )
-        found = audit(Path(folder), asked, said=Said(), stages=partial(stages, progress))
+        where = Path(folder)
+        check = audit_bounds if (where / "bounds.json").is_file() else audit
+        found = check(where, asked, said=Said(), stages=partial(stages, progress))
         if found.open is not None:
             raise ValueError(found.open)
     return Verification(found)

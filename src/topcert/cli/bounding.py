@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 from topcert.cli.listing import print_inputs
@@ -11,13 +10,9 @@ from topcert.cli.printing import print_curves, print_unlabelled
 from topcert.cli.progress import console, progress_bar, stoppable
 from topcert.cli.running import print_notes
 from topcert.datasets.class_order import Doubtful
-from topcert.datasets.dataset import Dataset
 from topcert.datasets.reading import Reading
 from topcert.evaluation.bounded import (
-    BoundedResults,
-    Bounds,
     certify_network,
-    compare_bounded,
     write_bounded,
 )
 from topcert.evaluation.wording import zero_in_words
@@ -54,9 +49,18 @@ def certify_bounds(
     print_notes(dataset)
     if label == "given" and dataset.labels is None:
         raise ValueError(f"--label given needs labels, and {data} has none; use --label predicted")
-    results = _make(
-        dataset, model, data, reading, ks=ks, label=label, max_radius=max_radius, doubtful=doubtful
-    )
+    with stoppable("nothing is kept"), progress_bar("bounds", unit="images") as update:
+        results = certify_network(
+            dataset,
+            Path(model),
+            data=placed(data),
+            reading=reading,
+            doubtful=doubtful,
+            ks=ks,
+            max_radius=max_radius,
+            label_choice=label or ("given" if dataset.labels is not None else "predicted"),
+            on_progress=update,
+        )
     write_bounded(results, out)
     draw_bounded(results, out / "accuracy")
     print_curves(results.curves, unit="pixel")
@@ -73,61 +77,3 @@ def certify_bounds(
     console.print(f"wrote {out}", soft_wrap=True)
     if as_json:
         print_json(summary(results.certificates, results.curves, out))
-
-
-def recheck_bounds(
-    folder: Path, model: str | None, *, data: str | None, data_dir: Path | None
-) -> tuple[BoundedResults, list[str]]:
-    """What `verify` does with deterministic certificates: make them again; returns them, and what
-    differs.
-    """
-    stored = Bounds.read(folder)
-    if model is None:
-        raise ValueError(
-            f"{folder} holds certificates of a network's weights; name the network with --model to"
-            " check them"
-        )
-    reading = Reading.from_json(stored.data_options)
-    if data_dir is not None:
-        reading = dataclasses.replace(reading, data_dir=data_dir)
-    dataset = reading.load(stored.data if data is None else data)
-    made = _make(
-        dataset,
-        model,
-        stored.data,
-        reading,
-        ks=list(stored.ks),
-        label=stored.label_choice,
-        max_radius=stored.max_radius,
-        doubtful="leave out" if stored.label_choice == "predicted" else "keep",
-    )
-    findings = compare_bounded(folder, made)
-    console.print(
-        f"{len(made.certificates.index)} certificates made again from the weights", highlight=False
-    )
-    return made, findings
-
-
-def _make(
-    dataset: Dataset,
-    model: str,
-    data: str,
-    reading: Reading,
-    *,
-    ks: list[int],
-    label: str | None,
-    max_radius: int,
-    doubtful: Doubtful,
-) -> BoundedResults:
-    with stoppable("nothing is kept"), progress_bar("bounds", unit="images") as update:
-        return certify_network(
-            dataset,
-            Path(model),
-            data=placed(data),
-            reading=reading,
-            doubtful=doubtful,
-            ks=ks,
-            max_radius=max_radius,
-            label_choice=label or ("given" if dataset.labels is not None else "predicted"),
-            on_progress=update,
-        )

@@ -10,17 +10,14 @@ from typing import Annotated, Final
 import typer
 from rich.text import Text
 
-from topcert.audit.auditing import Audit, audit
-from topcert.audit.claims import check_rest, tell_taken
+from topcert.audit.auditing import Audit, Verdict, audit
+from topcert.audit.bounds import audit_bounds
 from topcert.audit.replaying import parse_replay
 from topcert.audit.said import Said
 from topcert.cli import options
-from topcert.cli.bounding import recheck_bounds
 from topcert.cli.machine import print_json
 from topcert.cli.progress import console, messages, progress_stages, stoppable
-from topcert.evaluation.unread import check_plain
 from topcert.files import printable
-from topcert.report.drawing import draw_bounded
 
 FINDINGS_SHOWN: Final = 20
 
@@ -74,59 +71,38 @@ def verify(
         fresh_seed=fresh_seed,
         samples=samples,
     )
-    check_plain(folder)
     said = Said(tell=_say, tell_note=_note)
-    if (folder / "bounds.json").is_file():
-        _verify_bounds(folder, asked, said, as_json=as_json)
-        return
+    check = audit_bounds if (folder / "bounds.json").is_file() else audit
     with stoppable("nothing was found so far"):
-        found = audit(folder, asked, said=said, stages=progress_stages)
+        found = check(folder, asked, said=said, stages=progress_stages)
     if as_json and (found.findings or found.open is None):
-        print_json(
-            {
-                "folder": str(folder),
-                "good": not found.findings,
-                "findings": found.findings,
-                "certificates": found.certificates,
-                "votes": found.votes,
-                "num_named": found.num_named,
-                "model": model,
-                "replayed_votes": found.replayed_votes,
-                "fresh_votes_an_input": samples,
-                "not_covered": found.not_covered,
-                "not_checked": said.not_checked,
-                "to_judge": said.to_judge,
-            }
-        )
+        print_json(_object(found))
     print_findings(found.findings)
     if found.open is not None:
         raise ValueError(found.open)
     print_good(found.good)
 
 
-def _verify_bounds(folder: Path, asked: Audit, said: Said, *, as_json: bool) -> None:
-    """Certificates of a network's weights, made again."""
-    if asked.asks_votes:
-        raise ValueError(
-            f"{folder} holds no votes to replay or sample afresh: leave --replay and"
-            " --fresh-seed out"
-        )
-    made, findings = recheck_bounds(folder, asked.model, data=asked.data, data_dir=asked.data_dir)
-    tell_taken(said, made.certificates.index, made.bounds.data_options)
-    findings += check_rest(said, folder, lambda stem: draw_bounded(made, stem), ledger=False)
-    if as_json:
-        print_json(
-            {
-                "folder": str(folder),
-                "good": not findings,
-                "findings": findings,
-                "model": asked.model,
-                "not_checked": said.not_checked,
-                "to_judge": said.to_judge,
-            }
-        )
-    print_findings(findings)
-    print_good("every certificate follows from the weights")
+def _object(found: Verdict) -> dict[str, object]:
+    """What `--json` prints."""
+    told: dict[str, object] = {
+        "folder": str(found.folder),
+        "good": not found.findings,
+        "findings": found.findings,
+        "model": found.model,
+        "not_checked": found.said.not_checked,
+        "to_judge": found.said.to_judge,
+    }
+    if found.votes:
+        told |= {
+            "certificates": found.certificates,
+            "votes": found.votes,
+            "num_named": found.num_named,
+            "replayed_votes": found.replayed_votes,
+            "fresh_votes_an_input": found.fresh_votes_an_input,
+            "not_covered": found.not_covered,
+        }
+    return told
 
 
 def _say(line: str) -> None:

@@ -1,0 +1,76 @@
+"""A folder of certificates of a network's weights, made again by a network that the auditor
+names.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from topcert.audit.auditing import Audit, Verdict
+from topcert.audit.claims import check_rest, tell_taken
+from topcert.audit.said import Said
+from topcert.datasets.reading import Reading
+from topcert.evaluation.bounded import Bounds, certify_network, compare_bounded
+from topcert.evaluation.unread import check_plain
+from topcert.progress.shown import Shower
+from topcert.report.drawing import draw_bounded
+
+
+def audit_bounds(folder: Path, asked: Audit, *, said: Said, stages: Shower) -> Verdict:
+    """Check a folder of such certificates; what is found on the way goes to `said`.
+
+    Raises ValueError where it cannot be checked.
+    """
+    check_plain(folder)
+    if asked.asks_votes:
+        raise ValueError(
+            f"{folder} holds no votes to replay or sample afresh: leave --replay and --fresh-seed"
+            " out"
+        )
+    stored = Bounds.read(folder)
+    if asked.model is None or asked.held_model is not None:
+        raise ValueError(
+            f"{folder} holds certificates of a network's weights; name the network with --model to"
+            " check them"
+        )
+    reading = Reading.from_json(stored.data_options)
+    if asked.data_dir is not None:
+        reading = dataclasses.replace(reading, data_dir=asked.data_dir)
+    dataset = (
+        reading.load(stored.data if asked.data is None else asked.data)
+        if asked.held_data is None
+        else asked.held_data.load(reading)
+    )
+    for note in dataset.notes:
+        said.note(note)
+    with stages() as stage:
+        made = certify_network(
+            dataset,
+            Path(asked.model),
+            data=stored.data,
+            reading=reading,
+            doubtful="leave out" if stored.label_choice == "predicted" else "keep",
+            ks=list(stored.ks),
+            max_radius=stored.max_radius,
+            label_choice=stored.label_choice,
+            on_progress=stage("bounds", unit="images"),
+        )
+    findings = compare_bounded(folder, made)
+    said.say(f"{len(made.certificates.index)} certificates made again from the weights")
+    tell_taken(said, made.certificates.index, made.bounds.data_options)
+    findings += check_rest(said, folder, lambda stem: draw_bounded(made, stem), ledger=False)
+    return Verdict(
+        folder=folder,
+        findings=tuple(findings),
+        certificates=len(made.certificates.index),
+        votes=0,
+        num_named=1,
+        model=asked.model,
+        replayed_votes=None,
+        fresh_votes_an_input=None,
+        not_covered=None,
+        open=None,
+        good="every certificate follows from the weights",
+        said=said,
+    )
