@@ -19,6 +19,7 @@ MODULES = [
     "topcert.sklearn",
     "topcert.smoothed",
     "topcert.torch",
+    "topcert.tuned",
     "topcert.votes",
 ]
 

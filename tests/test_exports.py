@@ -25,6 +25,7 @@ NAMES = [
     "Stopping",
     "Survival",
     "TightnessWitness",
+    "Tuned",
     "Verification",
     "Votes",
     "__version__",
@@ -39,6 +40,7 @@ NAMES = [
     "simultaneous_bounds",
     "survival",
     "tightness_witness",
+    "tune",
     "verify",
 ]
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from topcert.evaluation.predictions import Predictions
     from topcert.planned import Plan, plan
     from topcert.smoothed import SmoothedClassifier
+    from topcert.tuned import Tuned, tune
     from topcert.verified import Verification, verify
     from topcert.votes import Votes, open_votes
     from topcert.weighed import certify_network
@@ -45,6 +46,7 @@ __all__ = [
     "Stopping",
     "Survival",
     "TightnessWitness",
+    "Tuned",
     "Verification",
     "Votes",
     "__version__",
@@ -59,6 +61,7 @@ __all__ = [
     "simultaneous_bounds",
     "survival",
     "tightness_witness",
+    "tune",
     "verify",
 ]
 
@@ -73,6 +76,7 @@ _LATER = {
     "Reading": "topcert.datasets.reading",
     "RowCast": "topcert.datasets.casting",
     "SmoothedClassifier": "topcert.smoothed",
+    "Tuned": "topcert.tuned",
     "Verification": "topcert.verified",
     "Votes": "topcert.votes",
     "ablate": "topcert.ablating",
@@ -80,6 +84,7 @@ _LATER = {
     "compare": "topcert.curves",
     "open_votes": "topcert.votes",
     "plan": "topcert.planned",
+    "tune": "topcert.tuned",
     "verify": "topcert.verified",
 }
 

@@ -262,6 +262,22 @@ class SmoothedClassifier:
                 made.write(votes.folder)
             return made
 
+    def classes_on(self, x: Any, labels: Any = None) -> int:
+        """How many classes the model has, as inputs like `x` are shown to it.
+
+        Raises ValueError where model, noise and inputs do not fit.
+        """
+        with python_words():
+            request = self._request(
+                x,
+                labels,
+                num_samples=self._samples(None, None),
+                seed=0,
+                reading=None,
+                doubtful="leave out",
+            )
+            return _Run(request, None).num_classes
+
     def _samples(self, given: int | None, stop: Stopping | None) -> int:
         """Votes an input: what was asked for, else the usual number."""
         if given is not None:

@@ -197,13 +197,15 @@ class Votes:
                 ks = [rule.k] if ks is None else ks
                 alpha = rule.alpha if alpha is None else alpha
                 label_choice = label_choice or rule.label
-            name = usual_method(self.manifest, ks) if method is None else method
-            certifier = find_sampled_method(name)
+            if method is None:
+                law, named = self.manifest.law, num_named or self.num_named
+                method = usual_method(self.manifest.noise, law, ks, num_named=named)
+            certifier = find_sampled_method(method)
             results = derive(
                 self.ledger,
-                method=name,
+                method=method,
                 bounds=check_rule(certifier, bounds),
-                ks=choose_ks(ks, name, self.num_classes),
+                ks=choose_ks(ks, method, self.num_classes),
                 alpha=choose_alpha(alpha, certifier, usual=USUAL_ALPHA),
                 label_choice=choose_label(
                     label_choice or self._choice,

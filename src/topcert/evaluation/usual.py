@@ -1,4 +1,4 @@
-"""The certificate that is meant where votes are there and nobody names a method."""
+"""The certificate that is meant where nobody names a method."""
 
 from __future__ import annotations
 
@@ -7,29 +7,27 @@ from typing import Final
 
 from topcert.methods.method import SampledMethod
 from topcert.methods.registry import all_methods
-from topcert.voting.manifest import Manifest
+from topcert.randomization.designs import kind_of
+from topcert.voting.manifest import IID
 
 FIRST: Final = ("ablation", "design", "cohen", "lee")  # the plainest of each noise
 
 
-def usual_method(manifest: Manifest, ks: Sequence[int] | None) -> str:
-    """The name of the plainest method that certifies such votes at these k.
+def usual_method(noise: str, law: str, ks: Sequence[int] | None, *, num_named: int = 1) -> str:
+    """The name of the plainest method for votes under that noise and law at these k.
 
-    Raises ValueError where no method does.
+    Each vote names `num_named` labels. Raises ValueError where no method certifies such votes.
     """
-    names = [*FIRST, *sorted(all_methods().keys() - set(FIRST))]
-    for name in names:
-        method = all_methods().get(name)
-        if not isinstance(method, SampledMethod) or method.noise != manifest.noise:
+    methods = all_methods()
+    kind = law if law == IID else kind_of(law)
+    for name in (*FIRST, *sorted(methods.keys() - set(FIRST))):
+        method = methods.get(name)
+        if not isinstance(method, SampledMethod) or method.noise != noise:
             continue
-        fits = manifest.depth == 1 or method.ballots
-        if (
-            manifest.kind in method.laws
-            and fits
-            and not (method.only_top_1 and ks is not None and set(ks) != {1})
-        ):
+        top_1 = not method.only_top_1 or ks is None or set(ks) == {1}
+        if kind in method.laws and top_1 and (num_named == 1 or method.ballots):
             return name
     raise ValueError(
-        f"no method certifies votes under {manifest.noise} noise, law {manifest.law}, at k ="
+        f"no method certifies votes of {num_named} labels under {noise} noise, law {law}, at k ="
         f" {ks}; choose another k"
     )
