@@ -155,6 +155,21 @@ def test_predict_shows_each_label_with_its_radius_or_none() -> None:
     assert fresh[0] != fresh[1]
 
 
+def test_what_cannot_be_predicted_is_said_before_any_vote() -> None:
+    asked: list[int] = []
+
+    def counting(batch: np.ndarray) -> Any:
+        asked.append(len(batch))
+        return model(batch)
+
+    designed = topcert.Ablation(num_kept=4, design="random")
+    with pytest.raises(ValueError, match="predict is for ablation by independent masks"):
+        smoothed(model=counting, noise=designed).predict(X)
+    with pytest.raises(ValueError, match=r"k must lie in 1 .. 3"):
+        smoothed(model=counting).predict(X, k=4)
+    assert sum(asked) < 100  # the model was tried, and no more
+
+
 def test_a_stopping_rule_has_certificates_for_what_it_asked() -> None:
     rule = topcert.Stopping(question="radius=1", k=1, alpha=0.01)
     votes = vote(stop=rule, num_samples=300)

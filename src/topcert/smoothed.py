@@ -242,6 +242,11 @@ class SmoothedClassifier:
         """
         with python_words():
             check_alpha(alpha)
+            if (self.noise.name, self.noise.law) != (METHOD.noise, IID):
+                raise ValueError(
+                    "predict is for ablation by independent masks, and the noise is"
+                    f" {self.noise!r}; use vote, and certify with label_choice='predicted'"
+                )
             check_ballots(METHOD, self.num_named)
             request = self._request(
                 x,
@@ -369,7 +374,7 @@ class _Run:
             )
         told = prepared.classifier.undefined.in_words()
         if told:
-            warnings.warn(told, stacklevel=4)
+            warnings.warn(told, stacklevel=3)
         return Votes(
             ledger,
             raw=prepared.dataset.raw,

@@ -179,7 +179,10 @@ def plain(values: Any) -> Any:
     if isinstance(values, (list, tuple)):
         values = [plain(value) for value in values]
     try:
-        return np.asarray(values)
+        found = np.asarray(values)
+        if found.dtype == object and all(isinstance(value, str) for value in found.flat):
+            return found.astype(str)  # of pandas
+        return found
     except Exception as error:  # ragged lists, and whatever a stranger's object raises
         raise ValueError(f"the data cannot be read as an array: {error}") from error
 
