@@ -7,26 +7,29 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from topcert.classifiers import loading
 from topcert.classifiers.functions import FunctionClassifier
 from topcert.classifiers.loading import load_classifier
-from topcert.classifiers.mirrored import Mirrored, mirrored
+from topcert.classifiers.mirrored import Mirrored, mirrored, stride_between
 
 Array = np.ndarray
 
 
-def pictures(image: Array, stride: int) -> Array:
+def pictures(image: Array, stride: int, across: int | None = None) -> Array:
     """All grids of an image `(H, W, C)`, by the definition: colours, inside, offsets of row and
-    column.
+    column. `across` is the stride of columns where it is another.
     """
     height, width, channels = image.shape
-    tall, wide, last = -(-height // stride), -(-width // stride), max(stride - 1, 1)
-    shown = np.zeros((stride * stride, channels + 3, tall, wide), np.float32)
+    columns = stride if across is None else across
+    tall, wide = -(-height // stride), -(-width // columns)
+    shown = np.zeros((stride * columns, channels + 3, tall, wide), np.float32)
     for row in range(stride):
-        for column in range(stride):
-            picture, part = shown[row * stride + column], image[row::stride, column::stride]
+        for column in range(columns):
+            picture, part = shown[row * columns + column], image[row::stride, column::columns]
             picture[:channels, : part.shape[0], : part.shape[1]] = part.transpose(2, 0, 1)
             picture[channels, : part.shape[0], : part.shape[1]] = 1
-            picture[channels + 1], picture[channels + 2] = row / last, column / last
+            picture[channels + 1] = row / max(stride - 1, 1)
+            picture[channels + 2] = column / max(columns - 1, 1)
     return shown
 
 
@@ -45,8 +48,38 @@ def test_it_is_the_mirrored_grid_of_the_mirrored_image(
     np.testing.assert_array_equal(mirrored(found, width=width, stride=stride), rows)
 
 
-def network() -> FunctionClassifier:
-    weights = np.random.default_rng(1).normal(size=(6 * 3 * 3, 4)).astype(np.float32)
+@pytest.mark.parametrize(
+    ("shown", "stride"), [(32, 1), (16, 2), (11, 3), (8, 4), (7, 5), (6, 6), (5, 7), (1, 32)]
+)
+def test_the_stride_of_columns_follows_from_what_is_shown(shown: int, stride: int) -> None:
+    assert -(-32 // stride) == shown
+    assert stride_between(width=32, shown=shown) == stride
+
+
+@pytest.mark.parametrize(
+    ("shown", "told"), [(4, r"3 strides of columns \(8, 9, 10\)"), (9, r"0 .* \(none\)"), (33, "0")]
+)
+def test_a_picture_of_no_one_stride_has_no_mirror(shown: int, told: str) -> None:
+    with pytest.raises(ValueError, match=rf"pictures {shown} wide of images of 32 .*{told}"):
+        stride_between(width=32, shown=shown)
+
+
+@pytest.mark.parametrize("rows", [5, 6])
+def test_the_carried_network_is_mirrored_at_the_stride_of_the_columns_it_is_shown(
+    monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    """As one that takes pictures of any size is: here under grids of 5 x 6 and 6 x 6."""
+    monkeypatch.setattr(loading, "_onnx", lambda *_: network(-(-32 // rows) * 6))
+    image = np.random.default_rng(0).random((32, 32, 3)).astype(np.float32)
+    shown, turned = (pictures(side, rows, 6) for side in (image, image[:, ::-1]))
+    made = load_classifier("lattice-mirrored", example=shown[:2])
+    scores, other = (made.answer(side).reshape(rows, 6, 4) for side in (shown, turned))
+    np.testing.assert_allclose(scores, other[:, (31 - np.arange(6)) % 6], rtol=1e-4)
+    assert not np.allclose(scores, other)
+
+
+def network(size: int = 9) -> FunctionClassifier:
+    weights = np.random.default_rng(1).normal(size=(6 * size, 4)).astype(np.float32)
     return FunctionClassifier(
         lambda batch: batch.reshape(len(batch), -1) @ weights, num_classes=4, fingerprint="f"
     )

@@ -5,6 +5,7 @@ same weights.
 from __future__ import annotations
 
 import importlib
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 import torch
 
 from tests.conftest import Outcome
+from topcert.classifiers.trained import trained_encoding
 from topcert.randomization.designs import Design
 from topcert.training.checkpoint import EpochLog
 from topcert.training.interval import IntervalNoise
@@ -264,6 +266,7 @@ def test_lattice_is_trained_on_grids_and_takes_their_pictures(
     assert session.get_inputs()[0].shape[1:] == [6, 7, 7]
     told = session.get_modelmeta().custom_metadata_map
     assert "LatticeNoise(stride=5" in told["noise"]
+    assert trained_encoding("a/lattice.onnx") == "lattice"
     assert (told["algorithm"], told["warmup"], told["network"]) == (
         "muon-float32",
         "0.15",
@@ -305,14 +308,45 @@ def test_lattice_is_trained_on_grids_and_takes_their_pictures(
         "--keep",
         49,
     ]
-    made = topcert(
-        *shared[:2], "a/lattice.onnx", *shared[2:], "--encoding", "lattice", "--out", "o"
-    )
-    assert made.code == 0, made.err
+    for folder, encoding in (("o", ["--encoding", "lattice"]), ("p", [])):
+        made = topcert(*shared[:2], "a/lattice.onnx", *shared[2:], *encoding, "--out", folder)
+        assert made.code == 0, made.err
+        assert json.loads(Path(folder, "manifest.json").read_text())["encoding"] == "lattice"
     assert topcert("verify", "o", "--model", "a/lattice.onnx", "--replay", 5).code == 0
-    foreign = topcert(*shared[:2], "a/lattice.onnx", *shared[2:], "--out", "p")
+    foreign = topcert(
+        *shared[:2], "a/lattice.onnx", *shared[2:], "--encoding", "six-channel", "--out", "q"
+    )
     assert foreign.code == 2
-    assert "takes inputs of shape (6, 7, 7), this data and encoding give (6, 32, 32)" in foreign.err
+    assert "--encoding is six-channel, and a/lattice.onnx was trained on the encoding lattice" in (
+        " ".join(foreign.err.split())
+    )
+    other = topcert(*shared[:2], "b/lattice.onnx", *shared[2:], "--out", "q")
+    assert other.code == 2
+    assert "takes inputs of shape (6, 4, 4), this data and encoding give (6, 7, 7)" in other.err
+
+
+@pytest.mark.usefixtures("tiny_cifar")
+def test_one_network_of_several_strides_is_certified_under_each(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
+    designs = ("lattice:5x5", "lattice:6x6", "lattice:5x6")
+    train = ["train", "cifar10", "lattice", "--epochs", 1, "--batch-size", 16, "--views", 4]
+    run = topcert(*train, "--design", ",".join(designs), "--out", "a")
+    assert run.code == 0, run.err
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.uint8)
+    np.savez("images.npz", x=images, y=np.zeros(2, int))
+    shared = ["certify", "images.npz", "a/lattice.onnx", "--k", 1, "--method", "design"]
+    for design in designs:
+        made = topcert(*shared, "--design", design, "--out", design)
+        assert made.code == 0, made.err
+        told = json.loads(Path(design, "manifest.json").read_text())
+        assert (told["encoding"], told["law"]) == ("lattice", design)
+    again = topcert("verify", designs[-1], "--model", "a/lattice.onnx", "--replay", "all")
+    assert again.code == 0, again.out + again.err
+    # six planes of whole images would go through it too, and mean nothing
+    foreign = topcert(*shared, "--design", designs[0], "--encoding", "six-channel", "--out", "q")
+    assert foreign.code == 2
+    assert "leave --encoding out" in foreign.err
 
 
 @pytest.mark.usefixtures("tiny_cifar")

@@ -8,6 +8,8 @@ import numpy as np
 import onnxruntime
 import torch
 
+from topcert.classifiers.coupling import coupling_of_graph
+from topcert.classifiers.onnx_graph import read_graph
 from topcert.models.cost import multiply_adds, num_parameters
 from topcert.models.lattice import LatticeNet
 from topcert.training.export import export_onnx
@@ -41,3 +43,24 @@ def test_rows_do_not_affect_each_other_and_the_file_says_the_same(tmp_path: Path
         None, {"ablated": batch.numpy()}
     )
     np.testing.assert_allclose(scores, together.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_one_file_takes_pictures_of_several_sizes(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    network = LatticeNet(num_classes=4, width=4)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    path = tmp_path / "net.onnx"
+    export_onnx(network, path, input_shape=(6, 7, 7), metadata={}, any_size=True)
+    session = onnxruntime.InferenceSession(path)
+    batch, channels, height, width = session.get_inputs()[0].shape
+    assert channels == 6
+    assert all(isinstance(size, str) for size in (batch, height, width))
+    assert len({batch, height, width}) == 3
+    for size in ((3, 6, 7, 7), (2, 6, 6, 6), (5, 6, 7, 6), (1, 6, 6, 7), (2, 6, 3, 11)):
+        pictures = torch.rand(size)
+        with torch.inference_mode():
+            wanted = network(pictures).numpy()
+        (scores,) = session.run(None, {"ablated": pictures.numpy()})
+        np.testing.assert_allclose(scores, wanted, rtol=1e-4, atol=1e-5)
+    assert coupling_of_graph(read_graph(path)) is None

@@ -134,6 +134,9 @@ def test_a_network_sees_the_masks_of_its_design_and_no_others() -> None:
 def test_several_strides_are_drawn_a_batch_and_their_grids_an_image() -> None:
     strides = ((2, 3), (3, 2), (3, 3))
     noise, images = LatticesNoise(strides=strides, rounds=2), make_images(40)
+    assert noise.any_size
+    assert not LatticesNoise(strides=((5, 5), (5, 5)), rounds=2).any_size
+    assert not LatticeNoise(stride=5).any_size
     shapes = {(6, 3, 2): (2, 3), (6, 2, 3): (3, 2), (6, 2, 2): (3, 3)}
     seen = []
     for first in range(0, 1200, 40):

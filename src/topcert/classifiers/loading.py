@@ -25,8 +25,7 @@ CARRIED: Final = {  # networks inside the package, in topcert/models
     "lattice": "lattice.onnx",
     "lattice-mirrored": "lattice.onnx",
 }
-# asked about the mirror image too: width of its images, stride
-MIRRORED: Final = {"lattice-mirrored": (32, 5)}
+MIRRORED: Final = {"lattice-mirrored": 32}  # asked about the mirror image too: width of its images
 
 
 def load_classifier(
@@ -68,9 +67,10 @@ def _load(
         made.class_names = CLASS_NAMES
         if name not in MIRRORED:
             return made
-        from topcert.classifiers.mirrored import Mirrored
+        from topcert.classifiers.mirrored import Mirrored, stride_between
 
-        width, stride = MIRRORED[name]
+        width = MIRRORED[name]
+        stride = stride_between(width=width, shown=example.shape[-1])
         return Mirrored(made, width=width, stride=stride)
     path = Path(name)
     if path.suffix == ".onnx":

@@ -24,7 +24,7 @@ class Mirrored(Classifier):
     """The mean score of a picture `(B, C + 3, H, W)` and its mirror image, by a network of scores
     that may judge both.
 
-    `width` is that of the whole images, `stride` that of the lattice, in pixels.
+    `width` is that of the whole images, `stride` that of the columns of the lattice, in pixels.
     """
 
     def __init__(self, network: Classifier, *, width: int, stride: int) -> None:
@@ -47,6 +47,24 @@ class Mirrored(Classifier):
         # the total rule says what such scores mean
         with np.errstate(over="ignore", invalid="ignore"):
             return (one + other) / 2
+
+
+def stride_between(*, width: int, shown: int) -> int:
+    """The stride of columns at which images of `width` pixels are pictures of `shown`.
+
+    Raises ValueError where several strides do that, or none.
+
+    >>> stride_between(width=32, shown=7), stride_between(width=32, shown=6)
+    (5, 6)
+    """
+    found = [stride for stride in range(1, width + 1) if -(-width // stride) == shown]
+    if len(found) != 1:
+        raise ValueError(
+            f"pictures {shown} wide of images of {width} come from {len(found)} strides of columns"
+            f" ({', '.join(map(str, found)) or 'none'}), and a mirror must know the one: take"
+            " another --design, or the network without the mirror"
+        )
+    return found[0]
 
 
 def mirrored(batch: NDArray[np.floating], *, width: int, stride: int) -> NDArray[np.floating]:

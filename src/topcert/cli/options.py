@@ -153,7 +153,7 @@ Encoding = Annotated[
     typer.Option(
         help=(
             "six-channel, constant, mean, median, infill, sentinel, keep-only or lattice; by"
-            " default what suits the data."
+            " default what the network was trained on, or suits the data."
         )
     ),
 ]

@@ -16,14 +16,25 @@ from topcert.files import replacing
 
 
 def export_onnx(
-    network: nn.Module, path: Path, *, input_shape: tuple[int, ...], metadata: Mapping[str, str]
+    network: nn.Module,
+    path: Path,
+    *,
+    input_shape: tuple[int, ...],
+    metadata: Mapping[str, str],
+    any_size: bool = False,
 ) -> None:
     """Export `network` in evaluation mode for float32 batches `(B, *input_shape)` of any size B.
 
     The file's input is named `ablated` and its output `scores`; `metadata` (all text) is stored
-    inside it.
+    inside it. With `any_size` it takes pictures `(B, C, H, W)` of any height and width, of which
+    `input_shape` is one; the network must be made for such.
     """
     network.eval().to("cpu").to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    free = {0: torch.export.Dim("batch")}
+    if any_size:
+        free |= {2: torch.export.Dim("height"), 3: torch.export.Dim("width")}
+        # of unlike sides, lest the exporter takes the two for one
+        input_shape = (*input_shape[:2], input_shape[1] + 1)
     example = torch.zeros(2, *input_shape)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), replacing(path) as aside:
@@ -33,7 +44,7 @@ def export_onnx(
             (example,),
             input_names=["ablated"],
             output_names=["scores"],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamic_shapes=(free,),
             dynamo=True,
             optimize=True,
             external_data=False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import cast, final
+from typing import ClassVar, cast, final
 
 import torch
 from torch import nn
@@ -31,6 +31,7 @@ class IntervalNoise:
     by_input: bool = False
     law: str = field(default="interval", init=False)
     planes: int = field(default=1, init=False)
+    any_size: ClassVar[bool] = False
 
     def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:  # noqa: ARG002
         return images.float().div_(255.0)

@@ -149,6 +149,7 @@ def train_and_export(
         module,
         folder / f"{name}.onnx",
         input_shape=input_shape,
+        any_size=plan.noise.any_size,
         metadata={
             "topcert_version": __version__,
             "network": name,

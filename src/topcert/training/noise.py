@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Protocol, final
+from typing import ClassVar, Protocol, final
 
 import numpy as np
 import torch
@@ -32,6 +32,10 @@ class Noise(Protocol):
     @property
     def planes(self) -> int:
         """Channels that the network sees for each channel of an image."""
+
+    @property
+    def any_size(self) -> bool:
+        """Whether what it shows differs in height and width from batch to batch."""
 
     def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
         """float32 `(B, planes * C, H, W)` from uint8 `(B, C, H, W)`; smaller pictures where the
@@ -59,6 +63,7 @@ class NoNoise:
 
     law: str = field(default="none", init=False)
     planes: int = field(default=1, init=False)
+    any_size: ClassVar[bool] = False
 
     def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
         return images.float().div_(255.0).contiguous(memory_format=torch.channels_last)
@@ -85,6 +90,7 @@ class AblationNoise:
     num_kept: int
     law: str = field(default="ablation", init=False)
     planes: int = field(default=2, init=False)
+    any_size: ClassVar[bool] = False
 
     def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
         kept = draw_masks(
@@ -122,6 +128,7 @@ class DesignNoise:
     num_masks: int
     law: str = field(default="ablation", init=False)
     planes: int = field(default=2, init=False)
+    any_size: ClassVar[bool] = False
 
     def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
         words = draw_words(seed=seed, start=first, stop=first + len(images), width=1, domain=TRAIN)[
@@ -156,6 +163,7 @@ class LatticeNoise:
     law: str = field(default="lattice", init=False)
     # of colour images, whose three channels become six planes
     planes: int = field(default=2, init=False)
+    any_size: ClassVar[bool] = False
 
     def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
         return _show_grids(images, self.stride, (0,), seed=seed, first=first)
@@ -186,6 +194,11 @@ class LatticesNoise:
     rounds: int = 1
     law: str = field(default="lattice", init=False)
     planes: int = field(default=2, init=False)
+
+    @property
+    def any_size(self) -> bool:
+        """Several strides make pictures of several sizes; one file takes them all."""
+        return len(set(self.strides)) > 1
 
     def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
         # A fourth word of number `first`: the first is that of its grid.
@@ -273,6 +286,7 @@ class GaussianNoise:
     sigma: float
     law: str = field(default="gaussian", init=False)
     planes: int = field(default=1, init=False)
+    any_size: ClassVar[bool] = False
 
     def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
         shown = images.float().div_(255.0)
@@ -303,6 +317,7 @@ class DiscreteNoise:
     keep_probability: float
     law: str = field(default="discrete", init=False)
     planes: int = field(default=1, init=False)
+    any_size: ClassVar[bool] = False
 
     def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
         generator = _generator(seed, first, images.device)

@@ -5,7 +5,7 @@ space.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, final
+from typing import ClassVar, Literal, final
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ class PointNoise:
     orthogonality: float = 1e-3
     law: str = field(default="ablation", init=False)
     planes: int = field(default=1, init=False)
+    any_size: ClassVar[bool] = False
 
     def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
         """float32 `(B, num_kept, 3)` from sets of points `(B, points, 3)`."""

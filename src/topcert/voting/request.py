@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from topcert.classifiers.classifier import Classifier, ShapeError
 from topcert.classifiers.held import HeldModel
 from topcert.classifiers.loading import CARRIED, load_classifier
+from topcert.classifiers.trained import trained_encoding
 from topcert.datasets.class_order import Doubtful, doubt_of_zero, order_classes
 from topcert.datasets.dataset import BUILT_IN, Dataset
 from topcert.datasets.held import HeldData
@@ -226,11 +227,7 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
     num_features = to_planes(np.zeros(dataset.shape), unit).shape[1]
     request = _with_kept(request, dataset.shape, unit=unit, num_features=num_features)
     _check_noise(request, dataset, unit=unit, num_features=num_features)
-    encoding = (
-        (request.encoding or DEFAULT_ENCODING[dataset.kind])
-        if request.noise == "ablation"
-        else None
-    )
+    encoding = _encoding(request, dataset) if request.noise == "ablation" else None
     filled = (
         None
         if encoding is None
@@ -302,6 +299,22 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
         cells_per_input=example[0].size,
         batch_size=chosen,
     )
+
+
+def _encoding(request: Request, dataset: Dataset) -> str:
+    """What is asked for; else what the model says it was trained on, or the usual one of such data.
+
+    Raises ValueError where the first two differ.
+    """
+    trained = trained_encoding(request.model)
+    if request.encoding is None:
+        return trained or DEFAULT_ENCODING[dataset.kind]
+    if trained not in (None, request.encoding):
+        raise ValueError(
+            f"--encoding is {request.encoding}, and {request.model} was trained on the encoding"
+            f" {trained}; leave --encoding out"
+        )
+    return request.encoding
 
 
 def _example(
