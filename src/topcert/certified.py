@@ -95,7 +95,8 @@ class Certificates:
         if chosen not in self.k:
             raise ValueError(f"there are no certificates for k = {k}; there are for {self.k}")
         found = self.table.radius[self.table.k == chosen]
-        return found.reshape(-1, chosen) if self.label_choice == "predicted" else found
+        shape = (-1, chosen) if self.label_choice == "predicted" else (-1,)
+        return np.asarray(found.reshape(shape))
 
     def accuracy(self) -> Accuracy:
         """Certified top-k accuracy at every radius, a curve for each k.
