@@ -39,6 +39,8 @@ from topcert.datasets.dataset import Dataset, load_dataset
 from topcert.datasets.reading import Reading
 from topcert.evaluation.results import derive
 from topcert.methods.certificates import Certificates
+from topcert.noise.ablation import Ablation
+from topcert.noise.law import of_law
 from topcert.randomization.encodings import make_encoder, to_planes
 from topcert.theory.labels import most_voted
 from topcert.voting.ledger import Ledger
@@ -102,9 +104,10 @@ class Image:
         self.keeps = np.zeros((len(votes), height * width), np.bool_)
         np.put_along_axis(self.keeps, kept.astype(np.int64), True, axis=1)
         self.planes = to_planes(prepared.dataset.read(position), "pixel")
-        assert prepared.encoding is not None
+        encoding = of_law(prepared.noise, Ablation).encoding
+        assert encoding is not None
         encoder = make_encoder(
-            prepared.encoding,
+            encoding,
             shape=prepared.dataset.shape,
             unit="pixel",
             batch_size=len(votes),
@@ -113,11 +116,9 @@ class Image:
         shown = encoder(self.planes, kept)
         self.shape, self.clean = shown.shape[1:], shown.reshape(*shown.shape[:2], -1).copy()
         rows, columns = np.divmod(np.arange(height * width), width)
-        tall, wide = (
-            (1, 1) if design.stride is None or prepared.encoding != "lattice" else design.stride
-        )
+        tall, wide = (1, 1) if design.stride is None or encoding != "lattice" else design.stride
         self.places = rows // tall * shown.shape[3] + columns // wide
-        self.inverted = prepared.encoding == "six-channel"
+        self.inverted = encoding == "six-channel"
         self.clean_votes = votes
         self.reset()
         self.palette, pixels = palette, self.keeps.shape[1]
@@ -465,11 +466,9 @@ def main() -> None:
     request = Request(
         data="cifar10",
         model=options.model,
-        num_kept=keep,
+        noise=Ablation(num_kept=keep, design=design, encoding=encoding),
         num_samples=masks,
         num_named=options.ballot,
-        design=design,
-        encoding=encoding,
         reading=Reading(data_dir=options.data_dir, limit=options.images),
         seed=options.seed,
     )

@@ -29,12 +29,16 @@ from numpy.typing import NDArray
 from topcert.classifiers.loading import load_classifier
 from topcert.datasets.cifar10 import load_cifar10
 from topcert.evaluation.counts import read_counts
+from topcert.evaluation.results import smoothing_of
 from topcert.methods.certify import radii_of
 from topcert.methods.design import METHOD as DESIGN
 from topcert.methods.method import Smoothing
 from topcert.methods.registry import find_sampled_method
+from topcert.noise.ablation import Ablation
+from topcert.noise.form import Form
+from topcert.noise.law import of_law
 from topcert.randomization.designs import DESIGNS, Design
-from topcert.randomization.masks import ALGORITHM, draw_masks
+from topcert.randomization.masks import draw_masks
 from topcert.theory.radius import certified_radius
 from topcert.theory.stopping import Judge, Stopping
 from topcert.theory.worst_case import worst_case_radius
@@ -55,6 +59,10 @@ RADII = (0, 1, 2, 3, 4, 5, 6, 8, 10, 15)
 Ints = NDArray[np.int64]
 
 
+def ablated(*, num_features: int, num_kept: int) -> Smoothing:
+    return Smoothing(noise=Ablation(num_kept=num_kept), unit="pixel", num_features=num_features)
+
+
 class FakeLedger:
     """Votes `(inputs, n)`, a label each, under the masks of a seed, as `ReplayedMasks` reads
     them.
@@ -63,12 +71,12 @@ class FakeLedger:
     def __init__(self, votes: Ints, *, num_features: int, num_kept: int) -> None:
         self.votes = votes
         self.manifest = SimpleNamespace(
-            algorithm=ALGORITHM,
+            noise=Ablation(num_kept=num_kept),
+            form=Form(shape=(num_features,), unit="column"),
             seed=0,
             num_selection=0,
             num_samples=votes.shape[1],
             num_features=num_features,
-            num_kept=num_kept,
             law="iid",
             depth=1,
         )
@@ -139,7 +147,7 @@ def radii_by(
 
 
 def bounds() -> None:
-    smoothing = Smoothing(noise="ablation", unit="pixel", num_features=1024, num_kept=50)
+    smoothing = ablated(num_features=1024, num_kept=50)
     carried, labels = read_counts(CARRIED)
     assert labels is not None
     trials, generator = int(carried[0].sum()), np.random.default_rng(0)
@@ -205,9 +213,7 @@ def made_up_votes(
 def told(ledger: Ledger) -> None:
     """The votes that are carried, by what is known of their masks."""
     counts, labels = ledger.counts(), ledger.read_inputs()[1]
-    smoothing = Smoothing(
-        noise="ablation", unit="pixel", num_features=1024, num_kept=ledger.manifest.num_kept
-    )
+    smoothing = smoothing_of(ledger.manifest)
     for k in (1, 3):
         heading(f"k = {k}, given labels, {len(counts)} images, n = {ledger.manifest.num_samples:,}")
         for name, rule in (
@@ -229,7 +235,7 @@ def told(ledger: Ledger) -> None:
 
 def located(inputs: int, samples: int) -> None:
     space = {"num_features": 1024, "num_kept": 50}
-    smoothing = Smoothing(noise="ablation", unit="pixel", **space)
+    smoothing = ablated(**space)
     votes, labels = made_up_votes(inputs=inputs, samples=samples, classes=10, **space)
     counts = np.stack([np.bincount(cast, minlength=10) for cast in votes])
     masks = ReplayedMasks(FakeLedger(votes, **space))  # type: ignore[arg-type]
@@ -262,7 +268,7 @@ def located(inputs: int, samples: int) -> None:
 
 def design(inputs: int, samples: int) -> None:
     space = {"num_features": 1024, "num_kept": 52}
-    smoothing = Smoothing(noise="ablation", unit="pixel", **space)
+    smoothing = ablated(**space)
     plain, labels = made_up_votes(inputs=inputs, samples=samples, classes=10, **space)
     counts = np.stack([np.bincount(cast, minlength=10) for cast in plain])
     masks = ReplayedMasks(FakeLedger(plain, **space))  # type: ignore[arg-type]
@@ -329,7 +335,7 @@ def cost(inputs: int) -> None:
         law = np.concatenate([[0.6, 0.1, 0.05], np.full(classes - 3, 0.25 / (classes - 3))])
         votes = generator.choice(classes, p=law, size=(inputs, 10_000))
         counts = np.stack([np.bincount(cast, minlength=classes) for cast in votes])
-        smoothing = Smoothing(noise="ablation", unit="pixel", **space)
+        smoothing = ablated(**space)
         for k in (1, 3, 10):
             if k < classes:
                 began, spent = time.perf_counter(), time.process_time()
@@ -369,7 +375,7 @@ def stopped(
 def stopping(k: int, rounds: int) -> None:
     """Shares of the carried votes are taken as the truth, and new votes drawn from them."""
     space = {"num_features": 1024, "num_kept": 50}
-    smoothing = Smoothing(noise="ablation", unit="pixel", **space)
+    smoothing = ablated(**space)
     print(
         f"k = {k}, given labels, mean of {rounds} draws; differences of accuracy from n = {CAP:,}"
         " for every input, with SimuEM and intersection-union, over the cells r = 5, r = 0 .. 5"
@@ -452,8 +458,11 @@ def replayed(ledger: Ledger, k: int) -> None:
         np.stack(list(ledger.iterate_inputs()))[:, :, 0].astype(np.int64),
         manifest.num_samples,
     )
-    space = {"num_features": manifest.num_features, "num_kept": manifest.num_kept}
-    smoothing = Smoothing(noise="ablation", unit="pixel", **space)
+    space = {
+        "num_features": manifest.num_features,
+        "num_kept": of_law(manifest.noise, Ablation).kept,
+    }
+    smoothing = ablated(**space)
     heading(f"k = {k}, given labels, {len(votes)} images, {cap:,} votes at most, by votes an image")
     masks = ReplayedMasks(ledger)
     for name, method, known in (

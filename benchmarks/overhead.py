@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from topcert.noise.ablation import Ablation
 from topcert.voting.request import Request
 from topcert.voting.run import collect_votes, open_run
 
@@ -61,7 +62,12 @@ def main() -> None:
             .astype(np.uint8)
         )
         np.savez(data, x=images)
-        request = Request(data=str(data), model="compact", num_kept=50, num_samples=options.samples)
+        request = Request(
+            data=str(data),
+            model="compact",
+            noise=Ablation(num_kept=50),
+            num_samples=options.samples,
+        )
         for number in range(options.rounds):
             opened = open_run(request, Path(folder) / str(number), resume=False)
             size = opened.prepared.batch_size

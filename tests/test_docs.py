@@ -13,6 +13,7 @@ import topcert.methods
 from topcert.methods.certify import certify
 from topcert.methods.method import Smoothing
 from topcert.methods.registry import find_vote_method
+from topcert.noise.ablation import Ablation
 
 METHODS_PAGE = Path(__file__).parent.parent / "docs" / "methods.md"
 
@@ -28,7 +29,7 @@ def test_the_method_of_the_worked_example_is_one_file_of_forty_lines(
     monkeypatch.setattr(topcert.methods, "__path__", [*topcert.methods.__path__, str(tmp_path)])
     counts = np.array([[950, 30, 20], [400, 350, 250]])
     labels = np.zeros(2, np.int64)
-    smoothing = Smoothing(noise="ablation", unit="pixel", num_features=100, num_kept=5)
+    smoothing = Smoothing(noise=Ablation(num_kept=5), unit="pixel", num_features=100)
     try:
         radii = {
             name: (

@@ -13,6 +13,7 @@ import topcert
 from topcert.methods.certify import certify
 from topcert.methods.method import Smoothing
 from topcert.methods.registry import find_vote_method
+from topcert.noise.ablation import Ablation
 
 GENERATOR = np.random.default_rng(4)
 X = GENERATOR.random((6, 12))
@@ -45,7 +46,7 @@ def test_the_votes_are_those_of_count_votes_under_the_same_seed() -> None:
 
 def test_certificates_are_those_of_the_method_and_accuracy_counts_them() -> None:
     votes = vote()
-    smoothing = Smoothing(noise="ablation", unit="column", num_features=12, num_kept=4)
+    smoothing = Smoothing(noise=Ablation(num_kept=4), unit="column", num_features=12)
     for k, alpha in ((1, 0.001), (2, 0.2)):
         found = votes.certify(k=k, alpha=alpha)
         wanted = certify(

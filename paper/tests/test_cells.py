@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from topcert.methods.certify import certify
 from topcert.methods.registry import find_vote_method
+from topcert.noise.discrete import Discrete
+from topcert.noise.gaussian import Gaussian
 from topcert.randomization import discrete, rounded
 from topcert.theory.radius import ABSTAIN
 from topcert_paper.cells import Cell, all_cells
@@ -85,9 +87,9 @@ def slow_hits(
 def test_bounds_leave_room_for_the_law_error_of_each_noise() -> None:
     for setting in TABLE1.settings:
         error = TABLE1.smoothing(setting).law_error
-        if setting.sigma is not None:
-            assert error == rounded.law_error(sigma=setting.sigma, width=3072) > 0
-        elif setting.keep_probability is not None:
+        if isinstance(setting.noise, Gaussian):
+            assert error == rounded.law_error(sigma=setting.noise.sigma, width=3072) > 0
+        elif isinstance(setting.noise, Discrete):
             assert error == discrete.law_error(width=3072, num_values=256) > 0
         else:
             assert error == 0

@@ -16,6 +16,7 @@ from topcert.evaluation.counts import write_counts
 from topcert.methods.certify import certify
 from topcert.methods.method import Smoothing
 from topcert.methods.registry import find_vote_method
+from topcert.noise.ablation import Ablation
 from topcert_paper import fills
 from topcert_paper.fills import COLUMNS, KS, conditions, measured_lines, write_fills
 from topcert_paper.records import Origin, write_origin
@@ -62,7 +63,7 @@ def test_every_line_is_what_its_votes_certify(folder: Path) -> None:
             find_vote_method("ablation"),
             counts,
             smoothing=Smoothing(
-                noise="ablation", unit="pixel", num_features=224 * 224, num_kept=line.num_kept
+                noise=Ablation(num_kept=line.num_kept), unit="pixel", num_features=224 * 224
             ),
             labels=LABELS,
             label_choice="given",

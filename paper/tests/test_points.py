@@ -13,6 +13,7 @@ import pytest
 from topcert.methods.certify import certify
 from topcert.methods.method import Smoothing
 from topcert.methods.registry import find_vote_method
+from topcert.noise.ablation import Ablation
 from topcert_paper.points import KS, POINT_DATA, RADII, point_request, read_curves, write_points
 from topcert_paper.records import Counted, Origin, write_counted
 
@@ -47,9 +48,7 @@ def test_table_and_figure_say_what_follows_from_the_votes(
         ".png",
         ".svg",
     ]
-    smoothing = Smoothing(
-        noise="ablation", unit="point", num_features=2048, channels=3, num_kept=16
-    )
+    smoothing = Smoothing(noise=Ablation(num_kept=16), unit="point", num_features=2048, channels=3)
     with paths[0].open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [(row["k"], row["radius"]) for row in rows] == [
@@ -109,7 +108,7 @@ def test_radius_50_can_be_reached_with_all_votes(tmp_path: Path, counted: Counte
     write_counted(tmp_path, "surfaces", best)
     made = read_curves(POINT_DATA["surfaces"], tmp_path)
     assert all(curve.at(50) == 1 for curve in made.curves)
-    half = Smoothing(noise="ablation", unit="point", num_features=1024, channels=3, num_kept=16)
+    half = Smoothing(noise=Ablation(num_kept=16), unit="point", num_features=1024, channels=3)
     radius = certify(
         find_vote_method("ablation"),
         counts,
@@ -136,7 +135,7 @@ def test_the_request_is_the_papers(tmp_path: Path) -> None:
         limit=None,
         device="cpu",
     )
-    assert (request.num_kept, request.num_samples, request.data, request.reading.limit) == (
+    assert (request.noise, request.num_samples, request.data, request.reading.limit) == (
         16,
         10_000,
         "modelnet40",

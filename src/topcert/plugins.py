@@ -13,6 +13,7 @@ from topcert.files import first_line
 
 COMMANDS: Final = "topcert.commands"
 METHODS: Final = "topcert.methods"
+NOISES: Final = "topcert.noises"
 
 
 @final

@@ -18,7 +18,6 @@ from topcert.evaluation.choices import (
     SAMPLES,
     SELECTION,
     choose_ks,
-    noise_named,
 )
 from topcert.evaluation.predictions import Predictions, predict_labels
 from topcert.evaluation.saving import holds_others
@@ -321,19 +320,12 @@ class SmoothedClassifier:
         taken = Reading() if reading is None else reading
         if self.class_names is not None:
             taken = replace(taken, class_names=self.class_names)
-        law = self.noise.entries()
         return Request(
             data=str(x) if data is None else data.name,
             model=str(self.model) if held is None else held.name,
             held_data=data,
             held_model=held,
-            noise=noise_named(self.noise.name),
-            num_kept=law.get("num_kept"),
-            sigma=law.get("sigma"),
-            keep_probability=law.get("keep_probability"),
-            design=None if self.noise.law == IID else self.noise.law,
-            encoding=law.get("encoding"),
-            fill=law.get("fill"),
+            noise=self.noise,
             num_samples=num_samples,
             num_selection=whole(num_selection, "num_selection"),
             stopping=stopping,

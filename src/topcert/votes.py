@@ -199,7 +199,7 @@ class Votes:
                 label_choice = label_choice or rule.label
             if method is None:
                 law, named = self.manifest.law, num_named or self.num_named
-                method = usual_method(self.manifest.noise, law, ks, num_named=named)
+                method = usual_method(self.manifest.noise.name, law, ks, num_named=named)
             certifier = find_sampled_method(method)
             results = derive(
                 self.ledger,

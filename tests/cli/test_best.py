@@ -16,10 +16,12 @@ from tests.conftest import Outcome
 from topcert.methods.method import Smoothing
 from topcert.methods.planning import Setting, best_radii, best_radius_of
 from topcert.methods.registry import find_sampled_method
+from topcert.noise.ablation import Ablation
+from topcert.noise.gaussian import Gaussian
 from topcert.theory.stopping import Judge, Stopping
 
 TABLE = ["table.npz", "models_for_tests:linear", "--keep", 2]
-ABLATION = Smoothing(noise="ablation", unit="pixel", num_features=64, num_kept=8)
+ABLATION = Smoothing(noise=Ablation(num_kept=8), unit="pixel", num_features=64)
 
 
 def test_certify_says_at_first_and_at_last_that_nothing_can_be_certified(
@@ -109,7 +111,7 @@ def test_no_votes_have_a_larger_radius_than_the_best(
     smoothing = (
         ABLATION
         if noise == "ablation"
-        else Smoothing(noise=noise, unit="pixel", num_features=64, sigma=0.5)
+        else Smoothing(noise=Gaussian(sigma=0.5), unit="pixel", num_features=64)
     )
     generator = np.random.default_rng(n)
     votes = np.concatenate(

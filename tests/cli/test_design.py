@@ -19,6 +19,7 @@ from topcert.methods.certificates import Certificates
 from topcert.methods.certify import certify
 from topcert.methods.method import Smoothing
 from topcert.methods.registry import find_sampled_method
+from topcert.noise.ablation import Ablation
 from topcert.randomization.designs import ALGORITHMS, Design
 from topcert.theory.design import partition_radius
 from topcert.theory.partition import ballots_radius
@@ -288,7 +289,7 @@ def test_sets_of_points_need_blocks_of_one_size(topcert: Callable[..., Outcome])
 
 def test_a_design_method_takes_no_alpha_anywhere() -> None:
     method = find_sampled_method("design")
-    smoothing = Smoothing(noise="ablation", unit="pixel", num_features=4, num_kept=2)
+    smoothing = Smoothing(noise=Ablation(num_kept=2), unit="pixel", num_features=4)
     asked = {"smoothing": smoothing, "labels": None, "ks": [1]}
     with pytest.raises(ValueError, match=r"alpha must be 0, got 0\.1"):
         certify(method, np.array([[3, 1]]), label_choice="predicted", alpha=0.1, **asked)  # type: ignore[arg-type]

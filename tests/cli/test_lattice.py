@@ -15,6 +15,8 @@ from tests.cli.test_design import certificates
 from tests.cli.test_methods_cli import LABELS, VALUES, lay_out
 from tests.cli.test_verify import rewrite_manifest
 from tests.conftest import Outcome
+from topcert.noise.ablation import Ablation
+from topcert.noise.law import of_law
 from topcert.theory.runoff import runoff_radius, winner
 from topcert.voting.ledger import Ledger
 
@@ -186,7 +188,7 @@ def test_a_lattice_with_strides_of_its_own_is_certified_and_verified(
     told = topcert(*run)
     assert told.code == 0, told.err
     manifest = Ledger.open(Path("o")).manifest
-    assert (manifest.law, manifest.algorithm, manifest.num_kept) == (
+    assert (manifest.law, manifest.algorithm, of_law(manifest.noise, Ablation).kept) == (
         design,
         "lattice-classes-1",
         kept,

@@ -27,6 +27,8 @@ from topcert.methods.certificates import Certificates
 from topcert.methods.certify import certify
 from topcert.methods.method import Smoothing
 from topcert.methods.registry import find_vote_method
+from topcert.noise.discrete import Discrete
+from topcert.noise.gaussian import Gaussian
 from topcert.randomization.discrete import draw_shifts, law_error
 from topcert.randomization.rounded import ALGORITHM as ROUNDED
 from topcert.randomization.rounded import draw_steps
@@ -36,7 +38,6 @@ from topcert.theory.discrete import lee_radius
 from topcert.theory.radius import ABSTAIN, certified_radius
 from topcert.voting import sampling
 from topcert.voting.ledger import Ledger
-from topcert.voting.request import Request
 from topcert.voting.voter import Voter
 
 BRIGHTNESS = '''
@@ -214,7 +215,7 @@ def test_the_folder_of_every_method_holds_what_follows_from_its_votes(
     assert made.radius.tolist() == wanted.radius.tolist()
     assert (made.radius == ABSTAIN).any() == (not selects)  # the wrong label is never selected
     assert made.radius.max() >= 1
-    assert (made.l2_radius is not None) == (ledger.manifest.noise == "gaussian")
+    assert (made.l2_radius is not None) == (isinstance(ledger.manifest.noise, Gaussian))
     assert "The certified input is the 10 x 10 x 3 array" in " ".join(run.out.split())
     assert "rewrites up to r of its pixels" in " ".join(run.out.split())
     assert (
@@ -692,10 +693,6 @@ def test_what_does_not_fit_is_refused_in_one_line_before_any_work(
     assert not Path("o").exists()
 
 
-def test_a_request_of_no_parameter_is_one_of_ablation() -> None:
-    assert Request(data="d", model="m", num_samples=1).noise == "ablation"
-
-
 # Radii from counts alone.
 
 COUNTS = np.array(
@@ -897,11 +894,10 @@ def test_predicted_labels_come_with_l2_radii_too(topcert: Callable[..., Outcome]
         find_vote_method("jia-2020"),
         COUNTS,
         smoothing=Smoothing(
-            noise="gaussian",
+            noise=Gaussian(sigma=1.0),
             unit="feature",
             num_features=1024,
             channels=3,
-            sigma=1.0,
             law_error=gaussian_error(sigma=1.0, width=3072),
         ),
         labels=None,
@@ -975,7 +971,7 @@ def test_the_error_of_the_discrete_law_is_taken_off(run_of: Callable[..., Outcom
     run_of("lee")
     smoothing = smoothing_of(read()[0].manifest)
     assert smoothing.law_error == law_error(width=300, num_values=256) > 0
-    assert smoothing.keep_probability == Fraction(1, 5)
+    assert smoothing.noise_of(Discrete).share == Fraction(1, 5)
     assert (smoothing.channels, smoothing.num_features) == (3, 100)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +182,7 @@ def test_a_folder_from_before_names_is_read_resumed_and_verified(
     index, labels, hashes = ledger.read_inputs()
     old = inputs_table(index, labels, hashes)
     manifest = Manifest.read(Path("o/manifest.json"))
-    before = Manifest(**{**manifest.__dict__, "data_fingerprint": fingerprint_inputs(old)})
+    before = replace(manifest, data_fingerprint=fingerprint_inputs(old))
     assert before.data_fingerprint != manifest.data_fingerprint
     votes = [ledger.read_block(block) for block in range(ledger.num_blocks)]
     before.write(Path("o/manifest.json"))

@@ -16,6 +16,7 @@ import pytest
 from tests.cli.test_verify import forge, rewrite_manifest
 from tests.conftest import Outcome
 from topcert.evaluation.results import derive, smoothing_of, write_results
+from topcert.noise.gaussian import Gaussian
 from topcert.randomization import gaussian, rounded
 from topcert.voting.ledger import Ledger
 from topcert.voting.request import Request
@@ -71,11 +72,9 @@ def older(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     request = Request(
         data="images.npz",
         model=MODEL,
-        noise="gaussian",
-        sigma=0.5,
+        noise=Gaussian(sigma=0.5, algorithm=gaussian.ALGORITHM),
         num_samples=300,
         num_classes=3,
-        algorithm=gaussian.ALGORITHM,
     )
     ledger = collect_votes(
         open_run(request, Path("run"), resume=False), on_progress=lambda *_: None
@@ -173,7 +172,7 @@ def test_an_older_sigma_may_be_larger_and_a_new_one_not(
     older: Path, topcert: Callable[..., Outcome]
 ) -> None:
     forge(older, sigma=500.0)
-    assert Ledger.open(older).manifest.sigma == 500.0
+    assert Ledger.open(older).manifest.noise == Gaussian(sigma=500.0, algorithm=gaussian.ALGORITHM)
     rewrite_manifest(older, algorithm=rounded.ALGORITHM)
     run = topcert("verify", "run")
     assert run.code == 2

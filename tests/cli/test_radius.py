@@ -21,13 +21,14 @@ from topcert.methods.ablation import METHOD
 from topcert.methods.certify import most_voted, radii_of
 from topcert.methods.method import Smoothing
 from topcert.methods.planning import Setting
+from topcert.noise.ablation import Ablation
 from topcert.voting.ledger import Ledger
 
 OPTIONS = ["--keep", 50, "--features", 1024, "--alpha", 0.001]
 
 
 def ablation(num_features: int, num_kept: int) -> Smoothing:
-    return Smoothing(noise="ablation", unit="feature", num_features=num_features, num_kept=num_kept)
+    return Smoothing(noise=Ablation(num_kept=num_kept), unit="feature", num_features=num_features)
 
 
 def rows_of(text: str) -> list[dict[str, str]]:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from topcert.evaluation.results import derive
+from topcert.noise.ablation import Ablation
 from topcert.voting.request import Request
 from topcert.voting.run import collect_votes, open_run
 
@@ -67,9 +68,8 @@ def test_no_certificate_is_broken_and_one_pixel_more_is(
     request = Request(
         data="images.npz",
         model="thirds_for_tests:make",
-        num_kept=6,
+        noise=Ablation(num_kept=6, design="partitions"),
         num_samples=masks,
-        design="partitions",
         num_classes=3,
     )
     opened = open_run(request, Path("run"), resume=False)
@@ -121,11 +121,11 @@ def test_no_certificate_of_ballots_is_broken_and_one_pixel_more_is(
     request = Request(
         data="images.npz",
         model="thirds_for_tests:near",
-        num_kept=keep,
+        noise=Ablation(
+            num_kept=keep, design=design, encoding="lattice" if design == "lattice" else None
+        ),
         num_samples=masks,
         num_named=2,
-        design=design,
-        encoding="lattice" if design == "lattice" else None,
     )
     opened = open_run(request, Path("run"), resume=False)
     ledger = collect_votes(opened, on_progress=lambda *_: None)

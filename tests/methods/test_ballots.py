@@ -11,16 +11,18 @@ from topcert.methods.certify import certify, most_voted
 from topcert.methods.method import Smoothing
 from topcert.methods.planning import Setting, best_counts, best_radii
 from topcert.methods.registry import all_methods, find_sampled_method, find_vote_method
+from topcert.noise.ablation import Ablation
+from topcert.noise.gaussian import Gaussian
 from topcert.theory.confidence import simultaneous_bounds
 from topcert.theory.intersection import intersection_union_bounds
 from topcert.theory.radius import certified_radius
 
 SPACE = {"num_features": 64, "num_kept": 4}
-NOISES = {"ablation": SPACE, "gaussian": {"num_features": 64, "sigma": 0.5}}
+NOISES = {"ablation": Ablation(num_kept=4), "gaussian": Gaussian(sigma=0.5)}
 
 
 def smoothing(named: int, noise: str = "ablation") -> Smoothing:
-    return Smoothing(noise=noise, unit="pixel", num_named=named, **NOISES[noise])  # type: ignore[arg-type]
+    return Smoothing(noise=NOISES[noise], unit="pixel", num_features=64, num_named=named)
 
 
 def counts_of(classes: int, named: int, *, votes: int = 500, inputs: int = 20) -> np.ndarray:

@@ -31,6 +31,9 @@ from topcert.methods.registry import (
     find_sampled_method,
     find_vote_method,
 )
+from topcert.noise.ablation import Ablation
+from topcert.noise.discrete import Discrete
+from topcert.noise.gaussian import Gaussian
 from topcert.theory import discrete
 from topcert.theory.confidence import lower_bound, simultaneous_bounds
 from topcert.theory.discrete import lee_radius, lee_threshold
@@ -40,18 +43,17 @@ from topcert.theory.radius import ABSTAIN, certified_radius
 Counts = NDArray[np.int64]
 Probabilities = NDArray[np.float64]
 
-ABLATION = Smoothing(noise="ablation", unit="pixel", num_features=64, num_kept=8)
-GAUSSIAN = Smoothing(noise="gaussian", unit="pixel", num_features=100, channels=3, sigma=0.9)
+ABLATION = Smoothing(noise=Ablation(num_kept=8), unit="pixel", num_features=64)
+GAUSSIAN = Smoothing(noise=Gaussian(sigma=0.9), unit="pixel", num_features=100, channels=3)
 INEXACT = dataclasses.replace(GAUSSIAN, law_error=1e-6)
 DISCRETE = Smoothing(
-    noise="discrete",
+    noise=Discrete(keep_probability="0.1"),
     unit="pixel",
     num_features=100,
     channels=3,
-    keep_probability=Fraction(1, 10),
     law_error=1e-13,
 )
-NOISES = {smoothing.noise: smoothing for smoothing in (ABLATION, GAUSSIAN, DISCRETE)}
+NOISES = {smoothing.noise.name: smoothing for smoothing in (ABLATION, GAUSSIAN, DISCRETE)}
 TOP_1 = ["cohen", "lee", "levine-feizi"]
 ON_VOTES = [*TOP_1, "ablation", "jia-2020"]
 

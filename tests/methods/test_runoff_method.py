@@ -12,6 +12,7 @@ from topcert.methods.certificates import Certificates, LabelChoice
 from topcert.methods.certify import certify
 from topcert.methods.method import Smoothing
 from topcert.methods.registry import find_sampled_method
+from topcert.noise.ablation import Ablation
 from topcert.theory.radius import ABSTAIN
 from topcert.theory.runoff import rounds_radius, runoff_radius, winner
 
@@ -48,7 +49,7 @@ def certified(
         find_sampled_method("run-off"),
         counts,
         smoothing=Smoothing(
-            noise="ablation", unit="pixel", num_features=40, num_kept=2, num_named=ranks
+            noise=Ablation(num_kept=2), unit="pixel", num_features=40, num_named=ranks
         ),
         labels=labels,
         label_choice=choice,

@@ -27,7 +27,6 @@ IMAGES = GENERATOR.integers(0, 256, (6, 4, 5, 3)).astype(np.float32) / np.float3
 def form(**changes: Any) -> Form:
     usual: dict[str, Any] = {
         "name": "made",
-        "kind": "image",
         "shape": (4, 5, 3),
         "unit": "pixel",
         "dtype": np.dtype(np.float32),
@@ -35,7 +34,7 @@ def form(**changes: Any) -> Form:
     return Form(**usual | changes)
 
 
-TABLE = {"kind": "table", "shape": (7,), "unit": "column"}
+TABLE = {"shape": (7,), "unit": "column"}
 
 
 @pytest.mark.parametrize("module", [ablation, gaussian, discrete])
@@ -48,8 +47,8 @@ def test_the_examples_of_the_docstrings_run(module: ModuleType) -> None:
 @pytest.mark.parametrize(
     ("law", "given", "said"),
     [
-        (topcert.Ablation, {}, "the noise ablation needs num_kept"),
-        (topcert.Ablation, {"design": "partitions"}, "the noise ablation needs num_kept"),
+        (topcert.Ablation, {}, "num_kept must be given: how many features"),
+        (topcert.Ablation, {"design": "partitions"}, "num_kept must be given: how many features"),
         (topcert.Ablation, {"num_kept": 0}, "num_kept must be at least 1, got 0"),
         (topcert.Ablation, {"num_kept": 5.0}, r"num_kept must be a whole number .*; write 5"),
         (topcert.Ablation, {"num_kept": True}, "num_kept must be a whole number"),
@@ -65,7 +64,7 @@ def test_the_examples_of_the_docstrings_run(module: ModuleType) -> None:
             "fill must be left out of the encoding infill; it is for constant and sentinel",
         ),
         (topcert.Gaussian, {"sigma": 0}, r"sigma must lie in 1e-06 \.\. 128, got 0"),
-        (topcert.Gaussian, {"sigma": 129}, r"sigma must lie in 1e-06 \.\. 128, got 129"),
+        (topcert.Gaussian, {"sigma": 1e7}, r"sigma must lie in 1e-06 \.\. 128, got 1"),
         (topcert.Gaussian, {"sigma": float("nan")}, "sigma must lie in"),
         (topcert.Gaussian, {"sigma": "0.5"}, "sigma must be a number, got '0.5'"),
         (topcert.Discrete, {"keep_probability": "1"}, "strictly between 0 and 1 such as 0.2"),
@@ -114,7 +113,7 @@ def test_a_law_is_fitted_to_the_inputs() -> None:
 @pytest.mark.parametrize(
     ("law", "changes", "asked", "said"),
     [
-        (topcert.Ablation(num_kept=21), {}, {}, r"num_kept must lie in 1 \.\. 20, the pixels"),
+        (topcert.Ablation(num_kept=21), {}, {}, r"--keep must lie in 1 \.\. 20, the pixels"),
         (topcert.Ablation(num_kept=5), {"unit": "point"}, {}, "has no points"),
         (
             topcert.Ablation(num_kept=5, design="partitions"),
@@ -123,7 +122,7 @@ def test_a_law_is_fitted_to_the_inputs() -> None:
             "draws masks beside the design partitions",
         ),
         (topcert.Ablation(num_kept=5, design="stratified"), TABLE, {}, "these 7 features are none"),
-        (topcert.Ablation(design="lattice:2x2"), {}, {"num_samples": 5}, "num_samples is 5"),
+        (topcert.Ablation(design="lattice:2x2"), {}, {"num_samples": 5}, "--samples is 5"),
         (
             topcert.Ablation(num_kept=5, design="lattice:2x2"),
             {},
@@ -133,7 +132,9 @@ def test_a_law_is_fitted_to_the_inputs() -> None:
         (topcert.Ablation(num_kept=5, encoding="mean"), {}, {}, "made does not bring"),
         (topcert.Gaussian(sigma=0.5), TABLE, {}, "images in .0, 1., and made holds none"),
         (topcert.Discrete(keep_probability=0.2), TABLE, {}, "and made holds none"),
-        (topcert.Gaussian(sigma=0.5), {"value_range": (0.0, 2.0)}, {}, "a range of values belongs"),
+        (topcert.Gaussian(sigma=129), {}, {}, r"sigma must lie in 1e-06 \.\. 128, got 129"),
+        (topcert.Ablation(num_kept=5, fill=0.5), {}, {}, "--fill is for the encodings constant"),
+        (topcert.Gaussian(sigma=0.5), {"value_range": (0.0, 2.0)}, {}, "--range belongs"),
     ],
 )
 def test_inputs_without_a_place_for_a_law_are_refused(
@@ -200,7 +201,7 @@ def test_noise_is_that_of_the_stream() -> None:
     [
         topcert.Ablation(num_kept=5, encoding="sentinel", fill=-1.0),
         topcert.Ablation(num_kept=5, design="lattice:p=4", encoding="mean", fill="0f" * 32),
-        topcert.Ablation(num_kept=5, algorithm="one of another release"),
+        topcert.Ablation(num_kept=5, encoding="six-channel", algorithm="one of another release"),
         topcert.Gaussian(sigma=0.5),
         topcert.Gaussian(sigma=500.0, algorithm=floating.ALGORITHM),
         topcert.Gaussian(sigma=0.5, algorithm="one of another release"),
@@ -208,13 +209,24 @@ def test_noise_is_that_of_the_stream() -> None:
     ],
 )
 def test_a_law_is_read_back_from_what_it_says_of_itself(law: Noise) -> None:
-    said = law.entries() | {"law": law.law, "algorithm": law.stream}
+    said = law.entries() | {
+        "law": law.law,
+        "algorithm": law.stream,
+        "input_shape": [4, 5, 3],
+        "unit": "pixel",
+        "num_features": 20,
+        "num_samples": 4,
+        "num_selection": 0,
+        "seed": 0,
+    }
     assert find_noise(law.name).read(said) == law
 
 
 def test_a_stream_of_another_release_is_read_and_not_drawn() -> None:
     other = topcert.Gaussian(sigma=0.5, algorithm="one of another release")
     with pytest.raises(ValueError, match="names the algorithm one of another release; this rel"):
+        other.check_stream()
+    with pytest.raises(ValueError, match="one of another release, whose law this release does not"):
         other.law_error(60)
     with pytest.raises(ValueError, match="names the algorithm one of another release; this rel"):
         topcert.Ablation(num_kept=5, algorithm="one of another release").check_stream()

@@ -17,6 +17,7 @@ import pytest
 from topcert.methods.certify import certify
 from topcert.methods.method import Smoothing
 from topcert.methods.registry import find_vote_method
+from topcert.noise.gaussian import Gaussian
 from topcert.randomization.randomizer import FloatGaussianNoise, GaussianNoise
 from topcert.randomization.rounded import law_error, steps_of
 from topcert.theory.rounded import rounded_thresholds
@@ -50,7 +51,7 @@ def counts_of(kind: type[GaussianNoise | FloatGaussianNoise], image: np.ndarray)
 def radius_of(counts: np.ndarray, error: float) -> float:
     """The certified l2 radius of label 1; NaN for none."""
     smoothing = Smoothing(
-        noise="gaussian", unit="pixel", num_features=1024, channels=3, sigma=SIGMA, law_error=error
+        noise=Gaussian(sigma=SIGMA), unit="pixel", num_features=1024, channels=3, law_error=error
     )
     made = certify(
         find_vote_method("cohen"),

@@ -15,10 +15,10 @@ from topcert.randomization.encodings import Unit, make_encoder
 from topcert.randomization.gaussian import draw_normals
 from topcert.randomization.masks import draw_masks
 from topcert.randomization.randomizer import (
-    Ablation,
     DiscreteNoise,
     FloatGaussianNoise,
     GaussianNoise,
+    Masking,
     Randomizer,
 )
 from topcert.randomization.rounded import draw_steps, steps_of
@@ -33,8 +33,8 @@ COUNT, SIZE = 11, 4  # draws of a run, and of a batch: the last one is filled up
 
 def ablation(
     *, unit: Unit = "pixel", encoding: str = "six-channel", batch_size: int = SIZE
-) -> Ablation:
-    return Ablation(
+) -> Masking:
+    return Masking(
         unit=unit,
         encoder=make_encoder(encoding, shape=SHAPE, unit=unit, batch_size=batch_size),
         seed=9,

@@ -17,6 +17,7 @@ from tests.randomization.test_masks import WORD, philox4x64_10
 from topcert.methods.certify import certify
 from topcert.methods.method import Smoothing
 from topcert.methods.registry import find_vote_method
+from topcert.noise.gaussian import Gaussian
 from topcert.randomization import rounded
 from topcert.randomization.masks import CERTIFY, TRAIN
 from topcert.randomization.randomizer import GaussianNoise
@@ -200,10 +201,9 @@ def test_certificates_of_a_half_space_reach_beyond_it_no_more_often_than_alpha(n
         find_vote_method(name),
         counts,
         smoothing=Smoothing(
-            noise="gaussian",
+            noise=Gaussian(sigma=sigma),
             unit="pixel",
             num_features=1,
-            sigma=sigma,
             law_error=law_error(sigma=sigma, width=1),
         ),
         labels=np.zeros(runs, np.int64),

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tests.theory.test_paired import count_pairs_too_often, slow_least_and_most
 from topcert.methods.located import METHOD
 from topcert.methods.method import Smoothing
+from topcert.noise.ablation import Ablation
 from topcert.theory import located
 from topcert.theory.confidence import lower_bound, upper_bound
 from topcert.theory.counting import survival
@@ -90,7 +91,7 @@ def located_radii(
         ks=ks,
         alpha=alpha,
         smoothing=Smoothing(
-            noise="ablation", unit="pixel", num_features=num_features, num_kept=kept.shape[1]
+            noise=Ablation(num_kept=kept.shape[1]), unit="pixel", num_features=num_features
         ),
     )
 
@@ -575,7 +576,7 @@ def test_more_parts_than_a_float_can_count_are_not_asked_for() -> None:
 def test_masks_of_other_votes_than_the_counted_ones_are_refused() -> None:
     kept = np.repeat(every_mask(6, 2), 20, axis=0)
     votes = np.where((kept[:, 0] > 0) & (np.arange(len(kept)) % 2 == 0), 1, 0)[None]
-    smoothing = Smoothing(noise="ablation", unit="pixel", num_features=6, num_kept=2)
+    smoothing = Smoothing(noise=Ablation(num_kept=2), unit="pixel", num_features=6)
     first = counts_of(votes[:, ::2], 2)
     with pytest.raises(ValueError, match="not those of the counted votes"):
         METHOD.radii(

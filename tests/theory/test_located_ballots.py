@@ -14,6 +14,7 @@ from tests.theory.test_located import KnownVotes, every_mask, share
 from tests.theory.test_partition import counts_of, literal_radius, some_ballots, true_radius
 from topcert.methods.located import METHOD
 from topcert.methods.method import Smoothing
+from topcert.noise.ablation import Ablation
 from topcert.theory import located
 from topcert.theory.confidence import upper_bound
 from topcert.theory.intersection import lower_bound_by_mass
@@ -42,10 +43,9 @@ def located_radii(
         ks=ks,
         alpha=alpha,
         smoothing=Smoothing(
-            noise="ablation",
+            noise=Ablation(num_kept=kept.shape[1]),
             unit="pixel",
             num_features=num_features,
-            num_kept=kept.shape[1],
             num_named=ballots.shape[2],
         ),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.voting.test_ledger import manifest
+from tests.voting.test_ledger import manifest, write_entries
 from topcert.randomization import designs, gaussian, masks
 from topcert.voting.contradictions import check_places
 from topcert.voting.manifest import Manifest
@@ -17,9 +17,10 @@ NOISE = {**IMAGE, "noise": "gaussian", "num_kept": None, "sigma": 1.0, "encoding
 
 
 def read(folder: Path, **changes: object) -> Manifest:
-    made = manifest(**changes)
-    made.write(folder / "manifest.json")
-    assert Manifest.read(folder / "manifest.json") == made
+    write_entries(folder, **changes)
+    made = Manifest.read(folder / "manifest.json")
+    assert made == manifest(**changes)
+    assert made.to_json() == (folder / "manifest.json").read_text()
     return made
 
 
@@ -69,7 +70,7 @@ def test_entries_that_go_together_are_read(tmp_path: Path, changes: dict[str, ob
         ({"fill": "a" * 64}, "the encoding sentinel has a number"),
         ({"fill": float("nan")}, "fill is nan, the encoding sentinel has a number"),
         ({**IMAGE, "encoding": "median", "fill": 0.5}, "the encoding median has a fingerprint"),
-        ({**NOISE, "fill": 1.0}, "fill is 1.0, the encoding None has null"),
+        ({**NOISE, "fill": 1.0}, "fill is 1.0, which does not go with the noise gaussian"),
         (
             {**NOISE, "input_shape": (4,), "unit": "column"},
             r"gaussian noise is for images, not for inputs of shape \[4\]",

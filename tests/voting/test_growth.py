@@ -17,6 +17,7 @@ from PIL import Image
 
 from tests.conftest import Outcome
 from topcert.datasets.reading import Reading
+from topcert.noise.ablation import Ablation
 from topcert.voting import sampling
 from topcert.voting.growth import read_before
 from topcert.voting.ledger import Ledger
@@ -53,7 +54,7 @@ def request(limit: int | None, **options: object) -> Request:
     given = {
         "data": "table.npz",
         "model": "models_for_tests:linear",
-        "num_kept": 4,
+        "noise": Ablation(num_kept=4),
         "num_samples": 60,
         "batch_size": 25,
     }

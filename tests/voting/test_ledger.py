@@ -15,12 +15,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from topcert.noise.discrete import Discrete
+from topcert.noise.gaussian import Gaussian
+from topcert.noise.law import Noise
 from topcert.voting.inputs import fingerprint_inputs, inputs_table
 from topcert.voting.ledger import Ledger
-from topcert.voting.manifest import Manifest, refuse_other
+from topcert.voting.manifest import FORMAT, Manifest, refuse_other
+
+GAUSSIAN = Gaussian(sigma=0.5)
 
 
-def manifest(**changes: object) -> Manifest:
+def entries(**changes: object) -> dict[str, object]:
+    """What the file of a manifest says."""
     base = {
         "topcert_version": "0",
         "data": "d",
@@ -48,8 +54,19 @@ def manifest(**changes: object) -> Manifest:
         "fill": -1.0,
         "batch_size": 4,
         "batches_per_block": 2,
+        "format": FORMAT,
     }
-    return Manifest(**{**base, **changes})  # type: ignore[arg-type]
+    return {**base, **changes}
+
+
+def write_entries(folder: Path, **changes: object) -> None:
+    """A manifest, whatever it says."""
+    text = json.dumps(entries(**changes), indent=2, sort_keys=True) + "\n"
+    (folder / "manifest.json").write_text(text)
+
+
+def manifest(**changes: object) -> Manifest:
+    return Manifest.from_entries(entries(**changes))
 
 
 def filled(folder: Path, law: Manifest, seed: int = 0) -> tuple[Ledger, np.ndarray]:
@@ -103,7 +120,7 @@ def test_manifest_survives_the_disk(tmp_path: Path) -> None:
     assert Manifest.read(tmp_path / "manifest.json") == law
 
 
-@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Manifest)])
+@pytest.mark.parametrize("name", [*entries(), "output", "num_named"])
 def test_a_block_is_refused_under_any_other_manifest(tmp_path: Path, name: str) -> None:
     filled(tmp_path, manifest())
     path = tmp_path / "manifest.json"
@@ -203,9 +220,9 @@ def test_two_writers_cannot_share_a_ledger(tmp_path: Path) -> None:
         ("seed", 1),
         ("num_samples", 11),
         ("num_selection", 5),
-        ("noise", "gaussian"),
-        ("sigma", 0.5),
-        ("keep_probability", "0.5"),
+        ("noise", GAUSSIAN),
+        ("sigma", dataclasses.replace(GAUSSIAN, sigma=0.25)),
+        ("keep_probability", Discrete(keep_probability="0.5")),
         ("algorithm", "b"),
         ("num_kept", 3),
         ("batch_size", 5),
@@ -214,7 +231,7 @@ def test_two_writers_cannot_share_a_ledger(tmp_path: Path) -> None:
         ("encoding", "constant"),
         ("fill", 0.0),
         ("runtime", "other"),
-        ("law", "design"),
+        ("law", "partitions"),
         ("stopping", "radius=5"),
         ("num_classes", 6),
     ],
@@ -222,8 +239,15 @@ def test_two_writers_cannot_share_a_ledger(tmp_path: Path) -> None:
 def test_a_resume_under_another_parameter_is_refused_by_name(
     tmp_path: Path, name: str, value: object
 ) -> None:
-    with pytest.raises(ValueError, match=name):
-        refuse_other(manifest(), manifest(**{name: value}), tmp_path)
+    recorded, other = manifest(), manifest()
+    if isinstance(value, Noise):
+        before = {"sigma": GAUSSIAN, "keep_probability": Discrete(keep_probability="0.4")}
+        recorded = dataclasses.replace(recorded, noise=before.get(name, recorded.noise))
+        other = dataclasses.replace(other, noise=value)
+    else:
+        other = manifest(**{name: value})
+    with pytest.raises(ValueError, match=f"was started with {name} = "):
+        refuse_other(recorded, other, tmp_path)
 
 
 def test_a_resume_from_another_place_or_release_is_allowed(tmp_path: Path) -> None:
@@ -251,7 +275,7 @@ def test_a_resume_from_another_place_or_release_is_allowed(tmp_path: Path) -> No
 def test_a_manifest_that_contradicts_itself_is_refused(
     tmp_path: Path, changes: dict[str, object], says: str
 ) -> None:
-    manifest(**changes).write(tmp_path / "manifest.json")
+    write_entries(tmp_path, **changes)
     with pytest.raises(ValueError, match=says):
         Manifest.read(tmp_path / "manifest.json")
 

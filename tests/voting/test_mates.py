@@ -11,7 +11,7 @@ import pytest
 
 from topcert.classifiers.functions import FunctionClassifier
 from topcert.randomization.encodings import make_encoder
-from topcert.randomization.randomizer import Ablation
+from topcert.randomization.randomizer import Masking
 from topcert.voting.among import RowCheck, RowsError
 from topcert.voting.mates import Asker
 from topcert.voting.rows import check_rows
@@ -159,7 +159,7 @@ def voter_of(
     model: Callable[[np.ndarray], np.ndarray], size: int, images: np.ndarray = IMAGES
 ) -> Voter:
     encoder = make_encoder("six-channel", shape=(8, 8, 3), unit="pixel", batch_size=size)
-    law = Ablation(
+    law = Masking(
         unit="pixel",
         encoder=encoder,
         seed=0,

@@ -18,6 +18,7 @@ import pytest
 
 from tests.cli.test_verify import forge
 from tests.conftest import Outcome
+from topcert.noise.ablation import Ablation
 from topcert.voting import sampling
 from topcert.voting.ledger import Ledger
 from topcert.voting.request import Request
@@ -174,7 +175,12 @@ def test_damage_is_named_before_any_new_pass(
 
 
 def test_a_faster_process_keeps_its_run(workplace: Path) -> None:
-    request = Request(data="table.npz", model="models_for_tests:linear", num_kept=4, num_samples=60)
+    request = Request(
+        data="table.npz",
+        model="models_for_tests:linear",
+        noise=Ablation(num_kept=4),
+        num_samples=60,
+    )
     slow = open_run(dataclasses.replace(request, seed=2), Path("o"), resume=False)
     collect_votes(open_run(request, Path("o"), resume=False), on_progress=lambda *_: None)
     with pytest.raises(ValueError, match="another process"):

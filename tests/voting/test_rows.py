@@ -19,7 +19,7 @@ from tests.conftest import Outcome
 from topcert import count_votes
 from topcert.classifiers.functions import FunctionClassifier
 from topcert.randomization.encodings import make_encoder
-from topcert.randomization.randomizer import Ablation
+from topcert.randomization.randomizer import Masking
 from topcert.voting import run
 from topcert.voting.among import ROUNDING, RowCheck, RowsError
 from topcert.voting.checks import CHECKS, read_check
@@ -316,7 +316,7 @@ def test_a_row_that_breaks_the_model_tells_nothing_of_its_mates() -> None:
 
 def voter_of(model: Callable[..., Any], *, batch_size: int = 16) -> Voter:
     encoder = make_encoder("six-channel", shape=(8, 8, 3), unit="pixel", batch_size=batch_size)
-    law = Ablation(
+    law = Masking(
         unit="pixel",
         encoder=encoder,
         seed=0,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, final
 
 from topcert.datasets.reading import Reading
+from topcert.noise.ablation import Ablation
 from topcert.theory.stopping import Stopping
 from topcert.voting.request import Request
 from topcert.voting.run import collect_votes, open_run
@@ -90,10 +91,8 @@ def requests_for(
             model=model,
             reading=Reading(data_dir=data_dir, limit=limit),
             num_samples=samples,
-            num_kept=num_kept,
+            noise=Ablation(num_kept=num_kept, design=design, encoding=encoding),
             num_named=num_named,
-            design=design,
-            encoding=encoding,
             stopping=stopping,
             device=device,
         )

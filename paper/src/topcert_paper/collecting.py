@@ -20,6 +20,8 @@ from topcert.datasets.dataset import load_dataset
 from topcert.datasets.reading import Reading
 from topcert.evaluation.bounded import certify_network
 from topcert.methods.registry import find_vote_method
+from topcert.noise.ablation import Ablation
+from topcert.noise.gaussian import Gaussian
 from topcert.theory.radius import ABSTAIN
 from topcert.voting.request import Request
 from topcert.voting.run import collect_votes, open_run
@@ -107,10 +109,11 @@ def train_setting(
     from topcert.training.plans import usual_plan
 
     noise: Noise
-    if setting.num_kept is not None:
-        noise = AblationNoise(num_kept=setting.num_kept)
-    elif setting.sigma is not None:
-        noise = GaussianNoise(sigma=setting.sigma)
+    law = setting.noise
+    if isinstance(law, Ablation):
+        noise = AblationNoise(num_kept=law.kept)
+    elif isinstance(law, Gaussian):
+        noise = GaussianNoise(sigma=law.sigma)
     else:
         noise = DiscreteNoise(keep_probability=float(setting.value))
     plan = replace(usual_plan(effort.network, noise), epochs=effort.epochs)
@@ -178,7 +181,7 @@ def untrained_resnet50(setting: Setting, folder: Path) -> Path:
     """A ResNet-50 of random weights for 224 x 224 images under a setting; there already, or made
     now.
     """
-    channels = 6 if setting.noise == "ablation" else 3
+    channels = 6 if isinstance(setting.noise, Ablation) else 3
     path = folder / f"untrained-{channels}.onnx"
     if path.is_file():
         return path
@@ -214,9 +217,6 @@ def request_for(
         model=str(network),
         reading=reading,
         noise=setting.noise,
-        num_kept=setting.num_kept,
-        sigma=setting.sigma,
-        keep_probability=setting.keep_probability,
         num_selection=num_selection,
         num_samples=num_samples,
         device=device,

@@ -15,6 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from topcert.datasets.reading import Reading
+from topcert.noise.ablation import Ablation
+from topcert.noise.law import of_law
 from topcert.voting.ledger import Ledger
 from topcert.voting.request import Request
 from topcert_paper.collecting import count_setting, request_for
@@ -33,8 +35,9 @@ def count_prefixes(
     counted = count_setting(request, folder, on_progress=on_progress)
     origin, ledger = counted.origin, Ledger.open(folder)
     *fewer, _ = prefix_sizes(origin.num_samples)
-    if request.encoding is not None:
-        origin = replace(origin, network=f"{origin.network} ({request.encoding})")
+    encoding = of_law(request.noise, Ablation).encoding
+    if encoding is not None:
+        origin = replace(origin, network=f"{origin.network} ({encoding})")
     return PrefixCounts(
         counts={
             **{size: ledger.counts(first=size) for size in fewer},
@@ -77,10 +80,9 @@ def imagenet_request(
         data="imagenet",
         reading=Reading(data_dir=images, limit=limit),
         model=model,
-        num_kept=num_kept,
+        noise=Ablation(num_kept=num_kept, encoding=encoding),
         # a rehearsal with few votes needs no more before them
         num_selection=min(NUM_SELECTION, num_samples),
         num_samples=num_samples,
-        encoding=encoding,
         device=device,
     )

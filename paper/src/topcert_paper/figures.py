@@ -13,6 +13,7 @@ import numpy as np
 from topcert.evaluation.accuracy import AccuracyCurve, accuracy_curves
 from topcert.methods.certify import certify
 from topcert.methods.registry import find_vote_method
+from topcert.noise.ablation import Ablation
 from topcert_paper.prefixes import PrefixCounts, prefix_sizes, read_prefixes
 from topcert_paper.records import Origin
 from topcert_paper.tables import ALPHA, TABLE1, TABLE2, PaperTable, Setting
@@ -125,7 +126,7 @@ class Line:
 
 
 def setting_of(num_kept: int) -> Setting:
-    return Setting(noise="ablation", value=str(num_kept))
+    return Setting(noise=Ablation(num_kept=num_kept), value=str(num_kept))
 
 
 def measured_lines(figure: PaperFigure, data: FigureData, folder: Path) -> list[Line]:

@@ -24,6 +24,8 @@ from topcert.files import replacing
 from topcert.methods.certify import certify
 from topcert.methods.method import Smoothing
 from topcert.methods.registry import find_vote_method
+from topcert.noise.ablation import Ablation
+from topcert.noise.law import of_law
 from topcert.report.figures import Panel, draw_panels
 from topcert.voting.request import Request
 from topcert.voting.run import collect_votes, open_run
@@ -106,7 +108,8 @@ def count_fill(
     """
     from topcert.classifiers.onnx import read_metadata  # loads ONNX Runtime
 
-    name = f"{request.encoding}-{request.num_kept}"
+    noise = of_law(request.noise, Ablation)
+    name = f"{noise.encoding}-{noise.num_kept}"
     ledger = collect_votes(
         open_run(request, out / "runs" / name, resume=True), on_progress=on_progress
     )
@@ -175,7 +178,7 @@ def _lines(
         find_vote_method("ablation"),
         counts,
         smoothing=Smoothing(
-            noise="ablation", unit="pixel", num_features=NUM_FEATURES, channels=3, num_kept=num_kept
+            noise=Ablation(num_kept=num_kept), unit="pixel", num_features=NUM_FEATURES, channels=3
         ),
         labels=labels,
         label_choice="given",

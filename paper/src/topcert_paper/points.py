@@ -20,6 +20,7 @@ from topcert.files import replacing
 from topcert.methods.certify import certify
 from topcert.methods.method import Smoothing
 from topcert.methods.registry import find_vote_method
+from topcert.noise.ablation import Ablation
 from topcert.report.figures import Marks, draw_curves
 from topcert.voting.request import Request
 from topcert_paper.collecting import OnStep, request_for
@@ -27,7 +28,7 @@ from topcert_paper.records import Origin, read_counted
 from topcert_paper.tables import ALPHA, NUM_SELECTION, Setting
 
 NETWORK: Final = "pointnet"
-SETTING: Final = Setting(noise="ablation", value="16")
+SETTING: Final = Setting(noise=Ablation(num_kept=16), value="16")
 NUM_SAMPLES: Final = 10_000
 KS: Final = (1, 3)
 RADII: Final = (10, 20, 30, 40, 50)
@@ -172,11 +173,10 @@ def read_curves(data: PointData, counts: Path) -> PointCurves:
             f"{counts} holds no vote counts of {data.name}; leave --from-counts out to measure them"
         )
     smoothing = Smoothing(
-        noise="ablation",
+        noise=SETTING.noise,
         unit="point",
         num_features=NUM_POINTS,
         channels=3,
-        num_kept=int(SETTING.value),
     )
     certificates = certify(
         find_vote_method("ablation"),

@@ -5,13 +5,13 @@ again.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Final, Literal, final
 
 from topcert.methods.method import Smoothing
-from topcert.randomization import discrete, rounded
-from topcert.theory.discrete import NUM_VALUES
-from topcert.voting.request import Noise
+from topcert.noise.ablation import Ablation
+from topcert.noise.discrete import Discrete
+from topcert.noise.gaussian import Gaussian
+from topcert.noise.law import Noise
 
 Budget = Literal["small", "paper"]
 RADII: Final = (1, 2, 3, 4, 5)
@@ -31,24 +31,10 @@ class Setting:
 
     @property
     def name(self) -> str:
-        return f"{self.noise}-{self.value}"
-
-    @property
-    def num_kept(self) -> int | None:
-        return int(self.value) if self.noise == "ablation" else None
-
-    @property
-    def sigma(self) -> float | None:
-        return float(self.value) if self.noise == "gaussian" else None
-
-    @property
-    def keep_probability(self) -> str | None:
-        return self.value if self.noise == "discrete" else None
+        return f"{self.noise.name}-{self.value}"
 
     def in_words(self) -> str:
-        return {"ablation": "e = ", "gaussian": "sigma = ", "discrete": "a = "}[
-            self.noise
-        ] + self.value
+        return self.noise.parameter_in_words().partition(" = ")[0] + f" = {self.value}"
 
 
 @final
@@ -86,33 +72,27 @@ class PaperTable:
         )
 
     def smoothing(self, setting: Setting) -> Smoothing:
-        keep, width, law_error = setting.keep_probability, 3 * self.num_features, 0.0
-        if keep is not None:
-            law_error = discrete.law_error(width=width, num_values=NUM_VALUES)
-        elif setting.sigma is not None:
-            law_error = rounded.law_error(sigma=setting.sigma, width=width)
         return Smoothing(
             noise=setting.noise,
             unit="pixel",
             num_features=self.num_features,
             channels=3,
-            num_kept=setting.num_kept,
-            sigma=setting.sigma,
-            keep_probability=None if keep is None else Fraction(keep),
-            law_error=law_error,
+            law_error=setting.noise.law_error(3 * self.num_features),
         )
 
 
 SIGMAS: Final = tuple(
-    Setting(noise="gaussian", value=value) for value in ("0.1", "0.12", "0.25", "0.5", "1.0")
+    Setting(noise=Gaussian(sigma=float(value)), value=value)
+    for value in ("0.1", "0.12", "0.25", "0.5", "1.0")
 )
 KEEPS: Final = tuple(
-    Setting(noise="discrete", value=value) for value in ("0.1", "0.2", "0.3", "0.4", "0.5")
+    Setting(noise=Discrete(keep_probability=value), value=value)
+    for value in ("0.1", "0.2", "0.3", "0.4", "0.5")
 )
 
 
 def _rows(kept: str, paper: dict[str, str]) -> tuple[Row, ...]:
-    ablation = (Setting(noise="ablation", value=kept),)
+    ablation = (Setting(noise=Ablation(num_kept=int(kept)), value=kept),)
     rows = (
         (1, "cohen", "Cohen et al. 2019", SIGMAS),
         (1, "lee", "Lee et al. 2019", KEEPS),

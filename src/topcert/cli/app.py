@@ -113,6 +113,9 @@ def _fix(usage: str) -> str:
 # What the functions of the package call what a person gives as an option.
 _OPTIONS: Final = {
     "num_kept": "--keep",
+    "sigma": "--sigma",
+    "fill": "--fill",
+    "encoding": "--encoding",
     "num_features": "--features",
     "num_values": "--values",
     "keep_probability": "--keep-probability",

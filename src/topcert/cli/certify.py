@@ -28,7 +28,7 @@ from topcert.evaluation.choices import (
     choose_label,
     choose_selection,
     choose_stopping,
-    noise_of,
+    law_of,
 )
 from topcert.evaluation.results import Results, derive, smoothing_of
 from topcert.evaluation.wording import gap_in_words
@@ -37,6 +37,8 @@ from topcert.methods.certify import check_ballots
 from topcert.methods.method import DesignMethod, SampledMethod
 from topcert.methods.registry import find_method, find_sampled_method
 from topcert.methods.rules import check_rule
+from topcert.noise.asking import make_noise
+from topcert.noise.law import IID
 from topcert.randomization.lattice import read_strides
 from topcert.report.keeping import keep_results
 from topcert.voting.ledger import Ledger, judge_of
@@ -191,18 +193,22 @@ def certify(
     request = Request(
         data=data,
         model=model,
-        noise=noise_of(certifier),
-        num_kept=keep,
-        sigma=sigma,
-        keep_probability=keep_probability,
-        design=design,
+        noise=make_noise(
+            law_of(certifier),
+            {
+                "num_kept": keep,
+                "sigma": sigma,
+                "keep_probability": keep_probability,
+                "design": design,
+                "encoding": encoding,
+                "fill": fill,
+            },
+        ),
         num_selection=choose_selection(selection, certifier, label),
         num_samples=num_samples,
         num_named=ballot,
         stopping=stopping,
         seed=seed,
-        encoding=encoding,
-        fill=fill,
         unit=unit,
         reading=reading,
         doubtful="leave out" if label in ("predicted", "selected") else "refuse",
@@ -251,7 +257,7 @@ def run_certification(
     """
     certifier = find_sampled_method(method)
     if isinstance(certifier, DesignMethod):
-        check_design(request.design, certifier)
+        check_design(None if request.noise.law == IID else request.noise.law, certifier)
     else:
         check_alpha(alpha)
     check_ballots(certifier, request.num_named)

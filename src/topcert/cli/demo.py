@@ -18,6 +18,7 @@ from topcert.cli.progress import console
 from topcert.datasets.dataset import digits_split
 from topcert.evaluation.results import Results
 from topcert.files import replacing
+from topcert.noise.ablation import Ablation
 from topcert.randomization.masks import draw_masks
 from topcert.report.figures import draw_gallery
 from topcert.theory.radius import ABSTAIN
@@ -58,7 +59,11 @@ def demo(
     with replacing(model) as aside:
         joblib.dump(network, aside)
     request = Request(
-        data="digits", model=str(model), num_kept=KEEP, num_samples=samples, seed=seed
+        data="digits",
+        model=str(model),
+        noise=Ablation(num_kept=KEEP),
+        num_samples=samples,
+        seed=seed,
     )
     results = run_certification(
         request, method="ablation", out=out, ks=[1, 3], alpha=alpha, label="given", resume=False

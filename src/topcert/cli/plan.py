@@ -21,6 +21,7 @@ from topcert.evaluation.choices import check_alpha, check_ballot, choose_ks
 from topcert.evaluation.wording import best_in_words
 from topcert.methods.planning import Setting, shown_radii
 from topcert.methods.registry import find_method
+from topcert.noise.ablation import Ablation
 from topcert.theory.counting import check_counts
 from topcert.theory.radius import ABSTAIN
 from topcert.voting.request import Prepared, Request, prepare
@@ -80,11 +81,9 @@ def plan(
         request = Request(
             data=data,
             model=model,
-            num_kept=keep,
             num_samples=samples,
             num_named=ballot,
-            encoding=encoding,
-            fill=fill,
+            noise=Ablation(num_kept=keep, encoding=encoding, fill=fill),
             unit=unit,
             reading=Reading(
                 data_dir=data_dir,

@@ -25,6 +25,7 @@ from topcert.evaluation.results import smoothing_of
 from topcert.evaluation.saving import holds_others
 from topcert.methods.ablation import METHOD
 from topcert.methods.certify import check_ballots
+from topcert.noise.ablation import Ablation
 from topcert.voting.manifest import Manifest
 from topcert.voting.request import Request
 from topcert.voting.run import open_run
@@ -90,12 +91,10 @@ def predict(
     request = Request(
         data=data,
         model=model,
-        num_kept=keep,
         num_samples=samples,
         num_named=ballot,
         seed=secrets.randbits(63) if seed is None else seed,
-        encoding=encoding,
-        fill=fill,
+        noise=Ablation(num_kept=keep, encoding=encoding, fill=fill),
         unit=unit,
         reading=Reading(
             data_dir=data_dir,

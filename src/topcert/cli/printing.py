@@ -16,7 +16,6 @@ from topcert.evaluation.wording import (
 )
 from topcert.methods.certificates import Certificates
 from topcert.methods.registry import find_method
-from topcert.randomization import rounded
 from topcert.voting.ledger import Ledger
 
 
@@ -88,13 +87,8 @@ def print_promise(certificates: Certificates, ledger: Ledger) -> None:
     manifest = ledger.manifest
     console.print(promise_in_words(certificates, ledger), soft_wrap=False)
     print_ballot(certificates, manifest.depth)
-    if manifest.algorithm == rounded.ALGORITHM and manifest.sigma is not None:
-        console.print(
-            "Input and noise are whole steps of"
-            f" 1/{rounded.TOP * rounded.steps_of(manifest.sigma)}: 8-bit values exactly, others"
-            " after rounding. l2 radii are between inputs of whole steps.",
-            highlight=False,
-        )
+    if manifest.noise.note is not None:
+        console.print(manifest.noise.note, highlight=False)
     if doubt := zero_in_words(manifest.data_options):
         console.print(f"For you to judge: {doubt}.", highlight=False)
     if gap := gap_in_words(manifest):

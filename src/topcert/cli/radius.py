@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, TextIO
@@ -17,18 +18,17 @@ from topcert.cli.parsing import check_out
 from topcert.cli.progress import messages
 from topcert.datasets.class_order import zero_is_missed
 from topcert.evaluation.accuracy import floored_float
-from topcert.evaluation.choices import check_alpha, check_ballot, choose_ks, choose_label, noise_of
+from topcert.evaluation.choices import check_alpha, check_ballot, choose_ks, choose_label, law_of
 from topcert.evaluation.counts import read_votes
 from topcert.files import printable, replacing
 from topcert.methods.certificates import Certificates
 from topcert.methods.certify import certify
 from topcert.methods.method import Method, Smoothing
 from topcert.methods.registry import find_vote_method
-from topcert.randomization import discrete, rounded
+from topcert.noise.asking import make_noise
+from topcert.noise.registry import all_noises
 from topcert.theory.counting import MAX_FEATURES
-from topcert.theory.discrete import NUM_VALUES
 from topcert.theory.radius import ABSTAIN
-from topcert.voting.request import NOISE_NEEDS, NOISE_OPTIONS, check_sigma, read_share
 
 
 def radius(
@@ -81,9 +81,7 @@ def radius(
     smoothing = replace(
         _smoothing(
             certifier,
-            keep=keep,
-            sigma=sigma,
-            keep_probability=keep_probability,
+            given={"num_kept": keep, "sigma": sigma, "keep_probability": keep_probability},
             features=features,
             channels=channels,
         ),
@@ -136,65 +134,50 @@ def radius(
 def _smoothing(
     method: Method,
     *,
-    keep: int | None,
-    sigma: float | None,
-    keep_probability: str | None,
+    given: Mapping[str, Any],
     features: int | None,
     channels: int | None,
 ) -> Smoothing:
     """What the options say the votes were drawn under; refuses what is missing and what belongs to
     another noise.
     """
-    noise = noise_of(method)
-    given = {"ablation": keep, "gaussian": sigma, "discrete": keep_probability}
-    for name, value in given.items():
-        if (value is not None) != (name == noise):
-            if value is None:
-                raise ValueError(f"--method {method.name} needs {NOISE_NEEDS[name]}")
-            raise ValueError(
-                f"{NOISE_OPTIONS[name]} is not an option of --method {method.name}; leave it out"
-            )
+    law = law_of(method)
+    own = law.options()
+    for name in law.missing(given):
+        raise ValueError(f"--method {method.name} needs {own[name].flag}, {own[name].meaning}")
+    for other in all_noises().values():
+        for name, asked in other.options().items():
+            if name not in own and given.get(name) is not None:
+                raise ValueError(
+                    f"{asked.flag} is not an option of --method {method.name}; leave it out"
+                )
     if features is not None and not 1 <= features <= MAX_FEATURES:
         raise ValueError(f"--features must lie in 1 .. {MAX_FEATURES:,}, got {features}")
-    if noise == "ablation":
-        if features is None:
+    if law.by_value:
+        if channels is None or not 1 <= channels <= MAX_FEATURES:
+            got = "" if channels is None else f", got {channels}"
             raise ValueError(
-                f"--method {method.name} needs --features, the number of features of an input (d)"
+                f"--method {method.name} needs --channels, the values of a feature: 3 for a colour"
+                f" pixel{got}"
             )
+        why = ": its noise is drawn for all values of an input"
+    else:
         if channels is not None:
             raise ValueError(
                 f"--channels is for Gaussian and discrete noise, not for {method.name}; leave"
                 " it out"
             )
-    elif channels is None or not 1 <= channels <= MAX_FEATURES:
-        got = "" if channels is None else f", got {channels}"
-        raise ValueError(
-            f"--method {method.name} needs --channels, the values of a feature: 3 for a colour"
-            f" pixel{got}"
-        )
-    if sigma is not None:
-        check_sigma(sigma)
-    if noise == "discrete" and features is None:
-        raise ValueError(
-            f"--method {method.name} needs --features: its noise is drawn for all values of an"
-            " input"
-        )
-    # Gaussian noise without features: the most that any has
-    width = (features or MAX_FEATURES) * (channels or 1)
-    law_error = 0.0
-    if sigma is not None:
-        law_error = rounded.law_error(sigma=sigma, width=width)
-    elif keep_probability is not None:
-        law_error = discrete.law_error(width=width, num_values=NUM_VALUES)
+        why = ", the number of features of an input (d)"
+    noise = make_noise(law, given)
+    if law.asks_features and features is None:
+        raise ValueError(f"--method {method.name} needs --features{why}")
     return Smoothing(
         noise=noise,
         unit="feature",
         num_features=features,
         channels=channels or 1,
-        num_kept=keep,
-        sigma=sigma,
-        keep_probability=None if keep_probability is None else read_share(keep_probability),
-        law_error=law_error,
+        # where the number of features is not asked for, the most that any input has
+        law_error=noise.law_error((features or MAX_FEATURES) * (channels or 1)),
     )
 
 

@@ -16,10 +16,10 @@ from topcert.cli import options
 from topcert.cli.parsing import check_folder
 from topcert.cli.progress import console, progress_bar, stoppable
 from topcert.datasets.cifar10 import HELD_OUT
+from topcert.noise.gaussian import Gaussian
 from topcert.randomization.designs import kind_of, make_design
 from topcert.randomization.lattice import read_strides, stride_of
 from topcert.report.figures import draw_training
-from topcert.voting.request import check_sigma
 
 if TYPE_CHECKING:
     import torch
@@ -483,7 +483,7 @@ def _noise(
             raise ValueError(f"--keep must lie in 1 .. {most}, {what}; got {kept}")
         return PointNoise(num_kept=kept) if points else AblationNoise(num_kept=kept)
     if sigma is not None:
-        check_sigma(sigma)
+        Gaussian(sigma=sigma).check_sigma()
         return GaussianNoise(sigma=sigma)
     if keep_probability is not None:
         if not 0 < keep_probability < 1:

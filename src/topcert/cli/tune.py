@@ -19,12 +19,13 @@ from topcert.cli.progress import console
 from topcert.cli.running import run_to_ledger
 from topcert.datasets.reading import Reading
 from topcert.evaluation.accuracy import floored
-from topcert.evaluation.choices import check_ballot, check_design, check_ks, choose_alpha, noise_of
+from topcert.evaluation.choices import check_ballot, check_design, check_ks, choose_alpha
 from topcert.evaluation.tuning import Trial, ranked, try_ballots
 from topcert.files import replacing
 from topcert.methods.method import DesignMethod, SampledMethod
 from topcert.methods.registry import find_sampled_method
 from topcert.methods.rules import check_rule
+from topcert.noise.ablation import Ablation
 from topcert.randomization.lattice import read_strides
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import IID
@@ -101,7 +102,7 @@ def tune(
     check_folder(out)
     name = method or ("ablation" if design is None else "design")
     certifier = find_sampled_method(name)
-    if certifier.noise != "ablation":
+    if certifier.noise != Ablation.name:
         raise ValueError(
             f"tune is for ablated inputs, and {name} is for {certifier.noise} noise; leave"
             " --method out"
@@ -126,13 +127,9 @@ def tune(
             Request(
                 data=data,
                 model=model,
-                noise=noise_of(certifier),
-                num_kept=kept,
-                design=one,
+                noise=Ablation(num_kept=kept, design=one, encoding=encoding, fill=fill),
                 num_samples=usual if samples is None else samples,
                 seed=seed,
-                encoding=encoding,
-                fill=fill,
                 unit=unit,
                 reading=Reading(data_dir=data_dir, limit=limit, stride=stride),
                 device=device,
@@ -151,8 +148,8 @@ def tune(
     most = (min(k, num_classes - 1) if certifier.ballots else 1) if ballot is None else ballot
     check_ballot(most, certifier, num_classes)
     trials: list[Trial] = []
-    for request in requests:
-        told = _in_words(request.design or IID, request.num_kept)
+    for request, (_, kept) in zip(requests, settings, strict=True):
+        told = _in_words(request.noise.law, kept)
         console.print(f"votes of {told}", highlight=False)
         ledger = _votes(
             replace(request, num_named=most), out / _SAFE.sub("-", told), method=certifier

@@ -8,11 +8,12 @@ from typing import Final, cast, get_args
 from topcert.evaluation.results import default_choice
 from topcert.methods.certificates import LABEL_CHOICES, LabelChoice
 from topcert.methods.certify import check_ballots
-from topcert.methods.method import DesignMethod, Method
+from topcert.methods.method import DesignMethod, Method, SampledMethod
 from topcert.methods.registry import ALIASES, all_methods, find_method
+from topcert.noise.law import Noise
+from topcert.noise.registry import find_noise
 from topcert.randomization.designs import kind_of
 from topcert.theory.stopping import LABELS, RULES, Asked, Stopping, check_question
-from topcert.voting.request import Noise
 
 SELECTION: Final = 100
 USUAL_K: Final = 3
@@ -112,19 +113,11 @@ def choose_selection(selection: int | None, method: Method, label: str | None) -
     return selection
 
 
-def noise_of(method: Method) -> Noise:
-    """The noise that the method's votes are drawn under."""
-    if method.noise not in get_args(Noise):
+def law_of(method: Method) -> type[Noise]:
+    """The law of the noise that the method's votes are drawn under."""
+    if not isinstance(method, SampledMethod):
         raise ValueError(f"the method {method.name} does not certify from votes")
-    return noise_named(method.noise)
-
-
-def noise_named(name: str) -> Noise:
-    """The noise of that name; raises ValueError where there is none."""
-    for noise in get_args(Noise):
-        if noise == name:
-            return cast("Noise", noise)
-    raise ValueError(f"unknown noise {name!r}; choose one of: {', '.join(get_args(Noise))}")
+    return find_noise(method.noise)
 
 
 def choose_label(

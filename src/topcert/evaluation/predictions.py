@@ -224,9 +224,9 @@ def predict_labels(
     `radii_of` does.
     """
     manifest = ledger.manifest
-    if (manifest.noise, manifest.law, manifest.stopping) != (METHOD.noise, IID, FIXED):
+    if (manifest.noise.name, manifest.law, manifest.stopping) != (METHOD.noise, IID, FIXED):
         raise ValueError(
-            f"{ledger.folder} holds votes under {manifest.noise}, law {manifest.law}, stopping"
+            f"{ledger.folder} holds votes under {manifest.noise.name}, law {manifest.law}, stopping"
             f" {manifest.stopping}; predict is for a number of ablated inputs set beforehand"
         )
     votes = ledger.counts() if counts is None else counts

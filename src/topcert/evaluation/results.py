@@ -5,10 +5,8 @@ the ledger.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, final
 
@@ -22,8 +20,6 @@ from topcert.methods.certificates import Certificates, LabelChoice
 from topcert.methods.certify import certify
 from topcert.methods.method import DesignMethod, MaskMethod, Method, SampledMethod, Smoothing
 from topcert.methods.registry import find_sampled_method
-from topcert.randomization import discrete, gaussian, rounded
-from topcert.theory.discrete import NUM_VALUES
 from topcert.theory.grounds import Seen
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest
@@ -111,7 +107,8 @@ def derive(
         )
     else:
         asks_masks = (
-            isinstance(certifier, (MaskMethod, DesignMethod)) and certifier.noise == manifest.noise
+            isinstance(certifier, (MaskMethod, DesignMethod))
+            and certifier.noise == manifest.noise.name
         )
         certificates = certify(
             certifier,
@@ -178,32 +175,10 @@ def smoothing_of(manifest: Manifest, *, num_named: int | None = None) -> Smoothi
         noise=manifest.noise,
         unit=manifest.unit,
         num_features=manifest.num_features,
-        channels=math.prod(manifest.input_shape) // manifest.num_features,
-        num_kept=manifest.num_kept,
-        sigma=manifest.sigma,
-        keep_probability=(
-            Fraction(manifest.keep_probability) if manifest.keep_probability is not None else None
-        ),
-        law_error=_law_error(manifest),
+        channels=manifest.form.width // manifest.num_features,
+        law_error=manifest.noise.law_error(manifest.form.width),
         num_named=check_depth(num_named, manifest),
     )
-
-
-def _law_error(manifest: Manifest) -> float:
-    """How far the drawn law may lie from that of the noise; of older Gaussian runs it is not known,
-    and not counted.
-    """
-    width = math.prod(manifest.input_shape)
-    if manifest.keep_probability is not None:
-        return discrete.law_error(width=width, num_values=NUM_VALUES)
-    if manifest.sigma is None or manifest.algorithm == gaussian.ALGORITHM:
-        return 0.0
-    if manifest.algorithm != rounded.ALGORITHM:
-        raise ValueError(
-            f"the manifest names the algorithm {manifest.algorithm}, whose law this release does"
-            f" not know; it has {rounded.ALGORITHM} and the older {gaussian.ALGORITHM}"
-        )
-    return rounded.law_error(sigma=manifest.sigma, width=width)
 
 
 def parameters_of(certificates: Certificates, manifest_digest: str) -> dict[str, str]:

@@ -8,6 +8,8 @@ from typing import Final, final
 
 from topcert.evaluation.results import derive
 from topcert.methods.registry import find_sampled_method
+from topcert.noise.ablation import Ablation
+from topcert.noise.law import of_law
 from topcert.theory.confidence import lower_bound, upper_bound
 from topcert.voting.ledger import Ledger
 
@@ -67,13 +69,11 @@ def try_ballots(
         )
         (curve,) = results.curves
         certified = int(curve.certified[radius]) if radius < len(curve.certified) else 0
-        kept = ledger.manifest.num_kept
-        assert kept is not None
         found.append(
             Trial(
                 method=find_sampled_method(method).name,
                 law=ledger.manifest.law,
-                num_kept=kept,
+                num_kept=of_law(ledger.manifest.noise, Ablation).kept,
                 num_named=num_named,
                 passes=ledger.manifest.num_votes,
                 certified=certified,

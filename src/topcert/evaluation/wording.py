@@ -13,7 +13,6 @@ from topcert.datasets.imagenet import INPUT_IN_WORDS
 from topcert.methods.certificates import Certificates
 from topcert.methods.method import Smoothing
 from topcert.methods.registry import find_method
-from topcert.randomization import gaussian
 from topcert.theory.radius import ABSTAIN
 from topcert.voting.checks import in_words, read_check
 from topcert.voting.ledger import Ledger
@@ -29,23 +28,12 @@ def votes_in_words(manifest: Manifest) -> str:
 
 def noise_in_words(manifest: Manifest) -> str:
     """The noise with its parameter, as in a title."""
-    if manifest.law != IID:
-        return f"design {manifest.law}, e = {manifest.num_kept}"
-    if manifest.sigma is not None:
-        return f"Gaussian noise, sigma = {manifest.sigma:g}"
-    if manifest.keep_probability is not None:
-        return f"discrete noise, a = {manifest.keep_probability}"
-    return f"e = {manifest.num_kept}"
+    return manifest.noise.in_words()
 
 
 def gap_in_words(manifest: Manifest) -> str | None:
     """What certificates of these votes leave out, or None."""
-    if manifest.algorithm != gaussian.ALGORITHM:
-        return None
-    return (
-        "this noise was drawn and added in floating point, whose rounding can tell more of the"
-        " input than Gaussian noise would; certify again for a promise that covers it"
-    )
+    return manifest.noise.gap
 
 
 def zero_in_words(options: Mapping[str, Any]) -> str | None:
@@ -119,18 +107,8 @@ def promise_in_words(certificates: Certificates, ledger: Ledger) -> str:
         shape = f"array of {manifest.input_shape[0]} values"
     source = source_in_words(manifest)
     cut = f" ({source})" if source else ""
-    if manifest.noise == "ablation":
-        done = f"{unit}s are ablated ({manifest.num_kept} of {manifest.num_features} kept)"
-        draws, within = (
-            ("masks" if manifest.law == IID else f"{manifest.num_samples} published masks"),
-            "",
-        )
-    else:
-        done = f"values get {noise_in_words(manifest)}"
-        draws, within = (
-            "noise",
-            (" within [0, 1]" if manifest.noise == "gaussian" else " to any 8-bit values"),
-        )
+    done = manifest.noise.done_in_words(unit, manifest.num_features)
+    draws = manifest.noise.draws_in_words(manifest.num_samples)
     if manifest.law == IID:
         chance = (
             f"Each input's certificates are wrong with probability at most {certificates.alpha!r}"
@@ -141,7 +119,7 @@ def promise_in_words(certificates: Certificates, ledger: Ledger) -> str:
         chance, after = "These masks are the classifier: there is no failure probability", ""
     return (
         f"The certified input is the {shape}{cut} whose {done}. Radius r: however an attacker"
-        f" rewrites up to r of its {unit}s{within}, the label"
+        f" rewrites up to r of its {unit}s{manifest.noise.moves}, the label"
         f" {find_method(certificates.method).promise} over all {draws}. {chance} (method"
         f" {method_in_words(certificates)},"
         f" {votes_in_words(manifest)}{ballot_in_words(certificates.num_named)},"
@@ -171,11 +149,7 @@ def setting_in_words(
 ) -> str:
     """The numbers that decide what can be certified."""
     said = [f"n = {num_samples:,}", f"alpha = {alpha:g}", f"c = {num_classes}"]
-    said += [] if smoothing.num_kept is None else [f"e = {smoothing.num_kept:,}"]
-    said += [] if smoothing.sigma is None else [f"sigma = {smoothing.sigma:g}"]
-    said += (
-        [] if smoothing.keep_probability is None else [f"a = {float(smoothing.keep_probability):g}"]
-    )
+    said.append(smoothing.noise.parameter_in_words())
     said += [] if smoothing.num_named == 1 else [f"w = {smoothing.num_named}"]
     said += [] if smoothing.num_features is None else [f"d = {smoothing.num_features:,}"]
     return f"{', '.join(said[:-1])} and {said[-1]}"

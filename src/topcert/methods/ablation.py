@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from topcert.methods.method import Radii, Smoothing, VoteMethod
 from topcert.methods.rules import RULES
+from topcert.noise.ablation import Ablation
 from topcert.theory.confidence import simultaneous_bounds
 from topcert.theory.radius import certified_radius
 
 
 @final
-class Ablation(VoteMethod):
+class Jia2022(VoteMethod):
     """Jia et al. 2022."""
 
     name: ClassVar[str] = "ablation"
@@ -50,7 +51,6 @@ class Ablation(VoteMethod):
         smoothing: Smoothing,
     ) -> Radii:
         assert smoothing.num_features is not None
-        assert smoothing.num_kept is not None
         return Radii(
             certified_radius(
                 lower,
@@ -58,10 +58,10 @@ class Ablation(VoteMethod):
                 labels,
                 k=ks,
                 num_features=smoothing.num_features,
-                num_kept=smoothing.num_kept,
+                num_kept=smoothing.noise_of(Ablation).kept,
                 num_named=smoothing.num_named,
             )
         )
 
 
-METHOD = Ablation()
+METHOD = Jia2022()

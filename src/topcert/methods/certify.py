@@ -54,10 +54,10 @@ def certify(
         raise ValueError(
             f"the method {method.name} leaves nothing to chance: alpha must be 0, got {alpha}"
         )
-    if smoothing.noise != method.noise:
+    if smoothing.noise.name != method.noise:
         raise ValueError(
             f"the method {method.name} needs votes under the noise {method.noise}, not"
-            f" {smoothing.noise}"
+            f" {smoothing.noise.name}"
         )
     if method.only_top_1 and distinct != [1]:
         raise ValueError(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.methods.method import Radii, Smoothing, VoteMethod
+from topcert.noise.gaussian import Gaussian
 from topcert.theory.confidence import one_sided_bounds
 from topcert.theory.counting import MAX_FEATURES
 from topcert.theory.gaussian import changed_units, l2_radius_majority
@@ -51,9 +52,9 @@ class Cohen(VoteMethod):
         ks: Sequence[int],
         smoothing: Smoothing,
     ) -> Radii:
-        assert smoothing.sigma is not None
+        sigma = smoothing.noise_of(Gaussian).sigma
         label_lower = np.take_along_axis(lower, labels[:, None], axis=1)
-        l2 = l2_radius_majority(smoothing.lowered(label_lower), sigma=smoothing.sigma)
+        l2 = l2_radius_majority(smoothing.lowered(label_lower), sigma=sigma)
         return Radii(
             changed_units(
                 l2, channels=smoothing.channels, num_units=smoothing.num_features or MAX_FEATURES

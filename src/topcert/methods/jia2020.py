@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.methods.method import Radii, Smoothing, VoteMethod
+from topcert.noise.gaussian import Gaussian
 from topcert.theory.confidence import simultaneous_bounds
 from topcert.theory.counting import MAX_FEATURES
 from topcert.theory.gaussian import changed_units, l2_radius
@@ -47,10 +48,8 @@ class Jia2020(VoteMethod):
         ks: Sequence[int],
         smoothing: Smoothing,
     ) -> Radii:
-        assert smoothing.sigma is not None
-        l2 = l2_radius(
-            smoothing.lowered(lower), smoothing.raised(upper), labels, k=ks, sigma=smoothing.sigma
-        )
+        sigma = smoothing.noise_of(Gaussian).sigma
+        l2 = l2_radius(smoothing.lowered(lower), smoothing.raised(upper), labels, k=ks, sigma=sigma)
         return Radii(
             changed_units(
                 l2, channels=smoothing.channels, num_units=smoothing.num_features or MAX_FEATURES

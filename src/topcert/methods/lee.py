@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.methods.method import Radii, Smoothing, VoteMethod
+from topcert.noise.discrete import Discrete
 from topcert.theory.confidence import one_sided_bounds
 from topcert.theory.discrete import MAX_RADIUS, NUM_VALUES, lee_radius
 from topcert.theory.radius import ABSTAIN
@@ -50,12 +51,11 @@ class Lee(VoteMethod):
         ks: Sequence[int],
         smoothing: Smoothing,
     ) -> Radii:
-        assert smoothing.keep_probability is not None
         label_lower = np.take_along_axis(lower, labels[:, None], axis=1)
         known = smoothing.num_features
         values = lee_radius(
             smoothing.lowered(label_lower),
-            keep_probability=smoothing.keep_probability,
+            keep_probability=smoothing.noise_of(Discrete).share,
             num_values=NUM_VALUES,
             # the table's end
             max_radius=MAX_RADIUS if known is None else min(known * smoothing.channels, MAX_RADIUS),

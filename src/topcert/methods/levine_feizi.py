@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.methods.method import Radii, Smoothing, VoteMethod
+from topcert.noise.ablation import Ablation
 from topcert.theory.confidence import one_sided_bounds
 from topcert.theory.radius import certified_radius
 
@@ -49,7 +50,6 @@ class LevineFeizi(VoteMethod):
         smoothing: Smoothing,
     ) -> Radii:
         assert smoothing.num_features is not None
-        assert smoothing.num_kept is not None
         # Theorem 1 against one rival that has all the rest: its P_1 is 1 - p_l.
         label_lower = np.take_along_axis(lower, labels[:, None], axis=1)
         duel_lower = np.concatenate([label_lower, np.zeros_like(label_lower)], axis=1)
@@ -60,7 +60,7 @@ class LevineFeizi(VoteMethod):
                 np.zeros(len(labels), np.int64),
                 k=ks,
                 num_features=smoothing.num_features,
-                num_kept=smoothing.num_kept,
+                num_kept=smoothing.noise_of(Ablation).kept,
             )
         )
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.methods.method import MaskMethod, MaskVotes, Radii, Smoothing
+from topcert.noise.ablation import Ablation
 from topcert.theory.confidence import check_alpha
 from topcert.theory.counting import survival
 from topcert.theory.intersection import lower_bound_by_mass
@@ -55,10 +56,10 @@ class Located(MaskMethod):
         smoothing: Smoothing,
     ) -> Ints:
         assert smoothing.num_features is not None
-        assert smoothing.num_kept is not None
+        num_kept = smoothing.noise_of(Ablation).kept
         check_alpha(alpha)
         most = max(ks)
-        beta = survival(smoothing.num_features, smoothing.num_kept, k=most).floats
+        beta = survival(smoothing.num_features, num_kept, k=most).floats
         near, reach = near_labels(counts, labels, most), len(beta) - 1
         found = spare(
             counts,
@@ -67,7 +68,7 @@ class Located(MaskMethod):
             votes.degrees(),
             k=most,
             reach=reach,
-            num_kept=smoothing.num_kept,
+            num_kept=num_kept,
             num_named=smoothing.num_named,
         )
         rule = _of_picked if labels is None else _of_named
@@ -90,14 +91,14 @@ class Located(MaskMethod):
         smoothing: Smoothing,
     ) -> Radii:
         assert smoothing.num_features is not None
-        assert smoothing.num_kept is not None
+        num_kept = smoothing.noise_of(Ablation).kept
         share = np.take_along_axis(lower, labels[:, None], axis=1)
         radii = [
             luckiest_radius(
                 share[:, 0],
                 np.cumsum(strongest_rivals(upper, labels, k), axis=1),
                 num_features=smoothing.num_features,
-                num_kept=smoothing.num_kept,
+                num_kept=num_kept,
                 num_named=smoothing.num_named,
             )
             for k in ks
@@ -116,8 +117,8 @@ def at_best(
     """
     found = untouched(num_samples, k=max(ks), smoothing=smoothing)
     assert smoothing.num_features is not None
-    assert smoothing.num_kept is not None
-    beta = survival(smoothing.num_features, smoothing.num_kept, k=max(ks)).floats
+    num_kept = smoothing.noise_of(Ablation).kept
+    beta = survival(smoothing.num_features, num_kept, k=max(ks)).floats
     rule = _of_named if named else _of_picked
     return rule(found, ks=ks, alpha=alpha, beta=beta, num_named=smoothing.num_named)
 
@@ -129,8 +130,8 @@ def untouched(num_samples: int, *, k: int, smoothing: Smoothing) -> Spared:
     many at least.
     """
     assert smoothing.num_features is not None
-    assert smoothing.num_kept is not None
-    beta = survival(smoothing.num_features, smoothing.num_kept, k=k)
+    num_kept = smoothing.noise_of(Ablation).kept
+    beta = survival(smoothing.num_features, num_kept, k=k)
     none = np.zeros((1, k + 1, len(beta.numerators)), np.int64)
     held = none.copy()
     held[0, 0] = [num_samples * part // beta.denominator for part in beta.numerators]

@@ -7,12 +7,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import ClassVar, NamedTuple, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.noise.law import Law, Noise, of_law
 from topcert.theory.labels import most_voted
 
 
@@ -21,22 +21,21 @@ from topcert.theory.labels import most_voted
 class Smoothing:
     """What the votes were drawn under.
 
-    `noise` is "ablation" (of `num_features` features, `num_kept` stay), "gaussian" (`sigma`) or
-    "discrete" (`keep_probability`). A feature is one `unit` of `channels` values. `num_features` is
-    None where it is not known and the noise does not need it. The probability of any event differs
-    by at most `law_error` from that of the noise's law. Each vote is a ballot of `num_named`
-    labels.
+    An input has `num_features` features, each one `unit` of `channels` values; None where that is
+    not known and the noise does not need it. The probability of any event differs by at most
+    `law_error` from that of the noise's law. Each vote is a ballot of `num_named` labels.
     """
 
-    noise: str
+    noise: Noise
     unit: str
     num_features: int | None
     channels: int = 1
-    num_kept: int | None = None
-    sigma: float | None = None
-    keep_probability: Fraction | None = None
     law_error: float = 0.0
     num_named: int = 1
+
+    def noise_of(self, law: type[Law]) -> Law:
+        """The noise, as one of that law. Raises ValueError where it is of another."""
+        return of_law(self.noise, law)
 
     def lowered(self, prob_lower: NDArray[np.float64]) -> NDArray[np.float64]:
         """Lower bounds for the noise's law, of those for the drawn one."""
@@ -109,7 +108,7 @@ class Method(ABC):
     """
 
     name: ClassVar[str]
-    noise: ClassVar[str]  # of a Smoothing, or "none"
+    noise: ClassVar[str]  # the name of its law (topcert.noise), or "none"
     norm: ClassVar[str]
     needs: ClassVar[str]
     guarantee: ClassVar[str]

@@ -24,9 +24,9 @@ from topcert.randomization.encodings import (
     grey_of,
     make_encoder,
 )
-from topcert.randomization.randomizer import Ablation as AblationRandomizer
-from topcert.randomization.randomizer import Randomizer
+from topcert.randomization.randomizer import Masking, Randomizer
 from topcert.theory.counting import check_counts
+from topcert.theory.radius import uses_quanta
 from topcert.theory.scalars import real, whole
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -68,6 +68,8 @@ class Ablation(Noise):
     known: ClassVar[frozenset[str]] = frozenset(
         {masks.ALGORITHM, *designs.ALGORITHMS.values(), lattice.ALGORITHM}
     )
+    by_value: ClassVar[bool] = False
+    stops: ClassVar[bool] = True
 
     num_kept: int | None = field(
         default=None,
@@ -116,9 +118,7 @@ class Ablation(Noise):
                 raise ValueError(f"num_kept must be at least 1, got {self.num_kept}")
         strided = self.design is not None and designs.kind_of(self.design) != self.design
         if self.num_kept is None and not strided:
-            raise ValueError(
-                "the noise ablation needs num_kept, how many features each mask keeps (e)"
-            )
+            raise ValueError("num_kept must be given: how many features each mask keeps (e)")
         if self.encoding is not None and self.encoding not in ENCODINGS:
             raise ValueError(
                 f"encoding must be one of {', '.join(ENCODINGS)}, got {self.encoding!r}"
@@ -156,11 +156,14 @@ class Ablation(Noise):
     def own_algorithm(self) -> str:
         return masks.ALGORITHM if self.design is None else designs.algorithm_of(self.design)
 
-    def design_of(self, form: Form, *, seed: int, num_samples: int) -> Design | None:
-        """The design of whose `num_samples` masks the law speaks; None for independent masks.
+    @classmethod
+    def missing(cls, given: Mapping[str, Any]) -> list[str]:
+        design = given.get("design")
+        if design is not None and designs.kind_of(design) != design:
+            return []  # its strides say what it keeps
+        return super().missing(given)
 
-        Raises ValueError where inputs of that form have none, as `make_design` does.
-        """
+    def design_of(self, form: Form, *, seed: int, num_samples: int) -> Design | None:
         if self.design is None:
             return None
         return make_design(
@@ -173,44 +176,50 @@ class Ablation(Noise):
             num_masks=num_samples,
         )
 
-    def fitted(self, form: Form, *, num_samples: int, num_selection: int = 0) -> Self:
-        num_kept = self._kept_of(form, num_samples=num_samples, num_selection=num_selection)
-        encoding = self.encoding or DEFAULT_ENCODING[form.kind]
-        made = dataclasses.replace(self, num_kept=num_kept, encoding=encoding, fill=None)
-        return dataclasses.replace(made, fill=made._fill_of(form, self.fill))
+    def suited(self, model: str, encoding: str | None) -> Self:
+        if self.encoding is None:
+            return dataclasses.replace(self, encoding=encoding)
+        if encoding not in (None, self.encoding):
+            raise ValueError(
+                f"--encoding is {self.encoding}, and {model} was trained on the encoding"
+                f" {encoding}; leave --encoding out"
+            )
+        return self
 
-    def _kept_of(self, form: Form, *, num_samples: int, num_selection: int) -> int:
-        """What masks keep of an input of that form; refuses what they cannot."""
-        if self.num_kept is None:
-            made = self.design_of(form, seed=0, num_samples=num_samples)
-            assert made is not None
-            made.check_count(num_samples, "num_samples")
-            return made.num_kept
+    def fitted(self, form: Form, *, num_samples: int, num_selection: int = 0) -> Self:
         if self.design is not None and num_selection:
             raise ValueError(
-                "a first sample draws masks beside the design"
-                f" {self.design}; leave num_selection out"
+                "a first sample (--selection, --label selected) draws masks beside the design"
+                f" {self.design}; leave it out"
             )
-        if self.num_kept > form.num_features:
+        if not 1 <= (self.num_kept or 1) <= form.num_features:
             raise ValueError(
-                f"num_kept must lie in 1 .. {form.num_features}, the {form.unit}s of an input; got"
+                f"--keep must lie in 1 .. {form.num_features}, the {form.unit}s of an input; got"
                 f" {self.num_kept}"
             )
-        check_counts(form.num_features, self.num_kept)
-        found = self.design_of(form, seed=0, num_samples=num_samples)
-        if found is not None:
-            found.check_count(num_samples, "num_samples")
-        return self.num_kept
+        made = self.design_of(form, seed=0, num_samples=num_samples)
+        num_kept = self.kept if made is None else made.num_kept
+        if made is not None:
+            made.check_count(num_samples, "--samples")
+        check_counts(form.num_features, num_kept)
+        encoding = self.encoding or DEFAULT_ENCODING[form.kind]
+        return dataclasses.replace(
+            self, num_kept=num_kept, encoding=encoding, fill=self._fill_in(encoding, form)
+        )
 
-    def _fill_of(self, form: Form, given: float | str | None) -> float | str | None:
+    def _fill_in(self, encoding: str, form: Form) -> float | str | None:
         """What stands for NULL, as a manifest records it."""
-        if self.encoding in _COMPUTED:
-            return fingerprint_fill(form.statistic(self.encoding))
-        if given is not None:
-            return given
-        if self.encoding == "constant":
+        if encoding in _COMPUTED:
+            return fingerprint_fill(form.statistic(encoding))
+        if self.fill is not None and encoding not in _NUMBERED:
+            raise ValueError(
+                f"--fill is for the encodings constant and sentinel, not {encoding}; leave it out"
+            )
+        if self.fill is not None:
+            return self.fill
+        if encoding == "constant":
             return grey_of(form.value_range)
-        return SENTINEL if self.encoding == "sentinel" else None
+        return SENTINEL if encoding == "sentinel" else None
 
     def randomizer(
         self, form: Form, *, seed: int, num_samples: int, num_votes: int, batch_size: int
@@ -218,7 +227,7 @@ class Ablation(Noise):
         assert self.encoding is not None, "a law is fitted before it draws"
         design = self.design_of(form, seed=seed, num_samples=num_samples)
         computed = form.statistic(self.encoding) if self.encoding in _COMPUTED else None
-        return AblationRandomizer(
+        return Masking(
             unit=form.unit,
             encoder=make_encoder(
                 self.encoding,
@@ -237,11 +246,29 @@ class Ablation(Noise):
             design=design,
         )
 
+    def why_places_matter(self, num_features: int) -> str | None:
+        if self.design is not None or not uses_quanta(num_features, self.kept):
+            return None
+        return (
+            f"with {self.num_kept} of {num_features} features kept, shares of labels are multiples"
+            " of one mask's"
+        )
+
     @classmethod
     def read(cls, entries: Mapping[str, Any]) -> Self:
+        law, num_features = entries["law"], entries["num_features"]
+        cls.refuse_missing(entries, "num_kept", "encoding")
+        kept = entries["num_kept"]
+        if type(kept) is not int or not 1 <= kept <= num_features:
+            raise ValueError(
+                f"num_kept must lie in 1 .. num_features = {num_features}, got {kept!r}"
+            )
+        if law != IID:
+            _check_design(entries)
+        _check_encoding(entries)
         made = cls(
-            num_kept=entries["num_kept"],
-            design=None if entries["law"] == IID else entries["law"],
+            num_kept=kept,
+            design=None if law == IID else law,
             encoding=entries["encoding"],
             fill=entries["fill"],
         )
@@ -251,11 +278,76 @@ class Ablation(Noise):
         kept = f"e = {self.num_kept}"
         return kept if self.design is None else f"design {self.design}, {kept}"
 
+    def parameter_in_words(self) -> str:
+        return f"e = {self.kept:,}"
+
     def done_in_words(self, unit: str, num_features: int) -> str:
         return f"{unit}s are ablated ({self.num_kept} of {num_features} kept)"
 
     def draws_in_words(self, num_samples: int) -> str:
         return "masks" if self.design is None else f"{num_samples} published masks"
+
+    @property
+    def stand_in(self) -> float | None:
+        shown = self.encoding == "sentinel" and isinstance(self.fill, (int, float))
+        return float(self.fill) if shown and self.fill is not None else None
+
+
+def _check_design(entries: Mapping[str, Any]) -> None:
+    """Refuse a design that is none, that had a first sample, or that has other masks."""
+    law = entries["law"]
+    try:
+        kind = designs.kind_of(law)
+    except ValueError as error:
+        told = ", ".join((*designs.DESIGNS, *designs.STRIDED))
+        raise ValueError(f"law must be {IID} or a design ({told}), got {law!r}") from error
+    if entries["num_selection"]:
+        raise ValueError(f"the design {law} does not go with ablation noise or a first sample")
+    if kind != law:  # its strides decide how many pixels are kept, and how many masks there may be
+        made = make_design(
+            law,
+            shape=tuple(entries["input_shape"]),
+            unit=entries["unit"],
+            seed=entries["seed"],
+            num_features=entries["num_features"],
+            num_kept=entries["num_kept"],
+            num_masks=entries["num_samples"],
+        )
+        made.check_count(entries["num_samples"], "num_samples")
+
+
+def _check_encoding(entries: Mapping[str, Any]) -> None:
+    """Refuse an encoding that such inputs do not have, and a fill that it does not have."""
+    encoding, unit, fill = entries["encoding"], entries["unit"], entries["fill"]
+    shape = entries["input_shape"]
+    if encoding not in ENCODINGS:
+        raise ValueError(f"encoding must be one of {', '.join(ENCODINGS)}, got {encoding!r}")
+    if (encoding == "keep-only") != (unit == "point") or (
+        encoding == "infill" and not (len(shape) == 3 and unit == "pixel")
+    ):
+        raise ValueError(f"encoding {encoding} does not go with the unit {unit} of {shape} inputs")
+    if encoding == "lattice" and (entries["law"] == IID or not designs.is_level(entries["law"])):
+        raise ValueError(
+            f"encoding lattice does not go with the law {entries['law']}; only with"
+            " lattice and lattice:AxB"
+        )
+    wanted = (
+        "a number"
+        if encoding in _NUMBERED
+        else "a fingerprint"
+        if encoding in _COMPUTED
+        else "null"
+    )
+    if _kind_of_fill(fill) != wanted:
+        raise ValueError(f"fill is {fill!r}, the encoding {encoding} has {wanted}")
+
+
+def _kind_of_fill(fill: object) -> str:
+    if fill is None:
+        return "null"
+    if isinstance(fill, (int, float)) and not isinstance(fill, bool):
+        return "a number" if math.isfinite(fill) else ""
+    return "a fingerprint" if _DIGEST.fullmatch(str(fill)) else ""
 
 
 NOISE = Ablation

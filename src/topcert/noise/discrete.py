@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import ClassVar, Final, Self, final
+from typing import Any, ClassVar, Final, Self, final
 
 from topcert.noise.form import Form
-from topcert.noise.images import check_images
+from topcert.noise.images import check_images, check_recorded
 from topcert.noise.law import Noise, option
 from topcert.randomization import discrete
 from topcert.randomization.randomizer import DiscreteNoise, Randomizer
@@ -72,6 +73,17 @@ class Discrete(Noise):
     def own_algorithm(self) -> str:
         return discrete.ALGORITHM
 
+    @classmethod
+    def read(cls, entries: Mapping[str, Any]) -> Self:
+        if parse_share(entries["keep_probability"]) is None:
+            raise ValueError(
+                "keep_probability must be a decimal strictly between 0 and 1, got"
+                f" {entries['keep_probability']!r}"
+            )
+        made = super().read(entries)
+        check_recorded(cls.name, entries)
+        return made
+
     def fitted(self, form: Form, *, num_samples: int, num_selection: int = 0) -> Self:
         check_images(self.name, form)
         return self
@@ -92,6 +104,9 @@ class Discrete(Noise):
 
     def in_words(self) -> str:
         return f"discrete noise, a = {self.keep_probability}"
+
+    def parameter_in_words(self) -> str:
+        return f"a = {float(self.share):g}"
 
 
 def parse_share(text: object) -> Fraction | None:

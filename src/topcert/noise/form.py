@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from topcert.randomization.encodings import Unit, to_planes
 
+_FLOAT32: Final = np.dtype(np.float32)
 _STATISTICS: Final[dict[str, Callable[..., Any]]] = {"mean": np.mean, "median": np.median}
 
 
@@ -22,18 +23,23 @@ _STATISTICS: Final[dict[str, Callable[..., Any]]] = {"mean": np.mean, "median": 
 class Form:
     """What all inputs of a run have in common.
 
-    `name` is what messages call the data, `kind` image, table or points, `shape` and `dtype` those
-    of one input, as a data set holds it. Values of images lie in `value_range`, [0, 1] where that
-    is None. `read_reference`, where there is one, gives training inputs, `(inputs, *shape)`.
+    `shape` and `dtype` are those of one input, as a data set holds it: images `(H, W, C)`, sets of
+    points `(points, coordinates)`, tables `(columns,)`. `name` is what messages call the data.
+    Values of images lie in `value_range`, [0, 1] where that is None. `read_reference`, where there
+    is one, gives training inputs, `(inputs, *shape)`.
     """
 
-    name: str
-    kind: str
     shape: tuple[int, ...]
     unit: Unit
-    dtype: np.dtype[np.floating]
+    name: str = "the data"
+    dtype: np.dtype[np.floating] = _FLOAT32
     value_range: tuple[float, float] | None = None
     read_reference: Callable[[], NDArray[np.floating]] | None = None
+
+    @property
+    def kind(self) -> str:
+        """Whether an input is an image, a table or a set of points."""
+        return {1: "table", 2: "points"}.get(len(self.shape), "image")
 
     @cached_property
     def num_features(self) -> int:

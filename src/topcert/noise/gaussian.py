@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, final
 
 from topcert.noise.form import Form
-from topcert.noise.images import check_images
+from topcert.noise.images import check_images, check_recorded
 from topcert.noise.law import Noise, option
 from topcert.randomization import gaussian as floating
 from topcert.randomization import rounded
@@ -43,6 +43,7 @@ class Gaussian(Noise):
     name: ClassVar[str] = "gaussian"
     title: ClassVar[str] = "Gaussian noise"
     known: ClassVar[frozenset[str]] = frozenset({rounded.ALGORITHM, floating.ALGORITHM})
+    asks_features: ClassVar[bool] = False  # the law is near enough for the most that any has
     refuses_inputs: ClassVar[bool] = True
     moves: ClassVar[str] = " within [0, 1]"
 
@@ -57,7 +58,13 @@ class Gaussian(Noise):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sigma", real(self.sigma, "sigma"))
-        stream = floating if self.algorithm == floating.ALGORITHM else rounded
+        # a run that the older stream began may have more, and goes on with it
+        if not floating.MIN_SIGMA <= self.sigma <= floating.MAX_SIGMA:
+            self.check_sigma()
+
+    def check_sigma(self) -> None:
+        """Raise ValueError where the stream does not draw such noise."""
+        stream = floating if self.stream == floating.ALGORITHM else rounded
         if not stream.MIN_SIGMA <= self.sigma <= stream.MAX_SIGMA:
             raise ValueError(
                 f"sigma must lie in {stream.MIN_SIGMA:g} .. {stream.MAX_SIGMA:g}, got {self.sigma}"
@@ -73,13 +80,16 @@ class Gaussian(Noise):
 
     @classmethod
     def read(cls, entries: Mapping[str, Any]) -> Self:
-        cls.refuse_design(entries)
-        algorithm = entries["algorithm"]
-        own = algorithm == rounded.ALGORITHM
-        return cls(sigma=entries["sigma"], algorithm=None if own else algorithm)
+        if not isinstance(entries["sigma"], float):
+            raise ValueError(f"sigma must be a number such as 0.5, got {entries['sigma']!r}")
+        made = super().read(entries)
+        made.check_sigma()
+        check_recorded(cls.name, entries)
+        return made
 
     def fitted(self, form: Form, *, num_samples: int, num_selection: int = 0) -> Self:
         check_images(self.name, form)
+        self.check_sigma()
         return self
 
     def randomizer(
@@ -97,13 +107,21 @@ class Gaussian(Noise):
 
     def law_error(self, width: int) -> float:
         """As of `Noise`; of the older stream it is not known, and not counted."""
-        self.check_stream()
+        if self.stream not in self.known:
+            raise ValueError(
+                f"the manifest names the algorithm {self.stream}, whose law this release does"
+                f" not know; it has {rounded.ALGORITHM} and the older {floating.ALGORITHM}"
+            )
+        self.check_sigma()
         if self.stream == floating.ALGORITHM:
             return 0.0
         return rounded.law_error(sigma=self.sigma, width=width)
 
     def in_words(self) -> str:
         return f"Gaussian noise, sigma = {self.sigma:g}"
+
+    def parameter_in_words(self) -> str:
+        return f"sigma = {self.sigma:g}"
 
     @property
     def note(self) -> str | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from topcert.noise.form import Form
 
 
@@ -11,6 +14,14 @@ def check_images(noise: str, form: Form) -> None:
         raise ValueError(f"the noise {noise} is for images in [0, 1], and {form.name} holds none")
     if form.value_range is not None:
         raise ValueError(
-            f"a range of values belongs to the noise ablation: {noise} noise is for images in"
-            " [0, 1]; leave it out"
+            f"--range belongs to the noise ablation: {noise} noise is for images in [0, 1];"
+            " leave it out"
+        )
+
+
+def check_recorded(noise: str, entries: Mapping[str, Any]) -> None:
+    """Raise ValueError where a manifest's inputs are no images."""
+    if len(entries["input_shape"]) != 3:
+        raise ValueError(
+            f"{noise} noise is for images, not for inputs of shape {entries['input_shape']}"
         )

@@ -10,9 +10,10 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Self, final
+from typing import Any, ClassVar, Final, Self, TypeVar, final
 
 from topcert.noise.form import Form
+from topcert.randomization.designs import Design
 from topcert.randomization.randomizer import Randomizer
 
 IID: Final = "iid"  # the draws of a run are independent of one another
@@ -51,6 +52,12 @@ class Noise(ABC):
     title: ClassVar[str]  # as help does
     # of all streams that this release knows
     known: ClassVar[frozenset[str]]
+    # whether each value of a feature has noise of its own, so that radii ask how many it has
+    by_value: ClassVar[bool] = True
+    # whether radii ask how many features an input has
+    asks_features: ClassVar[bool] = True
+    # whether a stopping rule may watch its votes
+    stops: ClassVar[bool] = False
     # whether there are inputs, of a form that fits, that it has no place for
     refuses_inputs: ClassVar[bool] = False
     moves: ClassVar[str] = (
@@ -73,9 +80,18 @@ class Noise(ABC):
         """The names of the manifest's entries that are its own."""
         return tuple(name for name in cls.options() if name != "design")
 
+    @classmethod
+    def missing(cls, given: Mapping[str, Any]) -> list[str]:
+        """The fields that it is no law without, and that `given`, by name, leaves out."""
+        return [
+            name
+            for name, asked in cls.options().items()
+            if asked.needed and given.get(name) is None
+        ]
+
     @property
     def law(self) -> str:
-        """ "iid" where the draws of a run are independent, else the name of their design."""
+        """The name of the design; "iid" where the draws of a run are independent."""
         return IID
 
     @property
@@ -107,8 +123,13 @@ class Noise(ABC):
 
     @classmethod
     def read(cls, entries: Mapping[str, Any]) -> Self:
-        """The law of which `entries`, a whole manifest's, speak. Raises ValueError for none."""
+        """The law of which `entries`, a whole manifest's, speak.
+
+        Their types are sound, those of its own excepted. Raises ValueError where they speak of no
+        law, or of one for other inputs.
+        """
         cls.refuse_design(entries)
+        cls.refuse_missing(entries, *cls.entries_of())
         made = cls(**{name: entries[name] for name in cls.entries_of()})
         return made.drawn_by(entries["algorithm"])
 
@@ -120,11 +141,31 @@ class Noise(ABC):
                 f"the design {entries['law']} does not go with {cls.name} noise or a first sample"
             )
 
+    @classmethod
+    def refuse_missing(cls, entries: Mapping[str, Any], *names: str) -> None:
+        """Raise ValueError where an entry that the law needs is null."""
+        for name in names:
+            if entries[name] is None:
+                raise ValueError(f"{name} is None, which does not go with the noise {cls.name}")
+
     @final
     def drawn_by(self, algorithm: str) -> Self:
         """The same under that stream."""
         own = algorithm == self.own_algorithm
         return dataclasses.replace(self, algorithm=None if own else algorithm)
+
+    @final
+    def resuming(self, recorded: Noise) -> Self:
+        """The same by the stream of a recorded run, where that is one which may draw it."""
+        same = type(recorded) is type(self) and recorded.stream in self.algorithms
+        return self.drawn_by(recorded.stream) if same else self
+
+    def suited(self, model: str, encoding: str | None) -> Self:
+        """The law for a model that was trained on that encoding of masks; None where it says none.
+
+        Raises ValueError where another one is asked for.
+        """
+        return self
 
     @abstractmethod
     def fitted(self, form: Form, *, num_samples: int, num_selection: int = 0) -> Self:
@@ -143,6 +184,19 @@ class Noise(ABC):
         A design is one of `num_samples` masks; `num_votes` draws are asked for.
         """
 
+    def design_of(self, form: Form, *, seed: int, num_samples: int) -> Design | None:
+        """The design whose first `num_samples` masks are the classifier; None for an iid law.
+
+        Raises ValueError where inputs of that form have none.
+        """
+        return None
+
+    def why_places_matter(self, num_features: int) -> str | None:
+        """Why a certificate holds only where answers do not depend on the place in the batch
+        (docs/theory.md); None where they may.
+        """
+        return None
+
     def law_error(self, width: int) -> float:
         """By how much, at most, the probability of any event differs between the stream and the
         law, for inputs of `width` values.
@@ -153,6 +207,10 @@ class Noise(ABC):
     def in_words(self) -> str:
         """The law with its parameters, as in a title."""
 
+    @abstractmethod
+    def parameter_in_words(self) -> str:
+        """The parameter that decides what can be certified, such as "e = 50"."""
+
     def done_in_words(self, unit: str, num_features: int) -> str:
         """What is done to an input of `num_features` units: the end of "the array whose"."""
         return f"values get {self.in_words()}"
@@ -160,6 +218,11 @@ class Noise(ABC):
     def draws_in_words(self, num_samples: int) -> str:
         """Over what a label stays in the top k, in a run of `num_samples` draws."""
         return "noise"
+
+    @property
+    def stand_in(self) -> float | None:
+        """The number among the values of columns that stands for a hidden one, or None."""
+        return None
 
     @property
     def note(self) -> str | None:
@@ -170,3 +233,13 @@ class Noise(ABC):
     def gap(self) -> str | None:
         """What certificates of such votes leave out, or None."""
         return None
+
+
+Law = TypeVar("Law", bound=Noise)
+
+
+def of_law(noise: Noise, law: type[Law]) -> Law:
+    """The noise, as one of that law. Raises ValueError where it is of another."""
+    if not isinstance(noise, law):
+        raise ValueError(f"this asks for the noise {law.name}, and the noise is {noise.name}")
+    return noise

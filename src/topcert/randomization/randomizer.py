@@ -43,7 +43,7 @@ class Randomizer(ABC):
 
 
 @final
-class Ablation(Randomizer):
+class Masking(Randomizer):
     """Masks that keep `num_kept` features, or those of a design, shown by an encoder of the same
     batch size.
     """

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from topcert.classifiers.loading import wrap
 from topcert.datasets.array_inputs import Channels, read_inputs
+from topcert.noise.ablation import Ablation
 from topcert.randomization.encodings import (
     DEFAULT_ENCODING,
     DEFAULT_UNIT,
@@ -19,9 +20,8 @@ from topcert.randomization.encodings import (
     make_encoder,
     to_planes,
 )
-from topcert.randomization.randomizer import Ablation
+from topcert.randomization.randomizer import Masking
 from topcert.theory.scalars import whole
-from topcert.voting.manifest import IID
 from topcert.voting.rows import check_rows, refuse_places, why_places_matter
 from topcert.voting.voter import Voter, count_all, default_batch_size, trial_size
 
@@ -96,8 +96,8 @@ def count_votes(
             f" {num_kept}"
         )
 
-    def ablation(size: int) -> Ablation:
-        return Ablation(
+    def ablation(size: int) -> Masking:
+        return Masking(
             unit=used_unit,
             encoder=make_encoder(
                 name, shape=shape, unit=used_unit, batch_size=size, fill=fill, dtype=inputs.dtype
@@ -138,7 +138,7 @@ def count_votes(
     )
     generator = np.random.default_rng()
 
-    why = why_places_matter(law=IID, num_features=num_features, num_kept=num_kept, batch_size=size)
+    why = why_places_matter(Ablation(num_kept=num_kept), num_features=num_features, batch_size=size)
 
     def check(position: int, start: int, *, ends: bool = False) -> None:
         found = check_rows(

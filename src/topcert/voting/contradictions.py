@@ -11,26 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.datasets.reading import Reading
-from topcert.randomization import designs, discrete, gaussian, lattice, masks, rounded
-from topcert.randomization.encodings import ENCODINGS
+from topcert.noise.law import IID, Noise
+from topcert.noise.registry import known_streams
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
-# What each noise draws by, under independent draws; a design has an algorithm of its own.
-_ALGORITHMS: Final = {
-    "ablation": {masks.ALGORITHM},
-    "gaussian": {gaussian.ALGORITHM, rounded.ALGORITHM},
-    "discrete": {discrete.ALGORITHM},
-}
-_FILLS: Final[dict[str | None, str]] = {
-    "constant": "a number",
-    "sentinel": "a number",
-    "mean": "a fingerprint",
-    "median": "a fingerprint",
-}
 
 
-def check_entries(path: Path, found: dict[str, Any]) -> None:
-    """Raise ValueError, naming the entries, where entries of sound types contradict one another."""
+def check_entries(path: Path, found: dict[str, Any], noise: Noise) -> None:
+    """Raise ValueError, naming the entries, where entries of sound types contradict one another, or
+    the `noise` that was read of them.
+    """
     if found["num_classes"] < 2:
         raise ValueError(f"{path}: num_classes is {found['num_classes']}; a top k needs at least 2")
     if "num_named" in found and not 2 <= found["num_named"] < found["num_classes"]:
@@ -48,90 +38,18 @@ def check_entries(path: Path, found: dict[str, Any]) -> None:
             f"{path}: model_fingerprint must be a SHA-256 or empty, got"
             f" {found['model_fingerprint']!r}"
         )
-    _check_algorithm(path, found)
-    _check_strides(path, found)
-    _check_encoding(path, found)
+    # one that this release does not know may be another release's
+    if noise.stream in known_streams() - noise.algorithms:
+        raise ValueError(
+            f"{path}: algorithm is {noise.stream}, which does not go with {noise.name} noise under"
+            f" the law {noise.law}"
+        )
     _check_options(path, found)
-    if found["stopping"] != "fixed" and (found["law"] != "iid" or found["noise"] != "ablation"):
+    if found["stopping"] != "fixed" and not (noise.law == IID and noise.stops):
         raise ValueError(
             f"{path}: stopping is {found['stopping']!r}, which does not go with {found['noise']}"
             f" noise under the law {found['law']}"
         )
-
-
-def _check_algorithm(path: Path, found: dict[str, Any]) -> None:
-    """One that this release does not know may be another release's; one that it knows must be that
-    of this noise.
-    """
-    name, noise, law = found["algorithm"], found["noise"], found["law"]
-    own = _ALGORITHMS[noise] if law == "iid" else {designs.algorithm_of(law)}
-    known = set().union(*_ALGORITHMS.values()) | {*designs.ALGORITHMS.values(), lattice.ALGORITHM}
-    if name in known - own:
-        raise ValueError(
-            f"{path}: algorithm is {name}, which does not go with {noise} noise under the law {law}"
-        )
-
-
-def _check_strides(path: Path, found: dict[str, Any]) -> None:
-    """A lattice with strides of its own decides how many pixels are kept and how many masks there
-    may be.
-    """
-    law, shape = found["law"], found["input_shape"]
-    if law == "iid" or designs.kind_of(law) == law:
-        return
-    try:
-        made = designs.make_design(
-            law,
-            shape=tuple(shape),
-            unit=found["unit"],
-            seed=found["seed"],
-            num_features=found["num_features"],
-            num_kept=found["num_kept"],
-            num_masks=found["num_samples"],
-        )
-        made.check_count(found["num_samples"], "num_samples")
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-
-
-def _check_encoding(path: Path, found: dict[str, Any]) -> None:
-    encoding, unit, fill = found["encoding"], found["unit"], found["fill"]
-    images = len(found["input_shape"]) == 3
-    if encoding is not None:
-        if encoding not in ENCODINGS:
-            raise ValueError(
-                f"{path}: encoding must be one of {', '.join(ENCODINGS)}, got {encoding!r}"
-            )
-        if (encoding == "keep-only") != (unit == "point") or (
-            encoding == "infill" and not (images and unit == "pixel")
-        ):
-            raise ValueError(
-                f"{path}: encoding {encoding} does not go with the unit {unit} of"
-                f" {found['input_shape']} inputs"
-            )
-        if encoding == "lattice" and not designs.is_level(found["law"]):
-            raise ValueError(
-                f"{path}: encoding lattice does not go with the law {found['law']}; only with"
-                " lattice and lattice:AxB"
-            )
-    elif not images:
-        raise ValueError(
-            f"{path}: {found['noise']} noise is for images, not for inputs of shape"
-            f" {found['input_shape']}"
-        )
-    wanted = _FILLS.get(encoding, "null")
-    number = isinstance(fill, (int, float)) and not isinstance(fill, bool) and math.isfinite(fill)
-    had = (
-        "null"
-        if fill is None
-        else "a number"
-        if number
-        else "a fingerprint"
-        if _DIGEST.fullmatch(str(fill))
-        else ""
-    )
-    if had != wanted:
-        raise ValueError(f"{path}: fill is {fill!r}, the encoding {encoding} has {wanted}")
 
 
 def _check_options(path: Path, found: dict[str, Any]) -> None:

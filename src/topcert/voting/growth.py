@@ -91,7 +91,7 @@ def begin_growth(recorded: Manifest, manifest: Manifest, folder: Path) -> None:
     """
     known = read_before(folder)
     kept = [*known, recorded] if recorded not in known else known
-    text = json.dumps([dataclasses.asdict(one) for one in kept], indent=2, sort_keys=True)
+    text = json.dumps([one.entries() for one in kept], indent=2, sort_keys=True)
     with replacing(folder / "ledger" / BEFORE) as aside:
         aside.write_text(text + "\n", encoding="utf-8")
     manifest.write(folder / "manifest.json")
@@ -106,8 +106,8 @@ def read_before(folder: Path) -> list[Manifest]:
         return []
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return [Manifest(**{**one, "input_shape": tuple(one["input_shape"])}) for one in found]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        return [Manifest.from_entries(one) for one in found]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(
             f"{path} is damaged ({first_line(error)}); choose another --out"
         ) from error

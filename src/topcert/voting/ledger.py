@@ -40,6 +40,8 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from topcert.files import first_line, replacing
+from topcert.noise.ablation import Ablation
+from topcert.noise.law import of_law
 from topcert.theory.grounds import Seen
 from topcert.theory.located_ballots import Placed
 from topcert.theory.stopping import Judge, Stopping
@@ -559,7 +561,7 @@ def judge_of(manifest: Manifest) -> Judge | None:
     rule = Stopping.read(manifest.stopping)
     selects = rule.label == "selected"
     fits = rule.k < manifest.num_classes and rule.num_named == manifest.depth
-    if manifest.num_kept is None or selects != bool(manifest.num_selection) or not fits:
+    if not manifest.noise.stops or selects != bool(manifest.num_selection) or not fits:
         raise ValueError(
             f"the manifest's stopping is {manifest.stopping!r}, which does not go with its other"
             " entries"
@@ -568,7 +570,7 @@ def judge_of(manifest: Manifest) -> Judge | None:
         rule,
         num_classes=manifest.num_classes,
         num_features=manifest.num_features,
-        num_kept=manifest.num_kept,
+        num_kept=of_law(manifest.noise, Ablation).kept,
         max_votes=manifest.num_samples,
         batch_size=manifest.batch_size,
     )

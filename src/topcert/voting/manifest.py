@@ -9,20 +9,23 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
-from dataclasses import asdict, dataclass, fields
-from fractions import Fraction
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, Final, cast, final
 
 from topcert.files import first_line, replacing
-from topcert.randomization import gaussian, rounded
-from topcert.randomization.designs import DESIGNS, STRIDED, kind_of
+from topcert.noise.form import Form
+from topcert.noise.law import IID, Noise
+from topcert.noise.registry import all_noises, find_noise
+from topcert.randomization.designs import kind_of
+from topcert.randomization.encodings import Unit
 from topcert.theory.counting import MAX_FEATURES
 from topcert.voting.contradictions import check_entries
 
 FORMAT: Final = "topcert-ledger-2"
-IID: Final = "iid"
+# entries of the first laws, which stand in every manifest, null where the law is another
+_FIRST: Final = ("num_kept", "sigma", "keep_probability", "encoding", "fill")
 # entries that stand only where they say something
 _OPTIONAL: Final = frozenset({"num_named", "output"})
 FIXED: Final = "fixed"  # stopping: the number of votes was set beforehand
@@ -33,19 +36,18 @@ FIXED: Final = "fixed"  # stopping: the number of votes was set beforehand
 class Manifest:
     """Parameters of a ledger.
 
-    `noise` is "ablation" (masks that keep `num_kept` features, shown in `encoding`), "gaussian"
-    (`sigma`) or "discrete" (`keep_probability`, an exact decimal); what the other noises need is
-    null. Its draws are numbers 0 .. num_votes - 1 of the stream `(seed, algorithm)`, the same for
-    every input, under the `law` "iid" (each draw independent of the others) or that of a design, by
-    whose name it goes (these very masks are the classifier). `stopping` is "fixed" (their number
-    was set beforehand) or a rule (`topcert.theory.stopping`) under which an input has num_samples
-    votes at most. The first `num_selection` votes may choose what is certified, the `num_samples`
-    after them certify. Votes are computed in batches of `batch_size` draws for one input, the last
-    one filled up with the draws that follow. `output` is the one that was named of a model with
-    several, and no entry where none was. `num_named` is how many labels a ballot names where it
-    names several, and no entry where it names one, as in the paper. `fill` is the number that
-    stands for NULL, or the SHA-256 of the array that does, or null where the encoding needs none.
-    `data` and `data_options` say where the data was; what it was is `data_fingerprint`.
+    `noise` is the law by which inputs are randomized, with its parameters: of these entries are
+    its name `noise`, those of its own, `law` and `algorithm`; what the first laws of other names
+    need is null. Its draws are numbers 0 .. num_votes - 1 of the stream `(seed, algorithm)`, the
+    same for every input, under the `law` "iid" (each draw independent of the others) or that of a
+    design, by whose name it goes (these very masks are the classifier). `stopping` is "fixed"
+    (their number was set beforehand) or a rule (`topcert.theory.stopping`) under which an input has
+    num_samples votes at most. The first `num_selection` votes may choose what is certified, the
+    `num_samples` after them certify. Votes are computed in batches of `batch_size` draws for one
+    input, the last one filled up with the draws that follow. `output` is the one that was named of
+    a model with several, and no entry where none was. `num_named` is how many labels a ballot names
+    where it names several, and no entry where it names one, as in the paper. `data` and
+    `data_options` say where the data was; what it was is `data_fingerprint`.
     """
 
     topcert_version: str
@@ -58,20 +60,13 @@ class Manifest:
     model_fingerprint: str
     num_classes: int
     runtime: str
-    noise: str
-    law: str
-    algorithm: str
+    noise: Noise
     stopping: str
     seed: int
     num_selection: int
     num_samples: int
     num_features: int
-    num_kept: int | None
-    sigma: float | None
-    keep_probability: str | None
     unit: str
-    encoding: str | None
-    fill: float | str | None
     batch_size: int
     batches_per_block: int
     output: str | None = None
@@ -89,17 +84,51 @@ class Manifest:
         return self.num_named or 1
 
     @property
+    def law(self) -> str:
+        """ "iid", or the name of a design."""
+        return self.noise.law
+
+    @property
+    def algorithm(self) -> str:
+        """The stream of the draws."""
+        return self.noise.stream
+
+    @cached_property
+    def form(self) -> Form:
+        """What is recorded of the form of inputs."""
+        return Form(shape=self.input_shape, unit=cast("Unit", self.unit), name=self.data)
+
+    @property
     def kind(self) -> str:
         """The law without the strides that its name may say."""
         return self.law if self.law == IID else kind_of(self.law)
 
-    def to_json(self) -> str:
-        entries = {
+    def entries(self) -> dict[str, Any]:
+        """What the file says, by name."""
+        noise = self.noise
+        found = {}
+        for field in fields(self):
+            if field.name == "noise":
+                found |= {"noise": noise.name, "law": self.law, "algorithm": self.algorithm}
+                found |= {**dict.fromkeys(_FIRST), **noise.entries()}
+            else:
+                found[field.name] = getattr(self, field.name)
+        return {
             name: value
-            for name, value in asdict(self).items()
+            for name, value in found.items()
             if value is not None or name not in _OPTIONAL
         }
-        return json.dumps(entries, indent=2, sort_keys=True) + "\n"
+
+    @staticmethod
+    def from_entries(entries: dict[str, Any]) -> Manifest:
+        """What `entries` of sound types say. Raises ValueError where their noise is none."""
+        names = {field.name for field in fields(Manifest)} - {"noise"}
+        own = {name: value for name, value in entries.items() if name in names}
+        own["input_shape"] = tuple(entries["input_shape"])
+        return Manifest(**own, noise=find_noise(entries["noise"]).read(entries))
+
+    def to_json(self) -> str:
+        return json.dumps(self.entries(), indent=2, sort_keys=True) + "\n"
 
     def digest(self) -> str:
         """SHA-256 of the manifest's text."""
@@ -128,14 +157,19 @@ class Manifest:
             raise ValueError(f"{path} is damaged ({first_line(error)})") from error
         if not isinstance(found, dict) or found.get("format") != FORMAT:
             raise ValueError(f"{path} is not a manifest of format {FORMAT}")
-        names = {field.name for field in fields(Manifest)}
+        law = _law_of(path, found)
+        names = {field.name for field in fields(Manifest)} | {"law", "algorithm", *_FIRST}
+        names |= set(law.entries_of())
         odd = ", ".join(sorted((found.keys() ^ names) - (_OPTIONAL - found.keys())))
         if odd:
             raise ValueError(f"{path} is damaged: missing or unknown entries {odd}")
         _check_types(path, found)
-        check_entries(path, found)
-        found["input_shape"] = tuple(found["input_shape"])
-        manifest = Manifest(**found)
+        _check_first(path, found, law)
+        try:
+            manifest = Manifest.from_entries(found)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+        check_entries(path, found, manifest.noise)
         # an entry twice, say, of which another reader may take the other
         if text != manifest.to_json():
             raise ValueError(f"{path} has been changed: it is not as topcert writes it")
@@ -193,8 +227,9 @@ def _check_types(path: Path, found: dict[str, Any]) -> None:
             f"{path}: num_selection must be at most {_WHOLE['num_samples']:,}, got"
             f" {found['num_selection']}"
         )
-    _check_noise(path, found)
-    _check_law(path, found)
+    for name in ("law", "algorithm"):
+        if not isinstance(found[name], str):
+            raise ValueError(f"{path}: {name} must be text, got {found[name]!r}")
     shape = found["input_shape"]
     if (
         not isinstance(shape, list)
@@ -214,10 +249,6 @@ def _check_types(path: Path, found: dict[str, Any]) -> None:
         )
     if not isinstance(found["data_options"], dict):
         raise ValueError(f"{path}: data_options must be an object, got {found['data_options']!r}")
-    if found["fill"] is not None and not isinstance(found["fill"], (int, float, str)):
-        raise ValueError(
-            f"{path}: fill must be a number, a fingerprint or null, got {found['fill']!r}"
-        )
     if "output" in found and not isinstance(found["output"], str):
         raise ValueError(f"{path}: output must be text, got {found['output']!r}")
     if "num_named" in found and type(found["num_named"]) is not int:
@@ -235,80 +266,23 @@ def _features_of(shape: tuple[int, ...], unit: object) -> int | None:
     return None if parts is None else math.prod(shape[:parts])
 
 
-def _check_noise(path: Path, found: dict[str, Any]) -> None:
-    """Each noise has its own parameter, sound, and no other's."""
-    own = {"ablation": "num_kept", "gaussian": "sigma", "discrete": "keep_probability"}
-    if not isinstance(found["noise"], str) or found["noise"] not in own:
-        raise ValueError(f"{path}: noise must be one of {', '.join(own)}, got {found['noise']!r}")
-    for noise, name in own.items():
-        if (found[name] is not None) != (found["noise"] == noise):
+def _law_of(path: Path, found: dict[str, Any]) -> type[Noise]:
+    """The law that a manifest names."""
+    name = found.get("noise")
+    try:
+        return find_noise(str(name))
+    except ValueError as error:
+        known = ", ".join(all_noises())
+        raise ValueError(f"{path}: noise must be one of {known}, got {name!r}") from error
+
+
+def _check_first(path: Path, found: dict[str, Any], law: type[Noise]) -> None:
+    """Refuse what other laws need."""
+    for name in _FIRST:
+        if found[name] is not None and name not in law.entries_of():
             raise ValueError(
-                f"{path}: {name} is {found[name]!r}, which does not go with the noise"
-                f" {found['noise']}"
+                f"{path}: {name} is {found[name]!r}, which does not go with the noise {law.name}"
             )
-    if (found["encoding"] is not None) != (found["noise"] == "ablation"):
-        raise ValueError(
-            f"{path}: encoding is {found['encoding']!r}, which does not go with the noise"
-            f" {found['noise']}"
-        )
-    kept, sigma, keep_probability = (found[name] for name in own.values())
-    if kept is not None and not (
-        isinstance(kept, int) and not isinstance(kept, bool) and 1 <= kept <= found["num_features"]
-    ):
-        raise ValueError(
-            f"{path}: num_kept must lie in 1 .. num_features = {found['num_features']}, got"
-            f" {kept!r}"
-        )
-    least, most = sigma_range(found["algorithm"])
-    if sigma is not None and not (isinstance(sigma, float) and least <= sigma <= most):
-        raise ValueError(f"{path}: sigma must lie in {least:g} .. {most:g}, got {sigma!r}")
-    if keep_probability is not None and parse_share(keep_probability) is None:
-        raise ValueError(
-            f"{path}: keep_probability must be a decimal strictly between 0 and 1, got"
-            f" {keep_probability!r}"
-        )
-
-
-def sigma_range(algorithm: object) -> tuple[float, float]:
-    """The least and the largest sigma of a Gaussian stream."""
-    stream = gaussian if algorithm == gaussian.ALGORITHM else rounded
-    return stream.MIN_SIGMA, stream.MAX_SIGMA
-
-
-def _check_law(path: Path, found: dict[str, Any]) -> None:
-    """A design is one of masks, and all its votes certify."""
-    if found["law"] == IID:
-        return
-    try:
-        kind_of(found["law"])
-    except (ValueError, AttributeError) as error:
-        told = ", ".join((*DESIGNS, *STRIDED))
-        raise ValueError(
-            f"{path}: law must be {IID} or a design ({told}), got {found['law']!r}"
-        ) from error
-    if found["noise"] != "ablation" or found["num_selection"]:
-        raise ValueError(
-            f"{path}: the design {found['law']} does not go with {found['noise']} noise or a first"
-            " sample"
-        )
-
-
-# Thresholds are exact, so their integers grow with the digits: with nine, a thousand of them still
-# take seconds.
-_SHARE: Final = re.compile(r"[0-9]{0,3}\.[0-9]{1,9}|[0-9]{1,9}/[0-9]{1,9}")
-
-
-def parse_share(text: object) -> Fraction | None:
-    """An exact number strictly between 0 and 1, of a decimal or a fraction of at most nine digits;
-    None of anything else.
-    """
-    if not isinstance(text, str) or _SHARE.fullmatch(text) is None:
-        return None
-    try:
-        share = Fraction(text)
-    except ZeroDivisionError:
-        return None
-    return share if 0 < share < 1 else None
 
 
 # What may differ when a run is resumed: where things lay (fingerprints say what they are), how far
@@ -321,11 +295,11 @@ def first_difference(recorded: Manifest, other: Manifest) -> tuple[str, Any, Any
     """Name and both values of the first entry in which `other` would not give the votes of
     `recorded`.
     """
-    before, now = asdict(recorded), asdict(other)
+    before, now = recorded.entries(), other.entries()
     # what a person can read comes first
-    for name in sorted(before, key=lambda name: name.endswith("fingerprint")):
-        if name not in _NOT_COMPARED and before[name] != now[name]:
-            return name, before[name], now[name]
+    for name in sorted(before | now, key=lambda name: name.endswith("fingerprint")):
+        if name not in _NOT_COMPARED and before.get(name) != now.get(name):
+            return name, before.get(name), now.get(name)
     return None
 
 

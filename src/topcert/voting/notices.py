@@ -12,8 +12,8 @@ def notices(prepared: Prepared) -> list[str]:
     columns that lies among the data.
     """
     told = [prepared.classifier.choice.told]
-    if prepared.encoding == "sentinel" and isinstance(prepared.fill, (int, float)):
-        told.append(sentinel_among(prepared, float(prepared.fill)))
+    if prepared.noise.stand_in is not None:
+        told.append(sentinel_among(prepared, prepared.noise.stand_in))
     return [line for line in told if line]
 
 

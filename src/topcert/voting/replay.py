@@ -11,10 +11,11 @@ from typing import Final, Protocol, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.randomization import designs
-from topcert.randomization.designs import Design, make_design
-from topcert.randomization.masks import ALGORITHM, draw_masks
-from topcert.voting.manifest import IID, Manifest
+from topcert.noise.ablation import Ablation
+from topcert.noise.law import of_law
+from topcert.randomization.designs import Design
+from topcert.randomization.masks import draw_masks
+from topcert.voting.manifest import Manifest
 
 _MASK_BYTES: Final = 1 << 28  # of masks at a time
 _TABLE_BYTES: Final = 1 << 28  # of counts, for the inputs that share a walk over all masks
@@ -52,16 +53,8 @@ def _name(ballots: NDArray[np.integer], label: int) -> NDArray[np.bool_]:
 
 def design_of(manifest: Manifest) -> Design | None:
     """The design of whose masks a manifest speaks; None where its masks are independent."""
-    if manifest.law == IID or manifest.num_kept is None:
-        return None
-    return make_design(
-        manifest.law,
-        shape=manifest.input_shape,
-        unit=manifest.unit,
-        seed=manifest.seed,
-        num_features=manifest.num_features,
-        num_kept=manifest.num_kept,
-        num_masks=manifest.num_samples,
+    return manifest.noise.design_of(
+        manifest.form, seed=manifest.seed, num_samples=manifest.num_samples
     )
 
 
@@ -98,16 +91,17 @@ class ReplayedMasks:
         Raises ValueError where the masks cannot be drawn again, or ballots name fewer labels.
         """
         manifest = ledger.manifest
-        ours = ALGORITHM if manifest.law == IID else designs.algorithm_of(manifest.law)
-        if manifest.num_kept is None or manifest.algorithm != ours:
+        noise = of_law(manifest.noise, Ablation)
+        if noise.stream not in noise.algorithms:
             raise ValueError(
-                f"the masks of {manifest.algorithm} cannot be drawn again; this release has {ours}"
+                f"the masks of {noise.stream} cannot be drawn again; this release has"
+                f" {noise.own_algorithm}"
             )
-        self._ledger, self._num_kept = ledger, manifest.num_kept
+        self._ledger, self._num_kept = ledger, noise.kept
         self._size = manifest.num_samples if first is None else first
         self._num_named = check_depth(num_named, manifest)
         self._design = design_of(manifest)
-        self._block = max(1, _MASK_BYTES // (4 * manifest.num_kept))
+        self._block = max(1, _MASK_BYTES // (4 * self._num_kept))
         self._degrees: NDArray[np.int64] | None = None
         self._all: NDArray[np.int32] | None = None  # where they fit in one block
         self._pair_degrees: NDArray[np.int32] | None = None

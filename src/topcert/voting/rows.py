@@ -26,9 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.classifiers.answers import are_scores
-from topcert.theory.radius import uses_quanta
+from topcert.noise.law import IID, Noise
 from topcert.voting.among import FORGETS, RowCheck, RowsError, Trial, fix, mixes, moved_by, refuse
-from topcert.voting.manifest import FIXED, IID, Manifest
+from topcert.voting.manifest import FIXED, Manifest
 from topcert.voting.mates import FEW, HIGH, LADDER, LOW, MIDDLE, Asker, other_rows
 from topcert.voting.voter import Voter
 
@@ -170,9 +170,8 @@ def check_run(
     as both do.
     """
     why = why_places_matter(
-        law=manifest.law,
+        manifest.noise,
         num_features=manifest.num_features,
-        num_kept=manifest.num_kept,
         batch_size=manifest.batch_size,
         whole=() if manifest.stopping == FIXED else (manifest.num_selection, manifest.num_samples),
     )
@@ -182,10 +181,9 @@ def check_run(
 
 
 def why_places_matter(
+    noise: Noise,
     *,
-    law: str,
     num_features: int,
-    num_kept: int | None,
     batch_size: int,
     whole: tuple[int, ...] = (),
 ) -> str | None:
@@ -195,13 +193,10 @@ def why_places_matter(
     They may not under independent masks, where these are few enough for Eq. 4, or where `whole`,
     the votes of a first sample and the most of a stopping rule, are no multiples of `batch_size`.
     """
-    if law != IID or num_kept is None:
+    if noise.law != IID:
         return None
-    if uses_quanta(num_features, num_kept):
-        return (
-            f"with {num_kept} of {num_features} features kept, shares of labels are multiples of"
-            " one mask's"
-        )
+    if (why := noise.why_places_matter(num_features)) is not None:
+        return why
     if any(votes % batch_size for votes in whole):
         return f"{' and '.join(map(str, whole))} votes are not whole batches of {batch_size}"
     return None

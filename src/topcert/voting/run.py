@@ -19,7 +19,7 @@ from topcert.voting.inputs import as_recorded, fingerprint_inputs, inputs_table
 from topcert.voting.ledger import Ledger, judge_of
 from topcert.voting.manifest import Manifest
 from topcert.voting.names import told
-from topcert.voting.request import OLDER, Prepared, Request, prepare
+from topcert.voting.request import Prepared, Request, prepare
 from topcert.voting.rows import check_run, quiet
 from topcert.voting.sampling import fill
 from topcert.voting.second import check_second, rows_to_load
@@ -55,8 +55,8 @@ def open_run(request: Request, folder: Path, *, resume: bool) -> Opened:
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"--out {folder} is a file; name a folder")
     recorded = Manifest.read(path) if path.exists() else None
-    if recorded is not None and recorded.noise == request.noise and recorded.algorithm in OLDER:
-        request = replace(request, algorithm=recorded.algorithm)
+    if recorded is not None:
+        request = replace(request, noise=request.noise.resuming(recorded.noise))
     return Opened(
         folder=folder,
         prepared=prepare(request, recorded_batch_size=recorded.batch_size if recorded else None),
@@ -115,7 +115,7 @@ def collect_votes(
     voter = prepared.voter()
     if on_inputs is not None:
         on_inputs(len(inputs), len(inputs), "checking the classifier")
-    if manifest.noise != "ablation":  # better known before the work than after most of it
+    if manifest.noise.refuses_inputs:  # better known before the work than after most of it
         for position in range(manifest.num_inputs):
             voter.check_input(position)
     began = second = None  # where no vote is to come

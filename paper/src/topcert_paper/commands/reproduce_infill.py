@@ -14,6 +14,7 @@ from topcert.cli.progress import console, messages, progress_bar, stoppable
 from topcert.datasets.imagenet import INPUT_IN_WORDS
 from topcert.datasets.reading import Reading
 from topcert.evaluation.accuracy import floored
+from topcert.noise.ablation import Ablation
 from topcert.voting.request import Request
 from topcert_paper.commands.reproducing import FromCounts, carried_counts, need_torch
 from topcert_paper.fills import (
@@ -90,9 +91,8 @@ def infill(
             data="imagenet",
             reading=Reading(data_dir=data_dir, limit=limit),
             model=str(model),
-            num_kept=num_kept,
+            noise=Ablation(num_kept=num_kept, encoding=encoding),
             num_samples=samples,
-            encoding=encoding,
             device=device,
         )
         kept = f"what is finished is kept in {out}: repeat the command"
