@@ -97,7 +97,6 @@ class Smoothed(nn.Module):
         kind = KINDS[x.ndim]
         form = Form(
             name="the batch",
-            kind=kind,
             shape=x.shape,
             dtype=x.dtype,
             unit=self.unit or DEFAULT_UNIT[kind],
