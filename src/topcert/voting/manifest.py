@@ -85,7 +85,7 @@ class Manifest:
 
     @property
     def law(self) -> str:
-        """ "iid", or the name of a design."""
+        """The name of the design; "iid" where draws are independent."""
         return self.noise.law
 
     @property
