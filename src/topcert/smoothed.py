@@ -24,7 +24,7 @@ from topcert.evaluation.saving import holds_others
 from topcert.methods.ablation import METHOD
 from topcert.methods.certificates import LABEL_CHOICES, LabelChoice
 from topcert.methods.certify import check_ballots
-from topcert.noise.law import Noise
+from topcert.noise.law import IID, Noise
 from topcert.progress.shown import Shown, stages
 from topcert.python_words import in_python, python_words
 from topcert.randomization.lattice import read_strides
@@ -33,7 +33,7 @@ from topcert.theory.confidence import check_alpha
 from topcert.theory.scalars import whole
 from topcert.theory.stopping import Stopping
 from topcert.votes import Votes
-from topcert.voting.manifest import IID, Manifest
+from topcert.voting.manifest import Manifest
 from topcert.voting.notices import notices
 from topcert.voting.request import Request
 from topcert.voting.run import collect_votes, open_run

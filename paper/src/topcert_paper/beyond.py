@@ -32,9 +32,10 @@ from topcert.evaluation.counts import mark_of, read_counts
 from topcert.evaluation.results import Results, derive
 from topcert.methods.method import DesignMethod
 from topcert.methods.registry import find_sampled_method
+from topcert.noise.law import IID
 from topcert.theory.stopping import Stopping
 from topcert.voting.ledger import Ledger
-from topcert.voting.manifest import FIXED, IID, Manifest
+from topcert.voting.manifest import FIXED, Manifest
 from topcert.voting.replay import design_of
 from topcert_paper.kept import open_kept, read_seconds, tallied
 from topcert_paper.records import Origin, read_origins

@@ -26,8 +26,8 @@ import pyarrow.parquet as pq
 
 from topcert.evaluation.counts import mark_of, write_counts
 from topcert.files import first_line, replacing
+from topcert.noise.law import IID
 from topcert.voting.ledger import Ledger
-from topcert.voting.manifest import IID
 
 MAX_BATCHES: Final = 10**6
 

@@ -21,11 +21,11 @@ from topcert.evaluation.results import Results
 from topcert.evaluation.unread import check_plain
 from topcert.evaluation.verification import judge_rows, recompute, refuted, same_run
 from topcert.evaluation.wording import gap_in_words
+from topcert.noise.law import IID
 from topcert.progress.shown import Shower
 from topcert.report.drawing import draw_results
 from topcert.voting.among import RowsError
 from topcert.voting.ledger import Ledger
-from topcert.voting.manifest import IID
 from topcert.voting.request import Prepared, prepare
 from topcert.voting.voter import count_all
 

@@ -24,9 +24,10 @@ from topcert.evaluation.wording import (
     votes_in_words,
     zero_in_words,
 )
+from topcert.noise.law import IID
 from topcert.report.pictures import check_pictures
 from topcert.voting.checks import in_words, read_check
-from topcert.voting.manifest import FIXED, IID
+from topcert.voting.manifest import FIXED
 
 
 def tell_traced(said: Said, model: str | None, *, asked: bool) -> None:

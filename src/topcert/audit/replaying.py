@@ -11,8 +11,8 @@ import numpy as np
 from topcert.audit.said import Said
 from topcert.evaluation.recasting import Recast, own_certificates, recast_votes
 from topcert.evaluation.results import Results
+from topcert.noise.law import IID
 from topcert.progress.shown import Shower
-from topcert.voting.manifest import IID
 from topcert.voting.request import Prepared
 
 EVERY: Final = "all"

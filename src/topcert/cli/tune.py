@@ -26,9 +26,9 @@ from topcert.methods.method import DesignMethod, SampledMethod
 from topcert.methods.registry import find_sampled_method
 from topcert.methods.rules import check_rule
 from topcert.noise.ablation import Ablation
+from topcert.noise.law import IID
 from topcert.randomization.lattice import read_strides
 from topcert.voting.ledger import Ledger
-from topcert.voting.manifest import IID
 from topcert.voting.request import Request, prepare
 from topcert.voting.run import open_run
 

@@ -25,8 +25,9 @@ from topcert.evaluation.columns import LABEL, VOTES, class_columns, odd_one_out,
 from topcert.evaluation.naming import CLASS, NAME, class_column, names_of, without_names
 from topcert.evaluation.tables import decoded, index_columns, name_of, read_table, whole_numbers
 from topcert.files import first_line, replacing
+from topcert.noise.law import IID
 from topcert.theory.confidence import trials_of
-from topcert.voting.manifest import FIXED, IID, Manifest
+from topcert.voting.manifest import FIXED, Manifest
 from topcert.voting.names import NAMELESS, Names
 
 Mark = tuple[str, str]  # name of the last column, and what stands in each of its rows

@@ -24,10 +24,11 @@ from topcert.evaluation.results import smoothing_of
 from topcert.files import first_line, replacing
 from topcert.methods.ablation import METHOD
 from topcert.methods.certify import radii_of, tells_top_k
+from topcert.noise.law import IID
 from topcert.theory.labels import most_voted
 from topcert.theory.radius import ABSTAIN
 from topcert.voting.ledger import Ledger
-from topcert.voting.manifest import FIXED, IID
+from topcert.voting.manifest import FIXED
 from topcert.voting.names import Names
 
 FILE: Final = "predictions.csv"

@@ -7,8 +7,8 @@ from typing import Final
 
 from topcert.methods.method import SampledMethod
 from topcert.methods.registry import all_methods
+from topcert.noise.law import IID
 from topcert.randomization.designs import kind_of
-from topcert.voting.manifest import IID
 
 FIRST: Final = ("ablation", "design", "cohen", "lee")  # the plainest of each noise
 

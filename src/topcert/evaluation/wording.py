@@ -13,10 +13,11 @@ from topcert.datasets.imagenet import INPUT_IN_WORDS
 from topcert.methods.certificates import Certificates
 from topcert.methods.method import Smoothing
 from topcert.methods.registry import find_method
+from topcert.noise.law import IID
 from topcert.theory.radius import ABSTAIN
 from topcert.voting.checks import in_words, read_check
 from topcert.voting.ledger import Ledger
-from topcert.voting.manifest import FIXED, IID, Manifest
+from topcert.voting.manifest import FIXED, Manifest
 
 
 def votes_in_words(manifest: Manifest) -> str:

@@ -106,7 +106,7 @@ class Manifest:
     def entries(self) -> dict[str, Any]:
         """What the file says, by name."""
         noise = self.noise
-        found = {}
+        found: dict[str, Any] = {}
         for field in fields(self):
             if field.name == "noise":
                 found |= {"noise": noise.name, "law": self.law, "algorithm": self.algorithm}
