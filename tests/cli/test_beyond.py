@@ -66,7 +66,7 @@ def run(
     spoilt[:, :2, :4] = 255 - spoilt[:, :2, :4] // 2
     np.savez(workplace / "images.npz", x=spoilt, y=LABELS)
     monkeypatch.delitem(sys.modules, "brightness_for_tests", raising=False)
-    monkeypatch.setattr("topcert.cli.certify.draw_results", lambda *_, **__: None)
+    monkeypatch.setattr("topcert.report.keeping.draw_results", lambda *_, **__: None)
     if not (kept_run / "o").exists():
         made = topcert(*RUN, "--out", "o")
         assert made.code == 0, made.err

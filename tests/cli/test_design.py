@@ -50,7 +50,7 @@ def pictures(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spoilt[:, :4, :6] = 255 - spoilt[:, :4, :6] // 2  # a mask that keeps several of these errs
     np.savez(workplace / "images.npz", x=spoilt, y=LABELS)
     monkeypatch.delitem(sys.modules, "brightness_for_tests", raising=False)
-    monkeypatch.setattr("topcert.cli.certify.draw_results", lambda *_, **__: None)
+    monkeypatch.setattr("topcert.report.keeping.draw_results", lambda *_, **__: None)
 
 
 def certificates() -> Certificates:

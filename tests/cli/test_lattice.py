@@ -58,7 +58,7 @@ def pictures(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.savez(workplace / "images.npz", x=spoilt, y=LABELS)
     for name in ("brightness_for_tests", "grids_for_tests"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    monkeypatch.setattr("topcert.cli.certify.draw_results", lambda *_, **__: None)
+    monkeypatch.setattr("topcert.report.keeping.draw_results", lambda *_, **__: None)
 
 
 def floored_half(counts: np.ndarray, label: int) -> int:

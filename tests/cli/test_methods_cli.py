@@ -115,7 +115,7 @@ def command(method: str, *more: object, out: str = "o") -> list[object]:
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        importlib.import_module("topcert.cli.certify"), "draw_results", lambda *_, **__: None
+        importlib.import_module("topcert.report.keeping"), "draw_results", lambda *_, **__: None
     )
 
 

@@ -61,7 +61,7 @@ CERTIFY = [
 def older(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A finished run of an earlier release."""
     monkeypatch.setattr(
-        importlib.import_module("topcert.cli.certify"), "draw_results", lambda *_, **__: None
+        importlib.import_module("topcert.report.keeping"), "draw_results", lambda *_, **__: None
     )
     monkeypatch.delitem(sys.modules, "mean_for_tests", raising=False)
     Path("mean_for_tests.py").write_text(THIRDS)

@@ -285,7 +285,9 @@ def closed_levine_feizi(lower: Fraction, num_features: int, num_kept: int) -> in
 @pytest.mark.parametrize(("num_features", "num_kept"), [(64, 8), (1024, 50), (30, 29), (200, 1)])
 def test_levine_feizi_is_its_closed_rule(num_features: int, num_kept: int) -> None:
     method = find_vote_method("levine-feizi")
-    smoothing = dataclasses.replace(ABLATION, num_features=num_features, num_kept=num_kept)
+    smoothing = dataclasses.replace(
+        ABLATION, num_features=num_features, noise=Ablation(num_kept=num_kept)
+    )
     lower = np.random.default_rng(num_features).uniform(0.4, 1.0, (150, 3))
     labels = np.arange(150) % 3
     found = method.theorem(lower, np.ones_like(lower), labels, ks=[1], smoothing=smoothing).radius
@@ -353,7 +355,7 @@ def test_cohen_is_sigma_times_the_quantile_and_the_floor_of_pixels() -> None:
     wins = np.array([1000, 999, 990, 950, 900, 800, 700, 600, 560, 527, 526, 525, 500, 3])
     counts = np.stack([wins, 1000 - wins], axis=1)
     for sigma, channels in ((0.25, 3), (1.0, 1), (0.9, 3)):
-        smoothing = dataclasses.replace(GAUSSIAN, sigma=sigma, channels=channels)
+        smoothing = dataclasses.replace(GAUSSIAN, noise=Gaussian(sigma=sigma), channels=channels)
         made = certify(
             method,
             counts,
@@ -457,8 +459,7 @@ def test_bounds_for_the_law_lie_outside_those_for_the_drawn_one_and_within_0_and
 
 def test_lee_counts_whole_pixels_and_leaves_room_for_the_law_error() -> None:
     method = find_vote_method("lee")
-    keep = DISCRETE.keep_probability
-    assert keep is not None
+    keep = DISCRETE.noise_of(Discrete).share
     lower = np.array([[0.5, 0.5], *([p, 1 - p] for p in np.linspace(0.5001, 0.9999, 60))])
     labels = np.zeros(len(lower), np.int64)
     values = lee_radius(lower[:, 0], keep_probability=keep, num_values=256, max_radius=300)
@@ -489,7 +490,7 @@ def test_lee_stops_at_the_end_of_the_table_of_thresholds(
     monkeypatch.setattr(discrete, "MAX_RADIUS", 30)
     monkeypatch.setattr(lee, "MAX_RADIUS", 30)
     smoothing = dataclasses.replace(
-        DISCRETE, keep_probability=Fraction(1, 100), num_features=num_features
+        DISCRETE, noise=Discrete(keep_probability="1/100"), num_features=num_features
     )
     near = np.array([[0.9999, 0.0], [1.0, 0.0], [0.5, 0.5]])
     found = find_vote_method("lee").theorem(

@@ -200,7 +200,7 @@ def test_noise_is_that_of_the_stream() -> None:
     "law",
     [
         topcert.Ablation(num_kept=5, encoding="sentinel", fill=-1.0),
-        topcert.Ablation(num_kept=5, design="lattice:p=4", encoding="mean", fill="0f" * 32),
+        topcert.Ablation(num_kept=6, design="lattice:p=4", encoding="mean", fill="0f" * 32),
         topcert.Ablation(num_kept=5, encoding="six-channel", algorithm="one of another release"),
         topcert.Gaussian(sigma=0.5),
         topcert.Gaussian(sigma=500.0, algorithm=floating.ALGORITHM),

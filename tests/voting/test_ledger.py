@@ -264,7 +264,13 @@ def test_a_resume_from_another_place_or_release_is_allowed(tmp_path: Path) -> No
         ({"unit": "pixel"}, "unit is 'pixel', of which an input of shape"),
         ({"input_shape": (2, 2, 3), "unit": "pixel", "num_features": 12}, "has 4 pixels, not 12"),
         (
-            {"noise": "gaussian", "num_kept": None, "encoding": None, "sigma": 1e300},
+            {
+                "noise": "gaussian",
+                "num_kept": None,
+                "encoding": None,
+                "fill": None,
+                "sigma": 1e300,
+            },
             "sigma must lie in",
         ),
         ({"noise": ["a"]}, "noise must be one of"),
