@@ -30,16 +30,22 @@ def names_of(requirements: list[str]) -> set[str]:
 
 
 @pytest.fixture
+def release(tmp_path: Path) -> Path:
+    """ModelNet40, written while h5py is at hand."""
+    return write_release(tmp_path / "release")
+
+
+@pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
     """As after a plain install."""
     for name in ("h5py", "pooch", "torch", "onnx", "onnxscript"):
         monkeypatch.setitem(sys.modules, name, None)
 
 
-@pytest.mark.usefixtures("bare")
-def test_modelnet40_needs_an_extra_and_says_so_before_it_downloads(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("release", "bare")
+def test_modelnet40_needs_an_extra_and_says_so_before_it_downloads(release: Path) -> None:
     said = r"^reading ModelNet40 needs h5py; install it with: pip install 'topcert\[points\]'$"
-    for folder in (write_release(tmp_path / "release"), None):
+    for folder in (release, None):
         with pytest.raises(ValueError, match=said):
             load_modelnet40("test", data_dir=folder)
 
