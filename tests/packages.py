@@ -21,15 +21,23 @@ def install(
     modules by name.
     """
     where = folder / package
-    data = where / f"{package.replace('-', '_')}-1.0.dist-info"
-    data.mkdir(parents=True)
-    (data / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n", encoding="utf-8"
-    )
-    lines = []
-    for group, named in entries.items():
-        lines += [f"[{group}]", *(f"{name} = {value}" for name, value in named.items()), ""]
-    (data / "entry_points.txt").write_text("\n".join(lines), encoding="utf-8")
+    where.mkdir()
+    write_metadata(where, name=package, version="1.0", entries=entries)
     for name, source in modules.items():
         (where / f"{name}.py").write_text(source, encoding="utf-8")
     monkeypatch.syspath_prepend(where)
+
+
+def write_metadata(
+    folder: Path, *, name: str, version: str, entries: dict[str, dict[str, str]]
+) -> None:
+    """What pip writes beside the modules of a package, as far as entry points need it."""
+    data = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+    data.mkdir()
+    (data / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", encoding="utf-8"
+    )
+    lines = []
+    for group, named in entries.items():
+        lines += [f"[{group}]", *(f"{entry} = {value}" for entry, value in named.items()), ""]
+    (data / "entry_points.txt").write_text("\n".join(lines), encoding="utf-8")

@@ -87,7 +87,8 @@ def _own_methods() -> dict[str, Method]:
 
 def _survey() -> tuple[dict[str, Method], list[str]]:
     """All methods, in the order of names, and a line for each plug-in that is none."""
-    methods, refused = _own_methods(), []
+    methods = _own_methods()
+    refused: list[str] = []
     own = {*methods, *ALIASES}
     for name, plugins in find_plugins(METHODS, kind="method").items():
         if name in own:
