@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Outcome
-from tests.datasets.cifar_files import TEST, write_binary
+from tests.datasets.cifar_files import PER_FILE, TEST, write_binary
 from tests.datasets.modelnet_files import write_release
+from topcert.datasets import cifar10
 from topcert.datasets.cifar10 import load_cifar10
 from topcert.datasets.modelnet40 import load_modelnet40
 from topcert.extras import need
@@ -58,12 +59,15 @@ def test_a_download_of_modelnet40_needs_another(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.usefixtures("bare")
-def test_cifar10_needs_one_only_where_it_is_downloaded(tmp_path: Path) -> None:
+def test_cifar10_needs_one_only_where_it_is_downloaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said = r"^downloading CIFAR-10 needs pooch; install it with: pip install 'topcert\[data\]'$"
     with pytest.raises(ValueError, match=said):
         load_cifar10("test")
+    monkeypatch.setattr(cifar10, "_PER_FILE", PER_FILE)
     write_binary(tmp_path, TEST)
-    assert len(load_cifar10("test", data_dir=tmp_path)[0]) == 10_000
+    assert len(load_cifar10("test", data_dir=tmp_path)[0]) == PER_FILE
 
 
 @pytest.mark.usefixtures("bare")
