@@ -40,7 +40,7 @@ def evening() -> None:
 
 number = 7
 
-def strange(*, of: object = 1) -> None:
+def strange(*, of: "a_type_that_is_nowhere" = 1) -> None:
     """Nothing that an option can be made of."""
 '''
 
@@ -141,7 +141,7 @@ def test_a_package_adds_commands(
             "the command 'odd' of the package topcert-odd is neither a function nor a typer.Typer:"
             " greeting:number is a int",
         ),
-        ("greeting:strange", {"greeting": GREETING}, "topcert-odd is no command (RuntimeError: "),
+        ("greeting:strange", {"greeting": GREETING}, "topcert-odd is no command (NameError: "),
     ],
 )
 def test_a_broken_command_is_named_and_breaks_no_other(
@@ -214,7 +214,7 @@ def test_a_package_adds_a_method(
     assert names == sorted(names)
     assert find_vote_method("half") is all_methods()["half"]
     assert refused_methods() == []
-    Path("counts.csv").write_text("0,1,2,3\n990,6,4,0\n400,300,200,100\n", encoding="utf-8")
+    Path("counts.csv").write_text("0,1,2,3\n990,6,4,0\n260,250,250,240\n", encoding="utf-8")
     radii = {}
     for method in ("ablation", "half"):
         options = ["--keep", 5, "--features", 100, "--k", 1, "--alpha", 0.01, "--json"]
