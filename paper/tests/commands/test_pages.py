@@ -29,7 +29,7 @@ def test_the_command_stands_among_those_of_topcert(
     monkeypatch.setenv("COLUMNS", "80")
     run = topcert("--help")
     assert_reads_well(run.out)
-    assert "reproduce   The tables and figures of the paper." in run.out
+    assert "  reproduce  The tables and figures of the paper." in run.out
     assert "Left out" not in run.out
 
 
