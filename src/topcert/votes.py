@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +25,15 @@ from topcert.progress.shown import Shown, stages
 from topcert.python_words import python_words
 from topcert.temporary import TemporaryFolder
 from topcert.theory.scalars import whole
-from topcert.verified import Verification, verify
 from topcert.voting.inputs import Inputs
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest
 from topcert.voting.names import Names
 
-USUAL_ALPHA = 0.001
+if TYPE_CHECKING:
+    from topcert.verified import Verification
+
+USUAL_ALPHA: Final = 0.001
 
 
 @final
@@ -266,6 +268,8 @@ class Votes:
             Where it cannot be checked: nothing was saved, data or model are others, or rounding on
             another runtime leaves it open.
         """
+        from topcert.verified import verify  # matplotlib
+
         return verify(
             self.folder,
             model,
