@@ -133,6 +133,7 @@ def test_the_same_plan_gives_the_same_weights_and_log(
         {"num_kept_at_first": 40},
         {"augmentation": ShiftAndMirror(max_shift=0)},
         {"learning_rate": 0.04},
+        {"views": 2},
     ],
 )
 def test_another_plan_gives_other_weights(

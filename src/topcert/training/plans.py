@@ -52,8 +52,8 @@ class TrainingPlan:
     def __post_init__(self) -> None:
         if self.views < 1 or self.batch_size % self.views:
             raise ValueError(
-                "the batch size must be a multiple of the views of an input, got"
-                f" {self.batch_size}, {self.views}"
+                f"the batch size, {self.batch_size}, must be a multiple of its views, how often"
+                f" each input is shown; got {self.views}"
             )
         if self.num_kept_at_first is None:
             return
