@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +80,32 @@ def test_undefined_answers_have_the_first_labels_in_order() -> None:
     assert found.not_finite.tolist() == found.undefined.tolist() == [False, True, True]
     named = np.array([[3, 1, 2], [2, 2, 1], [0, 4, 1], [-1, 5, 5], [3, 0, 3]], np.int16)
     found = judge_answer(named, num_classes=4, depth=3)
-    assert found.ballots.tolist() == [[3, 1, 2], [0, 1, 2], [0, 1, 2], [0, 1, 2], [0, 1, 2]]
+    assert found.ballots.tolist() == [[3, 1, 2], [2, 0, 1], [0, 1, 2], [0, 1, 2], [3, 0, 1]]
     assert found.repeated.tolist() == [False, True, False, False, True]
     assert found.out_of_range.tolist() == [False, False, True, True, False]  # one reason a row
     assert found.label == 4
+
+
+@pytest.mark.parametrize("rows_at_a_time", [1, 50, 1 << 22])
+def test_the_first_labels_of_a_ballot_do_not_depend_on_what_is_ranked_below(
+    monkeypatch: pytest.MonkeyPatch, rows_at_a_time: int
+) -> None:
+    """All ways to rank labels, right or wrong: a run with fewer labels casts the first of these."""
+    monkeypatch.setattr("topcert.classifiers.answers._ROWS", rows_at_a_time)
+    given = np.array(list(itertools.product(range(-1, 6), repeat=4)))
+    found = judge_answer(given, num_classes=5, depth=4)
+    for fewer in (1, 2, 3):
+        alone = judge_answer(given[:, :fewer], num_classes=5, depth=fewer)
+        np.testing.assert_array_equal(found.ballots[:, :fewer], alone.ballots)
+    for row, ballot in zip(given.tolist(), found.ballots.tolist(), strict=True):
+        right = [
+            label
+            for rank, label in enumerate(row)
+            if all(0 <= one < 5 for one in row[: rank + 1])
+            and len(set(row[: rank + 1])) == rank + 1
+        ]
+        lowest = [label for label in range(5) if label not in right]
+        assert ballot == (right + lowest)[:4]
 
 
 def test_what_a_model_had_no_ballot_for_is_counted_by_its_reason() -> None:
@@ -97,11 +120,12 @@ def test_what_a_model_had_no_ballot_for_is_counted_by_its_reason() -> None:
     batch = ROWS[:6].copy()
     batch[1, 0], batch[4, 0] = 11, 1000
     found = classifier(batch)
-    assert found[[1, 4]].tolist() == [[0, 1], [0, 1]]
+    assert found[[1, 4]].tolist() == [[4, 0], [0, 1]]
     np.testing.assert_array_equal(found[[0, 2, 3, 5]], ranked(2)(batch[[0, 2, 3, 5]]))
     told = classifier.undefined
     assert (told.repeated, told.raised, told.total, told.asked) == (1, 1, 2, 6)
-    assert "which count as the labels 0, 1: 1 on which it raised" in told.in_words()
+    rule = "the labels 0, 1 (of ranked ones, after those before the first fault)"
+    assert f"which count as {rule}: 1 on which it raised" in told.in_words()
     assert "1 with a label twice" in told.in_words()
 
 

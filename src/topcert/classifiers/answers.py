@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from topcert.files import first_line
 
 UNDEFINED_LABEL: Final = 0  # of a row without an answer; of a ballot of w labels 0 .. w - 1
+_ROWS: Final = 1 << 22  # ranks times ranks of the rows that are mended at a time
 
 
 class AnswerError(ValueError):
@@ -27,8 +28,8 @@ class AnswerError(ValueError):
 @final
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """The ballots of a batch, int64 `(B, depth)`, and where they are 0 .. depth - 1 for want of an
-    answer, bool `(B,)`.
+    """The ballots of a batch, int64 `(B, depth)`, and where they are not the model's own for want
+    of an answer, bool `(B,)`.
 
     A row has one reason at most. `label` is the first that was out of range, `reason` what the
     model raised.
@@ -182,8 +183,15 @@ def best_labels(scores: NDArray[Any], depth: int) -> NDArray[np.int64]:
 
 
 def judge_answer(answer: NDArray[Any], *, num_classes: int, depth: int = 1) -> Judged:
-    """The total rule on an answer: scores `(B, num_classes)`, labels `(B,)` or ranked `(B,
-    depth)`.
+    """The total rule on an answer: scores `(B, num_classes)`, labels `(B,)` or ranked
+    `(B, depth)`.
+
+    Of ranked labels those before the first fault (a label out of range, or one that stands before
+    it) are kept, and the lowest that are not among them follow. So the first w labels of a ballot
+    depend on nothing but the first w that were given: they are the ballot of a run that asks for w.
+
+    >>> judge_answer(np.array([[3, 3, 1], [2, 0, 9]]), num_classes=4, depth=3).ballots.tolist()
+    [[3, 0, 1], [2, 0, 1]]
     """
     nowhere = np.zeros(len(answer), np.bool_)
     fixed = np.arange(depth)
@@ -202,7 +210,10 @@ def judge_answer(answer: NDArray[Any], *, num_classes: int, depth: int = 1) -> J
     outside = (named < 0) | (named >= num_classes)  # in its own type, where nothing wraps around
     wrong = np.asarray(outside.any(axis=1))
     repeated = ~wrong & (np.diff(np.sort(named, axis=1), axis=1) == 0).any(axis=1)
-    ballots = np.where((wrong | repeated)[:, None], fixed, named.astype(np.int64))
+    ballots = named.astype(np.int64)
+    broken = np.flatnonzero(wrong | repeated)
+    for rows in np.array_split(broken, max(1, -(-len(broken) * depth**2 // _ROWS))):
+        ballots[rows] = _mended(ballots[rows], outside[rows])
     first = int(named[outside][0]) if wrong.any() else None
     return Judged(
         ballots=ballots,
@@ -212,6 +223,20 @@ def judge_answer(answer: NDArray[Any], *, num_classes: int, depth: int = 1) -> J
         repeated=repeated,
         label=first,
     )
+
+
+def _mended(named: NDArray[np.int64], outside: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Ballots `(rows, depth)` with the labels before the first fault, then the lowest others."""
+    depth = named.shape[1]
+    ranks = np.arange(depth)
+    before = np.tri(depth, k=-1, dtype=np.bool_)  # of rank r: the ranks above it
+    faults = outside | ((named[:, :, None] == named[:, None, :]) & before).any(axis=2)
+    kept = np.where(faults.any(axis=1), faults.argmax(axis=1), depth)[:, None]
+    right = ranks < kept
+    # of the depth lowest labels those that are not kept come first, in order
+    taken = ((named[:, :, None] == ranks) & right[:, :, None]).any(axis=1)
+    lowest = np.argsort(taken, axis=1, kind="stable")
+    return np.where(right, named, np.take_along_axis(lowest, np.maximum(ranks - kept, 0), axis=1))
 
 
 def out_of_range(label: int, num_classes: int) -> str:

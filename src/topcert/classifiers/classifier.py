@@ -28,8 +28,8 @@ from topcert.files import first_line
 @final
 @dataclass
 class Undefined:
-    """How many votes had no answer of the model, and got the labels 0 .. depth - 1: by what was
-    wrong.
+    """How many votes had no answer of the model, or one with a fault, and got labels by the total
+    rule: by what was wrong.
     """
 
     not_finite: int = 0  # a score was NaN or infinite
@@ -58,8 +58,11 @@ class Undefined:
             kinds.append(f"{self.repeated:,} with a label twice")
         if not kinds:
             return ""
-        one = f"label {UNDEFINED_LABEL}"
-        counted = one if self.depth == 1 else f"the labels {', '.join(map(str, range(self.depth)))}"
+        counted = f"label {UNDEFINED_LABEL}"
+        if self.depth > 1:
+            counted = f"the labels {', '.join(map(str, range(self.depth)))}"
+        if self.depth > 1 and self.out_of_range + self.repeated:
+            counted += " (of ranked ones, after those before the first fault)"
         return (
             f"the model had no answer for {self.total:,} of the {self.asked:,} votes cast now,"
             f" which count as {counted}: {', '.join(kinds)}; certificates hold under this rule, but"
@@ -80,9 +83,11 @@ class Classifier(ABC):
     labels a ballot names, 1 .. num_classes - 1.
 
     The total rule. A row whose scores are all finite has the labels of its largest (the first of
-    equal ones); different labels in 0 .. num_classes - 1 are taken as they are. Every other row has
-    the labels 0 .. depth - 1 (of one label: `UNDEFINED_LABEL`): one with a score that is NaN, +inf
-    or -inf, one with another label or a label twice, one that the model raises on. A model that
+    equal ones); different labels in 0 .. num_classes - 1 are taken as they are. A row with a score
+    that is NaN, +inf or -inf, and one that the model raises on, has the labels 0 .. depth - 1 (of
+    one label: `UNDEFINED_LABEL`). Of ranked labels those before the first that is out of range or
+    stands there a second time are taken, and then the lowest that are not among them; so the first
+    w labels of a ballot never depend on what was ranked below them. A model that
     raises on a batch is asked row by row, each row in a batch of the same shape filled with copies
     of it; so no row decides what another is given. These labels are fixed ones, not what argmax
     makes of a NaN, because a library may do that otherwise from one release to the next. What stops
