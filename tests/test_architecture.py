@@ -25,7 +25,7 @@ ALLOWED = {
     "plugins": {"files"},
     "theory": {"theory"},
     "randomization": {"randomization", "theory", "files"},
-    "noise": {"noise", "randomization", "theory", "files"},
+    "noise": {"noise", "randomization", "theory", "files", "plugins"},
     "methods": {"methods", "noise", "theory", "files", "plugins"},
     "models": {"models"},
 }
