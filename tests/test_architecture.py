@@ -337,7 +337,7 @@ FAKE = {
         (
             "cli/app.py",
             "def f():\n    from topcert_paper.commands import reproduce",
-            "topcert.cli.app imports topcert_paper.commands: topcert does without the paper's",
+            "topcert.cli.app imports topcert_paper.commands.reproduce: topcert does without",
         ),
         (
             "../topcert_paper/tables.py",
