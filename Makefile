@@ -2,13 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types unit bench clean
+.PHONY: demo test lint types unit docs coverage lowest bench clean
 
 demo: .venv/demo.stamp  ## the main job on the embedded data
 	rm -rf topcert-demo
 	$(BIN)/topcert demo --out topcert-demo
 
-test: .venv/test.stamp lint types unit  ## everything that must hold
+test: .venv/test.stamp lint types docs unit  ## everything that must hold
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check .
@@ -19,6 +19,25 @@ types: .venv/test.stamp
 
 unit: .venv/test.stamp
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
+
+docs: .venv/test.stamp  ## the site, in build/site; a warning is an error, and nothing is fetched
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# The share of lines and branches that the tests reach, which may not fall below the floor that is
+# kept; where it is higher, raise the floor.
+coverage: .venv/test.stamp
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 \
+		--cov --cov-report=term:skip-covered --cov-report=xml:build/coverage.xml \
+		--cov-fail-under="$$(cat tests/coverage-floor.txt)"
+
+lowest: .venv-lowest/test.stamp  ## the tests with the lowest versions that pyproject.toml admits
+	OMP_NUM_THREADS=1 .venv-lowest/bin/python -m pytest --numprocesses auto --maxprocesses 4
+
+.venv-lowest/test.stamp: pyproject.toml tests/lowest.txt
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --constraint tests/lowest.txt \
+		--editable '.[test]' --editable ./paper
+	touch $@
 
 bench: .venv/test.stamp  ## timings, as ratios measured in turn
 	$(BIN)/python benchmarks/arithmetic.py
@@ -32,8 +51,8 @@ bench: .venv/test.stamp  ## timings, as ratios measured in turn
 	touch $@
 
 .venv/test.stamp: pyproject.toml paper/pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[test]' --editable ./paper
+	$(BIN)/python -m pip install --quiet --editable '.[test,docs]' --editable ./paper
 	touch $@ .venv/demo.stamp
 
 clean:
-	rm -rf .venv topcert-demo .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-lowest build topcert-demo .mypy_cache .pytest_cache .ruff_cache

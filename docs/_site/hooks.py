@@ -80,8 +80,10 @@ def commands() -> Iterator[str]:
 
 def described(name: str, command: Any, context: Any) -> Iterator[str]:
     yield f"## {name}\n\n```text\n{command.get_help(context)}\n```\n"
-    for short, inner in getattr(command, "commands", {}).items():
-        inside = inner.make_context(
-            short, [], parent=context, resilient_parsing=True, terminal_width=80
-        )
-        yield from described(f"{name} {short}", inner, inside)
+    if hasattr(command, "list_commands"):
+        for short in command.list_commands(context):
+            inner = command.get_command(context, short)
+            inside = inner.make_context(
+                short, [], parent=context, resilient_parsing=True, terminal_width=80
+            )
+            yield from described(f"{name} {short}", inner, inside)
