@@ -105,10 +105,50 @@ def test_designs_are_tried_too_and_votes_that_are_there_are_kept(
     assert {path: path.stat().st_mtime_ns for path in Path("t").rglob("block-*.parquet")} == before
 
 
+def test_inputs_are_read_as_certify_reads_them_and_the_suggestion_says_how(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
+    images = np.random.default_rng(0).uniform(-1, 1, (6, 8, 8, 1)).astype(np.float32)
+    np.savez("wide.npz", x=images.transpose(0, 3, 1, 2), y=np.arange(6) % 5)
+    asked = ["--range", -1, 1, "--channels", "first", "--encoding", "constant", "--classes", 5]
+    tune = ["tune", "wide.npz", DATA[1], "--radius", 0, "--k", 1, "--keep", 20, "--samples", 100]
+    assert topcert(*tune, "--encoding", "constant", "--out", "s").code == 2  # values outside [0, 1]
+    run = topcert(*tune, *asked, "--alpha", 0.1, "--out", "t")
+    assert run.code == 0, run.err
+    found = re.search(r"topcert (certify DATA .* --out RUN)", run.out)
+    assert found is not None
+    for option in ("--range -1.0 1.0", "--channels first", "--encoding constant", "--alpha 0.1"):
+        assert option in found[1]
+    words = found[1].replace("DATA", "wide.npz").replace("RUN", "o").split()
+    assert topcert(*words).code == 0
+    told = [
+        json.loads(path.read_text())["data_options"]
+        for path in (next(Path("t").glob("*/manifest.json")), Path("o/manifest.json"))
+    ]
+    assert {one["range"][0] for one in told} == {-1.0}
+    assert {one["channels"] for one in told} == {"first"}
+
+
+def test_help_says_of_ballots_what_bounds_them(topcert: Callable[..., Outcome]) -> None:
+    said = dict.fromkeys(("certify", "plan"), "1 .. classes - 1; 1 is the paper's.")
+    for command, words in {**said, "tune": "at most classes - 1; by default up to k."}.items():
+        text = " ".join(topcert(command, "--help").out.split())
+        assert words in text
+        after = text[text.index(words) + len(words) :].lstrip()
+        assert not re.match(r"\[[^\]]* (to|more)", after), "a bound beside that of the words"
+    text = " ".join(topcert("tune", "--help").out.split())
+    assert "--resume" not in text[text.index("--batch-size") :]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         ([*TUNE, "--out", "t"], "--keep is needed"),
+        (
+            [*TUNE, "--keep", 2, "--ballot", 10**15, "--out", "t"],
+            "--ballot must be less than the number of classes, got 1000000000000000",
+        ),
+        ([*TUNE, "--keep", 2, "--ballot", 0, "--out", "t"], "--ballot must be at least 1, got 0"),
         ([*TUNE, "--keep", 2, "--method", "cohen", "--out", "t"], "tune is for ablated inputs"),
         ([*TUNE, "--keep", 2, "--method", "fpa", "--out", "t"], "needs --design"),
         (

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from topcert.cli.machine import choose_json
-from topcert.cli.numbers import flattened, several
+from topcert.cli.numbers import choose_ballot, flattened, several
 from topcert.cli.progress import choose_progress
 
 Data = Annotated[
@@ -111,9 +111,8 @@ OptionalSamples = Annotated[
 Ballot = Annotated[
     int,
     typer.Option(
-        min=1,
-        max=10**6,
-        help="Labels that each vote names, its best so many (w); 1 is the paper's.",
+        callback=choose_ballot,
+        help="Labels that each vote names, its best (w), 1 .. classes - 1; 1 is the paper's.",
     ),
 ]
 Stop = Annotated[

@@ -13,10 +13,12 @@ from rich.table import Table
 
 from topcert.cli import options
 from topcert.cli.machine import print_json
-from topcert.cli.numbers import flattened, several
-from topcert.cli.parsing import check_folder
+from topcert.cli.numbers import choose_ballot, flattened, several
+from topcert.cli.parsing import check_data_dir, check_folder
 from topcert.cli.progress import console
 from topcert.cli.running import run_to_ledger
+from topcert.cli.suggesting import certify_command
+from topcert.datasets.class_order import read_class_names
 from topcert.datasets.reading import Reading
 from topcert.evaluation.accuracy import floored
 from topcert.evaluation.choices import check_ballot, check_design, check_ks, choose_alpha
@@ -75,7 +77,8 @@ def tune(
     ballot: Annotated[
         int | None,
         typer.Option(
-            min=1, max=10**6, help="Try votes of 1 .. so many labels (w); by default up to k."
+            callback=choose_ballot,
+            help="Try votes of 1 .. so many labels (w), at most classes - 1; by default up to k.",
         ),
     ] = None,
     alpha: options.MethodAlpha = None,
@@ -86,10 +89,23 @@ def tune(
     data_dir: options.DataDir = None,
     limit: options.Limit = INPUTS,
     stride: options.Stride = None,
+    resize: options.Resize = None,
+    crop: options.Crop = None,
+    skip_unreadable: options.SkipUnreadable = False,
+    channels: options.Channels = None,
+    value_range: options.ValueRange = None,
+    class_names: options.ClassNames = None,
     device: options.Device = "auto",
     classes: options.Classes = None,
     output: options.Output = None,
-    batch_size: options.BatchSize = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=10**6,
+            help="Votes a batch; chosen for you, and kept where the command is repeated.",
+        ),
+    ] = None,
     as_json: options.AsJson = False,
     _progress: options.Progress = None,
 ) -> None:
@@ -100,6 +116,7 @@ def tune(
     command to go on after a stop.
     """
     check_folder(out)
+    check_data_dir(data, data_dir)
     name = method or ("ablation" if design is None else "design")
     certifier = find_sampled_method(name)
     if certifier.noise != Ablation.name:
@@ -120,6 +137,17 @@ def tune(
                 " --keep 40,50"
             )
     requests = []
+    reading = Reading(
+        data_dir=data_dir,
+        limit=limit,
+        stride=stride,
+        resize=resize,
+        crop=crop,
+        skip_unreadable=skip_unreadable,
+        channels=channels,
+        value_range=value_range,
+        class_names=None if class_names is None else read_class_names(class_names),
+    )
     for one, kept in settings:
         strides = None if one is None else read_strides(one)
         usual = SAMPLES if strides is None else strides.round_size
@@ -131,7 +159,7 @@ def tune(
                 num_samples=usual if samples is None else samples,
                 seed=seed,
                 unit=unit,
-                reading=Reading(data_dir=data_dir, limit=limit, stride=stride),
+                reading=reading,
                 device=device,
                 num_classes=classes,
                 output=output,
@@ -166,9 +194,16 @@ def tune(
     order = ranked(trials)
     _print(order, k=k, radius=radius)
     best = order[0]
+    more = {
+        "--encoding": encoding,
+        "--fill": fill,
+        "--bounds": rule,
+        "--alpha": alpha,
+        "--class-names": class_names,
+    }
     console.print(
         f"best on these {best.total} inputs:"
-        f" {_command(best, model=model, k=k, encoding=encoding, bounds=rule)}\nthey chose it:"
+        f" {certify_command(best, requests[0], k=k, more=more)}\nthey chose it:"
         " certify others than these, for it may do a little worse on them",
         highlight=False,
         soft_wrap=True,
@@ -218,20 +253,6 @@ def _print(order: list[Trial], *, k: int, radius: int) -> None:
             f"{low:.3f} to {high:.3f}",
         )
     console.print(table)
-
-
-def _command(trial: Trial, *, model: str, k: int, encoding: str | None, bounds: str | None) -> str:
-    """What certifies other inputs by this setting."""
-    words = ["topcert certify DATA", model, "--method", trial.method]
-    # then it says how many it keeps
-    strided = trial.law != IID and read_strides(trial.law) is not None
-    words += [] if trial.law == IID else ["--design", trial.law]
-    words += [] if strided else ["--keep", str(trial.num_kept)]
-    words += ["--samples", str(trial.passes), "--k", str(k)]
-    words += [] if trial.num_named == 1 else ["--ballot", str(trial.num_named)]
-    words += [] if encoding is None else ["--encoding", encoding]
-    words += [] if bounds is None else ["--bounds", bounds]
-    return " ".join([*words, "--out RUN"])
 
 
 def _row(trial: Trial) -> dict[str, object]:
