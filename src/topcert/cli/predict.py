@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -17,15 +18,18 @@ from topcert.cli.machine import print_json
 from topcert.cli.parsing import check_data_dir
 from topcert.cli.progress import messages
 from topcert.cli.running import run_to_ledger
+from topcert.cli.stopping import SAMPLES
 from topcert.datasets.class_order import read_class_names
 from topcert.datasets.reading import Reading
-from topcert.evaluation.choices import check_alpha, choose_ks
-from topcert.evaluation.predictions import Predictions, predict_labels
+from topcert.evaluation.choices import check_design, choose_alpha, choose_ks
+from topcert.evaluation.predictions import Predictions, find_predictor, predict_labels
 from topcert.evaluation.results import smoothing_of
 from topcert.evaluation.saving import holds_others
-from topcert.methods.ablation import METHOD
 from topcert.methods.certify import check_ballots
+from topcert.methods.method import DesignMethod, SampledMethod
 from topcert.noise.ablation import Ablation
+from topcert.noise.law import IID
+from topcert.randomization.lattice import read_strides
 from topcert.voting.manifest import Manifest
 from topcert.voting.request import Request
 from topcert.voting.run import open_run
@@ -35,15 +39,36 @@ def predict(
     data: options.Data,
     model: options.Model,
     *,
-    keep: options.Keep,
+    method: Annotated[
+        str | None,
+        typer.Option(help="ablation; with --design: design, or fpa or run-off if said."),
+    ] = None,
+    design: options.Design = None,
+    keep: Annotated[
+        int | None,
+        typer.Option(help="Features that each mask keeps (e); designs with strides say it."),
+    ] = None,
     k: Annotated[
         int | None, typer.Option(help="Labels to show; 3, or fewer where there are fewer classes.")
     ] = None,
-    samples: options.Samples = 10_000,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=10**8,
+            help="Votes an input (n); 10,000, or one round of a design with strides.",
+        ),
+    ] = None,
     ballot: options.Ballot = 1,
-    alpha: options.Alpha = 0.001,
+    alpha: options.MethodAlpha = None,
     seed: Annotated[
-        int | None, typer.Option(help="Seed of the mask stream; fresh from the system without it.")
+        int | None,
+        typer.Option(
+            help=(
+                "Seed of the mask stream; without it fresh from the system, for designs 0 as of"
+                " certify."
+            )
+        ),
     ] = None,
     encoding: options.Encoding = None,
     fill: options.Fill = None,
@@ -79,22 +104,32 @@ def predict(
     set is the top k; the order within it is not certified. Prints CSV
     `index,name,rank,label,class,votes,radius,unit,alpha` (`name` and `class` where files and
     classes have names). With --ballot W each ablated input names its W best labels, `votes` says
-    how many name the label, and a column `num_named` W.
+    how many name the label, and a column `num_named` W. With --design the vote over its published
+    masks is the classifier: every label that is shown has a radius, nothing is left to chance, and
+    a column `method` says by which rule.
     """
-    check_alpha(alpha)
+    certifier = find_predictor(method or ("ablation" if design is None else "design"))
+    chance = choose_alpha(alpha, certifier, usual=0.001)
+    check_design(design, certifier)
     check_data_dir(data, data_dir)
-    check_ballots(METHOD, ballot)
+    check_ballots(certifier, ballot)
+    strides = None if design is None else read_strides(design)
+    if keep is None and strides is None:
+        raise ValueError("--keep is needed: how many features each mask keeps (e)")
     if resume and out is None:
         raise ValueError("--resume needs --out")
     if seed is None and resume and out is not None and (out / "manifest.json").exists():
         seed = Manifest.read(out / "manifest.json").seed
+    if seed is None:
+        seed = 0 if isinstance(certifier, DesignMethod) else secrets.randbits(63)
+    usual = SAMPLES if strides is None else strides.round_size
     request = Request(
         data=data,
         model=model,
-        num_samples=samples,
+        num_samples=usual if samples is None else samples,
         num_named=ballot,
-        seed=secrets.randbits(63) if seed is None else seed,
-        noise=Ablation(num_kept=keep, encoding=encoding, fill=fill),
+        seed=seed,
+        noise=Ablation(num_kept=keep, design=design, encoding=encoding, fill=fill),
         unit=unit,
         reading=Reading(
             data_dir=data_dir,
@@ -114,12 +149,12 @@ def predict(
         batch_size=batch_size,
         refuse_labels=False,  # the inputs may be an attacker's
     )
+    run = partial(_run, request, method=certifier, k=k, alpha=chance)
     if out is not None:
-        made = _run(request, out, k=k, alpha=alpha, resume=resume, kept=None)
+        made = run(out, resume=resume, kept=None)
     else:
         with tempfile.TemporaryDirectory(prefix="topcert-") as folder:
-            kept = "nothing is kept without --out"
-            made = _run(request, Path(folder), k=k, alpha=alpha, resume=False, kept=kept)
+            made = run(Path(folder), resume=False, kept="nothing is kept without --out")
     _say_what_abstains(made)
     if as_json:
         print_json(_as_object(made, request))
@@ -128,14 +163,24 @@ def predict(
 
 
 def _run(
-    request: Request, folder: Path, *, k: int | None, alpha: float, resume: bool, kept: str | None
+    request: Request,
+    folder: Path,
+    *,
+    method: SampledMethod,
+    k: int | None,
+    alpha: float,
+    resume: bool,
+    kept: str | None,
 ) -> Predictions:
     """Vote, and show what the votes say; a folder that is to be kept is finished (`kept` None)."""
     opened = open_run(request, folder, resume=resume)
+    masks = opened.prepared.design
+    if isinstance(method, DesignMethod) and masks is not None:
+        method.check_masks(request.num_samples, masks.round_size)
     num_classes = opened.prepared.classifier.num_classes
-    (k,) = choose_ks(None if k is None else [k], METHOD.name, num_classes)
+    (k,) = choose_ks(None if k is None else [k], method.name, num_classes)
     say_best(
-        METHOD,
+        method,
         smoothing=smoothing_of(opened.prepared.manifest("")),
         num_classes=num_classes,
         num_samples=request.num_samples,
@@ -143,20 +188,29 @@ def _run(
         alpha=alpha,
         label_choice="predicted",
     )
+    ledger = run_to_ledger(opened, kept=kept, promise=_promise(request, method, alpha))
+    made = predict_labels(ledger, k=k, alpha=alpha, method=method)
+    if kept is None:
+        if not holds_others(ledger, method.name):
+            write_run(ledger, method=method.name, ks=[k], alpha=alpha, choice="predicted")
+        made.write(folder)
+    return made
+
+
+def _promise(request: Request, method: SampledMethod, alpha: float) -> str:
+    """What is claimed of the labels that will be shown."""
     w = request.num_named
     named = "" if w == 1 else f", each naming its {w} best labels (w = {w})"
-    promise = (
+    if isinstance(method, DesignMethod):
+        return (
+            f"the {request.num_samples:,} published masks of {request.noise.law}{named}, method"
+            f" {method.name}: the shown label {method.promise}; {method.guarantee}"
+        )
+    return (
         f"masks of seed {request.seed}, n = {request.num_samples}{named}; all radii of an input"
         f" hold together with probability at least 1 - alpha, alpha = {alpha!r}; of a label that"
         " abstains nothing is claimed"
     )
-    ledger = run_to_ledger(opened, kept=kept, promise=promise)
-    made = predict_labels(ledger, k=k, alpha=alpha)
-    if kept is None:
-        if not holds_others(ledger):
-            write_run(ledger, method=METHOD.name, ks=[k], alpha=alpha, choice="predicted")
-        made.write(folder)
-    return made
 
 
 def _say_what_abstains(made: Predictions) -> None:
@@ -179,5 +233,7 @@ def _as_object(made: Predictions, request: Request) -> dict[str, object]:
         "seed": request.seed,
         "num_samples": request.num_samples,
         "num_named": request.num_named,
+        "method": made.method,
+        "design": None if request.noise.law == IID else request.noise.law,
         "inputs": list(made.as_objects()),
     }

@@ -1,10 +1,11 @@
 """predictions.csv: the k labels that a smoothed classifier shows for each input, each with a
 certificate of its own.
 
-`index,name,rank,label,class,votes,radius,unit,alpha,num_named`, most voted first (ties: lower index
-first); `name` and `class` where there are such names, `radius` "abstains" for a label that the
-bounds do not put among the top k, `num_named` where each ablated input names more than one label:
-`votes` then says how many named this one.
+`index,name,rank,label,class,votes,radius,unit,alpha,num_named,method`, most voted first (ties:
+lower index first); `name` and `class` where there are such names, `radius` "abstains" for a label
+that the bounds do not put among the top k, `num_named` where each ablated input names more than one
+label: `votes` then says how many named this one. `method` where it is not `ablation`: of a design
+alpha is 0.0, and no label that is shown abstains.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ from topcert.evaluation.results import smoothing_of
 from topcert.files import first_line, replacing
 from topcert.methods.ablation import METHOD
 from topcert.methods.certify import radii_of, tells_top_k
-from topcert.noise.law import IID
-from topcert.theory.labels import most_voted
+from topcert.methods.method import DesignMethod, SampledMethod
+from topcert.methods.registry import all_methods, find_method
 from topcert.theory.radius import ABSTAIN
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import FIXED
 from topcert.voting.names import Names
+from topcert.voting.replay import ReplayedMasks
 
 FILE: Final = "predictions.csv"
 ABSTAINS: Final = "abstains"
@@ -58,8 +60,8 @@ class Predictions:
     """Shown labels of each input, `(inputs, k)`, most voted first, with their votes and radii (or
     ABSTAIN).
 
-    All radii of an input hold together with probability at least 1 - alpha over the masks. Each
-    vote names `num_named` labels.
+    All radii of an input hold together with probability at least 1 - alpha over the masks: for
+    certain, where the method is one of designs. Each vote names `num_named` labels.
     """
 
     k: int
@@ -71,6 +73,7 @@ class Predictions:
     votes: NDArray[np.int64]
     radii: NDArray[np.int64]
     num_named: int = 1
+    method: str = METHOD.name
 
     @property
     def told(self) -> NDArray[np.bool_]:
@@ -139,9 +142,9 @@ class Predictions:
         inputs, classes = self.names.inputs, self.names.classes
         named, called = ["name"] * (inputs is not None), ["class"] * bool(classes)
         ballot = ["num_named"] * (self.num_named > 1)
-        lines = [
-            ["index", *named, "rank", "label", *called, "votes", "radius", "unit", "alpha", *ballot]
-        ]
+        method = ["method"] * (self.method != METHOD.name)
+        last = ["votes", "radius", "unit", "alpha", *ballot, *method]
+        lines = [["index", *named, "rank", "label", *called, *last]]
         for row, place in enumerate(self.index.tolist()):
             for rank, label in enumerate(self.labels[row].tolist()):
                 reach = self.radii[row, rank]
@@ -157,6 +160,7 @@ class Predictions:
                         self.unit,
                         repr(self.alpha),
                         *[str(self.num_named) for _ in ballot],
+                        *[self.method for _ in method],
                     ]
                 )
         return lines
@@ -215,26 +219,60 @@ class Predictions:
             }
 
 
+def find_predictor(name: str) -> SampledMethod:
+    """The method of that name, if `predict` shows what it certifies: `ablation`, or one of designs.
+
+    Raises ValueError for others.
+    """
+    found = find_method(name)
+    if isinstance(found, DesignMethod) or (
+        isinstance(found, SampledMethod) and found.name == METHOD.name
+    ):
+        return found
+    designs = [name for name, other in all_methods().items() if isinstance(other, DesignMethod)]
+    raise ValueError(
+        f"predict shows what the methods {', '.join([METHOD.name, *designs])} certify, got"
+        f" {name}; use certify --label predicted"
+    )
+
+
 def predict_labels(
-    ledger: Ledger, *, k: int, alpha: float, counts: NDArray[np.int64] | None = None
+    ledger: Ledger,
+    *,
+    k: int,
+    alpha: float,
+    counts: NDArray[np.int64] | None = None,
+    method: SampledMethod = METHOD,
 ) -> Predictions:
     """What the votes of a full ledger show, with all labels that each names; `counts` are read from
     it unless given.
 
-    Raises ValueError where its votes are no fixed number of independent ones under ablation, or as
-    `radii_of` does.
+    Of a method of designs alpha is 0. Raises ValueError where the votes are no fixed number of
+    those that the method takes (independent ones, for `ablation`), or as `radii_of` does.
     """
     manifest = ledger.manifest
-    if (manifest.noise.name, manifest.law, manifest.stopping) != (METHOD.noise, IID, FIXED):
+    fits = manifest.noise.name == method.noise and manifest.kind in method.laws
+    if not fits or manifest.stopping != FIXED:
         raise ValueError(
             f"{ledger.folder} holds votes under {manifest.noise.name}, law {manifest.law}, stopping"
-            f" {manifest.stopping}; predict is for a number of ablated inputs set beforehand"
+            f" {manifest.stopping}; predict is for a number of ablated inputs set beforehand, by"
+            f" {method.name} under the law {' or '.join(method.laws)}"
         )
-    votes = ledger.counts() if counts is None else counts
+    certain = isinstance(method, DesignMethod)
+    if certain and alpha:
+        raise ValueError(f"of the method {method.name} alpha is 0, got {alpha}")
+    counted = ledger.counts() if counts is None else counts
+    votes = ReplayedMasks(ledger) if certain else None
     index, _, _ = ledger.read_inputs()
-    labels = most_voted(votes, k)
+    labels = method.shown(counted, k, votes=votes)
     radii = radii_of(
-        METHOD, votes, None, smoothing=smoothing_of(manifest), ks=[k], alpha=alpha
+        method,
+        counted,
+        None,
+        smoothing=smoothing_of(manifest),
+        ks=[k],
+        alpha=alpha,
+        votes=votes,
     ).radius
     return Predictions(
         k=k,
@@ -243,9 +281,10 @@ def predict_labels(
         names=ledger.read_names(),
         index=index,
         labels=labels,
-        votes=np.take_along_axis(votes, labels, axis=1),
+        votes=np.take_along_axis(counted, labels, axis=1),
         radii=radii[:, :, 0],
         num_named=manifest.depth,
+        method=method.name,
     )
 
 
@@ -303,11 +342,15 @@ def _same_setting(
     try:
         header, *lines = rows
         rank, alpha = header.index("rank"), header.index("alpha")
+        named = lines[0][header.index("method")] if "method" in header else METHOD.name
+        method = find_predictor(named)
         ranks = [int(line[rank]) for line in lines if line[rank] != WHOLE_INPUT]
         most = counts.shape[1] - 1
         # where 0.1.0 abstained on all inputs, it told no k
         for k in [max(ranks)] if ranks else range(1, most + 1):
-            found = predict_labels(ledger, k=k, alpha=float(lines[0][alpha]), counts=counts)
+            found = predict_labels(
+                ledger, k=k, alpha=float(lines[0][alpha]), counts=counts, method=method
+            )
             if ranks or not found.told.any():
                 return found
     except (ValueError, IndexError):

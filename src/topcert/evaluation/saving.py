@@ -7,9 +7,9 @@ from topcert.methods.certificates import Certificates
 from topcert.voting.ledger import Ledger
 
 
-def holds_others(ledger: Ledger) -> bool:
+def holds_others(ledger: Ledger, method: str = METHOD.name) -> bool:
     """Whether the folder has certificates of this run that somebody asked `certify` for: others
-    than `predict` makes.
+    than `predict` makes by that method.
     """
     path = ledger.folder / "certificates.parquet"
     if not path.exists():
@@ -18,7 +18,7 @@ def holds_others(ledger: Ledger) -> bool:
         stored, metadata = Certificates.read(path)
     except ValueError:  # damaged: they are made again
         return False
-    ours = (METHOD.name, "predicted", None)
+    ours = (method, "predicted", None)
     return metadata.get("manifest") == ledger.manifest.digest() and ours != (
         stored.method,
         stored.label_choice,
