@@ -129,6 +129,57 @@ def test_inputs_are_read_as_certify_reads_them_and_the_suggestion_says_how(
     assert {one["channels"] for one in told} == {"first"}
 
 
+def test_plan_says_what_can_reach_a_radius_and_which_commands_tell(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
+    make_table()
+    plan = ["plan", "--features", 12, "--classes", 5, "--k", 1, "--radius", 1, "--samples", 200]
+    run = topcert(*plan)
+    assert run.code == 0, run.err
+    said = " ".join(run.out.split())
+    assert "to reach r = 1 feature at k = 1: the most features that a mask may keep" in said
+    assert "not known before votes are seen" in said
+    assert "largest radius" not in said  # of no one number kept
+    (found,) = json.loads(topcert(*plan, "--json").out)["suggested"]
+    assert (found["radius"], found["k"]) == (1, 1)
+    assert [reach["percent"] for reach in found["reaches"]] == [100, 90, 75, 60]
+    commands = re.findall(r"topcert (tune DATA MODEL .* --out \S+)", run.out)
+    assert [f"topcert {command}" for command in commands] == found["tune"]
+    assert len(commands) > 1
+    for command in commands:
+        words = command.replace("DATA MODEL", " ".join(DATA)).split()
+        more = [] if "--samples" in words else ["--samples", 100]
+        assert topcert(*words, *more, "--limit", 4).code == 0, command
+    with_keep = json.loads(topcert(*plan, "--keep", 2, "--json").out)
+    assert with_keep["suggested"] == [found]
+    assert len(with_keep["settings"]) == 1
+    assert "suggested" not in json.loads(topcert(*plan[:-4], "--keep", 2, "--json").out)
+    hopeless = topcert(*plan[:-1], 2)
+    assert hopeless.code == 0
+    assert topcert(*plan[:7]).code == 2
+    assert topcert("plan", *DATA, "--radius", 1).code == 2
+    far = topcert(*plan[:8], 13)
+    assert far.code == 2
+    assert "must lie in 0 .. 12" in far.err
+
+
+def test_plan_names_lattices_where_features_are_pixels(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
+    images = np.random.default_rng(0).random((2, 8, 8, 1)).astype(np.float32)
+    np.savez("images.npz", x=images, y=np.arange(2))
+    run = topcert("plan", "images.npz", DATA[1], "--keep", 4, "--radius", 2, "--k", 2, "--json")
+    assert run.code == 0, run.err
+    (found,) = json.loads(run.out)["suggested"]
+    fewest = min(one["num_blocks"] for one in found["reaches"] if one["percent"] == 90)
+    strides = [
+        tuple(map(int, name)) for name in re.findall(r"lattice:(\d+)x(\d+)", found["tune"][-1])
+    ]
+    assert strides
+    assert min(rows * columns for rows, columns in strides) >= fewest
+    assert all(0 <= columns - rows <= 1 for rows, columns in strides)
+
+
 def test_help_says_of_ballots_what_bounds_them(topcert: Callable[..., Outcome]) -> None:
     said = dict.fromkeys(("certify", "plan"), "1 .. classes - 1; 1 is the paper's.")
     for command, words in {**said, "tune": "at most classes - 1; by default up to k."}.items():

@@ -14,6 +14,7 @@ from topcert.cli import options
 from topcert.cli.machine import print_json, radius_or_none
 from topcert.cli.parsing import check_data_dir
 from topcert.cli.progress import console
+from topcert.cli.suggesting import suggest
 from topcert.datasets.class_order import read_class_names
 from topcert.datasets.reading import Reading
 from topcert.evaluation.accuracy import floored
@@ -39,7 +40,16 @@ def plan(
     features: Annotated[
         int | None, typer.Option(help="Features of an input (d); read from DATA if given.")
     ] = None,
-    keep: options.Keep,
+    keep: Annotated[
+        int | None,
+        typer.Option(help="Features that each mask keeps (e); not needed with --radius."),
+    ] = None,
+    radius: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Say which e, w and designs can reach this radius, and how to choose."
+        ),
+    ] = None,
     classes: Annotated[
         int | None,
         typer.Option(min=2, max=10**6, help="Number of classes (c); read from MODEL if given."),
@@ -67,8 +77,19 @@ def plan(
 ) -> None:
     """Say what can be certified at best, which vote shares it takes, and (with DATA and MODEL) what
     it costs here.
+
+    With --radius, say which numbers kept, ballots and designs can reach it at each share of votes;
+    which of them is best only votes can tell: the commands of `topcert tune` that are printed try
+    them on a labelled sample.
     """
     check_alpha(alpha)
+    if keep is None and radius is None:
+        raise ValueError(
+            "--keep is needed, how many features each mask keeps (e); or --radius, to be told which"
+            " can reach it"
+        )
+    if keep is None and data is not None:
+        raise ValueError("--keep is needed with DATA and MODEL, which are timed under such masks")
     if (data is None) != (model is None):
         raise ValueError("give both DATA and MODEL to time them, or neither")
     if data is not None:
@@ -120,23 +141,28 @@ def plan(
         raise ValueError("--features and --classes are needed without DATA and MODEL")
     if classes < 2:
         raise ValueError(f"--classes must be at least 2, got {classes}")
-    check_counts(features, keep)
+    check_counts(features, 1 if keep is None else keep)
     check_ballot(ballot, find_method("ablation"), classes)
-    settings = []
+    grid = prepared is not None and prepared.unit == "pixel"
+    settings, suggested = [], []
     for size in choose_ks(k, "ablation", classes):
         setting = Setting(
             num_features=features,
-            num_kept=keep,
+            num_kept=1 if keep is None else keep,
             num_classes=classes,
             k=size,
             num_samples=samples,
             alpha=alpha,
             num_named=ballot,
         )
-        settings.append(_print_setting(setting, name))
+        if keep is not None:
+            settings.append(_print_setting(setting, name))
+        if radius is not None:
+            suggested.append(suggest(setting, radius, unit=name, grid=grid))
     cost = None if prepared is None else _print_cost(prepared)
     if as_json:
-        print_json({"unit": name, "settings": settings, "cost": cost})
+        more = {} if radius is None else {"suggested": suggested}
+        print_json({"unit": name, "settings": settings, "cost": cost, **more})
 
 
 def _print_setting(setting: Setting, unit: str) -> dict[str, Any]:
