@@ -61,7 +61,7 @@ def test_so_many_may_be_kept_and_no_more(features: int, radius: int, k: int) -> 
                 assert certified(most + 1, w=w, percent=percent) < radius
     fewest = [by_percent(found, 1)[percent].num_kept or 0 for percent in PERCENTS]
     assert fewest == sorted(fewest, reverse=True)
-    assert len(set(fewest)) > 1
+    assert len(set(fewest)) > 1 or radius == 0
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])
