@@ -188,9 +188,10 @@ class TopKCertifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(validate_data(self, X, reset=False, dtype=np.float64))
 
     def _counts(self, X: ArrayLike) -> NDArray[np.int64]:  # noqa: N803
+        rows = self._rows(X)
         return count_votes(
             self.estimator_,
-            self._rows(X),
+            rows,
             num_kept=self.num_kept_,
             num_samples=self.num_samples,
             seed=self.seed,

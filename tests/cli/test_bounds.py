@@ -21,6 +21,8 @@ from topcert.classifiers.layers import read_layers
 from topcert.methods.certificates import Certificates
 from topcert.theory.intervals import certified_radius_intervals
 from topcert.training.export import export_onnx
+from topcert.verified import verify
+from topcert.weighed import certify_network
 
 RUN = ["certify", "images.npz", "net.onnx", "--method", "chiang"]
 
@@ -209,3 +211,19 @@ def test_there_are_no_votes_to_evaluate(folder: Path, topcert: Callable[..., Out
     run = topcert("evaluate", "o", "--k", 2)
     assert run.code == 2
     assert "no votes" in run.err
+
+
+def test_python_leaves_the_same_folder_and_checks_it(folder: Path) -> None:
+    found = certify_network(
+        "net.onnx", "images.npz", k=(1, 2), label_choice="predicted", progress=False
+    )
+    assert found.radii(2).shape == (12, 2)
+    assert "no failure probability" in found.promise()
+    found.save("python")
+    for path in folder.iterdir():
+        assert (Path("python") / path.name).read_bytes() == path.read_bytes(), path.name
+    assert verify("python", "net.onnx").good
+    with pytest.raises(ValueError, match="name the network with model"):
+        verify("python")
+    with pytest.raises(ValueError, match="name one to save into"):
+        found.save()

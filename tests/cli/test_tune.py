@@ -13,6 +13,8 @@ import pytest
 
 from tests.conftest import Outcome
 from topcert.evaluation.tuning import Trial, ranked
+from topcert.noise.ablation import Ablation
+from topcert.tuned import tune
 
 DATA = ["table.npz", "models_for_tests:linear"]
 TUNE = ["tune", *DATA, "--radius", 0, "--k", 2, "--samples", 200, "--alpha", 0.1]
@@ -246,3 +248,25 @@ def test_ties_go_to_fewer_passes_and_then_to_fewer_labels() -> None:
     assert ranked(order[::-1]) == order
     assert order[0].interval[0] == pytest.approx(0.5549, abs=1e-3)  # Clopper-Pearson, 9 of 10
     assert order[-1].interval == pytest.approx((0.0, 0.3085), abs=1e-3)
+
+
+def test_python_tries_the_same_settings(workplace: Path, topcert: Callable[..., Outcome]) -> None:
+    make_table()
+    run = topcert(*TUNE, "--keep", "3,8", "--ballot", 2, "--out", "t", "--json")
+    found = tune(
+        DATA[1],
+        DATA[0],
+        noises=[Ablation(num_kept=3), Ablation(num_kept=8)],
+        radius=0,
+        k=2,
+        num_samples=200,
+        num_named=2,
+        alpha=0.1,
+        out="python",
+        progress=False,
+    )
+    assert found.rows() == json.loads(run.out)["trials"]
+    assert "independent masks, e = " in repr(found)
+    assert (Path("python") / "independent-masks-e-3" / "manifest.json").is_file()
+    with pytest.raises(ValueError, match="noises is empty"):
+        tune(DATA[1], DATA[0], noises=[], radius=0)
