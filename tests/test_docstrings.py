@@ -13,6 +13,7 @@ MODULES = [
     "topcert.classifiers.answers",
     "topcert.classifiers.mirrored",
     "topcert.classifiers.trained",
+    "topcert.counted",
     "topcert.curves",
     "topcert.datasets.casting",
     "topcert.datasets.raw",

@@ -31,6 +31,7 @@ NAMES = [
     "__version__",
     "ablate",
     "certified_radius",
+    "certify_counts",
     "certify_network",
     "compare",
     "count_votes",

@@ -67,6 +67,29 @@ def test_certificates_are_those_of_the_method_and_accuracy_counts_them() -> None
     assert votes.certify("located", k=1, progress=False).method == "located"
 
 
+def test_counts_alone_have_the_certificates_of_their_votes() -> None:
+    votes = vote()
+    for labels, choice in ((LABELS, "given"), (None, "predicted")):
+        found = topcert.certify_counts(
+            votes.counts, labels, noise=topcert.Ablation(num_kept=4), num_features=12, k=(1, 2)
+        )
+        wanted = votes.certify(k=(1, 2), label_choice=choice)
+        for k in (1, 2):
+            assert np.array_equal(found.radii(k), wanted.radii(k))
+    with pytest.raises(ValueError, match="asks under which mask each vote was cast"):
+        topcert.certify_counts(
+            votes.counts,
+            LABELS,
+            method="located",
+            noise=topcert.Ablation(num_kept=4),
+            num_features=12,
+        )
+    with pytest.raises(ValueError, match="counts must be integers"):
+        topcert.certify_counts(
+            votes.counts / 2, noise=topcert.Ablation(num_kept=4), num_features=12
+        )
+
+
 def test_several_k_have_a_curve_each() -> None:
     found = vote().certify(k=(1, 3))
     assert found.k == (1, 3)

@@ -18,6 +18,7 @@ from topcert.voting.arrays import count_votes
 if TYPE_CHECKING:
     from topcert.ablating import ablate
     from topcert.certified import Certificates
+    from topcert.counted import certify_counts
     from topcert.curves import Accuracy, compare
     from topcert.datasets.casting import RowCast
     from topcert.datasets.raw import RawInput
@@ -52,6 +53,7 @@ __all__ = [
     "__version__",
     "ablate",
     "certified_radius",
+    "certify_counts",
     "certify_network",
     "compare",
     "count_votes",
@@ -80,6 +82,7 @@ _LATER = {
     "Verification": "topcert.verified",
     "Votes": "topcert.votes",
     "ablate": "topcert.ablating",
+    "certify_counts": "topcert.counted",
     "certify_network": "topcert.weighed",
     "compare": "topcert.curves",
     "open_votes": "topcert.votes",
