@@ -128,7 +128,7 @@ def test_counts_that_are_not_carried_are_not_made_up(
     monkeypatch.setattr("topcert_paper.commands.reproducing.files", lambda _: workplace)
     run = topcert("reproduce", "infill", "--from-counts")
     assert run.code == 2
-    assert "topcert carries no vote counts of infill" in run.err
+    assert "topcert-paper carries no vote counts of infill" in run.err
 
 
 def test_the_carried_counts_redraw_the_committed_table(
