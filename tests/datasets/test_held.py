@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from topcert.datasets.holding import hold
 from topcert.datasets.reading import Reading
@@ -55,6 +57,21 @@ def test_part_of_them_is_taken_as_of_a_set() -> None:
     found = hold(X, LABELS).load(Reading(stride=2, limit=2))
     assert found.indices.tolist() == [0, 2]
     assert np.array_equal(found.read(1), X[2])
+
+
+@pytest.mark.parametrize(
+    ("given", "spread"), [({"resize": 4, "crop": 4}, None), ({"crop": 4}, 1), ({}, "none")]
+)
+def test_pictures_say_what_an_attacker_of_the_file_can_do(
+    tmp_path: Path, given: dict[str, int], spread: int | str | None
+) -> None:
+    for name in ("a", "b"):
+        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / f"{name}.png")
+    raw = Reading(**given).load(str(tmp_path)).raw  # type: ignore[arg-type]
+    assert (raw.spread if raw else "none") == spread
+    if raw is not None and spread is None:
+        assert raw.radius(5) == 0
+        assert "radii say nothing of it" in raw.in_words(unit="pixel")
 
 
 def test_names_are_labels() -> None:

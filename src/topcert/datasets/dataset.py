@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from topcert.datasets.array_inputs import Kind, check_range, scale_bytes
 from topcert.datasets.cifar10 import CLASS_NAMES, HELD_OUT, load_cifar10
 from topcert.datasets.folder import SUFFIXES
-from topcert.datasets.imagenet import CROP, SUBSET, load_imagenet
+from topcert.datasets.imagenet import CROP, SHORTER_SIDE, SUBSET, load_imagenet
 from topcert.datasets.modelnet40 import holds_modelnet40, load_modelnet40
 from topcert.datasets.npz import read_npz
 from topcert.datasets.picture_folder import PictureFolder, open_pictures
@@ -140,10 +140,8 @@ def load_dataset(
         whole = _surfaces()
     elif folder:
         cut = Cut(resize=resize, crop=crop)
-        return _pictures(
-            open_pictures(Path(name), cut, stride=stride, limit=limit, skip=skip_unreadable),
-            value_range,
-        )
+        found = open_pictures(Path(name), cut, stride=stride, limit=limit, skip=skip_unreadable)
+        return replace(_pictures(found, value_range), raw=_raw_of(cut))
     elif name.endswith(".npz"):
         whole = _npz(Path(name), unit=unit, channels=channels, value_range=value_range)
     else:
@@ -292,6 +290,7 @@ def _imagenet(data_dir: Path | None, value_range: tuple[float, float] | None) ->
         read=lambda position: scale_bytes(images.read(position), value_range),
         class_names=images.class_names,
         input_names=images.names,
+        raw=_raw_of(Cut(resize=SHORTER_SIDE, crop=CROP)),
     )
 
 
@@ -321,6 +320,15 @@ def _surfaces() -> Dataset:
         read=lambda position: make_surfaces("test", position, position + 1)[0],
         class_names=SURFACE_NAMES,
     )
+
+
+def _raw_of(cut: Cut) -> RawInput | None:
+    """What an attacker of a picture can do to what was cut out of it; None where that is it."""
+    if cut.resize is not None:
+        return RawInput(what="a picture before it is resized", part="pixel", spread=None)
+    if cut.crop is not None:
+        return RawInput(what="a picture before it is cropped", part="pixel", spread=1)
+    return None
 
 
 def _pictures(found: PictureFolder, value_range: tuple[float, float] | None) -> Dataset:
