@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, final
 
 import typer
 
 from topcert.cli import options
 from topcert.cli.best import say_best, say_where_nothing
 from topcert.cli.bounding import certify_bounds
+from topcert.cli.grouped import flags_given, grouped
+from topcert.cli.groups import Laws, ModelOptions, PrintOptions, ReadingOptions
 from topcert.cli.listing import print_inputs
 from topcert.cli.machine import print_json, summary
 from topcert.cli.parsing import check_data_dir, check_folder
@@ -17,8 +21,6 @@ from topcert.cli.printing import print_curves, print_promise, print_unlabelled
 from topcert.cli.progress import console, pairs_bar
 from topcert.cli.running import run_to_ledger
 from topcert.cli.stopping import print_stopping
-from topcert.datasets.class_order import read_class_names
-from topcert.datasets.reading import Reading
 from topcert.evaluation.choices import (
     SAMPLES,
     check_alpha,
@@ -39,6 +41,7 @@ from topcert.methods.registry import find_method, find_sampled_method
 from topcert.methods.rules import check_rule
 from topcert.noise.asking import make_noise
 from topcert.noise.law import IID
+from topcert.noise.registry import all_noises
 from topcert.randomization.lattice import read_strides
 from topcert.report.keeping import keep_results
 from topcert.voting.ledger import Ledger, judge_of
@@ -49,6 +52,31 @@ from topcert.voting.run import open_run
 MAX_RADIUS: Final = 32
 
 
+@final
+@dataclass(frozen=True, kw_only=True)
+class ClaimOptions:
+    """What is claimed of which label."""
+
+    k: options.Ks = None
+    label: options.Label = None
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class VoteOptions:
+    """Votes, and the bounds that they give: nothing here is for a method without votes."""
+
+    bounds: options.Bounds = None
+    selection: options.Selection = None
+    samples: options.OptionalSamples = None
+    ballot: options.Ballot = 1
+    stop: options.Stop = None
+    max_samples: options.MaxSamples = None
+    alpha: options.MethodAlpha = None
+    seed: options.Seed = 0
+
+
+@grouped
 def certify(
     data: options.Data,
     model: options.Model,
@@ -57,45 +85,19 @@ def certify(
         Path, typer.Option(help="Folder for the votes, the certificates and the curve.")
     ],
     method: options.Method = "ablation",
-    design: options.Design = None,
-    bounds: options.Bounds = None,
-    keep: options.NoiseKeep = None,
-    sigma: options.Sigma = None,
-    keep_probability: options.KeepProbability = None,
-    k: options.Ks = None,
-    selection: options.Selection = None,
-    samples: options.OptionalSamples = None,
-    ballot: options.Ballot = 1,
-    stop: options.Stop = None,
-    max_samples: options.MaxSamples = None,
-    alpha: options.MethodAlpha = None,
+    claim: ClaimOptions,
+    noise: Laws,
+    votes: VoteOptions,
     max_radius: Annotated[
         int | None,
         typer.Option(
             min=0, help="chiang: the largest radius that is looked for, in pixels; 32 without it."
         ),
     ] = None,
-    seed: options.Seed = 0,
-    label: options.Label = None,
-    encoding: options.Encoding = None,
-    fill: options.Fill = None,
-    unit: options.UnitOption = None,
-    data_dir: options.DataDir = None,
-    limit: options.Limit = None,
-    stride: options.Stride = None,
-    resize: options.Resize = None,
-    crop: options.Crop = None,
-    skip_unreadable: options.SkipUnreadable = False,
-    channels: options.Channels = None,
-    value_range: options.ValueRange = None,
-    class_names: options.ClassNames = None,
-    device: options.Device = "auto",
-    classes: options.Classes = None,
-    output: options.Output = None,
-    batch_size: options.BatchSize = None,
+    reading: ReadingOptions,
+    asked: ModelOptions,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
-    as_json: options.AsJson = False,
-    _progress: options.Progress = None,
+    printing: PrintOptions,
 ) -> None:
     """Certify how many features an attacker may change before a label can leave the top k.
 
@@ -109,65 +111,28 @@ def certify(
     three.
     """
     check_folder(out)
-    check_data_dir(data, data_dir)
-    reading = Reading(
-        data_dir=data_dir,
-        limit=limit,
-        stride=stride,
-        resize=resize,
-        crop=crop,
-        skip_unreadable=skip_unreadable,
-        channels=channels,
-        value_range=value_range,
-        class_names=None if class_names is None else read_class_names(class_names),
-    )
+    check_data_dir(data, reading.data_dir)
     certifier = find_method(method)
     if not isinstance(certifier, SampledMethod):
-        given = {
-            "--design": design,
-            "--bounds": bounds,
-            "--keep": keep,
-            "--sigma": sigma,
-            "--keep-probability": keep_probability,
-            "--selection": selection,
-            "--samples": samples,
-            "--stop": stop,
-            "--max-samples": max_samples,
-            "--ballot": None if ballot == 1 else ballot,
-            "--alpha": alpha,
-            "--encoding": encoding,
-            "--fill": fill,
-            "--unit": unit,
-            "--classes": classes,
-            "--output": output,
-            "--batch-size": batch_size,
-        }
-        for option, value in given.items():
-            if value is not None:
-                raise ValueError(
-                    f"{option} is for methods on votes, not for {method}; leave it out"
-                )
-        if value_range is not None:
-            raise ValueError(
-                f"--range is for methods on votes, not for {method}, whose images lie in [0, 1];"
-                " leave it out"
-            )
+        _refuse_votes(method, noise, votes, asked, reading)
         certify_bounds(
             data,
             model,
             out=out,
-            ks=[1] if k is None else k,
-            label=label,
+            ks=[1] if claim.k is None else claim.k,
+            label=claim.label,
             max_radius=MAX_RADIUS if max_radius is None else max_radius,
-            reading=reading,
+            reading=reading.reading(),
             resume=resume,
-            as_json=as_json,
+            as_json=printing.as_json,
         )
         return
     if max_radius is not None:
         raise ValueError(f"--max-radius is for the method chiang, not for {method}; leave it out")
-    rule = check_rule(certifier, bounds)
+    rule = check_rule(certifier, votes.bounds)
+    design, label = noise.get("design"), claim.label
     check_design(design, certifier)
+    selection = votes.selection
     if resume and selection is None and (out / "manifest.json").is_file():
         recorded = Manifest.read(out / "manifest.json").num_selection
         if not recorded and label == "selected":
@@ -175,54 +140,44 @@ def certify(
                 f"{out} has no first sample that selects a label; leave --label out, or choose"
                 " another --out"
             )
-        selection = recorded if stop is None or label == "selected" else None
-    chance = choose_alpha(alpha, certifier, usual=0.001)
+        selection = recorded if votes.stop is None or label == "selected" else None
+    chance = choose_alpha(votes.alpha, certifier, usual=0.001)
     strides = None if design is None else read_strides(design)
     stopping, num_samples = choose_stopping(
-        stop,
-        samples=samples,
-        max_samples=max_samples,
+        votes.stop,
+        samples=votes.samples,
+        max_samples=votes.max_samples,
         method=certifier,
-        bounds=bounds,
-        ks=choose_ks(k, method),
+        bounds=votes.bounds,
+        ks=choose_ks(claim.k, method),
         alpha=chance,
         label=label,
-        num_named=ballot,
+        num_named=votes.ballot,
         usual=SAMPLES if strides is None else strides.round_size,
     )
     request = Request(
         data=data,
         model=model,
-        noise=make_noise(
-            law_of(certifier),
-            {
-                "num_kept": keep,
-                "sigma": sigma,
-                "keep_probability": keep_probability,
-                "design": design,
-                "encoding": encoding,
-                "fill": fill,
-            },
-        ),
+        noise=make_noise(law_of(certifier), noise),
         num_selection=choose_selection(selection, certifier, label),
         num_samples=num_samples,
-        num_named=ballot,
+        num_named=votes.ballot,
         stopping=stopping,
-        seed=seed,
-        unit=unit,
-        reading=reading,
+        seed=votes.seed,
+        unit=asked.unit,
+        reading=reading.reading(),
         doubtful="leave out" if label in ("predicted", "selected") else "refuse",
-        device=device,
-        num_classes=classes,
-        output=output,
-        batch_size=batch_size,
+        device=asked.device,
+        num_classes=asked.classes,
+        output=asked.output,
+        batch_size=asked.batch_size,
     )
     results = run_certification(
         request,
         method=method,
         bounds=rule,
         out=out,
-        ks=k,
+        ks=claim.k,
         alpha=chance,
         label=label,
         resume=resume,
@@ -234,9 +189,28 @@ def certify(
     print_stopping(results.certificates, results.ledger.manifest)
     say_where_nothing(results)
     console.print(f"wrote {out}", soft_wrap=True)
-    if as_json:
+    if printing.as_json:
         gap = gap_in_words(results.ledger.manifest)
         print_json(summary(results.certificates, results.curves, out) | {"not_covered": gap})
+
+
+def _refuse_votes(
+    method: str,
+    noise: Mapping[str, Any],
+    votes: VoteOptions,
+    asked: ModelOptions,
+    reading: ReadingOptions,
+) -> None:
+    """Refuse what is for methods on votes alone."""
+    laws = {name: one.flag for law in all_noises().values() for name, one in law.options().items()}
+    given = [laws[name] for name, value in noise.items() if value is not None]
+    for flag in (*given, *flags_given(votes), *flags_given(asked)):
+        raise ValueError(f"{flag} is for methods on votes, not for {method}; leave it out")
+    if reading.value_range is not None:
+        raise ValueError(
+            f"--range is for methods on votes, not for {method}, whose images lie in [0, 1];"
+            " leave it out"
+        )
 
 
 def run_certification(

@@ -32,26 +32,7 @@ Model = Annotated[
         ),
     ),
 ]
-Keep = Annotated[int, typer.Option(help="Features that each mask keeps (e).")]
-NoiseKeep = Annotated[
-    int | None, typer.Option("--keep", help="Ablation: features that each mask keeps (e).")
-]
-Sigma = Annotated[
-    float | None, typer.Option(help="Gaussian noise: its standard deviation, inputs in [0, 1].")
-]
-KeepProbability = Annotated[
-    str | None, typer.Option(help="Discrete noise: the chance that a value stays, such as 0.2.")
-]
 Method = Annotated[str, typer.Option(help="The certificate; `topcert methods` lists them.")]
-Design = Annotated[
-    str | None,
-    typer.Option(
-        help=(
-            "How masks of a design are made: partitions, random; of pixels stratified, lattice,"
-            " lattice:5x4, lattice:p=23."
-        )
-    ),
-]
 Bounds = Annotated[
     str | None,
     typer.Option(
@@ -147,18 +128,6 @@ Label = Annotated[
         help="given, predicted or selected; by default selected where the method does, else given."
     ),
 ]
-Encoding = Annotated[
-    str | None,
-    typer.Option(
-        help=(
-            "six-channel, constant, mean, median, infill, sentinel, keep-only or lattice; by"
-            " default what the network was trained on, or suits the data."
-        )
-    ),
-]
-Fill = Annotated[
-    float | None, typer.Option(help="The value of NULL in constant (0.5) and sentinel (-1).")
-]
 UnitOption = Annotated[
     str | None,
     typer.Option("--unit", help="What counts as one feature: pixel, feature, column or point."),
@@ -209,7 +178,11 @@ ClassNames = Annotated[
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Classes = Annotated[
     int | None,
-    typer.Option(min=2, max=10**6, help="Number of classes, for functions that return labels."),
+    typer.Option(
+        min=2,
+        max=10**6,
+        help="Number of classes (c), where no model tells it, as of functions that return labels.",
+    ),
 ]
 Output = Annotated[
     str | None,

@@ -11,18 +11,19 @@ import typer
 from rich.table import Table
 
 from topcert.cli import options
+from topcert.cli.grouped import grouped
+from topcert.cli.groups import Kept, ModelOptions, ReadingOptions
 from topcert.cli.machine import print_json, radius_or_none
 from topcert.cli.parsing import check_data_dir
 from topcert.cli.progress import console
 from topcert.cli.suggesting import suggest
-from topcert.datasets.class_order import read_class_names
-from topcert.datasets.reading import Reading
 from topcert.evaluation.accuracy import floored
 from topcert.evaluation.choices import check_alpha, check_ballot, choose_ks
 from topcert.evaluation.wording import best_in_words
 from topcert.methods.planning import Setting, shown_radii
 from topcert.methods.registry import find_method
 from topcert.noise.ablation import Ablation
+from topcert.noise.asking import make_noise
 from topcert.theory.counting import check_counts
 from topcert.theory.radius import ABSTAIN
 from topcert.voting.request import Prepared, Request, prepare
@@ -30,6 +31,7 @@ from topcert.voting.request import Prepared, Request, prepare
 _FEWEST: Final = ("one rival has it all", "as few rivals as can have it all")
 
 
+@grouped
 def plan(
     data: Annotated[
         str | None,
@@ -40,39 +42,19 @@ def plan(
     features: Annotated[
         int | None, typer.Option(help="Features of an input (d); read from DATA if given.")
     ] = None,
-    keep: Annotated[
-        int | None,
-        typer.Option(help="Features that each mask keeps (e); not needed with --radius."),
-    ] = None,
+    noise: Kept,
     radius: Annotated[
         int | None,
         typer.Option(
             min=0, help="Say which e, w and designs can reach this radius, and how to choose."
         ),
     ] = None,
-    classes: Annotated[
-        int | None,
-        typer.Option(min=2, max=10**6, help="Number of classes (c); read from MODEL if given."),
-    ] = None,
     k: options.Ks = None,
     ballot: options.Ballot = 1,
     samples: options.Samples = 10_000,
     alpha: options.Alpha = 0.001,
-    encoding: options.Encoding = None,
-    fill: options.Fill = None,
-    unit: options.UnitOption = None,
-    data_dir: options.DataDir = None,
-    limit: options.Limit = None,
-    stride: options.Stride = None,
-    resize: options.Resize = None,
-    crop: options.Crop = None,
-    skip_unreadable: options.SkipUnreadable = False,
-    channels: options.Channels = None,
-    value_range: options.ValueRange = None,
-    class_names: options.ClassNames = None,
-    device: options.Device = "auto",
-    output: options.Output = None,
-    batch_size: options.BatchSize = None,
+    reading: ReadingOptions,
+    asked: ModelOptions,
     as_json: options.AsJson = False,
 ) -> None:
     """Say what can be certified at best, which vote shares it takes, and (with DATA and MODEL) what
@@ -82,6 +64,7 @@ def plan(
     which of them is best only votes can tell: the commands of `topcert tune` that are printed try
     them on a labelled sample.
     """
+    keep, classes = noise["num_kept"], asked.classes
     check_alpha(alpha)
     if keep is None and radius is None:
         raise ValueError(
@@ -93,7 +76,7 @@ def plan(
     if (data is None) != (model is None):
         raise ValueError("give both DATA and MODEL to time them, or neither")
     if data is not None:
-        check_data_dir(data, data_dir)
+        check_data_dir(data, reading.data_dir)
     if samples < 1:
         raise ValueError(f"--samples must be at least 1, got {samples}")
     prepared = None
@@ -104,24 +87,14 @@ def plan(
             model=model,
             num_samples=samples,
             num_named=ballot,
-            noise=Ablation(num_kept=keep, encoding=encoding, fill=fill),
-            unit=unit,
-            reading=Reading(
-                data_dir=data_dir,
-                limit=limit,
-                stride=stride,
-                resize=resize,
-                crop=crop,
-                skip_unreadable=skip_unreadable,
-                channels=channels,
-                value_range=value_range,
-                class_names=None if class_names is None else read_class_names(class_names),
-            ),
+            noise=make_noise(Ablation, noise),
+            unit=asked.unit,
+            reading=reading.reading(),
             doubtful="leave out",
-            device=device,
+            device=asked.device,
             num_classes=classes,
-            output=output,
-            batch_size=batch_size,
+            output=asked.output,
+            batch_size=asked.batch_size,
         )
         prepared = prepare(request)
         for option, given, found in (

@@ -5,22 +5,23 @@ from __future__ import annotations
 import secrets
 import sys
 import tempfile
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, final
 
 import typer
 
 from topcert.cli import options
 from topcert.cli.best import say_best
 from topcert.cli.certify import write_run
+from topcert.cli.grouped import grouped
+from topcert.cli.groups import Masks, ModelOptions, PrintOptions, ReadingOptions
 from topcert.cli.machine import print_json
 from topcert.cli.parsing import check_data_dir
 from topcert.cli.progress import messages
 from topcert.cli.running import run_to_ledger
 from topcert.cli.stopping import SAMPLES
-from topcert.datasets.class_order import read_class_names
-from topcert.datasets.reading import Reading
 from topcert.evaluation.choices import check_design, choose_alpha, choose_ks
 from topcert.evaluation.predictions import Predictions, find_predictor, predict_labels
 from topcert.evaluation.results import smoothing_of
@@ -28,6 +29,7 @@ from topcert.evaluation.saving import holds_others
 from topcert.methods.certify import check_ballots
 from topcert.methods.method import DesignMethod, SampledMethod
 from topcert.noise.ablation import Ablation
+from topcert.noise.asking import make_noise
 from topcert.noise.law import IID
 from topcert.randomization.lattice import read_strides
 from topcert.voting.manifest import Manifest
@@ -35,22 +37,11 @@ from topcert.voting.request import Request
 from topcert.voting.run import open_run
 
 
-def predict(
-    data: options.Data,
-    model: options.Model,
-    *,
-    method: Annotated[
-        str | None,
-        typer.Option(help="ablation; with --design: design, or fpa or run-off if said."),
-    ] = None,
-    design: options.Design = None,
-    keep: Annotated[
-        int | None,
-        typer.Option(help="Features that each mask keeps (e); designs with strides say it."),
-    ] = None,
-    k: Annotated[
-        int | None, typer.Option(help="Labels to show; 3, or fewer where there are fewer classes.")
-    ] = None,
+@final
+@dataclass(frozen=True, kw_only=True)
+class VoteOptions:
+    """Votes, and what they promise."""
+
     samples: Annotated[
         int | None,
         typer.Option(
@@ -58,9 +49,9 @@ def predict(
             max=10**8,
             help="Votes an input (n); 10,000, or one round of a design with strides.",
         ),
-    ] = None,
-    ballot: options.Ballot = 1,
-    alpha: options.MethodAlpha = None,
+    ] = None
+    ballot: options.Ballot = 1
+    alpha: options.MethodAlpha = None
     seed: Annotated[
         int | None,
         typer.Option(
@@ -69,30 +60,31 @@ def predict(
                 " certify."
             )
         ),
+    ] = None
+
+
+@grouped
+def predict(
+    data: options.Data,
+    model: options.Model,
+    *,
+    method: Annotated[
+        str | None,
+        typer.Option(help="ablation; with --design: design, or fpa or run-off if said."),
     ] = None,
-    encoding: options.Encoding = None,
-    fill: options.Fill = None,
-    unit: options.UnitOption = None,
-    data_dir: options.DataDir = None,
-    limit: options.Limit = None,
-    stride: options.Stride = None,
-    resize: options.Resize = None,
-    crop: options.Crop = None,
-    skip_unreadable: options.SkipUnreadable = False,
-    channels: options.Channels = None,
-    value_range: options.ValueRange = None,
-    class_names: options.ClassNames = None,
-    device: options.Device = "auto",
-    classes: options.Classes = None,
-    output: options.Output = None,
-    batch_size: options.BatchSize = None,
-    as_json: options.AsJson = False,
+    noise: Masks,
+    k: Annotated[
+        int | None, typer.Option(help="Labels to show; 3, or fewer where there are fewer classes.")
+    ] = None,
+    votes: VoteOptions,
+    reading: ReadingOptions,
+    asked: ModelOptions,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder to keep the run in: as that of certify, and predictions.csv."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
-    _progress: options.Progress = None,
+    printing: PrintOptions,
 ) -> None:
     """Show the k labels of the smoothed classifier, each with its certified radius; a label without
     one abstains.
@@ -108,13 +100,14 @@ def predict(
     masks is the classifier: every label that is shown has a radius, nothing is left to chance, and
     a column `method` says by which rule.
     """
+    design, seed = noise["design"], votes.seed
     certifier = find_predictor(method or ("ablation" if design is None else "design"))
-    chance = choose_alpha(alpha, certifier, usual=0.001)
+    chance = choose_alpha(votes.alpha, certifier, usual=0.001)
     check_design(design, certifier)
-    check_data_dir(data, data_dir)
-    check_ballots(certifier, ballot)
+    check_data_dir(data, reading.data_dir)
+    check_ballots(certifier, votes.ballot)
     strides = None if design is None else read_strides(design)
-    if keep is None and strides is None:
+    if noise["num_kept"] is None and strides is None:
         raise ValueError("--keep is needed: how many features each mask keeps (e)")
     if resume and out is None:
         raise ValueError("--resume needs --out")
@@ -126,27 +119,17 @@ def predict(
     request = Request(
         data=data,
         model=model,
-        num_samples=usual if samples is None else samples,
-        num_named=ballot,
+        noise=make_noise(Ablation, noise),
+        num_samples=usual if votes.samples is None else votes.samples,
+        num_named=votes.ballot,
         seed=seed,
-        noise=Ablation(num_kept=keep, design=design, encoding=encoding, fill=fill),
-        unit=unit,
-        reading=Reading(
-            data_dir=data_dir,
-            limit=limit,
-            stride=stride,
-            resize=resize,
-            crop=crop,
-            skip_unreadable=skip_unreadable,
-            channels=channels,
-            value_range=value_range,
-            class_names=None if class_names is None else read_class_names(class_names),
-        ),
+        unit=asked.unit,
+        reading=reading.reading(),
         doubtful="leave out",
-        device=device,
-        num_classes=classes,
-        output=output,
-        batch_size=batch_size,
+        device=asked.device,
+        num_classes=asked.classes,
+        output=asked.output,
+        batch_size=asked.batch_size,
         refuse_labels=False,  # the inputs may be an attacker's
     )
     run = partial(_run, request, method=certifier, k=k, alpha=chance)
@@ -156,7 +139,7 @@ def predict(
         with tempfile.TemporaryDirectory(prefix="topcert-") as folder:
             made = run(Path(folder), resume=False, kept="nothing is kept without --out")
     _say_what_abstains(made)
-    if as_json:
+    if printing.as_json:
         print_json(_as_object(made, request))
     else:
         sys.stdout.write(made.text())

@@ -13,6 +13,8 @@ import typer
 
 from topcert.cli import options
 from topcert.cli.best import say_best
+from topcert.cli.grouped import grouped
+from topcert.cli.groups import Needed
 from topcert.cli.machine import print_json, radius_or_none
 from topcert.cli.parsing import check_out
 from topcert.cli.progress import messages
@@ -31,15 +33,14 @@ from topcert.theory.counting import MAX_FEATURES
 from topcert.theory.radius import ABSTAIN
 
 
+@grouped
 def radius(
     counts: Annotated[
         Path, typer.Argument(metavar="COUNTS", help="CSV or Parquet, or - for standard input.")
     ],
     *,
     method: options.Method = "ablation",
-    keep: options.NoiseKeep = None,
-    sigma: options.Sigma = None,
-    keep_probability: options.KeepProbability = None,
+    noise: Needed,
     features: Annotated[
         int | None,
         typer.Option(help="Features of an input (d). Gaussian: without it, the most there may be."),
@@ -81,7 +82,7 @@ def radius(
     smoothing = replace(
         _smoothing(
             certifier,
-            given={"num_kept": keep, "sigma": sigma, "keep_probability": keep_probability},
+            given=noise,
             features=features,
             channels=channels,
         ),

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import csv
 import re
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, final
 
 import typer
 from rich.table import Table
 
 from topcert.cli import options
+from topcert.cli.grouped import grouped
+from topcert.cli.groups import ModelOptions, PrintOptions, ReadingOptions, Shown
 from topcert.cli.machine import print_json
 from topcert.cli.numbers import choose_ballot, flattened, several
 from topcert.cli.parsing import check_data_dir, check_folder
 from topcert.cli.progress import console
 from topcert.cli.running import run_to_ledger
 from topcert.cli.suggesting import certify_command
-from topcert.datasets.class_order import read_class_names
-from topcert.datasets.reading import Reading
 from topcert.evaluation.accuracy import floored
 from topcert.evaluation.choices import check_ballot, check_design, check_ks, choose_alpha
 from topcert.evaluation.tuning import Trial, ranked, try_ballots
@@ -28,6 +28,7 @@ from topcert.methods.method import DesignMethod, SampledMethod
 from topcert.methods.registry import find_sampled_method
 from topcert.methods.rules import check_rule
 from topcert.noise.ablation import Ablation
+from topcert.noise.asking import make_noise
 from topcert.noise.law import IID
 from topcert.randomization.lattice import read_strides
 from topcert.voting.ledger import Ledger
@@ -39,6 +40,49 @@ INPUTS: Final = 200
 _SAFE: Final = re.compile(r"[^a-z0-9]+")  # what a folder is not called
 
 
+@final
+@dataclass(frozen=True, kw_only=True)
+class TrialOptions:
+    """What is tried."""
+
+    method: Annotated[
+        str | None,
+        typer.Option(help="ablation or located; design with --design, fpa or run-off if said."),
+    ] = None
+    keep: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="E,...",
+            parser=several,
+            callback=flattened,
+            help="Numbers kept to try, such as 40,50,60.",
+        ),
+    ] = None
+    design: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,...", help="Designs to try, such as lattice:5x5,lattice:4x5."),
+    ] = None
+    bounds: options.Bounds = None
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=10**8,
+            help="Votes an input (n); 1,000, or one round of a lattice with strides.",
+        ),
+    ] = None
+    ballot: Annotated[
+        int | None,
+        typer.Option(
+            callback=choose_ballot,
+            help="Try votes of 1 .. so many labels (w), at most classes - 1; by default up to k.",
+        ),
+    ] = None
+    alpha: options.MethodAlpha = None
+    seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="Seed of the masks.")] = 0
+
+
+@grouped
 def tune(
     data: options.Data,
     model: options.Model,
@@ -48,66 +92,11 @@ def tune(
     ],
     k: Annotated[int, typer.Option(min=1, help="The k that matters to you.")] = 3,
     out: Annotated[Path, typer.Option(help="Folder for the votes of each setting and tune.csv.")],
-    method: Annotated[
-        str | None,
-        typer.Option(help="ablation or located; design with --design, fpa or run-off if said."),
-    ] = None,
-    keep: Annotated[
-        list[int] | None,
-        typer.Option(
-            metavar="E,...",
-            parser=several,
-            callback=flattened,
-            help="Numbers kept to try, such as 40,50,60.",
-        ),
-    ] = None,
-    design: Annotated[
-        str | None,
-        typer.Option(metavar="NAME,...", help="Designs to try, such as lattice:5x5,lattice:4x5."),
-    ] = None,
-    bounds: options.Bounds = None,
-    samples: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=10**8,
-            help="Votes an input (n); 1,000, or one round of a lattice with strides.",
-        ),
-    ] = None,
-    ballot: Annotated[
-        int | None,
-        typer.Option(
-            callback=choose_ballot,
-            help="Try votes of 1 .. so many labels (w), at most classes - 1; by default up to k.",
-        ),
-    ] = None,
-    alpha: options.MethodAlpha = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="Seed of the masks.")] = 0,
-    encoding: options.Encoding = None,
-    fill: options.Fill = None,
-    unit: options.UnitOption = None,
-    data_dir: options.DataDir = None,
-    limit: options.Limit = INPUTS,
-    stride: options.Stride = None,
-    resize: options.Resize = None,
-    crop: options.Crop = None,
-    skip_unreadable: options.SkipUnreadable = False,
-    channels: options.Channels = None,
-    value_range: options.ValueRange = None,
-    class_names: options.ClassNames = None,
-    device: options.Device = "auto",
-    classes: options.Classes = None,
-    output: options.Output = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=10**6,
-            help="Votes a batch; chosen for you, and kept where the command is repeated.",
-        ),
-    ] = None,
-    as_json: options.AsJson = False,
-    _progress: options.Progress = None,
+    tried: TrialOptions,
+    shown: Shown,
+    reading: ReadingOptions,
+    asked: ModelOptions,
+    printing: PrintOptions,
 ) -> None:
     """Try settings on a small labelled sample, and say which certifies most at a radius.
 
@@ -116,8 +105,9 @@ def tune(
     command to go on after a stop.
     """
     check_folder(out)
-    check_data_dir(data, data_dir)
-    name = method or ("ablation" if design is None else "design")
+    check_data_dir(data, reading.data_dir)
+    design, keep = tried.design, tried.keep
+    name = tried.method or ("ablation" if design is None else "design")
     certifier = find_sampled_method(name)
     if certifier.noise != Ablation.name:
         raise ValueError(
@@ -127,7 +117,8 @@ def tune(
     designs = [None] if design is None else [part.strip() for part in design.split(",")]
     for one in designs:
         check_design(one, certifier)
-    rule, chance = check_rule(certifier, bounds), choose_alpha(alpha, certifier, usual=0.001)
+    rule = check_rule(certifier, tried.bounds)
+    chance = choose_alpha(tried.alpha, certifier, usual=0.001)
     kept_all: list[int | None] = [None] if keep is None else list(dict.fromkeys(keep))
     settings = list(dict.fromkeys((one, kept) for one in designs for kept in kept_all))
     for one, kept in settings:
@@ -137,17 +128,6 @@ def tune(
                 " --keep 40,50"
             )
     requests = []
-    reading = Reading(
-        data_dir=data_dir,
-        limit=limit,
-        stride=stride,
-        resize=resize,
-        crop=crop,
-        skip_unreadable=skip_unreadable,
-        channels=channels,
-        value_range=value_range,
-        class_names=None if class_names is None else read_class_names(class_names),
-    )
     for one, kept in settings:
         strides = None if one is None else read_strides(one)
         usual = SAMPLES if strides is None else strides.round_size
@@ -155,15 +135,15 @@ def tune(
             Request(
                 data=data,
                 model=model,
-                noise=Ablation(num_kept=kept, design=one, encoding=encoding, fill=fill),
-                num_samples=usual if samples is None else samples,
-                seed=seed,
-                unit=unit,
-                reading=reading,
-                device=device,
-                num_classes=classes,
-                output=output,
-                batch_size=batch_size,
+                noise=make_noise(Ablation, {"num_kept": kept, "design": one, **shown}),
+                num_samples=usual if tried.samples is None else tried.samples,
+                seed=tried.seed,
+                unit=asked.unit,
+                reading=reading.reading(limit=INPUTS),
+                device=asked.device,
+                num_classes=asked.classes,
+                output=asked.output,
+                batch_size=asked.batch_size,
             )
         )
     prepared = prepare(requests[0])  # how many classes there are is known only then
@@ -173,7 +153,7 @@ def tune(
         raise ValueError(
             f"{data} has no labels, and certified accuracy needs them; tune on labelled inputs"
         )
-    most = (min(k, num_classes - 1) if certifier.ballots else 1) if ballot is None else ballot
+    most = tried.ballot or (min(k, num_classes - 1) if certifier.ballots else 1)
     check_ballot(most, certifier, num_classes)
     trials: list[Trial] = []
     for request, (_, kept) in zip(requests, settings, strict=True):
@@ -195,11 +175,11 @@ def tune(
     _print(order, k=k, radius=radius)
     best = order[0]
     more = {
-        "--encoding": encoding,
-        "--fill": fill,
+        "--encoding": shown["encoding"],
+        "--fill": shown["fill"],
         "--bounds": rule,
-        "--alpha": alpha,
-        "--class-names": class_names,
+        "--alpha": tried.alpha,
+        "--class-names": reading.class_names,
     }
     console.print(
         f"best on these {best.total} inputs:"
@@ -211,7 +191,7 @@ def tune(
     )
     _write(order, out / "tune.csv")
     console.print(f"wrote {out / 'tune.csv'}", soft_wrap=True)
-    if as_json:
+    if printing.as_json:
         print_json({"k": k, "radius": radius, "trials": [_row(trial) for trial in order]})
 
 

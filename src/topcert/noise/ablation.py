@@ -76,7 +76,8 @@ class Ablation(Noise):
         metadata=option(
             "--keep",
             meaning="how many features each mask keeps (e)",
-            help_text="features that each mask keeps (e).",
+            help_text="Features that each mask keeps (e).",
+            kind=int,
             needed=True,
         ),
     )
@@ -86,7 +87,7 @@ class Ablation(Noise):
             "--design",
             meaning="how the masks of a design are made",
             help_text=(
-                "how masks of a design are made: partitions, random; of pixels stratified,"
+                "How masks of a design are made: partitions, random; of pixels stratified,"
                 " lattice, lattice:5x4, lattice:p=23."
             ),
         ),
@@ -98,7 +99,7 @@ class Ablation(Noise):
             meaning="how hidden features are shown",
             help_text=(
                 "six-channel, constant, mean, median, infill, sentinel, keep-only or lattice; by"
-                " default what suits the data."
+                " default what the network was trained on, or suits the data."
             ),
         ),
     )
@@ -107,7 +108,8 @@ class Ablation(Noise):
         metadata=option(
             "--fill",
             meaning="the value of NULL",
-            help_text="the value of NULL in constant (0.5) and sentinel (-1).",
+            help_text="The value of NULL in constant (0.5) and sentinel (-1).",
+            kind=float,
         ),
     )
 

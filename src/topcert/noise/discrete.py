@@ -51,7 +51,7 @@ class Discrete(Noise):
         metadata=option(
             "--keep-probability",
             meaning="the chance that a value stays, such as 0.2",
-            help_text="the chance that a value stays, such as 0.2.",
+            help_text="The chance that a value stays, such as 0.2.",
             needed=True,
         )
     )

@@ -51,7 +51,8 @@ class Gaussian(Noise):
         metadata=option(
             "--sigma",
             meaning="the standard deviation of its noise, such as 0.5",
-            help_text="its standard deviation, inputs in [0, 1].",
+            help_text="Its standard deviation, inputs in [0, 1].",
+            kind=float,
             needed=True,
         )
     )

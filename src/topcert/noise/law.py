@@ -24,20 +24,22 @@ IID: Final = "iid"  # the draws of a run are independent of one another
 class Option:
     """How the command line asks for a field.
 
-    `flag` is its name there, `meaning` what it is, as errors tell it where the field is missing.
+    `flag` is its name there, `kind` the type of its value, `meaning` what it is, as errors tell it
+    where the field is missing.
     """
 
     flag: str
     meaning: str
     help: str
+    kind: type = str
     needed: bool = False  # whether the law is none without it
 
 
 def option(
-    flag: str, *, meaning: str, help_text: str, needed: bool = False
+    flag: str, *, meaning: str, help_text: str, kind: type = str, needed: bool = False
 ) -> Mapping[str, Option]:
     """Metadata of a dataclass field that a person chooses."""
-    return {"option": Option(flag=flag, meaning=meaning, help=help_text, needed=needed)}
+    return {"option": Option(flag=flag, meaning=meaning, help=help_text, kind=kind, needed=needed)}
 
 
 @dataclass(frozen=True, kw_only=True)
