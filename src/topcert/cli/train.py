@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar, final
 
 import typer
 from rich.table import Table
 
 from topcert.cli import options
+from topcert.cli.grouped import grouped
 from topcert.cli.parsing import check_folder
 from topcert.cli.progress import console, progress_bar, stoppable
 from topcert.datasets.cifar10 import HELD_OUT
@@ -29,6 +30,120 @@ if TYPE_CHECKING:
     from topcert.training.precision import Precision
 
 
+@final
+@dataclass(frozen=True, kw_only=True)
+class ShownOptions:
+    """What the network is shown of an input."""
+
+    noise: Annotated[
+        str,
+        typer.Option(
+            help=(
+                "ablation, gaussian or discrete, as its certificate will draw; interval for chiang."
+            )
+        ),
+    ] = "ablation"
+    keep: Annotated[
+        int | None, typer.Option(help="ablation: kept by each mask (e); 50 pixels or 16 points.")
+    ] = None
+    keep_at_first: Annotated[
+        int | None,
+        typer.Option(
+            help="ablation of images: kept at first; --keep from three fifths of the steps on."
+        ),
+    ] = None
+    design: Annotated[
+        str | None,
+        typer.Option(
+            help=(
+                "ablation of images: train on these masks, as certify names them; lattice: on"
+                " lattice:5x4, or several (,)."
+            )
+        ),
+    ] = None
+    masks: Annotated[
+        int | None,
+        typer.Option(min=1, max=10**6, help="--design: how many; as --samples of certify."),
+    ] = None
+    sigma: Annotated[
+        float | None, typer.Option(help="gaussian: standard deviation, values in [0, 1].")
+    ] = None
+    keep_probability: Annotated[
+        float | None, typer.Option(help="discrete: chance that a value stays.")
+    ] = None
+    radius: Annotated[
+        int | None, typer.Option(help="interval: pixels that may change in the worst case.")
+    ] = None
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class RecipeOptions:
+    """What differs from the network's own recipe."""
+
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training inputs.")] = (
+        None
+    )
+    batch_size: Annotated[int | None, typer.Option(min=2, help="Noisy inputs a step.")] = None
+    views: Annotated[
+        int | None,
+        typer.Option(min=1, help="Noises that each input of a batch is shown under; 1 by default."),
+    ] = None
+    optimizer: Annotated[str | None, typer.Option(help="sgd, muon, muon-float32 or adam.")] = None
+    schedule: Annotated[
+        str | None, typer.Option(help="one-cycle, or steps (a tenth after each third).")
+    ] = None
+    learning_rate: Annotated[float | None, typer.Option(min=1e-9, help="Peak of the schedule.")] = (
+        None
+    )
+    weight_decay: Annotated[float | None, typer.Option(min=0.0, help="Of SGD and Adam.")] = None
+    label_smoothing: Annotated[
+        float | None, typer.Option(min=0.0, max=0.5, help="Of the cross-entropy.")
+    ] = None
+    average: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=0.99999,
+            help="Decay a step of the average of weights, which is kept; 0: none.",
+        ),
+    ] = None
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            help="float32 or bfloat16 (mixed); the recipe's, where the device is fast at it."
+        ),
+    ] = None
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class SourceOptions:
+    """What the network learns from beside labels, and what it does not see."""
+
+    start_from: Annotated[
+        Path | None, typer.Option(help="A checkpoint.pt whose weights to begin with.")
+    ] = None
+    teacher: Annotated[
+        Path | None,
+        typer.Option(
+            help="A checkpoint.pt of `whole`, whose soft labels of whole images join the loss."
+        ),
+    ] = None
+    teacher_share: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="--teacher: its share of the loss; 0.7 by default."),
+    ] = None
+    hold_out: Annotated[
+        bool,
+        typer.Option(
+            "--hold-out",
+            help="Leave out the images of the data set cifar10-held-out, to choose by them.",
+        ),
+    ] = False
+
+
+@grouped
 def train(
     data: Annotated[
         str,
@@ -47,98 +162,9 @@ def train(
         ),
     ] = None,
     *,
-    noise: Annotated[
-        str,
-        typer.Option(
-            help=(
-                "ablation, gaussian or discrete, as its certificate will draw; interval for chiang."
-            )
-        ),
-    ] = "ablation",
-    keep: Annotated[
-        int | None, typer.Option(help="ablation: kept by each mask (e); 50 pixels or 16 points.")
-    ] = None,
-    keep_at_first: Annotated[
-        int | None,
-        typer.Option(
-            help="ablation of images: kept at first; --keep from three fifths of the steps on."
-        ),
-    ] = None,
-    design: Annotated[
-        str | None,
-        typer.Option(
-            help=(
-                "ablation of images: train on these masks, as certify names them; lattice: on"
-                " lattice:5x4, or several (,)."
-            )
-        ),
-    ] = None,
-    masks: Annotated[
-        int | None,
-        typer.Option(min=1, max=10**6, help="--design: how many; as --samples of certify."),
-    ] = None,
-    sigma: Annotated[
-        float | None, typer.Option(help="gaussian: standard deviation, values in [0, 1].")
-    ] = None,
-    keep_probability: Annotated[
-        float | None, typer.Option(help="discrete: chance that a value stays.")
-    ] = None,
-    radius: Annotated[
-        int | None, typer.Option(help="interval: pixels that may change in the worst case.")
-    ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Passes over the training inputs.")
-    ] = None,
-    batch_size: Annotated[int | None, typer.Option(min=2, help="Noisy inputs a step.")] = None,
-    views: Annotated[
-        int | None,
-        typer.Option(min=1, help="Noises that each input of a batch is shown under; 1 by default."),
-    ] = None,
-    optimizer: Annotated[str | None, typer.Option(help="sgd, muon, muon-float32 or adam.")] = None,
-    schedule: Annotated[
-        str | None, typer.Option(help="one-cycle, or steps (a tenth after each third).")
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(min=1e-9, help="Peak of the schedule.")
-    ] = None,
-    weight_decay: Annotated[float | None, typer.Option(min=0.0, help="Of SGD and Adam.")] = None,
-    label_smoothing: Annotated[
-        float | None, typer.Option(min=0.0, max=0.5, help="Of the cross-entropy.")
-    ] = None,
-    average: Annotated[
-        float | None,
-        typer.Option(
-            min=0.0,
-            max=0.99999,
-            help="Decay a step of the average of weights, which is kept; 0: none.",
-        ),
-    ] = None,
-    precision: Annotated[
-        str | None,
-        typer.Option(
-            help="float32 or bfloat16 (mixed); the recipe's, where the device is fast at it."
-        ),
-    ] = None,
-    start_from: Annotated[
-        Path | None, typer.Option(help="A checkpoint.pt whose weights to begin with.")
-    ] = None,
-    teacher: Annotated[
-        Path | None,
-        typer.Option(
-            help="A checkpoint.pt of `whole`, whose soft labels of whole images join the loss."
-        ),
-    ] = None,
-    teacher_share: Annotated[
-        float | None,
-        typer.Option(min=0.0, max=1.0, help="--teacher: its share of the loss; 0.7 by default."),
-    ] = None,
-    hold_out: Annotated[
-        bool,
-        typer.Option(
-            "--hold-out",
-            help="Leave out the images of the data set cifar10-held-out, to choose by them.",
-        ),
-    ] = False,
+    shown: ShownOptions,
+    recipe: RecipeOptions,
+    source: SourceOptions,
     seed: Annotated[
         int,
         typer.Option(
@@ -178,19 +204,12 @@ def train(
             f"unknown training data {data!r}; topcert trains on: cifar10, {', '.join(CLASSES)}"
         )
     network = network or ("pointnet" if points else "compact")
-    drawn = _noise(
-        noise,
-        points=points,
-        keep=keep,
-        sigma=sigma,
-        keep_probability=keep_probability,
-        radius=radius,
-    )
+    drawn = _noise(shown, points=points)
     if network == "lattice" and not points:
-        drawn = _gridded(drawn, design, masks=masks, keep=keep)
+        drawn = _gridded(drawn, shown.design, masks=shown.masks, keep=shown.keep)
     else:
-        drawn = _unhidden(drawn, keep) if network == "whole" and not points else drawn
-        drawn = _designed(drawn, design, masks=masks, seed=seed)
+        drawn = _unhidden(drawn, shown.keep) if network == "whole" and not points else drawn
+        drawn = _designed(drawn, shown.design, masks=shown.masks, seed=seed)
     if points:
         check_cloud_network(network)
     else:
@@ -204,25 +223,35 @@ def train(
     plan = replace(
         usual,
         num_kept_at_first=(
-            usual.num_kept_at_first if keep_at_first is None else _at_first(keep_at_first, drawn)
+            usual.num_kept_at_first
+            if shown.keep_at_first is None
+            else _at_first(shown.keep_at_first, drawn)
         ),
-        epochs=usual.epochs if epochs is None else epochs,
-        batch_size=usual.batch_size if batch_size is None else batch_size,
-        views=usual.views if views is None else views,
+        epochs=usual.epochs if recipe.epochs is None else recipe.epochs,
+        batch_size=usual.batch_size if recipe.batch_size is None else recipe.batch_size,
+        views=usual.views if recipe.views is None else recipe.views,
         algorithm=(
-            usual.algorithm if optimizer is None else chosen("optimizer", optimizer, ALGORITHMS)
+            usual.algorithm
+            if recipe.optimizer is None
+            else chosen("optimizer", recipe.optimizer, ALGORITHMS)
         ),
-        schedule=usual.schedule if schedule is None else chosen("schedule", schedule, SCHEDULES),
-        learning_rate=usual.learning_rate if learning_rate is None else learning_rate,
-        weight_decay=usual.weight_decay if weight_decay is None else weight_decay,
-        label_smoothing=usual.label_smoothing if label_smoothing is None else label_smoothing,
-        average=usual.average if average is None else average,
-        precision=_precision(precision, usual.precision, where, out),
+        schedule=(
+            usual.schedule
+            if recipe.schedule is None
+            else chosen("schedule", recipe.schedule, SCHEDULES)
+        ),
+        learning_rate=usual.learning_rate if recipe.learning_rate is None else recipe.learning_rate,
+        weight_decay=usual.weight_decay if recipe.weight_decay is None else recipe.weight_decay,
+        label_smoothing=usual.label_smoothing
+        if recipe.label_smoothing is None
+        else recipe.label_smoothing,
+        average=usual.average if recipe.average is None else recipe.average,
+        precision=_precision(recipe.precision, usual.precision, where, out),
         seed=seed,
-        distillation=_distillation(teacher, teacher_share, drawn),
-        held_out=HELD_OUT if hold_out else 0,
+        distillation=_distillation(source.teacher, source.teacher_share, drawn),
+        held_out=HELD_OUT if source.hold_out else 0,
     )
-    if points and (teacher is not None or hold_out):
+    if points and (source.teacher is not None or source.hold_out):
         raise ValueError("--teacher and --hold-out are for images; leave them out")
     kept = (
         f"what {out / 'checkpoint.pt'} holds is kept, at most a minute old: repeat the command with"
@@ -230,7 +259,9 @@ def train(
     )
     with stoppable(kept), progress_bar("train", unit="steps") as update:
         train_on = (
-            partial(train_on_clouds, data) if points else partial(train_on_cifar10, teacher=teacher)
+            partial(train_on_clouds, data)
+            if points
+            else partial(train_on_cifar10, teacher=source.teacher)
         )
         logs = train_on(
             network,
@@ -238,7 +269,7 @@ def train(
             data_dir=data_dir,
             folder=out,
             device=where,
-            start_from=start_from,
+            start_from=source.start_from,
             on_step=update,
         )
     path = out / f"{network}.onnx"
@@ -441,20 +472,14 @@ def _unhidden(drawn: Noise, keep: int | None) -> Noise:
     return NoNoise()
 
 
-def _noise(
-    name: str,
-    *,
-    points: bool,
-    keep: int | None,
-    sigma: float | None,
-    keep_probability: float | None,
-    radius: int | None,
-) -> Noise:
+def _noise(shown: ShownOptions, *, points: bool) -> Noise:
     """The noise that the options name; refuses those that belong to another noise."""
     from topcert.training.interval import IntervalNoise
     from topcert.training.noise import AblationNoise, DiscreteNoise, GaussianNoise
     from topcert.training.points import PointNoise
 
+    name, keep, sigma = shown.noise, shown.keep, shown.sigma
+    keep_probability, radius = shown.keep_probability, shown.radius
     if name not in NOISE_OPTIONS:
         raise ValueError(f"unknown --noise {name!r}; choose one of: {', '.join(NOISE_OPTIONS)}")
     given = {
