@@ -58,7 +58,7 @@ def test_a_group_stands_in_the_command_as_its_options(capsys: pytest.CaptureFixt
         ("a", Size(width=4), none | {"sigma": 0.5}, False),
         ("b", Size(width=4, tall=5), none | {"num_kept": 2}, True),
     ]
-    with pytest.raises(Exception, match="--width"):
+    with pytest.raises(Exception, match="Missing parameter: width"):
         app(["a"], standalone_mode=False)
     app(["--help"], standalone_mode=False)
     told = capsys.readouterr().out
