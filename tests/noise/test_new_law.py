@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ import topcert
 import topcert.methods
 import topcert.noise
 from tests.conftest import Outcome
+from topcert.cli.groups import LawFields
 from topcert.noise.asking import make_noise
 from topcert.noise.registry import all_noises, find_noise
 from topcert.plugins import NOISES
@@ -214,6 +215,8 @@ def test_a_package_adds_a_law_by_an_entry_point(
     found: Any = find_noise("flips")
     assert found.__module__ == "flips_for_tests"
     assert list(all_noises()) == ["ablation", "discrete", "flips", "gaussian"]
+    (rate,) = (one for one in LawFields().parameters() if one.name == "rate")
+    assert get_args(rate.annotation)[1].default == "--rate"
     assert make_noise(found, {"rate": 0.5, "num_kept": None}) == found(rate=0.5)
     with pytest.raises(ValueError, match="the noise flips needs --rate, the chance of a flip"):
         make_noise(found, {})
