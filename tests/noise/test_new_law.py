@@ -47,7 +47,9 @@ class Flips(Noise):
     known: ClassVar[frozenset[str]] = frozenset({"words-below-1"})
 
     rate: float = field(
-        metadata=option("--rate", meaning="the chance of a flip", help_text="", needed=True)
+        metadata=option(
+            "--rate", meaning="the chance of a flip", help_text="A share.", kind=float, needed=True
+        )
     )
 
     def __post_init__(self):

@@ -89,7 +89,7 @@ class LawFields(Group):
                     continue
                 text = asked.help
                 if asked.needed and self.law is None:
-                    text = f"{law.title}: {text[0].lower()}{text[1:]}"
+                    text = f"{law.title}: {text[:1].lower()}{text[1:]}"
                 optional: Any = asked.kind | None
                 annotation = Annotated[optional, typer.Option(asked.flag, help=text)]
                 found[name] = parameter(name, annotation, None)
