@@ -223,7 +223,7 @@ def test_a_manifest_that_makes_no_sense_is_refused(
             "the design stratified spreads the pixels of images, and these 300 features are none",
         ),
         ([*RUN, "--keep", 101], "--keep must lie in 1 .. 100"),
-        ([*RUN, "--method", "chiang"], "--design is for methods on votes"),
+        ([*RUN, "--method", "chiang"], "--keep is for methods on votes"),
     ],
 )
 def test_what_a_design_is_not_for_is_refused(
