@@ -127,7 +127,7 @@ def test_a_law_is_fitted_to_the_inputs() -> None:
             topcert.Ablation(num_kept=5, design="lattice:2x2"),
             {},
             {"num_samples": 4},
-            "num_kept is 5, and the widest mask of the design lattice:2x2 keeps 6",
+            "--keep is 5, and the widest mask of lattice:2x2 keeps 6 of 4 x 5 pixels",
         ),
         (topcert.Ablation(num_kept=5, encoding="mean"), {}, {}, "made does not bring"),
         (topcert.Gaussian(sigma=0.5), TABLE, {}, "images in .0, 1., and made holds none"),

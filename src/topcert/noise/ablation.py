@@ -194,6 +194,7 @@ class Ablation(Noise):
                 "a first sample (--selection, --label selected) draws masks beside the design"
                 f" {self.design}; leave it out"
             )
+        self._check_strides(form, num_samples=num_samples)
         if not 1 <= (self.num_kept or 1) <= form.num_features:
             raise ValueError(
                 f"--keep must lie in 1 .. {form.num_features}, the {form.unit}s of an input; got"
@@ -207,6 +208,23 @@ class Ablation(Noise):
         encoding = self.encoding or DEFAULT_ENCODING[form.kind]
         return dataclasses.replace(
             self, num_kept=num_kept, encoding=encoding, fill=self._fill_in(encoding, form)
+        )
+
+    def _check_strides(self, form: Form, *, num_samples: int) -> None:
+        """Refuse another number of kept features than the strides of a lattice decide."""
+        if self.num_kept is None or self.design is None:
+            return
+        if designs.kind_of(self.design) == self.design:
+            return
+        free = dataclasses.replace(self, num_kept=None)
+        made = free.design_of(form, seed=0, num_samples=num_samples)
+        if made is None or made.num_kept == self.num_kept:
+            return
+        made.check_count(num_samples, "--samples")
+        raise ValueError(
+            f"--keep is {self.num_kept}, and the widest mask of {self.design} keeps"
+            f" {made.num_kept} of {form.shape[0]} x {form.shape[1]} pixels; leave --keep out, or"
+            " say --design lattice, whose stride follows from it"
         )
 
     def _fill_in(self, encoding: str, form: Form) -> float | str | None:
