@@ -61,7 +61,7 @@ def test_the_examples_of_the_docstrings_run(module: ModuleType) -> None:
         (
             topcert.Ablation,
             {"num_kept": 5, "encoding": "infill", "fill": 0.5},
-            "fill must be left out of the encoding infill; it is for constant and sentinel",
+            "fill is for the encodings constant and sentinel, not infill; leave it out",
         ),
         (topcert.Gaussian, {"sigma": 0}, r"sigma must lie in 1e-06 \.\. 128, got 0"),
         (topcert.Gaussian, {"sigma": 1e7}, r"sigma must lie in 1e-06 \.\. 128, got 1"),

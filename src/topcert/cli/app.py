@@ -127,7 +127,7 @@ def _as_options(text: str) -> str:
     """A message about a number by the name of its option, where the number is what the message is
     about.
     """
-    if re.match(rf"({'|'.join(_OPTIONS)}) must ", text) is None:
+    if re.match(rf"({'|'.join(_OPTIONS)}) (must|is for) ", text) is None:
         return text
     return re.sub(rf"\b({'|'.join(_OPTIONS)})\b", lambda found: _OPTIONS[found[0]], text)
 

@@ -139,8 +139,8 @@ class Ablation(Noise):
             raise ValueError(f"fill must be a finite number, got {self.fill}")
         if self.encoding is not None and self.encoding not in _NUMBERED:
             raise ValueError(
-                f"fill must be left out of the encoding {self.encoding}; it is for"
-                f" {' and '.join(_NUMBERED)}"
+                f"fill is for the encodings {' and '.join(_NUMBERED)}, not {self.encoding}; leave"
+                " it out"
             )
 
     @property
