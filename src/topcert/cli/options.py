@@ -197,7 +197,7 @@ Output = Annotated[
 BatchSize = Annotated[
     int | None,
     typer.Option(
-        min=1, max=10**6, help="Votes a batch; chosen for you, recorded, kept on --resume."
+        min=1, max=10**6, help="Votes a batch; chosen for you, recorded, kept when a run goes on."
     ),
 ]
 Progress = Annotated[

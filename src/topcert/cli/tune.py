@@ -75,7 +75,7 @@ class TrialOptions:
         int | None,
         typer.Option(
             callback=choose_ballot,
-            help="Try votes of 1 .. so many labels (w), fewer than classes; by default up to k.",
+            help="Try votes of 1 .. so many (w), at most classes - 1; by default up to k.",
         ),
     ] = None
     alpha: options.MethodAlpha = None
