@@ -7,7 +7,7 @@ kind:
 NETWORK.sampled             independent masks: Theorem 1 under either bounds, and located
 NETWORK.ballots             independent masks, under each of which several labels are named:
                             Theorem 1 for each w
-NETWORK.lattice             the grids of one stride, under each of which several labels are named:
+NETWORK.lattice[-AxB]       the grids of one stride, under each of which several labels are named:
                             design and fpa for each w
 NETWORK.design              the masks of a design: design, and fpa from the first partition of them
 NETWORK.stop-QUESTION-kK    as many votes as the question takes, for one k; by located evidence
@@ -147,10 +147,11 @@ def _rows_of(name: str, manifest: Manifest) -> list[Row]:
             for size in sizes
         ]
     sizes = dict.fromkeys(size for size in (whole, *DESIGN_SIZES) if size <= whole)
-    rows = [Row(votes=name, title="design", method="design", first=size) for size in sizes]
+    of = "" if manifest.law == manifest.kind else f", {manifest.law}"
+    rows = [Row(votes=name, title=f"design{of}", method="design", first=size) for size in sizes]
     made = design_of(manifest)
     if made is not None and 1 < made.round_size <= whole:
-        rows.append(Row(votes=name, title="fpa", method="fpa", first=made.round_size))
+        rows.append(Row(votes=name, title=f"fpa{of}", method="fpa", first=made.round_size))
     return rows
 
 

@@ -38,7 +38,7 @@ def draw_ballots(lines: Sequence[Line], stem: Path) -> list[Path]:
 
 def is_of_ballots(line: Line) -> bool:
     """Whether its votes name several labels: those of independent masks, and those of lattices."""
-    return _kind(line) in ("ballots", "lattice")
+    return _kind(line) == "ballots" or _kind(line).startswith("lattice")
 
 
 def _kind(line: Line) -> str:

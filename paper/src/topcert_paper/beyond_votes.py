@@ -33,16 +33,26 @@ MEASURES: Final = (
     *(LOCATED + question for question in QUESTIONS),
     "ballots",
     "lattice",
+    "lattice-5x6",
+    "lattice-6x6",
 )
-USUAL: Final = {"lattice": "lattice-mirrored"}  # the network of a measure, where it is not NETWORK
-SHAPES: Final = {"lattice": (6, 7, 7)}  # what it shows to a network, where that is not (6, 32, 32)
+SHAPES: Final = {  # what a measure shows to a network, where that is not (6, 32, 32)
+    "lattice": (6, 7, 7),
+    "lattice-5x6": (6, 7, 6),
+    "lattice-6x6": (6, 6, 6),
+}
+# the network of a measure, where it is not NETWORK
+USUAL: Final = dict.fromkeys(SHAPES, "lattice-mirrored")
 NUM_KEPT: Final = 50
 NUM_NAMED: Final = 3  # labels of each ballot
 MAX_BALLOTS: Final = 1_000  # of an image: what they show takes no more
 DESIGN: Final = "stratified"
 DESIGN_KEPT: Final = 52  # 20 blocks of 51 or 52 pixels
-LATTICE_KEPT: Final = 49  # a stride of 5: 25 grids of 36 to 49 pixels
-LATTICE_MASKS: Final = 25
+GRIDS: Final[dict[str, tuple[str, int | None, int]]] = {  # design, pixels kept, masks
+    "lattice": ("lattice", 49, 25),  # a stride of 5: grids of 36 to 49 pixels
+    "lattice-5x6": ("lattice:5x6", None, 30),
+    "lattice-6x6": ("lattice:6x6", None, 36),
+}
 
 
 def asked_for(
@@ -80,7 +90,7 @@ def requests_for(
     def request(
         samples: int,
         *,
-        num_kept: int = NUM_KEPT,
+        num_kept: int | None = NUM_KEPT,
         num_named: int = 1,
         design: str | None = None,
         encoding: str | None = None,
@@ -101,15 +111,12 @@ def requests_for(
         return {f"{network}.sampled": request(num_samples)}
     if measure == "ballots":
         return {f"{network}.ballots": request(min(num_samples, MAX_BALLOTS), num_named=NUM_NAMED)}
-    if measure == "lattice":
+    if measure in GRIDS:
+        design, num_kept, num_masks = GRIDS[measure]
         grids = request(
-            LATTICE_MASKS,
-            num_kept=LATTICE_KEPT,
-            num_named=NUM_NAMED,
-            design="lattice",
-            encoding="lattice",
+            num_masks, num_kept=num_kept, num_named=NUM_NAMED, design=design, encoding="lattice"
         )
-        return {f"{network}.lattice": grids}
+        return {f"{network}.{measure}": grids}
     if measure == "design":
         return {f"{network}.design": request(num_masks, num_kept=DESIGN_KEPT, design=DESIGN)}
     method, question = (
