@@ -300,10 +300,11 @@ def test_without_a_model_it_measures_the_carried_network(
 
 def test_each_measure_has_its_network_unless_one_is_named() -> None:
     assert asked_for(None, None) == [
-        ("lattice-mirrored" if name == "lattice" else "compact", name) for name in MEASURES
+        ("lattice-mirrored" if name.startswith("lattice") else "compact", name)
+        for name in MEASURES
     ]
     assert ("mine.onnx", "lattice") not in asked_for(None, ["mine.onnx"])
-    assert len(asked_for(None, ["mine.onnx", "mine.onnx", "compact"])) == 2 * (len(MEASURES) - 1)
+    assert len(asked_for(None, ["mine.onnx", "mine.onnx", "compact"])) == 2 * (len(MEASURES) - 3)
     assert asked_for(["lattice"], ["mine.onnx"]) == [("mine.onnx", "lattice")]
 
 
@@ -329,6 +330,21 @@ def test_lattices_have_a_network_of_their_own_and_a_row_for_each_ballot(
         manifest = ledger.manifest
     shown = of_law(manifest.noise, Ablation).encoding
     assert (manifest.law, shown, manifest.depth) == ("lattice", "lattice", 3)
+
+
+@pytest.mark.parametrize(("design", "masks"), [("5x6", 30), ("6x6", 36)])
+def test_one_network_is_measured_on_grids_of_other_strides(
+    design: str, masks: int, tiny: Path, topcert: Callable[..., Outcome]
+) -> None:
+    asked = ("--measure", f"lattice-{design}", "--model", "lattice")
+    run = topcert("reproduce", "beyond", "--limit", 2, *asked, "--out", "f")
+    assert run.code == 0, run.err
+    rows = rows_in(Path("f/beyond.csv"))
+    assert {(row["network"], row["masks"]) for row in rows} == {("lattice", str(masks))}
+    assert {row["method"].removesuffix(", w = 2").removesuffix(", w = 3") for row in rows} == {
+        f"design, lattice:{design}",
+        f"fpa, lattice:{design}",
+    }
 
 
 @pytest.mark.skipif(not CARRIED.is_dir(), reason="no votes are carried yet")
