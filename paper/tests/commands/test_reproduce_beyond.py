@@ -300,8 +300,7 @@ def test_without_a_model_it_measures_the_carried_network(
 
 def test_each_measure_has_its_network_unless_one_is_named() -> None:
     assert asked_for(None, None) == [
-        ("lattice-mirrored" if name.startswith("lattice") else "compact", name)
-        for name in MEASURES
+        ("lattice-mirrored" if name.startswith("lattice") else "compact", name) for name in MEASURES
     ]
     assert ("mine.onnx", "lattice") not in asked_for(None, ["mine.onnx"])
     assert len(asked_for(None, ["mine.onnx", "mine.onnx", "compact"])) == 2 * (len(MEASURES) - 3)
