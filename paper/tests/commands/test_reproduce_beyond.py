@@ -353,7 +353,9 @@ def test_the_carried_votes_give_the_committed_table(monkeypatch: pytest.MonkeyPa
         for row in rows_in(RESULTS / "beyond.csv")
     }
     found = 0
-    for line in measured_lines(CARRIED, skip=("design", "located")):  # which take longest
+    # what takes longest; of one partition `fpa` has the same radii
+    longest = [method for _, method, _, _ in committed if method.startswith(("design", "located"))]
+    for line in measured_lines(CARRIED, skip=longest):
         cells = cells_of(line)
         assert list(committed[cells[0], cells[1], cells[2], cells[3]].values()) == cells
         found += 1
