@@ -136,7 +136,7 @@ def test_the_request_is_the_papers(tmp_path: Path) -> None:
         device="cpu",
     )
     assert (request.noise, request.num_samples, request.data, request.reading.limit) == (
-        16,
+        Ablation(num_kept=16),
         10_000,
         "modelnet40",
         None,

@@ -431,7 +431,8 @@ def test_predict_shows_what_is_named_most_and_says_so(
 def test_what_cannot_be_certified_is_refused_before_a_vote_is_cast(
     workplace: Path, topcert: Callable[..., Outcome], more: list[object], says: str
 ) -> None:
-    refused = topcert(*RUN, *more)
+    kept = [] if "--sigma" in more else SETTING[:2]
+    refused = topcert(*RUN[:3], *kept, *SETTING[2:], "--out", "o", *more)
     assert refused.code == 2
     assert says in refused.err
     assert not Path("o").exists()

@@ -123,7 +123,7 @@ def test_without_labels_the_predicted_ones_are_certified(
     ("change", "says"),
     [
         (["--keep", 13], "1 .. 12"),
-        (["--keep", 0], "1 .. 12"),
+        (["--keep", 0], "--keep must be at least 1, got 0"),
         (["--k", 5], "--k must lie in 1 .. 4"),
         (["--k", 0], "--k must lie in 1 .. 4"),
         (["--alpha", 0], "--alpha must lie in (0, 1)"),

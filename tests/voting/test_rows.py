@@ -18,6 +18,8 @@ from torch import nn
 from tests.conftest import Outcome
 from topcert import count_votes
 from topcert.classifiers.functions import FunctionClassifier
+from topcert.noise.ablation import Ablation
+from topcert.noise.gaussian import Gaussian
 from topcert.randomization.encodings import make_encoder
 from topcert.randomization.randomizer import Masking
 from topcert.voting import run
@@ -358,20 +360,22 @@ def test_what_another_place_moves_is_measured_and_no_more_than_rounding() -> Non
 
 
 def test_where_the_place_matters_only_what_the_theorems_allow_is_accepted() -> None:
-    large: dict[str, Any] = {"num_features": 1024, "num_kept": 50, "batch_size": 32}
-    assert why_places_matter(law="iid", **large) is None
-    assert why_places_matter(law="iid", whole=(64, 3200), **large) is None
-    assert why_places_matter(law="partitions", num_features=12, num_kept=4, batch_size=5) is None
-    assert why_places_matter(law="iid", num_features=3072, num_kept=None, batch_size=5) is None
+    noise = Ablation(num_kept=50)
+    large: dict[str, Any] = {"num_features": 1024, "batch_size": 32}
+    small: dict[str, Any] = {"num_features": 12, "batch_size": 5}
+    assert why_places_matter(noise, **large) is None
+    assert why_places_matter(noise, whole=(64, 3200), **large) is None
+    assert why_places_matter(Ablation(num_kept=4, design="partitions"), **small) is None
+    assert why_places_matter(Gaussian(sigma=0.5), num_features=3072, batch_size=5) is None
     moved, still = (RowCheck(rows=1, passes=1, moved=gap) for gap in (1e-6, 0.0))
-    few = why_places_matter(law="iid", num_features=12, num_kept=4, batch_size=5)
+    few = why_places_matter(Ablation(num_kept=4), **small)
     refuse_places(still, few)
     refuse_places(moved, None)
     with pytest.raises(RowsError, match=r"multiples of one mask.*--batch-size 1"):
         refuse_places(moved, few)
     for whole in ((100, 3200), (0, 100)):
         with pytest.raises(RowsError, match="not whole batches of 32"):
-            refuse_places(moved, why_places_matter(law="iid", whole=whole, **large))
+            refuse_places(moved, why_places_matter(noise, whole=whole, **large))
 
 
 CERTIFY = (
