@@ -59,6 +59,16 @@ def test_the_folder_holds_everything_and_it_agrees(
     assert made == expected
 
 
+def test_a_folder_may_be_called_as_a_design_is(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
+    # to the library that reads columns, a relative path with a colon is an address
+    assert topcert(*BASE, "--out", "lattice:5x5").code == 0
+    assert topcert(*BASE, "--out", "lattice:5x5", "--resume").code == 0
+    assert topcert("evaluate", "lattice:5x5", "--k", 2).code == 0
+    assert topcert("verify", "lattice:5x5").code == 0
+
+
 def test_votes_are_those_of_a_program_written_from_the_description(
     workplace: Path, topcert: Callable[..., Outcome]
 ) -> None:

@@ -94,7 +94,7 @@ def _write_again(ledger: Ledger, folder: Path) -> None:
         batches_per_block=MAX_BATCHES,
     )
     kept = Ledger(folder, manifest)
-    kept.write_inputs(pq.read_table(ledger.inputs_path))
+    kept.write_inputs(pq.read_table(ledger.inputs_path.absolute()))
     if ledger.judge is not None and not ledger.judge.asks_masks:
         write_counts(
             ledger.counts(),

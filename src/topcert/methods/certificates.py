@@ -133,7 +133,7 @@ class Certificates:
         this form.
         """
         try:
-            table = pq.read_table(path)
+            table = pq.read_table(path.absolute())
             optional = (BOUNDS_COLUMN, NAMED_COLUMN, L2_COLUMN, VOTES_COLUMN, SETTLED_COLUMN)
             more = [name for name in optional if name in table.column_names]
             called = {"index": NAME_COLUMN, "label": CLASS_COLUMN}  # each after what it names
@@ -227,7 +227,7 @@ def certified_under(path: Path, digest: str) -> bool:
     run does at its end.
     """
     try:
-        metadata = pq.read_schema(path).metadata or {}
+        metadata = pq.read_schema(path.absolute()).metadata or {}
     except (OSError, pa.ArrowException):
         return False
     return bool(metadata.get(b"manifest") == digest.encode())

@@ -73,7 +73,7 @@ def check_size(path: Path, rows: int) -> None:
     whoever reads it.
     """
     try:
-        said = pq.read_metadata(path)
+        said = pq.read_metadata(path.absolute())
     except (OSError, pa.ArrowException):
         return
     unpacked = sum(said.row_group(group).total_byte_size for group in range(said.num_row_groups))
@@ -120,7 +120,7 @@ def read_inputs_file(
     """
     check_size(path, num_inputs)
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path.absolute())
         wanted = pa.schema(
             [*COLUMNS.items(), *([(NAME, pa.string())] if NAME in table.column_names else [])]
         )

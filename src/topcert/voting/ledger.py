@@ -329,7 +329,7 @@ class Ledger:
         read.
         """
         try:
-            metadata = pq.read_schema(self.block_path(block)).metadata or {}
+            metadata = pq.read_schema(self.block_path(block).absolute()).metadata or {}
         except (OSError, pa.ArrowException):
             return ""
         return str(metadata.get(b"manifest", b"").decode("ascii", "replace"))
@@ -354,7 +354,7 @@ class Ledger:
             raise ValueError(f"{path} is missing; go on with certify --resume")
         check_size(path, self.num_votes_of(block))
         try:
-            table = pq.read_table(path)
+            table = pq.read_table(path.absolute())
             if table.column_names != self._columns or any(
                 column.null_count for column in table.columns
             ):
