@@ -17,7 +17,7 @@ import argparse
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, final
+from typing import final
 
 import numpy as np
 import torch
@@ -27,9 +27,10 @@ from rich.progress import Progress
 from rich.table import Table
 from torch import nn
 
-from topcert.datasets.cifar10 import HELD_OUT, load_cifar10
+from topcert.datasets.cifar10 import HELD_OUT
 from topcert.models.lattice import LatticeNet
 from topcert.theory.design import partition_radius
+from topcert.training.networks import channels_first
 from topcert.training.noise import LatticeNoise, Noise, grids
 from topcert.training.plans import usual_plan
 from topcert.training.trainer import train
@@ -40,7 +41,7 @@ PIXELS = 32 * 32
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class OneGrid:
+class OneGrid(Noise):
     """Show each image under one grid of a lattice, the same at all times."""
 
     stride: int
@@ -51,24 +52,6 @@ class OneGrid:
     def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:  # noqa: ARG002
         chosen = torch.full((len(images),), self.block, device=images.device)
         return grids(images, chosen, (self.stride, self.stride))
-
-    def loss(
-        self,
-        network: nn.Module,
-        shown: torch.Tensor,
-        labels: torch.Tensor,
-        *,
-        smoothing: float,
-        progress: float,  # noqa: ARG002
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        scores = network(shown)
-        return nn.functional.cross_entropy(scores, labels, label_smoothing=smoothing), scores
-
-
-def channels_first(split: Literal["train", "test"], data_dir: Path) -> tuple[NDArray, NDArray]:
-    """CIFAR-10 as uint8 `(images, 3, 32, 32)`, and its labels."""
-    images, labels = load_cifar10(split, data_dir=data_dir)
-    return images.transpose(0, 3, 1, 2).copy(), labels
 
 
 def trained(noise: Noise, *, epochs: int, folder: Path, arguments: argparse.Namespace) -> nn.Module:

@@ -111,6 +111,12 @@ def predict() -> None:
     )
 
 
+def predict_design() -> None:
+    noise = topcert.Ablation(num_kept=2, design="random")
+    smoothed = topcert.SmoothedClassifier(LINEAR, noise=noise, num_named=2)
+    smoothed.predict("table.npz", k=2, num_samples=40, seed=3, out="python", progress=False)
+
+
 JOBS: dict[Callable[[], None], list[str]] = {
     sampled: ["TABLE --keep 2 --samples 60 --k 1,3"],
     located: ["TABLE --keep 2 --samples 60 --k 2 --method located --alpha 0.05"],
@@ -136,6 +142,7 @@ JOBS: dict[Callable[[], None], list[str]] = {
         "TABLE --keep 2 --samples 60 --k 1 --limit 5 --resume",
     ],
     predict: ["PREDICT --keep 2 --samples 60 --k 2 --alpha 0.01"],
+    predict_design: ["PREDICT --keep 2 --design random --samples 40 --k 2 --ballot 2"],
 }
 
 

@@ -161,6 +161,9 @@ def test_fresh_votes_rule_out_what_was_made_up(tmp_path: Path) -> None:
     assert found.good
     with pytest.raises(ValueError, match="fresh_seed 5 is the seed of the run itself"):
         topcert.verify(kept, model, data=X, labels=LABELS, fresh_seed=5, num_samples=200)
+    for data in (None, "table.npz"):
+        with pytest.raises(ValueError, match="lie beside its inputs; leave labels out"):
+            topcert.verify(kept, model, data=data, labels=LABELS)
 
 
 def test_predict_shows_each_label_with_its_radius_or_none() -> None:
@@ -179,6 +182,17 @@ def test_predict_shows_each_label_with_its_radius_or_none() -> None:
     assert fresh[0] != fresh[1]
 
 
+def test_predict_shows_the_vote_over_published_masks() -> None:
+    asked = smoothed(noise=topcert.Ablation(num_kept=4, design="random"))
+    found = asked.predict(X, k=2, num_samples=40, progress=False)
+    again = asked.predict(X, k=2, num_samples=40, progress=False)
+    certified = asked.vote(X, num_samples=40, progress=False).certify(k=2)
+    assert found.votes.tolist() == again.votes.tolist()
+    assert (found.alpha, found.method, certified.label_choice) == (0.0, "design", "predicted")
+    assert found.radii.reshape(-1).tolist() == certified.table.radius.tolist()
+    assert (found.radii >= 0).all()
+
+
 def test_what_cannot_be_predicted_is_said_before_any_vote() -> None:
     asked: list[int] = []
 
@@ -187,8 +201,14 @@ def test_what_cannot_be_predicted_is_said_before_any_vote() -> None:
         return model(batch)
 
     designed = topcert.Ablation(num_kept=4, design="random")
-    with pytest.raises(ValueError, match="predict is for ablation by independent masks"):
-        smoothed(model=counting, noise=designed).predict(X)
+    with pytest.raises(ValueError, match="predict is for the noise ablation"):
+        smoothed(model=counting, noise=topcert.Gaussian(sigma=0.5)).predict(X)
+    with pytest.raises(ValueError, match="design leaves nothing to chance"):
+        smoothed(model=counting, noise=designed).predict(X, alpha=0.01)
+    with pytest.raises(ValueError, match="fpa needs design partitions or"):
+        smoothed(model=counting, noise=designed).predict(X, method="fpa")
+    with pytest.raises(ValueError, match="predict shows what the methods ablation, design"):
+        smoothed(model=counting).predict(X, method="located")
     with pytest.raises(ValueError, match=r"k must lie in 1 .. 3"):
         smoothed(model=counting).predict(X, k=4)
     assert sum(asked) < 100  # the model was tried, and no more

@@ -11,7 +11,13 @@ from numpy.typing import ArrayLike
 
 from topcert.certified import Certificates
 from topcert.evaluation.accuracy import accuracy_curves
-from topcert.evaluation.choices import check_alpha, check_ballot, choose_ks, choose_label
+from topcert.evaluation.choices import (
+    check_alpha,
+    check_ballot,
+    choose_ks,
+    choose_label,
+    listed_ks,
+)
 from topcert.evaluation.usual import usual_method
 from topcert.methods.certificates import Certificates as Table
 from topcert.methods.certify import certify
@@ -115,8 +121,7 @@ def certify_counts(
                 f" {votes.dtype} {votes.shape}"
             )
         inputs, classes = votes.shape
-        asked = k if k is None or isinstance(k, Sequence) else [k]
-        ks = None if asked is None else [whole(one, "k") for one in asked]
+        ks = listed_ks(k)
         named = whole(num_named, "num_named")
         if method is None:
             method = usual_method(noise.name, noise.law, ks, num_named=named)

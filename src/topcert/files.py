@@ -157,3 +157,10 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def local(path: Path) -> Path:
+    """The path as pyarrow is to be given it: absolute, for it takes a relative one with a colon in
+    its name for an address.
+    """
+    return path.absolute()

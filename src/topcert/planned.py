@@ -8,7 +8,7 @@ from typing import Any, final
 import numpy as np
 
 from topcert.data_frames import to_frame
-from topcert.evaluation.choices import check_alpha, check_ballot, choose_ks
+from topcert.evaluation.choices import check_alpha, check_ballot, choose_ks, listed_ks
 from topcert.evaluation.wording import best_in_words
 from topcert.methods.ablation import METHOD
 from topcert.methods.planning import Setting, shown_radii
@@ -135,8 +135,7 @@ def plan(
             raise ValueError(f"num_classes must be at least 2, got {num_classes}")
         check_counts(whole(num_features, "num_features"), whole(num_kept, "num_kept"))
         check_ballot(whole(num_named, "num_named"), METHOD, num_classes)
-        asked = k if k is None or isinstance(k, Sequence) else [k]
-        ks = choose_ks(None if asked is None else list(asked), METHOD.name, num_classes)
+        ks = choose_ks(listed_ks(k), METHOD.name, num_classes)
         return Plan(
             [
                 Setting(

@@ -11,28 +11,30 @@ from typing import Any, final
 
 from topcert.classifiers.held import HeldModel
 from topcert.datasets.class_order import Doubtful
-from topcert.datasets.holding import hold
+from topcert.datasets.holding import hold_unless_named
 from topcert.datasets.reading import Reading
 from topcert.evaluation.choices import (
     MAX_SAMPLES,
     SAMPLES,
     SELECTION,
+    check_design,
+    choose_alpha,
     choose_ks,
 )
-from topcert.evaluation.predictions import Predictions, predict_labels
+from topcert.evaluation.predictions import Predictions, find_predictor, predict_labels
 from topcert.evaluation.saving import holds_others
 from topcert.methods.ablation import METHOD
 from topcert.methods.certificates import LABEL_CHOICES, LabelChoice
 from topcert.methods.certify import check_ballots
+from topcert.methods.method import DesignMethod
 from topcert.noise.law import IID, Noise
 from topcert.progress.shown import Shown, stages
 from topcert.python_words import in_python, python_words
 from topcert.randomization.lattice import read_strides
 from topcert.temporary import TemporaryFolder
-from topcert.theory.confidence import check_alpha
 from topcert.theory.scalars import whole
 from topcert.theory.stopping import Stopping
-from topcert.votes import Votes
+from topcert.votes import USUAL_ALPHA, Votes
 from topcert.voting.manifest import Manifest
 from topcert.voting.notices import notices
 from topcert.voting.request import Request
@@ -201,8 +203,9 @@ class SmoothedClassifier:
         x: Any,
         *,
         k: int | None = None,
-        alpha: float = 0.001,
-        num_samples: int = SAMPLES,
+        method: str | None = None,
+        alpha: float | None = None,
+        num_samples: int | None = None,
         seed: int | None = None,
         out: str | Path | None = None,
         reading: Reading | None = None,
@@ -216,13 +219,16 @@ class SmoothedClassifier:
             Inputs, as `vote` takes them; they may be an attacker's.
         k
             Labels to show; 3, or fewer where there are fewer classes.
+        method
+            The certificate: "ablation" of independent masks; of a design "design", its own, "fpa"
+            or "run-off".
         alpha
-            The chance that any radius of an input is wrong.
+            The chance that any radius of an input is wrong; 0.001. A design has none.
         num_samples
-            Votes of each input.
+            Votes of each input; 10,000 unless a design says another number.
         seed
             Names the masks. Without one they are drawn afresh at every call, so that an attacker
-            could not know them.
+            could not know them; the masks of a design are published, and those of seed 0.
         out
             A folder to keep the run in.
         reading, progress
@@ -237,32 +243,39 @@ class SmoothedClassifier:
         Raises
         ------
         ValueError
-            As `vote`; and where the noise is not ablation by independent masks.
+            As `vote`; and where the method is not one of these, or does not fit the noise.
         """
         with python_words():
-            check_alpha(alpha)
-            if (self.noise.name, self.noise.law) != (METHOD.noise, IID):
+            design = None if self.noise.law == IID else self.noise.law
+            certifier = find_predictor(method or (METHOD.name if design is None else "design"))
+            chance = choose_alpha(alpha, certifier, usual=USUAL_ALPHA)
+            if self.noise.name != certifier.noise:
                 raise ValueError(
-                    "predict is for ablation by independent masks, and the noise is"
-                    f" {self.noise!r}; use vote, and certify with label_choice='predicted'"
+                    f"predict is for the noise ablation, and this is {self.noise!r}; use vote, and"
+                    " certify with label_choice='predicted'"
                 )
-            check_ballots(METHOD, self.num_named)
+            check_design(design, certifier)
+            check_ballots(certifier, self.num_named)
+            published = 0 if isinstance(certifier, DesignMethod) else None
             request = self._request(
                 x,
                 None,
-                num_samples=whole(num_samples, "num_samples"),
-                seed=self._fresh(seed, out),
+                num_samples=self._samples(num_samples, None),
+                seed=self._fresh(published if seed is None else seed, out),
                 reading=reading,
                 doubtful="leave out",
                 refuse_labels=False,
             )
             run = _Run(request, out)
-            (k,) = choose_ks(None if k is None else [k], METHOD.name, run.num_classes)
+            masks = run.opened.prepared.design
+            if isinstance(certifier, DesignMethod) and masks is not None:
+                certifier.check_masks(request.num_samples, masks.round_size)
+            (k,) = choose_ks(None if k is None else [k], certifier.name, run.num_classes)
             votes = run.votes(progress, choice="predicted")
-            made = predict_labels(votes.ledger, k=k, alpha=alpha)
+            made = predict_labels(votes.ledger, k=k, alpha=chance, method=certifier)
             if out is not None:
-                if not holds_others(votes.ledger):
-                    votes.certify(k=k, alpha=alpha, method=METHOD.name).save()
+                if not holds_others(votes.ledger, certifier.name):
+                    votes.certify(certifier.name, k=k, alpha=alpha).save()
                 made.write(votes.folder)
             return made
 
@@ -312,10 +325,7 @@ class SmoothedClassifier:
         refuse_labels: bool = True,
     ) -> Request:
         """The run that a person asks for."""
-        named = isinstance(x, (str, Path))
-        if named and labels is not None:
-            raise ValueError(f"the labels of {x} lie beside its inputs; leave labels out")
-        data = None if named else hold(x, labels)
+        data = hold_unless_named(x, labels)
         held = None if isinstance(self.model, (str, Path)) else HeldModel(self.model)
         taken = Reading() if reading is None else reading
         if self.class_names is not None:

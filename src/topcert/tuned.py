@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, final
@@ -10,7 +9,13 @@ from typing import Any, Final, final
 from topcert.data_frames import to_frame
 from topcert.evaluation.accuracy import floored
 from topcert.evaluation.choices import check_ballot, check_ks, choose_alpha
-from topcert.evaluation.tuning import Trial, ranked, try_ballots
+from topcert.evaluation.tuning import (
+    Trial,
+    folder_of,
+    ranked,
+    setting_in_words,
+    try_ballots,
+)
 from topcert.evaluation.usual import usual_method
 from topcert.methods.registry import find_sampled_method
 from topcert.methods.rules import check_rule
@@ -22,7 +27,6 @@ from topcert.theory.scalars import whole
 from topcert.votes import USUAL_ALPHA
 
 SAMPLES: Final = 1_000
-_SAFE: Final = re.compile(r"[^a-z0-9]+")  # what a folder is not called
 
 
 @final
@@ -162,7 +166,9 @@ def tune(
                 x,
                 labels,
                 num_samples=samples,
-                out=None if out is None else Path(out) / _folder(noise),
+                out=None
+                if out is None
+                else Path(out) / folder_of(noise.law, noise.entries().get("num_kept")),
                 progress=progress,
             )
             if votes.labels is None:
@@ -177,14 +183,3 @@ def tune(
                 ballots=range(1, most + 1),
             )
     return Tuned(trials, k=k, radius=radius)
-
-
-def setting_in_words(law: str, kept: int | None) -> str:
-    """A setting as it is told, and as its folder is called."""
-    told = "independent masks" if law == IID else law
-    return told if kept is None else f"{told}, e = {kept}"
-
-
-def _folder(noise: Noise) -> str:
-    kept = noise.entries().get("num_kept")
-    return _SAFE.sub("-", setting_in_words(noise.law, kept))

@@ -12,7 +12,7 @@ from topcert.audit.bounds import audit_bounds
 from topcert.audit.replaying import parse_replay
 from topcert.audit.said import Said
 from topcert.classifiers.held import HeldModel
-from topcert.datasets.holding import hold
+from topcert.datasets.holding import hold_unless_named
 from topcert.progress.shown import Shown, stages
 from topcert.python_words import in_python, python_words
 from topcert.theory.scalars import whole
@@ -85,8 +85,7 @@ def verify(
     """Check a folder of votes and certificates; arguments and errors are `Votes.verify`s."""
     with python_words():
         held = None if model is None or isinstance(model, (str, Path)) else HeldModel(model)
-        named = data is None or isinstance(data, (str, Path))
-        inputs = None if named else hold(data, labels)
+        inputs = hold_unless_named(data, labels)
         asked = Audit(
             model=str(model) if held is None and model is not None else getattr(held, "name", None),
             held_model=held,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from topcert.certified import Certificates
 from topcert.data_frames import to_frame
 from topcert.datasets.raw import RawInput
-from topcert.evaluation.choices import choose_alpha, choose_ks, choose_label
+from topcert.evaluation.choices import choose_alpha, choose_ks, choose_label, listed_ks
 from topcert.evaluation.results import derive
 from topcert.evaluation.usual import usual_method
 from topcert.evaluation.wording import noise_in_words, votes_in_words
@@ -192,8 +192,7 @@ class Votes:
         with python_words(), stages(progress) as stage:
             update = stage("pairs of features", unit="inputs")
             rule = None if self.ledger.judge is None else self.ledger.judge.rule
-            asked = k if k is None or isinstance(k, Sequence) else [k]
-            ks = None if asked is None else [whole(one, "k") for one in asked]
+            ks = listed_ks(k)
             if rule is not None:  # it was made for one of each
                 method = rule.method if method is None else method
                 ks = [rule.k] if ks is None else ks

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from topcert.certified import Certificates
 from topcert.datasets.class_order import Doubtful
-from topcert.datasets.holding import hold
+from topcert.datasets.holding import hold_unless_named
 from topcert.datasets.reading import Reading
 from topcert.evaluation.bounded import certify_network as bound_network
+from topcert.evaluation.choices import listed_ks
 from topcert.methods.certificates import LabelChoice
 from topcert.origins import FromWeights
 from topcert.progress.shown import Shown, stages
@@ -68,9 +69,7 @@ def certify_network(
         if label_choice not in (None, "given", "predicted"):
             raise ValueError(f"label_choice must be given or predicted, got {label_choice!r}")
         taken = Reading() if reading is None else reading
-        held = None if isinstance(x, (str, Path)) else hold(x, labels)
-        if held is None and labels is not None:
-            raise ValueError(f"the labels of {x} lie beside its inputs; leave labels out")
+        held = hold_unless_named(x, labels)
         dataset = taken.load(str(x)) if held is None else held.load(taken)
         if label_choice == "given" and dataset.labels is None:
             raise ValueError("label_choice given needs labels, and there are none; add them")
@@ -82,7 +81,7 @@ def certify_network(
                 data=placed(str(x)) if held is None else held.name,
                 reading=taken,
                 doubtful=doubtful,
-                ks=[whole(one, "k") for one in (k if isinstance(k, Sequence) else [k])],
+                ks=listed_ks(k) or [1],
                 max_radius=whole(max_radius, "max_radius"),
                 label_choice=label_choice
                 or ("given" if dataset.labels is not None else "predicted"),

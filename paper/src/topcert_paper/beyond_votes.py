@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, final
+from typing import Final, NamedTuple, final
 
 from topcert.datasets.reading import Reading
 from topcert.noise.ablation import Ablation
@@ -23,6 +23,24 @@ from topcert_paper.kept import is_kept, keep_ledger, open_kept, write_seconds
 from topcert_paper.records import read_origins, write_origin
 from topcert_paper.tables import ALPHA
 
+
+@final
+class Grids(NamedTuple):
+    """The grids of a stride: their design, the pixels that one keeps where the design does not say,
+    how many there are, and the shape of the small pictures that they are.
+    """
+
+    design: str
+    num_kept: int | None
+    num_masks: int
+    shape: tuple[int, int, int]
+
+
+GRIDS: Final = {
+    "lattice": Grids("lattice", 49, 25, (6, 7, 7)),  # a stride of 5
+    "lattice-5x6": Grids("lattice:5x6", None, 30, (6, 7, 6)),
+    "lattice-6x6": Grids("lattice:6x6", None, 36, (6, 6, 6)),
+}
 NETWORK: Final = "compact"  # where none is named
 QUESTIONS: Final = ("radius=5", "table", "exact")
 LOCATED: Final = "located-"  # before a question: by located evidence
@@ -32,27 +50,20 @@ MEASURES: Final = (
     *QUESTIONS,
     *(LOCATED + question for question in QUESTIONS),
     "ballots",
-    "lattice",
-    "lattice-5x6",
-    "lattice-6x6",
+    *GRIDS,
 )
-SHAPES: Final = {  # what a measure shows to a network, where that is not (6, 32, 32)
-    "lattice": (6, 7, 7),
-    "lattice-5x6": (6, 7, 6),
-    "lattice-6x6": (6, 6, 6),
-}
-# the network of a measure, where it is not NETWORK
-USUAL: Final = dict.fromkeys(SHAPES, "lattice-mirrored")
 NUM_KEPT: Final = 50
 NUM_NAMED: Final = 3  # labels of each ballot
 MAX_BALLOTS: Final = 1_000  # of an image: what they show takes no more
 DESIGN: Final = "stratified"
 DESIGN_KEPT: Final = 52  # 20 blocks of 51 or 52 pixels
-GRIDS: Final[dict[str, tuple[str, int | None, int]]] = {  # design, pixels kept, masks
-    "lattice": ("lattice", 49, 25),  # a stride of 5: grids of 36 to 49 pixels
-    "lattice-5x6": ("lattice:5x6", None, 30),
-    "lattice-6x6": ("lattice:6x6", None, 36),
-}
+# the network of a measure, where it is not NETWORK
+USUAL: Final = dict.fromkeys(GRIDS, "lattice-mirrored")
+
+
+def shape_of(measure: str) -> tuple[int, int, int]:
+    """What a measure shows to a network, of each image."""
+    return GRIDS[measure].shape if measure in GRIDS else (6, 32, 32)
 
 
 def asked_for(
@@ -64,7 +75,7 @@ def asked_for(
     show them whole images.
     """
     if models:
-        wanted = measures or [name for name in MEASURES if name not in SHAPES]
+        wanted = measures or [name for name in MEASURES if name not in GRIDS]
         return [
             (network, name) for network in dict.fromkeys(models) for name in dict.fromkeys(wanted)
         ]
@@ -112,9 +123,13 @@ def requests_for(
     if measure == "ballots":
         return {f"{network}.ballots": request(min(num_samples, MAX_BALLOTS), num_named=NUM_NAMED)}
     if measure in GRIDS:
-        design, num_kept, num_masks = GRIDS[measure]
+        of = GRIDS[measure]
         grids = request(
-            num_masks, num_kept=num_kept, num_named=NUM_NAMED, design=design, encoding="lattice"
+            of.num_masks,
+            num_kept=of.num_kept,
+            num_named=NUM_NAMED,
+            design=of.design,
+            encoding="lattice",
         )
         return {f"{network}.{measure}": grids}
     if measure == "design":

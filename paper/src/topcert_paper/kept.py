@@ -25,7 +25,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from topcert.evaluation.counts import mark_of, write_counts
-from topcert.files import first_line, replacing
+from topcert.files import first_line, local, replacing
 from topcert.noise.law import IID
 from topcert.voting.ledger import Ledger
 
@@ -94,7 +94,7 @@ def _write_again(ledger: Ledger, folder: Path) -> None:
         batches_per_block=MAX_BATCHES,
     )
     kept = Ledger(folder, manifest)
-    kept.write_inputs(pq.read_table(ledger.inputs_path.absolute()))
+    kept.write_inputs(pq.read_table(local(ledger.inputs_path)))
     if ledger.judge is not None and not ledger.judge.asks_masks:
         write_counts(
             ledger.counts(),

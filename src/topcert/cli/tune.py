@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final, final
@@ -22,14 +21,19 @@ from topcert.cli.running import run_to_ledger
 from topcert.cli.suggesting import certify_command
 from topcert.evaluation.accuracy import floored
 from topcert.evaluation.choices import check_ballot, check_design, check_ks, choose_alpha
-from topcert.evaluation.tuning import Trial, ranked, try_ballots
+from topcert.evaluation.tuning import (
+    Trial,
+    folder_of,
+    ranked,
+    setting_in_words,
+    try_ballots,
+)
 from topcert.files import replacing
 from topcert.methods.method import DesignMethod, SampledMethod
 from topcert.methods.registry import find_sampled_method
 from topcert.methods.rules import check_rule
 from topcert.noise.ablation import Ablation
 from topcert.noise.asking import make_noise
-from topcert.noise.law import IID
 from topcert.randomization.lattice import read_strides
 from topcert.voting.ledger import Ledger
 from topcert.voting.request import Request, prepare
@@ -37,7 +41,6 @@ from topcert.voting.run import open_run
 
 SAMPLES: Final = 1_000
 INPUTS: Final = 200
-_SAFE: Final = re.compile(r"[^a-z0-9]+")  # what a folder is not called
 
 
 @final
@@ -157,10 +160,10 @@ def tune(
     check_ballot(most, certifier, num_classes)
     trials: list[Trial] = []
     for request, (_, kept) in zip(requests, settings, strict=True):
-        told = _in_words(request.noise.law, kept)
-        console.print(f"votes of {told}", highlight=False)
+        law = request.noise.law
+        console.print(f"votes of {setting_in_words(law, kept)}", highlight=False)
         ledger = _votes(
-            replace(request, num_named=most), out / _SAFE.sub("-", told), method=certifier
+            replace(request, num_named=most), out / folder_of(law, kept), method=certifier
         )
         trials += try_ballots(
             ledger,
@@ -206,12 +209,6 @@ def _votes(request: Request, folder: Path, *, method: SampledMethod) -> Ledger:
     )
 
 
-def _in_words(law: str, kept: int | None) -> str:
-    """A setting as it is told, and as its folder is called."""
-    parts = ["independent masks" if law == IID else law, *([] if kept is None else [f"e = {kept}"])]
-    return ", ".join(parts)
-
-
 def _print(order: list[Trial], *, k: int, radius: int) -> None:
     table = Table(
         "masks",
@@ -225,7 +222,7 @@ def _print(order: list[Trial], *, k: int, radius: int) -> None:
     for trial in order:
         low, high = trial.interval
         table.add_row(
-            _in_words(trial.law, None),
+            setting_in_words(trial.law, None),
             str(trial.num_kept),
             str(trial.num_named),
             f"{trial.passes:,}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 from topcert.datasets.casting import RowCast
@@ -37,6 +38,18 @@ def hold(x: Any, labels: Any = None, *, reference: Any = None) -> HeldData:
         _refuse(reference, "reference", "a torch Dataset")
         return HeldItems(x, labels)
     return HeldArrays(x, labels, reference=reference)
+
+
+def hold_unless_named(x: Any, labels: Any = None) -> HeldData | None:
+    """`hold`, or None where `x` is text, a path or nothing: data that is read as the command reads
+    it. Raises ValueError for labels beside such data.
+    """
+    if x is not None and not isinstance(x, (str, Path)):
+        return hold(x, labels)
+    if labels is not None:
+        what = "the folder's data" if x is None else str(x)
+        raise ValueError(f"the labels of {what} lie beside its inputs; leave labels out")
+    return None
 
 
 def _items_of(loader: Any) -> Any:

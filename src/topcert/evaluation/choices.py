@@ -13,6 +13,7 @@ from topcert.methods.registry import ALIASES, all_methods, find_method
 from topcert.noise.law import Noise
 from topcert.noise.registry import find_noise
 from topcert.randomization.designs import kind_of
+from topcert.theory.scalars import whole
 from topcert.theory.stopping import LABELS, RULES, Asked, Stopping, check_question
 
 SELECTION: Final = 100
@@ -77,6 +78,14 @@ def check_ballot(ballot: int, method: Method, num_classes: int | None = None) ->
             f"--ballot must lie in 1 .. {num_classes - 1}, one less than the {num_classes} classes;"
             f" got {ballot}"
         )
+
+
+def listed_ks(k: int | Sequence[int] | None) -> list[int] | None:
+    """One k or several, as a list; None where nothing was asked for. Raises ValueError for what is
+    no whole number.
+    """
+    asked = k if k is None or isinstance(k, Sequence) else [k]
+    return None if asked is None else [whole(one, "k") for one in asked]
 
 
 def choose_ks(ks: Sequence[int] | None, method: str, num_classes: int | None = None) -> list[int]:

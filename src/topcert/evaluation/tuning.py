@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, final
@@ -9,12 +10,13 @@ from typing import Final, final
 from topcert.evaluation.results import derive
 from topcert.methods.registry import find_sampled_method
 from topcert.noise.ablation import Ablation
-from topcert.noise.law import of_law
+from topcert.noise.law import IID, of_law
 from topcert.theory.confidence import lower_bound, upper_bound
 from topcert.voting.ledger import Ledger
 
 # of the intervals: of a hundred of them, five miss the accuracy over all inputs
 DOUBT: Final = 0.05
+_SAFE: Final = re.compile(r"[^a-z0-9]+")  # what a folder is not called
 
 
 @final
@@ -40,6 +42,17 @@ class Trial:
         low = lower_bound(self.certified, self.total, DOUBT / 2)
         high = upper_bound(self.certified, self.total, DOUBT / 2)
         return float(low), float(high)
+
+
+def setting_in_words(law: str, kept: int | None) -> str:
+    """A setting as it is told: the masks, and how many features each keeps where that is asked."""
+    masks = "independent masks" if law == IID else law
+    return masks if kept is None else f"{masks}, e = {kept}"
+
+
+def folder_of(law: str, kept: int | None) -> str:
+    """What the folder of its votes is called, in Python and by the command alike."""
+    return _SAFE.sub("-", setting_in_words(law, kept))
 
 
 def try_ballots(

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from topcert.files import first_line, replacing
+from topcert.files import first_line, local, replacing
 from topcert.theory.radius import ABSTAIN
 
 LabelChoice = Literal["given", "predicted", "selected"]
@@ -133,7 +133,7 @@ class Certificates:
         this form.
         """
         try:
-            table = pq.read_table(path.absolute())
+            table = pq.read_table(local(path))
             optional = (BOUNDS_COLUMN, NAMED_COLUMN, L2_COLUMN, VOTES_COLUMN, SETTLED_COLUMN)
             more = [name for name in optional if name in table.column_names]
             called = {"index": NAME_COLUMN, "label": CLASS_COLUMN}  # each after what it names
@@ -227,7 +227,7 @@ def certified_under(path: Path, digest: str) -> bool:
     run does at its end.
     """
     try:
-        metadata = pq.read_schema(path.absolute()).metadata or {}
+        metadata = pq.read_schema(local(path)).metadata or {}
     except (OSError, pa.ArrowException):
         return False
     return bool(metadata.get(b"manifest") == digest.encode())

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, cast, final
+from typing import cast, final
 
 import torch
 from torch import nn
 from torch.nn.functional import conv2d, cross_entropy, linear, unfold
 
 from topcert.theory.intervals import Conv, Dense, Flatten, Layer, ReLU
+from topcert.training.noise import Noise
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class IntervalNoise:
+class IntervalNoise(Noise):
     """Any `radius` pixels take any values: no randomness, but a worst case in the loss.
 
     The loss is (1 - kappa) times the cross-entropy of the clean scores and kappa times that of the
@@ -31,7 +32,6 @@ class IntervalNoise:
     by_input: bool = False
     law: str = field(default="interval", init=False)
     planes: int = field(default=1, init=False)
-    any_size: ClassVar[bool] = False
 
     def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:  # noqa: ARG002
         return images.float().div_(255.0)

@@ -92,7 +92,7 @@ def train_on_cifar10(
     if teacher is not None:
         taught_by = Whole()
         load_weights(taught_by, teacher)
-    images, labels = _channels_first("train", data_dir)
+    images, labels = channels_first("train", data_dir)
     if not 0 <= plan.held_out < len(images):
         raise ValueError(
             f"--hold-out must lie in 0 .. {len(images) - 1} training images, got {plan.held_out}"
@@ -100,7 +100,7 @@ def train_on_cifar10(
     seen = slice(len(images) - plan.held_out)
     return train_and_export(
         module,
-        ((images[seen], labels[seen]), _channels_first("test", data_dir)),
+        ((images[seen], labels[seen]), channels_first("test", data_dir)),
         plan,
         teacher=taught_by,
         name=name,
@@ -164,8 +164,9 @@ def train_and_export(
     return logs
 
 
-def _channels_first(
+def channels_first(
     split: Literal["train", "test"], data_dir: Path | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """CIFAR-10 as a network sees it: uint8 `(images, 3, 32, 32)`, and its labels."""
     images, labels = load_cifar10(split, data_dir=data_dir)
     return images.transpose(0, 3, 1, 2).copy(), labels

@@ -7,9 +7,10 @@ comes from the streams of a certificate.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import ClassVar, Protocol, final
+from typing import final
 
 import numpy as np
 import torch
@@ -23,20 +24,22 @@ from topcert.randomization.words import draw_words
 from topcert.theory.discrete import NUM_VALUES
 
 
-class Noise(Protocol):
-    """How images are shown in training, and the loss on what the network says of them."""
+class Noise(ABC):
+    """How images are shown in training, and the loss on what the network says of them.
 
-    @property
-    def law(self) -> str: ...
+    `law` is that of the certificate, or "none"; the network sees `planes` channels for each channel
+    of an image.
+    """
 
-    @property
-    def planes(self) -> int:
-        """Channels that the network sees for each channel of an image."""
+    law: str
+    planes: int
 
     @property
     def any_size(self) -> bool:
         """Whether what it shows differs in height and width from batch to batch."""
+        return False
 
+    @abstractmethod
     def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
         """float32 `(B, planes * C, H, W)` from uint8 `(B, C, H, W)`; smaller pictures where the
         noise shows such.
@@ -54,35 +57,25 @@ class Noise(Protocol):
         """The loss of a batch and its scores `(B, classes)`; `progress` runs from 0 to 1 over the
         training.
         """
+        scores = network(shown)
+        return nn.functional.cross_entropy(scores, labels, label_smoothing=smoothing), scores
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class NoNoise:
+class NoNoise(Noise):
     """Show whole images: for a teacher, which no certificate is about."""
 
     law: str = field(default="none", init=False)
     planes: int = field(default=1, init=False)
-    any_size: ClassVar[bool] = False
 
     def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
         return images.float().div_(255.0).contiguous(memory_format=torch.channels_last)
 
-    def loss(
-        self,
-        network: nn.Module,
-        shown: torch.Tensor,
-        labels: torch.Tensor,
-        *,
-        smoothing: float,
-        progress: float,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        return _cross_entropy(network, shown, labels, smoothing)
-
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class AblationNoise:
+class AblationNoise(Noise):
     """Keep `num_kept` pixels, drawn afresh for each image; six-channel encoding (Levine & Feizi
     2019).
     """
@@ -90,7 +83,6 @@ class AblationNoise:
     num_kept: int
     law: str = field(default="ablation", init=False)
     planes: int = field(default=2, init=False)
-    any_size: ClassVar[bool] = False
 
     def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
         kept = draw_masks(
@@ -103,21 +95,10 @@ class AblationNoise:
         )
         return ablate(images, torch.from_numpy(kept.astype(np.int64)).to(images.device))
 
-    def loss(
-        self,
-        network: nn.Module,
-        shown: torch.Tensor,
-        labels: torch.Tensor,
-        *,
-        smoothing: float,
-        progress: float,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        return _cross_entropy(network, shown, labels, smoothing)
-
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class DesignNoise:
+class DesignNoise(Noise):
     """Show each image under one of the first `num_masks` masks of a design, drawn afresh;
     six-channel encoding.
 
@@ -128,7 +109,6 @@ class DesignNoise:
     num_masks: int
     law: str = field(default="ablation", init=False)
     planes: int = field(default=2, init=False)
-    any_size: ClassVar[bool] = False
 
     def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
         words = draw_words(seed=seed, start=first, stop=first + len(images), width=1, domain=TRAIN)[
@@ -138,21 +118,10 @@ class DesignNoise:
         kept = _masks_of(self.design, self.num_masks)[chosen.astype(np.int64)]
         return ablate(images, torch.from_numpy(kept).to(images.device))
 
-    def loss(
-        self,
-        network: nn.Module,
-        shown: torch.Tensor,
-        labels: torch.Tensor,
-        *,
-        smoothing: float,
-        progress: float,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        return _cross_entropy(network, shown, labels, smoothing)
-
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class LatticeNoise:
+class LatticeNoise(Noise):
     """Show each image as one of its regular grids, drawn afresh: a small picture and its offset.
 
     `stride` is that of rows and columns, or of each. A certificate of the design `lattice` or
@@ -163,26 +132,14 @@ class LatticeNoise:
     law: str = field(default="lattice", init=False)
     # of colour images, whose three channels become six planes
     planes: int = field(default=2, init=False)
-    any_size: ClassVar[bool] = False
 
     def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
         return _show_grids(images, self.stride, (0,), seed=seed, first=first)
 
-    def loss(
-        self,
-        network: nn.Module,
-        shown: torch.Tensor,
-        labels: torch.Tensor,
-        *,
-        smoothing: float,
-        progress: float,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        return _cross_entropy(network, shown, labels, smoothing)
-
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class LatticesNoise:
+class LatticesNoise(Noise):
     """The same under several strides, for a network that takes pictures of any size: each batch is
     under one of them.
 
@@ -207,17 +164,6 @@ class LatticesNoise:
         grid = (images.shape[2], images.shape[3])
         slopes = laid_out(f"lattice:{rows}x{columns}", grid, rounds=self.rounds).slopes
         return _show_grids(images, (rows, columns), slopes, seed=seed, first=first)
-
-    def loss(
-        self,
-        network: nn.Module,
-        shown: torch.Tensor,
-        labels: torch.Tensor,
-        *,
-        smoothing: float,
-        progress: float,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        return _cross_entropy(network, shown, labels, smoothing)
 
 
 def _show_grids(
@@ -280,13 +226,12 @@ def _masks_of(design: Design, count: int) -> NDArray[np.int64]:
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class GaussianNoise:
+class GaussianNoise(Noise):
     """Add N(0, sigma^2) to every value in [0, 1] (Cohen et al. 2019)."""
 
     sigma: float
     law: str = field(default="gaussian", init=False)
     planes: int = field(default=1, init=False)
-    any_size: ClassVar[bool] = False
 
     def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
         shown = images.float().div_(255.0)
@@ -295,21 +240,10 @@ class GaussianNoise:
         )
         return shown.add_(noise, alpha=self.sigma).contiguous(memory_format=torch.channels_last)
 
-    def loss(
-        self,
-        network: nn.Module,
-        shown: torch.Tensor,
-        labels: torch.Tensor,
-        *,
-        smoothing: float,
-        progress: float,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        return _cross_entropy(network, shown, labels, smoothing)
-
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class DiscreteNoise:
+class DiscreteNoise(Noise):
     """Keep each of 256 values with `keep_probability`, else take one of the others uniformly (Lee
     et al. 2019).
     """
@@ -317,7 +251,6 @@ class DiscreteNoise:
     keep_probability: float
     law: str = field(default="discrete", init=False)
     planes: int = field(default=1, init=False)
-    any_size: ClassVar[bool] = False
 
     def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
         generator = _generator(seed, first, images.device)
@@ -336,17 +269,6 @@ class DiscreteNoise:
         values = (images.int() + shift * lost) % NUM_VALUES
         return values.float().div_(NUM_VALUES - 1.0).contiguous(memory_format=torch.channels_last)
 
-    def loss(
-        self,
-        network: nn.Module,
-        shown: torch.Tensor,
-        labels: torch.Tensor,
-        *,
-        smoothing: float,
-        progress: float,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        return _cross_entropy(network, shown, labels, smoothing)
-
 
 def ablate(images: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
     """Six-channel encoding of uint8 images `(B, C, H, W)`: `x * m`, then `(1 - x) * m`; float32
@@ -357,13 +279,6 @@ def ablate(images: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
     mask = mask.view(batch, 1, height, width)
     shown = images.float().div_(255.0).mul_(mask)
     return torch.cat([shown, mask - shown], dim=1).contiguous(memory_format=torch.channels_last)
-
-
-def _cross_entropy(
-    network: nn.Module, shown: torch.Tensor, labels: torch.Tensor, smoothing: float
-) -> tuple[torch.Tensor, torch.Tensor]:
-    scores = network(shown)
-    return nn.functional.cross_entropy(scores, labels, label_smoothing=smoothing), scores
 
 
 def _generator(seed: int, first: int, device: torch.device) -> torch.Generator:

@@ -5,7 +5,7 @@ space.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, final
+from typing import Literal, final
 
 import numpy as np
 import torch
@@ -15,11 +15,12 @@ from torch import nn
 from topcert.datasets.surfaces import rotations
 from topcert.models.pointnet import PointNet, distance_to_orthogonal
 from topcert.randomization.masks import TRAIN, draw_masks
+from topcert.training.noise import Noise
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class PointNoise:
+class PointNoise(Noise):
     """Keep `num_kept` points of each set, drawn afresh; the network sees them alone (encoding
     `keep-only`).
 
@@ -31,7 +32,6 @@ class PointNoise:
     orthogonality: float = 1e-3
     law: str = field(default="ablation", init=False)
     planes: int = field(default=1, init=False)
-    any_size: ClassVar[bool] = False
 
     def show(self, images: torch.Tensor, *, seed: int, first: int) -> torch.Tensor:
         """float32 `(B, num_kept, 3)` from sets of points `(B, points, 3)`."""

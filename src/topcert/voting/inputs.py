@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from topcert.files import first_line
+from topcert.files import first_line, local
 from topcert.voting.names import NAMELESS, Names
 
 COLUMNS: Final = {"index": pa.int64(), "label": pa.int64(), "sha256": pa.string()}
@@ -73,7 +73,7 @@ def check_size(path: Path, rows: int) -> None:
     whoever reads it.
     """
     try:
-        said = pq.read_metadata(path.absolute())
+        said = pq.read_metadata(local(path))
     except (OSError, pa.ArrowException):
         return
     unpacked = sum(said.row_group(group).total_byte_size for group in range(said.num_row_groups))
@@ -120,7 +120,7 @@ def read_inputs_file(
     """
     check_size(path, num_inputs)
     try:
-        table = pq.read_table(path.absolute())
+        table = pq.read_table(local(path))
         wanted = pa.schema(
             [*COLUMNS.items(), *([(NAME, pa.string())] if NAME in table.column_names else [])]
         )

@@ -39,7 +39,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from topcert.files import first_line, replacing
+from topcert.files import first_line, local, replacing
 from topcert.noise.ablation import Ablation
 from topcert.noise.law import of_law
 from topcert.theory.grounds import Seen
@@ -329,7 +329,7 @@ class Ledger:
         read.
         """
         try:
-            metadata = pq.read_schema(self.block_path(block).absolute()).metadata or {}
+            metadata = pq.read_schema(local(self.block_path(block))).metadata or {}
         except (OSError, pa.ArrowException):
             return ""
         return str(metadata.get(b"manifest", b"").decode("ascii", "replace"))
@@ -354,7 +354,7 @@ class Ledger:
             raise ValueError(f"{path} is missing; go on with certify --resume")
         check_size(path, self.num_votes_of(block))
         try:
-            table = pq.read_table(path.absolute())
+            table = pq.read_table(local(path))
             if table.column_names != self._columns or any(
                 column.null_count for column in table.columns
             ):

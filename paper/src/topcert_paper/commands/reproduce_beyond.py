@@ -23,12 +23,12 @@ from topcert_paper.beyond_drawing import (
 from topcert_paper.beyond_votes import (
     MEASURES,
     NETWORK,
-    SHAPES,
     USUAL,
     asked_for,
     check_measures,
     keep_votes,
     requests_for,
+    shape_of,
 )
 from topcert_paper.commands.reproducing import FromCounts, carried_counts
 
@@ -85,7 +85,7 @@ def beyond(
         return
     check_measures(measure or MEASURES)
     asked = asked_for(measure, model)
-    shapes = {(network, SHAPES.get(wanted, (6, 32, 32))) for network, wanted in asked}
+    shapes = {(network, shape_of(wanted)) for network, wanted in asked}
     # better known before the work than after that of another network
     for network, shape in sorted(shapes):
         load_classifier(network, example=np.full((2, *shape), 0.5, np.float32), device=device)
