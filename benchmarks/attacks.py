@@ -38,7 +38,7 @@ from numpy.typing import NDArray
 from topcert.datasets.dataset import Dataset, load_dataset
 from topcert.datasets.reading import Reading
 from topcert.evaluation.results import derive
-from topcert.methods.certificates import Certificates
+from topcert.methods.certificate_table import CertificateTable
 from topcert.noise.ablation import Ablation
 from topcert.noise.law import of_law
 from topcert.randomization.encodings import make_encoder, to_planes
@@ -374,7 +374,7 @@ def palette_of(values: str, channels: int) -> Floats:
 def attack_all(
     prepared: Prepared,
     ledger: Ledger,
-    certificates: Certificates,
+    certificates: CertificateTable,
     *,
     others: Dataset,
     num_named: int = 1,

@@ -28,9 +28,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.theory.certified_radius import certified_radius
 from topcert.theory.confidence import simultaneous_bounds
 from topcert.theory.intersection import intersection_union_bounds
-from topcert.theory.radius import certified_radius
 
 Ints = NDArray[np.int64]
 Truths = NDArray[np.bool_]

@@ -33,14 +33,14 @@ from topcert.evaluation.results import smoothing_of
 from topcert.methods.certify import radii_of
 from topcert.methods.design import METHOD as DESIGN
 from topcert.methods.method import Smoothing
-from topcert.methods.registry import find_sampled_method
+from topcert.methods.registered_methods import find_sampled_method
 from topcert.noise.ablation import Ablation
-from topcert.noise.form import Form
+from topcert.noise.input_form import Form
 from topcert.noise.law import of_law
 from topcert.randomization.designs import DESIGNS, Design
 from topcert.randomization.masks import draw_masks
-from topcert.theory.radius import certified_radius
-from topcert.theory.stopping import Judge, Stopping
+from topcert.theory.certified_radius import certified_radius
+from topcert.theory.stopping_rules import Stopping, StoppingTest
 from topcert.theory.worst_case import worst_case_radius
 from topcert.voting.ledger import Ledger
 from topcert.voting.replay import ReplayedMasks
@@ -358,17 +358,20 @@ def cost(inputs: int) -> None:
 
 
 def stopped(
-    shares: NDArray[np.float64], labels: Ints, judge: Judge, generator: np.random.Generator
+    shares: NDArray[np.float64],
+    labels: Ints,
+    stopping_test: StoppingTest,
+    generator: np.random.Generator,
 ) -> tuple[Ints, Ints]:
     """Votes when each input stops, and those of the same inputs at the cap."""
     counts, final, before = np.zeros(shares.shape, np.int64), np.zeros(shares.shape, np.int64), 0
     active = np.ones(len(shares), np.bool_)
-    for look in judge.looks:
+    for look in stopping_test.looks:
         final += generator.multinomial(look - before, shares)
         before = look
         counts[active] = final[active]
         if active.any():
-            active[active] = ~judge.stops(counts[active], labels[active])
+            active[active] = ~stopping_test.stops(counts[active], labels[active])
     return counts, final
 
 
@@ -392,13 +395,13 @@ def stopping(k: int, rounds: int) -> None:
         shares = counts / counts.sum(axis=1, keepdims=True)
         for question in ("radius=5", "table", "exact"):
             rule = Stopping(question=question, k=k, alpha=ALPHA)
-            judge = Judge(rule, max_votes=CAP, batch_size=32, **space)
+            stopping_test = StoppingTest(rule, max_votes=CAP, batch_size=32, **space)
             passes, settled, cells, gaps = [], [], [], {None: [], "intersection-union": []}
             for number in range(rounds):
-                made, final = stopped(shares, labels, judge, np.random.default_rng(number))
-                proven = judge.proven(made, labels)
+                made, final = stopped(shares, labels, stopping_test, np.random.default_rng(number))
+                proven = stopping_test.proven(made, labels)
                 passes.append(made.sum(axis=1).mean())
-                settled.append(judge.settled(made, labels).mean())
+                settled.append(stopping_test.settled(made, labels).mean())
                 radii = np.arange(0, 30)[:, None]
                 cells.append((proven >= radii).mean(axis=1))
                 asked = {"radius=5": slice(5, 6), "table": slice(0, 6), "exact": slice(0, 30)}[
@@ -474,10 +477,10 @@ def replayed(ledger: Ledger, k: int) -> None:
     for question in ("radius=5", "table", "exact"):
         for method in ("ablation", "located"):
             rule = Stopping(question=question, k=k, alpha=ALPHA, method=method)
-            judge = Judge(rule, max_votes=cap, batch_size=32, **space)
+            stopping_test = StoppingTest(rule, max_votes=cap, batch_size=32, **space)
             spent, proven = np.zeros(len(votes), np.int64), np.zeros(len(votes), np.int64)
             active = np.arange(len(votes))
-            for look in judge.looks:
+            for look in stopping_test.looks:
                 counts = np.stack(
                     [
                         np.bincount(cast, minlength=manifest.num_classes)
@@ -485,13 +488,16 @@ def replayed(ledger: Ledger, k: int) -> None:
                     ]
                 )
                 named, left = labels[active], None
-                if judge.asks_masks:
+                if stopping_test.asks_masks:
                     seen = ReplayedMasks(FakeLedger(votes[active, :look], **space))  # type: ignore[arg-type]
-                    left = judge.spared(
-                        counts, named, seen.kept_counts(judge.near(counts, named)), seen.degrees()
+                    left = stopping_test.surviving(
+                        counts,
+                        named,
+                        seen.kept_counts(stopping_test.near(counts, named)),
+                        seen.degrees(),
                     )
-                spent[active], proven[active] = look, judge.proven(counts, named, left)
-                active = active[~judge.stops(counts, named, left)]
+                spent[active], proven[active] = look, stopping_test.proven(counts, named, left)
+                active = active[~stopping_test.stops(counts, named, left)]
                 if not len(active):
                     break
             row(f"stop {question}, {method}: {spent.mean():,.0f}", proven)

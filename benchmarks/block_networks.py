@@ -29,7 +29,7 @@ from torch import nn
 
 from topcert.datasets.cifar10 import HELD_OUT
 from topcert.models.lattice import LatticeNet
-from topcert.theory.design import partition_radius
+from topcert.theory.design_radius import partition_radius
 from topcert.training.networks import channels_first
 from topcert.training.noise import LatticeNoise, Noise, grids
 from topcert.training.plans import usual_plan

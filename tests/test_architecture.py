@@ -44,8 +44,8 @@ FORBIDDEN = {
 # Where a heavy package may be imported as a module is, not only when a function is called.
 HEAVY = {
     "torch": {
-        "topcert.classifiers.torch",
-        "topcert.models.bounded",
+        "topcert.classifiers.torch_module",
+        "topcert.models.bounded_network",
         "topcert.models.compact",
         "topcert.models.cost",
         "topcert.models.lattice",
@@ -72,7 +72,7 @@ HEAVY = {
     },
     "onnx": {"topcert.training.export"},
     "onnxruntime": {"topcert.classifiers.onnx"},
-    "sklearn": {"topcert.classifiers.sklearn", "topcert.sklearn"},
+    "sklearn": {"topcert.classifiers.sklearn_estimator", "topcert.sklearn"},
     "matplotlib": {"topcert.report.figures"},
     "joblib": {"topcert.cli.demo"},
     "pooch": set[str](),
@@ -227,28 +227,31 @@ def test_every_import_follows_the_rules() -> None:
 
 def test_the_imports_are_really_read() -> None:
     modules = read_modules(SOURCE)
-    assert "topcert.theory.radius" in modules["topcert"].at_once
+    assert "topcert.theory.certified_radius" in modules["topcert"].at_once
     assert "topcert.files" in modules["topcert.voting.ledger"].at_once
     assert "pyarrow.parquet" in modules["topcert.voting.ledger"].at_once
-    assert "topcert.classifiers.torch" in modules["topcert.classifiers.loading"].ever
-    assert "topcert.classifiers.torch" not in modules["topcert.classifiers.loading"].at_once
-    assert {"topcert", "topcert.theory", "topcert.theory.radius", "scipy.special"} <= loaded_with(
-        "topcert.voting.run", modules
-    )
+    assert "topcert.classifiers.torch_module" in modules["topcert.classifiers.loading"].ever
+    assert "topcert.classifiers.torch_module" not in modules["topcert.classifiers.loading"].at_once
+    assert {
+        "topcert",
+        "topcert.theory",
+        "topcert.theory.certified_radius",
+        "scipy.special",
+    } <= loaded_with("topcert.voting.run", modules)
 
 
 FAKE = {
     "__init__.py": "",
     "theory/__init__.py": "",
-    "theory/radius.py": "import numpy",
+    "theory/certified_radius.py": "import numpy",
     "files.py": "",
-    "methods/__init__.py": "from topcert.theory.radius import radius",
+    "methods/__init__.py": "from topcert.theory.certified_radius import radius",
     "evaluation/__init__.py": "",
     "evaluation/curves.py": "from topcert import files",
     "voting/__init__.py": "",
     "voting/run.py": "import numpy",
     "classifiers/__init__.py": "",
-    "classifiers/torch.py": "import torch",
+    "classifiers/torch_module.py": "import torch",
     "cli/__init__.py": "",
     "cli/app.py": "from topcert.evaluation import curves",
     "../topcert_paper/__init__.py": "",
@@ -264,24 +267,28 @@ FAKE = {
     ("changed", "source", "said"),
     [
         (
-            "theory/radius.py",
+            "theory/certified_radius.py",
             "import topcert.files",
-            "topcert.theory.radius imports topcert.files: theory does not import files",
+            "topcert.theory.certified_radius imports topcert.files: theory does not import files",
         ),
         (
-            "theory/radius.py",
+            "theory/certified_radius.py",
             "def f():\n    from topcert import methods",
             "theory does not import methods",
         ),
-        ("theory/radius.py", "from .. import files", "theory does not import files"),
-        ("theory/radius.py", "from ..methods import certify", "theory does not import methods"),
+        ("theory/certified_radius.py", "from .. import files", "theory does not import files"),
         (
-            "theory/radius.py",
+            "theory/certified_radius.py",
+            "from ..methods import certify",
+            "theory does not import methods",
+        ),
+        (
+            "theory/certified_radius.py",
             "from topcert import __version__",
             "theory does not import the package",
         ),
         (
-            "theory/radius.py",
+            "theory/certified_radius.py",
             "import importlib\nimportlib.import_module('topcert.files')",
             "theory does not import files",
         ),
@@ -291,7 +298,11 @@ FAKE = {
             "methods does not import voting",
         ),
         ("voting/run.py", "import topcert.methods as m", "voting does not import methods"),
-        ("theory/radius.py", "from topcert.voting import run", "theory does not import voting"),
+        (
+            "theory/certified_radius.py",
+            "from topcert.voting import run",
+            "theory does not import voting",
+        ),
         (
             "methods/__init__.py",
             "def f():\n    from topcert.cli import app",
@@ -315,10 +326,14 @@ FAKE = {
         ("evaluation/curves.py", "class A:\n    import torch", "evaluation.curves loads torch"),
         (
             "evaluation/curves.py",
-            "import topcert.classifiers.torch",
+            "import topcert.classifiers.torch_module",
             "evaluation.curves loads torch",
         ),
-        ("files.py", "import topcert.classifiers.torch", "topcert.evaluation.curves loads torch"),
+        (
+            "files.py",
+            "import topcert.classifiers.torch_module",
+            "topcert.evaluation.curves loads torch",
+        ),
         (
             "evaluation/__init__.py",
             "import matplotlib",
@@ -326,7 +341,7 @@ FAKE = {
         ),
         (
             "__init__.py",
-            "import topcert.classifiers.torch",
+            "import topcert.classifiers.torch_module",
             "topcert.cli.app loads torch: cli does without",
         ),
         (
@@ -351,7 +366,7 @@ FAKE = {
         ),
         (
             "../topcert_paper/tables.py",
-            "import topcert.classifiers.torch",
+            "import topcert.classifiers.torch_module",
             "topcert_paper.commands.reproduce loads torch: paper.commands does without",
         ),
         (

@@ -12,7 +12,7 @@ import pytest
 import topcert.methods
 from topcert.methods.certify import certify
 from topcert.methods.method import Smoothing
-from topcert.methods.registry import find_vote_method
+from topcert.methods.registered_methods import find_vote_method
 from topcert.noise.ablation import Ablation
 
 METHODS_PAGE = Path(__file__).parent.parent / "docs" / "methods.md"
@@ -52,7 +52,7 @@ def test_the_method_of_the_worked_example_is_one_file_of_forty_lines(
 
 
 def test_every_method_stands_in_the_documents() -> None:
-    from topcert.methods.registry import ALIASES, all_methods
+    from topcert.methods.registered_methods import ALIASES, all_methods
 
     page = METHODS_PAGE.read_text(encoding="utf-8")
     for name in [*all_methods(), *ALIASES]:

@@ -8,24 +8,24 @@ import importlib
 import pytest
 
 MODULES = [
-    "topcert.ablating",
-    "topcert.certified",
+    "topcert.api.ablate",
+    "topcert.api.certificates",
     "topcert.classifiers.answers",
     "topcert.classifiers.mirrored",
     "topcert.classifiers.trained",
-    "topcert.counted",
-    "topcert.curves",
+    "topcert.api.certify_counts",
+    "topcert.api.accuracy_curves",
     "topcert.datasets.casting",
     "topcert.datasets.raw",
-    "topcert.evaluation.intervals",
+    "topcert.evaluation.accuracy_intervals",
     "topcert.methods.suggestions",
-    "topcert.planned",
-    "topcert.python_words",
+    "topcert.api.plan",
+    "topcert.api.python_words",
     "topcert.sklearn",
-    "topcert.smoothed",
+    "topcert.api.smoothed_classifier",
     "topcert.torch",
-    "topcert.tuned",
-    "topcert.votes",
+    "topcert.api.tune",
+    "topcert.api.votes",
 ]
 
 
@@ -34,5 +34,5 @@ def test_the_examples_run(name: str) -> None:
     module = importlib.import_module(name)
     found = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
     assert found.failed == 0
-    if name != "topcert.certified":
+    if name != "topcert.api.certificates":
         assert found.attempted > 0

@@ -14,7 +14,12 @@ import pytest
 from tests.cli.help_pages import assert_reads_well
 from tests.conftest import Outcome
 from tests.packages import install
-from topcert.methods.registry import all_methods, find_method, find_vote_method, refused_methods
+from topcert.methods.registered_methods import (
+    all_methods,
+    find_method,
+    find_vote_method,
+    refused_methods,
+)
 from topcert.plugins import COMMANDS, METHODS
 
 GREETING = '''
@@ -192,7 +197,7 @@ def test_two_packages_cannot_share_a_command(
 def test_without_the_papers_package_reproduce_says_how_to_get_it(
     topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("topcert.cli.plugged.find_plugins", lambda *_, **__: {})
+    monkeypatch.setattr("topcert.cli.plugged_commands.find_plugins", lambda *_, **__: {})
     for more in ([], ["--help"], ["table1", "--from-counts"], ["beyond", "--measure", "design"]):
         run = topcert("reproduce", *more)
         assert (run.code, run.out) == (2, "")

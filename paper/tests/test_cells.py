@@ -11,11 +11,11 @@ import pytest
 from numpy.typing import NDArray
 
 from topcert.methods.certify import certify
-from topcert.methods.registry import find_vote_method
+from topcert.methods.registered_methods import find_vote_method
 from topcert.noise.discrete import Discrete
 from topcert.noise.gaussian import Gaussian
-from topcert.randomization import discrete, rounded
-from topcert.theory.radius import ABSTAIN
+from topcert.randomization import discrete_shifts, grid_noise
+from topcert.theory.certified_radius import ABSTAIN
 from topcert_paper.cells import Cell, all_cells
 from topcert_paper.collecting import useful_settings
 from topcert_paper.records import (
@@ -88,9 +88,9 @@ def test_bounds_leave_room_for_the_law_error_of_each_noise() -> None:
     for setting in TABLE1.settings:
         error = TABLE1.smoothing(setting).law_error
         if isinstance(setting.noise, Gaussian):
-            assert error == rounded.law_error(sigma=setting.noise.sigma, width=3072) > 0
+            assert error == grid_noise.law_error(sigma=setting.noise.sigma, width=3072) > 0
         elif isinstance(setting.noise, Discrete):
-            assert error == discrete.law_error(width=3072, num_values=256) > 0
+            assert error == discrete_shifts.law_error(width=3072, num_values=256) > 0
         else:
             assert error == 0
 

@@ -14,8 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 from topcert.evaluation.counts import read_counts, write_counts
+from topcert.theory.certified_radius import certified_radius
 from topcert.theory.confidence import simultaneous_bounds
-from topcert.theory.radius import certified_radius
 from topcert_paper.drawing import COLUMNS, Measured, conditions, write_figure
 from topcert_paper.figures import CIFAR10, FIGURES, IMAGENET, PaperFigure, measured_lines
 from topcert_paper.prefixes import PrefixCounts, prefix_sizes, read_prefixes, write_prefixes

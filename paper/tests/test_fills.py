@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from topcert.evaluation.counts import write_counts
 from topcert.methods.certify import certify
 from topcert.methods.method import Smoothing
-from topcert.methods.registry import find_vote_method
+from topcert.methods.registered_methods import find_vote_method
 from topcert.noise.ablation import Ablation
 from topcert_paper import fills
 from topcert_paper.fills import COLUMNS, KS, conditions, measured_lines, write_fills

@@ -12,7 +12,7 @@ import pytest
 
 from topcert.methods.certify import certify
 from topcert.methods.method import Smoothing
-from topcert.methods.registry import find_vote_method
+from topcert.methods.registered_methods import find_vote_method
 from topcert.noise.ablation import Ablation
 from topcert_paper.points import KS, POINT_DATA, RADII, point_request, read_curves, write_points
 from topcert_paper.records import Counted, Origin, write_counted

@@ -6,30 +6,30 @@ from typing import TYPE_CHECKING, Any
 from topcert.noise.ablation import Ablation
 from topcert.noise.discrete import Discrete
 from topcert.noise.gaussian import Gaussian
+from topcert.theory.certified_radius import ABSTAIN, certified_radius
 from topcert.theory.confidence import simultaneous_bounds
 from topcert.theory.counting import Survival, survival
 from topcert.theory.intersection import intersection_union_bounds
-from topcert.theory.radius import ABSTAIN, certified_radius
-from topcert.theory.stopping import Stopping
+from topcert.theory.stopping_rules import Stopping
 from topcert.theory.witness import TightnessWitness, tightness_witness
 from topcert.version import __version__
 from topcert.voting.arrays import count_votes
 
 if TYPE_CHECKING:
-    from topcert.ablating import ablate
-    from topcert.certified import Certificates
-    from topcert.counted import certify_counts
-    from topcert.curves import Accuracy, compare
+    from topcert.api.ablate import ablate
+    from topcert.api.accuracy_curves import Accuracy, compare
+    from topcert.api.certificates import Certificates
+    from topcert.api.certify_counts import certify_counts
+    from topcert.api.certify_network import certify_network
+    from topcert.api.plan import Plan, plan
+    from topcert.api.smoothed_classifier import SmoothedClassifier
+    from topcert.api.tune import Tuned, tune
+    from topcert.api.verify import Verification, verify
+    from topcert.api.votes import Votes, open_votes
     from topcert.datasets.casting import RowCast
     from topcert.datasets.raw import RawInput
     from topcert.datasets.reading import Reading
     from topcert.evaluation.predictions import Predictions
-    from topcert.planned import Plan, plan
-    from topcert.smoothed import SmoothedClassifier
-    from topcert.tuned import Tuned, tune
-    from topcert.verified import Verification, verify
-    from topcert.votes import Votes, open_votes
-    from topcert.weighed import certify_network
 
 __all__ = [
     "ABSTAIN",
@@ -70,25 +70,25 @@ __all__ = [
 # Where to find what is imported when it is first asked for: it reads and writes files, which a
 # person who only wants a bound need not wait for.
 _LATER = {
-    "Accuracy": "topcert.curves",
-    "Certificates": "topcert.certified",
-    "Plan": "topcert.planned",
+    "Accuracy": "topcert.api.accuracy_curves",
+    "Certificates": "topcert.api.certificates",
+    "Plan": "topcert.api.plan",
     "Predictions": "topcert.evaluation.predictions",
     "RawInput": "topcert.datasets.raw",
     "Reading": "topcert.datasets.reading",
     "RowCast": "topcert.datasets.casting",
-    "SmoothedClassifier": "topcert.smoothed",
-    "Tuned": "topcert.tuned",
-    "Verification": "topcert.verified",
-    "Votes": "topcert.votes",
-    "ablate": "topcert.ablating",
-    "certify_counts": "topcert.counted",
-    "certify_network": "topcert.weighed",
-    "compare": "topcert.curves",
-    "open_votes": "topcert.votes",
-    "plan": "topcert.planned",
-    "tune": "topcert.tuned",
-    "verify": "topcert.verified",
+    "SmoothedClassifier": "topcert.api.smoothed_classifier",
+    "Tuned": "topcert.api.tune",
+    "Verification": "topcert.api.verify",
+    "Votes": "topcert.api.votes",
+    "ablate": "topcert.api.ablate",
+    "certify_counts": "topcert.api.certify_counts",
+    "certify_network": "topcert.api.certify_network",
+    "compare": "topcert.api.accuracy_curves",
+    "open_votes": "topcert.api.votes",
+    "plan": "topcert.api.plan",
+    "tune": "topcert.api.tune",
+    "verify": "topcert.api.verify",
 }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from topcert.noise.form import Form
+from topcert.noise.input_form import Form
 from topcert.noise.law import Noise
 from topcert.randomization.encodings import DEFAULT_UNIT, Unit
 from topcert.theory.scalars import whole

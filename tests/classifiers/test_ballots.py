@@ -17,10 +17,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from tests.classifiers.networks import make_batch, write_linear
-from topcert.classifiers.answers import AnswerError, best_labels, checked_answer, judge_answer
+from topcert.classifiers.answers import AnswerError, best_labels, checked_answer, read_answer
 from topcert.classifiers.functions import FunctionClassifier
 from topcert.classifiers.loading import load_classifier, wrap
-from topcert.classifiers.sklearn import SklearnClassifier
+from topcert.classifiers.sklearn_estimator import SklearnClassifier
 
 Array = NDArray[Any]
 CLASSES = 5
@@ -57,7 +57,7 @@ def test_a_ballot_has_the_largest_scores_the_first_of_equal_ones_first(dtype: An
         wanted = [slow_ballot(row, depth) for row in given.tolist()]
         assert best_labels(given, depth).tolist() == wanted
         assert best_labels(given, depth).dtype == np.int64
-        assert judge_answer(given, num_classes=7, depth=depth).ballots.tolist() == wanted
+        assert read_answer(given, num_classes=7, depth=depth).ballots.tolist() == wanted
 
 
 @pytest.mark.parametrize("depth", [2, 3, 4])
@@ -75,11 +75,11 @@ def test_labels_that_a_model_ranks_are_its_ballot_as_they_are(depth: int) -> Non
 
 def test_undefined_answers_have_the_first_labels_in_order() -> None:
     given = np.array([[3.0, 1, 2, 0], [0, np.nan, 9, 1], [np.inf, 0, 0, 0]])
-    found = judge_answer(given, num_classes=4, depth=3)
+    found = read_answer(given, num_classes=4, depth=3)
     assert found.ballots.tolist() == [[0, 2, 1], [0, 1, 2], [0, 1, 2]]
     assert found.not_finite.tolist() == found.undefined.tolist() == [False, True, True]
     named = np.array([[3, 1, 2], [2, 2, 1], [0, 4, 1], [-1, 5, 5], [3, 0, 3]], np.int16)
-    found = judge_answer(named, num_classes=4, depth=3)
+    found = read_answer(named, num_classes=4, depth=3)
     assert found.ballots.tolist() == [[3, 1, 2], [2, 0, 1], [0, 1, 2], [0, 1, 2], [3, 0, 1]]
     assert found.repeated.tolist() == [False, True, False, False, True]
     assert found.out_of_range.tolist() == [False, False, True, True, False]  # one reason a row
@@ -93,9 +93,9 @@ def test_the_first_labels_of_a_ballot_do_not_depend_on_what_is_ranked_below(
     """All ways to rank labels, right or wrong: a run with fewer labels casts the first of these."""
     monkeypatch.setattr("topcert.classifiers.answers._ROWS", rows_at_a_time)
     given = np.array(list(itertools.product(range(-1, 6), repeat=4)))
-    found = judge_answer(given, num_classes=5, depth=4)
+    found = read_answer(given, num_classes=5, depth=4)
     for fewer in (1, 2, 3):
-        alone = judge_answer(given[:, :fewer], num_classes=5, depth=fewer)
+        alone = read_answer(given[:, :fewer], num_classes=5, depth=fewer)
         np.testing.assert_array_equal(found.ballots[:, :fewer], alone.ballots)
     for row, ballot in zip(given.tolist(), found.ballots.tolist(), strict=True):
         right = [
@@ -196,7 +196,7 @@ def test_integer_scores_are_scores_where_the_classes_are_counted() -> None:
     whole = np.random.default_rng(1).integers(0, 100, (6, CLASSES))
     for given in (whole, torch.from_numpy(whole)):
         answer = checked_answer(given, batch_size=6, num_classes=CLASSES, depth=2)
-        found = judge_answer(answer, num_classes=CLASSES, depth=2).ballots
+        found = read_answer(answer, num_classes=CLASSES, depth=2).ballots
         assert found.tolist() == [slow_ballot(row, 2) for row in whole.tolist()]
     with pytest.raises(AnswerError, match="may be scores or ranked labels"):
         checked_answer(whole, batch_size=6, depth=2)

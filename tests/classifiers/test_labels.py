@@ -12,15 +12,15 @@ import pytest
 from topcert.classifiers.answers import (
     UNDEFINED_LABEL,
     AnswerError,
-    Judged,
+    ReadAnswer,
     checked_answer,
-    judge_answer,
     out_of_range,
+    read_answer,
 )
 
 
-def judged(output: Any, *, batch_size: int, num_classes: int) -> Judged:
-    return judge_answer(
+def judged(output: Any, *, batch_size: int, num_classes: int) -> ReadAnswer:
+    return read_answer(
         checked_answer(output, batch_size=batch_size, num_classes=num_classes),
         num_classes=num_classes,
     )

@@ -15,8 +15,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from topcert.classifiers.layers import read_layers
-from topcert.models.bounded import make_cnn, make_mlp
-from topcert.theory.intervals import Conv, Dense, Flatten, ReLU, scores
+from topcert.models.bounded_network import make_cnn, make_mlp
+from topcert.theory.interval_bounds import Conv, Dense, Flatten, ReLU, scores
 from topcert.training.export import export_onnx
 from topcert.training.interval import layers_of
 

@@ -30,8 +30,8 @@ from topcert.classifiers import loading
 from topcert.classifiers.functions import FunctionClassifier
 from topcert.classifiers.loading import load_classifier
 from topcert.classifiers.onnx import OnnxClassifier
-from topcert.classifiers.sklearn import SklearnClassifier
-from topcert.classifiers.torch import TorchClassifier
+from topcert.classifiers.sklearn_estimator import SklearnClassifier
+from topcert.classifiers.torch_module import TorchClassifier
 
 torch.set_num_threads(1)
 

@@ -10,7 +10,7 @@ import pytest
 
 import topcert as tc
 from tests.conftest import Outcome
-from topcert.theory.radius import certified_radius
+from topcert.theory.certified_radius import certified_radius
 
 ASKED = ("--keep", 4, "--features", 64, "--alpha", 0.01)
 TABLE = "a,b,c,d,label\n480,300,200,20,0\n450,450,60,40,1\n"

@@ -18,11 +18,11 @@ import pytest
 from tests.cli.test_verify import rewrite_certificates, rewrite_manifest
 from tests.conftest import Outcome
 from topcert.evaluation.results import derive, write_results
-from topcert.methods.certificates import Certificates
+from topcert.methods.certificate_table import CertificateTable
 from topcert.randomization.masks import draw_masks
-from topcert.report.drawing import draw_results
+from topcert.report.draw_results import draw_results
+from topcert.theory.certified_radius import certified_radius
 from topcert.theory.confidence import simultaneous_bounds
-from topcert.theory.radius import certified_radius
 from topcert.voting.ledger import Ledger
 from topcert.voting.voter import Voter
 
@@ -102,7 +102,7 @@ def test_the_ledger_holds_what_each_ablated_input_names_and_all_else_follows(
     assert [[int(cell) for cell in line] for line in lines] == [
         [*row, int(label), 3] for row, label in zip(counts.tolist(), y, strict=True)
     ]
-    made, metadata = Certificates.read(folder / "certificates.parquet")
+    made, metadata = CertificateTable.read(folder / "certificates.parquet")
     lower, upper = simultaneous_bounds(counts, alpha=0.05, labels=y, num_named=3)
     radii = certified_radius(lower, upper, y, k=[1, 2], num_features=12, num_kept=2, num_named=3)
     assert made.radius.reshape(8, 2).tolist() == radii.tolist()

@@ -19,11 +19,11 @@ from tests.cli.test_methods_cli import LABELS, VALUES, lay_out
 from tests.cli.test_verify import rewrite_certificates
 from tests.conftest import Outcome
 from topcert.evaluation.results import derive, smoothing_of, write_results
-from topcert.methods.certificates import COLUMNS, Certificates
+from topcert.methods.certificate_table import COLUMNS, CertificateTable
 from topcert.methods.certify import certify, radii_of
-from topcert.methods.registry import find_method, find_sampled_method, find_vote_method
+from topcert.methods.registered_methods import find_method, find_sampled_method, find_vote_method
 from topcert.methods.rules import RULES
-from topcert.theory.radius import ABSTAIN
+from topcert.theory.certified_radius import ABSTAIN
 from topcert.voting.ledger import Ledger
 from topcert.voting.replay import ReplayedMasks
 
@@ -66,7 +66,7 @@ def run(
     spoilt[:, :2, :4] = 255 - spoilt[:, :2, :4] // 2
     np.savez(workplace / "images.npz", x=spoilt, y=LABELS)
     monkeypatch.delitem(sys.modules, "brightness_for_tests", raising=False)
-    monkeypatch.setattr("topcert.report.keeping.draw_results", lambda *_, **__: None)
+    monkeypatch.setattr("topcert.report.keep_results.draw_results", lambda *_, **__: None)
     if not (kept_run / "o").exists():
         made = topcert(*RUN, "--out", "o")
         assert made.code == 0, made.err
@@ -82,8 +82,8 @@ def resume(topcert: Callable[..., Outcome], *more: object) -> Outcome:
     return made
 
 
-def stored() -> tuple[Certificates, dict[str, Any]]:
-    certificates, metadata = Certificates.read(Path("o/certificates.parquet"))
+def stored() -> tuple[CertificateTable, dict[str, Any]]:
+    certificates, metadata = CertificateTable.read(Path("o/certificates.parquet"))
     return certificates, json.loads(metadata["parameters"])
 
 
@@ -196,7 +196,7 @@ def test_a_first_sample_certifies_nothing_here_either(
         ledger = Ledger.open(Path(name))
         first = ledger.selection_counts()
         assert first is not None
-        certificates, _ = Certificates.read(Path(name, "certificates.parquet"))
+        certificates, _ = CertificateTable.read(Path(name, "certificates.parquet"))
         assert certificates.label.tolist() == first.argmax(axis=1).repeat(2).tolist()
         assert topcert("verify", name).code == 0
 

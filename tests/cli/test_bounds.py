@@ -17,12 +17,12 @@ import torch
 from torch import nn
 
 from tests.conftest import Outcome
+from topcert.api.certify_network import certify_network
+from topcert.api.verify import verify
 from topcert.classifiers.layers import read_layers
-from topcert.methods.certificates import Certificates
-from topcert.theory.intervals import certified_radius_intervals
+from topcert.methods.certificate_table import CertificateTable
+from topcert.theory.interval_bounds import certified_radius_intervals
 from topcert.training.export import export_onnx
-from topcert.verified import verify
-from topcert.weighed import certify_network
 
 RUN = ["certify", "images.npz", "net.onnx", "--method", "chiang"]
 
@@ -63,7 +63,7 @@ def folder(place: Path, topcert: Callable[..., Outcome]) -> Path:
 def test_certificates_are_those_of_the_theory(
     folder: Path, topcert: Callable[..., Outcome]
 ) -> None:
-    certificates, _ = Certificates.read(folder / "certificates.parquet")
+    certificates, _ = CertificateTable.read(folder / "certificates.parquet")
     with np.load("images.npz") as data:
         images = data["x"].astype(np.float32).transpose(0, 3, 1, 2) / np.float32(255)
     layers = read_layers(Path("net.onnx"))

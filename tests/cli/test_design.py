@@ -15,13 +15,13 @@ import pytest
 from tests.cli.test_methods_cli import LABELS, VALUES, lay_out
 from tests.cli.test_verify import forge, rewrite_certificates, rewrite_manifest
 from tests.conftest import Outcome
-from topcert.methods.certificates import Certificates
+from topcert.methods.certificate_table import CertificateTable
 from topcert.methods.certify import certify
 from topcert.methods.method import Smoothing
-from topcert.methods.registry import find_sampled_method
+from topcert.methods.registered_methods import find_sampled_method
 from topcert.noise.ablation import Ablation
 from topcert.randomization.designs import ALGORITHMS, Design
-from topcert.theory.design import partition_radius
+from topcert.theory.design_radius import partition_radius
 from topcert.theory.partition import ballots_radius
 from topcert.voting.ledger import Ledger
 
@@ -50,11 +50,11 @@ def pictures(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spoilt[:, :4, :6] = 255 - spoilt[:, :4, :6] // 2  # a mask that keeps several of these errs
     np.savez(workplace / "images.npz", x=spoilt, y=LABELS)
     monkeypatch.delitem(sys.modules, "brightness_for_tests", raising=False)
-    monkeypatch.setattr("topcert.report.keeping.draw_results", lambda *_, **__: None)
+    monkeypatch.setattr("topcert.report.keep_results.draw_results", lambda *_, **__: None)
 
 
-def certificates() -> Certificates:
-    return Certificates.read(Path("o/certificates.parquet"))[0]
+def certificates() -> CertificateTable:
+    return CertificateTable.read(Path("o/certificates.parquet"))[0]
 
 
 @pytest.mark.parametrize("name", ["partitions", "stratified", "random"])

@@ -168,14 +168,15 @@ def test_the_title_names_network_and_inputs(
     workplace: Path, topcert: Callable[..., Outcome]
 ) -> None:
     from topcert.evaluation.results import derive
-    from topcert.report.drawing import draw_results
+    from topcert.report.draw_results import draw_results
     from topcert.voting.ledger import Ledger
 
     assert topcert(*RUN, "--out", "o", "--limit", 7).code == 0
     titles: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "topcert.report.drawing.draw_curves", lambda *_, title, **__: titles.append(title) or []
+            "topcert.report.draw_results.draw_curves",
+            lambda *_, title, **__: titles.append(title) or [],
         )
         draw_results(derive(Ledger.open(Path("o")), ks=[1], alpha=0.01), Path("x"))
     assert titles == [

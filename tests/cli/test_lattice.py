@@ -17,7 +17,7 @@ from tests.cli.test_verify import rewrite_manifest
 from tests.conftest import Outcome
 from topcert.noise.ablation import Ablation
 from topcert.noise.law import of_law
-from topcert.theory.runoff import runoff_radius, winner
+from topcert.theory.runoff_radius import runoff_radius, winner
 from topcert.voting.ledger import Ledger
 
 MODEL = "grids_for_tests:model"
@@ -58,7 +58,7 @@ def pictures(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.savez(workplace / "images.npz", x=spoilt, y=LABELS)
     for name in ("brightness_for_tests", "grids_for_tests"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    monkeypatch.setattr("topcert.report.keeping.draw_results", lambda *_, **__: None)
+    monkeypatch.setattr("topcert.report.keep_results.draw_results", lambda *_, **__: None)
 
 
 def floored_half(counts: np.ndarray, label: int) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Outcome
-from topcert.theory.discrete import NEARLY_ONE, lee_thresholds
+from topcert.theory.discrete_radius import NEARLY_ONE, lee_thresholds
 
 
 def rows_of(text: str) -> list[tuple[int, str]]:

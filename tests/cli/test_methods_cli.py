@@ -23,19 +23,19 @@ import pytest
 from tests.cli.test_verify import forge, rewrite_certificates, rewrite_manifest
 from tests.conftest import Outcome
 from topcert.evaluation.results import derive, smoothing_of, write_results
-from topcert.methods.certificates import Certificates
+from topcert.methods.certificate_table import CertificateTable
 from topcert.methods.certify import certify
 from topcert.methods.method import Smoothing
-from topcert.methods.registry import find_vote_method
+from topcert.methods.registered_methods import find_vote_method
 from topcert.noise.discrete import Discrete
 from topcert.noise.gaussian import Gaussian
-from topcert.randomization.discrete import draw_shifts, law_error
-from topcert.randomization.rounded import ALGORITHM as ROUNDED
-from topcert.randomization.rounded import draw_steps
-from topcert.randomization.rounded import law_error as gaussian_error
+from topcert.randomization.discrete_shifts import draw_shifts, law_error
+from topcert.randomization.grid_noise import ALGORITHM as ROUNDED
+from topcert.randomization.grid_noise import draw_steps
+from topcert.randomization.grid_noise import law_error as gaussian_error
+from topcert.theory.certified_radius import ABSTAIN, certified_radius
 from topcert.theory.confidence import lower_bound, simultaneous_bounds
-from topcert.theory.discrete import lee_radius
-from topcert.theory.radius import ABSTAIN, certified_radius
+from topcert.theory.discrete_radius import lee_radius
 from topcert.voting import sampling
 from topcert.voting.ledger import Ledger
 from topcert.voting.voter import Voter
@@ -115,7 +115,9 @@ def command(method: str, *more: object, out: str = "o") -> list[object]:
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        importlib.import_module("topcert.report.keeping"), "draw_results", lambda *_, **__: None
+        importlib.import_module("topcert.report.keep_results"),
+        "draw_results",
+        lambda *_, **__: None,
     )
 
 
@@ -153,15 +155,15 @@ def run_of(runs: Path, pictures: Path, topcert: Callable[..., Outcome]) -> Calla
     return make
 
 
-def read(folder: str = "o") -> tuple[Ledger, Certificates]:
-    return Ledger.open(Path(folder)), Certificates.read(Path(folder, "certificates.parquet"))[0]
+def read(folder: str = "o") -> tuple[Ledger, CertificateTable]:
+    return Ledger.open(Path(folder)), CertificateTable.read(Path(folder, "certificates.parquet"))[0]
 
 
 def rows_of(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def assert_same(one: Certificates, other: Certificates) -> None:
+def assert_same(one: CertificateTable, other: CertificateTable) -> None:
     for name in ("index", "label", "k", "radius"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
     assert (one.unit, one.method, one.alpha, one.label_choice) == (

@@ -20,10 +20,10 @@ from PIL import Image
 from tests.conftest import Outcome
 from topcert.datasets import load_dataset
 from topcert.evaluation.results import derive, write_results
+from topcert.voting.given_names import Names, told
 from topcert.voting.inputs import fingerprint_inputs, inputs_table
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest
-from topcert.voting.names import Names, told
 from topcert.voting.voter import Voter
 
 MODEL = "models_for_tests:linear"

@@ -17,7 +17,7 @@ from tests.cli.test_verify import forge, rewrite_manifest
 from tests.conftest import Outcome
 from topcert.evaluation.results import derive, smoothing_of, write_results
 from topcert.noise.gaussian import Gaussian
-from topcert.randomization import gaussian, rounded
+from topcert.randomization import float_noise, grid_noise
 from topcert.voting.ledger import Ledger
 from topcert.voting.request import Request
 from topcert.voting.run import collect_votes, open_run
@@ -61,7 +61,9 @@ CERTIFY = [
 def older(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A finished run of an earlier release."""
     monkeypatch.setattr(
-        importlib.import_module("topcert.report.keeping"), "draw_results", lambda *_, **__: None
+        importlib.import_module("topcert.report.keep_results"),
+        "draw_results",
+        lambda *_, **__: None,
     )
     monkeypatch.delitem(sys.modules, "mean_for_tests", raising=False)
     Path("mean_for_tests.py").write_text(THIRDS)
@@ -72,7 +74,7 @@ def older(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     request = Request(
         data="images.npz",
         model=MODEL,
-        noise=Gaussian(sigma=0.5, algorithm=gaussian.ALGORITHM),
+        noise=Gaussian(sigma=0.5, algorithm=float_noise.ALGORITHM),
         num_samples=300,
         num_classes=3,
     )
@@ -135,10 +137,10 @@ def test_a_new_run_draws_on_the_grid_and_covers_it(
         "Input and noise are whole steps of 1/8160: 8-bit values exactly, others after rounding."
         in said
     )
-    assert json.loads(Path("new/manifest.json").read_text())["algorithm"] == rounded.ALGORITHM
+    assert json.loads(Path("new/manifest.json").read_text())["algorithm"] == grid_noise.ALGORITHM
     assert (
         smoothing_of(Ledger.open(Path("new")).manifest).law_error
-        == rounded.law_error(sigma=0.5, width=108)
+        == grid_noise.law_error(sigma=0.5, width=108)
         > 0
     )
     assert smoothing_of(Ledger.open(older).manifest).law_error == 0
@@ -152,7 +154,7 @@ def test_a_new_run_draws_on_the_grid_and_covers_it(
 def test_a_run_under_one_noise_does_not_pass_for_one_under_the_other(
     older: Path, topcert: Callable[..., Outcome]
 ) -> None:
-    forge(older, algorithm=rounded.ALGORITHM)
+    forge(older, algorithm=grid_noise.ALGORITHM)
     run = topcert("verify", "run", "--model", MODEL, "--replay", 200)
     assert run.code == 1
     assert "replayed votes differ" in run.out
@@ -172,8 +174,10 @@ def test_an_older_sigma_may_be_larger_and_a_new_one_not(
     older: Path, topcert: Callable[..., Outcome]
 ) -> None:
     forge(older, sigma=500.0)
-    assert Ledger.open(older).manifest.noise == Gaussian(sigma=500.0, algorithm=gaussian.ALGORITHM)
-    rewrite_manifest(older, algorithm=rounded.ALGORITHM)
+    assert Ledger.open(older).manifest.noise == Gaussian(
+        sigma=500.0, algorithm=float_noise.ALGORITHM
+    )
+    rewrite_manifest(older, algorithm=grid_noise.ALGORITHM)
     run = topcert("verify", "run")
     assert run.code == 2
     assert "sigma must lie in 1e-06 .. 128, got 500.0" in " ".join(run.err.split())

@@ -30,7 +30,7 @@ def pictures(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lay_out(workplace)
     np.savez(workplace / "images.npz", x=VALUES, y=LABELS)
     monkeypatch.delitem(sys.modules, "brightness_for_tests", raising=False)
-    monkeypatch.setattr("topcert.report.keeping.draw_results", lambda *_, **__: None)
+    monkeypatch.setattr("topcert.report.keep_results.draw_results", lambda *_, **__: None)
 
 
 def rows_of(text: str) -> list[dict[str, str]]:

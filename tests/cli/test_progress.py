@@ -17,7 +17,7 @@ import pytest
 from tests.conftest import Outcome
 from topcert.cli import progress
 from topcert.progress import lines
-from topcert.progress.lines import FIRST, GAPS, LAST_GAP, Lines, Told, as_object, in_words
+from topcert.progress.lines import FIRST, GAPS, LAST_GAP, Lines, ProgressLine, as_object, in_words
 
 RUN = [
     "certify",
@@ -86,7 +86,7 @@ def test_lines_come_soon_and_then_at_growing_distances(clock: Clock) -> None:
 
 
 def test_a_step_that_takes_long_does_not_silence_the_log(clock: Clock) -> None:
-    told: list[Told] = []
+    told: list[ProgressLine] = []
     with Lines(told.append, eager=False) as teller:
         update = teller.stage("votes", unit="passes")
         update(0, 1_000, "checking")
@@ -114,7 +114,7 @@ def test_a_stage_of_no_interest_is_told_only_where_it_takes_long(clock: Clock) -
 def test_a_thread_tells_while_a_step_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "FIRST", 0.05)
     monkeypatch.setattr(lines, "TICK", 0.02)
-    told: list[Told] = []
+    told: list[ProgressLine] = []
     with Lines(told.append, eager=False) as teller:
         teller.stage("votes", unit="passes")(0, 9, "")
         deadline = time.monotonic() + 30
@@ -156,7 +156,7 @@ def test_json_is_one_object_a_line(
     assert (read[0]["done"], read[0]["total"], read[0]["unit"]) == (0, 8, "inputs")
     # and what else stands there
     assert any("no vote differs" in one.get("message", "") for one in found)
-    assert as_object(Told(title="t", unit="u", done=1, total=3, rate=2.0, note="n")) == {
+    assert as_object(ProgressLine(title="t", unit="u", done=1, total=3, rate=2.0, note="n")) == {
         "task": "t",
         "done": 1,
         "total": 3,

@@ -14,8 +14,8 @@ from tests.cli.test_verify import forge
 from tests.conftest import Outcome
 from topcert.audit.replaying import parse_replay
 from topcert.evaluation.results import derive, write_results
-from topcert.methods.certificates import Certificates
-from topcert.report.drawing import draw_results
+from topcert.methods.certificate_table import CertificateTable
+from topcert.report.draw_results import draw_results
 from topcert.voting.ledger import Ledger
 
 NEAR = '''
@@ -62,7 +62,7 @@ def cast(change: Callable[[np.ndarray], object]) -> None:
             change(votes)
         ledger.write_block(block, votes)
     forge(folder, runtime="some other library, cpu Nehalem")
-    made, _ = Certificates.read(folder / "certificates.parquet")
+    made, _ = CertificateTable.read(folder / "certificates.parquet")
     results = derive(
         Ledger.open(folder),
         method=made.method,

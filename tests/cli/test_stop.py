@@ -49,33 +49,33 @@ def test_each_input_has_the_votes_that_the_rule_gives_it(
     fixed = topcert(*RUN, "--samples", 500, "--out", "fixed")
     assert fixed.code == 0, fixed.err
     ledger, labels = Ledger.open(folder), np.load("table.npz")["y"]
-    judge = ledger.judge
-    assert judge is not None
+    stopping_test = ledger.stopping_test
+    assert stopping_test is not None
     votes, every = (
         [cast[:, 0] for cast in one.iterate_inputs()]
         for one in (ledger, Ledger.open(Path("fixed")))
     )
     lengths, proven = [], []
     for position, cast in enumerate(every):
-        for look in judge.looks:
+        for look in stopping_test.looks:
             counts, label = (
                 np.bincount(cast[:look], minlength=5)[None],
                 labels[position : position + 1],
             )
             left = None
-            if judge.asks_masks:
+            if stopping_test.asks_masks:
                 kept = draw_masks(seed=0, start=0, stop=look, num_features=12, num_kept=2)
                 met = [
                     [int((kept[cast[:look] == j] == i).sum()) for i in range(12)]
-                    for j in judge.near(counts, label)[0].tolist()
+                    for j in stopping_test.near(counts, label)[0].tolist()
                 ]
-                left = judge.spared(
+                left = stopping_test.surviving(
                     counts, label, [np.array(met)], np.bincount(kept.reshape(-1), minlength=12)
                 )
-            if judge.stops(counts, label, left)[0]:
+            if stopping_test.stops(counts, label, left)[0]:
                 break
         lengths.append(look)
-        proven.append(int(judge.proven(counts, label, left)[0]))
+        proven.append(int(stopping_test.proven(counts, label, left)[0]))
         assert np.array_equal(votes[position], cast[:look])  # the same draws, up to where it stops
     assert len(set(lengths)) > 1
     assert lengths != [500] * 8
@@ -316,15 +316,15 @@ def test_a_first_sample_may_select_the_label(
         [cast[:, 0] for cast in one.iterate_inputs()]
         for one in (ledger, Ledger.open(Path("fixed")))
     )
-    judge = ledger.judge
-    assert judge is not None
+    stopping_test = ledger.stopping_test
+    assert stopping_test is not None
     for position, cast in enumerate(votes):  # the same draws, the first 7 for the label alone
-        looks = [look for look in judge.looks if look <= len(cast) - 7]
+        looks = [look for look in stopping_test.looks if look <= len(cast) - 7]
         assert looks[-1] == len(cast) - 7
         assert np.array_equal(cast, every[position][: len(cast)])
         for look in looks if method == "ablation" else []:  # it goes by the votes after those
             label = np.array([np.bincount(cast[:7]).argmax()])
-            stops = judge.stops(np.bincount(cast[7 : 7 + look], minlength=5)[None], label)
+            stops = stopping_test.stops(np.bincount(cast[7 : 7 + look], minlength=5)[None], label)
             assert stops[0] == (look == looks[-1])
     assert np.array_equal(ledger.counts(), [np.bincount(cast[7:], minlength=5) for cast in votes])
     made = pq.read_table("o/certificates.parquet")
@@ -335,26 +335,28 @@ def test_a_first_sample_may_select_the_label(
     assert made.column("votes").to_pylist() == ledger.counts().sum(axis=1).tolist()
     # Named beforehand, under masks that begin where those of the first sample end, the same votes
     # give the same radii.
-    for positions, spared in ledger.seen():
-        if judge.asks_masks:
-            assert spared is not None
+    for positions, surviving in ledger.seen():
+        if stopping_test.asks_masks:
+            assert surviving is not None
             look = int(ledger.counts()[positions[0]].sum())
             kept = draw_masks(seed=0, start=7, stop=7 + look, num_features=12, num_kept=2)
             for row, position in enumerate(positions.tolist()):
                 counts = ledger.counts()[position : position + 1]
-                near = judge.near(counts, np.array([chosen[position]]))
+                near = stopping_test.near(counts, np.array([chosen[position]]))
                 cast = every[position][7 : 7 + look]
                 met = [
                     [int((kept[cast == j] == i).sum()) for i in range(12)] for j in near[0].tolist()
                 ]
-                alone = judge.spared(
+                alone = stopping_test.surviving(
                     counts,
                     np.array([chosen[position]]),
                     [np.array(met)],
                     np.bincount(kept.reshape(-1), minlength=12),
                 )
-                assert np.array_equal(alone.held[0], spared.held[row])
-        radii = judge.proven(ledger.counts()[positions], np.array(chosen)[positions], spared)
+                assert np.array_equal(alone.held[0], surviving.held[row])
+        radii = stopping_test.proven(
+            ledger.counts()[positions], np.array(chosen)[positions], surviving
+        )
         stored = [-1 if radius is None else radius for radius in made.column("radius").to_pylist()]
         assert radii.tolist() == [stored[position] for position in positions.tolist()]
 

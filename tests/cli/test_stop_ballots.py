@@ -16,7 +16,7 @@ from tests.conftest import Outcome
 from topcert.randomization.masks import draw_masks
 from topcert.theory.grounds import Seen
 from topcert.theory.located_ballots import Placed
-from topcert.theory.stopping import Judge
+from topcert.theory.stopping_rules import StoppingTest
 from topcert.voting.ledger import Ledger
 from topcert.voting.voter import Voter
 
@@ -52,17 +52,21 @@ def folder(workplace: Path, topcert: Callable[..., Outcome], method: str) -> Pat
     return Path("o")
 
 
-def seen_by(judge: Judge, cast: np.ndarray, counts: np.ndarray, label: np.ndarray) -> Seen:
+def seen_by(
+    stopping_test: StoppingTest, cast: np.ndarray, counts: np.ndarray, label: np.ndarray
+) -> Seen:
     """What the rule asks of the first ballots of an input, their masks drawn again."""
-    joint = judge.joint(counts, label, [cast])
-    if not judge.asks_masks:
+    joint = stopping_test.joint(counts, label, [cast])
+    if not stopping_test.asks_masks:
         return joint
     kept = draw_masks(seed=0, start=0, stop=len(cast), num_features=12, num_kept=2)
     named = (cast == label[0]).any(axis=1)
     met = np.array([[int((kept[named] == i).sum()) for i in range(12)]])
     return Placed(
         joint=joint,
-        spared=judge.spared(counts, label, [met], np.bincount(kept.reshape(-1), minlength=12)),
+        surviving=stopping_test.surviving(
+            counts, label, [met], np.bincount(kept.reshape(-1), minlength=12)
+        ),
     )
 
 
@@ -71,21 +75,21 @@ def test_each_input_has_the_ballots_that_the_rule_gives_it(
 ) -> None:
     assert topcert(*RUN, "--samples", 300, "--out", "fixed").code == 0
     ledger, labels = Ledger.open(folder), np.load("table.npz")["y"]
-    judge = ledger.judge
-    assert judge is not None
+    stopping_test = ledger.stopping_test
+    assert stopping_test is not None
     rule = "evidence-ballots-1" if method == "ablation" else "located-evidence-ballots-1"
     assert ledger.manifest.stopping == f"exact; k=2; alpha=0.05; label=given; rule={rule}; ballot=2"
     votes, every = list(ledger.iterate_inputs()), list(Ledger.open(Path("fixed")).iterate_inputs())
     lengths, radii = [], []
     for position, cast in enumerate(every):
-        for look in judge.looks:
+        for look in stopping_test.looks:
             first, label = cast[:look], labels[position : position + 1]
             counts = np.bincount(first.reshape(-1), minlength=5)[None]
-            seen = seen_by(judge, first, counts, label)
-            if judge.stops(counts, label, seen)[0]:
+            seen = seen_by(stopping_test, first, counts, label)
+            if stopping_test.stops(counts, label, seen)[0]:
                 break
         lengths.append(look)
-        radius = int(judge.proven(counts, label, seen)[0])
+        radius = int(stopping_test.proven(counts, label, seen)[0])
         radii.append(None if radius < 0 else radius)
         # the same ballots, up to where it stops
         assert np.array_equal(votes[position], cast[:look])

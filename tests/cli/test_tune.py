@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from tests.conftest import Outcome
+from topcert.api.tune import tune
 from topcert.evaluation.tuning import Trial, ranked
 from topcert.noise.ablation import Ablation
-from topcert.tuned import tune
 
 DATA = ["table.npz", "models_for_tests:linear"]
 TUNE = ["tune", *DATA, "--radius", 0, "--k", 2, "--samples", 200, "--alpha", 0.1]

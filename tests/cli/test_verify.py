@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import Outcome
 from topcert.evaluation.results import derive, write_results
-from topcert.report.drawing import draw_results
+from topcert.report.draw_results import draw_results
 from topcert.voting.among import RowCheck
 from topcert.voting.checks import write_check
 from topcert.voting.ledger import Ledger

@@ -18,7 +18,7 @@ from PIL import Image
 
 from tests.cli.test_verify import forge, rewrite_manifest
 from tests.conftest import Outcome
-from topcert.methods.certificates import Certificates
+from topcert.methods.certificate_table import CertificateTable
 from topcert.report import figures
 from topcert.voting.inputs import fingerprint_inputs
 from topcert.voting.ledger import Ledger
@@ -238,7 +238,7 @@ def test_a_certificate_that_stands_there_twice_is_refused_everywhere(
     table = pq.read_table(path)
     pq.write_table(pa.concat_tables([table, table.slice(0, 1)]), path)
     with pytest.raises(ValueError, match="holds 2 certificates of index 0, k 1; one is needed"):
-        Certificates.read(path)
+        CertificateTable.read(path)
     assert topcert("verify", folder).code == 2
     assert topcert("evaluate", folder).code == 2
 

@@ -15,7 +15,7 @@ import pytest
 from tests.cli.test_verify import forge, rewrite_manifest, write_again
 from tests.cli.test_verify_folder import MODEL, made, words
 from tests.conftest import Outcome
-from topcert.evaluation.unread import unread_files
+from topcert.evaluation.unread_files import unread_files
 
 
 @pytest.fixture

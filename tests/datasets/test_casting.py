@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import topcert
-from topcert.datasets.holding import hold
+from topcert.datasets.from_memory import hold
 from topcert.datasets.reading import Reading
 
 pd = pytest.importorskip("pandas")

@@ -26,8 +26,8 @@ from tests.datasets.imagenet_files import (
     write_kit,
 )
 from topcert.datasets import Dataset, load_dataset
+from topcert.datasets.image_files import decode, resize_shorter
 from topcert.datasets.imagenet import read_wnids
-from topcert.datasets.images import decode, resize_shorter
 
 ORDERED = (50_000, 3, 17, 4, 1)  # by (class, file name)
 

@@ -20,8 +20,8 @@ from topcert.evaluation.accuracy import (
     shown_curves,
     write_accuracy,
 )
-from topcert.methods.certificates import Certificates, LabelChoice
-from topcert.theory.radius import ABSTAIN
+from topcert.methods.certificate_table import CertificateTable, LabelChoice
+from topcert.theory.certified_radius import ABSTAIN
 
 
 def certificates(
@@ -30,10 +30,10 @@ def certificates(
     k: list[int],
     radius: list[int],
     choice: LabelChoice = "given",
-) -> Certificates:
+) -> CertificateTable:
     columns = (np.array(column, np.int64) for column in (index, label, k, radius))
     names = ("index", "label", "k", "radius")
-    return Certificates(
+    return CertificateTable(
         **dict(zip(names, columns, strict=True)),
         unit="pixel",
         method="ablation",
@@ -110,7 +110,7 @@ def test_curves_survive_the_disk(tmp_path: Path) -> None:
 def test_certificates_survive_the_disk_with_abstain_as_null(tmp_path: Path) -> None:
     made = certificates([0, 1], [1, 0], [1, 1], [ABSTAIN, 0])
     made.write(tmp_path / "c.parquet", metadata={"a": "b"})
-    found, metadata = Certificates.read(tmp_path / "c.parquet")
+    found, metadata = CertificateTable.read(tmp_path / "c.parquet")
     assert found.radius.tolist() == [ABSTAIN, 0]
     assert metadata == {"a": "b"}
     assert (found.unit, found.method, found.alpha, found.label_choice) == (
@@ -126,10 +126,10 @@ def test_l2_radii_survive_the_disk_with_nan_as_null(tmp_path: Path) -> None:
     replace(certificates([0, 1], [1, 0], [1, 1], [ABSTAIN, 0]), l2_radius=l2).write(
         tmp_path / "c.parquet", metadata={}
     )
-    found, _ = Certificates.read(tmp_path / "c.parquet")
+    found, _ = CertificateTable.read(tmp_path / "c.parquet")
     np.testing.assert_array_equal(found.l2_radius, l2)
     certificates([0], [1], [1], [0]).write(tmp_path / "d.parquet", metadata={})
-    assert Certificates.read(tmp_path / "d.parquet")[0].l2_radius is None
+    assert CertificateTable.read(tmp_path / "d.parquet")[0].l2_radius is None
 
 
 def test_selected_labels_count_only_where_the_true_one_was_selected() -> None:

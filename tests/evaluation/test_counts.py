@@ -18,7 +18,7 @@ import pytest
 
 from tests.conftest import Outcome
 from topcert.evaluation.counts import Votes, read_counts, read_votes, write_counts
-from topcert.voting.names import Names
+from topcert.voting.given_names import Names
 
 ROWS = [[980, 10, 10], [10, 980, 10], [10, 10, 980], [400, 300, 300]]
 LABELS = [0, 1, 2, 0]

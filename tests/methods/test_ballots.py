@@ -10,12 +10,12 @@ import pytest
 from topcert.methods.certify import certify, most_voted
 from topcert.methods.method import Smoothing
 from topcert.methods.planning import Setting, best_counts, best_radii
-from topcert.methods.registry import all_methods, find_sampled_method, find_vote_method
+from topcert.methods.registered_methods import all_methods, find_sampled_method, find_vote_method
 from topcert.noise.ablation import Ablation
 from topcert.noise.gaussian import Gaussian
+from topcert.theory.certified_radius import certified_radius
 from topcert.theory.confidence import simultaneous_bounds
 from topcert.theory.intersection import intersection_union_bounds
-from topcert.theory.radius import certified_radius
 
 SPACE = {"num_features": 64, "num_kept": 4}
 NOISES = {"ablation": Ablation(num_kept=4), "gaussian": Gaussian(sigma=0.5)}

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 import topcert.methods
 from tests.conftest import Outcome
 from topcert.methods import lee
-from topcert.methods.certificates import Certificates, LabelChoice
+from topcert.methods.certificate_table import CertificateTable, LabelChoice
 from topcert.methods.certify import certify
 from topcert.methods.method import Method, Radii, SampledMethod, Smoothing, VoteMethod
-from topcert.methods.registry import (
+from topcert.methods.registered_methods import (
     ALIASES,
     all_methods,
     find_method,
@@ -34,11 +34,11 @@ from topcert.methods.registry import (
 from topcert.noise.ablation import Ablation
 from topcert.noise.discrete import Discrete
 from topcert.noise.gaussian import Gaussian
-from topcert.theory import discrete
+from topcert.theory import discrete_radius
+from topcert.theory.certified_radius import ABSTAIN, certified_radius
 from topcert.theory.confidence import lower_bound, simultaneous_bounds
-from topcert.theory.discrete import lee_radius, lee_threshold
-from topcert.theory.gaussian import l2_radius, l2_radius_majority
-from topcert.theory.radius import ABSTAIN, certified_radius
+from topcert.theory.discrete_radius import lee_radius, lee_threshold
+from topcert.theory.gaussian_radius import l2_radius, l2_radius_majority
 
 Counts = NDArray[np.int64]
 Probabilities = NDArray[np.float64]
@@ -487,7 +487,7 @@ def test_lee_counts_whole_pixels_and_leaves_room_for_the_law_error() -> None:
 def test_lee_stops_at_the_end_of_the_table_of_thresholds(
     monkeypatch: pytest.MonkeyPatch, num_features: int | None
 ) -> None:
-    monkeypatch.setattr(discrete, "MAX_RADIUS", 30)
+    monkeypatch.setattr(discrete_radius, "MAX_RADIUS", 30)
     monkeypatch.setattr(lee, "MAX_RADIUS", 30)
     smoothing = dataclasses.replace(
         DISCRETE, noise=Discrete(keep_probability="1/100"), num_features=num_features
@@ -539,7 +539,7 @@ def test_alpha_out_of_range_is_refused(name: str, alpha: float) -> None:
         call(find_vote_method(name), alpha=alpha)
 
 
-def call(method: VoteMethod, **changes: Any) -> Certificates:
+def call(method: VoteMethod, **changes: Any) -> CertificateTable:
     options: dict[str, Any] = {
         "smoothing": NOISES[method.noise],
         "labels": np.array([0]),
@@ -675,7 +675,7 @@ def test_one_file_more_is_one_method_more(
     ]
     made = topcert(*run, "--label", "predicted", "--out", "o")
     assert made.code == 0, made.err
-    certificates, _ = Certificates.read(Path("o/certificates.parquet"))
+    certificates, _ = CertificateTable.read(Path("o/certificates.parquet"))
     assert certificates.method == own_method
     # nothing is ablated: all votes agree, at any k
     assert certificates.radius.tolist() == [7, -1, -1] * 8

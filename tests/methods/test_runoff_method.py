@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from topcert.methods.certificates import Certificates, LabelChoice
+from topcert.methods.certificate_table import CertificateTable, LabelChoice
 from topcert.methods.certify import certify
 from topcert.methods.method import Smoothing
-from topcert.methods.registry import find_sampled_method
+from topcert.methods.registered_methods import find_sampled_method
 from topcert.noise.ablation import Ablation
-from topcert.theory.radius import ABSTAIN
-from topcert.theory.runoff import rounds_radius, runoff_radius, winner
+from topcert.theory.certified_radius import ABSTAIN
+from topcert.theory.runoff_radius import rounds_radius, runoff_radius, winner
 
 
 class Ballots:
@@ -42,7 +42,7 @@ def ranked(inputs: int, masks: int, classes: int, ranks: int) -> NDArray[np.int6
 
 def certified(
     votes: Ballots, labels: NDArray[np.int64] | None, choice: LabelChoice, k: int = 1
-) -> Certificates:
+) -> CertificateTable:
     ranks = votes.ballots.shape[2]
     counts = np.array([np.bincount(ballots.reshape(-1), minlength=6) for ballots in votes.ballots])
     return certify(

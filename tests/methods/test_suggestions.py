@@ -10,10 +10,10 @@ import pytest
 
 from topcert.methods.planning import Setting
 from topcert.methods.suggestions import PERCENTS, Reach, reaches
+from topcert.theory.certified_radius import certified_radius
 from topcert.theory.confidence import lower_bound, upper_bound
-from topcert.theory.design import partition_radius
+from topcert.theory.design_radius import partition_radius
 from topcert.theory.partition import ballots_radius
-from topcert.theory.radius import certified_radius
 
 SETTING = Setting(num_features=64, num_kept=1, num_classes=10, k=3, num_samples=1000, alpha=0.001)
 

@@ -12,12 +12,12 @@ import pytest
 
 import topcert
 from topcert.noise import ablation, discrete, gaussian
-from topcert.noise.form import Form, fingerprint_fill
+from topcert.noise.input_form import Form, fingerprint_fill
 from topcert.noise.law import Noise
-from topcert.noise.registry import all_noises, find_noise
-from topcert.randomization import designs, masks, rounded
-from topcert.randomization import discrete as circle
-from topcert.randomization import gaussian as floating
+from topcert.noise.registered_laws import all_noises, find_noise
+from topcert.randomization import designs, grid_noise, masks
+from topcert.randomization import discrete_shifts as circle
+from topcert.randomization import float_noise as floating
 from topcert.randomization.encodings import Unit
 
 GENERATOR = np.random.default_rng(0)
@@ -181,8 +181,8 @@ def test_masks_are_those_of_the_stream(
 def test_noise_is_that_of_the_stream() -> None:
     flat = np.ascontiguousarray(IMAGES[0].transpose(2, 0, 1)).reshape(-1)
     asked = {"seed": 7, "start": 0, "stop": 8, "width": 60}
-    steps = rounded.steps_of(0.25)
-    noise = rounded.draw_steps(**asked, sigma=0.25)
+    steps = grid_noise.steps_of(0.25)
+    noise = grid_noise.draw_steps(**asked, sigma=0.25)
     expected = (np.rint(flat * 255).astype(np.int64) * steps + noise) / (255 * steps)
     found = drawn(topcert.Gaussian(sigma=0.25), form(), IMAGES[0]).reshape(8, -1)
     assert np.array_equal(found, expected.astype(np.float32))
@@ -235,7 +235,9 @@ def test_a_stream_of_another_release_is_read_and_not_drawn() -> None:
 
 def test_the_error_of_the_law_is_that_of_the_stream() -> None:
     assert topcert.Ablation(num_kept=5).law_error(60) == 0.0
-    assert topcert.Gaussian(sigma=0.5).law_error(60) == rounded.law_error(sigma=0.5, width=60) > 0
+    assert (
+        topcert.Gaussian(sigma=0.5).law_error(60) == grid_noise.law_error(sigma=0.5, width=60) > 0
+    )
     assert topcert.Gaussian(sigma=0.5, algorithm=floating.ALGORITHM).law_error(60) == 0.0
     expected = circle.law_error(width=60, num_values=256)
     assert topcert.Discrete(keep_probability=0.2).law_error(60) == expected > 0

@@ -16,12 +16,12 @@ import topcert
 import topcert.methods
 import topcert.noise
 from tests.conftest import Outcome
-from topcert.cli.groups import LawFields
-from topcert.noise.asking import make_noise
-from topcert.noise.registry import all_noises, find_noise
+from topcert.api.smoothed_classifier import SmoothedClassifier
+from topcert.cli.option_groups import LawFields
+from topcert.noise.make_noise import make_noise
+from topcert.noise.registered_laws import all_noises, find_noise
 from topcert.plugins import NOISES
 from topcert.randomization.words import draw_words
-from topcert.smoothed import SmoothedClassifier
 from topcert.voting.manifest import Manifest
 
 LAW = '''

@@ -16,11 +16,11 @@ import pytest
 
 from topcert.methods.certify import certify
 from topcert.methods.method import Smoothing
-from topcert.methods.registry import find_vote_method
+from topcert.methods.registered_methods import find_vote_method
 from topcert.noise.gaussian import Gaussian
+from topcert.randomization.grid_noise import law_error, steps_of
 from topcert.randomization.randomizer import FloatGaussianNoise, GaussianNoise
-from topcert.randomization.rounded import law_error, steps_of
-from topcert.theory.rounded import rounded_thresholds
+from topcert.theory.rounded_gaussian import rounded_thresholds
 
 SHAPE = (32, 32, 3)
 SIGMA = 0.5

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tests.randomization.test_masks import WORD, philox4x64_10
-from topcert.randomization import discrete, gaussian
-from topcert.randomization.discrete import draw_shifts, law_error
-from topcert.randomization.gaussian import draw_normals
+from topcert.randomization import discrete_shifts, float_noise
+from topcert.randomization.discrete_shifts import draw_shifts, law_error
+from topcert.randomization.float_noise import draw_normals
 from topcert.randomization.masks import CERTIFY
 from topcert.randomization.words import draw_words
 
@@ -122,7 +122,7 @@ SHIFTS = {
 
 @pytest.mark.parametrize("place", PLACES)
 def test_words_normals_and_shifts_are_pinned_for_good(place: tuple[int, int]) -> None:
-    assert (gaussian.ALGORITHM, discrete.ALGORITHM) == (
+    assert (float_noise.ALGORITHM, discrete_shifts.ALGORITHM) == (
         "philox4x64-quantile53-1",
         "philox4x64-circle64-1",
     )
@@ -172,7 +172,7 @@ def test_normals_are_the_quantiles_of_the_words() -> None:
 
 def test_no_word_gives_an_infinite_normal(monkeypatch: pytest.MonkeyPatch) -> None:
     words = [0, 1, 2**11, 2**63 - 1, 2**63, 2**64 - 2**12, 2**64 - 2**11, 2**64 - 1]
-    monkeypatch.setattr(gaussian, "draw_words", lambda **_: np.array([words], np.uint64))
+    monkeypatch.setattr(float_noise, "draw_words", lambda **_: np.array([words], np.uint64))
     found = draw_normals(seed=0, start=0, stop=1, width=len(words))[0]
     assert (np.diff(found) >= 0).all()
     assert found[0] == np.float32(stats.norm.ppf(2.0**-54))
@@ -205,7 +205,7 @@ def test_shifts_are_those_of_the_documented_algorithm_at_every_edge(
     words = sorted(
         {word for edge in edges for word in (edge - 1, edge, edge + 1) if 0 <= word < 2**64}
     )
-    monkeypatch.setattr(discrete, "draw_words", lambda **_: np.array([words], np.uint64))
+    monkeypatch.setattr(discrete_shifts, "draw_words", lambda **_: np.array([words], np.uint64))
     found = draw_shifts(
         seed=0, start=0, stop=1, width=len(words), keep_probability=keep, num_values=num_values
     )

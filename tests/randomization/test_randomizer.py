@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from topcert.randomization import randomizer as module
-from topcert.randomization.discrete import draw_shifts
+from topcert.randomization.discrete_shifts import draw_shifts
 from topcert.randomization.encodings import Unit, make_encoder
-from topcert.randomization.gaussian import draw_normals
+from topcert.randomization.float_noise import draw_normals
+from topcert.randomization.grid_noise import draw_steps, steps_of
 from topcert.randomization.masks import draw_masks
 from topcert.randomization.randomizer import (
     DiscreteNoise,
@@ -21,7 +22,6 @@ from topcert.randomization.randomizer import (
     Masking,
     Randomizer,
 )
-from topcert.randomization.rounded import draw_steps, steps_of
 
 SHAPE = (4, 5, 3)
 VALUES = np.random.default_rng(0).integers(0, 256, SHAPE)

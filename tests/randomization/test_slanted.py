@@ -21,7 +21,7 @@ from topcert.randomization.designs import (
     make_design,
 )
 from topcert.randomization.encodings import make_encoder, to_planes
-from topcert.randomization.lattice import laid_out, read_strides, shortest
+from topcert.randomization.lattices import laid_out, read_strides, shortest
 
 
 def design(name: str, height: int, width: int, count: int) -> Design:

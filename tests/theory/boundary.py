@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.theory.radius import certified_radius
+from topcert.theory.certified_radius import certified_radius
 
 SPACE: Final = {"num_features": 64, "num_kept": 8}
 

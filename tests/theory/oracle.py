@@ -82,8 +82,8 @@ def ballots_hold(
     v, total = 1 - beta, Fraction(0)
     for t, rival in enumerate(rivals, start=1):
         total += rival
-        spared = min(total - max(0, named - classes + t) * v, named - p_label - (named - 1) * v)
-        if t * (p_label - v) > spared + min(t, named) * v:
+        surviving = min(total - max(0, named - classes + t) * v, named - p_label - (named - 1) * v)
+        if t * (p_label - v) > surviving + min(t, named) * v:
             return True
     return False
 

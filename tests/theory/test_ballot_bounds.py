@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.theory.boundary import SPACE
+from topcert.theory.certified_radius import certified_radius
 from topcert.theory.confidence import lower_bound, simultaneous_bounds, trials_of, upper_bound
 from topcert.theory.intersection import intersection_union_bounds, lower_bound_by_mass
-from topcert.theory.radius import certified_radius
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

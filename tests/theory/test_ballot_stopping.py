@@ -13,11 +13,11 @@ from tests.theory.ballots import CLASSES, SPACE, all_ballots, at_the_edge, holds
 from topcert.theory.ballot_evidence import ballot_evidence, make_ballot_bets
 from topcert.theory.counting import survival
 from topcert.theory.evidence import evidence, make_bets, proven_radius
-from topcert.theory.stopping import Judge, Stopping
+from topcert.theory.stopping_rules import Stopping, StoppingTest
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-Proves = Callable[[Judge, Ints, Ints], Ints]
+Proves = Callable[[StoppingTest, Ints, Ints], Ints]
 
 ALPHA = 0.05
 DRAWS = 200
@@ -25,7 +25,7 @@ CAP = 240
 AT_MOST = ALPHA + 5 * math.sqrt(ALPHA * (1 - ALPHA) / DRAWS)
 
 
-def judge(
+def stopping_test(
     k: int,
     w: int,
     *,
@@ -33,9 +33,9 @@ def judge(
     cap: int = CAP,
     batch: int = 12,
     alpha: float = ALPHA,
-) -> Judge:
+) -> StoppingTest:
     rule = Stopping(question=question, k=k, alpha=alpha, num_named=w)
-    return Judge(rule, num_classes=CLASSES, max_votes=cap, batch_size=batch, **SPACE)
+    return StoppingTest(rule, num_classes=CLASSES, max_votes=cap, batch_size=batch, **SPACE)
 
 
 def counts_of(ballots: Ints) -> Ints:
@@ -43,12 +43,14 @@ def counts_of(ballots: Ints) -> Ints:
     return np.stack([(ballots == label).sum(axis=(1, 2)) for label in range(CLASSES)], axis=1)
 
 
-def by_ballots(rule: Judge, ballots: Ints, counts: Ints) -> Ints:
+def by_ballots(rule: StoppingTest, ballots: Ints, counts: Ints) -> Ints:
     labels = np.zeros(len(counts), np.int64)
     return rule.proven(counts, labels, rule.joint(counts, labels, ballots))
 
 
-def wrong_claims(rule: Judge, every: Ints, chances: Floats, radius: int, proves: Proves) -> float:
+def wrong_claims(
+    rule: StoppingTest, every: Ints, chances: Floats, radius: int, proves: Proves
+) -> float:
     """The share of draws in which label 0 is claimed, at any look, at a radius that it has not."""
     drawn = np.random.default_rng(5).choice(len(every), p=chances, size=(DRAWS, rule.looks[-1]))
     ever = np.zeros(DRAWS, np.bool_)
@@ -66,7 +68,7 @@ KINDS = [(1, 2), (1, 3), (2, 2), (2, 3), (3, 2), (3, 3)]
 def test_claims_are_wrong_no_more_often_than_alpha(k: int, w: int, design: str) -> None:
     chances = at_the_edge(1, k=k, num_named=w, design=design)
     assert 0 < chances @ named(all_ballots(w))[:, 0] <= 1
-    assert wrong_claims(judge(k, w), all_ballots(w), chances, 1, by_ballots) <= AT_MOST
+    assert wrong_claims(stopping_test(k, w), all_ballots(w), chances, 1, by_ballots) <= AT_MOST
 
 
 def test_looking_often_uses_much_of_the_level_and_no_more() -> None:
@@ -75,7 +77,7 @@ def test_looking_often_uses_much_of_the_level_and_no_more() -> None:
     gone = 1 - survival(**SPACE).floats[1]
     ballots = np.array([[0, 1], [0, 2], [0, 3], [0, 4]])
     chances = np.array([1 - 2 * gone, *[2 * gone / 3] * 3])
-    found = wrong_claims(judge(1, 2, batch=4, alpha=0.2), ballots, chances, 1, by_ballots)
+    found = wrong_claims(stopping_test(1, 2, batch=4, alpha=0.2), ballots, chances, 1, by_ballots)
     assert 0.06 < found < 0.2 + 5 * math.sqrt(0.2 * 0.8 / DRAWS)
 
 
@@ -86,7 +88,7 @@ TOGETHER = (np.array([[0, 1], [1, 2], [1, 3]]), np.array([0.9, 0.05, 0.05]), 2) 
 HIDDEN = (np.array([[0, 1], [0, 3], [2, 4]]), np.array([0.45, 0.05, 0.5]), 0)
 
 
-def by_counts_alone(rule: Judge, ballots: Ints, counts: Ints) -> Ints:
+def by_counts_alone(rule: StoppingTest, ballots: Ints, counts: Ints) -> Ints:
     """As if each vote were one label's: a bet wins those of the label and loses the rivals'."""
     bets = make_bets(k=1, max_votes=rule.looks[-1], **SPACE)
     trials = np.full(len(counts), ballots.shape[1])
@@ -94,7 +96,7 @@ def by_counts_alone(rule: Judge, ballots: Ints, counts: Ints) -> Ints:
     return proven_radius(evidence(bets, counts[:, 0], rivals[:, None], trials), ALPHA)
 
 
-def by_the_most_named(rule: Judge, ballots: Ints, counts: Ints) -> Ints:
+def by_the_most_named(rule: StoppingTest, ballots: Ints, counts: Ints) -> Ints:
     """The set of the rivals named most in place of all sets: label 0 against the most named one."""
     bets = make_ballot_bets(
         k=1, num_named=2, num_classes=CLASSES, max_votes=rule.looks[-1], **SPACE
@@ -114,7 +116,7 @@ def test_versions_that_know_less_fail_where_this_one_does_not(
     shown: tuple[Ints, Floats, int], naive: Proves
 ) -> None:
     ballots, chances, radius = shown
-    rule = judge(1, 2)
+    rule = stopping_test(1, 2)
     assert wrong_claims(rule, ballots, chances, radius, naive) > AT_MOST
     assert wrong_claims(rule, ballots, chances, radius, by_ballots) <= AT_MOST
 
@@ -135,7 +137,7 @@ def test_the_rivals_named_most_need_not_have_the_least_evidence() -> None:
 
 
 def test_what_is_far_from_the_question_stops_early_and_what_is_near_goes_on() -> None:
-    rule = judge(1, 2, question="radius=2", cap=100_000, alpha=0.001)
+    rule = stopping_test(1, 2, question="radius=2", cap=100_000, alpha=0.001)
     sure = np.array([[0, 1 + vote % 4] for vote in range(96)])
     lost = np.array([[1, 2 + vote % 3] for vote in range(96)])
     near = np.array([[0, 1 + vote % 4] if vote < 72 else [1, 2] for vote in range(96)])
@@ -148,7 +150,7 @@ def test_what_is_far_from_the_question_stops_early_and_what_is_near_goes_on() ->
 
 @pytest.mark.parametrize("question", ["radius=1", "table", "exact"])
 def test_at_the_cap_everything_stops(question: str) -> None:
-    rule = judge(2, 2, question=question, cap=40)
+    rule = stopping_test(2, 2, question=question, cap=40)
     ballots = np.array([[[0, 1]] * 25 + [[1, 2]] * 15])
     counts, labels = counts_of(ballots), np.zeros(1, np.int64)
     assert rule.stops(counts, labels, rule.joint(counts, labels, ballots)).all()
@@ -156,7 +158,7 @@ def test_at_the_cap_everything_stops(question: str) -> None:
 
 @pytest.mark.parametrize(("k", "w"), [(1, 2), (2, 2), (3, 2), (3, 3)])
 def test_a_question_is_settled_when_both_sides_agree(k: int, w: int) -> None:
-    rule = judge(k, w, question="radius=1", cap=4000, alpha=0.01)
+    rule = stopping_test(k, w, question="radius=1", cap=4000, alpha=0.01)
     every, generator = all_ballots(w), np.random.default_rng(0)
     held = named(every)
     sure = held[:, 0] & ~(held[:, 1] & held[:, 2]) if k == 1 else held[:, 0]
@@ -172,7 +174,7 @@ def test_a_question_is_settled_when_both_sides_agree(k: int, w: int) -> None:
 @pytest.mark.parametrize(("k", "w"), [(1, 2), (2, 2), (3, 2), (3, 3), (2, 3)])
 def test_no_radius_is_beyond_what_bounds_leave(k: int, w: int) -> None:
     """With exact shares the most that is left is the radius of Theorem 1 for ballots."""
-    rule, every, generator = judge(k, w), all_ballots(w), np.random.default_rng(1)
+    rule, every, generator = stopping_test(k, w), all_ballots(w), np.random.default_rng(1)
     beta = survival(**SPACE, k=k).floats
     weights = generator.dirichlet(np.full(len(every), 0.3), size=40) + 2 * named(every)[
         :, 0
@@ -228,12 +230,12 @@ def test_what_no_ballots_can_prove_is_refused() -> None:
         ValueError,
         match=r"no votes can certify a radius above .* kept and 2 labels a ballot; ask for less",
     ):
-        judge(1, 2, question="radius=30")
+        stopping_test(1, 2, question="radius=30")
     with pytest.raises(ValueError, match=r"num_named must lie in 1 .. classes - 1 = 4, got 5"):
-        judge(1, 5)
+        stopping_test(1, 5)
 
 
 def test_naming_more_labels_reaches_less_far_with_one_shown() -> None:
-    reach = [judge(1, w)._reach for w in (1, 2, 3)]
+    reach = [stopping_test(1, w)._reach for w in (1, 2, 3)]
     assert reach[0] >= reach[1] == reach[2]
-    assert judge(3, 1)._reach > judge(3, 2)._reach > judge(3, 3)._reach
+    assert stopping_test(3, 1)._reach > stopping_test(3, 2)._reach > stopping_test(3, 3)._reach

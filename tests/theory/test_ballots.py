@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tests.theory.oracle import ballots_hold, oracle_radius
 from tests.theory.test_exactness import true_radii as true_radii_of_votes
-from topcert.theory.radius import ABSTAIN, _bar, _room, certified_radius
+from topcert.theory.certified_radius import ABSTAIN, _bar, _room, certified_radius
 from topcert.theory.witness import TightnessWitness, tightness_witness
 
 many = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

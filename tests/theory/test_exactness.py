@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from topcert.theory.radius import ABSTAIN, certified_radius
+from topcert.theory.certified_radius import ABSTAIN, certified_radius
 from topcert.theory.witness import TightnessWitness, tightness_witness
 
 # Brute force. What an attack on changed features does to the votes is settled by counts: the clean

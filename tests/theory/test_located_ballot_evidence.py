@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from tests.theory.ballots import all_ballots, named
 from topcert.theory.ballot_evidence import BallotBets, make_ballot_bets
 from topcert.theory.located_ballots import Placed, located_ballot_evidence
-from topcert.theory.spared import most_met
-from topcert.theory.stopping import Judge, Stopping
+from topcert.theory.stopping_rules import Stopping, StoppingTest
+from topcert.theory.surviving_votes import most_met
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -31,9 +31,9 @@ ALPHA, CAP, DRAWS = 0.05, 300, 150
 AT_MOST = ALPHA + 5 * math.sqrt(ALPHA * (1 - ALPHA) / DRAWS)
 
 
-def judge(k: int, w: int, *, classes: int = CLASSES) -> Judge:
+def stopping_test(k: int, w: int, *, classes: int = CLASSES) -> StoppingTest:
     rule = Stopping(question="exact", k=k, alpha=ALPHA, method="located", num_named=w)
-    return Judge(rule, num_classes=classes, max_votes=CAP, batch_size=20, **SPACE)
+    return StoppingTest(rule, num_classes=classes, max_votes=CAP, batch_size=20, **SPACE)
 
 
 def bets_of(k: int, w: int) -> tuple[BallotBets, BallotBets]:
@@ -44,13 +44,13 @@ def bets_of(k: int, w: int) -> tuple[BallotBets, BallotBets]:
     return apart, met
 
 
-def placed(rule: Judge, ballots: Ints, drawn: Ints) -> tuple[Ints, Placed]:
+def placed(rule: StoppingTest, ballots: Ints, drawn: Ints) -> tuple[Ints, Placed]:
     """Counts, and what the rule asks of one input's ballots under masks number `drawn`."""
     counts, label = np.bincount(ballots.reshape(-1), minlength=CLASSES)[None], np.zeros(1, np.int64)
     keeps = KEEPS[drawn].astype(np.int64)
     own = (ballots == 0).any(axis=1)
-    spared = rule.spared(counts, label, [keeps[own].sum(axis=0)[None]], keeps.sum(axis=0))
-    return counts, Placed(joint=rule.joint(counts, label, [ballots]), spared=spared)
+    surviving = rule.surviving(counts, label, [keeps[own].sum(axis=0)[None]], keeps.sum(axis=0))
+    return counts, Placed(joint=rule.joint(counts, label, [ballots]), surviving=surviving)
 
 
 def bets_on(
@@ -78,7 +78,7 @@ def bets_on(
 
 @pytest.mark.parametrize(("k", "w"), [(1, 2), (2, 2), (2, 3), (3, 2)])
 def test_it_is_less_than_that_of_one_who_knows_what_changed(k: int, w: int) -> None:
-    generator, both, rule = np.random.default_rng(k + w), bets_of(k, w), judge(k, w)
+    generator, both, rule = np.random.default_rng(k + w), bets_of(k, w), stopping_test(k, w)
     every = all_ballots(w, CLASSES)
     for lean in range(3):
         drawn = generator.integers(0, len(MASKS), 40)
@@ -169,7 +169,7 @@ def wrong_claims(k: int, w: int, r: int) -> float:
     not.
     """
     cast, _ = at_the_edge(k, w, r)
-    rule, label = judge(k, w), np.zeros(1, np.int64)
+    rule, label = stopping_test(k, w), np.zeros(1, np.int64)
     generator, wrong = np.random.default_rng(1), 0
     for _ in range(DRAWS):
         drawn, ever = generator.integers(0, len(MASKS), CAP), False
@@ -202,13 +202,13 @@ def forgetful(kept: Ints, reach: int) -> Ints:
 def test_a_rule_that_looks_away_fails_the_same_test(
     monkeypatch: pytest.MonkeyPatch, name: str, wrong: Callable[[Ints, int], Ints], k: int
 ) -> None:
-    monkeypatch.setattr(f"topcert.theory.spared.{name}", wrong)
+    monkeypatch.setattr(f"topcert.theory.surviving_votes.{name}", wrong)
     assert wrong_claims(k, 2, 1) > AT_MOST
 
 
 @pytest.mark.parametrize(("k", "w"), [(1, 2), (2, 2), (3, 3)])
 def test_what_stops_and_is_settled(k: int, w: int) -> None:
-    every, generator, rule = all_ballots(w, CLASSES), np.random.default_rng(3), judge(k, w)
+    every, generator, rule = all_ballots(w, CLASSES), np.random.default_rng(3), stopping_test(k, w)
     held, label = named(every, CLASSES), np.zeros(1, np.int64)
     drawn = generator.integers(0, len(MASKS), 120)
     for chosen, proves in ((held[:, 0], True), (~held[:, 0], False)):

@@ -15,10 +15,10 @@ from tests.theory.test_partition import counts_of, literal_radius, some_ballots,
 from topcert.methods.located import METHOD
 from topcert.methods.method import Smoothing
 from topcert.noise.ablation import Ablation
-from topcert.theory import located
+from topcert.theory import located_radius as located_bounds
 from topcert.theory.confidence import upper_bound
 from topcert.theory.intersection import lower_bound_by_mass
-from topcert.theory.located import luckiest_radius, rival_shares
+from topcert.theory.located_radius import luckiest_radius, rival_shares
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -53,8 +53,8 @@ def located_radii(
 
 @pytest.fixture
 def everything_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(located, "lower_bound", share)
-    monkeypatch.setattr(located, "upper_bound", share)
+    monkeypatch.setattr(located_bounds, "lower_bound", share)
+    monkeypatch.setattr(located_bounds, "upper_bound", share)
 
 
 def keeps_of(kept: Ints, num_features: int) -> Ints:
@@ -148,7 +148,9 @@ def test_the_search_would_notice_voided_ballots_that_name_one_rival(
     """With (1) for w = 1: a voided mask is taken to give one vote to all of Y together."""
     monkeypatch.setattr(
         "topcert.methods.located.located_radius",
-        lambda *args, **options: located.located_radius(*args, **{**options, "num_named": 1}),
+        lambda *args, **options: located_bounds.located_radius(
+            *args, **{**options, "num_named": 1}
+        ),
     )
     assert any(above_and_below(sizes, pairs=False)[0] for sizes in SPACES)
 

@@ -15,10 +15,10 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.theory.test_located import KnownVotes, counts_of, every_mask, some_votes, true_radii
-from topcert.theory import spared
+from topcert.theory import surviving_votes
 from topcert.theory.evidence import Bets, located_evidence, make_bets
-from topcert.theory.spared import Spared, near_labels, spare
-from topcert.theory.stopping import Judge, Stopping
+from topcert.theory.stopping_rules import Stopping, StoppingTest
+from topcert.theory.surviving_votes import SurvivingVotes, near_labels, spare
 
 Ints = NDArray[np.int64]
 
@@ -87,7 +87,7 @@ def now(votes: Ints, kept: Ints, *, k: int, classes: int, num_features: int) -> 
     )
 
 
-def left_of(votes: Ints, kept: Ints, *, k: int, classes: int, num_features: int) -> Spared:
+def left_of(votes: Ints, kept: Ints, *, k: int, classes: int, num_features: int) -> SurvivingVotes:
     known, counts, label = (
         KnownVotes(kept, votes[None], num_features),
         counts_of(votes[None], classes),
@@ -200,13 +200,15 @@ def wrong_claims(k: int, r: int) -> float:
     """
     kept, votes = at_the_edge(k, r)
     rule = Stopping(question="exact", k=k, alpha=ALPHA, method="located")
-    judge = Judge(rule, num_features=FEATURES, num_kept=KEPT, max_votes=CAP, batch_size=20)
+    stopping_test = StoppingTest(
+        rule, num_features=FEATURES, num_kept=KEPT, max_votes=CAP, batch_size=20
+    )
     keeps = np.zeros((len(kept), FEATURES), np.int64)
     np.put_along_axis(keeps, kept, 1, axis=1)
     generator, wrong, label = np.random.default_rng(k), 0, np.zeros(1, np.int64)
     for _ in range(DRAWS):
         drawn, before, ever = np.zeros(len(kept), np.int64), 0, False
-        for look in judge.looks:
+        for look in stopping_test.looks:
             drawn += np.bincount(
                 generator.integers(0, len(kept), look - before), minlength=len(kept)
             )
@@ -216,13 +218,13 @@ def wrong_claims(k: int, r: int) -> float:
                 np.stack(
                     [
                         drawn[votes == j] @ keeps[votes == j]
-                        for j in judge.near(counts, label)[0].tolist()
+                        for j in stopping_test.near(counts, label)[0].tolist()
                     ]
                 )
             ]
-            left = judge.spared(counts, label, met, drawn @ keeps)
-            ever |= bool(judge.proven(counts, label, left)[0] >= r)
-            judge.stops(counts, label, left)
+            left = stopping_test.surviving(counts, label, met, drawn @ keeps)
+            ever |= bool(stopping_test.proven(counts, label, left)[0] >= r)
+            stopping_test.stops(counts, label, left)
         wrong += ever
     return wrong / DRAWS
 
@@ -243,9 +245,12 @@ def forgetful(kept: Ints, reach: int) -> Ints:
     ("name", "wrong"),
     [
         # as if changed features met no vote for the label
-        ("topcert.theory.spared.most_met", forgetful),
+        ("topcert.theory.surviving_votes.most_met", forgetful),
         # or met what meets most
-        ("topcert.theory.spared.least_met", lambda kept, reach: spared.most_met(kept, reach)),
+        (
+            "topcert.theory.surviving_votes.least_met",
+            lambda kept, reach: surviving_votes.most_met(kept, reach),
+        ),
     ],
 )
 def test_a_rule_that_looks_away_fails_the_same_test(

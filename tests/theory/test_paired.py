@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from topcert.randomization.masks import draw_masks
 from topcert.theory import paired
-from topcert.theory.paired import at_best, least_met_by_pairs, most_met_by_pairs, sharpen
-from topcert.theory.spared import Spared, least_met, most_met, near_labels, spare
+from topcert.theory.paired import at_best, least_met_by_pairs, most_met_by_pairs, tighten
+from topcert.theory.surviving_votes import SurvivingVotes, least_met, most_met, near_labels, spare
 
 Ints = NDArray[np.int64]
 
@@ -120,7 +120,7 @@ def test_the_fewest_hold_where_masks_keep_many_of_the_features(r: int) -> None:
 
 def of_one_input(
     counts: Ints, votes: Ints, keeps: Ints, *, k: int, reach: int
-) -> tuple[Spared, Ints]:
+) -> tuple[SurvivingVotes, Ints]:
     near = near_labels(counts, np.array([0]), k)
     kept = [np.stack([keeps[votes == label].sum(axis=0) for label in near[0]])]
     found = spare(
@@ -143,7 +143,7 @@ def test_only_what_is_asked_for_is_sharpened_and_never_blunted() -> None:
     found, pairs = of_one_input(counts, votes, keeps, k=2, reach=12)
     degrees = keeps.T @ keeps
     for r in range(2, 13):
-        sharp = sharpen(found, pairs, degrees, r, labels=1)
+        sharp = tighten(found, pairs, degrees, r, labels=1)
         assert (sharp.held >= found.held).all()
         assert (sharp.left <= found.left).all()
         assert (sharp.others <= found.others).all()
@@ -165,7 +165,7 @@ def test_only_what_is_asked_for_is_sharpened_and_never_blunted() -> None:
         assert hoped.held[0, 0, r] >= sharp.held[0, 0, r] - 5
         assert (hoped.left[0, 1:, r] <= sharp.left[0, 1:, r] + 5).all()
         assert hoped.others[0, 0, r] <= sharp.others[0, 0, r] + 5
-    alone = sharpen(found, pairs[:2], degrees, 5, labels=2)
+    alone = tighten(found, pairs[:2], degrees, 5, labels=2)
     assert alone.left.tolist() == found.left.tolist()
     assert alone.others[0, 1, 5] < found.others[0, 1, 5]
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from tests.theory.test_design import KnownVotes, radii, small
 from topcert.methods import fpa
 from topcert.methods.certify import most_voted
-from topcert.theory import design as design_theory
+from topcert.theory import design_radius as design_theory
 from topcert.theory import partition
-from topcert.theory.design import partition_radius
+from topcert.theory.certified_radius import ABSTAIN
+from topcert.theory.design_radius import partition_radius
 from topcert.theory.partition import ballots_radius
-from topcert.theory.radius import ABSTAIN
 from topcert.theory.worst_case import worst_case_radius
 
 Ints = NDArray[np.int64]

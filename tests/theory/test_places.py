@@ -9,9 +9,9 @@ import itertools
 import numpy as np
 import pytest
 
+from topcert.theory.certified_radius import ABSTAIN, certified_radius
 from topcert.theory.confidence import lower_bound, simultaneous_bounds, upper_bound
 from topcert.theory.evidence import evidence, make_bets
-from topcert.theory.radius import ABSTAIN, certified_radius
 
 CHANCES = (0.0, 0.02, 0.3, 0.6, 0.97, 1.0)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from topcert.classifiers.sklearn import SklearnClassifier
+from topcert.classifiers.sklearn_estimator import SklearnClassifier
 from topcert.datasets.dataset import digits_split
 from topcert.randomization import masks
 from topcert.randomization.encodings import make_encoder, to_planes

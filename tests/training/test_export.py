@@ -16,7 +16,7 @@ import torch
 import topcert
 from tests.classifiers.networks import example_of
 from topcert.classifiers.onnx import OnnxClassifier
-from topcert.classifiers.torch import TorchClassifier
+from topcert.classifiers.torch_module import TorchClassifier
 from topcert.models.compact import Compact
 from topcert.training.export import export_onnx, halve_weights
 

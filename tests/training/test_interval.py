@@ -14,8 +14,8 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from topcert.models.bounded import make_cnn, make_mlp
-from topcert.theory.intervals import (
+from topcert.models.bounded_network import make_cnn, make_mlp
+from topcert.theory.interval_bounds import (
     Conv,
     Dense,
     certified_radius_intervals,

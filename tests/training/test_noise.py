@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 from torch import nn
 
-from topcert.randomization import gaussian
+from topcert.randomization import float_noise
 from topcert.randomization.designs import Design, make_design
 from topcert.randomization.encodings import make_encoder
 from topcert.training.noise import (
@@ -105,7 +105,7 @@ def test_training_noise_is_not_that_of_certificates() -> None:
     black = torch.zeros(1, 3, 6, 6, dtype=torch.uint8)
     for first in (0, 1, 2**40):
         shown = GaussianNoise(sigma=1.0).show(black, seed=7, first=first).flatten().numpy()
-        certified = gaussian.draw_normals(seed=7, start=first, stop=first + 1, width=108)[0]
+        certified = float_noise.draw_normals(seed=7, start=first, stop=first + 1, width=108)[0]
         assert not set(np.round(shown, 4)) >= set(np.round(certified[:20], 4))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.voting.test_ledger import manifest, write_entries
-from topcert.randomization import designs, gaussian, masks
+from topcert.randomization import designs, float_noise, masks
 from topcert.voting.contradictions import check_places
 from topcert.voting.manifest import Manifest
 
@@ -29,7 +29,7 @@ def read(folder: Path, **changes: object) -> Manifest:
     [
         {"algorithm": masks.ALGORITHM},
         {"algorithm": designs.ALGORITHMS["random"], "law": "random"},
-        {**NOISE, "algorithm": gaussian.ALGORITHM},
+        {**NOISE, "algorithm": float_noise.ALGORITHM},
         {**NOISE, "algorithm": "one of another release"},
         IMAGE,
         {**IMAGE, "encoding": "constant", "fill": 0.5},
@@ -47,7 +47,7 @@ def test_entries_that_go_together_are_read(tmp_path: Path, changes: dict[str, ob
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"algorithm": gaussian.ALGORITHM}, "does not go with ablation noise under the law iid"),
+        ({"algorithm": float_noise.ALGORITHM}, "does not go with ablation noise under the law iid"),
         (
             {"algorithm": designs.ALGORITHMS["random"]},
             "does not go with ablation noise under the law iid",

@@ -25,7 +25,7 @@ from topcert.randomization.randomizer import Masking
 from topcert.voting import run
 from topcert.voting.among import ROUNDING, RowCheck, RowsError
 from topcert.voting.checks import CHECKS, read_check
-from topcert.voting.mates import FEW, LADDER
+from topcert.voting.other_rows import FEW, LADDER
 from topcert.voting.rows import SMALL, check_rows, refuse_places, why_places_matter
 from topcert.voting.voter import Voter
 

@@ -31,9 +31,9 @@ from topcert.evaluation.accuracy import AccuracyCurve
 from topcert.evaluation.counts import mark_of, read_counts
 from topcert.evaluation.results import Results, derive
 from topcert.methods.method import DesignMethod
-from topcert.methods.registry import find_sampled_method
+from topcert.methods.registered_methods import find_sampled_method
 from topcert.noise.law import IID
-from topcert.theory.stopping import Stopping
+from topcert.theory.stopping_rules import Stopping
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import FIXED, Manifest
 from topcert.voting.replay import design_of

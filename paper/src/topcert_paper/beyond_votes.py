@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, final
 
 from topcert.datasets.reading import Reading
 from topcert.noise.ablation import Ablation
-from topcert.theory.stopping import Stopping
+from topcert.theory.stopping_rules import Stopping
 from topcert.voting.request import Request
 from topcert.voting.run import collect_votes, open_run
 from topcert_paper.beyond import KS, time_rows

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from topcert.evaluation.accuracy import accuracy_curves
 from topcert.methods.certify import certify
-from topcert.methods.registry import find_vote_method
-from topcert.theory.radius import ABSTAIN
+from topcert.methods.registered_methods import find_vote_method
+from topcert.theory.certified_radius import ABSTAIN
 from topcert_paper.records import Origin, read_counted, read_origins, read_radii
 from topcert_paper.tables import ALPHA, RADII, PaperTable, Row, Setting
 

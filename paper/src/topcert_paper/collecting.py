@@ -18,11 +18,11 @@ import numpy as np
 from topcert.classifiers.loading import CARRIED, MIRRORED, carried_path
 from topcert.datasets.dataset import load_dataset
 from topcert.datasets.reading import Reading
-from topcert.evaluation.bounded import certify_network
-from topcert.methods.registry import find_vote_method
+from topcert.evaluation.bounded_results import certify_network
+from topcert.methods.registered_methods import find_vote_method
 from topcert.noise.ablation import Ablation
 from topcert.noise.gaussian import Gaussian
-from topcert.theory.radius import ABSTAIN
+from topcert.theory.certified_radius import ABSTAIN
 from topcert.voting.request import Request
 from topcert.voting.run import collect_votes, open_run
 from topcert_paper.records import Counted, Origin, write_origin, write_radii
@@ -103,7 +103,7 @@ def train_setting(
     path = folder / f"{effort.network}.onnx"
     if path.is_file():
         return path
-    from topcert.classifiers.torch import resolve_device
+    from topcert.classifiers.torch_module import resolve_device
     from topcert.training.networks import train_on_cifar10
     from topcert.training.noise import AblationNoise, DiscreteNoise, GaussianNoise, Noise
     from topcert.training.plans import usual_plan

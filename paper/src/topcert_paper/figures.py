@@ -12,7 +12,7 @@ import numpy as np
 
 from topcert.evaluation.accuracy import AccuracyCurve, accuracy_curves
 from topcert.methods.certify import certify
-from topcert.methods.registry import find_vote_method
+from topcert.methods.registered_methods import find_vote_method
 from topcert.noise.ablation import Ablation
 from topcert_paper.prefixes import PrefixCounts, prefix_sizes, read_prefixes
 from topcert_paper.records import Origin

@@ -23,7 +23,7 @@ from topcert.evaluation.counts import read_counts, write_counts
 from topcert.files import replacing
 from topcert.methods.certify import certify
 from topcert.methods.method import Smoothing
-from topcert.methods.registry import find_vote_method
+from topcert.methods.registered_methods import find_vote_method
 from topcert.noise.ablation import Ablation
 from topcert.noise.law import of_law
 from topcert.report.figures import Panel, draw_panels

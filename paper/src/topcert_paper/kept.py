@@ -95,7 +95,7 @@ def _write_again(ledger: Ledger, folder: Path) -> None:
     )
     kept = Ledger(folder, manifest)
     kept.write_inputs(pq.read_table(local(ledger.inputs_path)))
-    if ledger.judge is not None and not ledger.judge.asks_masks:
+    if ledger.stopping_test is not None and not ledger.stopping_test.asks_masks:
         write_counts(
             ledger.counts(),
             ledger.read_inputs()[1],
@@ -103,7 +103,7 @@ def _write_again(ledger: Ledger, folder: Path) -> None:
             mark=mark_of(manifest),
             num_named=manifest.depth,
         )
-    elif manifest.depth > 1 and manifest.law == IID and ledger.judge is None:
+    elif manifest.depth > 1 and manifest.law == IID and ledger.stopping_test is None:
         for named in range(1, manifest.depth + 1):
             counts = ledger.counts(num_named=named)
             write_counts(counts, ledger.read_inputs()[1], folder / tallied(named), num_named=named)

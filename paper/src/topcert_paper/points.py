@@ -19,7 +19,7 @@ from topcert.evaluation.accuracy import AccuracyCurve, accuracy_curves, floored,
 from topcert.files import replacing
 from topcert.methods.certify import certify
 from topcert.methods.method import Smoothing
-from topcert.methods.registry import find_vote_method
+from topcert.methods.registered_methods import find_vote_method
 from topcert.noise.ablation import Ablation
 from topcert.report.figures import Marks, draw_curves
 from topcert.voting.request import Request
@@ -124,7 +124,7 @@ def train_points(
     if path.is_file():
         _check_epochs(path, epochs)
         return path
-    from topcert.classifiers.torch import resolve_device
+    from topcert.classifiers.torch_module import resolve_device
     from topcert.training.clouds import train_on_clouds
     from topcert.training.plans import usual_plan
     from topcert.training.points import PointNoise

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from topcert.evaluation.counts import read_counts, write_counts
 from topcert.files import first_line, replacing
-from topcert.theory.radius import ABSTAIN
+from topcert.theory.certified_radius import ABSTAIN
 
 
 @final

@@ -17,7 +17,7 @@ import pytest
 from tests.conftest import Outcome
 
 from topcert.evaluation.results import derive
-from topcert.methods.certificates import Certificates
+from topcert.methods.certificate_table import CertificateTable
 from topcert.noise.ablation import Ablation
 from topcert.noise.law import of_law
 from topcert.voting.ledger import Ledger
@@ -112,7 +112,7 @@ def test_every_method_stands_beside_the_paper(tiny: Path, topcert: Callable[...,
         asked = f"sums-net.stop-{'located-' * (by == 'located')}{question}-k{k}"
         folder = Path("f/runs") / (asked if "stop" in row["method"] else f"sums-net.{name}")
         ledger = Ledger.open(folder)
-        made: Certificates = derive(
+        made: CertificateTable = derive(
             ledger,
             method=kind if kind in ("located", "design", "fpa") else "ablation",
             bounds="intersection-union" if kind.endswith("union") else None,

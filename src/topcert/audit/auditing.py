@@ -10,20 +10,20 @@ from typing import Final, final
 
 import numpy as np
 
+from topcert.audit.audit_log import Said
 from topcert.audit.claims import check_rest, tell_claim, tell_traced, warn_of_code
-from topcert.audit.recorded import recorded_request
+from topcert.audit.recorded_request import recorded_request
 from topcert.audit.replaying import Replayed, replay
-from topcert.audit.said import Said
 from topcert.classifiers.functions import FunctionClassifier
-from topcert.classifiers.held import HeldModel
-from topcert.datasets.held import HeldData
+from topcert.classifiers.model_in_memory import ModelInMemory
+from topcert.datasets.data_in_memory import DataInMemory
 from topcert.evaluation.results import Results
-from topcert.evaluation.unread import check_plain
+from topcert.evaluation.unread_files import check_plain
 from topcert.evaluation.verification import judge_rows, recompute, refuted, same_run
 from topcert.evaluation.wording import gap_in_words
 from topcert.noise.law import IID
 from topcert.progress.shown import Shower
-from topcert.report.drawing import draw_results
+from topcert.report.draw_results import draw_results
 from topcert.voting.among import RowsError
 from topcert.voting.ledger import Ledger
 from topcert.voting.request import Prepared, prepare
@@ -37,16 +37,16 @@ REFUTE_ERROR: Final = 0.001
 class Audit:
     """What an auditor asks of a folder, and of which model and data.
 
-    `model` and `data` are what the command takes, `held_model` and `held_data` stand in their place
-    where they are in memory; without a model only the folder itself is checked. `replay` is how
+    `model` and `data` are what the command takes, `model_in_memory` and `data_in_memory` stand in
+    their place; without a model only the folder itself is checked. `replay` is how
     many random votes are computed again, 0 for all, None for none. `fresh_seed` and `samples` ask
     for so many votes an input under new masks.
     """
 
     model: str | None = None
-    held_model: HeldModel | None = None
+    model_in_memory: ModelInMemory | None = None
     data: str | None = None
-    held_data: HeldData | None = None
+    data_in_memory: DataInMemory | None = None
     data_dir: Path | None = None
     device: str = "auto"
     num_classes: int | None = None
@@ -158,7 +158,7 @@ def audit(folder: Path, asked: Audit, *, said: Said, stages: Shower) -> Verdict:
 def _prepared(ledger: Ledger, asked: Audit, said: Said) -> Prepared:
     """The auditor's model and data, which must be those of the manifest."""
     assert asked.model is not None
-    if asked.held_model is None:
+    if asked.model_in_memory is None:
         warn_of_code(said, asked.model)
     request = recorded_request(ledger.manifest, model=asked.model, data=asked.data)
     reading = request.reading
@@ -167,8 +167,8 @@ def _prepared(ledger: Ledger, asked: Audit, said: Said) -> Prepared:
     prepared = prepare(
         replace(
             request,
-            held_model=asked.held_model,
-            held_data=asked.held_data,
+            model_in_memory=asked.model_in_memory,
+            data_in_memory=asked.data_in_memory,
             reading=reading,
             device=asked.device,
             num_classes=asked.num_classes or request.num_classes,

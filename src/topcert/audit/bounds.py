@@ -7,14 +7,14 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from topcert.audit.audit_log import Said
 from topcert.audit.auditing import Audit, Verdict
 from topcert.audit.claims import check_rest, tell_taken
-from topcert.audit.said import Said
 from topcert.datasets.reading import Reading
-from topcert.evaluation.bounded import Bounds, certify_network, compare_bounded
-from topcert.evaluation.unread import check_plain
+from topcert.evaluation.bounded_results import Bounds, certify_network, compare_bounded
+from topcert.evaluation.unread_files import check_plain
 from topcert.progress.shown import Shower
-from topcert.report.drawing import draw_bounded
+from topcert.report.draw_results import draw_bounded
 
 
 def audit_bounds(folder: Path, asked: Audit, *, said: Said, stages: Shower) -> Verdict:
@@ -29,7 +29,7 @@ def audit_bounds(folder: Path, asked: Audit, *, said: Said, stages: Shower) -> V
             " out"
         )
     stored = Bounds.read(folder)
-    if asked.model is None or asked.held_model is not None:
+    if asked.model is None or asked.model_in_memory is not None:
         raise ValueError(
             f"{folder} holds certificates of a network's weights; name the network with --model to"
             " check them"
@@ -39,8 +39,8 @@ def audit_bounds(folder: Path, asked: Audit, *, said: Said, stages: Shower) -> V
         reading = dataclasses.replace(reading, data_dir=asked.data_dir)
     dataset = (
         reading.load(stored.data if asked.data is None else asked.data)
-        if asked.held_data is None
-        else asked.held_data.load(reading)
+        if asked.data_in_memory is None
+        else asked.data_in_memory.load(reading)
     )
     for note in dataset.notes:
         said.note(note)

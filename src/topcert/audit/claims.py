@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.audit.said import Said
+from topcert.audit.audit_log import Said
 from topcert.classifiers.loading import CARRIED
 from topcert.evaluation.predictions import alpha_of_predictions
 from topcert.evaluation.results import Results
-from topcert.evaluation.unread import linked_files, unread_files
+from topcert.evaluation.unread_files import linked_files, unread_files
 from topcert.evaluation.wording import (
     ballot_in_words,
     gap_in_words,
@@ -25,7 +25,7 @@ from topcert.evaluation.wording import (
     zero_in_words,
 )
 from topcert.noise.law import IID
-from topcert.report.pictures import check_pictures
+from topcert.report.picture_checks import check_pictures
 from topcert.voting.checks import in_words, read_check
 from topcert.voting.manifest import FIXED
 

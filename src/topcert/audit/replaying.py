@@ -8,7 +8,7 @@ from typing import Final, final
 
 import numpy as np
 
-from topcert.audit.said import Said
+from topcert.audit.audit_log import Said
 from topcert.evaluation.recasting import Recast, own_certificates, recast_votes
 from topcert.evaluation.results import Results
 from topcert.noise.law import IID

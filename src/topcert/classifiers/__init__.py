@@ -1,6 +1,6 @@
 """Any classifier as a total function from a batch to integer labels."""
 
-from topcert.classifiers.answers import AnswerError, Judged
+from topcert.classifiers.answers import AnswerError, ReadAnswer
 from topcert.classifiers.classifier import Classifier, Undefined
 
-__all__ = ["AnswerError", "Classifier", "Judged", "Undefined"]
+__all__ = ["AnswerError", "Classifier", "ReadAnswer", "Undefined"]

@@ -27,7 +27,7 @@ class AnswerError(ValueError):
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Judged:
+class ReadAnswer:
     """The ballots of a batch, int64 `(B, depth)`, and where they are not the model's own for want
     of an answer, bool `(B,)`.
 
@@ -182,7 +182,7 @@ def best_labels(scores: NDArray[Any], depth: int) -> NDArray[np.int64]:
     )
 
 
-def judge_answer(answer: NDArray[Any], *, num_classes: int, depth: int = 1) -> Judged:
+def read_answer(answer: NDArray[Any], *, num_classes: int, depth: int = 1) -> ReadAnswer:
     """The total rule on an answer: scores `(B, num_classes)`, labels `(B,)` or ranked
     `(B, depth)`.
 
@@ -199,7 +199,7 @@ def judge_answer(answer: NDArray[Any], *, num_classes: int, depth: int = 1) -> J
         wrong = ~np.isfinite(answer).all(axis=1)
         ballots = best_labels(answer, depth)
         ballots[wrong] = fixed
-        return Judged(
+        return ReadAnswer(
             ballots=ballots,
             not_finite=wrong,
             raised=nowhere,
@@ -215,7 +215,7 @@ def judge_answer(answer: NDArray[Any], *, num_classes: int, depth: int = 1) -> J
     for rows in np.array_split(broken, max(1, -(-len(broken) * depth**2 // _ROWS))):
         ballots[rows] = _mended(ballots[rows], outside[rows])
     first = int(named[outside][0]) if wrong.any() else None
-    return Judged(
+    return ReadAnswer(
         ballots=ballots,
         not_finite=nowhere,
         raised=nowhere,

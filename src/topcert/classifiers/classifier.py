@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from topcert.classifiers.answers import (
     UNDEFINED_LABEL,
     AnswerError,
-    Judged,
+    ReadAnswer,
     checked_answer,
-    judge_answer,
     out_of_range,
+    read_answer,
 )
 from topcert.classifiers.coupling import Coupling
 from topcert.classifiers.outputs import WHOLE, Choice
@@ -146,13 +146,13 @@ class Classifier(ABC):
             depth=self.depth,
         ).copy()
 
-    def judge(self, batch: NDArray[np.floating]) -> Judged:
+    def read(self, batch: NDArray[np.floating]) -> ReadAnswer:
         """The ballots of a batch by the total rule; nothing is counted or refused.
 
         Raises ValueError where memory runs out or a device fails.
         """
         try:
-            return judge_answer(self.answer(batch), num_classes=self.num_classes, depth=self.depth)
+            return read_answer(self.answer(batch), num_classes=self.num_classes, depth=self.depth)
         except AnswerError as error:
             return self._row_by_row(batch, str(error))
 
@@ -162,9 +162,9 @@ class Classifier(ABC):
         """Ballots int64 `(B, depth)`, of which the first `num_votes` count as votes of the run:
         None for all.
 
-        Raises ValueError as `judge` does, and for a label out of range where `refuse_labels`.
+        Raises ValueError as `read` does, and for a label out of range where `refuse_labels`.
         """
-        found = self.judge(batch)
+        found = self.read(batch)
         if self.refuse_labels and found.label is not None:
             raise ValueError(out_of_range(found.label, self.num_classes))
         counted = slice(len(batch) if num_votes is None else num_votes)
@@ -181,7 +181,7 @@ class Classifier(ABC):
         told.label = found.label if told.label is None else told.label
         return found.ballots
 
-    def _row_by_row(self, batch: NDArray[np.floating], reason: str) -> Judged:
+    def _row_by_row(self, batch: NDArray[np.floating], reason: str) -> ReadAnswer:
         """Each row in a batch of this shape that holds nothing else; it keeps its place."""
         size = len(batch)
         ballots = np.tile(np.arange(self.depth), (size, 1))
@@ -196,15 +196,13 @@ class Classifier(ABC):
             except AnswerError:
                 wrong["raised"][row] = True
                 continue
-            one = judge_answer(
-                answer[row : row + 1], num_classes=self.num_classes, depth=self.depth
-            )
+            one = read_answer(answer[row : row + 1], num_classes=self.num_classes, depth=self.depth)
             ballots[row] = one.ballots[0]
             for name in ("not_finite", "out_of_range", "repeated"):
                 wrong[name][row] = getattr(one, name)[0]
             label = one.label if label is None else label
         told = reason if wrong["raised"].any() else ""
-        return Judged(ballots=ballots, reason=told, label=label, **wrong)
+        return ReadAnswer(ballots=ballots, reason=told, label=label, **wrong)
 
 
 def check_device(name: str) -> None:

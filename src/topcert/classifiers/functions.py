@@ -8,8 +8,8 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.classifiers.class_names import names_of
 from topcert.classifiers.classifier import Classifier
-from topcert.classifiers.names import names_of
 from topcert.classifiers.outputs import WHOLE, Choice
 from topcert.classifiers.processor import this_cpu
 

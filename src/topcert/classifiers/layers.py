@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.files import first_line
-from topcert.theory.intervals import Conv, Dense, Flatten, Layer, ReLU, scores
+from topcert.theory.interval_bounds import Conv, Dense, Flatten, Layer, ReLU, scores
 
 if TYPE_CHECKING:
     import onnx

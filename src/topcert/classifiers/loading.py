@@ -135,7 +135,7 @@ def _onnx(
 def _joblib(path: Path, device: str, output: str | None, depth: int) -> Classifier:
     import joblib
 
-    from topcert.classifiers.sklearn import SklearnClassifier
+    from topcert.classifiers.sklearn_estimator import SklearnClassifier
 
     if not path.is_file():
         raise ValueError(f"{path} does not exist")
@@ -239,7 +239,7 @@ def _wrap(
         )
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(model, torch.nn.Module):
-        from topcert.classifiers.torch import TorchClassifier
+        from topcert.classifiers.torch_module import TorchClassifier
 
         made = TorchClassifier(
             model,
@@ -255,7 +255,7 @@ def _wrap(
             ).hexdigest()
         return made
     if hasattr(model, "predict") and hasattr(model, "classes_"):
-        from topcert.classifiers.sklearn import SklearnClassifier
+        from topcert.classifiers.sklearn_estimator import SklearnClassifier
 
         _only_cpu(device, model)
         _only_output(output, model)

@@ -10,9 +10,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from topcert.classifiers.class_names import names_in_metadata
 from topcert.classifiers.classifier import Classifier, ShapeError, check_device
 from topcert.classifiers.coupling import coupling_of_graph
-from topcert.classifiers.names import names_in_metadata
 from topcert.classifiers.onnx_graph import external_path, parse_graph, read_graph
 from topcert.classifiers.processor import this_cpu
 from topcert.classifiers.trial import in_batches, try_model

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.classifiers.answers import as_array, checked_answer, out_of_range
+from topcert.classifiers.class_names import names_of
 from topcert.classifiers.classifier import Classifier, breaks, failure
-from topcert.classifiers.names import names_of
 from topcert.classifiers.outputs import Choice, choose_output
 
 WARM: Final = 0.5  # in all values of the first batch that a model sees
@@ -128,7 +128,7 @@ def check_trial(classifier: Classifier, example: NDArray[np.floating]) -> None:
 
     It is made for other inputs then: a run would only collect the labels of `UNDEFINED_LABEL`.
     """
-    found = [classifier.judge(batch) for batch in in_batches(example, classifier.batch_size)]
+    found = [classifier.read(batch) for batch in in_batches(example, classifier.batch_size)]
     label = next((part.label for part in found if part.label is not None), None)
     answered = any(not part.undefined.all() for part in found)
     if label is not None and (classifier.refuse_labels or not answered):

@@ -20,7 +20,7 @@ from topcert.cli.lee_table import lee_table
 from topcert.cli.machine import choose_json
 from topcert.cli.methods import methods
 from topcert.cli.plan import plan
-from topcert.cli.plugged import Root
+from topcert.cli.plugged_commands import Root
 from topcert.cli.predict import predict
 from topcert.cli.progress import messages
 from topcert.cli.radius import radius

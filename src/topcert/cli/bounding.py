@@ -11,12 +11,12 @@ from topcert.cli.progress import console, progress_bar, stoppable
 from topcert.cli.running import print_notes
 from topcert.datasets.class_order import Doubtful
 from topcert.datasets.reading import Reading
-from topcert.evaluation.bounded import (
+from topcert.evaluation.bounded_results import (
     certify_network,
     write_bounded,
 )
 from topcert.evaluation.wording import zero_in_words
-from topcert.report.drawing import draw_bounded
+from topcert.report.draw_results import draw_bounded
 from topcert.voting.request import placed
 
 

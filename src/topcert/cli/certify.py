@@ -10,17 +10,17 @@ from typing import Annotated, Any, Final, final
 import typer
 
 from topcert.cli import options
-from topcert.cli.best import say_best, say_where_nothing
+from topcert.cli.best_possible import say_best, say_where_nothing
 from topcert.cli.bounding import certify_bounds
-from topcert.cli.grouped import flags_given, grouped
-from topcert.cli.groups import Laws, ModelOptions, PrintOptions, ReadingOptions
+from topcert.cli.grouping import flags_given, grouped
 from topcert.cli.listing import print_inputs
 from topcert.cli.machine import print_json, summary
+from topcert.cli.option_groups import Laws, ModelOptions, PrintOptions, ReadingOptions
 from topcert.cli.parsing import check_data_dir, check_folder
 from topcert.cli.printing import print_curves, print_promise, print_unlabelled
 from topcert.cli.progress import console, pairs_bar
 from topcert.cli.running import run_to_ledger
-from topcert.cli.stopping import print_stopping
+from topcert.cli.stop_messages import print_stopping
 from topcert.evaluation.choices import (
     SAMPLES,
     check_alpha,
@@ -34,17 +34,17 @@ from topcert.evaluation.choices import (
 )
 from topcert.evaluation.results import Results, derive, smoothing_of
 from topcert.evaluation.wording import gap_in_words
-from topcert.methods.certificates import LabelChoice
+from topcert.methods.certificate_table import LabelChoice
 from topcert.methods.certify import check_ballots
 from topcert.methods.method import DesignMethod, SampledMethod
-from topcert.methods.registry import find_method, find_sampled_method
+from topcert.methods.registered_methods import find_method, find_sampled_method
 from topcert.methods.rules import check_rule
-from topcert.noise.asking import make_noise
 from topcert.noise.law import IID
-from topcert.noise.registry import all_noises
-from topcert.randomization.lattice import read_strides
-from topcert.report.keeping import keep_results
-from topcert.voting.ledger import Ledger, judge_of
+from topcert.noise.make_noise import make_noise
+from topcert.noise.registered_laws import all_noises
+from topcert.randomization.lattices import read_strides
+from topcert.report.keep_results import keep_results
+from topcert.voting.ledger import Ledger, stopping_test_of
 from topcert.voting.manifest import Manifest
 from topcert.voting.request import Request
 from topcert.voting.run import open_run
@@ -262,7 +262,7 @@ def run_certification(
         alpha=alpha,
         label_choice=choice,
         bounds=bounds,
-        judge=judge_of(planned),
+        stopping_test=stopping_test_of(planned),
     )
     ledger = run_to_ledger(opened)
     return write_run(ledger, method=method, bounds=bounds, ks=ks, alpha=alpha, choice=choice)

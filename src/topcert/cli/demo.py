@@ -21,7 +21,7 @@ from topcert.files import replacing
 from topcert.noise.ablation import Ablation
 from topcert.randomization.masks import draw_masks
 from topcert.report.figures import draw_gallery
-from topcert.theory.radius import ABSTAIN
+from topcert.theory.certified_radius import ABSTAIN
 from topcert.training.digits import train_digits
 from topcert.voting.request import Request
 

@@ -9,20 +9,20 @@ import numpy as np
 import typer
 
 from topcert.cli import options
-from topcert.cli.best import say_where_nothing
+from topcert.cli.best_possible import say_where_nothing
 from topcert.cli.listing import print_inputs
 from topcert.cli.machine import choose_json, print_json, summary
 from topcert.cli.parsing import check_out
 from topcert.cli.printing import print_curves, print_promise, print_unlabelled
 from topcert.cli.progress import console, pairs_bar
-from topcert.cli.stopping import print_stopping
+from topcert.cli.stop_messages import print_stopping
 from topcert.evaluation.accuracy import write_accuracy
 from topcert.evaluation.choices import choose_alpha, choose_ks, choose_label
 from topcert.evaluation.results import derive
 from topcert.evaluation.wording import gap_in_words
 from topcert.files import is_standard_output
-from topcert.methods.certificates import Certificates
-from topcert.methods.registry import find_method
+from topcert.methods.certificate_table import CertificateTable
+from topcert.methods.registered_methods import find_method
 from topcert.voting.ledger import Ledger
 
 
@@ -85,7 +85,7 @@ def evaluate(
         or method is None
         or (bounds is None and path.exists())
     ):
-        stored, _ = Certificates.read(path)
+        stored, _ = CertificateTable.read(path)
         other = method is not None and find_method(method).name != stored.method
         method = stored.method if method is None else method
         k = np.unique(stored.k).tolist() if k is None and method == stored.method else k

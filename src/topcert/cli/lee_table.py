@@ -13,7 +13,7 @@ import typer
 from topcert.cli import options
 from topcert.cli.machine import print_json
 from topcert.files import replacing
-from topcert.theory.discrete import lee_thresholds
+from topcert.theory.discrete_radius import lee_thresholds
 
 DECIMALS = 20
 

@@ -10,13 +10,13 @@ from rich.table import Table
 
 from topcert.cli.progress import console
 from topcert.files import printable
-from topcert.methods.certificates import Certificates
-from topcert.theory.radius import ABSTAIN
+from topcert.methods.certificate_table import CertificateTable
+from topcert.theory.certified_radius import ABSTAIN
 
 ROWS_SHOWN: Final = 20
 
 
-def print_inputs(certificates: Certificates, folder: Path) -> None:
+def print_inputs(certificates: CertificateTable, folder: Path) -> None:
     """A table of the first certificates, one row an input and label; nothing where inputs have no
     names.
     """
@@ -50,7 +50,7 @@ def print_inputs(certificates: Certificates, folder: Path) -> None:
         )
 
 
-def _radius(certificates: Certificates, row: int | None) -> str:
+def _radius(certificates: CertificateTable, row: int | None) -> str:
     if row is None:
         return ""
     return "abstains" if certificates.radius[row] == ABSTAIN else str(certificates.radius[row])

@@ -13,8 +13,8 @@ import numpy as np
 
 from topcert.cli.progress import console
 from topcert.evaluation.accuracy import AccuracyCurve, floored
-from topcert.methods.certificates import Certificates
-from topcert.theory.radius import ABSTAIN
+from topcert.methods.certificate_table import CertificateTable
+from topcert.theory.certified_radius import ABSTAIN
 
 
 def choose_json(asked: bool) -> bool:
@@ -41,7 +41,7 @@ def radius_or_none(radius: int) -> int | None:
 
 
 def summary(
-    certificates: Certificates,
+    certificates: CertificateTable,
     curves: Sequence[AccuracyCurve],
     folder: Path,
     *,

@@ -7,7 +7,7 @@ import textwrap
 from topcert.cli import options
 from topcert.cli.machine import print_json
 from topcert.cli.progress import console, messages
-from topcert.methods.registry import ALIASES, all_methods, refused_methods
+from topcert.methods.registered_methods import ALIASES, all_methods, refused_methods
 
 INDENT = "    "
 

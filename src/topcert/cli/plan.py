@@ -11,9 +11,9 @@ import typer
 from rich.table import Table
 
 from topcert.cli import options
-from topcert.cli.grouped import grouped
-from topcert.cli.groups import Kept, ModelOptions, ReadingOptions
+from topcert.cli.grouping import grouped
 from topcert.cli.machine import print_json, radius_or_none
+from topcert.cli.option_groups import Kept, ModelOptions, ReadingOptions
 from topcert.cli.parsing import check_data_dir
 from topcert.cli.progress import console
 from topcert.cli.suggesting import suggest
@@ -21,11 +21,11 @@ from topcert.evaluation.accuracy import floored
 from topcert.evaluation.choices import check_alpha, check_ballot, choose_ks
 from topcert.evaluation.wording import best_in_words
 from topcert.methods.planning import Setting, shown_radii
-from topcert.methods.registry import find_method
+from topcert.methods.registered_methods import find_method
 from topcert.noise.ablation import Ablation
-from topcert.noise.asking import make_noise
+from topcert.noise.make_noise import make_noise
+from topcert.theory.certified_radius import ABSTAIN
 from topcert.theory.counting import check_counts
-from topcert.theory.radius import ABSTAIN
 from topcert.voting.request import Prepared, Request, prepare
 
 _FEWEST: Final = ("one rival has it all", "as few rivals as can have it all")

@@ -13,25 +13,25 @@ from typing import Annotated, final
 import typer
 
 from topcert.cli import options
-from topcert.cli.best import say_best
+from topcert.cli.best_possible import say_best
 from topcert.cli.certify import write_run
-from topcert.cli.grouped import grouped
-from topcert.cli.groups import Masks, ModelOptions, PrintOptions, ReadingOptions
+from topcert.cli.grouping import grouped
 from topcert.cli.machine import print_json
+from topcert.cli.option_groups import Masks, ModelOptions, PrintOptions, ReadingOptions
 from topcert.cli.parsing import check_data_dir
 from topcert.cli.progress import messages
 from topcert.cli.running import run_to_ledger
-from topcert.cli.stopping import SAMPLES
+from topcert.cli.stop_messages import SAMPLES
 from topcert.evaluation.choices import check_design, choose_alpha, choose_ks
+from topcert.evaluation.held_certificates import holds_others
 from topcert.evaluation.predictions import Predictions, find_predictor, predict_labels
 from topcert.evaluation.results import smoothing_of
-from topcert.evaluation.saving import holds_others
 from topcert.methods.certify import check_ballots
 from topcert.methods.method import DesignMethod, SampledMethod
 from topcert.noise.ablation import Ablation
-from topcert.noise.asking import make_noise
 from topcert.noise.law import IID
-from topcert.randomization.lattice import read_strides
+from topcert.noise.make_noise import make_noise
+from topcert.randomization.lattices import read_strides
 from topcert.voting.manifest import Manifest
 from topcert.voting.request import Request
 from topcert.voting.run import open_run

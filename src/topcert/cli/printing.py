@@ -14,8 +14,8 @@ from topcert.evaluation.wording import (
     shown_radii,
     zero_in_words,
 )
-from topcert.methods.certificates import Certificates
-from topcert.methods.registry import find_method
+from topcert.methods.certificate_table import CertificateTable
+from topcert.methods.registered_methods import find_method
 from topcert.voting.ledger import Ledger
 
 
@@ -51,7 +51,7 @@ def _radii_of(curves: list[AccuracyCurve]) -> list[int]:
     return sorted({*shown_radii(max(len(curve.certified) for curve in curves)), *ends})
 
 
-def print_unlabelled(curves: list[AccuracyCurve], certificates: Certificates) -> None:
+def print_unlabelled(curves: list[AccuracyCurve], certificates: CertificateTable) -> None:
     """What stands in the place of an accuracy where there are no true labels; nothing where there
     are some.
     """
@@ -66,7 +66,7 @@ def print_unlabelled(curves: list[AccuracyCurve], certificates: Certificates) ->
     )
 
 
-def print_ballot(certificates: Certificates, depth: int) -> None:
+def print_ballot(certificates: CertificateTable, depth: int) -> None:
     """What w is, where votes name more than one label; nothing else. `depth`: how many labels the
     run's votes name.
     """
@@ -82,7 +82,7 @@ def print_ballot(certificates: Certificates, depth: int) -> None:
     )
 
 
-def print_promise(certificates: Certificates, ledger: Ledger) -> None:
+def print_promise(certificates: CertificateTable, ledger: Ledger) -> None:
     """What the numbers mean, in three sentences."""
     manifest = ledger.manifest
     console.print(promise_in_words(certificates, ledger), soft_wrap=False)

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from topcert.files import printable
 from topcert.progress.bars import Bars, Update
-from topcert.progress.lines import Lines, Told, as_object, in_words
+from topcert.progress.lines import Lines, ProgressLine, as_object, in_words
 
 Mode = Literal["auto", "bar", "lines", "json", "off"]
 
@@ -135,9 +135,9 @@ def pairs_bar() -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: update(done, total, "")
 
 
-def _tell_line(told: Told) -> None:
+def _tell_line(told: ProgressLine) -> None:
     messages.print(in_words(told), highlight=False, soft_wrap=True)
 
 
-def _tell_object(told: Told) -> None:
+def _tell_object(told: ProgressLine) -> None:
     messages.tell(as_object(told))

@@ -12,10 +12,10 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from topcert.cli import options
-from topcert.cli.best import say_best
-from topcert.cli.grouped import grouped
-from topcert.cli.groups import Needed
+from topcert.cli.best_possible import say_best
+from topcert.cli.grouping import grouped
 from topcert.cli.machine import print_json, radius_or_none
+from topcert.cli.option_groups import Needed
 from topcert.cli.parsing import check_out
 from topcert.cli.progress import messages
 from topcert.datasets.class_order import zero_is_missed
@@ -23,14 +23,14 @@ from topcert.evaluation.accuracy import floored_float
 from topcert.evaluation.choices import check_alpha, check_ballot, choose_ks, choose_label, law_of
 from topcert.evaluation.counts import read_votes
 from topcert.files import printable, replacing
-from topcert.methods.certificates import Certificates
+from topcert.methods.certificate_table import CertificateTable
 from topcert.methods.certify import certify
 from topcert.methods.method import Method, Smoothing
-from topcert.methods.registry import find_vote_method
-from topcert.noise.asking import make_noise
-from topcert.noise.registry import all_noises
+from topcert.methods.registered_methods import find_vote_method
+from topcert.noise.make_noise import make_noise
+from topcert.noise.registered_laws import all_noises
+from topcert.theory.certified_radius import ABSTAIN
 from topcert.theory.counting import MAX_FEATURES
-from topcert.theory.radius import ABSTAIN
 
 
 @grouped
@@ -182,7 +182,7 @@ def _smoothing(
     )
 
 
-def _objects(certificates: Certificates) -> list[dict[str, Any]]:
+def _objects(certificates: CertificateTable) -> list[dict[str, Any]]:
     """One object a row; `radius` None where nothing is certified."""
     numbers = (certificates.index, certificates.label, certificates.k, certificates.radius)
     names, called, l2 = certificates.names, certificates.class_names, certificates.l2_radius
@@ -208,7 +208,7 @@ def _objects(certificates: Certificates) -> list[dict[str, Any]]:
     return rows
 
 
-def _write(certificates: Certificates, file: TextIO) -> None:
+def _write(certificates: CertificateTable, file: TextIO) -> None:
     """The same as CSV, empty where nothing is certified, `l2_radius` floored."""
     rows = _objects(certificates)
     writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")

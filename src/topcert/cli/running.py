@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import final
 
-from topcert.cli.noting import note_model, note_undefined
+from topcert.cli.model_notices import note_model, note_undefined
 from topcert.cli.progress import messages, progress_stages, stoppable
 from topcert.datasets.dataset import Dataset
-from topcert.methods.certificates import certified_under
+from topcert.methods.certificate_table import certified_under
 from topcert.progress.bars import Update
 from topcert.voting.checks import read_check, second_in_words
 from topcert.voting.ledger import Ledger

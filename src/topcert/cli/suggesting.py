@@ -14,7 +14,7 @@ from topcert.evaluation.tuning import Trial
 from topcert.methods.planning import Setting
 from topcert.methods.suggestions import PERCENTS, Reach, reaches
 from topcert.noise.law import IID
-from topcert.randomization.lattice import read_strides
+from topcert.randomization.lattices import read_strides
 from topcert.voting.request import Request
 
 NOT_KNOWN: Final = (

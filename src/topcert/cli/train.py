@@ -13,7 +13,7 @@ import typer
 from rich.table import Table
 
 from topcert.cli import options
-from topcert.cli.grouped import grouped
+from topcert.cli.grouping import grouped
 from topcert.cli.parsing import check_folder
 from topcert.cli.progress import console, progress_bar, stoppable
 from topcert.cli.training_noise import ShownOptions, checked_at_first, training_noise
@@ -141,7 +141,7 @@ def train(
             "training needs PyTorch and the ONNX exporter; install them with: pip install"
             " 'topcert[torch]'"
         )
-    from topcert.classifiers.torch import resolve_device
+    from topcert.classifiers.torch_module import resolve_device
     from topcert.training.clouds import CLASSES, check_cloud_network, train_on_clouds
     from topcert.training.networks import check_network, train_on_cifar10
     from topcert.training.optimization import ALGORITHMS, SCHEDULES

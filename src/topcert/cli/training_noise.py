@@ -9,7 +9,7 @@ import typer
 
 from topcert.noise.gaussian import Gaussian
 from topcert.randomization.designs import kind_of, make_design
-from topcert.randomization.lattice import read_strides, stride_of
+from topcert.randomization.lattices import read_strides, stride_of
 
 if TYPE_CHECKING:
     from topcert.training.noise import Noise

@@ -11,10 +11,10 @@ import typer
 from rich.table import Table
 
 from topcert.cli import options
-from topcert.cli.grouped import grouped
-from topcert.cli.groups import ModelOptions, PrintOptions, ReadingOptions, Shown
+from topcert.cli.grouping import grouped
 from topcert.cli.machine import print_json
 from topcert.cli.numbers import choose_ballot, flattened, several
+from topcert.cli.option_groups import ModelOptions, PrintOptions, ReadingOptions, Shown
 from topcert.cli.parsing import check_data_dir, check_folder
 from topcert.cli.progress import console
 from topcert.cli.running import run_to_ledger
@@ -30,11 +30,11 @@ from topcert.evaluation.tuning import (
 )
 from topcert.files import replacing
 from topcert.methods.method import DesignMethod, SampledMethod
-from topcert.methods.registry import find_sampled_method
+from topcert.methods.registered_methods import find_sampled_method
 from topcert.methods.rules import check_rule
 from topcert.noise.ablation import Ablation
-from topcert.noise.asking import make_noise
-from topcert.randomization.lattice import read_strides
+from topcert.noise.make_noise import make_noise
+from topcert.randomization.lattices import read_strides
 from topcert.voting.ledger import Ledger
 from topcert.voting.request import Request, prepare
 from topcert.voting.run import open_run

@@ -10,10 +10,10 @@ from typing import Annotated, Final
 import typer
 from rich.text import Text
 
+from topcert.audit.audit_log import Said
 from topcert.audit.auditing import Audit, Verdict, audit
 from topcert.audit.bounds import audit_bounds
 from topcert.audit.replaying import parse_replay
-from topcert.audit.said import Said
 from topcert.cli import options
 from topcert.cli.machine import print_json
 from topcert.cli.progress import console, messages, progress_stages, stoppable

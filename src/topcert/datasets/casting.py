@@ -15,7 +15,7 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.datasets.held import HeldArrays
+from topcert.datasets.data_in_memory import ArraysInMemory
 from topcert.datasets.raw import RawInput
 
 OUTSIDE: Final = (
@@ -149,7 +149,7 @@ class RowCast:
         """What an attacker of a row can do to the array."""
         return RawInput(what="a row of a DataFrame", part="column", spread=1, outside=OUTSIDE)
 
-    def hold(self, frame: Any, labels: Any = None, *, reference: Any = None) -> HeldArrays:
+    def hold(self, frame: Any, labels: Any = None, *, reference: Any = None) -> ArraysInMemory:
         """The inputs of a DataFrame; `labels` are an array or the name of a column of it."""
         if isinstance(labels, str):
             if labels not in frame.columns:
@@ -164,7 +164,7 @@ class RowCast:
         pandas = sys.modules["pandas"]
         if isinstance(reference, pandas.DataFrame):
             reference = self(reference)
-        return HeldArrays(self(frame), labels, reference=reference, raw=self.raw)
+        return ArraysInMemory(self(frame), labels, reference=reference, raw=self.raw)
 
     def in_words(self) -> str:
         """A line for each column, and one on what an attacker of a row can do."""

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.datasets.devkit import read_validation_wnids
-from topcert.datasets.images import (
+from topcert.datasets.image_files import (
     central_square,
     decode,
     images_in,

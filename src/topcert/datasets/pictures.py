@@ -8,7 +8,7 @@ is what is certified.
    these are asked for.
 
 Grey of 16 or 32 bits and floats are refused: what is black and white in them is not written down.
-Colour profiles are not applied. ImageNet has a protocol of its own: `topcert.datasets.images`.
+Colour profiles are not applied. ImageNet has a protocol of its own: `topcert.datasets.image_files`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from topcert.datasets.folder import named
-from topcert.datasets.images import central_square, resize_shorter
+from topcert.datasets.image_files import central_square, resize_shorter
 from topcert.files import first_line
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF")

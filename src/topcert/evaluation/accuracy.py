@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.files import replacing
-from topcert.methods.certificates import Certificates
+from topcert.methods.certificate_table import CertificateTable
 
 ACCURACY: Final = "certified top-k accuracy"
 PREDICTION: Final = "share of inputs whose prediction is certified at r"
@@ -44,7 +44,7 @@ class AccuracyCurve:
 
 
 def accuracy_curves(
-    certificates: Certificates, true_labels: Mapping[int, int] | None
+    certificates: CertificateTable, true_labels: Mapping[int, int] | None
 ) -> list[AccuracyCurve]:
     """One curve for each k, ascending; `true_labels` maps an input's index to its label, None where
     there are none.
@@ -76,7 +76,7 @@ def accuracy_curves(
     return curves
 
 
-def shown_curves(certificates: Certificates) -> list[AccuracyCurve]:
+def shown_curves(certificates: CertificateTable) -> list[AccuracyCurve]:
     """The curves that release 0.1.0 wrote of unlabelled data: the share of all shown labels,
     whatever their rank.
     """

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from typing import Final, cast, get_args
 
 from topcert.evaluation.results import default_choice
-from topcert.methods.certificates import LABEL_CHOICES, LabelChoice
+from topcert.methods.certificate_table import LABEL_CHOICES, LabelChoice
 from topcert.methods.certify import check_ballots
 from topcert.methods.method import DesignMethod, Method, SampledMethod
-from topcert.methods.registry import ALIASES, all_methods, find_method
+from topcert.methods.registered_methods import ALIASES, all_methods, find_method
 from topcert.noise.law import Noise
-from topcert.noise.registry import find_noise
+from topcert.noise.registered_laws import find_noise
 from topcert.randomization.designs import kind_of
 from topcert.theory.scalars import whole
-from topcert.theory.stopping import LABELS, RULES, Asked, Stopping, check_question
+from topcert.theory.stopping_rules import LABELS, RULES, Asked, Stopping, check_question
 
 SELECTION: Final = 100
 USUAL_K: Final = 3

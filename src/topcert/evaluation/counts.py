@@ -27,8 +27,8 @@ from topcert.evaluation.tables import decoded, index_columns, name_of, read_tabl
 from topcert.files import first_line, replacing
 from topcert.noise.law import IID
 from topcert.theory.confidence import trials_of
+from topcert.voting.given_names import NAMELESS, Names
 from topcert.voting.manifest import FIXED, Manifest
-from topcert.voting.names import NAMELESS, Names
 
 Mark = tuple[str, str]  # name of the last column, and what stands in each of its rows
 MARKS: Final = ("stopping", "law")

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.csv
 from numpy.typing import NDArray
 
-from topcert.voting.names import Names
+from topcert.voting.given_names import Names
 
 NAME: Final = "name"
 CLASS: Final = "class"

@@ -26,11 +26,11 @@ from topcert.files import first_line, replacing
 from topcert.methods.ablation import METHOD
 from topcert.methods.certify import radii_of, tells_top_k
 from topcert.methods.method import DesignMethod, SampledMethod
-from topcert.methods.registry import all_methods, find_method
-from topcert.theory.radius import ABSTAIN
+from topcert.methods.registered_methods import all_methods, find_method
+from topcert.theory.certified_radius import ABSTAIN
+from topcert.voting.given_names import Names
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import FIXED
-from topcert.voting.names import Names
 from topcert.voting.replay import ReplayedMasks
 
 FILE: Final = "predictions.csv"

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from topcert.classifiers.answers import AnswerError, are_scores
 from topcert.evaluation.results import Results, derive
-from topcert.methods.certificates import L2_SLACK, Certificates
-from topcert.theory.radius import ABSTAIN
+from topcert.methods.certificate_table import L2_SLACK, CertificateTable
+from topcert.theory.certified_radius import ABSTAIN
 from topcert.voting.ledger import Ledger
 from topcert.voting.voter import Voter
 
@@ -176,7 +176,7 @@ def own_certificates(results: Results, found: Recast) -> list[str]:
                 num_named=made.num_named,
             ).certificates
         except ValueError as error:
-            if ledger.judge is None:
+            if ledger.stopping_test is None:
                 raise
             raise ValueError(
                 f"{found.differ} votes differ, and with them inputs would have stopped elsewhere:"
@@ -202,7 +202,7 @@ def own_certificates(results: Results, found: Recast) -> list[str]:
     return lines
 
 
-def _keys(certificates: Certificates) -> list[tuple[int, int, int]]:
+def _keys(certificates: CertificateTable) -> list[tuple[int, int, int]]:
     """What tells certificates apart: input, label and k."""
     columns = (certificates.index, certificates.label, certificates.k)
     return list(zip(*(column.tolist() for column in columns), strict=True))

@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 from topcert.evaluation.accuracy import AccuracyCurve, accuracy_curves, write_accuracy
 from topcert.evaluation.counts import mark_of, write_counts
-from topcert.evaluation.stopped import certify_stopped
-from topcert.methods.certificates import Certificates, LabelChoice
+from topcert.evaluation.stopped_results import certify_stopped
+from topcert.methods.certificate_table import CertificateTable, LabelChoice
 from topcert.methods.certify import certify
 from topcert.methods.method import DesignMethod, MaskMethod, Method, SampledMethod, Smoothing
-from topcert.methods.registry import find_sampled_method
+from topcert.methods.registered_methods import find_sampled_method
 from topcert.theory.grounds import Seen
+from topcert.voting.given_names import Names
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest
-from topcert.voting.names import Names
 from topcert.voting.replay import ReplayedMasks, check_depth
 
 
@@ -39,7 +39,7 @@ class Results:
     index: NDArray[np.int64]
     labels: NDArray[np.int64] | None
     counts: NDArray[np.int64]
-    certificates: Certificates
+    certificates: CertificateTable
     curves: list[AccuracyCurve]
     names: Names
 
@@ -84,15 +84,15 @@ def derive(
         )
     index, labels, _ = ledger.read_inputs()
     named = check_depth(num_named, manifest)
-    if ledger.judge is not None and named != manifest.depth:
+    if ledger.stopping_test is not None and named != manifest.depth:
         raise ValueError(
             f"{ledger.folder} was sampled under a stopping rule for --ballot {manifest.depth}, got"
             f" --ballot {named}; leave --ballot out, or choose another --out"
         )
     votes = ledger.counts(first=first, num_named=named) if counts is None else counts
-    if ledger.judge is not None:
+    if ledger.stopping_test is not None:
         certificates = certify_stopped(
-            ledger.judge,
+            ledger.stopping_test,
             votes,
             seen=_seen(ledger, whole=counts is None),
             labels=ledger.asked_labels(),
@@ -102,7 +102,7 @@ def derive(
             bounds=bounds,
             ks=ks,
             alpha=alpha,
-            label_choice=label_choice or ledger.judge.rule.label,
+            label_choice=label_choice or ledger.stopping_test.rule.label,
             num_named=named,
         )
     else:
@@ -149,7 +149,7 @@ def _seen(ledger: Ledger, *, whole: bool) -> Iterator[tuple[NDArray[np.int64], S
     """What a stopping rule asks beside counts; where these were given, it must ask for nothing."""
     if whole:
         yield from ledger.seen()
-    elif ledger.judge is not None and ledger.judge.asks_votes:
+    elif ledger.stopping_test is not None and ledger.stopping_test.asks_votes:
         raise ValueError(
             f"{ledger.folder} was sampled under a rule that asks for masks or ballots: counts alone"
             " will not do"
@@ -181,7 +181,7 @@ def smoothing_of(manifest: Manifest, *, num_named: int | None = None) -> Smoothi
     )
 
 
-def parameters_of(certificates: Certificates, manifest_digest: str) -> dict[str, str]:
+def parameters_of(certificates: CertificateTable, manifest_digest: str) -> dict[str, str]:
     """The metadata of certificates.parquet: what they were derived with, and from which votes."""
     asked: dict[str, Any] = {
         "ks": np.unique(certificates.k).tolist(),

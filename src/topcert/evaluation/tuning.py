@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from topcert.evaluation.results import derive
-from topcert.methods.registry import find_sampled_method
+from topcert.methods.registered_methods import find_sampled_method
 from topcert.noise.ablation import Ablation
 from topcert.noise.law import IID, of_law
 from topcert.theory.confidence import lower_bound, upper_bound

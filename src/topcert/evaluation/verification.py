@@ -23,16 +23,16 @@ from topcert.evaluation.counts import count_columns, mark_of, read_counts, read_
 from topcert.evaluation.naming import check_names
 from topcert.evaluation.predictions import check_predictions
 from topcert.evaluation.results import Results, derive, parameters_of, smoothing_of
-from topcert.evaluation.stopped import BOUNDS
-from topcert.methods.certificates import L2_SLACK, Certificates
+from topcert.evaluation.stopped_results import BOUNDS
+from topcert.methods.certificate_table import L2_SLACK, CertificateTable
+from topcert.theory.certified_radius import ABSTAIN
 from topcert.theory.confidence import simultaneous_bounds
-from topcert.theory.radius import ABSTAIN
 from topcert.voting.among import RowCheck
 from topcert.voting.contradictions import check_places
+from topcert.voting.given_names import NAMELESS, given_names
 from topcert.voting.inputs import as_recorded, check_size, fingerprint_inputs
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import first_difference
-from topcert.voting.names import NAMELESS, told
 from topcert.voting.request import Prepared
 from topcert.voting.rows import check_rows, check_run
 from topcert.voting.run import read_inputs_table
@@ -52,7 +52,7 @@ def recompute(
     ledger.check_files()
     most = ledger.manifest.num_inputs * ledger.manifest.num_classes**2  # k rows for every k
     check_size(folder / "certificates.parquet", most)
-    stored, metadata = Certificates.read(folder / "certificates.parquet")
+    stored, metadata = CertificateTable.read(folder / "certificates.parquet")
     try:
         asked = json.loads(metadata["parameters"])
         ks, method, bounds = (
@@ -77,8 +77,8 @@ def recompute(
         findings.append(
             f"certificates.parquet says of itself what no run writes: {', '.join(more)[:200]}"
         )
-    if ledger.judge is not None:
-        rule = ledger.judge.rule
+    if ledger.stopping_test is not None:
+        rule = ledger.stopping_test.rule
         if (method, bounds, ks, alpha, choice) != (
             rule.method,
             BOUNDS,
@@ -130,7 +130,7 @@ def recompute(
     return results, findings
 
 
-def _differences(stored: Certificates, made: Certificates) -> list[str]:
+def _differences(stored: CertificateTable, made: CertificateTable) -> list[str]:
     if len(stored.index) != len(made.index):
         return [
             f"certificates.parquet has {len(stored.index)} rows, the votes give {len(made.index)}"
@@ -241,7 +241,7 @@ def same_run(ledger: Ledger, prepared: Prepared) -> None:
             f" {prepared.request.data} and {prepared.request.model} give {now!r}"
         )
     here_called, called = (
-        told(None, prepared.dataset.class_names).classes,
+        given_names(None, prepared.dataset.class_names).classes,
         ledger.read_names().classes,
     )
     if called and len(called) != len(here_called):

@@ -7,14 +7,14 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from topcert.datasets.data_in_memory import IN_MEMORY
 from topcert.datasets.dataset import BUILT_IN
-from topcert.datasets.held import IN_MEMORY
 from topcert.datasets.imagenet import INPUT_IN_WORDS
-from topcert.methods.certificates import Certificates
+from topcert.methods.certificate_table import CertificateTable
 from topcert.methods.method import Smoothing
-from topcert.methods.registry import find_method
+from topcert.methods.registered_methods import find_method
 from topcert.noise.law import IID
-from topcert.theory.radius import ABSTAIN
+from topcert.theory.certified_radius import ABSTAIN
 from topcert.voting.checks import in_words, read_check
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import FIXED, Manifest
@@ -48,7 +48,7 @@ def zero_in_words(options: Mapping[str, Any]) -> str | None:
     )
 
 
-def method_in_words(certificates: Certificates) -> str:
+def method_in_words(certificates: CertificateTable) -> str:
     """The method, and its bounds where they are not its own."""
     return certificates.method + (
         "" if certificates.bounds is None else f" with {certificates.bounds} bounds"
@@ -99,7 +99,7 @@ def _round_numbers() -> Iterator[int]:
         yield from (10**zeros, 2 * 10**zeros, 5 * 10**zeros)
 
 
-def promise_in_words(certificates: Certificates, ledger: Ledger) -> str:
+def promise_in_words(certificates: CertificateTable, ledger: Ledger) -> str:
     """What the numbers mean, in three sentences."""
     manifest = ledger.manifest
     unit = certificates.unit

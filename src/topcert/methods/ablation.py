@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from topcert.methods.method import Radii, Smoothing, VoteMethod
 from topcert.methods.rules import RULES
 from topcert.noise.ablation import Ablation
+from topcert.theory.certified_radius import certified_radius
 from topcert.theory.confidence import simultaneous_bounds
-from topcert.theory.radius import certified_radius
 
 
 @final

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.methods.certificates import Certificates, LabelChoice
+from topcert.methods.certificate_table import CertificateTable, LabelChoice
 from topcert.methods.method import (
     DesignMethod,
     DesignVotes,
@@ -18,10 +18,10 @@ from topcert.methods.method import (
     Smoothing,
     VoteMethod,
 )
-from topcert.methods.registry import all_methods
+from topcert.methods.registered_methods import all_methods
 from topcert.methods.rules import bounds_by, check_rule
+from topcert.theory.certified_radius import ABSTAIN
 from topcert.theory.labels import checked_labels, most_voted
-from topcert.theory.radius import ABSTAIN
 
 
 def certify(
@@ -37,7 +37,7 @@ def certify(
     index: NDArray[np.int64] | None = None,
     bounds: str | None = None,
     votes: DesignVotes | None = None,
-) -> Certificates:
+) -> CertificateTable:
     """Certificates from vote counts int `(inputs, classes)`.
 
     `label_choice` "given": of `labels` int `(inputs,)`, which were named before the votes.
@@ -85,7 +85,7 @@ def certify(
     rows = [(distinct[column], shown[:, rank]) for column, rank in pairs]
     picked = [_part(radii, (slice(None), rank, column)) for column, rank in pairs]
     l2 = [part.l2_radius for part in picked if part.l2_radius is not None]
-    return Certificates(
+    return CertificateTable(
         index=np.repeat(places, len(rows)),
         label=np.stack([label for _, label in rows], axis=1).reshape(-1),
         k=np.tile(np.array([k for k, _ in rows], np.int64), len(counts)),

@@ -10,9 +10,9 @@ from typing import ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.methods.certificates import Certificates, LabelChoice
+from topcert.methods.certificate_table import CertificateTable, LabelChoice
 from topcert.methods.method import Method
-from topcert.theory.intervals import Layer, certified_radius_intervals, scores
+from topcert.theory.interval_bounds import Layer, certified_radius_intervals, scores
 
 
 @final
@@ -37,7 +37,7 @@ def certify_bounded(
     ks: Sequence[int],
     max_radius: int,
     index: NDArray[np.int64],
-) -> Certificates:
+) -> CertificateTable:
     """Certificates of images `(inputs, C, H, W)` in [0, 1], radii up to `max_radius` pixels; alpha
     is 0.
 
@@ -59,7 +59,7 @@ def certify_bounded(
             layers, images, labels, max_radius=max_radius, k=distinct
         )
         radii = [found[:, column] for column in range(len(distinct))]
-    return Certificates(
+    return CertificateTable(
         index=np.repeat(index, len(shown)),
         label=np.stack([label for _, label in shown], axis=1).reshape(-1),
         k=np.tile(np.array([k for k, _ in shown], np.int64), len(images)),

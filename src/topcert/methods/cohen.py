@@ -14,7 +14,7 @@ from topcert.methods.method import Radii, Smoothing, VoteMethod
 from topcert.noise.gaussian import Gaussian
 from topcert.theory.confidence import one_sided_bounds
 from topcert.theory.counting import MAX_FEATURES
-from topcert.theory.gaussian import changed_units, l2_radius_majority
+from topcert.theory.gaussian_radius import changed_units, l2_radius_majority
 
 
 @final

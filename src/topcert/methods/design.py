@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from topcert.methods.fpa import over_partition
 from topcert.methods.method import DesignMethod, DesignVotes
-from topcert.theory.design import design_radius, near_rivals, worth
+from topcert.theory.certified_radius import ABSTAIN
+from topcert.theory.design_radius import design_radius, near_rivals, worth
 from topcert.theory.labels import most_voted
-from topcert.theory.radius import ABSTAIN
 
 Ints = NDArray[np.int64]
 

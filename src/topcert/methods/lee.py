@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from topcert.methods.method import Radii, Smoothing, VoteMethod
 from topcert.noise.discrete import Discrete
+from topcert.theory.certified_radius import ABSTAIN
 from topcert.theory.confidence import one_sided_bounds
-from topcert.theory.discrete import MAX_RADIUS, NUM_VALUES, lee_radius
-from topcert.theory.radius import ABSTAIN
+from topcert.theory.discrete_radius import MAX_RADIUS, NUM_VALUES, lee_radius
 
 
 @final

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from topcert.methods.method import Radii, Smoothing, VoteMethod
 from topcert.noise.ablation import Ablation
+from topcert.theory.certified_radius import certified_radius
 from topcert.theory.confidence import one_sided_bounds
-from topcert.theory.radius import certified_radius
 
 
 @final

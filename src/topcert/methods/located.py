@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from topcert.methods.method import MaskMethod, MaskVotes, Radii, Smoothing
 from topcert.noise.ablation import Ablation
+from topcert.theory.certified_radius import ABSTAIN, strongest_rivals
 from topcert.theory.confidence import check_alpha
 from topcert.theory.counting import survival
 from topcert.theory.intersection import lower_bound_by_mass
-from topcert.theory.located import (
+from topcert.theory.located_radius import (
     label_share,
     located_radius,
     luckiest_radius,
@@ -26,9 +27,8 @@ from topcert.theory.located import (
     rival_shares,
 )
 from topcert.theory.paired import at_best as pairs_at_best
-from topcert.theory.paired import sharpen
-from topcert.theory.radius import ABSTAIN, strongest_rivals
-from topcert.theory.spared import Spared, near_labels, spare
+from topcert.theory.paired import tighten
+from topcert.theory.surviving_votes import SurvivingVotes, near_labels, surviving_votes
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -61,7 +61,7 @@ class Located(MaskMethod):
         most = max(ks)
         beta = survival(smoothing.num_features, num_kept, k=most).floats
         near, reach = near_labels(counts, labels, most), len(beta) - 1
-        found = spare(
+        found = surviving_votes(
             counts,
             labels,
             votes.kept_counts(near),
@@ -123,7 +123,7 @@ def at_best(
     return rule(found, ks=ks, alpha=alpha, beta=beta, num_named=smoothing.num_named)
 
 
-def untouched(num_samples: int, *, k: int, smoothing: Smoothing) -> Spared:
+def untouched(num_samples: int, *, k: int, smoothing: Smoothing) -> SurvivingVotes:
     """What r features leave at most of votes that are all for one label, for every r.
 
     The features of a random R meet, of any masks, 1 - beta(r) on average; so the worst R meets as
@@ -138,7 +138,7 @@ def untouched(num_samples: int, *, k: int, smoothing: Smoothing) -> Spared:
     counts = np.zeros((1, k + 1), np.int64)
     counts[0, 0] = num_samples
     zeros = np.zeros((1, k + 1))
-    return Spared(
+    return SurvivingVotes(
         trials=np.array([num_samples]),
         counts=counts,
         held=held,
@@ -151,7 +151,11 @@ def untouched(num_samples: int, *, k: int, smoothing: Smoothing) -> Spared:
 
 
 def _sharpened(
-    radii: Ints, found: Spared, near: Ints, votes: MaskVotes, claim: Callable[[Spared], Ints]
+    radii: Ints,
+    found: SurvivingVotes,
+    near: Ints,
+    votes: MaskVotes,
+    claim: Callable[[SurvivingVotes], Ints],
 ) -> Ints:
     """The same where pairs of features are asked as well: at the first r that single ones did not
     prove, and so on.
@@ -168,14 +172,14 @@ def _sharpened(
             - done
         ):
             for r in wanted:
-                one = sharpen(one, pairs, votes.pair_degrees(), r, labels=named)
+                one = tighten(one, pairs, votes.pair_degrees(), r, labels=named)
             done |= wanted
             radii[row] = claim(one)[0]
     return radii
 
 
 def _of_named(
-    found: Spared, *, ks: Sequence[int], alpha: float, beta: Floats, num_named: int
+    found: SurvivingVotes, *, ks: Sequence[int], alpha: float, beta: Floats, num_named: int
 ) -> Ints:
     """Radii of the first label for each k, `(inputs, 1, len(ks))`: half of its share of alpha each
     for it and for rivals.
@@ -195,7 +199,7 @@ def _of_named(
 
 
 def _of_picked(
-    found: Spared, *, ks: Sequence[int], alpha: float, beta: Floats, num_named: int
+    found: SurvivingVotes, *, ks: Sequence[int], alpha: float, beta: Floats, num_named: int
 ) -> Ints:
     """Radii of the max(ks) most voted labels for each k, `(inputs, max(ks), len(ks))`.
 

@@ -9,15 +9,15 @@ from typing import Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.methods.certificates import LabelChoice
+from topcert.methods.certificate_table import LabelChoice
 from topcert.methods.certify import radii_of
 from topcert.methods.located import METHOD as LOCATED
 from topcert.methods.located import at_best, untouched
 from topcert.methods.method import DesignMethod, SampledMethod, Smoothing
+from topcert.theory.certified_radius import ABSTAIN, certified_radius
 from topcert.theory.confidence import lower_bound, upper_bound
 from topcert.theory.located_ballots import Placed
-from topcert.theory.radius import ABSTAIN, certified_radius
-from topcert.theory.stopping import Judge
+from topcert.theory.stopping_rules import StoppingTest
 
 Rest = Literal["even", "one"]
 
@@ -154,23 +154,23 @@ def best_radii(
 
 
 def best_radius_of(
-    judge: Judge, *, smoothing: Smoothing, num_classes: int, num_samples: int
+    stopping_test: StoppingTest, *, smoothing: Smoothing, num_classes: int, num_samples: int
 ) -> int:
     """The same of votes under a stopping rule, at most `num_samples` of them."""
-    k, label = judge.rule.k, np.zeros(1, np.int64)
-    left = untouched(num_samples, k=k, smoothing=smoothing) if judge.asks_masks else None
-    if not judge.asks_ballots:
+    k, label = stopping_test.rule.k, np.zeros(1, np.int64)
+    left = untouched(num_samples, k=k, smoothing=smoothing) if stopping_test.asks_masks else None
+    if not stopping_test.asks_ballots:
         votes = np.zeros((1, num_classes), np.int64)
         votes[0, 0] = num_samples
-        return int(judge.proven(votes, label, left)[0])
+        return int(stopping_test.proven(votes, label, left)[0])
     found = []
     for ballots in _best_ballots(
-        num_samples, num_classes=num_classes, num_named=judge.rule.num_named
+        num_samples, num_classes=num_classes, num_named=stopping_test.rule.num_named
     ):
         counts = np.bincount(ballots.reshape(-1), minlength=num_classes)[None]
-        joint = judge.joint(counts, label, [ballots])
-        seen = joint if left is None else Placed(joint=joint, spared=left)
-        found.append(int(judge.proven(counts, label, seen)[0]))
+        joint = stopping_test.joint(counts, label, [ballots])
+        seen = joint if left is None else Placed(joint=joint, surviving=left)
+        found.append(int(stopping_test.proven(counts, label, seen)[0]))
     return max(found)
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.methods.method import DesignMethod, DesignVotes
-from topcert.theory.radius import ABSTAIN
-from topcert.theory.runoff import rounds_radius, runoff_radius, winner
+from topcert.theory.certified_radius import ABSTAIN
+from topcert.theory.runoff_radius import rounds_radius, runoff_radius, winner
 
 Ints = NDArray[np.int64]
 

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Self, final
 
-from topcert.noise.form import Form, fingerprint_fill
+from topcert.noise.input_form import Form, fingerprint_fill
 from topcert.noise.law import IID, Noise, option
-from topcert.randomization import designs, lattice, masks
+from topcert.randomization import designs, lattices, masks
 from topcert.randomization.designs import Design, make_design
 from topcert.randomization.encodings import (
     DEFAULT_ENCODING,
@@ -25,8 +25,8 @@ from topcert.randomization.encodings import (
     make_encoder,
 )
 from topcert.randomization.randomizer import Masking, Randomizer
+from topcert.theory.certified_radius import uses_quanta
 from topcert.theory.counting import check_counts
-from topcert.theory.radius import uses_quanta
 from topcert.theory.scalars import real, whole
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -66,7 +66,7 @@ class Ablation(Noise):
     name: ClassVar[str] = "ablation"
     title: ClassVar[str] = "Ablation"
     known: ClassVar[frozenset[str]] = frozenset(
-        {masks.ALGORITHM, *designs.ALGORITHMS.values(), lattice.ALGORITHM}
+        {masks.ALGORITHM, *designs.ALGORITHMS.values(), lattices.ALGORITHM}
     )
     by_value: ClassVar[bool] = False
     stops: ClassVar[bool] = True

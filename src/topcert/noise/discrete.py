@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, ClassVar, Final, Self, final
 
-from topcert.noise.form import Form
-from topcert.noise.images import check_images, check_recorded
+from topcert.noise.image_checks import check_images, check_recorded
+from topcert.noise.input_form import Form
 from topcert.noise.law import Noise, option
-from topcert.randomization import discrete
+from topcert.randomization import discrete_shifts
 from topcert.randomization.randomizer import DiscreteNoise, Randomizer
-from topcert.theory.discrete import NUM_VALUES
+from topcert.theory.discrete_radius import NUM_VALUES
 
 # Thresholds are exact, so their integers grow with the digits: with nine, a thousand of them still
 # take seconds.
@@ -43,7 +43,7 @@ class Discrete(Noise):
 
     name: ClassVar[str] = "discrete"
     title: ClassVar[str] = "Discrete noise"
-    known: ClassVar[frozenset[str]] = frozenset({discrete.ALGORITHM})
+    known: ClassVar[frozenset[str]] = frozenset({discrete_shifts.ALGORITHM})
     refuses_inputs: ClassVar[bool] = True
     moves: ClassVar[str] = " to any 8-bit values"
 
@@ -71,7 +71,7 @@ class Discrete(Noise):
 
     @property
     def own_algorithm(self) -> str:
-        return discrete.ALGORITHM
+        return discrete_shifts.ALGORITHM
 
     @classmethod
     def read(cls, entries: Mapping[str, Any]) -> Self:
@@ -100,7 +100,7 @@ class Discrete(Noise):
         )
 
     def law_error(self, width: int) -> float:
-        return discrete.law_error(width=width, num_values=NUM_VALUES)
+        return discrete_shifts.law_error(width=width, num_values=NUM_VALUES)
 
     def in_words(self) -> str:
         return f"discrete noise, a = {self.keep_probability}"

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, final
 
-from topcert.noise.form import Form
-from topcert.noise.images import check_images, check_recorded
+from topcert.noise.image_checks import check_images, check_recorded
+from topcert.noise.input_form import Form
 from topcert.noise.law import Noise, option
-from topcert.randomization import gaussian as floating
-from topcert.randomization import rounded
+from topcert.randomization import float_noise, grid_noise
 from topcert.randomization.randomizer import FloatGaussianNoise, GaussianNoise, Randomizer
 from topcert.theory.scalars import real
 
@@ -42,7 +41,7 @@ class Gaussian(Noise):
 
     name: ClassVar[str] = "gaussian"
     title: ClassVar[str] = "Gaussian noise"
-    known: ClassVar[frozenset[str]] = frozenset({rounded.ALGORITHM, floating.ALGORITHM})
+    known: ClassVar[frozenset[str]] = frozenset({grid_noise.ALGORITHM, float_noise.ALGORITHM})
     asks_features: ClassVar[bool] = False  # the law is near enough for the most that any has
     refuses_inputs: ClassVar[bool] = True
     moves: ClassVar[str] = " within [0, 1]"
@@ -60,12 +59,12 @@ class Gaussian(Noise):
     def __post_init__(self) -> None:
         object.__setattr__(self, "sigma", real(self.sigma, "sigma"))
         # a run that the older stream began may have more, and goes on with it
-        if not floating.MIN_SIGMA <= self.sigma <= floating.MAX_SIGMA:
+        if not float_noise.MIN_SIGMA <= self.sigma <= float_noise.MAX_SIGMA:
             self.check_sigma()
 
     def check_sigma(self) -> None:
         """Raise ValueError where the stream does not draw such noise."""
-        stream = floating if self.stream == floating.ALGORITHM else rounded
+        stream = float_noise if self.stream == float_noise.ALGORITHM else grid_noise
         if not stream.MIN_SIGMA <= self.sigma <= stream.MAX_SIGMA:
             raise ValueError(
                 f"sigma must lie in {stream.MIN_SIGMA:g} .. {stream.MAX_SIGMA:g}, got {self.sigma}"
@@ -73,7 +72,7 @@ class Gaussian(Noise):
 
     @property
     def own_algorithm(self) -> str:
-        return rounded.ALGORITHM
+        return grid_noise.ALGORITHM
 
     @property
     def algorithms(self) -> frozenset[str]:
@@ -97,7 +96,7 @@ class Gaussian(Noise):
         self, form: Form, *, seed: int, num_samples: int, num_votes: int, batch_size: int
     ) -> Randomizer:
         self.check_stream()
-        made = FloatGaussianNoise if self.stream == floating.ALGORITHM else GaussianNoise
+        made = FloatGaussianNoise if self.stream == float_noise.ALGORITHM else GaussianNoise
         return made(
             shape=form.shape,
             sigma=self.sigma,
@@ -111,12 +110,12 @@ class Gaussian(Noise):
         if self.stream not in self.known:
             raise ValueError(
                 f"the manifest names the algorithm {self.stream}, whose law this release does"
-                f" not know; it has {rounded.ALGORITHM} and the older {floating.ALGORITHM}"
+                f" not know; it has {grid_noise.ALGORITHM} and the older {float_noise.ALGORITHM}"
             )
         self.check_sigma()
-        if self.stream == floating.ALGORITHM:
+        if self.stream == float_noise.ALGORITHM:
             return 0.0
-        return rounded.law_error(sigma=self.sigma, width=width)
+        return grid_noise.law_error(sigma=self.sigma, width=width)
 
     def in_words(self) -> str:
         return f"Gaussian noise, sigma = {self.sigma:g}"
@@ -126,17 +125,17 @@ class Gaussian(Noise):
 
     @property
     def note(self) -> str | None:
-        if self.stream != rounded.ALGORITHM:
+        if self.stream != grid_noise.ALGORITHM:
             return None
         return (
             "Input and noise are whole steps of"
-            f" 1/{rounded.TOP * rounded.steps_of(self.sigma)}: 8-bit values exactly, others"
+            f" 1/{grid_noise.TOP * grid_noise.steps_of(self.sigma)}: 8-bit values exactly, others"
             " after rounding. l2 radii are between inputs of whole steps."
         )
 
     @property
     def gap(self) -> str | None:
-        if self.stream != floating.ALGORITHM:
+        if self.stream != float_noise.ALGORITHM:
             return None
         return (
             "this noise was drawn and added in floating point, whose rounding can tell more of the"

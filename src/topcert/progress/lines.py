@@ -22,7 +22,7 @@ TICK: Final = 0.5
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class ProgressLine:
     """Where a stage stands: `done` of `total` `unit`s, so many a second (None where none is known
     yet).
     """
@@ -46,7 +46,7 @@ def short(rate: float) -> str:
     return f"{rate:,.0f}" if rate >= 9.95 else f"{rate:.2g}"
 
 
-def in_words(told: Told) -> str:
+def in_words(told: ProgressLine) -> str:
     """A line for a person."""
     parts = [f"{told.title}: {told.done:,} of {told.total:,} {told.unit}"]
     if told.rate is not None and told.seconds_left is not None:
@@ -57,7 +57,7 @@ def in_words(told: Told) -> str:
     return ", ".join([*parts, *([told.note] if told.note else [])])
 
 
-def as_object(told: Told) -> dict[str, object]:
+def as_object(told: ProgressLine) -> dict[str, object]:
     """A line for a program."""
     return {
         "task": told.title,
@@ -81,13 +81,13 @@ class _Stage:
         self.told_at: int | None = None  # how much was done when it was last told,
         self.told_note = ""  # and beside what note
 
-    def at(self, now: float) -> Told:
+    def at(self, now: float) -> ProgressLine:
         rate = (
             (self.done - self.first) / max(now - self.began, 1e-9)
             if self.done > self.first
             else None
         )
-        return Told(
+        return ProgressLine(
             title=self.title,
             unit=self.unit,
             done=self.done,
@@ -105,7 +105,7 @@ class Lines:
     `eager` tells the first state of each stage at once, and the last of all.
     """
 
-    def __init__(self, tell: Callable[[Told], None], *, eager: bool) -> None:
+    def __init__(self, tell: Callable[[ProgressLine], None], *, eager: bool) -> None:
         self._tell, self._eager = tell, eager
         self._lock = threading.Lock()
         self._current: _Stage | None = None

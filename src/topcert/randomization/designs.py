@@ -8,7 +8,7 @@
   cut into runs of b neighbours; in each round the b pixels of a run go to the b blocks in random
   order, so each mask is spread evenly.
 - `lattice`: the classes (row mod s, column mod s) of the pixels of images, s the smallest stride at
-  which none keeps more than e (`topcert.randomization.lattice`). Nothing is drawn and the seed is
+  which none keeps more than e (`topcert.randomization.lattices`). Nothing is drawn and the seed is
   not used: there is one round, and mask `i` is class `i mod b`.
 - `lattice:AxB`, `lattice:p=P`: the same with strides of their own, or slanted, in rounds of
   different slopes. e follows.
@@ -31,7 +31,7 @@ from typing import Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.randomization import lattice
+from topcert.randomization import lattices
 from topcert.randomization.masks import draw_masks
 from topcert.randomization.words import draw_words
 
@@ -53,8 +53,8 @@ def kind_of(name: str) -> str:
     """The one of DESIGNS that a name is of: `lattice` for `lattice:5x4`. Raises ValueError where
     there is none.
     """
-    if lattice.read_strides(name) is not None:
-        return lattice.NAME
+    if lattices.read_strides(name) is not None:
+        return lattices.NAME
     if name not in DESIGNS:
         raise ValueError(
             f"unknown design {name!r}; choose one of: {', '.join((*DESIGNS, *STRIDED))}"
@@ -66,15 +66,15 @@ def algorithm_of(name: str) -> str:
     """How the masks of a design are made, as manifests name it. Raises ValueError where there is no
     such design.
     """
-    return ALGORITHMS[name] if kind_of(name) == name else lattice.ALGORITHM
+    return ALGORITHMS[name] if kind_of(name) == name else lattices.ALGORITHM
 
 
 def is_level(name: str) -> bool:
     """Whether the masks of that name keep one pixel of each so many rows and columns. Raises
     ValueError for no name.
     """
-    strides = lattice.read_strides(name)
-    return kind_of(name) == lattice.NAME and (strides is None or strides.level)
+    strides = lattices.read_strides(name)
+    return kind_of(name) == lattices.NAME and (strides is None or strides.level)
 
 
 @final
@@ -121,13 +121,13 @@ class Design:
             )
 
     @property
-    def _lattice(self) -> lattice.Lattice | None:
+    def _lattice(self) -> lattices.Lattice | None:
         """The lattice that the masks are of; None for a design that is none."""
-        if self.grid is None or kind_of(self.name) != lattice.NAME:
+        if self.grid is None or kind_of(self.name) != lattices.NAME:
             return None
-        if self.name == lattice.NAME:
-            return lattice.square(self.grid, self.num_kept)
-        return lattice.laid_out(self.name, self.grid, rounds=self.rounds)
+        if self.name == lattices.NAME:
+            return lattices.square(self.grid, self.num_kept)
+        return lattices.laid_out(self.name, self.grid, rounds=self.rounds)
 
     @property
     def round_size(self) -> int:
@@ -153,12 +153,12 @@ class Design:
         """Kept is one pixel of each so many rows and columns. None for slanted lattices and for
         other designs.
         """
-        strides = lattice.read_strides(self.name)
+        strides = lattices.read_strides(self.name)
         if strides is not None:
             return (strides.rows, strides.columns) if strides.level else None
-        if self.name != lattice.NAME or self.grid is None:
+        if self.name != lattices.NAME or self.grid is None:
             return None
-        return (lattice.stride_of(self.grid, self.num_kept),) * 2
+        return (lattices.stride_of(self.grid, self.num_kept),) * 2
 
     def check_count(self, count: int, option: str) -> None:
         """Raises ValueError, naming `option`, where so many masks are more than the design has,
@@ -166,14 +166,14 @@ class Design:
 
         Lattices with strides of their own have whole rounds.
         """
-        if self.name == lattice.NAME and count > self.round_size:
+        if self.name == lattices.NAME and count > self.round_size:
             raise ValueError(
                 f"{option} is {count}, and the design lattice has {self.round_size} masks here,"
                 f" which would only be repeated; use {option} {self.round_size}"
             )
         if self.grid is None or self.name in DESIGNS:
             return
-        size, rounds = self.round_size, len(lattice.laid_out(self.name, self.grid).slopes)
+        size, rounds = self.round_size, len(lattices.laid_out(self.name, self.grid).slopes)
         if count % size or count > size * rounds:
             least = min(max(count // size, 1), rounds) * size
             raise ValueError(
@@ -267,7 +267,7 @@ def make_design(
     ones alone, would be cut into blocks of different sizes.
     """
     grid = (shape[0], shape[1]) if unit == "pixel" and len(shape) == 3 else None
-    strides = lattice.read_strides(name)
+    strides = lattices.read_strides(name)
     rounds = 1 if strides is None else max(1, num_masks // strides.round_size)
     if num_kept is None:
         if strides is None:
@@ -275,7 +275,7 @@ def make_design(
                 f"the design {name} needs num_kept, the most features that a mask may keep"
             )
         num_kept = (
-            num_features if grid is None else lattice.laid_out(name, grid, rounds=rounds).width
+            num_features if grid is None else lattices.laid_out(name, grid, rounds=rounds).width
         )
     made = Design(
         name=name, seed=seed, num_features=num_features, num_kept=num_kept, grid=grid, rounds=rounds

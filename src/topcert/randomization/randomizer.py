@@ -15,14 +15,14 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.randomization import rounded
+from topcert.randomization import grid_noise
 from topcert.randomization.designs import Design
-from topcert.randomization.discrete import draw_shifts
+from topcert.randomization.discrete_shifts import draw_shifts
 from topcert.randomization.encodings import Encoder, Unit, to_planes
-from topcert.randomization.gaussian import draw_normals
+from topcert.randomization.float_noise import draw_normals
+from topcert.randomization.grid_noise import draw_steps, steps_of
 from topcert.randomization.masks import draw_masks
-from topcert.randomization.rounded import draw_steps, steps_of
-from topcert.theory.discrete import NUM_VALUES
+from topcert.theory.discrete_radius import NUM_VALUES
 
 _CACHE_BYTES: Final = 1 << 29
 _NEAR: Final = 1e-3  # of a step between 8-bit values: what scaling in float32 leaves
@@ -86,7 +86,7 @@ class Masking(Randomizer):
 @final
 class GaussianNoise(Randomizer):
     """Images `(H, W, C)` in [0, 1] as `(C, H, W)` plus N(0, sigma^2) in every value, rounded to
-    whole steps of 1 / (255 M), M = `rounded.steps_of(sigma)`; float32.
+    whole steps of 1 / (255 M), M = `grid_noise.steps_of(sigma)`; float32.
 
     Image and noise are added as integers. What the classifier is given is a function of the sums
     alone, each divided by 255 M in float32; so it tells no more of the image than the sum of image
@@ -114,7 +114,7 @@ class GaussianNoise(Randomizer):
         nearest step.
         """
         _check_range(x)
-        scaled = to_planes(x, "feature")[0].astype(np.float64) * rounded.TOP
+        scaled = to_planes(x, "feature")[0].astype(np.float64) * grid_noise.TOP
         values = np.rint(scaled)
         held = np.where(
             np.abs(scaled - values) <= _NEAR, values * self._steps, np.rint(scaled * self._steps)
@@ -124,7 +124,7 @@ class GaussianNoise(Randomizer):
     def batch(self, held: NDArray[Any], start: int) -> NDArray[np.floating]:
         np.add(self._noise(start), held, out=self._sums)
         np.divide(
-            self._sums, np.float32(rounded.TOP * self._steps), out=self._batch, dtype=np.float32
+            self._sums, np.float32(grid_noise.TOP * self._steps), out=self._batch, dtype=np.float32
         )
         return self._batch.reshape(self._shape)
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from topcert.evaluation.accuracy import AccuracyCurve
 from topcert.files import replacing
-from topcert.theory.radius import ABSTAIN
+from topcert.theory.certified_radius import ABSTAIN
 from topcert.version import __version__
 
 COLOURS: Final = (

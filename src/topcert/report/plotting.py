@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from topcert.evaluation.accuracy import AccuracyCurve
-from topcert.evaluation.intervals import interval_of
+from topcert.evaluation.accuracy_intervals import interval_of
 
 MARK: Final = 4.0  # points
 

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from scipy.special import betaincinv, ndtr, ndtri
 
 from topcert.theory.ballot_evidence import Kind, ballot_evidence, from_outcomes, make_ballot_bets
+from topcert.theory.certified_radius import certified_radius
 from topcert.theory.evidence import passes
 from topcert.theory.grounds import Seen, outer_bounds, share_met
 from topcert.theory.joint import Joint, Parts
-from topcert.theory.located import luckiest_radius
 from topcert.theory.located_ballots import Placed, from_located, located_ballot_evidence
-from topcert.theory.radius import certified_radius
+from topcert.theory.located_radius import luckiest_radius
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -124,7 +124,7 @@ class ByBallotsAndMasks:
         that are there.
         """
         assert isinstance(seen, Placed)
-        spared, hopeful = seen.spared, np.zeros(len(counts), np.bool_)
+        surviving, hopeful = seen.surviving, np.zeros(len(counts), np.bool_)
         kept = self._space["num_kept"] / self._space["num_features"]
         for rows, radius in alike(wanted):
             joint, features = seen.joint.of(rows), np.array([radius])
@@ -135,13 +135,17 @@ class ByBallotsAndMasks:
             grown = (1 + left / joint.trials)[:, None, None, None]
             tables = [self.parts.tables(group, joint) * grown for group in self.parts.groups]
             label, rest = joint.own[:, None], (joint.trials - joint.own)[:, None]
-            held, others = (part[rows, :1, radius] for part in (spared.held, spared.others))
+            held, others = (part[rows, :1, radius] for part in (surviving.held, surviving.others))
             met = share_met(
-                (label - held)[:, :, None], label, spared.spread[rows, :1], features, kept=kept
+                (label - held)[:, :, None], label, surviving.spread[rows, :1], features, kept=kept
             )
             first = np.minimum(features, 1)
             missed = share_met(
-                (rest - others)[:, :, None], rest, spared.others_spread[rows, :1], first, kept=kept
+                (rest - others)[:, :, None],
+                rest,
+                surviving.others_spread[rows, :1],
+                first,
+                kept=kept,
             )
             more = (own - joint.own)[:, None]
             found = from_located(

@@ -13,17 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from topcert.theory.certified_radius import certified_radius
 from topcert.theory.confidence import lower_bound, upper_bound
 from topcert.theory.evidence import evidence, located_evidence, make_bets, passes
 from topcert.theory.joint import Joint
-from topcert.theory.located import luckiest_radius
 from topcert.theory.located_ballots import Placed
-from topcert.theory.radius import certified_radius
-from topcert.theory.spared import Spared
+from topcert.theory.located_radius import luckiest_radius
+from topcert.theory.surviving_votes import SurvivingVotes
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-Seen = Spared | Joint | Placed | None  # what is asked of votes beside counts
+Seen = SurvivingVotes | Joint | Placed | None  # what is asked of votes beside counts
 
 
 class Grounds(Protocol):
@@ -93,7 +93,7 @@ class ByCounts:
 
 @final
 class ByMasks:
-    """Theorem G: also by which masks voted for what, as `Spared` says it."""
+    """Theorem G: also by which masks voted for what, as `SurvivingVotes` says it."""
 
     def __init__(self, *, k: int, num_features: int, num_kept: int, max_votes: int) -> None:
         """Raises ValueError as `make_bets` does."""
@@ -108,7 +108,7 @@ class ByMasks:
         self.reach = self._whole.won.shape[1] - 1
 
     def found(self, counts: Ints, labels: Ints, seen: Seen, *, radii: slice) -> Floats:
-        assert isinstance(seen, Spared)
+        assert isinstance(seen, SurvivingVotes)
         rivals = seen.rivals(self._k)
         return located_evidence(
             self._apart, self._whole, seen.held[:, 0], seen.others[:, 0], rivals, seen.trials
@@ -117,7 +117,7 @@ class ByMasks:
     def hopes(
         self, counts: Ints, labels: Ints, seen: Seen, *, wanted: Ints, doubt: float, alpha: float
     ) -> NDArray[np.bool_]:
-        assert isinstance(seen, Spared)
+        assert isinstance(seen, SurvivingVotes)
         votes = strongest(counts, labels, self._k)
         hoped = partial(self._hoped, seen)
         return any_hope(
@@ -128,37 +128,37 @@ class ByMasks:
         highest, lowest = outer_bounds(counts, labels, self._k, error=error)
         return luckiest_radius(highest, np.cumsum(lowest, axis=1), **self._space)
 
-    def _hoped(self, spared: Spared, left: Ints, most: Floats, least: Floats) -> Floats:
+    def _hoped(self, surviving: SurvivingVotes, left: Ints, most: Floats, least: Floats) -> Floats:
         """The located evidence at the cap, if of `left` votes more `most` come for the label and
         `least` for its rivals (the strongest, fewest first), and lie where those lie that are
         there, but for what is luck in that.
         """
-        label, rivals = spared.counts[:, :1], spared.counts[:, :0:-1]
+        label, rivals = surviving.counts[:, :1], surviving.counts[:, :0:-1]
         every = np.arange(self.reach + 1)
         first = np.minimum(every, 1)
-        rest = spared.trials[:, None] - label
+        rest = surviving.trials[:, None] - label
         kept = self._space["num_kept"] / self._space["num_features"]
 
         def missed(gone: Ints, votes: Ints, spread: Floats, features: Ints) -> Floats:
             return 1 - share_met(gone, votes, spread, features, kept=kept)
 
         spared_own = missed(
-            label[:, :, None] - spared.held[:, :1], label, spared.spread[:, :1], every
+            label[:, :, None] - surviving.held[:, :1], label, surviving.spread[:, :1], every
         )
         spared_rivals = missed(
-            rivals[:, :, None] - spared.left[:, :0:-1], rivals, spared.spread[:, :0:-1], first
+            rivals[:, :, None] - surviving.left[:, :0:-1], rivals, surviving.spread[:, :0:-1], first
         )
         spared_others = missed(
-            rest[:, :, None] - spared.others[:, :1], rest, spared.others_spread[:, :1], first
+            rest[:, :, None] - surviving.others[:, :1], rest, surviving.others_spread[:, :1], first
         )
         own, other, theirs = most * left, (1 - most) * left, least * left[:, None]
         return located_evidence(
             self._apart,
             self._whole,
-            spared.held[:, 0] + own[:, None] * spared_own[:, 0],
-            spared.others[:, 0] + other[:, None] * spared_others[:, 0],
-            spared.rivals(self._k) + np.swapaxes(theirs[:, :, None] * spared_rivals, 1, 2),
-            spared.trials + left,
+            surviving.held[:, 0] + own[:, None] * spared_own[:, 0],
+            surviving.others[:, 0] + other[:, None] * spared_others[:, 0],
+            surviving.rivals(self._k) + np.swapaxes(theirs[:, :, None] * spared_rivals, 1, 2),
+            surviving.trials + left,
         )
 
 

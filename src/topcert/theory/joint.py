@@ -18,7 +18,7 @@ from typing import Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.theory.spared import by_votes
+from topcert.theory.surviving_votes import by_votes
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

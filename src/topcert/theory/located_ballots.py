@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from topcert.theory.ballot_evidence import BallotBets, chunks, from_outcomes
 from topcert.theory.joint import Joint
-from topcert.theory.spared import Spared
+from topcert.theory.surviving_votes import SurvivingVotes
 
 Floats = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ class Placed:
     """Who is named with whom, and what any changed features leave of the ballots for the label."""
 
     joint: Joint
-    spared: Spared
+    surviving: SurvivingVotes
 
 
 def located_ballot_evidence(
@@ -44,7 +44,7 @@ def located_ballot_evidence(
 
     `apart` and `met` are the two kinds of bets.
     """
-    spared, parts = placed.spared, apart.parts
+    surviving, parts = placed.surviving, apart.parts
     apart, met = apart.only(radii), met.only(radii)
     found = np.empty((len(placed.joint.trials), apart.num_radii))
     for start, stop in chunks(apart, len(found)):
@@ -59,8 +59,8 @@ def located_ballot_evidence(
             tables,
             own=joint.own,
             trials=joint.trials,
-            held=spared.held[rows, 0, radii],
-            others=spared.others[rows, 0, radii],
+            held=surviving.held[rows, 0, radii],
+            others=surviving.others[rows, 0, radii],
         )
     return found
 

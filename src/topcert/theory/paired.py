@@ -18,7 +18,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.theory.spared import Spared
+from topcert.theory.surviving_votes import SurvivingVotes
 
 Ints = NDArray[np.int64]
 Pairs = NDArray[np.signedinteger]
@@ -60,7 +60,9 @@ def _most_linked(pairs: Pairs, r: int, *, alone: int, both: int) -> int:
     return int(np.partition(rows, -r)[-r:].sum())
 
 
-def sharpen(found: Spared, pairs: Pairs, degrees: Pairs, r: int, *, labels: int) -> Spared:
+def tighten(
+    found: SurvivingVotes, pairs: Pairs, degrees: Pairs, r: int, *, labels: int
+) -> SurvivingVotes:
     """What 2 <= r features leave of the votes of one input, by pairs of features where these tell
     more.
 
@@ -84,8 +86,8 @@ def sharpen(found: Spared, pairs: Pairs, degrees: Pairs, r: int, *, labels: int)
     return replace(found, held=held, left=left, others=others)
 
 
-def at_best(found: Spared) -> Spared:
-    """What `sharpen` would leave if the features that meet most, or fewest, shared as many masks as
+def at_best(found: SurvivingVotes) -> SurvivingVotes:
+    """What `tighten` would leave if the features that meet most, or fewest, shared as many masks as
     chance has it.
 
     No bound, but about as much as one can say: where even this proves nothing more, pairs need not

@@ -24,7 +24,7 @@ from typing import Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.theory.design import design_radius, near_rivals, worth
+from topcert.theory.design_radius import design_radius, near_rivals, worth
 
 Ints = NDArray[np.int64]
 Kinds = list[tuple[int, int]]  # which of A (bits) the blocks of a kind name, and how many there are

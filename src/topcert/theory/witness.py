@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from topcert.theory.radius import certified_radius, counted_bounds
+from topcert.theory.certified_radius import certified_radius, counted_bounds
 from topcert.theory.scalars import whole
 
 MAX_ABLATED_INPUTS: Final = 10**6

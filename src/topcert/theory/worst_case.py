@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_matrix
 
-from topcert.theory.design import worth
+from topcert.theory.design_radius import worth
 
 Ints = NDArray[np.int64]
 

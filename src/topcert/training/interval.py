@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.functional import conv2d, cross_entropy, linear, unfold
 
-from topcert.theory.intervals import Conv, Dense, Flatten, Layer, ReLU
+from topcert.theory.interval_bounds import Conv, Dense, Flatten, Layer, ReLU
 from topcert.training.noise import Noise
 
 
@@ -67,7 +67,7 @@ def scores_and_margin_bounds(
     scale: float = 1.0,
     by_input: bool = True,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The scores, and `topcert.theory.intervals.margin_lower_bounds` to be differentiated; both
+    """The scores, and `interval_bounds.margin_lower_bounds` to be differentiated; both
     `(B, classes)`.
 
     Rounding is not bounded. `scale` shrinks the first layer's deviation; without `by_input` that is

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from topcert.datasets.cifar10 import load_cifar10
-from topcert.models.bounded import make_cnn, make_mlp
+from topcert.models.bounded_network import make_cnn, make_mlp
 from topcert.models.compact import Compact
 from topcert.models.cost import multiply_adds
 from topcert.models.lattice import LatticeNet

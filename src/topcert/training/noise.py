@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from topcert.randomization.designs import Design
-from topcert.randomization.lattice import laid_out
+from topcert.randomization.lattices import laid_out
 from topcert.randomization.masks import TRAIN, draw_masks
 from topcert.randomization.words import draw_words
-from topcert.theory.discrete import NUM_VALUES
+from topcert.theory.discrete_radius import NUM_VALUES
 
 
 class Noise(ABC):

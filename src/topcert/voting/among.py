@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 
 from topcert.classifiers.answers import AnswerError, are_scores
 from topcert.classifiers.classifier import Classifier
-from topcert.voting.mates import FEW, HIGH, LADDER, LOW, MILD, SLACK, Asker, clipped, other_rows
+from topcert.voting.other_rows import (
+    FEW,
+    HIGH,
+    LADDER,
+    LOW,
+    MILD,
+    SLACK,
+    Asker,
+    clipped,
+    other_rows,
+)
 from topcert.voting.voter import Voter
 
 # of the spread of scores: what another place or shape may do; bfloat16 rounds by a third of it
@@ -194,7 +204,7 @@ def same(first: NDArray[Any], again: NDArray[Any]) -> NDArray[np.bool_]:
     if first.shape != again.shape:  # scores here and labels there
         return np.zeros(len(first), np.bool_)
     same = (first == again) | ((first != first) & (again != again))
-    return np.asarray(same.reshape(len(first), -1).all(axis=1))
+    return np.asarray(same.all(axis=tuple(range(1, same.ndim))))
 
 
 def moved_by(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from topcert.datasets.reading import Reading
 from topcert.noise.law import IID, Noise
-from topcert.noise.registry import known_streams
+from topcert.noise.registered_laws import known_streams
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from topcert.files import first_line, local
-from topcert.voting.names import NAMELESS, Names
+from topcert.voting.given_names import NAMELESS, Names
 
 COLUMNS: Final = {"index": pa.int64(), "label": pa.int64(), "sha256": pa.string()}
 NAME: Final = "name"  # the last column, where inputs have names

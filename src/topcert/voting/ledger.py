@@ -44,11 +44,11 @@ from topcert.noise.ablation import Ablation
 from topcert.noise.law import of_law
 from topcert.theory.grounds import Seen
 from topcert.theory.located_ballots import Placed
-from topcert.theory.stopping import Judge, Stopping
+from topcert.theory.stopping_rules import Stopping, StoppingTest
 from topcert.voting.checks import CHECKS
+from topcert.voting.given_names import Names
 from topcert.voting.inputs import Inputs, InputsFile, check_size, read_inputs_file
 from topcert.voting.manifest import FIXED, Manifest
-from topcert.voting.names import Names
 from topcert.voting.replay import ReplayedMasks, check_depth
 from topcert.voting.stages import Stage
 
@@ -66,22 +66,22 @@ class Ledger:
         self._digest = manifest.digest()
         self._dtype = np.min_scalar_type(manifest.num_classes - 1)
         self._columns = column_names(manifest.depth)
-        self.judge = judge_of(manifest)
-        self._ended = self.judge is None
+        self.stopping_test = stopping_test_of(manifest)
+        self._ended = self.stopping_test is None
         first = Stage(
             inputs=np.arange(manifest.num_inputs),
             start=0,
             stop=(
                 manifest.num_votes
-                if self.judge is None
-                else manifest.num_selection + self.judge.looks[0]
+                if self.stopping_test is None
+                else manifest.num_selection + self.stopping_test.looks[0]
             ),
             batch_size=manifest.batch_size,
             batches_per_block=manifest.batches_per_block,
         )
         self._stages = [first]  # those that are known: without a stopping rule there is one
         self._so_far = np.zeros(
-            (manifest.num_inputs if self.judge else 0, manifest.num_classes), np.int64
+            (manifest.num_inputs if self.stopping_test else 0, manifest.num_classes), np.int64
         )
         # all votes so far, for a rule that asks for them
         self._cast: dict[int, NDArray[np.unsignedinteger]] = {}
@@ -165,7 +165,7 @@ class Ledger:
 
         Raises ValueError where votes of the last stage are missing or damaged.
         """
-        if self._ended or self.judge is None:
+        if self._ended or self.stopping_test is None:
             return False
         stage, labels, selecting = (
             self._stages[-1],
@@ -177,17 +177,19 @@ class Ledger:
             self._so_far[position] += np.bincount(
                 certifying.reshape(-1), minlength=self.manifest.num_classes
             )
-            if self.judge.asks_votes:
+            if self.stopping_test.asks_votes:
                 self._cast[position] = (
                     np.concatenate([self._cast[position], votes]) if stage.start else votes
                 )
         seen = self._seen(stage.inputs, labels)
         going = stage.inputs[
-            ~self.judge.stops(self._so_far[stage.inputs], labels[stage.inputs], seen)
+            ~self.stopping_test.stops(self._so_far[stage.inputs], labels[stage.inputs], seen)
         ]
         self._ended = not len(going)
         if not self._ended:
-            self._stages.append(stage.after(going, selecting + self.judge.looks[len(self._stages)]))
+            self._stages.append(
+                stage.after(going, selecting + self.stopping_test.looks[len(self._stages)])
+            )
         return not self._ended
 
     def asked_labels(self) -> NDArray[np.int64]:
@@ -197,8 +199,8 @@ class Ledger:
         Raises ValueError where there are none, or the votes that select them are missing or
         damaged.
         """
-        assert self.judge is not None
-        if self._asked is None and self.judge.rule.label == "selected":
+        assert self.stopping_test is not None
+        if self._asked is None and self.stopping_test.rule.label == "selected":
             first = self._votes_of(self._stages[0])[:, : self.manifest.num_selection]
             self._asked = np.array([np.bincount(votes.reshape(-1)).argmax() for votes in first])
         elif self._asked is None:
@@ -213,22 +215,22 @@ class Ledger:
         """What the rule asks beside counts of the votes so far of `inputs`, all of which have the
         same number of them.
         """
-        assert self.judge is not None
-        if not self.judge.asks_votes:
+        assert self.stopping_test is not None
+        if not self.stopping_test.asks_votes:
             return None
         cast = [self._cast[position] for position in inputs.tolist()]
         counts, named = self._so_far[inputs], labels[inputs]
         joint = None
-        if self.judge.asks_ballots:
+        if self.stopping_test.asks_ballots:
             certifying = (votes[self.manifest.num_selection :] for votes in cast)
-            joint = self.judge.joint(counts, named, certifying)
-        if not self.judge.asks_masks:
+            joint = self.stopping_test.joint(counts, named, certifying)
+        if not self.stopping_test.asks_masks:
             return joint
         votes = _Part(manifest=self.manifest, votes=cast)
         masks = ReplayedMasks(votes, first=len(cast[0]) - self.manifest.num_selection)
-        kept = masks.kept_counts(self.judge.near(counts, named))
-        spared = self.judge.spared(counts, named, kept, masks.degrees())
-        return spared if joint is None else Placed(joint=joint, spared=spared)
+        kept = masks.kept_counts(self.stopping_test.near(counts, named))
+        surviving = self.stopping_test.surviving(counts, named, kept, masks.degrees())
+        return surviving if joint is None else Placed(joint=joint, surviving=surviving)
 
     def seen(self) -> Iterator[tuple[NDArray[np.int64], Seen]]:
         """Positions of inputs that stopped at one look, and what the rule asks of their votes
@@ -237,7 +239,7 @@ class Ledger:
         None where the stopping rule asks for nothing else. Raises ValueError as `complete` does.
         """
         self.complete()
-        if self.judge is None or not self.judge.asks_votes:
+        if self.stopping_test is None or not self.stopping_test.asks_votes:
             yield np.arange(self.manifest.num_inputs), None
             return
         spent, labels = self._so_far.sum(axis=1) // self.manifest.depth, self.asked_labels()
@@ -251,7 +253,7 @@ class Ledger:
         """
         while self.extend():
             pass
-        if self.judge is not None:
+        if self.stopping_test is not None:
             self._check_blocks()
 
     def is_finished(self) -> bool:
@@ -291,7 +293,7 @@ class Ledger:
             if path.name not in names:
                 end = (
                     "the last vote"
-                    if self.judge is None
+                    if self.stopping_test is None
                     else "the vote at which the last input stops"
                 )
                 raise ValueError(f"{path} lies beyond {end}; the ledger has been changed")
@@ -413,7 +415,7 @@ class Ledger:
 
         Under a stopping rule `(votes until it stopped, depth)`, and all are in memory.
         """
-        if self.judge is not None:
+        if self.stopping_test is not None:
             yield from self._iterate_stopped()
             return
         size = self.manifest.num_votes
@@ -452,7 +454,7 @@ class Ledger:
         no such run. Raises ValueError where a block is missing or damaged, or `first` lies outside
         1 .. num_samples or `num_named` outside 1 .. depth.
         """
-        if first is not None and self.judge is not None:
+        if first is not None and self.stopping_test is not None:
             raise ValueError(
                 f"{self.folder} was sampled under a stopping rule: a run of {first} votes is not"
                 " part of it"
@@ -552,7 +554,7 @@ class _Part:
         yield from self.votes
 
 
-def judge_of(manifest: Manifest) -> Judge | None:
+def stopping_test_of(manifest: Manifest) -> StoppingTest | None:
     """What decides where inputs stop; None where their number of votes was set beforehand. Raises
     ValueError for a rule that this release does not know.
     """
@@ -566,7 +568,7 @@ def judge_of(manifest: Manifest) -> Judge | None:
             f"the manifest's stopping is {manifest.stopping!r}, which does not go with its other"
             " entries"
         )
-    return Judge(
+    return StoppingTest(
         rule,
         num_classes=manifest.num_classes,
         num_features=manifest.num_features,

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Final, cast, final
 
 from topcert.files import first_line, replacing
-from topcert.noise.form import Form
+from topcert.noise.input_form import Form
 from topcert.noise.law import IID, Noise
-from topcert.noise.registry import all_noises, find_noise
+from topcert.noise.registered_laws import all_noises, find_noise
 from topcert.randomization.designs import kind_of
 from topcert.randomization.encodings import Unit
 from topcert.theory.counting import MAX_FEATURES
@@ -41,7 +41,7 @@ class Manifest:
     need is null. Its draws are numbers 0 .. num_votes - 1 of the stream `(seed, algorithm)`, the
     same for every input, under the `law` "iid" (each draw independent of the others) or that of a
     design, by whose name it goes (these very masks are the classifier). `stopping` is "fixed"
-    (their number was set beforehand) or a rule (`topcert.theory.stopping`) under which an input has
+    (their number was set beforehand) or a rule (`theory.stopping_rules`) under which an input has
     num_samples votes at most. The first `num_selection` votes may choose what is certified, the
     `num_samples` after them certify. Votes are computed in batches of `batch_size` draws for one
     input, the last one filled up with the draws that follow. `output` is the one that was named of

@@ -14,18 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.classifiers.classifier import Classifier, ShapeError
-from topcert.classifiers.held import HeldModel
 from topcert.classifiers.loading import CARRIED, load_classifier
+from topcert.classifiers.model_in_memory import ModelInMemory
 from topcert.classifiers.trained import trained_encoding
 from topcert.datasets.class_order import Doubtful, doubt_of_zero, order_classes
+from topcert.datasets.data_in_memory import DataInMemory
 from topcert.datasets.dataset import BUILT_IN, Dataset
-from topcert.datasets.held import HeldData
 from topcert.datasets.reading import Reading
-from topcert.noise.form import Form
+from topcert.noise.input_form import Form
 from topcert.noise.law import Noise
 from topcert.randomization.designs import Design
 from topcert.randomization.encodings import DEFAULT_UNIT, Unit
-from topcert.theory.stopping import Stopping
+from topcert.theory.stopping_rules import Stopping
 from topcert.version import __version__
 from topcert.voting.manifest import FIXED, Manifest
 from topcert.voting.sampling import batches_per_block
@@ -57,8 +57,8 @@ class Request:
     # labels out of range; else they count as `UNDEFINED_LABEL`: inputs may be an attacker's
     refuse_labels: bool = True
     # what stands in the place of that which `data` and `model` name
-    held_data: HeldData | None = None
-    held_model: HeldModel | None = None
+    data_in_memory: DataInMemory | None = None
+    model_in_memory: ModelInMemory | None = None
 
 
 @final
@@ -131,12 +131,12 @@ class Prepared:
         request = self.request
         return Manifest(
             topcert_version=__version__,
-            data=placed(request.data) if request.held_data is None else request.data,
+            data=placed(request.data) if request.data_in_memory is None else request.data,
             data_options=request.reading.to_json(),
             data_fingerprint=fingerprint,
             input_shape=self.dataset.shape,
             num_inputs=len(self.dataset),
-            model=placed(request.model) if request.held_model is None else request.model,
+            model=placed(request.model) if request.model_in_memory is None else request.model,
             model_fingerprint=self.classifier.fingerprint,
             num_classes=self.classifier.num_classes,
             output=request.output,
@@ -178,8 +178,8 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
         raise ValueError(f"--seed must lie in 0 .. 2^64 - 1, got {request.seed}")
     dataset = (
         request.reading.load(request.data, unit=request.unit)
-        if request.held_data is None
-        else request.held_data.load(request.reading, unit=request.unit)
+        if request.data_in_memory is None
+        else request.data_in_memory.load(request.reading, unit=request.unit)
     )
     form = Form(
         shape=dataset.shape,
@@ -197,8 +197,8 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
     try:
         load = (
             partial(load_classifier, request.model)
-            if request.held_model is None
-            else request.held_model.load
+            if request.model_in_memory is None
+            else request.model_in_memory.load
         )
         classifier = load(
             example=example,

@@ -14,11 +14,11 @@ import pyarrow as pa
 from topcert.classifiers.again import second_instance
 from topcert.datasets.dataset import Dataset
 from topcert.voting.checks import SecondCheck, write_check
+from topcert.voting.given_names import given_names
 from topcert.voting.growth import begin_growth, carry_over, end_growth, grown, read_before
 from topcert.voting.inputs import as_recorded, fingerprint_inputs, inputs_table
-from topcert.voting.ledger import Ledger, judge_of
+from topcert.voting.ledger import Ledger, stopping_test_of
 from topcert.voting.manifest import Manifest
-from topcert.voting.names import told
 from topcert.voting.request import Prepared, Request, prepare
 from topcert.voting.rows import check_run, quiet
 from topcert.voting.sampling import fill
@@ -76,7 +76,10 @@ def read_inputs_table(
             on_inputs(position, len(dataset), "")
         hashes.append(dataset.fingerprint_input(position))
     return inputs_table(
-        dataset.indices, dataset.labels, hashes, told(dataset.input_names, dataset.class_names)
+        dataset.indices,
+        dataset.labels,
+        hashes,
+        given_names(dataset.input_names, dataset.class_names),
     )
 
 
@@ -101,7 +104,7 @@ def collect_votes(
         inputs = as_recorded(inputs, recorded.data_fingerprint, first=recorded.num_inputs)
     fingerprint = fingerprint_inputs(inputs)
     manifest = prepared.manifest(fingerprint)
-    judge_of(manifest)  # a question without an answer is refused before any work
+    stopping_test_of(manifest)  # a question without an answer is refused before any work
     elsewhere = False
     if recorded is not None:
         # What is finished needs no votes, so that any runtime may go on to certificates.
@@ -167,8 +170,8 @@ def _ask_second(prepared: Prepared, voter: Voter, position: int, start: int) -> 
     request, example = prepared.request, rows_to_load(voter, position, start)
     load = (
         partial(second_instance, request.model)
-        if request.held_model is None
-        else request.held_model.again
+        if request.model_in_memory is None
+        else request.model_in_memory.again
     )
     loaded = load(voter.classifier, example=example, device=request.device, output=request.output)
     with quiet(), loaded as again:

@@ -52,7 +52,7 @@ def fill(ledger: Ledger, voter: Voter, *, on_progress: Callable[[int, int, str],
     )
     while True:
         total = ledger.num_stored
-        if ledger.judge is not None:
+        if ledger.stopping_test is not None:
             total += ledger.num_open  # this is not the end of it
         on_progress(done, total, "")
         for block in missing:
@@ -69,7 +69,7 @@ def fill(ledger: Ledger, voter: Voter, *, on_progress: Callable[[int, int, str],
         if not ledger.extend():
             break
         missing = ledger.missing_blocks()
-    if ledger.judge is not None:
+    if ledger.stopping_test is not None:
         on_progress(done, done, "")
     # Also where nothing was missing: the last run may have been killed, or stopped by this very
     # check, just before.
@@ -78,7 +78,7 @@ def fill(ledger: Ledger, voter: Voter, *, on_progress: Callable[[int, int, str],
 
 def _where(ledger: Ledger, position: int) -> str:
     inputs = ledger.manifest.num_inputs
-    if ledger.judge is None:
+    if ledger.stopping_test is None:
         return f"input {position + 1} of {inputs}"
     return f"{ledger.num_open} of {inputs} inputs still open"
 

@@ -126,7 +126,7 @@ def _either(classifier: Classifier, rows: NDArray[np.floating], size: int) -> ND
         return _asked(classifier, rows, size)
     except AnswerError:
         parts = [
-            classifier.judge(rows[start : start + size]).ballots
+            classifier.read(rows[start : start + size]).ballots
             for start in range(0, len(rows), size)
         ]
         return np.concatenate(parts)
@@ -139,7 +139,7 @@ def _compare(classifier: Classifier, first: NDArray[Any], again: NDArray[Any], h
     if first.shape != again.shape:
         differ = len(first)
     elif not are_scores(first, classifier.num_classes):
-        differ = int((first != again).reshape(len(first), -1).any(axis=1).sum())
+        differ = int((first != again).any(axis=tuple(range(1, first.ndim))).sum())
     else:
         finite = np.isfinite(first)
         spread = np.ptp(np.where(finite, first, 0.0), axis=1, keepdims=True)

@@ -1,0 +1,302 @@
+"""Certified accuracy against the radius, of one run or of several side by side."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol, final
+
+from topcert.data_frames import to_frame
+from topcert.evaluation.accuracy import AccuracyCurve, floored
+from topcert.evaluation.accuracy_intervals import interval_of, share_in_words
+from topcert.evaluation.wording import shown_radii
+from topcert.files import replacing
+
+TABLES: Final = (".csv", ".md", ".tex")
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One curve and the run that it is of."""
+
+    name: str
+    curve: AccuracyCurve
+    unit: str
+
+
+@final
+class Accuracy:
+    """Certified top-k accuracy of one run, or of several, at every radius.
+
+    Made by `Certificates.accuracy` or `compare`. Shares are floored, never rounded up; intervals
+    are those of Clopper and Pearson (1934) at 95 % over the choice of inputs, rounded outwards.
+    """
+
+    def __init__(self, lines: Sequence[Line]) -> None:
+        self.lines = tuple(lines)
+        if not self.lines:
+            raise ValueError("there is nothing to compare; give at least one run")
+        for what in ("unit", "quantity"):
+            values = {line.unit if what == "unit" else line.curve.quantity for line in self.lines}
+            if len(values) > 1:
+                raise ValueError(
+                    f"runs of several kinds stand on no one axis: {what} is"
+                    f" {' and '.join(map(repr, sorted(values)))}; compare those of one kind"
+                )
+
+    @property
+    def unit(self) -> str:
+        """What radii count."""
+        return self.lines[0].unit
+
+    @property
+    def quantity(self) -> str:
+        """What the shares are of: certified accuracy, or without labels certified predictions."""
+        return self.lines[0].curve.quantity
+
+    def at(self, radius: int, *, k: int | None = None, name: str | None = None) -> float:
+        """The share at a radius.
+
+        Parameters
+        ----------
+        radius
+            In features.
+        k, name
+            Which curve, where there are several.
+
+        Raises
+        ------
+        ValueError
+            Where that leaves none, or more than one.
+        """
+        return self._one(k, name).at(radius)
+
+    def interval(
+        self, radius: int, *, k: int | None = None, name: str | None = None
+    ) -> tuple[float, float]:
+        """Where the share over all such inputs lies, but for 5 % of such intervals."""
+        return interval_of(self._one(k, name), radius)
+
+    def _one(self, k: int | None, name: str | None) -> AccuracyCurve:
+        found = [
+            line.curve
+            for line in self.lines
+            if k in (None, line.curve.k) and name in (None, line.name)
+        ]
+        if len(found) != 1:
+            there = ", ".join(f"{line.name}, k = {line.curve.k}" for line in self.lines)
+            raise ValueError(
+                f"k = {k} and name = {name!r} mean {len(found)} curves; there are: {there}"
+            )
+        return found[0]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row a run, k and radius: certified, total, share and both ends of its interval."""
+        return [
+            {
+                "run": line.name,
+                "k": line.curve.k,
+                "radius": radius,
+                "certified": hits,
+                "total": line.curve.total,
+                "share": line.curve.at(radius),
+                "lower": interval_of(line.curve, radius)[0],
+                "upper": interval_of(line.curve, radius)[1],
+            }
+            for line in self.lines
+            for radius, hits in enumerate(line.curve.certified.tolist())
+        ]
+
+    def to_pandas(self) -> Any:
+        """`rows` as a DataFrame. Raises ImportError where there is no pandas."""
+        rows = self.rows()
+        return to_frame({name: [row[name] for row in rows] for name in rows[0]})
+
+    def to_csv(self) -> str:
+        """`rows` as CSV."""
+        rows = self.rows()
+        written = io.StringIO()
+        writer = csv.DictWriter(written, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return written.getvalue()
+
+    def to_markdown(self, radii: Sequence[int] | None = None) -> str:
+        """A table for a text: a row a run and k, a column a radius.
+
+        Parameters
+        ----------
+        radii
+            The radii to show; by default small ones, round ones, and where curves end.
+        """
+        header, *rows = self._cells(radii)
+        ruled = ["---"] * 2 + ["---:"] * (len(header) - 2)
+        return "\n".join(f"| {' | '.join(row)} |" for row in (header, ruled, *rows)) + "\n"
+
+    def to_latex(self, radii: Sequence[int] | None = None) -> str:
+        """The same as a LaTeX tabular, for the package booktabs."""
+        header, *rows = [[_escaped(cell) for cell in row] for row in self._cells(radii)]
+        lines = [" & ".join(row) + r" \\" for row in rows]
+        return "\n".join(
+            [
+                rf"\begin{{tabular}}{{ll{'r' * (len(header) - 2)}}}",
+                r"\toprule",
+                " & ".join(header) + r" \\",
+                r"\midrule",
+                *lines,
+                r"\bottomrule",
+                r"\end{tabular}",
+                "",
+            ]
+        )
+
+    def _cells(self, radii: Sequence[int] | None) -> list[list[str]]:
+        shown = shown_radii(max(len(line.curve.certified) for line in self.lines))
+        places = shown if radii is None else list(radii)
+        if any(radius < 0 for radius in places):
+            raise ValueError(f"a radius must be at least 0, got {min(places)}")
+        header = ["run", "k", *(f"r = {radius}" for radius in places)]
+        return [
+            header,
+            *(
+                [
+                    line.name.replace("|", "/"),
+                    str(line.curve.k),
+                    *(share_in_words(line.curve, radius) for radius in places),
+                ]
+                for line in self.lines
+            ),
+        ]
+
+    def plot(self, ax: Any = None, *, intervals: bool = True) -> Any:
+        """Draw all curves, and their intervals as bands; returns the matplotlib axes.
+
+        Parameters
+        ----------
+        ax
+            Axes to draw on; without any a new figure is made (`ax.figure`).
+        intervals
+            Whether to draw the bands.
+        """
+        from topcert.report.plotting import plot_lines
+
+        several = len({line.name for line in self.lines}) > 1
+        named = [
+            (f"{line.name}, k = {line.curve.k}" if several else f"k = {line.curve.k}", line.curve)
+            for line in self.lines
+        ]
+        return plot_lines(named, unit=self.unit, ax=ax, intervals=intervals)
+
+    def save(self, path: str | Path) -> Path:
+        """Write a table (.csv, .md, .tex) or a picture (.png, .svg, .pdf), by the suffix.
+
+        Returns the path. Raises ValueError for another suffix.
+        """
+        where = Path(path)
+        if where.suffix in TABLES:
+            made = {".csv": self.to_csv, ".md": self.to_markdown, ".tex": self.to_latex}
+            with replacing(where) as aside:
+                aside.write_text(made[where.suffix](), encoding="utf-8")
+            return where
+        if where.suffix not in (".png", ".svg", ".pdf"):
+            raise ValueError(f"{where} must end in .csv, .md, .tex, .png, .svg or .pdf")
+        from topcert.report.plotting import save_figure
+
+        save_figure(self.plot().figure, where)
+        return where
+
+    def __repr__(self) -> str:
+        lines = [f"<Accuracy: {self.quantity}, r in {self.unit}s"]
+        radii = shown_radii(max(len(line.curve.certified) for line in self.lines))
+        for line in self.lines:
+            shares = ", ".join(f"{radius}: {_share(line.curve, radius)}" for radius in radii)
+            lines.append(f"  {line.name}, k = {line.curve.k}: {shares}")
+        return "\n".join(lines) + ">"
+
+    def _repr_html_(self) -> str:
+        header, *rows = self._cells(None)
+        return _html_table(header, rows, caption=f"{self.quantity}, r in {self.unit}s")
+
+
+class Curved(Protocol):
+    """What has an accuracy: certificates."""
+
+    def accuracy(self) -> Accuracy: ...
+
+
+def compare(runs: Sequence[Curved | Accuracy], names: Sequence[str] | None = None) -> Accuracy:
+    """Several runs on one plot and in one table.
+
+    Parameters
+    ----------
+    runs
+        Certificates, or accuracies of them.
+    names
+        What to call each run; by default its method and setting.
+
+    Returns
+    -------
+    Accuracy
+        All their curves: `plot`, `to_pandas`, `to_markdown`, `to_latex`, `save`.
+
+    Raises
+    ------
+    ValueError
+        Where radii count different things, or there are not as many names as runs.
+
+    Examples
+    --------
+    >>> import numpy as np, topcert
+    >>> smoothed = topcert.SmoothedClassifier(
+    ...     lambda batch: batch[:, :3], noise=topcert.Ablation(num_kept=6))
+    >>> x = np.random.default_rng(0).random((4, 12))
+    >>> votes = smoothed.vote(x, [0, 1, 1, 0], num_samples=200, progress=False)
+    >>> both = topcert.compare(
+    ...     [votes.certify(name, k=1) for name in ("ablation", "located")], ["paper", "located"])
+    >>> both.at(0, name="paper") <= both.at(0, name="located")
+    True
+    """
+    found = [run if isinstance(run, Accuracy) else run.accuracy() for run in runs]
+    if names is not None and len(names) != len(found):
+        raise ValueError(f"{len(names)} names are given for {len(found)} runs; name each of them")
+    if names is not None and len(set(names)) < len(names):
+        raise ValueError(f"two runs have one name: {', '.join(names)}; name each differently")
+    return Accuracy(
+        [
+            Line(
+                name=line.name if names is None else names[place],
+                curve=line.curve,
+                unit=line.unit,
+            )
+            for place, accuracy in enumerate(found)
+            for line in accuracy.lines
+        ]
+    )
+
+
+def _share(curve: AccuracyCurve, radius: int) -> str:
+    hits = int(curve.certified[radius]) if radius < len(curve.certified) else 0
+    return floored(hits, curve.total, 3)
+
+
+def _escaped(text: str) -> str:
+    for sign in "\\&%$#_{}":
+        text = text.replace(sign, r"\textbackslash " if sign == "\\" else f"\\{sign}")
+    return text
+
+
+def _html_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str) -> str:
+    """A table for a notebook."""
+    heads = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows
+    )
+    return (
+        f"<table><caption>{html.escape(caption)}</caption><thead><tr>{heads}</tr></thead>"
+        f"<tbody>{body}</tbody></table>"
+    )

@@ -1,0 +1,94 @@
+"""Certificates of a network from its weights (Chiang et al. 2020), as an object."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from topcert.api.certificates import Certificates
+from topcert.api.origins import FromWeights
+from topcert.api.python_words import python_words
+from topcert.datasets.class_order import Doubtful
+from topcert.datasets.from_memory import hold_unless_named
+from topcert.datasets.reading import Reading
+from topcert.evaluation.bounded_results import certify_network as bound_network
+from topcert.evaluation.choices import listed_ks
+from topcert.methods.certificate_table import LabelChoice
+from topcert.progress.shown import Shown, stages
+from topcert.theory.scalars import whole
+from topcert.voting.request import placed
+
+MAX_RADIUS: Final = 32
+
+
+def certify_network(
+    model: str | Path,
+    x: Any,
+    labels: Any = None,
+    *,
+    k: int | Sequence[int] = 1,
+    max_radius: int = MAX_RADIUS,
+    label_choice: LabelChoice | None = None,
+    reading: Reading | None = None,
+    progress: Shown = None,
+) -> Certificates:
+    """Bound the scores of a network over everything that an attacker may write: the method
+    "chiang".
+
+    No votes, no noise, no chance of error; it is about the network itself, which must be trained
+    for it.
+
+    Parameters
+    ----------
+    model
+        An .onnx file of dense layers and ReLU.
+    x, labels
+        Images in [0, 1] and their labels, as `SmoothedClassifier.vote` takes them.
+    k
+        One k or several.
+    max_radius
+        The largest radius that is looked for, in pixels.
+    label_choice
+        "given" or "predicted"; None for given labels where there are some.
+    reading, progress
+        As of `SmoothedClassifier.vote`.
+
+    Returns
+    -------
+    Certificates
+
+    Raises
+    ------
+    ValueError
+        Where the inputs are no images in [0, 1], or the network holds what bounds cannot follow.
+    """
+    with python_words():
+        if not str(model).endswith(".onnx"):
+            raise ValueError(f"certify_network reads weights from an .onnx file, got {model!r}")
+        if label_choice not in (None, "given", "predicted"):
+            raise ValueError(f"label_choice must be given or predicted, got {label_choice!r}")
+        taken = Reading() if reading is None else reading
+        held = hold_unless_named(x, labels)
+        dataset = taken.load(str(x)) if held is None else held.load(taken)
+        if label_choice == "given" and dataset.labels is None:
+            raise ValueError("label_choice given needs labels, and there are none; add them")
+        doubtful: Doubtful = "leave out" if label_choice == "predicted" else "refuse"
+        with stages(progress) as stage:
+            results = bound_network(
+                dataset,
+                Path(model),
+                data=placed(str(x)) if held is None else held.name,
+                reading=taken,
+                doubtful=doubtful,
+                ks=listed_ks(k) or [1],
+                max_radius=whole(max_radius, "max_radius"),
+                label_choice=label_choice
+                or ("given" if dataset.labels is not None else "predicted"),
+                on_progress=stage("bounds", unit="images"),
+            )
+    return Certificates(
+        results.certificates,
+        curves=results.curves,
+        origin=FromWeights(results, raw=dataset.raw),
+    )

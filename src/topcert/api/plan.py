@@ -1,0 +1,165 @@
+"""What can be certified at best, before a single pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, final
+
+import numpy as np
+
+from topcert.api.python_words import python_words
+from topcert.data_frames import to_frame
+from topcert.evaluation.choices import check_alpha, check_ballot, choose_ks, listed_ks
+from topcert.evaluation.wording import best_in_words
+from topcert.methods.ablation import METHOD
+from topcert.methods.planning import Setting, shown_radii
+from topcert.theory.certified_radius import ABSTAIN
+from topcert.theory.counting import check_counts
+from topcert.theory.scalars import whole
+
+
+@final
+class Plan:
+    """What a choice of numbers can certify at best, and which votes it takes.
+
+    Attributes
+    ----------
+    settings
+        The numbers, one for each k.
+    unit
+        What radii count.
+    """
+
+    def __init__(self, settings: Sequence[Setting], *, unit: str) -> None:
+        self.settings = tuple(settings)
+        self.unit = unit
+
+    def largest_radius(self, k: int | None = None) -> int | None:
+        """The largest radius that any input can have, all votes being for one label; None where
+        nothing can be certified, not even radius 0.
+
+        Raises ValueError where there are several k and none is named, or no such k.
+        """
+        found = [setting for setting in self.settings if k in (None, setting.k)]
+        if len(found) != 1:
+            raise ValueError(f"k = {k} means {len(found)} of {[one.k for one in self.settings]}")
+        largest = found[0].largest_radius()
+        return None if largest == ABSTAIN else largest
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row a k and radius: the fewest votes of n that certify it, where the other labels
+        share the rest evenly, and where as few as possible have it; None where none do.
+        """
+        made = []
+        for setting in self.settings:
+            largest = setting.largest_radius()
+            radii = shown_radii(largest) if largest != ABSTAIN else np.empty(0, np.int64)
+            even, few = (setting.votes_needed(radii, rest).tolist() for rest in ("even", "one"))
+            for radius, one, other in zip(radii.tolist(), even, few, strict=True):
+                made.append(
+                    {
+                        "k": setting.k,
+                        "radius": radius,
+                        "votes_if_others_share": _votes(one, setting),
+                        "votes_if_few_have_the_rest": _votes(other, setting),
+                    }
+                )
+        return made
+
+    def to_pandas(self) -> Any:
+        """`rows` as a DataFrame. Raises ImportError where there is no pandas."""
+        names = ("k", "radius", "votes_if_others_share", "votes_if_few_have_the_rest")
+        rows = self.rows()
+        return to_frame({name: [row[name] for row in rows] for name in names})
+
+    def __repr__(self) -> str:
+        lines = [
+            best_in_words(one.largest_radius(), k=one.k, unit=self.unit, setting=_numbers(one))
+            for one in self.settings
+        ]
+        return "<Plan\n  " + "\n  ".join(lines).replace("--samples", "num_samples") + ">"
+
+
+def plan(
+    *,
+    num_features: int,
+    num_kept: int,
+    num_classes: int,
+    k: int | Sequence[int] | None = None,
+    num_samples: int = 10_000,
+    alpha: float = 0.001,
+    num_named: int = 1,
+    unit: str = "feature",
+) -> Plan:
+    """The largest radius that can ever be certified by `ablation`, and the votes that it takes.
+
+    Parameters
+    ----------
+    num_features
+        Features of an input (d), such as 1024 pixels.
+    num_kept
+        Features that each mask keeps (e).
+    num_classes
+        Classes (c).
+    k
+        One k or several; 3, or fewer where there are fewer classes.
+    num_samples
+        Votes of each input (n).
+    alpha
+        The chance that any certificate of an input is wrong.
+    num_named
+        Labels that each vote names (w).
+    unit
+        What to call a feature.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    ValueError
+        Where a number is out of range.
+
+    Examples
+    --------
+    >>> import topcert
+    >>> topcert.plan(num_features=1024, num_kept=50, num_classes=10, k=3).largest_radius()
+    27
+    """
+    with python_words():
+        check_alpha(alpha)
+        if whole(num_samples, "num_samples") < 1:
+            raise ValueError(f"num_samples must be at least 1, got {num_samples}")
+        if whole(num_classes, "num_classes") < 2:
+            raise ValueError(f"num_classes must be at least 2, got {num_classes}")
+        check_counts(whole(num_features, "num_features"), whole(num_kept, "num_kept"))
+        check_ballot(whole(num_named, "num_named"), METHOD, num_classes)
+        ks = choose_ks(listed_ks(k), METHOD.name, num_classes)
+        return Plan(
+            [
+                Setting(
+                    num_features=num_features,
+                    num_kept=num_kept,
+                    num_classes=num_classes,
+                    k=whole(one, "k"),
+                    num_samples=num_samples,
+                    alpha=alpha,
+                    num_named=num_named,
+                )
+                for one in ks
+            ],
+            unit=unit,
+        )
+
+
+def _votes(needed: int, setting: Setting) -> int | None:
+    return None if needed > setting.num_samples else needed
+
+
+def _numbers(setting: Setting) -> str:
+    named = "" if setting.num_named == 1 else f", w = {setting.num_named}"
+    return (
+        f"n = {setting.num_samples:,}, alpha = {setting.alpha:g}, c = {setting.num_classes}, e ="
+        f" {setting.num_kept:,}{named} and d = {setting.num_features:,}"
+    )

@@ -1,0 +1,405 @@
+"""A classifier smoothed by noise: the one object that a person holds."""
+
+from __future__ import annotations
+
+import secrets
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, final
+
+from topcert.api.python_words import in_python, python_words
+from topcert.api.temporary_folder import TemporaryFolder
+from topcert.api.votes import USUAL_ALPHA, Votes
+from topcert.classifiers.model_in_memory import ModelInMemory
+from topcert.datasets.class_order import Doubtful
+from topcert.datasets.from_memory import hold_unless_named
+from topcert.datasets.reading import Reading
+from topcert.evaluation.choices import (
+    MAX_SAMPLES,
+    SAMPLES,
+    SELECTION,
+    check_design,
+    choose_alpha,
+    choose_ks,
+)
+from topcert.evaluation.held_certificates import holds_others
+from topcert.evaluation.predictions import Predictions, find_predictor, predict_labels
+from topcert.methods.ablation import METHOD
+from topcert.methods.certificate_table import LABEL_CHOICES, LabelChoice
+from topcert.methods.certify import check_ballots
+from topcert.methods.method import DesignMethod
+from topcert.noise.law import IID, Noise
+from topcert.progress.shown import Shown, stages
+from topcert.randomization.lattices import read_strides
+from topcert.theory.scalars import whole
+from topcert.theory.stopping_rules import Stopping
+from topcert.voting.manifest import Manifest
+from topcert.voting.notices import notices
+from topcert.voting.request import Request
+from topcert.voting.run import collect_votes, open_run
+
+
+@final
+class SmoothedClassifier:
+    """A classifier that votes over many noisy copies of each input.
+
+    Parameters
+    ----------
+    model
+        A torch module, a fitted scikit-learn estimator, or a function from a batch of noisy inputs
+        to scores `(B, classes)`, labels `(B,)` or ranked labels `(B, num_named)`; or, as text or a
+        path, what the command takes: a carried network ("compact"), an .onnx or .joblib file, or
+        "module:function". It must be a deterministic function of each row alone: that is checked
+        before anything is stored, and again at the end. A torch module is put into evaluation mode.
+    noise
+        What each copy is shown: `topcert.Ablation`, `topcert.Gaussian` or `topcert.Discrete`.
+    unit
+        What one feature is: "pixel", "feature", "column" or "point"; None for what suits the data.
+    num_named
+        How many labels each vote names, the best first (w; the paper has 1). Another number is
+        another classifier.
+    num_classes
+        How many classes there are; needed only where the model gives labels.
+    class_names
+        What the model calls its classes, in its order; needed where data names its classes and the
+        model does not.
+    output
+        Which of several outputs of the model is the answer, by its name or place.
+    device
+        "auto", "cpu", "cuda" or "cuda:N", for torch modules and ONNX networks.
+    batch_size
+        Noisy copies a batch; None for what suits the model. Part of the record: another batch size
+        may round otherwise.
+
+    Examples
+    --------
+    >>> import numpy as np, topcert
+    >>> x, labels = np.random.default_rng(0).random((4, 12)), np.array([0, 1, 1, 0])
+    >>> def model(batch):
+    ...     return batch[:, :3]
+    >>> smoothed = topcert.SmoothedClassifier(model, noise=topcert.Ablation(num_kept=6))
+    >>> votes = smoothed.vote(x, labels, num_samples=200, progress=False)
+    >>> votes.counts.sum(axis=1)
+    array([200, 200, 200, 200])
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        noise: Noise,
+        unit: str | None = None,
+        num_named: int = 1,
+        num_classes: int | None = None,
+        class_names: Sequence[str] | None = None,
+        output: str | None = None,
+        device: str = "auto",
+        batch_size: int | None = None,
+    ) -> None:
+        if not isinstance(noise, Noise):
+            raise ValueError(
+                f"noise must be a topcert.Ablation, Gaussian or Discrete, got {noise!r}; such as"
+                " topcert.Ablation(num_kept=50)"
+            )
+        self.model = model
+        self.noise = noise
+        self.unit = unit
+        self.num_named = whole(num_named, "num_named")
+        self.num_classes = None if num_classes is None else whole(num_classes, "num_classes")
+        self.class_names = None if class_names is None else tuple(map(str, class_names))
+        self.output = output
+        self.device = device
+        self.batch_size = None if batch_size is None else whole(batch_size, "batch_size")
+
+    def __repr__(self) -> str:
+        named = "" if self.num_named == 1 else f", num_named={self.num_named}"
+        return f"SmoothedClassifier({_called(self.model)}, noise={self.noise!r}{named})"
+
+    def vote(
+        self,
+        x: Any,
+        labels: Any = None,
+        *,
+        num_samples: int | None = None,
+        num_selection: int | None = None,
+        label_choice: LabelChoice | None = None,
+        stop: Stopping | None = None,
+        seed: int = 0,
+        out: str | Path | None = None,
+        resume: bool = True,
+        reading: Reading | None = None,
+        progress: Shown = None,
+    ) -> Votes:
+        """Ask the model about noisy copies of each input, and keep every vote.
+
+        Parameters
+        ----------
+        x
+            The inputs: an array or a tensor (images `(inputs, H, W, C)` or `(inputs, C, H, W)` in
+            [0, 1], tables `(inputs, columns)`, sets of points `(inputs, points, coordinates)`), a
+            DataFrame, a torch Dataset or a DataLoader that does not shuffle; or, as text or a path,
+            what the command takes: the name of a set, a folder of pictures, an .npz file.
+        labels
+            True labels, integers or names `(inputs,)`, or the name of a column of a DataFrame.
+        num_samples
+            Votes of each input (n); 10,000 unless a design says another number. Under `stop` the
+            most that an input may have, 100,000.
+        num_selection
+            Votes of a first sample that only selects the label to certify; 100 where `label_choice`
+            is "selected", else none.
+        label_choice
+            Which labels are to be certified, where that is known: "given", "predicted" or
+            "selected". It is the default of `Votes.certify`; data whose classes cannot be matched
+            to the model's is refused unless it is "predicted" or "selected".
+        stop
+            A rule by which each input has only as many votes as its answer takes.
+        seed
+            Names the noise: the same seed gives the same votes. Inputs and model must be fixed
+            before it is drawn.
+        out
+            A folder for the votes. Without it they are kept in a temporary folder, which is removed
+            with the object.
+        resume
+            Whether to go on with the run that `out` holds; else a folder with a run is refused.
+        reading
+            How data is read: which inputs of a set, the range of values, where channels are.
+        progress
+            None for a bar in a terminal or notebook and lines in a log, False for nothing, or a
+            function that is called with the stage, what is done and the total.
+
+        Returns
+        -------
+        Votes
+            The votes of every input, from which certificates are made.
+
+        Raises
+        ------
+        ValueError
+            Where anything does not fit or is in doubt, `out` holds another run, or the model is no
+            function of one row. What is stored stays.
+        """
+        with python_words():
+            _check_choice(label_choice, stop)
+            if stop is not None:
+                stop = replace(stop, num_named=self.num_named)
+            chosen = label_choice or (None if stop is None else stop.label)
+            selecting = SELECTION if chosen == "selected" else 0
+            request = self._request(
+                x,
+                labels,
+                num_samples=self._samples(num_samples, stop),
+                num_selection=selecting if num_selection is None else num_selection,
+                stopping=stop,
+                seed=seed,
+                reading=reading,
+                doubtful="leave out" if chosen in ("predicted", "selected") else "refuse",
+            )
+            return _Run(request, out, resume=resume).votes(progress, choice=chosen)
+
+    def predict(
+        self,
+        x: Any,
+        *,
+        k: int | None = None,
+        method: str | None = None,
+        alpha: float | None = None,
+        num_samples: int | None = None,
+        seed: int | None = None,
+        out: str | Path | None = None,
+        reading: Reading | None = None,
+        progress: Shown = None,
+    ) -> Predictions:
+        """The k labels that the smoothed classifier shows for each input, each with its radius.
+
+        Parameters
+        ----------
+        x
+            Inputs, as `vote` takes them; they may be an attacker's.
+        k
+            Labels to show; 3, or fewer where there are fewer classes.
+        method
+            The certificate: "ablation" of independent masks; of a design "design", its own, "fpa"
+            or "run-off".
+        alpha
+            The chance that any radius of an input is wrong; 0.001. A design has none.
+        num_samples
+            Votes of each input; 10,000 unless a design says another number.
+        seed
+            Names the masks. Without one they are drawn afresh at every call, so that an attacker
+            could not know them; the masks of a design are published, and those of seed 0.
+        out
+            A folder to keep the run in.
+        reading, progress
+            As of `vote`.
+
+        Returns
+        -------
+        Predictions
+            For each input its labels, most voted first, with their votes and radii; a label that
+            the votes do not put among the top k has the radius None.
+
+        Raises
+        ------
+        ValueError
+            As `vote`; and where the method is not one of these, or does not fit the noise.
+        """
+        with python_words():
+            design = None if self.noise.law == IID else self.noise.law
+            certifier = find_predictor(method or (METHOD.name if design is None else "design"))
+            chance = choose_alpha(alpha, certifier, usual=USUAL_ALPHA)
+            if self.noise.name != certifier.noise:
+                raise ValueError(
+                    f"predict is for the noise ablation, and this is {self.noise!r}; use vote, and"
+                    " certify with label_choice='predicted'"
+                )
+            check_design(design, certifier)
+            check_ballots(certifier, self.num_named)
+            published = 0 if isinstance(certifier, DesignMethod) else None
+            request = self._request(
+                x,
+                None,
+                num_samples=self._samples(num_samples, None),
+                seed=self._fresh(published if seed is None else seed, out),
+                reading=reading,
+                doubtful="leave out",
+                refuse_labels=False,
+            )
+            run = _Run(request, out)
+            masks = run.opened.prepared.design
+            if isinstance(certifier, DesignMethod) and masks is not None:
+                certifier.check_masks(request.num_samples, masks.round_size)
+            (k,) = choose_ks(None if k is None else [k], certifier.name, run.num_classes)
+            votes = run.votes(progress, choice="predicted")
+            made = predict_labels(votes.ledger, k=k, alpha=chance, method=certifier)
+            if out is not None:
+                if not holds_others(votes.ledger, certifier.name):
+                    votes.certify(certifier.name, k=k, alpha=alpha).save()
+                made.write(votes.folder)
+            return made
+
+    def classes_on(self, x: Any, labels: Any = None) -> int:
+        """How many classes the model has, as inputs like `x` are shown to it.
+
+        Raises ValueError where model, noise and inputs do not fit.
+        """
+        with python_words():
+            request = self._request(
+                x,
+                labels,
+                num_samples=self._samples(None, None),
+                seed=0,
+                reading=None,
+                doubtful="leave out",
+            )
+            return _Run(request, None).num_classes
+
+    def _samples(self, given: int | None, stop: Stopping | None) -> int:
+        """Votes an input: what was asked for, else the usual number."""
+        if given is not None:
+            return whole(given, "num_samples")
+        if stop is not None:
+            return MAX_SAMPLES
+        strides = None if self.noise.law == IID else read_strides(self.noise.law)
+        return SAMPLES if strides is None else strides.round_size
+
+    def _fresh(self, seed: int | None, out: str | Path | None) -> int:
+        """The seed that was asked for, that of the run which is gone on with, or a new one."""
+        if seed is not None:
+            return whole(seed, "seed")
+        path = None if out is None else Path(out) / "manifest.json"
+        return Manifest.read(path).seed if path and path.exists() else secrets.randbits(63)
+
+    def _request(
+        self,
+        x: Any,
+        labels: Any,
+        *,
+        num_samples: int,
+        num_selection: int = 0,
+        stopping: Stopping | None = None,
+        seed: int,
+        reading: Reading | None,
+        doubtful: Doubtful,
+        refuse_labels: bool = True,
+    ) -> Request:
+        """The run that a person asks for."""
+        data = hold_unless_named(x, labels)
+        held = None if isinstance(self.model, (str, Path)) else ModelInMemory(self.model)
+        taken = Reading() if reading is None else reading
+        if self.class_names is not None:
+            taken = replace(taken, class_names=self.class_names)
+        return Request(
+            data=str(x) if data is None else data.name,
+            model=str(self.model) if held is None else held.name,
+            data_in_memory=data,
+            model_in_memory=held,
+            noise=self.noise,
+            num_samples=num_samples,
+            num_selection=whole(num_selection, "num_selection"),
+            stopping=stopping,
+            seed=whole(seed, "seed"),
+            unit=self.unit,
+            reading=taken,
+            doubtful=doubtful,
+            device=self.device,
+            num_classes=self.num_classes,
+            output=self.output,
+            num_named=self.num_named,
+            batch_size=self.batch_size,
+            refuse_labels=refuse_labels,
+        )
+
+
+@final
+class _Run:
+    """A run in a folder of a person's, or in a temporary one that lives as long as its votes."""
+
+    def __init__(self, request: Request, out: str | Path | None, *, resume: bool = True) -> None:
+        self._keeper = TemporaryFolder() if out is None else None
+        folder = Path(out or "") if self._keeper is None else self._keeper.path
+        self.opened = open_run(request, folder, resume=resume)
+
+    @property
+    def num_classes(self) -> int:
+        return self.opened.prepared.classifier.num_classes
+
+    def votes(self, progress: Shown, *, choice: LabelChoice | None) -> Votes:
+        """Fill the ledger."""
+        prepared = self.opened.prepared
+        with stages(progress) as stage:
+            ledger = collect_votes(
+                self.opened,
+                on_progress=stage("votes", unit="passes"),
+                on_inputs=stage("read", unit="inputs", ends=False),
+            )
+        told = prepared.classifier.undefined.in_words()
+        if told:
+            warnings.warn(told, stacklevel=3)
+        return Votes(
+            ledger,
+            raw=prepared.dataset.raw,
+            notes=(*prepared.dataset.notes, *map(in_python, notices(prepared))),
+            choice=choice,
+            keeper=self._keeper,
+        )
+
+
+def _called(model: Any) -> str:
+    """A model as it is printed: by its name, or what is in memory by that of its class."""
+    if isinstance(model, (str, Path)):
+        return repr(str(model))
+    return str(getattr(model, "__qualname__", type(model).__name__))
+
+
+def _check_choice(choice: str | None, stop: Stopping | None) -> None:
+    if choice not in (None, *LABEL_CHOICES):
+        raise ValueError(
+            f"label_choice must be given, predicted or selected, or None, got {choice!r}"
+        )
+    if stop is not None and choice not in (None, stop.label):
+        raise ValueError(
+            f"the stopping rule is for labels that are {stop.label}, and label_choice is"
+            f" {choice!r}; leave it out"
+        )

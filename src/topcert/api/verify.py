@@ -1,0 +1,108 @@
+"""What an audit of a folder found, as an object."""
+
+from __future__ import annotations
+
+import html
+from functools import partial
+from pathlib import Path
+from typing import Any, final
+
+from topcert.api.python_words import in_python, python_words
+from topcert.audit.audit_log import Said
+from topcert.audit.auditing import Audit, Verdict, audit
+from topcert.audit.bounds import audit_bounds
+from topcert.audit.replaying import parse_replay
+from topcert.classifiers.model_in_memory import ModelInMemory
+from topcert.datasets.from_memory import hold_unless_named
+from topcert.progress.shown import Shown, stages
+from topcert.theory.scalars import whole
+
+
+@final
+class Verification:
+    """What an audit found: `bool()` of it is whether everything that was checked holds.
+
+    Attributes
+    ----------
+    findings
+        What does not hold, a line each.
+    not_checked
+        What nobody looked at, a line each.
+    to_judge
+        What only a reader can judge, such as who chose the seed, a line each.
+    lines
+        Everything that was said on the way.
+    """
+
+    def __init__(self, verdict: Verdict) -> None:
+        self.verdict = verdict
+        self.findings = tuple(map(in_python, verdict.findings))
+        self.not_checked = tuple(map(in_python, verdict.said.not_checked))
+        self.to_judge = tuple(map(in_python, verdict.said.to_judge))
+        self.lines = tuple(map(in_python, verdict.said.lines))
+
+    @property
+    def good(self) -> bool:
+        """Whether everything that was checked holds."""
+        return not self.findings
+
+    @property
+    def replayed_votes(self) -> int | None:
+        """How many votes were computed again, None where none was asked for."""
+        return self.verdict.replayed_votes
+
+    def __bool__(self) -> bool:
+        return self.good
+
+    def _result(self) -> list[str]:
+        if self.good:
+            return [f"good: {in_python(self.verdict.good)}"]
+        return [f"does not hold: {finding}" for finding in self.findings]
+
+    def __repr__(self) -> str:
+        said = "\n  ".join([*self.lines, *self._result()])
+        return f"<Verification of {self.verdict.folder}\n  {said}>"
+
+    def _repr_html_(self) -> str:
+        items = "".join(f"<li>{html.escape(line)}</li>" for line in (*self.lines, *self._result()))
+        return f"<p>Verification of {html.escape(str(self.verdict.folder))}</p><ul>{items}</ul>"
+
+
+def verify(
+    folder: str | Path,
+    model: Any = None,
+    *,
+    data: Any = None,
+    labels: Any = None,
+    replay: int | str | None = None,
+    fresh_seed: int | None = None,
+    num_samples: int | None = None,
+    data_dir: str | Path | None = None,
+    device: str = "auto",
+    output: str | None = None,
+    progress: Shown = None,
+) -> Verification:
+    """Check a folder of votes and certificates; arguments and errors are `Votes.verify`s."""
+    with python_words():
+        held = None if model is None or isinstance(model, (str, Path)) else ModelInMemory(model)
+        inputs = hold_unless_named(data, labels)
+        asked = Audit(
+            model=str(model) if held is None and model is not None else getattr(held, "name", None),
+            model_in_memory=held,
+            data=str(data)
+            if inputs is None and data is not None
+            else getattr(inputs, "name", None),
+            data_in_memory=inputs,
+            data_dir=None if data_dir is None else Path(data_dir),
+            device=device,
+            output=output,
+            replay=parse_replay(None if replay is None else str(replay)),
+            fresh_seed=None if fresh_seed is None else whole(fresh_seed, "fresh_seed"),
+            samples=None if num_samples is None else whole(num_samples, "num_samples"),
+        )
+        where = Path(folder)
+        check = audit_bounds if (where / "bounds.json").is_file() else audit
+        found = check(where, asked, said=Said(), stages=partial(stages, progress))
+        if found.open is not None:
+            raise ValueError(found.open)
+    return Verification(found)

@@ -1,0 +1,332 @@
+"""The votes of a run: the record from which certificates are made, without a new pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topcert.api.certificates import Certificates
+from topcert.api.origins import FromVotes, check_new, copy_votes
+from topcert.api.python_words import python_words
+from topcert.api.temporary_folder import TemporaryFolder
+from topcert.data_frames import to_frame
+from topcert.datasets.raw import RawInput
+from topcert.evaluation.choices import choose_alpha, choose_ks, choose_label, listed_ks
+from topcert.evaluation.results import derive
+from topcert.evaluation.usual_method import usual_method
+from topcert.evaluation.wording import noise_in_words, votes_in_words
+from topcert.methods.certificate_table import LabelChoice
+from topcert.methods.registered_methods import find_sampled_method
+from topcert.methods.rules import check_rule
+from topcert.progress.shown import Shown, stages
+from topcert.theory.scalars import whole
+from topcert.voting.given_names import Names
+from topcert.voting.inputs import Inputs
+from topcert.voting.ledger import Ledger
+from topcert.voting.manifest import Manifest
+
+if TYPE_CHECKING:
+    from topcert.api.verify import Verification
+
+USUAL_ALPHA: Final = 0.001
+
+
+@final
+class Votes:
+    """Every vote of a run, in memory or in a folder.
+
+    Made by `SmoothedClassifier.vote` or `open_votes`. Certificates at any k, alpha and by any
+    method of its noise follow from them with no new passes.
+
+    Attributes
+    ----------
+    ledger
+        The record itself.
+    raw
+        What the certified arrays were made of, where that is something else, or None.
+    notes
+        What a person should know of how the data was read, a line each.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        raw: RawInput | None = None,
+        notes: Sequence[str] = (),
+        choice: LabelChoice | None = None,
+        keeper: TemporaryFolder | None = None,
+    ) -> None:
+        self.ledger = ledger
+        self.raw = raw
+        self.notes = tuple(notes)
+        self._choice = choice
+        self._keeper = keeper  # its folder goes with it
+
+    @property
+    def folder(self) -> Path:
+        """Where the votes lie: the folder of the run, or a temporary one."""
+        return self.ledger.folder
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether they go with this object; `save` keeps them."""
+        return self._keeper is not None
+
+    @property
+    def manifest(self) -> Manifest:
+        """What decides the votes."""
+        return self.ledger.manifest
+
+    @property
+    def num_inputs(self) -> int:
+        return self.manifest.num_inputs
+
+    @property
+    def num_classes(self) -> int:
+        return self.manifest.num_classes
+
+    @property
+    def num_samples(self) -> int:
+        """Votes of each input that certify; under a stopping rule the most that it may have."""
+        return self.manifest.num_samples
+
+    @property
+    def num_named(self) -> int:
+        """Labels that each vote names."""
+        return self.manifest.depth
+
+    @cached_property
+    def _inputs(self) -> Inputs:
+        return self.ledger.read_inputs()
+
+    @property
+    def index(self) -> NDArray[np.int64]:
+        """The places of the inputs in the whole data, int64 `(inputs,)`."""
+        return self._inputs.indices
+
+    @property
+    def labels(self) -> NDArray[np.int64] | None:
+        """True labels, int64 `(inputs,)`, or None."""
+        return self._inputs.labels
+
+    @cached_property
+    def names(self) -> Names:
+        """What inputs and classes are called."""
+        return self.ledger.read_names()
+
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """How often each class is named by the votes that certify, int64 `(inputs, classes)`."""
+        return self.ledger.counts()
+
+    def __len__(self) -> int:
+        return self.num_inputs
+
+    def __repr__(self) -> str:
+        named = "" if self.num_named == 1 else f", {self.num_named} labels each"
+        where = "in memory" if self.in_memory else str(self.folder)
+        return (
+            f"<Votes: {self.num_inputs:,} inputs, {self.num_classes} classes,"
+            f" {votes_in_words(self.manifest)}{named}; {noise_in_words(self.manifest)},"
+            f" seed {self.manifest.seed}; {where}>"
+        )
+
+    def certify(
+        self,
+        method: str | None = None,
+        *,
+        k: int | Sequence[int] | None = None,
+        alpha: float | None = None,
+        label_choice: LabelChoice | None = None,
+        bounds: str | None = None,
+        num_named: int | None = None,
+        progress: Shown = None,
+    ) -> Certificates:
+        """Certificates of these votes; the model is not asked.
+
+        Parameters
+        ----------
+        method
+            The certificate, by its name (`topcert methods` lists them); None for the usual one of
+            the noise: "ablation", "design" for a design, "cohen" or for k > 1 "jia-2020" for
+            Gaussian noise, "lee" for discrete noise.
+        k
+            One k or several; 3 unless the method or the number of classes allows less.
+        alpha
+            The chance that any certificate of an input is wrong; 0.001. A design has none.
+        label_choice
+            "given", "predicted" or "selected"; None for given labels where there are some.
+        bounds
+            Of "ablation", "simuem" (its own) or "intersection-union".
+        num_named
+            Only so many labels of each vote count, the best; None for all.
+        progress
+            As of `SmoothedClassifier.vote`; only "located" takes long enough to show any.
+
+        Returns
+        -------
+        Certificates
+
+        Raises
+        ------
+        ValueError
+            Where the method does not fit the noise, k or the labels; votes that were drawn under a
+            stopping rule have certificates for its k, alpha, method and labels alone.
+
+        Examples
+        --------
+        >>> import numpy as np, topcert
+        >>> smoothed = topcert.SmoothedClassifier(
+        ...     lambda batch: batch[:, :3], noise=topcert.Ablation(num_kept=6))
+        >>> x = np.random.default_rng(0).random((4, 12))
+        >>> votes = smoothed.vote(x, [0, 1, 1, 0], num_samples=200, progress=False)
+        >>> votes.certify(k=2).alpha, votes.certify(k=2, alpha=0.05).k
+        (0.001, (2,))
+        """
+        with python_words(), stages(progress) as stage:
+            update = stage("pairs of features", unit="inputs")
+            rule = None if self.ledger.stopping_test is None else self.ledger.stopping_test.rule
+            ks = listed_ks(k)
+            if rule is not None:  # it was made for one of each
+                method = rule.method if method is None else method
+                ks = [rule.k] if ks is None else ks
+                alpha = rule.alpha if alpha is None else alpha
+                label_choice = label_choice or rule.label
+            if method is None:
+                law, named = self.manifest.law, num_named or self.num_named
+                method = usual_method(self.manifest.noise.name, law, ks, num_named=named)
+            certifier = find_sampled_method(method)
+            results = derive(
+                self.ledger,
+                method=method,
+                bounds=check_rule(certifier, bounds),
+                ks=choose_ks(ks, method, self.num_classes),
+                alpha=choose_alpha(alpha, certifier, usual=USUAL_ALPHA),
+                label_choice=choose_label(
+                    label_choice or self._choice,
+                    certifier,
+                    num_selection=self.manifest.num_selection,
+                    has_labels=self.labels is not None,
+                ),
+                num_named=None if num_named is None else whole(num_named, "num_named"),
+                on_pairs=lambda done, total: update(done, total, ""),
+            )
+        return Certificates(
+            results.certificates,
+            curves=results.curves,
+            origin=FromVotes(results, raw=self.raw, keeper=self._keeper),
+        )
+
+    def verify(
+        self,
+        model: Any = None,
+        *,
+        data: Any = None,
+        labels: Any = None,
+        replay: int | str | None = None,
+        fresh_seed: int | None = None,
+        num_samples: int | None = None,
+        data_dir: str | Path | None = None,
+        device: str = "auto",
+        output: str | None = None,
+        progress: Shown = None,
+    ) -> Verification:
+        """Check the folder of these votes, and the certificates that were saved in it.
+
+        Parameters
+        ----------
+        model
+            A model that you name: votes are traced to it. What only the folder names is never
+            loaded. It is what `SmoothedClassifier` takes, or one of these.
+        data, labels
+            The inputs, if not where the run found them; needed of inputs in memory.
+        replay
+            Compute so many random votes again, or "all".
+        fresh_seed, num_samples
+            Ask for so many votes an input under new masks, of a seed of your own, and name the
+            certificates that they rule out.
+        data_dir, device, output
+            Where the data lies, and what the model runs on, as when voting.
+        progress
+            As of `SmoothedClassifier.vote`.
+
+        Returns
+        -------
+        Verification
+            What does not hold, what was not checked, and what only you can judge.
+
+        Raises
+        ------
+        ValueError
+            Where it cannot be checked: nothing was saved, data or model are others, or rounding on
+            another runtime leaves it open.
+        """
+        from topcert.api.verify import verify  # matplotlib
+
+        return verify(
+            self.folder,
+            model,
+            data=data,
+            labels=labels,
+            replay=replay,
+            fresh_seed=fresh_seed,
+            num_samples=num_samples,
+            data_dir=data_dir,
+            device=device,
+            output=output,
+            progress=progress,
+        )
+
+    def save(self, folder: str | Path) -> Votes:
+        """Keep the votes in a folder that is not there yet; returns them as they lie there.
+
+        Raises ValueError where something lies there already.
+        """
+        where = Path(folder)
+        check_new(where)
+        copy_votes(self.folder, where)
+        return Votes(Ledger.open(where), raw=self.raw, notes=self.notes, choice=self._choice)
+
+    def to_pandas(self) -> Any:
+        """Counts as a DataFrame: a row an input, a column a class (by its name, where it has one).
+
+        Raises ImportError, saying what to do, where there is no pandas.
+        """
+        columns: dict[str, Any] = {"index": self.index}
+        if self.names.inputs is not None:
+            columns["name"] = list(self.names.inputs)
+        if self.labels is not None:
+            columns["label"] = self.labels
+        for label in range(self.num_classes):
+            columns[self.names.of_class(label) or str(label)] = self.counts[:, label]
+        return to_frame(columns)
+
+
+def open_votes(folder: str | Path) -> Votes:
+    """The votes of a finished run, as a folder holds them.
+
+    Parameters
+    ----------
+    folder
+        The folder of `SmoothedClassifier.vote(out=...)` or of `topcert certify --out`.
+
+    Raises
+    ------
+    ValueError
+        Where the folder holds no run, or the run was being given more inputs when it was stopped.
+
+    Examples
+    --------
+    >>> import topcert
+    >>> topcert.open_votes("nowhere")
+    Traceback (most recent call last):
+    ValueError: there is no folder nowhere; name the folder of a run, as given to out
+    """
+    with python_words():
+        return Votes(Ledger.open(Path(folder)))

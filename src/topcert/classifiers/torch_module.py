@@ -1,0 +1,103 @@
+"""PyTorch modules, on a CPU or a CUDA device."""
+
+from __future__ import annotations
+
+import hashlib
+from itertools import chain
+from typing import Any, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from topcert.classifiers.class_names import names_of
+from topcert.classifiers.classifier import Classifier, check_device
+from topcert.classifiers.coupling import coupling_of_module
+from topcert.classifiers.processor import this_cpu
+from topcert.classifiers.trial import try_model
+
+
+@final
+class TorchClassifier(Classifier):
+    """A module from a float32 batch to scores `(B, classes)`, labels `(B,)` or ranked ones `(B,
+    depth)`.
+
+    It is run in evaluation mode and without gradients.
+
+    Of several outputs (a tuple, a dictionary, a record) `output` is taken, or what `choose_output`
+    finds. `example` holds some ablated inputs `(rows, ...)`, on which it is tried. `device` is
+    "auto" (CUDA where there is one), "cpu", "cuda" or "cuda:N". The fingerprint covers the weights,
+    the buffers and the printed structure. Raises ValueError for a device that is not there, a
+    module that fails on all of `example`, or one whose answer is not certain.
+    """
+
+    def __init__(
+        self,
+        module: torch.nn.Module,
+        *,
+        example: NDArray[np.floating],
+        device: str = "auto",
+        num_classes: int | None = None,
+        output: str | None = None,
+        depth: int = 1,
+    ) -> None:
+        self._device = resolve_device(device)
+        self._module = module.eval().to(self._device)
+        tried = try_model(
+            self.run, example, model=module, output=output, num_classes=num_classes, depth=depth
+        )
+        name = (
+            this_cpu() if self._device.type == "cpu" else torch.cuda.get_device_name(self._device)
+        )
+        super().__init__(
+            num_classes=tried.num_classes,
+            fingerprint=_hash(module),
+            runtime=f"torch {torch.__version__}, {name}",
+            class_names=names_of(module, tried.num_classes),
+            choice=tried.choice,
+            coupling=coupling_of_module(module),
+            depth=depth,
+        )
+
+    @torch.inference_mode()
+    def run(self, batch: NDArray[np.floating]) -> Any:
+        # what float32 cannot hold becomes infinite, as the total rule has it
+        with np.errstate(over="ignore"):
+            single = batch.astype(np.float32)  # a copy: a module may work in place
+        output = self._module(torch.from_numpy(single).to(self._device))
+        return (
+            output.float()
+            if isinstance(output, torch.Tensor) and output.is_floating_point()
+            else output
+        )
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device that `name` means: auto, cpu, cuda or cuda:N. Raises ValueError where there is no
+    such device.
+    """
+    check_device(name)
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cpu":
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise ValueError(f"--device {name}: PyTorch sees no CUDA device here; use --device cpu")
+    device = torch.device(name)
+    if (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"--device {name}: the last CUDA device here is cuda:{torch.cuda.device_count() - 1}"
+        )
+    return device
+
+
+def _hash(module: torch.nn.Module) -> str:
+    digest = hashlib.sha256(str(module).encode())
+    for name, tensor in chain(
+        module.named_parameters(remove_duplicate=False),
+        module.named_buffers(remove_duplicate=False),
+    ):
+        values = tensor.detach().cpu().contiguous()
+        digest.update(f"{name}{tuple(values.shape)}{values.dtype}".encode())
+        digest.update(values.flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

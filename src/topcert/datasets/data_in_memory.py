@@ -1,0 +1,211 @@
+"""Inputs that a person holds in memory, in the place of a data set that a name means."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topcert.datasets.dataset import Dataset, taken
+from topcert.datasets.npz import Arrays, read_arrays
+from topcert.datasets.raw import RawInput
+from topcert.datasets.reading import Reading
+
+IN_MEMORY: Final = "in memory"  # the end of what manifests call such data
+
+
+class DataInMemory(ABC):
+    """Inputs in memory; `name` is what manifests and messages call them."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def whole(self, reading: Reading, *, unit: str | None) -> Dataset:
+        """All inputs. Raises ValueError where what they are is in doubt."""
+
+    @final
+    def load(self, reading: Reading, *, unit: str | None = None) -> Dataset:
+        """The inputs that `reading` takes; its options for folders and files are refused."""
+        given = {
+            "--data-dir": reading.data_dir,
+            "--resize": reading.resize,
+            "--crop": reading.crop,
+            "--skip-unreadable": reading.skip_unreadable or None,
+        }
+        for option, value in given.items():
+            if value is not None:
+                raise ValueError(
+                    f"{option} is for files, and the data is {self.name}; leave it out"
+                )
+        return taken(self.whole(reading, unit=unit), stride=reading.stride, limit=reading.limit)
+
+
+@final
+class ArraysInMemory(DataInMemory):
+    """Arrays `(inputs, ...)`, labels `(inputs,)` or None, and training inputs or None."""
+
+    name = f"an array {IN_MEMORY}"
+
+    def __init__(
+        self,
+        x: Any,
+        labels: Any = None,
+        *,
+        reference: Any = None,
+        raw: RawInput | None = None,
+        input_names: Sequence[str] | None = None,
+    ) -> None:
+        self._arrays = {"x": plain(x)}
+        if labels is not None:
+            self._arrays["y"] = plain(labels)
+        if reference is not None:
+            self._arrays["x_train"] = plain(reference)
+        self._raw = raw
+        self._input_names = None if input_names is None else tuple(input_names)
+
+    def whole(self, reading: Reading, *, unit: str | None) -> Dataset:
+        found = read_arrays(
+            self._arrays,
+            "",
+            unit=unit,
+            channels=reading.channels,
+            value_range=reading.value_range,
+        )
+        made = dataset_of(found, self.name)
+        return replace(made, raw=self._raw, input_names=self._input_names)
+
+
+@final
+class ItemsInMemory(DataInMemory):
+    """A torch Dataset: item i is an input, or a tuple of an input and its label.
+
+    Inputs are read one at a time, whenever they are needed, so they need not fit into memory.
+    """
+
+    name = f"a torch Dataset {IN_MEMORY}"
+
+    def __init__(self, items: Any, labels: Any = None) -> None:
+        try:
+            self._count = len(items)
+        except TypeError as error:
+            raise ValueError(
+                f"{type(items).__name__} has no length: its inputs are a stream, and votes need"
+                " inputs that can be read again; give a Dataset with __getitem__ and __len__"
+            ) from error
+        if not self._count:
+            raise ValueError(f"{type(items).__name__} holds no inputs")
+        self._items = items
+        self._labels = labels
+
+    def whole(self, reading: Reading, *, unit: str | None) -> Dataset:
+        first = self._input(0)
+        if not np.array_equal(first, self._input(0), equal_nan=True):
+            raise ValueError(
+                f"item 0 of {type(self._items).__name__} is another each time that it is asked for;"
+                " a certified input must stay the same: switch random transforms off"
+            )
+        labels = self._labels
+        if labels is None and len(self._item(0)) == 2:
+            labels = [self._label(position) for position in range(self._count)]
+        arrays = {"x": first[None]} | ({} if labels is None else {"y": plain(labels)[:1]})
+
+        def read(value: NDArray[Any], what: str) -> Arrays:
+            return read_arrays(
+                arrays | {"x": value[None]},
+                what,
+                unit=unit,
+                channels=reading.channels,
+                value_range=reading.value_range,
+            )
+
+        example = read(first, "item 0: ")
+        whole = read_arrays(
+            {"x": np.zeros((self._count, 1))} | ({} if labels is None else {"y": plain(labels)}), ""
+        )
+
+        def read_one(position: int) -> NDArray[np.floating]:
+            value = self._input(position)
+            if value.shape != first.shape or value.dtype != first.dtype:
+                raise ValueError(
+                    f"item {position} is {value.dtype} {value.shape}, item 0 {first.dtype}"
+                    f" {first.shape}; all inputs of a run have one shape and one type"
+                )
+            return np.asarray(read(value, f"item {position}: ").x[0])
+
+        made = dataset_of(example, self.name)
+        return replace(
+            made,
+            indices=np.arange(self._count),
+            labels=whole.labels,
+            class_names=whole.class_names,
+            label_range=label_range(whole.labels),
+            label_count=0 if whole.class_names or whole.labels is None else self._count,
+            read=read_one,
+        )
+
+    def _input(self, position: int) -> NDArray[Any]:
+        return np.asarray(plain(self._item(position)[0]))
+
+    def _label(self, position: int) -> Any:
+        item = self._item(position)
+        if len(item) < 2:
+            raise ValueError(
+                f"item 0 of {type(self._items).__name__} has a label and item {position} none; give"
+                " labels= beside it, for all inputs"
+            )
+        return plain(item[1])
+
+    def _item(self, position: int) -> tuple[Any, ...]:
+        """An input, and its label where it has one."""
+        item = self._items[position]
+        if not isinstance(item, (tuple, list)):
+            return (item,)
+        if len(item) not in (1, 2):
+            raise ValueError(
+                f"item {position} of {type(self._items).__name__} has {len(item)} parts; it must be"
+                " an input, or (input, label)"
+            )
+        return tuple(item)
+
+
+def plain(values: Any) -> Any:
+    """A tensor, wherever it lies, as an array; all else that makes one as that array."""
+    if hasattr(values, "detach") and hasattr(values, "cpu"):
+        values = values.detach().cpu().numpy()
+    if isinstance(values, (list, tuple)):
+        values = [plain(value) for value in values]
+    try:
+        found = np.asarray(values)
+        if found.dtype == object and all(isinstance(value, str) for value in found.flat):
+            return found.astype(str)  # of pandas
+        return found
+    except Exception as error:  # ragged lists, and whatever a stranger's object raises
+        raise ValueError(f"the data cannot be read as an array: {error}") from error
+
+
+def label_range(labels: NDArray[np.int64] | None) -> tuple[int, int] | None:
+    """The smallest and the largest label."""
+    return None if labels is None else (int(labels.min()), int(labels.max()))
+
+
+def dataset_of(arrays: Arrays, name: str) -> Dataset:
+    """Arrays as a data set."""
+    x, reference = arrays.x, arrays.reference
+    return Dataset(
+        name=name,
+        kind=arrays.kind,
+        shape=x.shape[1:],
+        dtype=x.dtype,
+        indices=np.arange(len(x)),
+        labels=arrays.labels,
+        read=lambda position: x[position],
+        class_names=arrays.class_names,
+        label_range=label_range(arrays.labels),
+        label_count=0 if arrays.labels is None or arrays.class_names else len(arrays.labels),
+        notes=arrays.notes,
+        read_reference=None if reference is None else lambda: reference,
+    )

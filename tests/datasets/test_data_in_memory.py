@@ -1,0 +1,96 @@
+"""Inputs in memory are read as those of files are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from topcert.datasets.from_memory import hold
+from topcert.datasets.reading import Reading
+
+X = np.random.default_rng(0).random((5, 8, 8, 3)).astype(np.float32)
+LABELS = np.array([3, 1, 4, 1, 0])
+
+
+class Items(torch.utils.data.Dataset[Any]):
+    """Images channel first, with labels."""
+
+    def __init__(self, *, moving: bool = False) -> None:
+        self.moving, self.asked = moving, 0
+
+    def __len__(self) -> int:
+        return len(X)
+
+    def __getitem__(self, position: int) -> tuple[torch.Tensor, int]:
+        self.asked += 1
+        image = torch.from_numpy(np.moveaxis(X[position], 2, 0).copy())
+        return image + self.asked if self.moving else image, int(LABELS[position])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        (X, LABELS),
+        (X.tolist(), LABELS.tolist()),
+        (np.moveaxis(X, 3, 1), LABELS),
+        (torch.from_numpy(X).requires_grad_(), torch.from_numpy(LABELS)),
+        (Items(), None),
+        (torch.utils.data.DataLoader(Items(), batch_size=2), None),
+    ],
+    ids=["array", "lists", "channels first", "tensor", "Dataset", "DataLoader"],
+)
+def test_every_form_gives_the_same_inputs(given: tuple[Any, Any]) -> None:
+    found = hold(*given).load(Reading())
+    assert found.kind == "image"
+    assert found.shape == (8, 8, 3)
+    assert np.allclose([found.read(position) for position in range(5)], X)
+    assert np.array_equal(found.labels, LABELS)
+    assert found.label_range == (0, 4)
+
+
+def test_part_of_them_is_taken_as_of_a_set() -> None:
+    found = hold(X, LABELS).load(Reading(stride=2, limit=2))
+    assert found.indices.tolist() == [0, 2]
+    assert np.array_equal(found.read(1), X[2])
+
+
+@pytest.mark.parametrize(
+    ("given", "spread"), [({"resize": 4, "crop": 4}, None), ({"crop": 4}, 1), ({}, "none")]
+)
+def test_pictures_say_what_an_attacker_of_the_file_can_do(
+    tmp_path: Path, given: dict[str, int], spread: int | str | None
+) -> None:
+    for name in ("a", "b"):
+        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / f"{name}.png")
+    raw = Reading(**given).load(str(tmp_path)).raw  # type: ignore[arg-type]
+    assert (raw.spread if raw else "none") == spread
+    if raw is not None and spread is None:
+        assert raw.radius(5) == 0
+        assert "radii say nothing of it" in raw.in_words(unit="pixel")
+
+
+def test_names_are_labels() -> None:
+    found = hold(X, ["cat", "dog", "cat", "ant", "dog"]).load(Reading())
+    assert found.class_names == ("ant", "cat", "dog")
+    assert found.labels is not None
+    assert found.labels.tolist() == [1, 2, 1, 0, 2]
+
+
+def test_what_is_in_doubt_is_refused() -> None:
+    with pytest.raises(ValueError, match="another each time"):
+        hold(Items(moving=True)).load(Reading())
+    with pytest.raises(ValueError, match="RandomSampler"):
+        hold(torch.utils.data.DataLoader(Items(), shuffle=True))
+    with pytest.raises(ValueError, match="collate_fn of its own"):
+        hold(torch.utils.data.DataLoader(Items(), collate_fn=lambda items: items))
+    with pytest.raises(ValueError, match="--resize is for files"):
+        hold(X).load(Reading(resize=4))
+    with pytest.raises(ValueError, match="y must be integers or names of shape"):
+        hold(X, LABELS[:3]).load(Reading())
+    with pytest.raises(ValueError, match="x is none"):
+        hold(X, "label")
