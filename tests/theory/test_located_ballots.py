@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.theory.test_located import KnownVotes, every_mask, share
+from tests.theory.test_located_radius import KnownVotes, every_mask, share
 from tests.theory.test_partition import counts_of, literal_radius, some_ballots, true_radius
 from topcert.methods.located import METHOD
 from topcert.methods.method import Smoothing

@@ -14,11 +14,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.theory.test_located import KnownVotes, counts_of, every_mask, some_votes, true_radii
-from topcert.theory import surviving_votes
+from tests.theory.test_located_radius import (
+    KnownVotes,
+    counts_of,
+    every_mask,
+    some_votes,
+    true_radii,
+)
+from topcert.theory import surviving_votes as module
 from topcert.theory.evidence import Bets, located_evidence, make_bets
 from topcert.theory.stopping_rules import Stopping, StoppingTest
-from topcert.theory.surviving_votes import SurvivingVotes, near_labels, spare
+from topcert.theory.surviving_votes import SurvivingVotes, near_labels, surviving_votes
 
 Ints = NDArray[np.int64]
 
@@ -100,7 +106,9 @@ def left_of(votes: Ints, kept: Ints, *, k: int, classes: int, num_features: int)
         - 1
     )
     met = known.kept_counts(near_labels(counts, label, k))
-    return spare(counts, label, met, known.degrees(), k=k, reach=reach, num_kept=kept.shape[1])
+    return surviving_votes(
+        counts, label, met, known.degrees(), k=k, reach=reach, num_kept=kept.shape[1]
+    )
 
 
 def capital(
@@ -249,7 +257,7 @@ def forgetful(kept: Ints, reach: int) -> Ints:
         # or met what meets most
         (
             "topcert.theory.surviving_votes.least_met",
-            lambda kept, reach: surviving_votes.most_met(kept, reach),
+            lambda kept, reach: module.most_met(kept, reach),
         ),
     ],
 )

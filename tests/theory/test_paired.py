@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 from topcert.randomization.masks import draw_masks
 from topcert.theory import paired
 from topcert.theory.paired import at_best, least_met_by_pairs, most_met_by_pairs, tighten
-from topcert.theory.surviving_votes import SurvivingVotes, least_met, most_met, near_labels, spare
+from topcert.theory.surviving_votes import (
+    SurvivingVotes,
+    least_met,
+    most_met,
+    near_labels,
+    surviving_votes,
+)
 
 Ints = NDArray[np.int64]
 
@@ -123,7 +129,7 @@ def of_one_input(
 ) -> tuple[SurvivingVotes, Ints]:
     near = near_labels(counts, np.array([0]), k)
     kept = [np.stack([keeps[votes == label].sum(axis=0) for label in near[0]])]
-    found = spare(
+    found = surviving_votes(
         counts,
         np.array([0]),
         kept,

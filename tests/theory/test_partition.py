@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.theory.test_design import KnownVotes, radii, small
+from tests.theory.test_design_radius import KnownVotes, radii, small
 from topcert.methods import fpa
 from topcert.methods.certify import most_voted
 from topcert.theory import design_radius as design_theory

@@ -190,7 +190,7 @@ def read_answer(answer: NDArray[Any], *, num_classes: int, depth: int = 1) -> Re
     it) are kept, and the lowest that are not among them follow. So the first w labels of a ballot
     depend on nothing but the first w that were given: they are the ballot of a run that asks for w.
 
-    >>> judge_answer(np.array([[3, 3, 1], [2, 0, 9]]), num_classes=4, depth=3).ballots.tolist()
+    >>> read_answer(np.array([[3, 3, 1], [2, 0, 9]]), num_classes=4, depth=3).ballots.tolist()
     [[3, 0, 1], [2, 0, 1]]
     """
     nowhere = np.zeros(len(answer), np.bool_)
