@@ -45,7 +45,7 @@ class TopKCertifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         What hidden columns are shown as; None for a number below all that `fit` sees.
     seed
         Names the masks: the same for every row and call, so that a prediction is a function of its
-        row. For masks that nobody can know beforehand use `certify(seed=None)`.
+        row. For masks that nobody can know beforehand use `show`.
 
     Attributes
     ----------
@@ -96,6 +96,17 @@ class TopKCertifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Rows, finite numbers `(rows, columns)`, or a DataFrame of such columns.
         y
             Classes `(rows,)`, two at least.
+
+        Returns
+        -------
+        TopKCertifier
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            For rows with gaps or infinite numbers, fewer than two classes, or `num_kept` out of
+            range.
         """
         rows, labels = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(labels)
@@ -127,18 +138,58 @@ class TopKCertifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803
-        """The class that most votes name, `(rows,)`."""
+        """The class that most votes name.
+
+        Parameters
+        ----------
+        X
+            Rows `(rows, columns)`.
+
+        Returns
+        -------
+        ndarray
+            Classes `(rows,)`.
+        """
         return np.asarray(self.predict_top_k(X, k=1)[:, 0])
 
     def predict_top_k(self, X: ArrayLike, *, k: int) -> NDArray[Any]:  # noqa: N803
-        """The k classes that most votes name, most voted first, `(rows, k)`."""
+        """The k classes that most votes name.
+
+        Parameters
+        ----------
+        X
+            Rows `(rows, columns)`.
+        k
+            How many classes, 1 .. classes.
+
+        Returns
+        -------
+        ndarray
+            Classes `(rows, k)`, most voted first.
+
+        Raises
+        ------
+        ValueError
+            For k out of range.
+        """
         counts = self._counts(X)
         if not 1 <= k <= len(self.classes_):
             raise ValueError(f"k must lie in 1 .. {len(self.classes_)}, the classes; got {k}")
         return np.asarray(self.classes_[most_voted(counts, k)])
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:  # noqa: N803
-        """The share of the votes for each class, float64 `(rows, classes)`."""
+        """The share of the votes for each class.
+
+        Parameters
+        ----------
+        X
+            Rows `(rows, columns)`.
+
+        Returns
+        -------
+        ndarray
+            float64 `(rows, classes)`; rows sum to 1.
+        """
         return np.asarray(self._counts(X) / self.num_samples)
 
     def certify(
@@ -160,6 +211,16 @@ class TopKCertifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Their classes, each one of `classes_`.
         k, alpha, method
             As of `topcert.Votes.certify`.
+
+        Returns
+        -------
+        Certificates
+            Their labels are places in `classes_`.
+
+        Raises
+        ------
+        ValueError
+            For classes that `fit` did not see, and as `topcert.Votes.certify`.
         """
         rows = self._rows(X)
         labels = None if y is None else self._numbers(y)
@@ -169,7 +230,25 @@ class TopKCertifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return votes.certify(method, k=k, alpha=alpha, progress=False)
 
     def show(self, X: ArrayLike, *, k: int = 1, alpha: float = 0.001) -> Predictions:  # noqa: N803
-        """The k classes of each row, each with its radius or None; masks are fresh at each call."""
+        """The k classes of each row, each with its radius or None; masks are fresh at each call.
+
+        Parameters
+        ----------
+        X
+            Rows `(rows, columns)`; they may be an attacker's.
+        k, alpha
+            As of `topcert.SmoothedClassifier.predict`.
+
+        Returns
+        -------
+        Predictions
+            Labels are places in `classes_`.
+
+        Raises
+        ------
+        ValueError
+            As `topcert.SmoothedClassifier.predict`.
+        """
         return self.smoothed().predict(
             self._rows(X), k=k, alpha=alpha, num_samples=self.num_samples, progress=False
         )

@@ -38,6 +38,11 @@ class Smoothed(nn.Module):
     batch_size
         Noisy inputs at a time.
 
+    Raises
+    ------
+    ValueError
+        Where `noise` is no law of noise, or a number is below 1.
+
     Examples
     --------
     >>> import torch, topcert
@@ -75,11 +80,23 @@ class Smoothed(nn.Module):
 
     @torch.no_grad()
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Vote shares float32 `(B, classes)` of inputs `(B, C, H, W)` in [0, 1], `(B, columns)` or
-        `(B, points, coordinates)`.
+        """The vote shares of a batch; the inner module is asked in evaluation mode.
 
-        The inner module is asked in evaluation mode. Raises ValueError where the noise has no place
-        for such inputs.
+        Parameters
+        ----------
+        x
+            Images `(B, C, H, W)` in [0, 1], tables `(B, columns)`, or sets of points
+            `(B, points, coordinates)`.
+
+        Returns
+        -------
+        Tensor
+            float32 `(B, classes)`; rows sum to 1.
+
+        Raises
+        ------
+        ValueError
+            Where the noise has no place for such inputs.
         """
         if x.ndim - 1 not in KINDS:
             raise ValueError(f"inputs have 1, 2 or 3 axes each, got a batch of {tuple(x.shape)}")

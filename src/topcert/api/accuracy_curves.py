@@ -35,6 +35,25 @@ class Accuracy:
 
     Made by `Certificates.accuracy` or `compare`. Shares are floored, never rounded up; intervals
     are those of Clopper and Pearson (1934) at 95 % over the choice of inputs, rounded outwards.
+
+    Attributes
+    ----------
+    lines
+        The curves, each with the name of its run and the unit of its radii.
+
+    Examples
+    --------
+    >>> import topcert
+    >>> found = topcert.certify_counts(
+    ...     [[950, 30, 20], [500, 300, 200]], [0, 1], noise=topcert.Ablation(num_kept=10),
+    ...     num_features=100, k=1)
+    >>> curve = found.accuracy()
+    >>> curve.at(0), curve.at(3)
+    (0.5, 0.5)
+    >>> print(curve.to_markdown(radii=[3, 9]).rstrip())
+    | run | k | r = 3 | r = 9 |
+    | --- | --- | ---: | ---: |
+    | ablation, e = 10, n = 1000 | 1 | 0.500 [0.012, 0.988] | 0.000 [0.000, 0.842] |
     """
 
     def __init__(self, lines: Sequence[Line]) -> None:
@@ -69,6 +88,11 @@ class Accuracy:
         k, name
             Which curve, where there are several.
 
+        Returns
+        -------
+        float
+            A share of the inputs, in [0, 1].
+
         Raises
         ------
         ValueError
@@ -79,7 +103,23 @@ class Accuracy:
     def interval(
         self, radius: int, *, k: int | None = None, name: str | None = None
     ) -> tuple[float, float]:
-        """Where the share over all such inputs lies, but for 5 % of such intervals."""
+        """Where the share over all such inputs lies: a confidence interval at 95 %.
+
+        Parameters
+        ----------
+        radius, k, name
+            As of `at`.
+
+        Returns
+        -------
+        tuple of float
+            Its lower and upper end.
+
+        Raises
+        ------
+        ValueError
+            As `at`.
+        """
         return interval_of(self._one(k, name), radius)
 
     def _one(self, k: int | None, name: str | None) -> AccuracyCurve:
@@ -127,19 +167,43 @@ class Accuracy:
         return written.getvalue()
 
     def to_markdown(self, radii: Sequence[int] | None = None) -> str:
-        """A table for a text: a row a run and k, a column a radius.
+        """A Markdown table: a row for each run and k, a column for each radius.
 
         Parameters
         ----------
         radii
             The radii to show; by default small ones, round ones, and where curves end.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        ValueError
+            For a negative radius.
         """
         header, *rows = self._cells(radii)
         ruled = ["---"] * 2 + ["---:"] * (len(header) - 2)
         return "\n".join(f"| {' | '.join(row)} |" for row in (header, ruled, *rows)) + "\n"
 
     def to_latex(self, radii: Sequence[int] | None = None) -> str:
-        """The same as a LaTeX tabular, for the package booktabs."""
+        """The table of `to_markdown` as a LaTeX tabular, for the package booktabs.
+
+        Parameters
+        ----------
+        radii
+            As of `to_markdown`.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        ValueError
+            For a negative radius.
+        """
         header, *rows = [[_escaped(cell) for cell in row] for row in self._cells(radii)]
         lines = [" & ".join(row) + r" \\" for row in rows]
         return "\n".join(
@@ -174,7 +238,7 @@ class Accuracy:
         ]
 
     def plot(self, ax: Any = None, *, intervals: bool = True) -> Any:
-        """Draw all curves, and their intervals as bands; returns the matplotlib axes.
+        """Draw all curves, and their intervals as bands.
 
         Parameters
         ----------
@@ -182,6 +246,10 @@ class Accuracy:
             Axes to draw on; without any a new figure is made (`ax.figure`).
         intervals
             Whether to draw the bands.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
         """
         from topcert.report.plotting import plot_lines
 
@@ -193,9 +261,22 @@ class Accuracy:
         return plot_lines(named, unit=self.unit, ax=ax, intervals=intervals)
 
     def save(self, path: str | Path) -> Path:
-        """Write a table (.csv, .md, .tex) or a picture (.png, .svg, .pdf), by the suffix.
+        """Write a table or a picture, by the suffix.
 
-        Returns the path. Raises ValueError for another suffix.
+        Parameters
+        ----------
+        path
+            Ends in .csv, .md or .tex for a table, in .png, .svg or .pdf for a picture.
+
+        Returns
+        -------
+        Path
+            The path.
+
+        Raises
+        ------
+        ValueError
+            For another suffix.
         """
         where = Path(path)
         if where.suffix in TABLES:

@@ -36,6 +36,17 @@ class Certificates:
         The certificates as columns: `index`, `label`, `k`, `radius` and more.
     origin
         What they follow from: votes, or the weights of a network.
+
+    Examples
+    --------
+    >>> import topcert
+    >>> found = topcert.certify_counts(
+    ...     [[950, 30, 20], [500, 300, 200]], [0, 1], noise=topcert.Ablation(num_kept=10),
+    ...     num_features=100, k=[1, 2])
+    >>> found.radii(1), found.k
+    (array([ 5, -1]), (1, 2))
+    >>> found.rows()[0]
+    {'index': 0, 'label': 0, 'k': 1, 'radius': 5}
     """
 
     def __init__(
@@ -47,6 +58,7 @@ class Certificates:
 
     @property
     def method(self) -> str:
+        """The name of the certificate."""
         return self.table.method
 
     @property
@@ -143,7 +155,17 @@ class Certificates:
         return frame.astype({"radius": "Int64"})
 
     def plot(self, ax: Any = None, *, intervals: bool = True) -> Any:
-        """Draw the accuracy curves; see `Accuracy.plot`."""
+        """Draw the accuracy curves.
+
+        Parameters
+        ----------
+        ax, intervals
+            As of `Accuracy.plot`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
         return self.accuracy().plot(ax, intervals=intervals)
 
     def save(self, folder: str | Path | None = None) -> Path:
@@ -152,8 +174,8 @@ class Certificates:
         Parameters
         ----------
         folder
-            Another folder, that is new: the votes are copied there first, so that what lies there
-            can be verified by anyone. Without one, that of the votes.
+            Another folder, which must be new: the votes are copied there first, so that anyone can
+            verify what lies there. Without one, that of the votes.
 
         Returns
         -------

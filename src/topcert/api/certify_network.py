@@ -33,11 +33,10 @@ def certify_network(
     reading: Reading | None = None,
     progress: Shown = None,
 ) -> Certificates:
-    """Bound the scores of a network over everything that an attacker may write: the method
-    "chiang".
+    """Bound the scores of a network over everything that an attacker may write.
 
-    No votes, no noise, no chance of error; it is about the network itself, which must be trained
-    for it.
+    This is the method "chiang": no votes, no noise, no chance of error. It is about the network
+    itself, which must be trained for it.
 
     Parameters
     ----------
@@ -57,11 +56,31 @@ def certify_network(
     Returns
     -------
     Certificates
+        One for each input and k, without a chance of error.
 
     Raises
     ------
     ValueError
         Where the inputs are no images in [0, 1], or the network holds what bounds cannot follow.
+
+    References
+    ----------
+    Chiang et al., Certified defenses for adversarial patches, ICLR 2020, for its sparse attacks;
+    docs/theory/intervals.md.
+
+    Examples
+    --------
+    >>> import numpy as np, onnx, topcert
+    >>> network = onnx.parser.parse_model('''
+    ...     <ir_version: 8, opset_import: ["" : 17]>
+    ...     brightness (float[batch, 1, 2, 2] x) => (float[batch, 2] scores)
+    ...     <float[4, 2] w = {1, 0, 1, 0, 1, 0, 1, 0}, float[2] b = {0, 1.5}>
+    ...     { flat = Flatten (x)  scores = Gemm (flat, w, b) }''')
+    >>> onnx.save(network, "brightness.onnx")
+    >>> found = topcert.certify_network(
+    ...     "brightness.onnx", np.ones((1, 2, 2, 1)), [0], k=1, progress=False)
+    >>> found.radii()
+    array([2])
     """
     with python_words():
         if not str(model).endswith(".onnx"):

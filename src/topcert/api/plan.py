@@ -28,6 +28,13 @@ class Plan:
         The numbers, one for each k.
     unit
         What radii count.
+
+    Examples
+    --------
+    >>> import topcert
+    >>> found = topcert.plan(num_features=1024, num_kept=50, num_classes=10, k=3)
+    >>> found.largest_radius()
+    27
     """
 
     def __init__(self, settings: Sequence[Setting], *, unit: str) -> None:
@@ -35,10 +42,22 @@ class Plan:
         self.unit = unit
 
     def largest_radius(self, k: int | None = None) -> int | None:
-        """The largest radius that any input can have, all votes being for one label; None where
-        nothing can be certified, not even radius 0.
+        """The largest radius that any input can have: that of one label with all votes.
 
-        Raises ValueError where there are several k and none is named, or no such k.
+        Parameters
+        ----------
+        k
+            Which k; None where there is one.
+
+        Returns
+        -------
+        int or None
+            In features; None where nothing can be certified, not even radius 0.
+
+        Raises
+        ------
+        ValueError
+            Where there are several k and none is named, or no such k.
         """
         found = [setting for setting in self.settings if k in (None, setting.k)]
         if len(found) != 1:

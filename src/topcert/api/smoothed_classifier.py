@@ -73,6 +73,12 @@ class SmoothedClassifier:
         Noisy copies a batch; None for what suits the model. Part of the record: another batch size
         may round otherwise.
 
+    Raises
+    ------
+    ValueError
+        Where `noise` is no law of noise, or a number is no whole number. The model itself is tried
+        when it votes.
+
     Examples
     --------
     >>> import numpy as np, topcert
@@ -282,7 +288,19 @@ class SmoothedClassifier:
     def classes_on(self, x: Any, labels: Any = None) -> int:
         """How many classes the model has, as inputs like `x` are shown to it.
 
-        Raises ValueError where model, noise and inputs do not fit.
+        Parameters
+        ----------
+        x, labels
+            As of `vote`.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        ValueError
+            Where model, noise and inputs do not fit.
         """
         with python_words():
             request = self._request(

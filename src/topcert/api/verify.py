@@ -32,6 +32,18 @@ class Verification:
         What only a reader can judge, such as who chose the seed, a line each.
     lines
         Everything that was said on the way.
+
+    Examples
+    --------
+    >>> import numpy as np, topcert
+    >>> smoothed = topcert.SmoothedClassifier(
+    ...     lambda batch: batch[:, :3], noise=topcert.Ablation(num_kept=11))
+    >>> votes = smoothed.vote(
+    ...     np.eye(3, 12), [0, 1, 2], num_samples=100, out="eye", progress=False)
+    >>> folder = votes.certify(k=1).save()
+    >>> found = votes.verify(progress=False)
+    >>> bool(found), found.findings
+    (True, ())
     """
 
     def __init__(self, verdict: Verdict) -> None:
@@ -82,7 +94,45 @@ def verify(
     output: str | None = None,
     progress: Shown = None,
 ) -> Verification:
-    """Check a folder of votes and certificates; arguments and errors are `Votes.verify`s."""
+    """Check a folder of votes and certificates without trusting its maker.
+
+    Parameters
+    ----------
+    folder
+        What `SmoothedClassifier.vote(out=...)`, `Certificates.save` or the command wrote.
+    model
+        A model that you name: votes are traced to it. What only the folder names is never loaded.
+    data, labels
+        The inputs, if not where the run found them; needed of inputs in memory.
+    replay
+        Compute so many random votes again, or "all".
+    fresh_seed, num_samples
+        Ask for so many votes an input under new masks, of a seed of your own, and name the
+        certificates that they rule out.
+    data_dir, device, output
+        Where the data lies, and what the model runs on, as when voting.
+    progress
+        As of `SmoothedClassifier.vote`.
+
+    Returns
+    -------
+    Verification
+        True where everything that was checked holds. It lists what does not, what was not checked,
+        and what only you can judge.
+
+    Raises
+    ------
+    ValueError
+        Where it cannot be checked: nothing was saved, data or model are others, or rounding on
+        another runtime leaves it open.
+
+    Examples
+    --------
+    >>> import topcert
+    >>> topcert.verify("nowhere")
+    Traceback (most recent call last):
+    ValueError: there is no folder nowhere; name the folder of a run, as given to out
+    """
     with python_words():
         held = None if model is None or isinstance(model, (str, Path)) else ModelInMemory(model)
         inputs = hold_unless_named(data, labels)

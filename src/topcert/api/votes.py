@@ -51,6 +51,17 @@ class Votes:
         What the certified arrays were made of, where that is something else, or None.
     notes
         What a person should know of how the data was read, a line each.
+
+    Examples
+    --------
+    >>> import numpy as np, topcert
+    >>> smoothed = topcert.SmoothedClassifier(
+    ...     lambda batch: batch[:, :3], noise=topcert.Ablation(num_kept=11))
+    >>> votes = smoothed.vote(np.eye(3, 12), [0, 1, 2], num_samples=100, progress=False)
+    >>> len(votes), votes.num_samples, votes.in_memory
+    (3, 100, True)
+    >>> votes.certify(k=1).radii()
+    array([0, 0, 0])
     """
 
     def __init__(
@@ -85,10 +96,12 @@ class Votes:
 
     @property
     def num_inputs(self) -> int:
+        """How many inputs there are."""
         return self.manifest.num_inputs
 
     @property
     def num_classes(self) -> int:
+        """How many classes the model has."""
         return self.manifest.num_classes
 
     @property
@@ -172,6 +185,7 @@ class Votes:
         Returns
         -------
         Certificates
+            One for each input and k, or of predicted labels k for each.
 
         Raises
         ------
@@ -284,9 +298,22 @@ class Votes:
         )
 
     def save(self, folder: str | Path) -> Votes:
-        """Keep the votes in a folder that is not there yet; returns them as they lie there.
+        """Keep the votes in a new folder.
 
-        Raises ValueError where something lies there already.
+        Parameters
+        ----------
+        folder
+            A folder that does not exist yet, or is empty.
+
+        Returns
+        -------
+        Votes
+            The votes of that folder.
+
+        Raises
+        ------
+        ValueError
+            Where something lies there already.
         """
         where = Path(folder)
         check_new(where)
@@ -315,6 +342,10 @@ def open_votes(folder: str | Path) -> Votes:
     ----------
     folder
         The folder of `SmoothedClassifier.vote(out=...)` or of `topcert certify --out`.
+
+    Returns
+    -------
+    Votes
 
     Raises
     ------

@@ -74,6 +74,12 @@ class ColumnCast:
 class RowCast:
     """How a DataFrame becomes an array, row by row: one number a column.
 
+    Parameters
+    ----------
+    columns
+        How the cells of each column are cast, in the order of the array; `RowCast.of` makes them
+        from the types of a DataFrame.
+
     Examples
     --------
     >>> cast = RowCast(columns=(ColumnCast(name="age"),
@@ -95,6 +101,10 @@ class RowCast:
             `CategoricalDtype` to the places of their categories.
         categories
             The categories of columns that hold text, in order, by the column's name.
+
+        Returns
+        -------
+        RowCast
 
         Raises
         ------
@@ -150,7 +160,26 @@ class RowCast:
         return RawInput(what="a row of a DataFrame", part="column", spread=1, outside=OUTSIDE)
 
     def hold(self, frame: Any, labels: Any = None, *, reference: Any = None) -> ArraysInMemory:
-        """The inputs of a DataFrame; `labels` are an array or the name of a column of it."""
+        """The rows of a DataFrame with their labels, as `SmoothedClassifier.vote` takes them.
+
+        Parameters
+        ----------
+        frame
+            A pandas DataFrame with these columns.
+        labels
+            True labels `(rows,)`, or the name of a column of `frame`.
+        reference
+            Training rows, for the encodings "mean" and "median": a DataFrame or an array.
+
+        Returns
+        -------
+        ArraysInMemory
+
+        Raises
+        ------
+        ValueError
+            Where a cell has no number, or a column is missing.
+        """
         if isinstance(labels, str):
             if labels not in frame.columns:
                 raise ValueError(

@@ -42,11 +42,32 @@ class RawInput:
     outside: str = ""
 
     def radius(self, certified: int) -> int:
-        """Changed parts of the raw input that a radius of the array covers."""
+        """Changed parts of the raw input that a radius of the array covers.
+
+        Parameters
+        ----------
+        certified
+            A radius of the certified array, in features.
+
+        Returns
+        -------
+        int
+            0 where one changed part may move the whole array.
+        """
         return 0 if self.spread is None else certified // self.spread
 
     def in_words(self, *, unit: str) -> str:
-        """One line on what an attacker of the raw input can do to the array."""
+        """One line on what an attacker of the raw input can do to the array.
+
+        Parameters
+        ----------
+        unit
+            What radii count, such as "pixel".
+
+        Returns
+        -------
+        str
+        """
         if self.spread is None:
             moved = f"may move every {unit} of the certified array: radii say nothing of it"
         else:

@@ -14,11 +14,37 @@ from topcert.datasets.dataset import Dataset, load_dataset
 @final
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """The options of `load_dataset`, and how classes are matched to a model's (`order_classes`).
+    """How data is read: which inputs of a set, their range, and how classes are matched.
 
-    `class_names` are the model's, as a person names them; `unlabelled` leaves the labels of the
-    data out. `lowest_label` is no choice but what was found: the lowest label of the whole set,
-    where it is a wonder that none is 0.
+    Parameters
+    ----------
+    data_dir
+        The folder that a named data set lies in; None for where it is downloaded to.
+    limit, stride
+        Take every `stride`-th input, and at most `limit`; None for the usual ones of a named set.
+    crop, resize
+        Of folders of pictures: resize the shorter side to so many pixels, then cut the central
+        square of so many pixels.
+    skip_unreadable
+        Leave out pictures that cannot be read, instead of an error.
+    channels
+        "first" or "last", where the shape of images leaves it in doubt.
+    value_range
+        The lowest and highest value of images; [0, 1] unless given.
+    class_names
+        What the model calls its classes, in its order.
+    unlabelled
+        Leave the labels of the data out.
+    lowest_label
+        No choice, but what was found: the lowest label of the whole set, recorded where it is not
+        0.
+
+    Examples
+    --------
+    >>> import topcert
+    >>> digits = topcert.Reading(limit=3).load("digits")
+    >>> digits.shape, digits.indices
+    ((8, 8, 1), array([ 0,  5, 10]))
     """
 
     data_dir: Path | None = None
@@ -34,7 +60,24 @@ class Reading:
     lowest_label: int | None = None
 
     def load(self, name: str, *, unit: str | None = None) -> Dataset:
-        """The data set of that name, its classes in the data's own order."""
+        """Read a data set, its classes in the data's own order.
+
+        Parameters
+        ----------
+        name
+            The name of a set, a folder, or an .npz file.
+        unit
+            "pixel", "feature", "column" or "point"; needed where the shape leaves it in doubt.
+
+        Returns
+        -------
+        Dataset
+
+        Raises
+        ------
+        ValueError
+            Where nothing of that name can be read as these options say.
+        """
         return load_dataset(
             name,
             data_dir=self.data_dir,
@@ -69,8 +112,21 @@ class Reading:
 
     @staticmethod
     def from_json(recorded: dict[str, Any]) -> Reading:
-        """What `to_json` recorded. Raises ValueError for values of another kind, and entries that
-        it does not write.
+        """The reading that a manifest records.
+
+        Parameters
+        ----------
+        recorded
+            What `to_json` gave.
+
+        Returns
+        -------
+        Reading
+
+        Raises
+        ------
+        ValueError
+            For values of another kind, and entries that `to_json` does not write.
         """
         if strange := sorted(map(str, recorded.keys() - _KINDS.keys())):
             raise ValueError(f"data_options are damaged: no run writes the entry {strange[0]!r}")

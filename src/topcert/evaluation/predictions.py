@@ -57,11 +57,40 @@ class ShownLabel:
 @final
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Predictions:
-    """Shown labels of each input, `(inputs, k)`, most voted first, with their votes and radii (or
-    ABSTAIN).
+    """The k labels that are shown for each input, most voted first, with their votes and radii.
 
-    All radii of an input hold together with probability at least 1 - alpha over the masks: for
-    certain, where the method is one of designs. Each vote names `num_named` labels.
+    Made by `SmoothedClassifier.predict`. All radii of an input hold together with probability at
+    least 1 - alpha over the masks; for certain, where the method is one of designs. One input's
+    labels are `predictions[row]`.
+
+    Attributes
+    ----------
+    k
+        Labels shown for each input.
+    alpha
+        The chance that any radius of an input is wrong; 0 for a design.
+    unit
+        What radii count.
+    names
+        What inputs and classes are called.
+    index
+        The places of the inputs in the data, int64 `(inputs,)`.
+    labels, votes, radii
+        int64 `(inputs, k)`, most voted first; a radius is `topcert.ABSTAIN` where the votes do not
+        put the label among the top k.
+    num_named
+        How many labels each vote names.
+    method
+        The name of the certificate.
+
+    Examples
+    --------
+    >>> import numpy as np, topcert
+    >>> smoothed = topcert.SmoothedClassifier(
+    ...     lambda batch: batch[:, :3], noise=topcert.Ablation(num_kept=11))
+    >>> shown = smoothed.predict(np.eye(3, 12), k=1, num_samples=200, seed=0, progress=False)
+    >>> shown.labels[:, 0], shown[2][0].radius
+    (array([0, 1, 2]), 0)
     """
 
     k: int
@@ -191,6 +220,13 @@ class Predictions:
         return written.getvalue()
 
     def write(self, folder: Path) -> None:
+        """Write predictions.csv into a folder.
+
+        Parameters
+        ----------
+        folder
+            A folder that is there.
+        """
         with (
             replacing(folder / FILE) as aside,
             aside.open("w", newline="", encoding="utf-8") as file,

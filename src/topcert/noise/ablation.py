@@ -39,28 +39,42 @@ _COMPUTED: Final = ("mean", "median")  # in which it is a statistic of training 
 class Ablation(Noise):
     """Each copy of an input keeps `num_kept` features; a classifier is shown NULL for the others.
 
-    Args:
-        num_kept: How many features a mask keeps (e of the paper). It may be left out for a
-            lattice with strides of its own, which decide it.
-        design: How the masks of a design are made (`partitions`, `stratified`, `lattice`,
-            `lattice:AxB`, `lattice:p=P`, `random`); None for independent masks, the paper's.
-        encoding: How hidden features are shown (`six-channel`, `constant`, `mean`, `median`,
-            `infill`, `sentinel`, `keep-only`, `lattice`); None takes what suits the inputs.
-        fill: The number that stands for NULL in `constant` and `sentinel`; None takes the middle
-            of the range of values, and -1. Of a law that is fitted, the SHA-256 of the array that
-            does so in `mean` and `median`.
-        algorithm: The stream that draws the masks; None for that of new runs.
+    Parameters
+    ----------
+    num_kept
+        How many features each mask keeps (e of the paper). A lattice with strides of its own
+        (`lattice:AxB`, `lattice:p=P`) decides it, so it may be left out there.
+    design
+        How the masks of a design are made: "partitions", "stratified", "lattice", "lattice:AxB",
+        "lattice:p=P" or "random"; None for independent masks, as in the paper.
+    encoding
+        How hidden features are shown: "six-channel", "constant", "mean", "median", "infill",
+        "sentinel", "keep-only" or "lattice"; None for the usual one of such inputs.
+    fill
+        The number that stands for a hidden value in "constant" (by default the middle of the range
+        of values) and "sentinel" (by default -1). In "mean" and "median" a manifest has the SHA-256
+        of the array of hidden values here.
+    algorithm
+        The name of the stream that draws the masks; None for that of new runs.
 
-    Raises:
-        ValueError: Where a number is none, a name is unknown, or they do not go together.
+    Raises
+    ------
+    ValueError
+        Where a number is out of range, a name is unknown, or two arguments contradict each other.
 
-    Example:
-        >>> import topcert
-        >>> topcert.Ablation(num_kept=50)
-        Ablation(num_kept=50, design=None, encoding=None, fill=None)
-        >>> topcert.Ablation(num_kept=0)
-        Traceback (most recent call last):
-        ValueError: num_kept must be at least 1, got 0
+    References
+    ----------
+    Levine and Feizi, Robustness certificates for sparse adversarial attacks by randomized ablation,
+    AAAI 2020; Jia et al., ICLR 2022, Section 2. Designs: docs/theory/designs.md.
+
+    Examples
+    --------
+    >>> import topcert
+    >>> topcert.Ablation(num_kept=50)
+    Ablation(num_kept=50, design=None, encoding=None, fill=None)
+    >>> topcert.Ablation(num_kept=0)
+    Traceback (most recent call last):
+    ValueError: num_kept must be at least 1, got 0
     """
 
     name: ClassVar[str] = "ablation"

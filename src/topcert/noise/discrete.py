@@ -25,20 +25,31 @@ _SHARE: Final = re.compile(r"[0-9]{0,3}\.[0-9]{1,9}|[0-9]{1,9}/[0-9]{1,9}")
 class Discrete(Noise):
     """Each value v / 255 of an image stays with one probability, else each other is as likely.
 
-    Args:
-        keep_probability: The chance that a value stays (a of the paper), an exact number strictly
-            between 0 and 1 of at most nine decimals; a float stands for the decimal it prints as.
-        algorithm: The stream that draws the noise; None for that of new runs.
+    Parameters
+    ----------
+    keep_probability
+        The chance that a value stays as it is (a of the paper): an exact number strictly between 0
+        and 1, with at most nine decimals or as a fraction. A float means the decimal it prints as.
+    algorithm
+        The name of the stream that draws the noise; None for that of new runs.
 
-    Raises:
-        ValueError: Where the chance is no such number.
+    Raises
+    ------
+    ValueError
+        Where the chance is not such a number.
 
-    Example:
-        >>> import topcert
-        >>> topcert.Discrete(keep_probability=0.2)
-        Discrete(keep_probability='0.2')
-        >>> topcert.Discrete(keep_probability="1/5").share
-        Fraction(1, 5)
+    References
+    ----------
+    Lee, Yuan, Chang and Jaakkola, Tight certificates of adversarial robustness for randomly
+    smoothed classifiers, NeurIPS 2019. The proof: docs/theory/discrete.md.
+
+    Examples
+    --------
+    >>> import topcert
+    >>> topcert.Discrete(keep_probability=0.2)
+    Discrete(keep_probability='0.2')
+    >>> topcert.Discrete(keep_probability="1/5").share
+    Fraction(1, 5)
     """
 
     name: ClassVar[str] = "discrete"

@@ -23,20 +23,32 @@ class Gaussian(Noise):
     Ohrimenko and Rubinstein 2023). Older runs drew and added it in floating point; they can still
     be read, resumed and verified.
 
-    Args:
-        sigma: The standard deviation of the noise, where values lie in [0, 1]; 1e-6 .. 128.
-        algorithm: The stream that draws the noise; None for that of new runs.
+    Parameters
+    ----------
+    sigma
+        The standard deviation of the noise in each value, where values lie in [0, 1]; 1e-6 .. 128.
+    algorithm
+        The name of the stream that draws the noise; None for that of new runs.
 
-    Raises:
-        ValueError: Where sigma is no number, or none that the stream draws.
+    Raises
+    ------
+    ValueError
+        Where sigma is not a number, or out of the range that the stream can draw.
 
-    Example:
-        >>> import topcert
-        >>> topcert.Gaussian(sigma=0.5)
-        Gaussian(sigma=0.5)
-        >>> topcert.Gaussian(sigma=-1)
-        Traceback (most recent call last):
-        ValueError: sigma must lie in 1e-06 .. 128, got -1.0
+    References
+    ----------
+    Cohen, Rosenfeld and Kolter, Certified adversarial robustness via randomized smoothing, ICML
+    2019; Jia, Cao, Wang and Gong, Certified robustness for top-k predictions, ICLR 2020. The grid:
+    docs/theory/gaussian-grid.md.
+
+    Examples
+    --------
+    >>> import topcert
+    >>> topcert.Gaussian(sigma=0.5)
+    Gaussian(sigma=0.5)
+    >>> topcert.Gaussian(sigma=-1)
+    Traceback (most recent call last):
+    ValueError: sigma must lie in 1e-06 .. 128, got -1.0
     """
 
     name: ClassVar[str] = "gaussian"
@@ -106,7 +118,18 @@ class Gaussian(Noise):
         )
 
     def law_error(self, width: int) -> float:
-        """As of `Noise`; of the older stream it is not known, and not counted."""
+        """By how much the probability of any event differs between the stream and the law.
+
+        Parameters
+        ----------
+        width
+            Values of an input.
+
+        Returns
+        -------
+        float
+            A bound; of the older stream 0, as it is not known and not counted.
+        """
         if self.stream not in self.known:
             raise ValueError(
                 f"the manifest names the algorithm {self.stream}, whose law this release does"

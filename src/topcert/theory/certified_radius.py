@@ -62,14 +62,45 @@ def certified_radius(
 ) -> NDArray[np.int64]:
     """Certified radius of `labels[i]` among the top `k` of input i, in features (Theorem 1, Eq. 6).
 
-    `lower` and `upper` are `(inputs, classes)`: floats, `Fraction`s, or (both) integers in units of
-    1/C(d, e). Only the lower bound of the label and the upper bounds of the others are used.
-    `labels` is int `(inputs,)`. With `num_named` (w) each ablated input names so many labels, and
-    bounds are of the chance that a label is among them.
+    Parameters
+    ----------
+    lower, upper
+        Bounds on the chance that a label is named, `(inputs, classes)`: floats or `Fraction`s in
+        [0, 1], or (both) integers in units of 1/C(d, e). Only the lower bound of the label and the
+        upper bounds of the others are used.
+    labels
+        The label of each input, int `(inputs,)`, in 0 .. classes - 1.
+    k
+        One k or several, each in 1 .. classes - 1.
+    num_features
+        Features of an input (d).
+    num_kept
+        Features that each mask keeps (e), 1 .. num_features.
+    num_named
+        How many labels each ablated input names (w; the paper has 1), 1 .. classes - 1. Bounds are
+        of the chance that a label is among them.
 
-    Returns int64 `(inputs,)`, or `(inputs, len(k))` for a sequence of k; `ABSTAIN` where not even r
-    = 0 holds. Raises ValueError for bounds outside [0, 1], NaN, lower above upper, labels out of
-    range, k or `num_named` outside 1 .. classes - 1, or `num_kept` outside 1 .. num_features.
+    Returns
+    -------
+    ndarray
+        Radii in features, int64 `(inputs,)`, or `(inputs, len(k))` for a sequence of k; `ABSTAIN`
+        where not even r = 0 holds.
+
+    Raises
+    ------
+    ValueError
+        For bounds outside [0, 1], NaN, lower above upper, and arguments outside the ranges above.
+
+    References
+    ----------
+    Jia et al., ICLR 2022, Theorem 1; for w > 1 Theorem H, docs/theory/theorem-h.md.
+
+    Examples
+    --------
+    >>> import topcert
+    >>> lower, upper = [[0.9, 0.0, 0.0]], [[1.0, 0.1, 0.05]]
+    >>> topcert.certified_radius(lower, upper, [0], k=[1, 2], num_features=100, num_kept=10)
+    array([[4, 7]])
     """
     ks = checked_ks(k)
     most = max(ks)

@@ -66,15 +66,42 @@ def simultaneous_bounds(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Bounds that hold jointly for an input with probability at least 1 - alpha (SimuEM, Eq. 8).
 
-    `counts` is int `(inputs, classes)`, the votes of each class; an input's number of samples is
-    its row sum, over `num_named` where each of its votes named so many labels: each label's count
-    is binomial by itself. With `labels`, int `(inputs,)`, named before the votes were seen: each
-    bound at alpha/c, and only the lower bound of the label and the upper bounds of the others are
-    proven; everywhere else stand 0 and 1. Without: both sides of all labels, at alpha/(2c).
+    Parameters
+    ----------
+    counts
+        How often each class was named, int `(inputs, classes)`, two classes at least. An input's
+        number of votes is its row sum over `num_named`.
+    alpha
+        The chance that any bound of an input is wrong, in (0, 1).
+    labels
+        The label to certify, int `(inputs,)`, named before the votes were seen. Then each bound is
+        at alpha/c, and only the lower bound of the label and the upper bounds of the others are
+        proven; everywhere else stand 0 and 1. Without labels: both sides of all labels, at
+        alpha/(2c).
+    num_named
+        How many labels each vote names (w); each label's count is binomial by itself.
 
-    Returns `(lower, upper)`, float64 `(inputs, classes)`. Raises ValueError for counts that are not
-    non-negative integers in two dimensions with at least two classes, or such as no ballots give,
-    alpha outside (0, 1), or labels out of range.
+    Returns
+    -------
+    lower, upper : ndarray
+        float64 `(inputs, classes)`.
+
+    Raises
+    ------
+    ValueError
+        For counts that are not such numbers or that no votes can give, alpha outside (0, 1), and
+        labels out of range.
+
+    References
+    ----------
+    Jia et al., ICLR 2022, Eq. 8; Clopper and Pearson, Biometrika 26, 1934.
+
+    Examples
+    --------
+    >>> import topcert
+    >>> lower, upper = topcert.simultaneous_bounds([[90, 8, 2]], alpha=0.001, labels=[0])
+    >>> lower.round(3), upper.round(3)
+    (array([[0.761, 0.   , 0.   ]]), array([[1.   , 0.212, 0.119]]))
     """
     votes = checked_counts(counts)
     check_alpha(alpha)

@@ -19,11 +19,25 @@ MAX_FEATURES: Final = 10**7
 
 @dataclass(frozen=True, kw_only=True)
 class Survival:
-    """beta(r), the chance that none of r changed features is kept, for r = 0, 1, ..., as far as it
-    was asked for.
+    """beta(r), the chance that none of r changed features is kept, for r = 0, 1, ...
 
-    `numerators[r] / denominator` is exact; `floats[r]` is the largest float64 that does not exceed
-    it, so a radius that is decided with it can only come out smaller.
+    Made by `survival`, as far as it was asked for.
+
+    Attributes
+    ----------
+    numerators
+        Whole numbers, one for each r: `numerators[r] / denominator` is beta(r), exactly.
+    denominator
+        C(d, e), the number of kept sets.
+    floats
+        float64 `(radii,)`: the largest number that does not exceed beta(r), so that a radius that
+        is decided with it can only come out smaller.
+
+    Examples
+    --------
+    >>> import topcert
+    >>> topcert.survival(5, 2).floats
+    array([1. , 0.6, 0.3, 0.1])
     """
 
     numerators: tuple[int, ...]
@@ -32,12 +46,39 @@ class Survival:
 
 
 def survival(num_features: int, num_kept: int, *, k: int | None = None) -> Survival:
-    """beta(r) for `num_kept` (e) of `num_features` (d) features (paper, Section 2), up to d - e; it
-    is 0 beyond.
+    """beta(r) = C(d - r, e) / C(d, e): the chance that none of r changed features is kept.
 
-    With `k` up to the last r with beta(r) > 1/(k + 1): as p <= 1, Eq. 6 asks for (t + 1) beta(r) >
-    1 with some t <= k, so no votes certify more in a top k. Raises ValueError where `1 <= num_kept
-    <= num_features` fails, and for k below 1.
+    Parameters
+    ----------
+    num_features
+        Features of an input (d).
+    num_kept
+        Features that each mask keeps (e), 1 .. num_features.
+    k
+        Leave out the r that no votes certify in a top k: those after the last r with beta(r) >
+        1/(k + 1). None for all r up to d - e; beyond, beta is 0.
+
+    Returns
+    -------
+    Survival
+        beta(0), beta(1), ..., exactly and as floats rounded down.
+
+    Raises
+    ------
+    ValueError
+        Where `1 <= num_kept <= num_features` fails, and for k below 1.
+
+    References
+    ----------
+    Jia et al., ICLR 2022, Section 2. Why so far for k: as p <= 1, Eq. 6 asks for (t + 1) beta(r) >
+    1 with some t <= k.
+
+    Examples
+    --------
+    >>> import topcert
+    >>> beta = topcert.survival(5, 2)
+    >>> beta.numerators, beta.denominator
+    ((10, 6, 3, 1), 10)
     """
     size = None if k is None else whole(k, "k")
     if size is not None and size < 1:

@@ -33,18 +33,47 @@ _STEPS: Final = 8
 def intersection_union_bounds(
     counts: ArrayLike, *, alpha: float, k: int, labels: ArrayLike | None = None, num_named: int = 1
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Bounds whose radii, by a theorem on a label and its k strongest rivals, all hold with
-    probability 1 - alpha.
+    """Bounds for one claim at a time: the radii that follow from them hold with chance 1 - alpha.
 
-    `counts` is int `(inputs, classes)`, the votes of each class. For `labels`, int `(inputs,)`,
-    named before the votes were seen: each bound at alpha / (k + 1). Without, for labels picked by
-    the votes: upper bounds at alpha / (2 (k + 1)), and lower bounds by `lower_bound_by_mass` at
-    alpha / 2; at alpha / (2 w) where each vote names `num_named` labels (w), as the probabilities
-    of all labels then sum to w. A theorem for several k needs the bounds of the largest.
+    They are closer than those of `simultaneous_bounds`, as nothing is divided by the number of
+    classes. Theorems that compare a label with its k strongest rivals may use them.
 
-    Returns `(lower, upper)`, float64 `(inputs, classes)`, which do not all hold at once: only radii
-    made of them do. Raises ValueError as `simultaneous_bounds` does, and for k outside 1 .. classes
-    - 1.
+    Parameters
+    ----------
+    counts
+        How often each class was named, int `(inputs, classes)`.
+    alpha
+        The chance that any radius of an input is wrong, in (0, 1).
+    k
+        The largest k that is certified, 1 .. classes - 1.
+    labels
+        The label to certify, int `(inputs,)`, named before the votes were seen: each bound is at
+        alpha / (k + 1). Without labels, for those that the votes pick: upper bounds at alpha /
+        (2 (k + 1)), lower bounds by `lower_bound_by_mass` at alpha / (2 w).
+    num_named
+        How many labels each vote names (w).
+
+    Returns
+    -------
+    lower, upper : ndarray
+        float64 `(inputs, classes)`. They do not all hold at once: only radii made of them do.
+
+    Raises
+    ------
+    ValueError
+        As `simultaneous_bounds`, and for k outside 1 .. classes - 1.
+
+    References
+    ----------
+    Theorem A, docs/theory/theorem-a.md; intersection-union tests are Berger's (1982).
+
+    Examples
+    --------
+    >>> import topcert
+    >>> lower, upper = topcert.intersection_union_bounds(
+    ...     [[90, 8, 2]], alpha=0.001, k=1, labels=[0])
+    >>> lower.round(3), upper.round(3)
+    (array([[0.766, 0.   , 0.   ]]), array([[1.   , 0.207, 0.115]]))
     """
     votes = checked_counts(counts)
     check_alpha(alpha)

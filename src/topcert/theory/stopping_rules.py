@@ -54,13 +54,35 @@ _TEXT: Final = re.compile(
 @final
 @dataclass(frozen=True, kw_only=True)
 class Stopping:
-    """Sample until the `question` about a label in the top `k` is settled, with chance of error
-    `alpha`.
+    """A rule by which an input has only as many votes as the answer to a question takes.
 
-    "radius=R": is its radius at least R? "table": min(radius, 5). "exact": its radius. `method` is
-    one of RULES: "ablation" goes by the counts of the votes, "located" also by which masks voted
-    for what. `label` is one of LABELS: "given", or the most voted one of a first sample,
-    "selected", whose votes count for nothing else. Each vote names `num_named` labels.
+    Parameters
+    ----------
+    question
+        What is asked of a label: "radius=R" (is its radius at least R?), "table" (min(radius, 5),
+        the columns of the paper's tables) or "exact" (its radius).
+    k
+        The top k that the label is to stay in.
+    alpha
+        The chance that what is claimed of an input is wrong, however often its votes were looked
+        at.
+    method
+        "ablation" goes by the counts of the votes, "located" also by which masks gave which vote.
+    label
+        "given", or "selected": the most voted one of a first sample, whose votes count for nothing
+        else.
+    num_named
+        How many labels each vote names.
+
+    References
+    ----------
+    docs/theory/stopping.md, with Theorems F and G.
+
+    Examples
+    --------
+    >>> import topcert
+    >>> topcert.Stopping(question="radius=5", k=3, alpha=0.001).to_text()
+    'radius=5; k=3; alpha=0.001; label=given; rule=evidence-2'
     """
 
     question: str
@@ -81,7 +103,22 @@ class Stopping:
 
     @staticmethod
     def read(text: str) -> Stopping:
-        """The inverse of `to_text`. Raises ValueError for other texts."""
+        """The rule that a manifest records.
+
+        Parameters
+        ----------
+        text
+            What `to_text` gave.
+
+        Returns
+        -------
+        Stopping
+
+        Raises
+        ------
+        ValueError
+            For other texts.
+        """
         found = _TEXT.fullmatch(text)
         rule = None
         if found is not None:

@@ -30,11 +30,29 @@ MAX_ABLATED_INPUTS: Final = 10**6
 class TightnessWitness:
     """A base classifier, given by what it names for every ablated input of x and of x + delta.
 
-    `kept` int `(N, e)` lists the kept sets; `clean` and `attacked` int `(N,)` are the labels of
-    h(x) and h(x + delta) under each, or `(N, w)` where each ablated input names w > 1. They agree
-    wherever no changed feature (`changed`, int `(radius + 1,)`) is kept, for there the two ablated
-    inputs are the same. With `clean` the bounds are met; with `attacked` k rivals have as many
-    votes as the label, so it is not guaranteed a place in the top k.
+    Made by `tightness_witness`. `clean` and `attacked` agree wherever no changed feature is kept,
+    for there the two ablated inputs are the same. With `clean` the bounds are met; with `attacked`
+    k rivals have as many votes as the label, so it is not guaranteed a place in the top k.
+
+    Attributes
+    ----------
+    radius
+        The largest radius that follows from the bounds, in features.
+    changed
+        The features that the attacker changes, int64 `(radius + 1,)`.
+    kept
+        All N = C(d, e) kept sets, int64 `(N, e)`.
+    clean, attacked
+        The labels of h(x) and h(x + delta) under each kept set, int64 `(N,)`, or `(N, w)` where
+        each ablated input names w > 1.
+
+    Examples
+    --------
+    >>> import topcert
+    >>> found = topcert.tightness_witness(
+    ...     [0.8, 0.0, 0.0], [1.0, 0.2, 0.1], 0, k=1, num_features=10, num_kept=2)
+    >>> int((found.clean == 0).sum()), int((found.attacked == 0).sum()), len(found.kept)
+    (36, 19, 45)
     """
 
     radius: int
@@ -54,13 +72,40 @@ def tightness_witness(
     num_kept: int,
     num_named: int = 1,
 ) -> TightnessWitness:
-    """The witness that nobody can certify more than `certified_radius` does from the same bounds.
+    """The classifier which shows that no more can be certified from the same bounds.
 
-    `lower` and `upper` are `(classes,)`, in any form that `certified_radius` takes. For `num_named`
-    of 3 or more that radius may be too small in rare cases; the witness's `radius` is the largest
-    that follows from the bounds. Raises ValueError for a lower bound of the label that no
-    classifier is down at (it and the others' upper bounds sum to less than `num_named`, so these
-    alone prove more) and for more than `MAX_ABLATED_INPUTS` kept sets.
+    Parameters
+    ----------
+    lower, upper
+        Bounds of one input, `(classes,)`, in any form that `certified_radius` takes.
+    label
+        The label that is certified.
+    k, num_features, num_kept, num_named
+        As of `certified_radius`.
+
+    Returns
+    -------
+    TightnessWitness
+        A classifier within the bounds, and an attack on `radius + 1` features. For `num_named` of 3
+        or more, `certified_radius` may fall short of this `radius` in rare cases.
+
+    Raises
+    ------
+    ValueError
+        For a lower bound of the label that the others' upper bounds already exceed (they sum to
+        less than `num_named`), for more than 10^6 kept sets, and as `certified_radius`.
+
+    References
+    ----------
+    Jia et al., ICLR 2022, Theorem 2; for every k and w: docs/theory/theorem-h.md.
+
+    Examples
+    --------
+    >>> import topcert
+    >>> found = topcert.tightness_witness(
+    ...     [0.8, 0.0, 0.0], [1.0, 0.2, 0.1], 0, k=1, num_features=10, num_kept=2)
+    >>> found.radius, found.changed
+    (1, array([0, 1]))
     """
     k, label, named = whole(k, "k"), whole(label, "label"), whole(num_named, "num_named")
     num_features, num_kept = whole(num_features, "num_features"), whole(num_kept, "num_kept")

@@ -44,29 +44,74 @@ def count_votes(
     channels: Channels | None = None,
     value_range: tuple[float, float] | None = None,
 ) -> NDArray[np.int64]:
-    """How often each class is named over `num_samples` random ablations of each input, int64
-    `(inputs, classes)`.
+    """How often each class is named over random ablations of each input.
 
-    `model` is a torch module, a fitted scikit-learn estimator, or any callable from a batch to
-    scores `(B, classes)` or integer labels `(B,)` (then give `num_classes`); of several outputs
-    `output` is taken, by its name or place. Each ablated input names its `num_named` best labels,
-    so a row of the result sums to num_samples * num_named; a callable may give these labels
-    themselves, integers `(B, num_named)`, the best first, all different. `x` holds booleans,
-    integers or floats: images `(inputs, H, W, C)` or `(inputs, C, H, W)`, tables `(inputs,
-    columns)`, or sets of points `(inputs, points, coordinates)`. Where its shape leaves in doubt
-    which it is, `unit` ("pixel", "feature", "column" or "point") says so, and `channels` ("first"
-    or "last") where the channels of images are. Values of images must lie in `value_range`, [0, 1]
-    unless given: the range that the model was trained on. Bytes (uint8) are scaled to it, and to
-    [0, 1] for tables; nothing else is changed. `encoding` and `unit` default to six-channel pixels,
-    sentinel columns and keep-only points; the default fill of "constant" is the middle of the
-    range. Every input sees the same masks, those of `seed`; without one it is drawn afresh from the
-    system at every call, so name one to have the same votes again. Input and model must have been
-    fixed before it was drawn. A torch module is put into evaluation mode. Warns where the model had
-    no answer for some votes. Raises ValueError where anything does not fit or is in doubt, or a
-    trial finds that an answer depends on the other rows of its batch (then `batch_size=1` may help)
-    or on what was asked before: the classifier must be a function of one row. An object that is
-    given here cannot be loaded a second time, as `certify` does with a model that it knows by name,
-    so one that remembers by less than the whole row (by its mask, say) goes unnoticed.
+    Every input sees the same masks. Inputs and model must have been fixed before `seed` was drawn.
+    A torch module is put into evaluation mode. Warns where the model had no answer for some votes.
+
+    Parameters
+    ----------
+    model
+        A torch module, a fitted scikit-learn estimator, or any callable from a batch to scores
+        `(B, classes)`, integer labels `(B,)` or ranked labels `(B, num_named)`, the best first, all
+        different (for labels give `num_classes`).
+    x
+        Booleans, integers or floats: images `(inputs, H, W, C)` or `(inputs, C, H, W)`, tables
+        `(inputs, columns)`, sets of points `(inputs, points, coordinates)`. Bytes (uint8) are
+        scaled to `value_range`, and to [0, 1] for tables; nothing else is changed.
+    num_kept
+        How many features each mask keeps (e).
+    num_samples
+        Votes of each input (n).
+    seed
+        Names the masks; None draws one afresh from the system at every call.
+    encoding
+        How hidden features are shown; None for six-channel pixels, sentinel columns and keep-only
+        points.
+    unit
+        "pixel", "feature", "column" or "point"; needed where the shape leaves it in doubt.
+    fill
+        What stands for a hidden value; in "constant" the middle of the range unless given.
+    num_classes
+        How many classes there are; needed where the model gives labels.
+    output
+        Which of several outputs of the model is taken, by its name or place.
+    num_named
+        How many labels each vote names, the best first (w).
+    batch_size
+        Ablated inputs a batch; None for what suits the model.
+    device
+        "auto", "cpu", "cuda" or "cuda:N", for torch modules.
+    channels
+        "first" or "last", where the shape of images leaves it in doubt.
+    value_range
+        The range of the values of images that the model was trained on; [0, 1] unless given.
+
+    Returns
+    -------
+    ndarray
+        int64 `(inputs, classes)`; a row sums to `num_samples * num_named`.
+
+    Raises
+    ------
+    ValueError
+        Where anything does not fit or is in doubt, or a trial finds that an answer depends on the
+        other rows of its batch (then `batch_size=1` may help) or on what was asked before.
+
+    Notes
+    -----
+    The model must be a function of one row. An object that is given here cannot be loaded a second
+    time, as the command does with a model that it knows by name. So a model that remembers rows by
+    less than all of it (by the mask, say) goes unnoticed.
+
+    Examples
+    --------
+    >>> import numpy as np, topcert
+    >>> x = np.random.default_rng(0).random((2, 12))
+    >>> counts = topcert.count_votes(
+    ...     lambda batch: batch[:, :3], x, num_kept=6, num_samples=100, seed=0)
+    >>> counts.sum(axis=1)
+    array([100, 100])
     """
     num_kept, num_samples = whole(num_kept, "num_kept"), whole(num_samples, "num_samples")
     seed = None if seed is None else whole(seed, "seed")
