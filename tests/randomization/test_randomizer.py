@@ -146,14 +146,18 @@ def test_noise_is_drawn_once_where_it_fits_and_again_where_not(
     monkeypatch: pytest.MonkeyPatch, make: Callable[..., Randomizer]
 ) -> None:
     drawn: list[int] = []
-    for name in ("draw_masks", "draw_steps", "draw_normals", "draw_shifts"):
-        whole = getattr(module, name)
 
-        def watched(*, start: int, whole: Callable[..., object] = whole, **rest: object) -> object:
+    def watch(whole: Callable[..., object]) -> Callable[..., object]:
+        def watched(*, start: int, **rest: object) -> object:
             drawn.append(start)
             return whole(start=start, **rest)
 
-        monkeypatch.setattr(module, name, watched)
+        return watched
+
+    for name in ("draw_steps", "draw_normals", "draw_shifts"):
+        monkeypatch.setattr(module, name, watch(getattr(module, name)))
+    streams = {name: watch(draw) for name, draw in module.STREAMS.items()}
+    monkeypatch.setattr(module, "STREAMS", streams)
     bytes_in_all = {
         ablation: 12 * 4 * 6,
         gaussian: 12 * 4 * 60,

@@ -24,6 +24,7 @@ from topcert.randomization.encodings import (
     grey_of,
     make_encoder,
 )
+from topcert.randomization.mask_streams import STREAMS, usual_stream
 from topcert.randomization.randomizer import Masking, Randomizer
 from topcert.theory.certified_radius import uses_quanta
 from topcert.theory.counting import check_counts
@@ -80,7 +81,7 @@ class Ablation(Noise):
     name: ClassVar[str] = "ablation"
     title: ClassVar[str] = "Ablation"
     known: ClassVar[frozenset[str]] = frozenset(
-        {masks.ALGORITHM, *designs.ALGORITHMS.values(), lattices.ALGORITHM}
+        {*STREAMS, *designs.ALGORITHMS.values(), lattices.ALGORITHM}
     )
     by_value: ClassVar[bool] = False
     stops: ClassVar[bool] = True
@@ -172,6 +173,15 @@ class Ablation(Noise):
     def own_algorithm(self) -> str:
         return masks.ALGORITHM if self.design is None else designs.algorithm_of(self.design)
 
+    @property
+    def algorithms(self) -> frozenset[str]:
+        return frozenset(STREAMS if self.design is None else {self.own_algorithm})
+
+    def resuming(self, recorded: Noise) -> Self:
+        same = isinstance(recorded, Ablation) and recorded.stream in self.algorithms
+        # said even where it is the own one: it is not to be chosen again by what is kept
+        return dataclasses.replace(self, algorithm=recorded.stream) if same else self
+
     @classmethod
     def missing(cls, given: Mapping[str, Any]) -> list[str]:
         design = given.get("design")
@@ -220,9 +230,12 @@ class Ablation(Noise):
             made.check_count(num_samples, "--samples")
         check_counts(form.num_features, num_kept)
         encoding = self.encoding or DEFAULT_ENCODING[form.kind]
+        stream = self.algorithm or self.own_algorithm
+        if self.design is None and self.algorithm is None:
+            stream = usual_stream(num_features=form.num_features, num_kept=num_kept)
         return dataclasses.replace(
             self, num_kept=num_kept, encoding=encoding, fill=self._fill_in(encoding, form)
-        )
+        ).drawn_by(stream)
 
     def _check_strides(self, form: Form, *, num_samples: int) -> None:
         """Refuse another number of kept features than the strides of a lattice decide."""
@@ -277,6 +290,7 @@ class Ablation(Noise):
             num_kept=self.kept,
             num_masks=num_votes,
             batch_size=batch_size,
+            stream=masks.ALGORITHM if design is not None else self.stream,
             design=design,
         )
 

@@ -155,7 +155,6 @@ class Noise(ABC):
         own = algorithm == self.own_algorithm
         return dataclasses.replace(self, algorithm=None if own else algorithm)
 
-    @final
     def resuming(self, recorded: Noise) -> Self:
         """The same by the stream of a recorded run, where that is one which may draw it."""
         same = type(recorded) is type(self) and recorded.stream in self.algorithms

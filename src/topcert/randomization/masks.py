@@ -32,8 +32,9 @@ TRAIN: Final = int.from_bytes(b"training", "big")
 
 _WORD: Final = np.uint64(32)
 _LOW: Final = np.uint64(0xFFFFFFFF)
-# of shuffle state at a time: stays near the cache, whatever num_features is
+# of shuffle state at a time: stays near the cache
 _CHUNK_BYTES: Final = 1 << 25
+_SPARSE: Final = 64  # features a kept one, from where a shuffle lays out only what it touches
 
 
 def draw_masks(
@@ -45,13 +46,8 @@ def draw_masks(
     Raises ValueError where `1 <= num_kept <= num_features < 2^31`, `0 <= seed < 2^64` or `0 <=
     start <= stop` fails.
     """
-    if not 1 <= num_kept <= num_features < 2**31:
-        raise ValueError(f"num_kept must lie in 1 .. num_features = {num_features}, got {num_kept}")
-    if not 0 <= seed < 2**64:
-        raise ValueError(f"seed must lie in 0 .. 2^64 - 1, got {seed}")
-    if not 0 <= start <= stop:
-        raise ValueError(f"mask numbers must satisfy 0 <= start <= stop, got {start} and {stop}")
-    chunk = max(1, _CHUNK_BYTES // (4 * num_features))
+    check_masks(seed=seed, start=start, stop=stop, num_features=num_features, num_kept=num_kept)
+    chunk = max(1, _CHUNK_BYTES // (4 * min(num_features, _SPARSE * num_kept)))
     kept = np.empty((stop - start, num_kept), np.int32)
     for first in range(start, stop, chunk):
         last = min(first + chunk, stop)
@@ -63,6 +59,16 @@ def draw_masks(
         block.sort(axis=1)
         kept[first - start : last - start] = block
     return kept
+
+
+def check_masks(*, seed: int, start: int, stop: int, num_features: int, num_kept: int) -> None:
+    """Raise ValueError where no mask stream has such masks."""
+    if not 1 <= num_kept <= num_features < 2**31:
+        raise ValueError(f"num_kept must lie in 1 .. num_features = {num_features}, got {num_kept}")
+    if not 0 <= seed < 2**64:
+        raise ValueError(f"seed must lie in 0 .. 2^64 - 1, got {seed}")
+    if not 0 <= start <= stop:
+        raise ValueError(f"mask numbers must satisfy 0 <= start <= stop, got {start} and {stop}")
 
 
 def _redraw(
@@ -99,11 +105,36 @@ def _shuffle(
     products = words * ranges
     accepted = np.all((products & _LOW) >= np.uint64(2**32) % ranges, axis=1)
     draws = (products >> _WORD).astype(np.int64) + np.arange(num_kept)
-    order = np.tile(np.arange(num_features, dtype=np.int32), (num_masks, 1))
+    columns, order = _places(draws, num_features)
     rows = np.arange(num_masks)
     for t in range(num_kept):
-        chosen = draws[:, t]
+        chosen = columns[:, t]
         taken = order[rows, chosen]
         order[rows, chosen] = order[:, t]
         order[:, t] = taken
     return order[:, :num_kept].copy(), accepted
+
+
+def _places(
+    draws: NDArray[np.int64], num_features: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """The features that a shuffle touches, in a row each, the first `num_kept` before the others;
+    and in which column of these each draw lies.
+
+    Of many features few are touched: what is laid out is twice what is kept, not all of them.
+    """
+    num_masks, num_kept = draws.shape
+    if num_features <= _SPARSE * num_kept:
+        return draws, np.tile(np.arange(num_features, dtype=np.int32), (num_masks, 1))
+    ranks = draws.argsort(axis=1, kind="stable")
+    ascending = np.take_along_axis(draws, ranks, axis=1)
+    new = np.ones_like(ascending, np.bool_)
+    new[:, 1:] = ascending[:, 1:] != ascending[:, :-1]
+    first = np.maximum.accumulate(np.where(new, np.arange(num_kept), 0), axis=1)
+    columns = np.empty_like(draws)
+    np.put_along_axis(columns, ranks, first + num_kept, axis=1)
+    columns = np.where(draws < num_kept, draws, columns)
+    order = np.empty((num_masks, 2 * num_kept), np.int32)
+    order[:, :num_kept] = np.arange(num_kept)
+    order[:, num_kept:] = ascending
+    return columns, order

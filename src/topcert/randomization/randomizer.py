@@ -15,13 +15,13 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.randomization import grid_noise
+from topcert.randomization import grid_noise, masks
 from topcert.randomization.designs import Design
 from topcert.randomization.discrete_shifts import draw_shifts
 from topcert.randomization.encodings import Encoder, Unit, to_planes
 from topcert.randomization.float_noise import draw_normals
 from topcert.randomization.grid_noise import draw_steps, steps_of
-from topcert.randomization.masks import draw_masks
+from topcert.randomization.mask_streams import STREAMS
 from topcert.theory.discrete_radius import NUM_VALUES
 
 _CACHE_BYTES: Final = 1 << 29
@@ -58,10 +58,12 @@ class Masking(Randomizer):
         num_kept: int,
         num_masks: int,
         batch_size: int,
+        stream: str = masks.ALGORITHM,
         design: Design | None = None,
     ) -> None:
         self.batch_size = batch_size
         self._unit, self._encoder = unit, encoder
+        draw_masks = STREAMS[stream]
 
         def draw(start: int) -> NDArray[np.int32]:
             stop = start + batch_size

@@ -20,6 +20,7 @@ from topcert.randomization.encodings import (
     make_encoder,
     to_planes,
 )
+from topcert.randomization.mask_streams import usual_stream
 from topcert.randomization.randomizer import Masking
 from topcert.theory.scalars import whole
 from topcert.voting.rows import check_rows, refuse_places, why_places_matter
@@ -152,6 +153,7 @@ def count_votes(
             num_kept=num_kept,
             num_masks=num_samples,
             batch_size=size,
+            stream=usual_stream(num_features=num_features, num_kept=num_kept),
         )
 
     def rows(count: int) -> NDArray[np.floating]:

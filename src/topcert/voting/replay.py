@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from topcert.noise.ablation import Ablation
 from topcert.noise.law import of_law
 from topcert.randomization.designs import Design
-from topcert.randomization.masks import draw_masks
+from topcert.randomization.mask_streams import STREAMS
 from topcert.voting.manifest import Manifest
 
 _MASK_BYTES: Final = 1 << 28  # of masks at a time
@@ -225,7 +225,7 @@ class ReplayedMasks:
             repeated = kept[:, 1:] == kept[:, :-1]  # what a mask names several times counts once
             kept[:, 1:][repeated] = manifest.num_features
             return kept
-        return draw_masks(
+        return STREAMS[manifest.algorithm](
             seed=manifest.seed,
             start=manifest.num_selection + start,
             stop=manifest.num_selection + stop,
