@@ -39,9 +39,10 @@ from topcert.datasets.dataset import Dataset, load_dataset
 from topcert.datasets.reading import Reading
 from topcert.evaluation.results import derive
 from topcert.methods.certificate_table import CertificateTable
+from topcert.modalities.make_encoder import make_encoder
+from topcert.modalities.registered_modalities import to_planes
 from topcert.noise.ablation import Ablation
 from topcert.noise.law import of_law
-from topcert.randomization.encodings import make_encoder, to_planes
 from topcert.theory.labels import most_voted
 from topcert.voting.ledger import Ledger
 from topcert.voting.request import Prepared, Request

@@ -34,8 +34,8 @@ from topcert.methods.certify import radii_of
 from topcert.methods.design import METHOD as DESIGN
 from topcert.methods.method import Smoothing
 from topcert.methods.registered_methods import find_sampled_method
+from topcert.modalities.input_form import Form
 from topcert.noise.ablation import Ablation
-from topcert.noise.input_form import Form
 from topcert.noise.law import of_law
 from topcert.randomization.designs import DESIGNS, Design
 from topcert.randomization.masks import draw_masks

@@ -24,9 +24,10 @@ ALLOWED = {
     "extras": {"files"},
     "plugins": {"files"},
     "theory": {"theory"},
-    "randomization": {"randomization", "theory", "files"},
-    "noise": {"noise", "randomization", "theory", "files", "plugins"},
-    "methods": {"methods", "noise", "theory", "files", "plugins"},
+    "modalities": {"modalities", "theory", "files", "plugins"},
+    "randomization": {"randomization", "modalities", "theory", "files"},
+    "noise": {"noise", "randomization", "modalities", "theory", "files", "plugins"},
+    "methods": {"methods", "noise", "modalities", "theory", "files", "plugins"},
     "models": {"models"},
 }
 

@@ -13,6 +13,7 @@ from topcert.files import first_line
 
 COMMANDS: Final = "topcert.commands"
 METHODS: Final = "topcert.methods"
+MODALITIES: Final = "topcert.modalities"
 NOISES: Final = "topcert.noises"
 
 

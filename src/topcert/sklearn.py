@@ -14,8 +14,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from topcert.api.certificates import Certificates
 from topcert.api.smoothed_classifier import SmoothedClassifier
 from topcert.evaluation.predictions import Predictions
+from topcert.modalities.make_encoder import make_encoder
 from topcert.noise.ablation import Ablation
-from topcert.randomization.encodings import make_encoder
 from topcert.randomization.masks import TRAIN, draw_masks
 from topcert.theory.labels import most_voted
 from topcert.voting.arrays import count_votes

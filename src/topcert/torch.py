@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, final
+from typing import Any, final
 
 import numpy as np
 import torch
 from torch import nn
 
-from topcert.noise.input_form import Form
+from topcert.modalities.image import IMAGE
+from topcert.modalities.input_form import Form
+from topcert.modalities.registered_modalities import usual_modality
 from topcert.noise.law import Noise
-from topcert.randomization.encodings import DEFAULT_UNIT, Unit
 from topcert.theory.scalars import whole
-
-KINDS: Final = {1: "table", 2: "points", 3: "image"}  # by the axes of one input
 
 
 @final
@@ -61,7 +60,7 @@ class Smoothed(nn.Module):
         noise: Noise,
         num_samples: int = 1000,
         seed: int = 0,
-        unit: Unit | None = None,
+        unit: str | None = None,
         batch_size: int = 250,
     ) -> None:
         super().__init__()
@@ -98,26 +97,22 @@ class Smoothed(nn.Module):
         ValueError
             Where the noise has no place for such inputs.
         """
-        if x.ndim - 1 not in KINDS:
+        modality = usual_modality(x.ndim - 1)
+        if modality is None:
             raise ValueError(f"inputs have 1, 2 or 3 axes each, got a batch of {tuple(x.shape)}")
         inputs = x.detach().cpu().numpy()
-        if inputs.ndim == 4:
+        if modality is IMAGE:
             inputs = np.moveaxis(inputs, 1, 3)
         training = self.module.training
         self.module.eval()
         try:
-            return torch.stack([self._shares(one, x.device) for one in inputs])
+            unit = self.unit or modality.unit
+            return torch.stack([self._shares(one, x.device, unit) for one in inputs])
         finally:
             self.module.train(training)
 
-    def _shares(self, x: Any, device: torch.device) -> torch.Tensor:
-        kind = KINDS[x.ndim]
-        form = Form(
-            name="the batch",
-            shape=x.shape,
-            dtype=x.dtype,
-            unit=self.unit or DEFAULT_UNIT[kind],
-        )
+    def _shares(self, x: Any, device: torch.device, unit: str) -> torch.Tensor:
+        form = Form(name="the batch", shape=x.shape, dtype=x.dtype, unit=unit)
         size = min(self.batch_size, self.num_samples)
         drawn = self.noise.fitted(form, num_samples=self.num_samples).randomizer(
             form,

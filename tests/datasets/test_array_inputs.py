@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 import topcert
 from topcert.datasets import load_dataset
-from topcert.datasets.array_inputs import channels_come_first, read_inputs
+from topcert.datasets.array_inputs import read_inputs
+from topcert.modalities.image import channels_come_first
 
 GENERATOR = np.random.default_rng(0)
 BITS = GENERATOR.integers(0, 2, (3, 9, 10, 3))

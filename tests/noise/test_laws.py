@@ -11,14 +11,13 @@ import numpy as np
 import pytest
 
 import topcert
+from topcert.modalities.input_form import Form, fingerprint_fill
 from topcert.noise import ablation, discrete, gaussian
-from topcert.noise.input_form import Form, fingerprint_fill
 from topcert.noise.law import Noise
 from topcert.noise.registered_laws import all_noises, find_noise
 from topcert.randomization import designs, grid_noise, masks
 from topcert.randomization import discrete_shifts as circle
 from topcert.randomization import float_noise as floating
-from topcert.randomization.encodings import Unit
 
 GENERATOR = np.random.default_rng(0)
 IMAGES = GENERATOR.integers(0, 256, (6, 4, 5, 3)).astype(np.float32) / np.float32(255)
@@ -154,9 +153,7 @@ def drawn(law: Noise, given: Form, x: np.ndarray[Any, np.dtype[np.float32]]) -> 
     ("design", "encoding", "unit"),
     [(None, "constant", "pixel"), ("partitions", "mean", "pixel"), ("random", None, "feature")],
 )
-def test_masks_are_those_of_the_stream(
-    design: str | None, encoding: str | None, unit: Unit
-) -> None:
+def test_masks_are_those_of_the_stream(design: str | None, encoding: str | None, unit: str) -> None:
     given = form(unit=unit, read_reference=lambda: IMAGES)
     batch = drawn(topcert.Ablation(num_kept=5, design=design, encoding=encoding), given, IMAGES[0])
     if design is None:

@@ -11,9 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.randomization.test_masks import philox4x64_10
+from topcert.modalities.encodings.infiller import Infiller
+from topcert.modalities.make_encoder import make_encoder
+from topcert.modalities.registered_modalities import to_planes
 from topcert.randomization.designs import ALGORITHMS, DESIGNS, DOMAIN, Design, hilbert_order
-from topcert.randomization.encodings import make_encoder, to_planes
-from topcert.randomization.infill import Infiller
 from topcert.randomization.masks import CERTIFY, TRAIN, draw_masks
 
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from topcert.modalities.make_encoder import make_encoder
+from topcert.modalities.registered_modalities import to_planes
 from topcert.randomization.designs import Design, make_design
-from topcert.randomization.encodings import make_encoder, to_planes
 from topcert.randomization.lattices import stride_of
 
 SPACES = [

@@ -9,9 +9,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from topcert.modalities.make_encoder import make_encoder
 from topcert.randomization import randomizer as module
 from topcert.randomization.discrete_shifts import draw_shifts
-from topcert.randomization.encodings import Unit, make_encoder
 from topcert.randomization.float_noise import draw_normals
 from topcert.randomization.grid_noise import draw_steps, steps_of
 from topcert.randomization.masks import draw_masks
@@ -32,7 +32,7 @@ COUNT, SIZE = 11, 4  # draws of a run, and of a batch: the last one is filled up
 
 
 def ablation(
-    *, unit: Unit = "pixel", encoding: str = "six-channel", batch_size: int = SIZE
+    *, unit: str = "pixel", encoding: str = "six-channel", batch_size: int = SIZE
 ) -> Masking:
     return Masking(
         unit=unit,

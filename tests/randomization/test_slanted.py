@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from topcert.modalities.make_encoder import make_encoder
+from topcert.modalities.registered_modalities import to_planes
 from topcert.randomization.designs import (
     ALGORITHMS,
     Design,
@@ -20,7 +22,6 @@ from topcert.randomization.designs import (
     kind_of,
     make_design,
 )
-from topcert.randomization.encodings import make_encoder, to_planes
 from topcert.randomization.lattices import laid_out, read_strides, shortest
 
 

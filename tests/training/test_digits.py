@@ -11,8 +11,9 @@ import pytest
 
 from topcert.classifiers.sklearn_estimator import SklearnClassifier
 from topcert.datasets.dataset import digits_split
+from topcert.modalities.make_encoder import make_encoder
+from topcert.modalities.registered_modalities import to_planes
 from topcert.randomization import masks
-from topcert.randomization.encodings import make_encoder, to_planes
 from topcert.training import digits
 from topcert.training.digits import MASKS_PER_IMAGE, train_digits
 

@@ -10,9 +10,9 @@ import torch
 from scipy import stats
 from torch import nn
 
+from topcert.modalities.make_encoder import make_encoder
 from topcert.randomization import float_noise
 from topcert.randomization.designs import Design, make_design
-from topcert.randomization.encodings import make_encoder
 from topcert.training.noise import (
     AblationNoise,
     DesignNoise,

@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import nn
 
+from topcert.modalities.make_encoder import make_encoder
+from topcert.modalities.registered_modalities import to_planes
 from topcert.models.pointnet import PointNet, distance_to_orthogonal
-from topcert.randomization.encodings import make_encoder, to_planes
 from topcert.randomization.masks import CERTIFY, TRAIN, draw_masks
 from topcert.training import points as module
 from topcert.training.points import PointNoise, RotateAndJitter

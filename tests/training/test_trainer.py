@@ -20,8 +20,9 @@ import torch
 from torch import nn
 
 from topcert.files import replacing
+from topcert.modalities.make_encoder import make_encoder
+from topcert.modalities.registered_modalities import to_planes
 from topcert.randomization import masks
-from topcert.randomization.encodings import make_encoder, to_planes
 from topcert.training import checkpoint, noise, trainer
 from topcert.training.augmentation import ShiftAndMirror, WarpAndTint
 from topcert.training.checkpoint import EpochLog, load_weights

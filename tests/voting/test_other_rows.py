@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from topcert.classifiers.functions import FunctionClassifier
-from topcert.randomization.encodings import make_encoder
+from topcert.modalities.make_encoder import make_encoder
 from topcert.randomization.randomizer import Masking
 from topcert.voting.among import RowCheck, RowsError
 from topcert.voting.other_rows import Asker

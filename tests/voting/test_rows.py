@@ -18,9 +18,9 @@ from torch import nn
 from tests.conftest import Outcome
 from topcert import count_votes
 from topcert.classifiers.functions import FunctionClassifier
+from topcert.modalities.make_encoder import make_encoder
 from topcert.noise.ablation import Ablation
 from topcert.noise.gaussian import Gaussian
-from topcert.randomization.encodings import make_encoder
 from topcert.randomization.randomizer import Masking
 from topcert.voting import run
 from topcert.voting.among import ROUNDING, RowCheck, RowsError

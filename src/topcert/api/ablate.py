@@ -10,13 +10,8 @@ from numpy.typing import NDArray
 
 from topcert.api.python_words import python_words
 from topcert.datasets.array_inputs import read_inputs
-from topcert.randomization.encodings import (
-    DEFAULT_ENCODING,
-    DEFAULT_UNIT,
-    Unit,
-    make_encoder,
-    to_planes,
-)
+from topcert.modalities.input_form import Form
+from topcert.modalities.make_encoder import make_encoder
 from topcert.randomization.masks import TRAIN, draw_masks
 from topcert.theory.scalars import whole
 
@@ -28,7 +23,7 @@ def ablate(
     seed: int,
     start: int = 0,
     encoding: str | None = None,
-    unit: Unit | None = None,
+    unit: str | None = None,
     fill: NDArray[np.floating] | float | None = None,
     channels: str | None = None,
 ) -> Any:
@@ -103,7 +98,7 @@ def _shown(
     seed: int,
     start: int,
     encoding: str | None,
-    unit: Unit | None,
+    unit: str | None,
     fill: NDArray[np.floating] | float | None,
     channels: str | None,
 ) -> NDArray[np.floating]:
@@ -119,22 +114,22 @@ def _shown(
         channels=channels,
         value_range=(span[0], span[1] + 1.0) if images else None,  # any that training makes
     )
-    used = unit or DEFAULT_UNIT[found.kind]
+    form = Form(shape=found.x.shape[1:], unit=unit or found.modality.unit)
     inputs = found.x
-    shape = inputs.shape[1:]
     encoder = make_encoder(
-        encoding or DEFAULT_ENCODING[found.kind],
-        shape=shape,
-        unit=used,
+        encoding or found.modality.encoding.name,
+        shape=form.shape,
+        unit=form.unit,
         batch_size=1,
         fill=fill,
         dtype=inputs.dtype,
     )
-    planes = [to_planes(x, used) for x in inputs]
-    num_features = planes[0].shape[1]
+    planes = [form.planes(x) for x in inputs]
+    num_features = form.num_features
     if not 1 <= num_kept <= num_features:
         raise ValueError(
-            f"num_kept must lie in 1 .. {num_features}, the {used}s of an input, got {num_kept}"
+            f"num_kept must lie in 1 .. {num_features}, the {form.units} of an input, got"
+            f" {num_kept}"
         )
     kept = draw_masks(
         seed=seed,

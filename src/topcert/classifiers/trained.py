@@ -24,8 +24,9 @@ def trained_encoding(model: str) -> str | None:
     Returns
     -------
     str or None
-        A name of `topcert.randomization.encodings.ENCODINGS`; None for a model of another kind, a
-        file that says nothing, and one that cannot be read, which is for `load_classifier` to say.
+        A name of `topcert.modalities.registered_modalities.all_encodings`; None for a model of
+        another kind, a file that says nothing, and one that cannot be read, which is for
+        `load_classifier` to say.
 
     Examples
     --------

@@ -197,7 +197,7 @@ def dataset_of(arrays: Arrays, name: str) -> Dataset:
     x, reference = arrays.x, arrays.reference
     return Dataset(
         name=name,
-        kind=arrays.kind,
+        modality=arrays.modality,
         shape=x.shape[1:],
         dtype=x.dtype,
         indices=np.arange(len(x)),

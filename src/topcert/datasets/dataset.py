@@ -14,7 +14,6 @@ from typing import Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.datasets.array_inputs import Kind, check_range, scale_bytes
 from topcert.datasets.cifar10 import CLASS_NAMES, HELD_OUT, load_cifar10
 from topcert.datasets.folder import SUFFIXES
 from topcert.datasets.imagenet import CROP, SHORTER_SIDE, SUBSET, load_imagenet
@@ -25,6 +24,10 @@ from topcert.datasets.pictures import Cut
 from topcert.datasets.raw import RawInput
 from topcert.datasets.surfaces import CLASS_NAMES as SURFACE_NAMES
 from topcert.datasets.surfaces import NUM_POINTS, label_surfaces, make_surfaces
+from topcert.modalities.array_values import check_range, scale_bytes
+from topcert.modalities.image import IMAGE
+from topcert.modalities.modality import Modality
+from topcert.modalities.points import POINTS
 
 BUILT_IN: Final = (
     "digits",
@@ -52,7 +55,7 @@ class Dataset:
     """
 
     name: str
-    kind: Kind
+    modality: Modality
     shape: tuple[int, ...]
     dtype: np.dtype[np.floating]
     indices: NDArray[np.int64]
@@ -68,6 +71,11 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    @property
+    def kind(self) -> str:
+        """The name of the kind of input, such as "image"."""
+        return self.modality.name
 
     def in_words(self, position: int) -> str:
         """An input as messages name it: "input 17 (cats/x.jpg)"."""
@@ -146,7 +154,7 @@ def load_dataset(
         whole = _npz(Path(name), unit=unit, channels=channels, value_range=value_range)
     else:
         raise ValueError(_unknown(name))
-    if value_range is not None and whole.kind != "image":
+    if value_range is not None and not whole.modality.ranged:
         raise ValueError(f"--range is for images, and {name} holds none; leave it out")
     return replace(taken(whole, stride=stride, limit=limit), name=name)
 
@@ -231,7 +239,7 @@ def _digits(value_range: tuple[float, float] | None) -> Dataset:
     held_out = images[test]
     return Dataset(
         name="digits",
-        kind="image",
+        modality=IMAGE,
         shape=images.shape[1:],
         dtype=images.dtype,
         indices=np.flatnonzero(test),
@@ -268,7 +276,7 @@ def _cifar10_images(
 ) -> Dataset:
     return Dataset(
         name=name,
-        kind="image",
+        modality=IMAGE,
         shape=images.shape[1:],
         dtype=np.dtype(np.float32),
         indices=indices,
@@ -282,7 +290,7 @@ def _imagenet(data_dir: Path | None, value_range: tuple[float, float] | None) ->
     images = load_imagenet(data_dir)
     return Dataset(
         name="imagenet",
-        kind="image",
+        modality=IMAGE,
         shape=(CROP, CROP, 3),
         dtype=np.dtype(np.float32),
         indices=np.arange(len(images.labels)),
@@ -298,7 +306,7 @@ def _modelnet40(data_dir: Path | None) -> Dataset:
     points, labels, names = load_modelnet40("test", data_dir=data_dir)
     return Dataset(
         name="modelnet40",
-        kind="points",
+        modality=POINTS,
         shape=points.shape[1:],
         dtype=points.dtype,
         indices=np.arange(len(labels)),
@@ -312,7 +320,7 @@ def _surfaces() -> Dataset:
     labels = label_surfaces("test")
     return Dataset(
         name="surfaces",
-        kind="points",
+        modality=POINTS,
         shape=(NUM_POINTS, 3),
         dtype=np.dtype(np.float32),
         indices=np.arange(len(labels)),
@@ -334,7 +342,7 @@ def _raw_of(cut: Cut) -> RawInput | None:
 def _pictures(found: PictureFolder, value_range: tuple[float, float] | None) -> Dataset:
     return Dataset(
         name=found.name,
-        kind="image",
+        modality=IMAGE,
         shape=found.shape,
         dtype=np.dtype(np.float32),
         indices=found.places,
@@ -353,7 +361,7 @@ def _npz(
     x, labels, reference = arrays.x, arrays.labels, arrays.reference
     return Dataset(
         name=str(path),
-        kind=arrays.kind,
+        modality=arrays.modality,
         shape=x.shape[1:],
         dtype=x.dtype,
         indices=np.arange(len(x)),

@@ -11,15 +11,9 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.datasets.array_inputs import (
-    Inputs,
-    Kind,
-    as_array,
-    as_floats,
-    as_image_values,
-    check_numbers,
-    read_inputs,
-)
+from topcert.datasets.array_inputs import read_inputs
+from topcert.modalities.array_values import as_array, check_numbers
+from topcert.modalities.modality import Inputs, Modality
 
 _READ: Final = ("x", "y", "x_train", "class_names")
 
@@ -31,7 +25,7 @@ class Arrays:
     a model knows.
     """
 
-    kind: Kind
+    modality: Modality
     x: NDArray[np.floating]
     labels: NDArray[np.int64] | None
     class_names: tuple[str, ...]
@@ -79,7 +73,7 @@ def read_arrays(
         )
     reference = arrays.get("x_train")
     return Arrays(
-        kind=found.kind,
+        modality=found.modality,
         x=found.x,
         labels=labels,
         class_names=names,
@@ -168,9 +162,7 @@ def _reference(
         )
     if array.size == 0:
         raise ValueError(f"{name} is empty, of shape {array.shape}")
-    if inputs.kind == "image":
-        return as_image_values(array, name, value_range=value_range)
-    return as_floats(array, name)
+    return inputs.modality.values(array, name, value_range=value_range)
 
 
 def _tuple(shape: tuple[int, ...]) -> str:

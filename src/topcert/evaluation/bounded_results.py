@@ -32,6 +32,7 @@ from topcert.evaluation.accuracy import (
 from topcert.files import first_line, replacing
 from topcert.methods.certificate_table import CertificateTable
 from topcert.methods.chiang import certify_bounded
+from topcert.modalities.image import IMAGE
 from topcert.theory.interval_bounds import scores
 from topcert.version import __version__
 from topcert.voting.given_names import given_names
@@ -146,7 +147,7 @@ def certify_network(
     `doubtful` is that of `order_classes`. Raises ValueError where the data are no images in [0, 1],
     the network holds what bounds cannot follow, or a k or `max_radius` is out of range.
     """
-    if dataset.kind != "image":
+    if dataset.modality is not IMAGE:
         raise ValueError(
             f"the method chiang is for images in [0, 1], and {dataset.name} holds none"
         )

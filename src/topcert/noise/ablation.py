@@ -13,17 +13,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Self, final
 
-from topcert.noise.input_form import Form, fingerprint_fill
+from topcert.modalities.encodings.encoding import Encoding
+from topcert.modalities.input_form import Form, fingerprint_fill
+from topcert.modalities.make_encoder import make_encoder
+from topcert.modalities.registered_modalities import (
+    all_encodings,
+    find_encoding,
+    plural_of,
+)
 from topcert.noise.law import IID, Noise, option
 from topcert.randomization import designs, lattices, masks
 from topcert.randomization.designs import Design, make_design
-from topcert.randomization.encodings import (
-    DEFAULT_ENCODING,
-    ENCODINGS,
-    SENTINEL,
-    grey_of,
-    make_encoder,
-)
 from topcert.randomization.mask_streams import STREAMS, usual_stream
 from topcert.randomization.randomizer import Masking, Randomizer
 from topcert.theory.certified_radius import uses_quanta
@@ -31,8 +31,6 @@ from topcert.theory.counting import check_counts
 from topcert.theory.scalars import real, whole
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
-_NUMBERED: Final = ("constant", "sentinel")  # encodings in which NULL is a number
-_COMPUTED: Final = ("mean", "median")  # in which it is a statistic of training inputs
 
 
 @final
@@ -136,10 +134,8 @@ class Ablation(Noise):
         strided = self.design is not None and designs.kind_of(self.design) != self.design
         if self.num_kept is None and not strided:
             raise ValueError("num_kept must be given: how many features each mask keeps (e)")
-        if self.encoding is not None and self.encoding not in ENCODINGS:
-            raise ValueError(
-                f"encoding must be one of {', '.join(ENCODINGS)}, got {self.encoding!r}"
-            )
+        if self.encoding is not None:
+            _known(self.encoding)
         self._check_fill()
 
     def _check_fill(self) -> None:
@@ -147,15 +143,15 @@ class Ablation(Noise):
         if self.fill is None:
             return
         if isinstance(self.fill, str):
-            if self.encoding not in _COMPUTED or not _DIGEST.fullmatch(self.fill):
+            computed = self.encoding is not None and _known(self.encoding).null == "statistic"
+            if not computed or not _DIGEST.fullmatch(self.fill):
                 raise ValueError(f"fill must be a finite number, got {self.fill!r}")
             return
         if not math.isfinite(real(self.fill, "fill")):
             raise ValueError(f"fill must be a finite number, got {self.fill}")
-        if self.encoding is not None and self.encoding not in _NUMBERED:
+        if self.encoding is not None and _known(self.encoding).null != "number":
             raise ValueError(
-                f"fill is for the encodings {' and '.join(_NUMBERED)}, not {self.encoding}; leave"
-                " it out"
+                f"fill is for the encodings {_numbered()}, not {self.encoding}; leave it out"
             )
 
     @property
@@ -221,7 +217,7 @@ class Ablation(Noise):
         self._check_strides(form, num_samples=num_samples)
         if not 1 <= (self.num_kept or 1) <= form.num_features:
             raise ValueError(
-                f"--keep must lie in 1 .. {form.num_features}, the {form.unit}s of an input; got"
+                f"--keep must lie in 1 .. {form.num_features}, the {form.units} of an input; got"
                 f" {self.num_kept}"
             )
         made = self.design_of(form, seed=0, num_samples=num_samples)
@@ -229,12 +225,12 @@ class Ablation(Noise):
         if made is not None:
             made.check_count(num_samples, "--samples")
         check_counts(form.num_features, num_kept)
-        encoding = self.encoding or DEFAULT_ENCODING[form.kind]
+        encoding = form.modality.encoding if self.encoding is None else _of(self.encoding, form)
         stream = self.algorithm or self.own_algorithm
         if self.design is None and self.algorithm is None:
             stream = usual_stream(num_features=form.num_features, num_kept=num_kept)
         return dataclasses.replace(
-            self, num_kept=num_kept, encoding=encoding, fill=self._fill_in(encoding, form)
+            self, num_kept=num_kept, encoding=encoding.name, fill=self._fill_in(encoding, form)
         ).drawn_by(stream)
 
     def _check_strides(self, form: Form, *, num_samples: int) -> None:
@@ -254,26 +250,23 @@ class Ablation(Noise):
             " say --design lattice, whose stride follows from it"
         )
 
-    def _fill_in(self, encoding: str, form: Form) -> float | str | None:
+    def _fill_in(self, encoding: Encoding, form: Form) -> float | str | None:
         """What stands for NULL, as a manifest records it."""
-        if encoding in _COMPUTED:
-            return fingerprint_fill(form.statistic(encoding))
-        if self.fill is not None and encoding not in _NUMBERED:
+        if encoding.null == "statistic":
+            return fingerprint_fill(form.statistic(encoding.name))
+        if self.fill is not None and encoding.null != "number":
             raise ValueError(
-                f"--fill is for the encodings constant and sentinel, not {encoding}; leave it out"
+                f"--fill is for the encodings {_numbered()}, not {encoding.name}; leave it out"
             )
-        if self.fill is not None:
-            return self.fill
-        if encoding == "constant":
-            return grey_of(form.value_range)
-        return SENTINEL if encoding == "sentinel" else None
+        return encoding.fill_in(form.value_range) if self.fill is None else self.fill
 
     def randomizer(
         self, form: Form, *, seed: int, num_samples: int, num_votes: int, batch_size: int
     ) -> Randomizer:
         assert self.encoding is not None, "a law is fitted before it draws"
         design = self.design_of(form, seed=seed, num_samples=num_samples)
-        computed = form.statistic(self.encoding) if self.encoding in _COMPUTED else None
+        computed = _known(self.encoding).null == "statistic"
+        fill = form.statistic(self.encoding) if computed else self.fill
         return Masking(
             unit=form.unit,
             encoder=make_encoder(
@@ -281,7 +274,7 @@ class Ablation(Noise):
                 shape=form.shape,
                 unit=form.unit,
                 batch_size=batch_size,
-                fill=computed if isinstance(self.fill, str) else self.fill,
+                fill=None if isinstance(fill, str) else fill,
                 dtype=form.dtype,
                 stride=None if design is None else design.stride,
             ),
@@ -330,7 +323,7 @@ class Ablation(Noise):
         return f"e = {self.kept:,}"
 
     def done_in_words(self, unit: str, num_features: int) -> str:
-        return f"{unit}s are ablated ({self.num_kept} of {num_features} kept)"
+        return f"{plural_of(unit)} are ablated ({self.num_kept} of {num_features} kept)"
 
     def draws_in_words(self, num_samples: int) -> str:
         return "masks" if self.design is None else f"{num_samples} published masks"
@@ -364,30 +357,44 @@ def _check_design(entries: Mapping[str, Any]) -> None:
         made.check_count(entries["num_samples"], "num_samples")
 
 
+def _known(name: str) -> Encoding:
+    """The encoding of that name. Raises ValueError where there is none."""
+    found = find_encoding(name)
+    if found is None:
+        raise ValueError(f"encoding must be one of {', '.join(all_encodings())}, got {name!r}")
+    return found
+
+
+def _of(name: str, form: Form) -> Encoding:
+    """The same, that of such inputs where they have one."""
+    return form.modality.find_encoding(name) or _known(name)
+
+
+def _numbered() -> str:
+    """The encodings in which NULL is a number that a person may choose."""
+    return " and ".join(one.name for one in all_encodings().values() if one.null == "number")
+
+
+_RECORDED: Final = {"number": "a number", "statistic": "a fingerprint", "nothing": "null"}
+
+
 def _check_encoding(entries: Mapping[str, Any]) -> None:
     """Refuse an encoding that such inputs do not have, and a fill that it does not have."""
-    encoding, unit, fill = entries["encoding"], entries["unit"], entries["fill"]
-    shape = entries["input_shape"]
-    if encoding not in ENCODINGS:
-        raise ValueError(f"encoding must be one of {', '.join(ENCODINGS)}, got {encoding!r}")
-    if (encoding == "keep-only") != (unit == "point") or (
-        encoding == "infill" and not (len(shape) == 3 and unit == "pixel")
-    ):
-        raise ValueError(f"encoding {encoding} does not go with the unit {unit} of {shape} inputs")
-    if encoding == "lattice" and (entries["law"] == IID or not designs.is_level(entries["law"])):
+    fill, shape = entries["fill"], entries["input_shape"]
+    form = Form(shape=tuple(shape), unit=entries["unit"])
+    encoding = _known(entries["encoding"])
+    if not encoding.shows(form):
         raise ValueError(
-            f"encoding lattice does not go with the law {entries['law']}; only with"
+            f"encoding {encoding.name} does not go with the unit {form.unit} of {shape} inputs"
+        )
+    if encoding.by_stride and (entries["law"] == IID or not designs.is_level(entries["law"])):
+        raise ValueError(
+            f"encoding {encoding.name} does not go with the law {entries['law']}; only with"
             " lattice and lattice:AxB"
         )
-    wanted = (
-        "a number"
-        if encoding in _NUMBERED
-        else "a fingerprint"
-        if encoding in _COMPUTED
-        else "null"
-    )
+    wanted = _RECORDED[encoding.null]
     if _kind_of_fill(fill) != wanted:
-        raise ValueError(f"fill is {fill!r}, the encoding {encoding} has {wanted}")
+        raise ValueError(f"fill is {fill!r}, the encoding {encoding.name} has {wanted}")
 
 
 def _kind_of_fill(fill: object) -> str:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, ClassVar, Final, Self, final
 
+from topcert.modalities.input_form import Form
 from topcert.noise.image_checks import check_images, check_recorded
-from topcert.noise.input_form import Form
 from topcert.noise.law import Noise, option
 from topcert.randomization import discrete_shifts
 from topcert.randomization.randomizer import DiscreteNoise, Randomizer

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, final
 
+from topcert.modalities.input_form import Form
 from topcert.noise.image_checks import check_images, check_recorded
-from topcert.noise.input_form import Form
 from topcert.noise.law import Noise, option
 from topcert.randomization import float_noise, grid_noise
 from topcert.randomization.randomizer import FloatGaussianNoise, GaussianNoise, Randomizer

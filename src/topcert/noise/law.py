@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self, TypeVar, final
 
-from topcert.noise.input_form import Form
+from topcert.modalities.input_form import Form
 from topcert.randomization.designs import Design
 from topcert.randomization.randomizer import Randomizer
 

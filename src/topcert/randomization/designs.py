@@ -31,6 +31,7 @@ from typing import Final, final
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.modalities.registered_modalities import modality_of
 from topcert.randomization import lattices
 from topcert.randomization.masks import draw_masks
 from topcert.randomization.words import draw_words
@@ -263,10 +264,11 @@ def make_design(
     units, `num_masks` of it.
 
     `num_kept` None is for lattices with strides of their own, and what these keep. Raises
-    ValueError as `Design` does, and where sets of points, of which a classifier is shown the kept
-    ones alone, would be cut into blocks of different sizes.
+    ValueError as `Design` does, and where inputs of which a classifier is shown the kept features
+    alone, as sets of points, would be cut into blocks of different sizes.
     """
-    grid = (shape[0], shape[1]) if unit == "pixel" and len(shape) == 3 else None
+    modality = modality_of(shape, unit)
+    grid = modality.grid(shape, unit)
     strides = lattices.read_strides(name)
     rounds = 1 if strides is None else max(1, num_masks // strides.round_size)
     if num_kept is None:
@@ -280,11 +282,12 @@ def make_design(
     made = Design(
         name=name, seed=seed, num_features=num_features, num_kept=num_kept, grid=grid, rounds=rounds
     )
-    if unit == "point" and not made.even:
+    if modality.kept_alone and not made.even:
+        plural = modality.plural(unit)
         raise ValueError(
-            f"a set of {num_features} points is cut into {made.round_size} blocks of different"
-            " sizes, and a classifier of points is shown equally many; choose a --keep that"
-            " divides the points"
+            f"a set of {num_features} {plural} is cut into {made.round_size} blocks of different"
+            f" sizes, and a classifier of {plural} is shown equally many; choose a --keep that"
+            f" divides the {plural}"
         )
     return made
 

@@ -15,10 +15,12 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.modalities.encodings.encoding import Encoder
+from topcert.modalities.image import IMAGE
+from topcert.modalities.input_form import Form
 from topcert.randomization import grid_noise, masks
 from topcert.randomization.designs import Design
 from topcert.randomization.discrete_shifts import draw_shifts
-from topcert.randomization.encodings import Encoder, Unit, to_planes
 from topcert.randomization.float_noise import draw_normals
 from topcert.randomization.grid_noise import draw_steps, steps_of
 from topcert.randomization.mask_streams import STREAMS
@@ -51,7 +53,7 @@ class Masking(Randomizer):
     def __init__(
         self,
         *,
-        unit: Unit,
+        unit: str,
         encoder: Encoder,
         seed: int,
         num_features: int,
@@ -63,6 +65,7 @@ class Masking(Randomizer):
     ) -> None:
         self.batch_size = batch_size
         self._unit, self._encoder = unit, encoder
+        self._form: Form | None = None  # of the input that was held last
         draw_masks = STREAMS[stream]
 
         def draw(start: int) -> NDArray[np.int32]:
@@ -79,7 +82,15 @@ class Masking(Randomizer):
         )
 
     def hold(self, x: NDArray[np.floating]) -> NDArray[Any]:
-        return to_planes(x, self._unit)
+        if self._form is None or self._form.shape != x.shape:
+            self._form = Form(shape=x.shape, unit=self._unit)
+        planes = self._form.planes(x)
+        if planes.shape != self._form.split:
+            raise ValueError(
+                f"the modality {self._form.kind} cuts an input of shape {x.shape} into planes of"
+                f" shape {planes.shape}, and says {self._form.split}; mend its `split` or `planes`"
+            )
+        return planes
 
     def batch(self, held: NDArray[Any], start: int) -> NDArray[np.floating]:
         return self._encoder(held, self._masks(start))
@@ -116,7 +127,7 @@ class GaussianNoise(Randomizer):
         nearest step.
         """
         _check_range(x)
-        scaled = to_planes(x, "feature")[0].astype(np.float64) * grid_noise.TOP
+        scaled = IMAGE.planes(x, "feature")[0].astype(np.float64) * grid_noise.TOP
         values = np.rint(scaled)
         held = np.where(
             np.abs(scaled - values) <= _NEAR, values * self._steps, np.rint(scaled * self._steps)
@@ -156,7 +167,7 @@ class FloatGaussianNoise(Randomizer):
 
     def hold(self, x: NDArray[np.floating]) -> NDArray[Any]:
         _check_range(x)
-        return np.asarray(to_planes(x, "feature")[0], np.float32)
+        return np.asarray(IMAGE.planes(x, "feature")[0], np.float32)
 
     def batch(self, held: NDArray[Any], start: int) -> NDArray[np.floating]:
         np.add(self._noise(start), held, out=self._batch)
@@ -197,7 +208,7 @@ class DiscreteNoise(Randomizer):
 
     def hold(self, x: NDArray[np.floating]) -> NDArray[Any]:
         _check_range(x)
-        scaled = to_planes(x, "feature")[0].astype(np.float64) * (NUM_VALUES - 1)
+        scaled = IMAGE.planes(x, "feature")[0].astype(np.float64) * (NUM_VALUES - 1)
         values = np.rint(scaled)
         off = np.abs(scaled - values).max()
         if off > _NEAR:
@@ -241,7 +252,7 @@ def _padded(count: int, batch_size: int) -> int:
 
 def _check_range(x: NDArray[np.floating]) -> None:
     low, high = float(x.min()), float(x.max())
-    if x.ndim != 3 or not (low >= 0 and high <= 1):  # NaN too
+    if x.ndim != IMAGE.axes or not (low >= 0 and high <= 1):  # NaN too
         raise ValueError(
             f"this noise is for images with values in [0, 1]; the input has shape {x.shape} and"
             f" values from {low:g} to {high:g}; scale the data, or choose the noise ablation"

@@ -7,7 +7,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.randomization.encodings import SixChannel, to_planes
+from topcert.modalities.encodings.six_channel import SixChannel
+from topcert.modalities.registered_modalities import to_planes
 from topcert.randomization.masks import TRAIN, draw_masks
 
 MASKS_PER_IMAGE: Final = 30

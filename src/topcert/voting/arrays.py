@@ -10,16 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from topcert.classifiers.loading import wrap
-from topcert.datasets.array_inputs import Channels, read_inputs
+from topcert.datasets.array_inputs import read_inputs
+from topcert.modalities.image import Channels
+from topcert.modalities.input_form import Form
+from topcert.modalities.make_encoder import make_encoder
 from topcert.noise.ablation import Ablation
-from topcert.randomization.encodings import (
-    DEFAULT_ENCODING,
-    DEFAULT_UNIT,
-    Unit,
-    grey_of,
-    make_encoder,
-    to_planes,
-)
 from topcert.randomization.mask_streams import usual_stream
 from topcert.randomization.randomizer import Masking
 from topcert.theory.scalars import whole
@@ -35,7 +30,7 @@ def count_votes(
     num_samples: int,
     seed: int | None = None,
     encoding: str | None = None,
-    unit: Unit | None = None,
+    unit: str | None = None,
     fill: NDArray[np.floating] | float | None = None,
     num_classes: int | None = None,
     output: str | None = None,
@@ -128,25 +123,27 @@ def count_votes(
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     drawn = secrets.randbits(63) if seed is None else seed
-    used_unit = unit or DEFAULT_UNIT[found.kind]
-    name = encoding or DEFAULT_ENCODING[found.kind]
+    form = Form(shape=inputs.shape[1:], unit=unit or found.modality.unit)
     if found.moved and np.ndim(fill if fill is not None else 0) == 3:
         fill = np.moveaxis(np.asarray(fill), 0, 2)
-    if name == "constant" and fill is None:
-        fill = grey_of(value_range)
-    shape = inputs.shape[1:]
-    num_features = to_planes(inputs[0], used_unit).shape[1]
+    num_features = form.num_features
     if not 1 <= num_kept <= num_features:
         raise ValueError(
-            f"num_kept must lie in 1 .. {num_features}, the {used_unit}s of an input, got"
+            f"num_kept must lie in 1 .. {num_features}, the {form.units} of an input, got"
             f" {num_kept}"
         )
 
     def ablation(size: int) -> Masking:
         return Masking(
-            unit=used_unit,
+            unit=form.unit,
             encoder=make_encoder(
-                name, shape=shape, unit=used_unit, batch_size=size, fill=fill, dtype=inputs.dtype
+                encoding or form.modality.encoding.name,
+                shape=form.shape,
+                unit=form.unit,
+                batch_size=size,
+                fill=fill,
+                dtype=inputs.dtype,
+                value_range=value_range,
             ),
             seed=drawn,
             num_features=num_features,

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, cast, final
+from typing import Any, Final, final
 
 from topcert.files import first_line, replacing
-from topcert.noise.input_form import Form
+from topcert.modalities.input_form import Form
+from topcert.modalities.registered_modalities import known_modality, plural_of
 from topcert.noise.law import IID, Noise
 from topcert.noise.registered_laws import all_noises, find_noise
 from topcert.randomization.designs import kind_of
-from topcert.randomization.encodings import Unit
 from topcert.theory.counting import MAX_FEATURES
 from topcert.voting.contradictions import check_entries
 
@@ -96,7 +95,7 @@ class Manifest:
     @cached_property
     def form(self) -> Form:
         """What is recorded of the form of inputs."""
-        return Form(shape=self.input_shape, unit=cast("Unit", self.unit), name=self.data)
+        return Form(shape=self.input_shape, unit=self.unit, name=self.data)
 
     @property
     def kind(self) -> str:
@@ -244,7 +243,7 @@ def _check_types(path: Path, found: dict[str, Any]) -> None:
         )
     if implied != found["num_features"]:  # the channels of a feature follow from it
         raise ValueError(
-            f"{path}: an input of shape {shape} has {implied} {found['unit']}s, not"
+            f"{path}: an input of shape {shape} has {implied} {plural_of(found['unit'])}, not"
             f" {found['num_features']}"
         )
     if not isinstance(found["data_options"], dict):
@@ -259,11 +258,9 @@ def _check_types(path: Path, found: dict[str, Any]) -> None:
 
 
 def _features_of(shape: tuple[int, ...], unit: object) -> int | None:
-    """How many `unit`s an input of `shape` has, as `to_planes` cuts it; None where it has none."""
-    if unit == "feature" and len(shape) in (1, 3):
-        return math.prod(shape)
-    parts = {("pixel", 3): 2, ("column", 1): 1, ("point", 2): 1}.get((str(unit), len(shape)))
-    return None if parts is None else math.prod(shape[:parts])
+    """How many `unit`s an input of `shape` has; None where it has none."""
+    modality = known_modality(shape, str(unit))
+    return None if modality is None else modality.split(shape, str(unit))[1]
 
 
 def _law_of(path: Path, found: dict[str, Any]) -> type[Noise]:

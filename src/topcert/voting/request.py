@@ -8,7 +8,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Final, cast, final, get_args
+from typing import Final, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,10 @@ from topcert.datasets.class_order import Doubtful, doubt_of_zero, order_classes
 from topcert.datasets.data_in_memory import DataInMemory
 from topcert.datasets.dataset import BUILT_IN, Dataset
 from topcert.datasets.reading import Reading
-from topcert.noise.input_form import Form
+from topcert.modalities.input_form import Form
+from topcert.modalities.registered_modalities import check_unit
 from topcert.noise.law import Noise
 from topcert.randomization.designs import Design
-from topcert.randomization.encodings import DEFAULT_UNIT, Unit
 from topcert.theory.stopping_rules import Stopping
 from topcert.version import __version__
 from topcert.voting.manifest import FIXED, Manifest
@@ -109,7 +109,7 @@ class Prepared:
         return self.request.noise
 
     @property
-    def unit(self) -> Unit:
+    def unit(self) -> str:
         """What one feature is."""
         return self.form.unit
 
@@ -325,13 +325,11 @@ def _with_classes(
     return dataclasses.replace(request, reading=reading), ordered
 
 
-def _unit(given: str | None, dataset: Dataset) -> Unit:
+def _unit(given: str | None, dataset: Dataset) -> str:
     if given is None:
-        return DEFAULT_UNIT[dataset.kind]
-    for unit in get_args(Unit):
-        if unit == given:
-            return cast("Unit", unit)
-    raise ValueError(f"unknown unit {given!r}; choose one of: {', '.join(get_args(Unit))}")
+        return dataset.modality.unit
+    check_unit(given)
+    return given
 
 
 def placed(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The form of inputs, as far as a law of noise asks about it."""
+"""The form of the inputs of a run: what all of them have in common."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.randomization.encodings import Unit, to_planes
+from topcert.modalities.modality import Modality
+from topcert.modalities.registered_modalities import modality_of
 
 _FLOAT32: Final = np.dtype(np.float32)
 _STATISTICS: Final[dict[str, Callable[..., Any]]] = {"mean": np.mean, "median": np.median}
@@ -30,21 +31,49 @@ class Form:
     """
 
     shape: tuple[int, ...]
-    unit: Unit
+    unit: str
     name: str = "the data"
     dtype: np.dtype[np.floating] = _FLOAT32
     value_range: tuple[float, float] | None = None
     read_reference: Callable[[], NDArray[np.floating]] | None = None
 
+    @cached_property
+    def modality(self) -> Modality:
+        """The kind of input. Raises ValueError where none of that shape has features so called."""
+        return modality_of(self.shape, self.unit)
+
     @property
     def kind(self) -> str:
-        """Whether an input is an image, a table or a set of points."""
-        return {1: "table", 2: "points"}.get(len(self.shape), "image")
+        """The name of the kind of input, such as "image"."""
+        return self.modality.name
+
+    @property
+    def units(self) -> str:
+        """The word for several features."""
+        return self.modality.plural(self.unit)
 
     @cached_property
+    def split(self) -> tuple[int, int]:
+        """How many values a feature has, and how many features an input."""
+        return self.modality.split(self.shape, self.unit)
+
+    @property
     def num_features(self) -> int:
         """How many units an input has. Raises ValueError where it has none of that name."""
-        return int(to_planes(np.zeros(self.shape), self.unit).shape[1])
+        return self.split[1]
+
+    @property
+    def grid(self) -> tuple[int, int] | None:
+        """Rows and columns of the grid that features lie in, or None."""
+        return self.modality.grid(self.shape, self.unit)
+
+    def layout(self, *, copies: int) -> tuple[int, ...]:
+        """The shape in which a classifier is shown all planes so many times."""
+        return self.modality.layout(self.shape, copies)
+
+    def planes(self, x: NDArray[np.floating]) -> NDArray[np.floating]:
+        """One input as `(values of a feature, num_features)`, contiguous."""
+        return self.modality.planes(x, self.unit)
 
     @property
     def width(self) -> int:

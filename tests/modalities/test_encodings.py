@@ -12,22 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from topcert.randomization.encodings import (
-    ENCODINGS,
-    GREY,
-    SENTINEL,
-    Encoder,
-    Unit,
-    make_encoder,
-    to_planes,
-)
+from topcert.modalities.encodings.encoding import Encoder
+from topcert.modalities.encodings.filled import GREY, SENTINEL_FILL
+from topcert.modalities.make_encoder import make_encoder
+from topcert.modalities.registered_modalities import all_encodings, to_planes
 
 IMAGE, TABLE, POINTS = (3, 4, 2), (7,), (9, 3)
 
 # encoding, unit, shape: every pair that goes together; infill and lattice, of no dense mask, have
 # their own tests
-FIXED = [name for name in ENCODINGS if name not in ("keep-only", "infill", "lattice")]
-COMBINATIONS: list[tuple[str, Unit, tuple[int, ...]]] = [
+FIXED = [name for name in all_encodings() if name not in ("keep-only", "infill", "lattice")]
+COMBINATIONS: list[tuple[str, str, tuple[int, ...]]] = [
     *((name, unit, IMAGE) for name in FIXED for unit in ("pixel", "feature")),
     *((name, unit, TABLE) for name in FIXED for unit in ("column", "feature")),
     ("keep-only", "point", POINTS),
@@ -36,7 +31,7 @@ every_combination = pytest.mark.parametrize(("name", "unit", "shape"), COMBINATI
 every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
-def count_features(unit: Unit, shape: tuple[int, ...]) -> int:
+def count_features(unit: str, shape: tuple[int, ...]) -> int:
     if unit == "point":
         return shape[0]
     return int(np.prod(shape[:2] if unit == "pixel" else shape))
@@ -59,7 +54,7 @@ def draw_kept(
 
 
 def naive(
-    name: str, unit: Unit, x: NDArray[Any], kept: NDArray[np.int32], fill: Any
+    name: str, unit: str, x: NDArray[Any], kept: NDArray[np.int32], fill: Any
 ) -> NDArray[Any]:
     """The batch by the definition: one dense mask an input, multiplied out."""
     batch = []
@@ -86,7 +81,7 @@ def naive(
 
 
 def encoder_of(
-    name: str, unit: Unit, shape: tuple[int, ...], batch_size: int, fill: Any, dtype: Any
+    name: str, unit: str, shape: tuple[int, ...], batch_size: int, fill: Any, dtype: Any
 ) -> Encoder:
     return make_encoder(name, shape=shape, unit=unit, batch_size=batch_size, fill=fill, dtype=dtype)
 
@@ -94,7 +89,7 @@ def encoder_of(
 @every_dtype
 @every_combination
 def test_batch_equals_the_dense_reference(
-    name: str, unit: Unit, shape: tuple[int, ...], dtype: Any
+    name: str, unit: str, shape: tuple[int, ...], dtype: Any
 ) -> None:
     generator = np.random.default_rng(3)
     fill = make_fill(name, shape, generator)
@@ -118,7 +113,7 @@ def test_batch_equals_the_dense_reference(
     share=st.floats(0, 1),
 )
 def test_calls_in_any_sequence_leave_no_residue(
-    combination: tuple[str, Unit, tuple[int, ...]],
+    combination: tuple[str, str, tuple[int, ...]],
     seed: int,
     batch_size: int,
     calls: list[tuple[int, int]],
@@ -157,7 +152,7 @@ def test_an_equal_but_different_mask_object_leaves_no_residue() -> None:
     attack=st.sampled_from([0.0, 1.0, 0.5, -1.0, 1e30, np.inf, -np.inf, np.nan]),
 )
 def test_a_changed_feature_that_is_not_kept_never_shows(
-    combination: tuple[str, Unit, tuple[int, ...]], seed: int, share: float, attack: float
+    combination: tuple[str, str, tuple[int, ...]], seed: int, share: float, attack: float
 ) -> None:
     name, unit, shape = combination
     generator = np.random.default_rng(seed)
@@ -178,7 +173,7 @@ def test_a_changed_feature_that_is_not_kept_never_shows(
     ("unit", "shape"), [("pixel", IMAGE), ("feature", IMAGE), ("column", TABLE)]
 )
 def test_null_of_six_channel_is_zero_and_unlike_any_value(
-    unit: Unit, shape: tuple[int, ...]
+    unit: str, shape: tuple[int, ...]
 ) -> None:
     num_features = count_features(unit, shape)
     kept = draw_kept(np.random.default_rng(1), 1, num_features, num_features // 2)
@@ -195,7 +190,7 @@ def test_null_of_six_channel_is_zero_and_unlike_any_value(
 
 @pytest.mark.parametrize(
     ("name", "fill", "null"),
-    [("constant", None, GREY), ("sentinel", None, SENTINEL), ("constant", 0.1, 0.1)],
+    [("constant", None, GREY), ("sentinel", None, SENTINEL_FILL), ("constant", 0.1, 0.1)],
 )
 def test_null_of_a_fill_is_its_number(name: str, fill: float | None, null: float) -> None:
     encoder = make_encoder(name, shape=TABLE, unit="column", batch_size=1, fill=fill)
@@ -215,7 +210,7 @@ def test_a_fill_may_differ_by_channel_or_by_feature() -> None:
 
 
 def test_the_sentinel_lies_outside_scaled_values() -> None:
-    assert not 0 <= SENTINEL <= 1
+    assert not 0 <= SENTINEL_FILL <= 1
 
 
 def test_planes_follow_the_units() -> None:
@@ -236,7 +231,7 @@ def test_planes_follow_the_units() -> None:
 @every_dtype
 @every_combination
 def test_planes_keep_the_dtype_and_are_contiguous(
-    name: str, unit: Unit, shape: tuple[int, ...], dtype: Any
+    name: str, unit: str, shape: tuple[int, ...], dtype: Any
 ) -> None:
     planes = to_planes(np.zeros(shape, dtype), unit)
     assert planes.dtype == np.dtype(dtype), name
@@ -258,7 +253,7 @@ def test_planes_keep_the_dtype_and_are_contiguous(
         ("column", ()),
     ],
 )
-def test_a_unit_that_the_shape_has_not_is_refused(unit: Unit, shape: tuple[int, ...]) -> None:
+def test_a_unit_that_the_shape_has_not_is_refused(unit: str, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=f"has no {unit}s; images have pixels"):
         to_planes(np.zeros(shape), unit)
 
@@ -280,7 +275,7 @@ def test_an_unknown_name_is_refused_with_the_choices() -> None:
     ],
 )
 def test_keep_only_and_points_go_together_alone(
-    name: str, unit: Unit, shape: tuple[int, ...]
+    name: str, unit: str, shape: tuple[int, ...]
 ) -> None:
     with pytest.raises(ValueError, match=f"encoding {name} and unit {unit} do not go together"):
         make_encoder(name, shape=shape, unit=unit, batch_size=1, fill=0.5)

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from topcert.randomization.encodings import Encoder, make_encoder, to_planes
-from topcert.randomization.infill import NEAR, PRIOR, SMOOTH, gaussian_matrix
+from topcert.modalities.encodings.encoding import Encoder
+from topcert.modalities.encodings.infiller import NEAR, PRIOR, SMOOTH, gaussian_matrix
+from topcert.modalities.make_encoder import make_encoder
+from topcert.modalities.registered_modalities import to_planes
 
 HEIGHT, WIDTH, CHANNELS = 9, 7, 3
 SHAPE = (HEIGHT, WIDTH, CHANNELS)
@@ -168,7 +170,7 @@ def test_masks_of_another_size_are_filled_by_their_own_width() -> None:
 
 @pytest.mark.parametrize(
     ("unit", "shape"),
-    [("feature", SHAPE), ("column", (7,)), ("feature", (7,)), ("point", (9, 3)), ("pixel", (7,))],
+    [("feature", SHAPE), ("column", (7,)), ("feature", (7,)), ("point", (9, 3))],
 )
 def test_it_is_for_pixels_of_images_alone(unit: str, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=f"encoding infill .*{unit}"):

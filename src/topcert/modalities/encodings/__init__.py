@@ -1,0 +1,1 @@
+"""How hidden features are shown to a classifier, one way a file."""

@@ -1,0 +1,30 @@
+"""`keep-only`: the kept features alone; nothing stands for the others."""
+
+from __future__ import annotations
+
+from typing import Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topcert.modalities.encodings.encoding import Asked, Encoder, Encoding
+
+
+@final
+class KeepOnly(Encoder):
+    """The kept points alone, `(B, num_kept, coordinates)`; there is no NULL."""
+
+    def __init__(self, *, dtype: np.dtype[np.floating]) -> None:
+        self._dtype = dtype
+
+    def __call__(
+        self, planes: NDArray[np.floating], kept: NDArray[np.int32]
+    ) -> NDArray[np.floating]:
+        return planes.T[kept].astype(self._dtype, copy=False)
+
+
+def _make(asked: Asked) -> Encoder:
+    return KeepOnly(dtype=asked.form.dtype)
+
+
+KEEP_ONLY: Final = Encoding(name="keep-only", make=_make)

@@ -1,0 +1,172 @@
+"""What a kind of input is: its features, how hidden ones are shown, how such data is read, and what
+an attacker changes.
+
+A kind of input is a final subclass of `Modality` in a file of its own, whose `MODALITY` is one
+instance of it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topcert.modalities.array_values import as_floats
+
+if TYPE_CHECKING:
+    from topcert.modalities.encodings.encoding import Encoding
+
+REWRITE: Final = "rewrite"  # the change of an attacker that the theorems of this release cover
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """What one feature is called: `name` as manifests record it, and of several of them.
+
+    Examples
+    --------
+    >>> Unit(name="pixel").plural, Unit(name="entry", several="entries").plural
+    ('pixels', 'entries')
+    """
+
+    name: str
+    several: str | None = None
+
+    @property
+    def plural(self) -> str:
+        """The word for several; `name` with an s unless another is given."""
+        return self.several or f"{self.name}s"
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What an array holds: float32 or float64 `(inputs, ...)`, images channels last; `moved` where
+    they came first.
+    """
+
+    modality: Modality
+    x: NDArray[np.floating]
+    moved: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The name of the kind of input."""
+        return self.modality.name
+
+
+class Modality(ABC):
+    """A kind of input.
+
+    An input is an array of `axes` axes. It is cut into features, each of `width` values: planes
+    `(width, num_features)`. A mask keeps some features, and an encoding shows the others.
+    """
+
+    name: ClassVar[str]  # such as "image"
+    called: ClassVar[str]  # several of them, as in "x holds images"
+    noun: ClassVar[str]  # the same beside a unit, as in "images have pixels"
+    axes: ClassVar[int]  # of one input
+    axes_in_words: ClassVar[str]  # of an array of inputs, such as "(inputs, features)"
+    units: ClassVar[tuple[Unit, ...]]  # the usual one first
+    encodings: ClassVar[tuple[Encoding, ...]]  # the usual one first
+    # whether arrays with so many axes hold such inputs where nobody names a unit
+    usual: ClassVar[bool] = False
+    # whether values lie in a range, [0, 1] or one that a person names, to which bytes are scaled
+    ranged: ClassVar[bool] = False
+    # whether a classifier is shown the kept features alone, so that masks keep equally many
+    kept_alone: ClassVar[bool] = False
+    # what an attacker may do to features
+    changes: ClassVar[tuple[str, ...]] = (REWRITE,)
+
+    @property
+    def unit(self) -> str:
+        """The usual unit."""
+        return self.units[0].name
+
+    @property
+    def encoding(self) -> Encoding:
+        """The usual encoding."""
+        return self.encodings[0]
+
+    def has_unit(self, unit: str) -> bool:
+        """Whether features may be called so."""
+        return any(one.name == unit for one in self.units)
+
+    def plural(self, unit: str) -> str:
+        """The word for several features of that unit."""
+        return next(one.plural for one in self.units if one.name == unit)
+
+    def find_encoding(self, name: str) -> Encoding | None:
+        """The encoding of that name, or None where such inputs have none."""
+        return next((one for one in self.encodings if one.name == name), None)
+
+    @abstractmethod
+    def split(self, shape: tuple[int, ...], unit: str) -> tuple[int, int]:
+        """`(width, num_features)` of an input of that shape, `axes` axes, in units of its own."""
+
+    @abstractmethod
+    def planes(self, x: NDArray[np.floating], unit: str) -> NDArray[np.floating]:
+        """One input as `(width, num_features)`, contiguous, of the same dtype."""
+
+    def layout(self, shape: tuple[int, ...], copies: int) -> tuple[int, ...]:
+        """The shape in which a classifier is shown planes, each of them `copies` times.
+
+        `(copies * width, num_features)` is reshaped to it; without a better one features lie side
+        by side.
+        """
+        return (copies * shape[0], *shape[1:])
+
+    def grid(self, shape: tuple[int, ...], unit: str) -> tuple[int, int] | None:
+        """Rows and columns of a grid that the features lie in, row by row; None without one."""
+        return None
+
+    def doubt(self, x: NDArray[Any], what: str, *, named: bool, labelled: bool) -> str | None:
+        """Why it is in doubt that an array holds such inputs, with the fix; else None.
+
+        Asked of a `usual` kind alone, where nobody named a unit of it. `what` names the array,
+        `named` says that a unit of another kind was named, `labelled` that each input has a label.
+        """
+        return None
+
+    def read(
+        self,
+        x: NDArray[Any],
+        what: str,
+        *,
+        channels: str | None = None,
+        value_range: tuple[float, float] | None = None,
+    ) -> Inputs:
+        """The inputs of an array `(inputs, ...)` of finite numbers, which `what` names in errors.
+
+        Raises ValueError, naming the fix, where they are none; and where one of the options is
+        given that is for images.
+        """
+        for option, given in (
+            ("--range (value_range=)", None if self.ranged else value_range),
+            ("--channels (channels=)", channels),
+        ):
+            if given is not None:
+                raise ValueError(
+                    f"{option} is for images, and {what} holds {self.called}; leave it out"
+                )
+        return Inputs(modality=self, x=self.values(x, what, value_range=value_range))
+
+    def values(
+        self, x: NDArray[Any], what: str, *, value_range: tuple[float, float] | None = None
+    ) -> NDArray[np.floating]:
+        """Values as a classifier is shown them; bytes are scaled. Raises ValueError as `read`."""
+        return as_floats(x, what)
+
+    def array_in_words(self, shape: tuple[int, ...]) -> str:
+        """The certified array, in words."""
+        if len(shape) == 1:
+            return f"array of {shape[0]} values"
+        return f"{' x '.join(map(str, shape))} array"
+
+    def attack_in_words(self, unit: str) -> str:
+        """What an attacker does within radius r: the end of "however an attacker"."""
+        return f"rewrites up to r of its {self.plural(unit)}"
