@@ -1,5 +1,6 @@
 """What the site adds to the pages under docs/: pages that are made (the commands, from their own
-help) or lie elsewhere in the repository, links to these, and mathematics as MathML.
+help; the examples, with their code) or lie elsewhere in the repository, links to these, and
+mathematics as MathML.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ ROOT = Path(__file__).parent.parent.parent
 ELSEWHERE = {
     "changelog.md": "CHANGELOG.md",
     "contributing.md": "CONTRIBUTING.md",
+    "examples.md": "examples/README.md",
     "networks/compact.md": "src/topcert/models/compact.md",
     "networks/lattice.md": "src/topcert/models/lattice.md",
 }
@@ -30,6 +32,8 @@ _MATH = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>',
 def on_files(files: Any, config: Any) -> Any:
     for page, source in ELSEWHERE.items():
         content = (ROOT / source).read_text(encoding="utf-8")
+        if page == "examples.md":
+            content += "".join(examples())
         files.append(File.generated(config, page, content=content))
     return files
 
@@ -65,6 +69,12 @@ def on_page_content(content: str, **_: Any) -> str:
 def as_mathml(found: re.Match[str]) -> str:
     display = "block" if found[2] == "[" else "inline"
     return convert(html.unescape(found[3]), display=display)
+
+
+def examples() -> Iterator[str]:
+    """The code of each example."""
+    for script in sorted((ROOT / "examples").glob("*.py")):
+        yield f"\n## {script.name}\n\n```python\n{script.read_text(encoding='utf-8')}```\n"
 
 
 def commands() -> Iterator[str]:

@@ -15,13 +15,14 @@ PAGES = sorted(
     for path in (
         *ROOT.glob("*.md"),
         *DOCS.rglob("*.md"),
+        *(ROOT / "examples").glob("*.md"),
         *(ROOT / "src").rglob("*.md"),
         *(ROOT / "paper").rglob("*.md"),
     )
     if not any(part.startswith((".", "build")) for part in path.relative_to(ROOT).parts)
 )
 # pages of the site that are made when it is built
-MADE = {DOCS / "changelog.md", DOCS / "contributing.md"}
+MADE = {DOCS / "changelog.md", DOCS / "contributing.md", DOCS / "examples.md"}
 _LINK = re.compile(r"\[(?:[^\[\]]|`[^`]*`)*\]\(([^)\s]+)\)")
 
 

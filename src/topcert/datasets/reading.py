@@ -19,7 +19,8 @@ class Reading:
     Parameters
     ----------
     data_dir
-        The folder that a named data set lies in; None for where it is downloaded to.
+        The folder that a named data set lies in, a path or text; None for where it is downloaded
+        to.
     limit, stride
         Take every `stride`-th input, and at most `limit`; None for the usual ones of a named set.
     crop, resize
@@ -58,6 +59,10 @@ class Reading:
     class_names: tuple[str, ...] | None = None
     unlabelled: bool = False
     lowest_label: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.data_dir is not None:  # people write paths as text
+            object.__setattr__(self, "data_dir", Path(self.data_dir))
 
     def load(self, name: str, *, unit: str | None = None) -> Dataset:
         """Read a data set, its classes in the data's own order.
