@@ -20,7 +20,7 @@ from PIL import Image
 from tests.conftest import Outcome
 from topcert.datasets import load_dataset
 from topcert.evaluation.results import derive, write_results
-from topcert.voting.given_names import Names, told
+from topcert.voting.given_names import Names, given_names
 from topcert.voting.inputs import fingerprint_inputs, inputs_table
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest
@@ -210,9 +210,9 @@ def test_data_without_names_gives_the_files_it_always_gave(
 
 
 def test_classes_that_are_called_by_their_own_numbers_have_no_names() -> None:
-    assert told(None, tuple("0123456789")) == Names()
-    assert told(None, ("0", "2")).classes == ("0", "2")
-    assert told(("a\udcff.png",), ()).inputs == ("a\\udcff.png",)
+    assert given_names(None, tuple("0123456789")) == Names()
+    assert given_names(None, ("0", "2")).classes == ("0", "2")
+    assert given_names(("a\udcff.png",), ()).inputs == ("a\\udcff.png",)
 
 
 def test_an_input_that_the_noise_has_no_place_for_goes_by_its_file(photos: Path) -> None:
