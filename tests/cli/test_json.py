@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import Outcome
-from topcert.cli.plan import duration_in_words
+from topcert.cli.commands.plan import duration_in_words
 from topcert.evaluation.wording import shown_radii
 
 RUN = [

@@ -1,48 +1,23 @@
-"""The commands, and the one place where an error becomes a line and an exit code."""
+"""The command, and the one place where an error becomes a line and an exit code."""
 
 from __future__ import annotations
 
 import os
 import re
 import sys
-from collections.abc import Callable
 from typing import Final
 
 import typer
 from rich.text import Text
 
 from topcert.cli import options
-from topcert.cli.certify import certify
-from topcert.cli.demo import demo
-from topcert.cli.evaluate import evaluate
-from topcert.cli.help import Command, usage_in_words
-from topcert.cli.lee_table import lee_table
+from topcert.cli.help import usage_in_words
 from topcert.cli.machine import choose_json
-from topcert.cli.methods import methods
-from topcert.cli.plan import plan
 from topcert.cli.plugged_commands import Root
-from topcert.cli.predict import predict
 from topcert.cli.progress import messages
-from topcert.cli.radius import radius
-from topcert.cli.train import train
-from topcert.cli.tune import tune
-from topcert.cli.verify import verify
 from topcert.files import printable
 from topcert.version import __version__
 
-SHORT: Final[dict[Callable[..., None], str]] = {
-    demo: "The whole way on data that is already here.",
-    plan: "What can be certified at best, and what it costs.",
-    tune: "Which e, design and w certify most at a radius.",
-    certify: "Votes, certificates and their curve, in one folder.",
-    predict: "The k labels to show, each with its radius.",
-    evaluate: "Accuracy at other k and alpha, from stored votes.",
-    radius: "Radii from vote counts alone.",
-    verify: "Re-check a folder without trusting its maker.",
-    methods: "Every certificate there is.",
-    train: "Train a base classifier under its noise.",
-    lee_table: "Thresholds of Lee et al. 2019.",
-}
 app = typer.Typer(
     name="topcert",
     cls=Root,
@@ -51,8 +26,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for command, short in SHORT.items():
-    app.command(cls=Command, short_help=short)(command)
 
 
 def _print_version(asked: bool) -> None:

@@ -12,6 +12,7 @@ import typer.main
 from typer.core import TyperGroup
 
 from topcert.cli.help import Command, Group, write_options
+from topcert.cli.own_commands import own_command, own_names
 from topcert.files import first_line
 from topcert.plugins import COMMANDS, Plugin, find_plugins, only_one, taken
 
@@ -29,17 +30,17 @@ KNOWN: Final = {
 class Root(TyperGroup):
     """The commands of topcert itself, and those that are added."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        own = super().list_commands(ctx)
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        own = own_names()
         return [*own, *(name for name in sorted({*_added(), *KNOWN}) if name not in own)]
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        return super().get_command(ctx, cmd_name) or _command(cmd_name)
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        return own_command(cmd_name) or _command(cmd_name)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         write_options(self, ctx, formatter)
         self.format_commands(ctx, formatter)
-        own = super().list_commands(ctx)
+        own = own_names()
         refused = [
             taken(plugin) for name, plugins in _added().items() if name in own for plugin in plugins
         ]

@@ -8,16 +8,17 @@ import tempfile
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, final
+from typing import Annotated, Final, final
 
 import typer
 
 from topcert.cli import options
 from topcert.cli.best_possible import say_best
-from topcert.cli.certify import write_run
+from topcert.cli.commands.certify import write_run
 from topcert.cli.grouping import grouped
 from topcert.cli.machine import print_json
 from topcert.cli.option_groups import Masks, ModelOptions, PrintOptions, ReadingOptions
+from topcert.cli.own_commands import OwnCommand
 from topcert.cli.parsing import check_data_dir
 from topcert.cli.progress import messages
 from topcert.cli.running import run_to_ledger
@@ -220,3 +221,8 @@ def _as_object(made: Predictions, request: Request) -> dict[str, object]:
         "design": None if request.noise.law == IID else request.noise.law,
         "inputs": list(made.as_objects()),
     }
+
+
+COMMAND: Final = OwnCommand(
+    run=predict, short="The k labels to show, each with its radius.", place=50
+)

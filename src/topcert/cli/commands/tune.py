@@ -15,6 +15,7 @@ from topcert.cli.grouping import grouped
 from topcert.cli.machine import print_json
 from topcert.cli.numbers import choose_ballot, flattened, several
 from topcert.cli.option_groups import ModelOptions, PrintOptions, ReadingOptions, Shown
+from topcert.cli.own_commands import OwnCommand
 from topcert.cli.parsing import check_data_dir, check_folder
 from topcert.cli.progress import console
 from topcert.cli.running import run_to_ledger
@@ -248,3 +249,8 @@ def _write(order: list[Trial], path: Path) -> None:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+
+
+COMMAND: Final = OwnCommand(
+    run=tune, short="Which e, design and w certify most at a radius.", place=30
+)

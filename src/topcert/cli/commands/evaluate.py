@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import numpy as np
 import typer
@@ -12,6 +12,7 @@ from topcert.cli import options
 from topcert.cli.best_possible import say_where_nothing
 from topcert.cli.listing import print_inputs
 from topcert.cli.machine import choose_json, print_json, summary
+from topcert.cli.own_commands import OwnCommand
 from topcert.cli.parsing import check_out
 from topcert.cli.printing import print_curves, print_promise, print_unlabelled
 from topcert.cli.progress import console, pairs_bar
@@ -125,3 +126,8 @@ def evaluate(
         gap = gap_in_words(ledger.manifest)
         found = summary(results.certificates, results.curves, folder, radii=radius)
         print_json(found | {"not_covered": gap})
+
+
+COMMAND: Final = OwnCommand(
+    run=evaluate, short="Accuracy at other k and alpha, from stored votes.", place=60
+)

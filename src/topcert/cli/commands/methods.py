@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Final
 
 from topcert.cli import options
 from topcert.cli.machine import print_json
+from topcert.cli.own_commands import OwnCommand
 from topcert.cli.progress import console, messages
 from topcert.methods.registered_methods import ALIASES, all_methods, refused_methods
 
@@ -43,3 +45,6 @@ def methods(*, as_json: options.AsJson = False) -> None:
                 text, console.width, initial_indent=INDENT, subsequent_indent=INDENT
             )
             console.print(lines, highlight=False, soft_wrap=True)
+
+
+COMMAND: Final = OwnCommand(run=methods, short="Every certificate there is.", place=90)

@@ -16,6 +16,7 @@ from topcert.audit.bounds import audit_bounds
 from topcert.audit.replaying import parse_replay
 from topcert.cli import options
 from topcert.cli.machine import print_json
+from topcert.cli.own_commands import OwnCommand
 from topcert.cli.progress import console, messages, progress_stages, stoppable
 from topcert.files import printable
 
@@ -132,3 +133,8 @@ def print_findings(findings: Sequence[str]) -> None:
         console.print(f"... and {len(findings) - FINDINGS_SHOWN} more", highlight=False)
     if findings:
         raise typer.Exit(1)
+
+
+COMMAND: Final = OwnCommand(
+    run=verify, short="Re-check a folder without trusting its maker.", place=80
+)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any, Final, TextIO
 
 import typer
 
@@ -16,6 +16,7 @@ from topcert.cli.best_possible import say_best
 from topcert.cli.grouping import grouped
 from topcert.cli.machine import print_json, radius_or_none
 from topcert.cli.option_groups import Needed
+from topcert.cli.own_commands import OwnCommand
 from topcert.cli.parsing import check_out
 from topcert.cli.progress import messages
 from topcert.datasets.class_order import zero_is_missed
@@ -217,3 +218,6 @@ def _write(certificates: CertificateTable, file: TextIO) -> None:
         if row.get("l2_radius") is not None:
             row["l2_radius"] = floored_float(row["l2_radius"], 6)
         writer.writerow(row)
+
+
+COMMAND: Final = OwnCommand(run=radius, short="Radii from vote counts alone.", place=70)

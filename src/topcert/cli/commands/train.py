@@ -14,6 +14,7 @@ from rich.table import Table
 
 from topcert.cli import options
 from topcert.cli.grouping import grouped
+from topcert.cli.own_commands import OwnCommand
 from topcert.cli.parsing import check_folder
 from topcert.cli.progress import console, progress_bar, stoppable
 from topcert.cli.training_noise import ShownOptions, checked_at_first, training_noise
@@ -302,3 +303,6 @@ def _distillation(teacher: Path | None, share: float | None, drawn: Noise) -> Di
     except OSError as error:
         raise ValueError(f"--teacher {teacher}: {error.strerror}") from error
     return Distillation(teacher=digest, share=SHARE if share is None else share)
+
+
+COMMAND: Final = OwnCommand(run=train, short="Train a base classifier under its noise.", place=100)

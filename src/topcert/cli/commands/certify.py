@@ -16,6 +16,7 @@ from topcert.cli.grouping import flags_given, grouped
 from topcert.cli.listing import print_inputs
 from topcert.cli.machine import print_json, summary
 from topcert.cli.option_groups import Laws, ModelOptions, PrintOptions, ReadingOptions
+from topcert.cli.own_commands import OwnCommand
 from topcert.cli.parsing import check_data_dir, check_folder
 from topcert.cli.printing import print_curves, print_promise, print_unlabelled
 from topcert.cli.progress import console, pairs_bar
@@ -290,3 +291,8 @@ def write_run(
         )
     keep_results(results)
     return results
+
+
+COMMAND: Final = OwnCommand(
+    run=certify, short="Votes, certificates and their curve, in one folder.", place=40
+)

@@ -11,7 +11,8 @@ import typer
 from rich.table import Table
 
 from topcert.cli import options
-from topcert.cli.certify import run_certification
+from topcert.cli.commands.certify import run_certification
+from topcert.cli.own_commands import OwnCommand
 from topcert.cli.parsing import check_folder
 from topcert.cli.printing import print_curves, print_promise
 from topcert.cli.progress import console
@@ -127,3 +128,6 @@ def _print_inputs(results: Results) -> None:
             *cells,
         )
     console.print(table)
+
+
+COMMAND: Final = OwnCommand(run=demo, short="The whole way on data that is already here.", place=10)

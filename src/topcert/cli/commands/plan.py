@@ -14,6 +14,7 @@ from topcert.cli import options
 from topcert.cli.grouping import grouped
 from topcert.cli.machine import print_json, radius_or_none
 from topcert.cli.option_groups import Kept, ModelOptions, ReadingOptions
+from topcert.cli.own_commands import OwnCommand
 from topcert.cli.parsing import check_data_dir
 from topcert.cli.progress import console
 from topcert.cli.suggesting import suggest
@@ -229,3 +230,8 @@ def duration_in_words(seconds: float) -> str:
         if seconds >= 2 * size or (unit == "minutes" and seconds >= size):
             return f"{seconds / size:,.1f} {unit}"
     return f"{seconds:,.1f} seconds"
+
+
+COMMAND: Final = OwnCommand(
+    run=plan, short="What can be certified at best, and what it costs.", place=20
+)

@@ -6,12 +6,13 @@ import csv
 import sys
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated, Final, TextIO
 
 import typer
 
 from topcert.cli import options
 from topcert.cli.machine import print_json
+from topcert.cli.own_commands import OwnCommand
 from topcert.files import replacing
 from topcert.theory.discrete_radius import lee_thresholds
 
@@ -76,3 +77,6 @@ def _rounded_up(threshold: Fraction) -> str:
     unit = 10**DECIMALS
     digits = -(-threshold.numerator * unit // threshold.denominator)
     return f"{digits // unit}.{digits % unit:0{DECIMALS}}"
+
+
+COMMAND: Final = OwnCommand(run=lee_table, short="Thresholds of Lee et al. 2019.", place=110)

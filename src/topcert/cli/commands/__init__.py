@@ -1,0 +1,1 @@
+"""The commands of topcert: each file of this folder that has a `COMMAND` is one."""
