@@ -488,7 +488,7 @@ def replayed(ledger: Ledger, k: int) -> None:
                     ]
                 )
                 named, left = labels[active], None
-                if stopping_test.asks_masks:
+                if stopping_test.needs_masks:
                     seen = ReplayedMasks(FakeLedger(votes[active, :look], **space))  # type: ignore[arg-type]
                     left = stopping_test.surviving(
                         counts,

@@ -63,7 +63,7 @@ def test_each_input_has_the_votes_that_the_rule_gives_it(
                 labels[position : position + 1],
             )
             left = None
-            if stopping_test.asks_masks:
+            if stopping_test.needs_masks:
                 kept = draw_masks(seed=0, start=0, stop=look, num_features=12, num_kept=2)
                 met = [
                     [int((kept[cast[:look] == j] == i).sum()) for i in range(12)]
@@ -336,7 +336,7 @@ def test_a_first_sample_may_select_the_label(
     # Named beforehand, under masks that begin where those of the first sample end, the same votes
     # give the same radii.
     for positions, surviving in ledger.seen():
-        if stopping_test.asks_masks:
+        if stopping_test.needs_masks:
             assert surviving is not None
             look = int(ledger.counts()[positions[0]].sum())
             kept = draw_masks(seed=0, start=7, stop=7 + look, num_features=12, num_kept=2)
@@ -353,7 +353,7 @@ def test_a_first_sample_may_select_the_label(
                     [np.array(met)],
                     np.bincount(kept.reshape(-1), minlength=12),
                 )
-                assert np.array_equal(alone.held[0], surviving.held[row])
+                assert np.array_equal(alone.least_left[0], surviving.least_left[row])
         radii = stopping_test.proven(
             ledger.counts()[positions], np.array(chosen)[positions], surviving
         )

@@ -14,8 +14,8 @@ import pytest
 
 from tests.conftest import Outcome
 from topcert.randomization.masks import draw_masks
-from topcert.theory.grounds import Seen
-from topcert.theory.located_ballots import Placed
+from topcert.theory.evidence_rules import VoteDetails
+from topcert.theory.located_ballots import JointAndSurviving
 from topcert.theory.stopping_rules import StoppingTest
 from topcert.voting.ledger import Ledger
 from topcert.voting.voter import Voter
@@ -54,15 +54,15 @@ def folder(workplace: Path, topcert: Callable[..., Outcome], method: str) -> Pat
 
 def seen_by(
     stopping_test: StoppingTest, cast: np.ndarray, counts: np.ndarray, label: np.ndarray
-) -> Seen:
+) -> VoteDetails:
     """What the rule asks of the first ballots of an input, their masks drawn again."""
     joint = stopping_test.joint(counts, label, [cast])
-    if not stopping_test.asks_masks:
+    if not stopping_test.needs_masks:
         return joint
     kept = draw_masks(seed=0, start=0, stop=len(cast), num_features=12, num_kept=2)
     named = (cast == label[0]).any(axis=1)
     met = np.array([[int((kept[named] == i).sum()) for i in range(12)]])
-    return Placed(
+    return JointAndSurviving(
         joint=joint,
         surviving=stopping_test.surviving(
             counts, label, [met], np.bincount(kept.reshape(-1), minlength=12)

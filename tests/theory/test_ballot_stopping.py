@@ -183,7 +183,7 @@ def test_no_radius_is_beyond_what_bounds_leave(k: int, w: int) -> None:
     n = 10**6
     counts = np.round(weights @ named(every) * n).astype(np.int64)
     counts[:, -1] += w * n - counts.sum(axis=1)
-    found = rule._grounds.luckiest(counts, np.zeros(40, np.int64), error=np.full(40, 0.5))
+    found = rule._evidence.largest_possible(counts, np.zeros(40, np.int64), error=np.full(40, 0.5))
     for row in range(40):
         p = counts[row] / n
         radii = [r for r in range(len(beta)) if not holds(p, k=k, num_named=w, gone=1 - beta[r])]

@@ -16,7 +16,13 @@ from topcert.methods.certify import most_voted
 from topcert.randomization.designs import Design
 from topcert.theory import design_radius as theory
 from topcert.theory.certified_radius import ABSTAIN
-from topcert.theory.design_radius import near_rivals, partition_radius, parts_of, rival_sets, worth
+from topcert.theory.design_radius import (
+    near_rivals,
+    partition_radius,
+    parts_of,
+    rival_sets,
+    tie_adjusted,
+)
 from topcert.theory.worst_case import worst_case_radius
 
 Ints = NDArray[np.int64]
@@ -182,7 +188,7 @@ def test_no_certificate_is_ever_wrong(name: str, sizes: tuple[int, int, int, int
     ("place", "broken"),
     [
         # all ties to the label
-        ("worth", lambda counts, label: counts - (np.arange(len(counts)) != label)),
+        ("tie_adjusted", lambda counts, label: counts - (np.arange(len(counts)) != label)),
         ("_by_round", lambda *_: np.full((1, 1, 1), -1)),  # masks that are not there
     ],
 )
@@ -289,7 +295,7 @@ def test_fpa_is_its_published_formula() -> None:
             gaps = [int(counts[label] - counts[a] - (a < label)) for a in range(4) if a != label]
             found = partition_radius(counts, label, k=1, num_features=1024)
             assert found == (min(gaps) // 2 if min(gaps) >= 0 else ABSTAIN)
-    assert worth(np.array([5, 5, 5]), 1).tolist() == [5, 5, 4]
+    assert tie_adjusted(np.array([5, 5, 5]), 1).tolist() == [5, 5, 4]
 
 
 @pytest.mark.parametrize("sizes", [(6, 2, 3, 3), (6, 1, 6, 3), (7, 2, 4, 4), (5, 1, 5, 4)])

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tests.theory.ballots import all_ballots, named
 from topcert.theory.ballot_evidence import BallotBets, make_ballot_bets
-from topcert.theory.located_ballots import Placed, located_ballot_evidence
+from topcert.theory.located_ballots import JointAndSurviving, located_ballot_evidence
 from topcert.theory.stopping_rules import Stopping, StoppingTest
 from topcert.theory.surviving_votes import most_met
 
@@ -39,18 +39,20 @@ def stopping_test(k: int, w: int, *, classes: int = CLASSES) -> StoppingTest:
 def bets_of(k: int, w: int) -> tuple[BallotBets, BallotBets]:
     apart, met = (
         make_ballot_bets(k=k, num_named=w, num_classes=CLASSES, max_votes=CAP, kind=kind, **SPACE)
-        for kind in ("apart", "met")
+        for kind in ("untouched", "touched")
     )
     return apart, met
 
 
-def placed(rule: StoppingTest, ballots: Ints, drawn: Ints) -> tuple[Ints, Placed]:
+def placed(rule: StoppingTest, ballots: Ints, drawn: Ints) -> tuple[Ints, JointAndSurviving]:
     """Counts, and what the rule asks of one input's ballots under masks number `drawn`."""
     counts, label = np.bincount(ballots.reshape(-1), minlength=CLASSES)[None], np.zeros(1, np.int64)
     keeps = KEEPS[drawn].astype(np.int64)
     own = (ballots == 0).any(axis=1)
     surviving = rule.surviving(counts, label, [keeps[own].sum(axis=0)[None]], keeps.sum(axis=0))
-    return counts, Placed(joint=rule.joint(counts, label, [ballots]), surviving=surviving)
+    return counts, JointAndSurviving(
+        joint=rule.joint(counts, label, [ballots]), surviving=surviving
+    )
 
 
 def bets_on(
@@ -64,8 +66,8 @@ def bets_on(
     adds.
     """
     w = both[0].parts.num_named
-    for kind, bets in zip(("apart", "met"), both, strict=True):
-        own = held[:, 0] & ~met_masks if kind == "apart" else held[:, 0] | met_masks
+    for kind, bets in zip(("untouched", "touched"), both, strict=True):
+        own = held[:, 0] & ~met_masks if kind == "untouched" else held[:, 0] | met_masks
         for t in bets.parts.sizes:
             for part in itertools.combinations(rivals, t):
                 x = t * own - np.where(met_masks, 0, held[:, part].sum(axis=1))

@@ -18,7 +18,7 @@ from topcert.noise.ablation import Ablation
 from topcert.theory import located_radius as located_bounds
 from topcert.theory.confidence import upper_bound
 from topcert.theory.intersection import lower_bound_by_mass
-from topcert.theory.located_radius import luckiest_radius, rival_shares
+from topcert.theory.located_radius import largest_possible_radius, rival_shares
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -123,7 +123,9 @@ def above_and_below(sizes: tuple[int, int, int, int], *, pairs: bool) -> tuple[i
         assert true >= plain
         found += [ours[row, column] > true, ours[row, column] > plain, 1]
         shares = np.sort(counts[row, 1:])[-k:].cumsum()[None] / len(kept)
-        lucky = luckiest_radius(counts[row, :1] / len(kept), shares, num_named=num_named, **space)
+        lucky = largest_possible_radius(
+            counts[row, :1] / len(kept), shares, num_named=num_named, **space
+        )
         assert lucky[0] >= min(true, num_features - num_kept)
     return int(found[0]), int(found[1]), int(found[2])
 

@@ -36,11 +36,11 @@ FEATURES, KEPT, CLASSES = 8, 2, 4
 
 def bets_of(k: int, num_features: int, num_kept: int, cap: int = CAP) -> tuple[Bets, Bets]:
     """Those that tell apart which masks keep changed features, and those that win by them."""
-    apart, whole = (
-        make_bets(k=k, num_features=num_features, num_kept=num_kept, max_votes=cap, apart=flag)
+    untouched, all_votes = (
+        make_bets(k=k, num_features=num_features, num_kept=num_kept, max_votes=cap, untouched=flag)
         for flag in (True, False)
     )
-    return apart, whole
+    return untouched, all_votes
 
 
 def parts_of(rivals: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
@@ -65,7 +65,7 @@ def test_the_evidence_is_less_than_that_of_one_who_knows_what_changed() -> None:
         (6, 1, 4, 3),
     ):
         every = every_mask(num_features, num_kept)
-        apart, whole = bets_of(k, num_features, num_kept)
+        untouched, all_votes = bets_of(k, num_features, num_kept)
         for lean in (None, 0, 1):
             kept = every[generator.integers(0, len(every), 60)]
             votes = generator.choice(
@@ -79,7 +79,7 @@ def test_the_evidence_is_less_than_that_of_one_who_knows_what_changed() -> None:
                 for changed in itertools.combinations(range(num_features), r):
                     met = np.isin(kept, changed).any(axis=1)
                     for rivals in itertools.combinations(range(1, classes), k):
-                        least = min(least, capital(votes, met, rivals, (apart, whole), r))
+                        least = min(least, capital(votes, met, rivals, (untouched, all_votes), r))
                 assert math.exp(found[r]) <= least * (1 + 1e-9)
             assert found[0] > -math.inf
 
@@ -87,9 +87,14 @@ def test_the_evidence_is_less_than_that_of_one_who_knows_what_changed() -> None:
 def now(votes: Ints, kept: Ints, *, k: int, classes: int, num_features: int) -> NDArray[np.float64]:
     """The located evidence for label 0 of one input."""
     left = left_of(votes, kept, k=k, classes=classes, num_features=num_features)
-    apart, whole = bets_of(k, num_features, kept.shape[1])
+    untouched, all_votes = bets_of(k, num_features, kept.shape[1])
     return located_evidence(
-        apart, whole, left.held[:, 0], left.others[:, 0], left.rivals(k), left.trials
+        untouched,
+        all_votes,
+        left.least_left[:, 0],
+        left.others_left[:, 0],
+        left.rivals(k),
+        left.trials,
     )
 
 

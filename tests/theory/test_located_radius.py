@@ -23,7 +23,7 @@ from topcert.theory.certified_radius import ABSTAIN, certified_radius
 from topcert.theory.confidence import lower_bound, upper_bound
 from topcert.theory.counting import survival
 from topcert.theory.intersection import lower_bound_by_mass
-from topcert.theory.located_radius import luckiest_radius
+from topcert.theory.located_radius import largest_possible_radius
 from topcert.theory.surviving_votes import SurvivingVotes, least_met, most_met
 
 Ints = NDArray[np.int64]
@@ -243,7 +243,7 @@ def test_no_located_certificate_is_ever_wrong(
     assert (found >= plain).all()  # Theorem 1 with the true probabilities is never better
     # An auditor who knew all probabilities would refute none of them.
     lucky = [
-        luckiest_radius(
+        largest_possible_radius(
             shares[:, 0],
             np.cumsum(np.sort(shares[:, 1:], axis=1)[:, -k:], axis=1),
             num_features=num_features,
@@ -372,9 +372,12 @@ def slow_radius(
 
 def hope(found: SurvivingVotes) -> SurvivingVotes:
     """That pairs of features leave the label all, and its rivals nothing."""
-    everything = np.broadcast_to(found.counts[:, :, None], found.held.shape)
+    everything = np.broadcast_to(found.counts[:, :, None], found.least_left.shape)
     return replace(
-        found, held=everything, left=np.zeros_like(found.left), others=np.zeros_like(found.others)
+        found,
+        least_left=everything,
+        most_left=np.zeros_like(found.most_left),
+        others_left=np.zeros_like(found.others_left),
     )
 
 
@@ -451,7 +454,7 @@ def test_no_votes_have_a_radius_beyond_the_reach() -> None:
             reach == num_features - num_kept
             or (k + 1) * beta.numerators[reach + 1] <= beta.denominator
         )
-        sure = luckiest_radius(
+        sure = largest_possible_radius(
             np.ones(1), np.zeros((1, k)), num_features=num_features, num_kept=num_kept
         )
         assert sure.tolist() == [reach]

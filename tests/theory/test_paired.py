@@ -150,30 +150,30 @@ def test_only_what_is_asked_for_is_sharpened_and_never_blunted() -> None:
     degrees = keeps.T @ keeps
     for r in range(2, 13):
         sharp = tighten(found, pairs, degrees, r, labels=1)
-        assert (sharp.held >= found.held).all()
-        assert (sharp.left <= found.left).all()
-        assert (sharp.others <= found.others).all()
+        assert (sharp.least_left >= found.least_left).all()
+        assert (sharp.most_left <= found.most_left).all()
+        assert (sharp.others_left <= found.others_left).all()
         for before, after in (
-            (found.held, sharp.held),
-            (found.left, sharp.left),
-            (found.others, sharp.others),
+            (found.least_left, sharp.least_left),
+            (found.most_left, sharp.most_left),
+            (found.others_left, sharp.others_left),
         ):
             assert np.flatnonzero((before != after).any(axis=(0, 1))).tolist() in ([], [r])
-        assert sharp.held[0, 0, r] == max(
-            counts[0, 0] - most_met_by_pairs(pairs[0], r), found.held[0, 0, r]
+        assert sharp.least_left[0, 0, r] == max(
+            counts[0, 0] - most_met_by_pairs(pairs[0], r), found.least_left[0, 0, r]
         )
-        assert sharp.left[0, 1, r] == counts[0, 1] - max(
+        assert sharp.most_left[0, 1, r] == counts[0, 1] - max(
             least_met_by_pairs(pairs[1], r), least_met(np.diag(pairs[1]), r)[r]
         )
-        assert sharp.left[0, 0, r] == found.left[0, 0, r]
+        assert sharp.most_left[0, 0, r] == found.most_left[0, 0, r]
         # hardly more can be said than what chance would have
         hoped = at_best(found)
-        assert hoped.held[0, 0, r] >= sharp.held[0, 0, r] - 5
-        assert (hoped.left[0, 1:, r] <= sharp.left[0, 1:, r] + 5).all()
-        assert hoped.others[0, 0, r] <= sharp.others[0, 0, r] + 5
+        assert hoped.least_left[0, 0, r] >= sharp.least_left[0, 0, r] - 5
+        assert (hoped.most_left[0, 1:, r] <= sharp.most_left[0, 1:, r] + 5).all()
+        assert hoped.others_left[0, 0, r] <= sharp.others_left[0, 0, r] + 5
     alone = tighten(found, pairs[:2], degrees, 5, labels=2)
-    assert alone.left.tolist() == found.left.tolist()
-    assert alone.others[0, 1, 5] < found.others[0, 1, 5]
+    assert alone.most_left.tolist() == found.most_left.tolist()
+    assert alone.others_left[0, 1, 5] < found.others_left[0, 1, 5]
 
 
 @pytest.mark.parametrize(("r", "times"), [(2, 1.8), (4, 3.0), (8, 3.0)])

@@ -157,7 +157,9 @@ def test_the_search_would_notice_ballots_that_count_as_votes(
 
 def test_the_search_would_notice_ties_that_go_to_the_label(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        design_theory, "worth", lambda counts, label: counts - (np.arange(len(counts)) != label)
+        design_theory,
+        "tie_adjusted",
+        lambda counts, label: counts - (np.arange(len(counts)) != label),
     )
     assert any(check_all(name, space, 4, 2)[0] for name, space in SPACES)
 
@@ -236,7 +238,9 @@ def test_the_rivals_that_lack_the_fewest_need_not_be_the_worst(
     asked: dict[str, Any] = {"classes": 6, "k": 2}
     found = ballots_radius(ballots, 0, num_features=15, **asked)
     assert found == worst_case_radius(ballots, 0, keeps=np.eye(15, dtype=np.int64), **asked) == 2
-    monkeypatch.setattr(partition._Search, "without_twins", lambda self, order: order[: self.k])
+    monkeypatch.setattr(
+        partition._Search, "without_duplicates", lambda self, order: order[: self.k]
+    )
     assert ballots_radius(ballots, 0, num_features=15, **asked) == 3
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from topcert.theory.runoff_radius import duel, rounds_radius, runoff_radius, winner
+from topcert.theory.runoff_radius import pairwise_preference, rounds_radius, runoff_radius, winner
 
 Ballot = tuple[int, ...]
 
@@ -118,8 +118,8 @@ def test_no_radius_over_rounds_exceeds_the_truth(
 
 def test_a_mask_is_for_the_label_that_it_names_first_or_alone() -> None:
     ballots = np.array([[0, 1], [1, 0], [0, 2], [2, 1], [2, 3], [3, 0]])
-    assert duel(ballots, 0, 1).tolist() == [1, -1, 1, -1, 0, 1]
-    assert duel(ballots, 1, 0).tolist() == [-1, 1, -1, 1, 0, -1]
+    assert pairwise_preference(ballots, 0, 1).tolist() == [1, -1, 1, -1, 0, 1]
+    assert pairwise_preference(ballots, 1, 0).tolist() == [-1, 1, -1, 1, 0, -1]
 
 
 def test_ties_go_to_the_lower_index_in_both_rounds() -> None:

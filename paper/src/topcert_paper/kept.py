@@ -95,7 +95,7 @@ def _write_again(ledger: Ledger, folder: Path) -> None:
     )
     kept = Ledger(folder, manifest)
     kept.write_inputs(pq.read_table(local(ledger.inputs_path)))
-    if ledger.stopping_test is not None and not ledger.stopping_test.asks_masks:
+    if ledger.stopping_test is not None and not ledger.stopping_test.needs_masks:
         write_counts(
             ledger.counts(),
             ledger.read_inputs()[1],

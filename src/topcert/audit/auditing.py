@@ -66,7 +66,7 @@ class Audit:
             raise ValueError("--fresh-seed and --samples go together: give both, or neither")
 
     @property
-    def asks_votes(self) -> bool:
+    def needs_votes(self) -> bool:
         return self.replay is not None or self.fresh_seed is not None
 
 
@@ -105,7 +105,7 @@ def audit(folder: Path, asked: Audit, *, said: Said, stages: Shower) -> Verdict:
             f"{folder} is about the masks of the design {manifest.law}, which are the classifier:"
             " other masks are another one; leave --fresh-seed out and --replay votes"
         )
-    tell_traced(said, asked.model, asked=asked.asks_votes)
+    tell_traced(said, asked.model, asked=asked.needs_votes)
     with stages() as stage:
         pairs = stage("pairs of features", unit="inputs")
         results, findings = recompute(ledger, on_pairs=lambda done, total: pairs(done, total, ""))

@@ -23,7 +23,7 @@ def audit_bounds(folder: Path, asked: Audit, *, said: Said, stages: Shower) -> V
     Raises ValueError where it cannot be checked.
     """
     check_plain(folder)
-    if asked.asks_votes:
+    if asked.needs_votes:
         raise ValueError(
             f"{folder} holds no votes to replay or sample afresh: leave --replay and --fresh-seed"
             " out"

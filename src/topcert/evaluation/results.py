@@ -20,7 +20,7 @@ from topcert.methods.certificate_table import CertificateTable, LabelChoice
 from topcert.methods.certify import certify
 from topcert.methods.method import DesignMethod, MaskMethod, Method, SampledMethod, Smoothing
 from topcert.methods.registered_methods import find_sampled_method
-from topcert.theory.grounds import Seen
+from topcert.theory.evidence_rules import VoteDetails
 from topcert.voting.given_names import Names
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest
@@ -106,7 +106,7 @@ def derive(
             num_named=named,
         )
     else:
-        asks_masks = (
+        needs_masks = (
             isinstance(certifier, (MaskMethod, DesignMethod))
             and certifier.noise == manifest.noise.name
         )
@@ -124,7 +124,7 @@ def derive(
             bounds=bounds,
             votes=(
                 ReplayedMasks(ledger, first=first, num_named=named, on_pairs=on_pairs)
-                if asks_masks
+                if needs_masks
                 else None
             ),
         )
@@ -145,11 +145,11 @@ def derive(
     )
 
 
-def _seen(ledger: Ledger, *, whole: bool) -> Iterator[tuple[NDArray[np.int64], Seen]]:
+def _seen(ledger: Ledger, *, whole: bool) -> Iterator[tuple[NDArray[np.int64], VoteDetails]]:
     """What a stopping rule asks beside counts; where these were given, it must ask for nothing."""
     if whole:
         yield from ledger.seen()
-    elif ledger.stopping_test is not None and ledger.stopping_test.asks_votes:
+    elif ledger.stopping_test is not None and ledger.stopping_test.needs_votes:
         raise ValueError(
             f"{ledger.folder} was sampled under a rule that asks for masks or ballots: counts alone"
             " will not do"

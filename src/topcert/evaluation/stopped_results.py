@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from topcert.methods.certificate_table import CertificateTable, LabelChoice
 from topcert.theory.certified_radius import ABSTAIN
-from topcert.theory.grounds import Seen
+from topcert.theory.evidence_rules import VoteDetails
 from topcert.theory.stopping_rules import StoppingTest
 
 BOUNDS: Final = "anytime"
@@ -25,7 +25,7 @@ def certify_stopped(
     stopping_test: StoppingTest,
     counts: NDArray[np.int64],
     *,
-    seen: Iterable[tuple[NDArray[np.int64], Seen]],
+    seen: Iterable[tuple[NDArray[np.int64], VoteDetails]],
     labels: NDArray[np.int64],
     index: NDArray[np.int64],
     unit: str,

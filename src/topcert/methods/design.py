@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from topcert.methods.fpa import over_partition
 from topcert.methods.method import DesignMethod, DesignVotes
 from topcert.theory.certified_radius import ABSTAIN
-from topcert.theory.design_radius import design_radius, near_rivals, worth
+from topcert.theory.design_radius import design_radius, near_rivals, tie_adjusted
 from topcert.theory.labels import most_voted
 
 Ints = NDArray[np.int64]
@@ -83,5 +83,5 @@ def _rivals(counts: Ints, label: int) -> Ints:
     """All other labels, by what their votes are worth beside the label's, the largest first,
     `(classes - 1,)`.
     """
-    order = np.argsort(-worth(counts, label), kind="stable")
+    order = np.argsort(-tie_adjusted(counts, label), kind="stable")
     return np.asarray(order[order != label])

@@ -52,11 +52,11 @@ class LevineFeizi(VoteMethod):
         assert smoothing.num_features is not None
         # Theorem 1 against one rival that has all the rest: its P_1 is 1 - p_l.
         label_lower = np.take_along_axis(lower, labels[:, None], axis=1)
-        duel_lower = np.concatenate([label_lower, np.zeros_like(label_lower)], axis=1)
+        pair_lower = np.concatenate([label_lower, np.zeros_like(label_lower)], axis=1)
         return Radii(
             certified_radius(
-                duel_lower,
-                np.ones_like(duel_lower),
+                pair_lower,
+                np.ones_like(pair_lower),
                 np.zeros(len(labels), np.int64),
                 k=ks,
                 num_features=smoothing.num_features,

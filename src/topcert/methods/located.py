@@ -21,8 +21,8 @@ from topcert.theory.counting import survival
 from topcert.theory.intersection import lower_bound_by_mass
 from topcert.theory.located_radius import (
     label_share,
+    largest_possible_radius,
     located_radius,
-    luckiest_radius,
     picked_label_share,
     rival_shares,
 )
@@ -77,7 +77,7 @@ class Located(MaskMethod):
         if not votes.counts_pairs:
             return radii
         # Rivals of picked labels are counted over all masks: their pairs tell nothing.
-        return _sharpened(
+        return _tightened(
             radii, found, near if labels is not None else near[:, :most], votes, claim
         )
 
@@ -94,7 +94,7 @@ class Located(MaskMethod):
         num_kept = smoothing.noise_of(Ablation).kept
         share = np.take_along_axis(lower, labels[:, None], axis=1)
         radii = [
-            luckiest_radius(
+            largest_possible_radius(
                 share[:, 0],
                 np.cumsum(strongest_rivals(upper, labels, k), axis=1),
                 num_features=smoothing.num_features,
@@ -115,7 +115,7 @@ def at_best(
     """Radii that no such number of votes exceeds, `(1, labels, len(ks))`; `named`: of labels named
     before the votes.
     """
-    found = untouched(num_samples, k=max(ks), smoothing=smoothing)
+    found = unanimous_votes(num_samples, k=max(ks), smoothing=smoothing)
     assert smoothing.num_features is not None
     num_kept = smoothing.noise_of(Ablation).kept
     beta = survival(smoothing.num_features, num_kept, k=max(ks)).floats
@@ -123,7 +123,7 @@ def at_best(
     return rule(found, ks=ks, alpha=alpha, beta=beta, num_named=smoothing.num_named)
 
 
-def untouched(num_samples: int, *, k: int, smoothing: Smoothing) -> SurvivingVotes:
+def unanimous_votes(num_samples: int, *, k: int, smoothing: Smoothing) -> SurvivingVotes:
     """What r features leave at most of votes that are all for one label, for every r.
 
     The features of a random R meet, of any masks, 1 - beta(r) on average; so the worst R meets as
@@ -133,24 +133,24 @@ def untouched(num_samples: int, *, k: int, smoothing: Smoothing) -> SurvivingVot
     num_kept = smoothing.noise_of(Ablation).kept
     beta = survival(smoothing.num_features, num_kept, k=k)
     none = np.zeros((1, k + 1, len(beta.numerators)), np.int64)
-    held = none.copy()
-    held[0, 0] = [num_samples * part // beta.denominator for part in beta.numerators]
+    least_left = none.copy()
+    least_left[0, 0] = [num_samples * part // beta.denominator for part in beta.numerators]
     counts = np.zeros((1, k + 1), np.int64)
     counts[0, 0] = num_samples
     zeros = np.zeros((1, k + 1))
     return SurvivingVotes(
         trials=np.array([num_samples]),
         counts=counts,
-        held=held,
-        left=none,
-        others=none,
-        far=np.zeros((1, 0), np.int64),
-        spread=zeros,
-        others_spread=zeros,
+        least_left=least_left,
+        most_left=none,
+        others_left=none,
+        far_counts=np.zeros((1, 0), np.int64),
+        variance=zeros,
+        others_variance=zeros,
     )
 
 
-def _sharpened(
+def _tightened(
     radii: Ints,
     found: SurvivingVotes,
     near: Ints,
@@ -162,13 +162,13 @@ def _sharpened(
 
     Pairs of an input are counted only where they might help. They tell nothing at r = 0 and 1.
     """
-    hoped, named = claim(pairs_at_best(found)), radii.shape[1]
-    hopeful = (hoped > radii) & (radii > 0)
-    rows = np.flatnonzero(hopeful.any(axis=(1, 2)))
+    best, named = claim(pairs_at_best(found)), radii.shape[1]
+    improvable = (best > radii) & (radii > 0)
+    rows = np.flatnonzero(improvable.any(axis=(1, 2)))
     for row, pairs in zip(rows.tolist(), votes.kept_pairs(rows, near[rows]), strict=True):
         one, done = found.of(row), set[int]()
         while (
-            wanted := set((radii[row] + 1)[hopeful[row] & (hoped[row] > radii[row])].tolist())
+            wanted := set((radii[row] + 1)[improvable[row] & (best[row] > radii[row])].tolist())
             - done
         ):
             for r in wanted:
@@ -187,7 +187,7 @@ def _of_named(
     error = alpha / len(ks) / 2
     each = np.full(len(found.trials), error)
     share = label_share(
-        found.held[:, 0], found.others[:, 0], trials=found.trials, error=each, beta=beta
+        found.least_left[:, 0], found.others_left[:, 0], trials=found.trials, error=each, beta=beta
     )
     radii = []
     for k in ks:
@@ -212,8 +212,8 @@ def _of_picked(
     radii = np.full((len(found.trials), most, len(ks)), ABSTAIN)
     for rank in range(most):
         share = picked_label_share(
-            found.held[:, rank],
-            found.others[:, rank],
+            found.least_left[:, rank],
+            found.others_left[:, rank],
             trials=found.trials,
             error=alpha / 4 / len(ks),
             likely=lower_bound_by_mass(found.counts[:, rank], found.trials, alpha / 4 / num_named),

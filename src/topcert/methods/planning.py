@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from topcert.methods.certificate_table import LabelChoice
 from topcert.methods.certify import radii_of
 from topcert.methods.located import METHOD as LOCATED
-from topcert.methods.located import at_best, untouched
+from topcert.methods.located import at_best, unanimous_votes
 from topcert.methods.method import DesignMethod, SampledMethod, Smoothing
 from topcert.theory.certified_radius import ABSTAIN, certified_radius
 from topcert.theory.confidence import lower_bound, upper_bound
-from topcert.theory.located_ballots import Placed
+from topcert.theory.located_ballots import JointAndSurviving
 from topcert.theory.stopping_rules import StoppingTest
 
 Rest = Literal["even", "one"]
@@ -43,12 +43,12 @@ class Setting:
         All else that they name is shared "even" by all other labels, or "one" rival has it all; of
         ballots, whose rest is more than one can have, as few as possible.
         """
-        left = self.num_named * self.num_samples - votes
+        remaining = self.num_named * self.num_samples - votes
         places = np.arange(self.num_classes - 1 if self.num_named > 1 else self.k)
         if rest == "one":
-            others = np.clip(left[:, None] - places * self.num_samples, 0, self.num_samples)
+            others = np.clip(remaining[:, None] - places * self.num_samples, 0, self.num_samples)
         else:
-            share, extra = np.divmod(left, self.num_classes - 1)
+            share, extra = np.divmod(remaining, self.num_classes - 1)
             others = share[:, None] + (places < extra[:, None])
         return self._radius(np.concatenate([votes[:, None], others], axis=1))
 
@@ -100,10 +100,10 @@ def best_counts(num_samples: int, *, num_classes: int, k: int, num_named: int) -
     """
     rows = [[num_samples] + [0] * (num_classes - 1)] if num_named == 1 else []
     for full in range(num_named - 1 if num_named > 1 else 0):
-        left = (num_named - 1 - full) * num_samples
+        remaining = (num_named - 1 - full) * num_samples
         most = num_classes - 1 - full
         for sharing in {*range(num_named - 1 - full, min(k, most) + 1), most}:
-            share, extra = divmod(left, sharing)
+            share, extra = divmod(remaining, sharing)
             even = [share + (place < extra) for place in range(sharing)]
             tilted = [min(share + extra, num_samples), *[share] * (sharing - 1)]
             for some in (even, tilted) if share + extra <= num_samples else (even,):
@@ -158,19 +158,25 @@ def best_radius_of(
 ) -> int:
     """The same of votes under a stopping rule, at most `num_samples` of them."""
     k, label = stopping_test.rule.k, np.zeros(1, np.int64)
-    left = untouched(num_samples, k=k, smoothing=smoothing) if stopping_test.asks_masks else None
-    if not stopping_test.asks_ballots:
+    surviving = (
+        unanimous_votes(num_samples, k=k, smoothing=smoothing)
+        if stopping_test.needs_masks
+        else None
+    )
+    if not stopping_test.needs_ballots:
         votes = np.zeros((1, num_classes), np.int64)
         votes[0, 0] = num_samples
-        return int(stopping_test.proven(votes, label, left)[0])
+        return int(stopping_test.proven(votes, label, surviving)[0])
     found = []
     for ballots in _best_ballots(
         num_samples, num_classes=num_classes, num_named=stopping_test.rule.num_named
     ):
         counts = np.bincount(ballots.reshape(-1), minlength=num_classes)[None]
         joint = stopping_test.joint(counts, label, [ballots])
-        seen = joint if left is None else Placed(joint=joint, surviving=left)
-        found.append(int(stopping_test.proven(counts, label, seen)[0]))
+        details = (
+            joint if surviving is None else JointAndSurviving(joint=joint, surviving=surviving)
+        )
+        found.append(int(stopping_test.proven(counts, label, details)[0]))
     return max(found)
 
 

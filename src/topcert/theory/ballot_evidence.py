@@ -24,12 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.theory.counting import survival
-from topcert.theory.evidence import BOLDEST, LEAN, MAX_VOTES, STEP, TIMID
+from topcert.theory.evidence import LARGEST_SHARE, MAX_VOTES, PRIOR_POWER, SMALLEST_SHARE, STEP
 from topcert.theory.joint import Joint, Parts
 
 Floats = NDArray[np.float64]
 
-Kind = Literal["all", "apart", "met"]
+Kind = Literal["all", "untouched", "touched"]
 
 _CELLS: Final = 1 << 23  # numbers at a time: inputs, parts, radii and shares
 _ENOUGH: Final = 600.0  # a logarithm of evidence that proves anything; more would overflow
@@ -80,8 +80,8 @@ def make_ballot_bets(
     """The bets on a top k from up to `max_votes` ballots of `num_named` labels.
 
     `kind` "all" is for all ballots alike. Where those whose masks keep some changed feature are
-    told apart, "apart" is for bets in which these count for nobody, "met" where they count for the
-    label.
+    told apart, "untouched" is for bets in which these count for nobody, "touched" where they count
+    for the label.
 
     Raises ValueError for votes outside 1 .. `MAX_VOTES`, and k or `num_named` outside 1 .. classes
     - 1.
@@ -100,13 +100,15 @@ def make_ballot_bets(
     alone = w / (k + 1) + touched if k >= w else None
     hopes = [t - forced[t] > bars[t] for t in sizes]
     reach = int(np.any([*hopes, *([] if alone is None else [alone < 1])], axis=0).sum())
-    if kind == "apart":
+    if kind == "untouched":
         bars = {t: min(t, w) * touched for t in sizes}
         alone = None if alone is None else np.full(len(touched), w / (k + 1))
-    timid = min(BOLDEST, TIMID / math.sqrt(max_votes))
-    steps = math.ceil(math.log(BOLDEST / timid) / math.log(STEP))
-    share = BOLDEST * STEP ** -np.arange(steps + 1.0)
-    weight = np.log(share**-LEAN / (share**-LEAN).sum() / (len(sizes) + (alone is not None)))
+    smallest_share = min(LARGEST_SHARE, SMALLEST_SHARE / math.sqrt(max_votes))
+    steps = math.ceil(math.log(LARGEST_SHARE / smallest_share) / math.log(STEP))
+    share = LARGEST_SHARE * STEP ** -np.arange(steps + 1.0)
+    weight = np.log(
+        share**-PRIOR_POWER / (share**-PRIOR_POWER).sum() / (len(sizes) + (alone is not None))
+    )
     gains, begun = {}, {}
     for t in sizes:
         least = min(t, w)

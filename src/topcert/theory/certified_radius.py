@@ -115,8 +115,8 @@ def certified_radius(
     exact = lows.dtype == object or lows.dtype.kind in "iu"
     room = _room(most, named)
     grid = total if exact or total <= room else room
-    held = lows[np.arange(len(rows)), rows]
-    won = _onto_grid(held, grid, outward=-1, quantize=grid == total)
+    label_lower = lows[np.arange(len(rows)), rows]
+    won = _onto_grid(label_lower, grid, outward=-1, quantize=grid == total)
     rivals = _onto_grid(strongest_rivals(ups, rows, most), grid, outward=+1, quantize=grid == total)
     # integer bounds may fit int64 where their sums do not
     whole = np.dtype(np.int64 if grid <= room else object)
@@ -170,9 +170,9 @@ def counted_bounds(
     label, then others.
     """
     lows, ups = checked_bounds(lower, upper, total)
-    held = _onto_grid(lows[:, label], total, outward=-1, quantize=True)
+    label_lower = _onto_grid(lows[:, label], total, outward=-1, quantize=True)
     limits = _onto_grid(ups, total, outward=+1, quantize=True)
-    return int(held[0]), {j: int(limit) for j, limit in enumerate(limits[0]) if j != label}
+    return int(label_lower[0]), {j: int(limit) for j, limit in enumerate(limits[0]) if j != label}
 
 
 @lru_cache(maxsize=8)

@@ -240,8 +240,8 @@ def trials_of(counts: NDArray[np.int64], num_named: int = 1) -> NDArray[np.int64
     named = checked_num_named(num_named, classes=counts.shape[1])
     sums = counts.sum(axis=1)
     trials = sums // named
-    if (torn := np.flatnonzero(sums % named)).size:
-        row = int(torn[0])
+    if (uneven := np.flatnonzero(sums % named)).size:
+        row = int(uneven[0])
         raise ValueError(
             f"input {row} has {sums[row]} namings, no multiple of {named}: they are no ballots of"
             f" {named} labels each"

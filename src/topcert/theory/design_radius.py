@@ -38,7 +38,7 @@ MOST_PARTS: Final = 256  # that are looked at for one input, label and k
 MOST_NEAR: Final = 8  # near rivals beyond k
 
 
-def worth(counts: Ints, label: int) -> Ints:
+def tie_adjusted(counts: Ints, label: int) -> Ints:
     """M_j of all labels, int64 like `counts` `(classes,)`: j is shown before `label` where M_j >=
     N_label.
     """
@@ -83,14 +83,14 @@ def design_radius(
     them at all.
 
     `ballots` int `(masks, num_named)` are the labels that each mask names, `counts` `(classes,)`
-    how many masks name each. `rivals` are the other labels by `worth`, the largest first: the first
-    ones are near, as many as `kept` `(1 + near, num_features)` has rows after that of the label:
-    masks that name each and keep feature i. `degrees` `(num_features,)` are all masks that keep i.
-    Masks 0 .. round_size - 1 share no feature, nor do the next so many, and so on. The guarantee is
-    exact: l is in the top k (ties: lower index first) of the vote over these masks under every
-    change of so many features.
+    how many masks name each. `rivals` are the other labels by `tie_adjusted`, the largest first:
+    the first ones are near, as many as `kept` `(1 + near, num_features)` has rows after that of the
+    label: masks that name each and keep feature i. `degrees` `(num_features,)` are all masks that
+    keep i. Masks 0 .. round_size - 1 share no feature, nor do the next so many, and so on. The
+    guarantee is exact: l is in the top k (ties: lower index first) of the vote over these masks
+    under every change of so many features.
     """
-    value = worth(counts, label)
+    value = tie_adjusted(counts, label)
     won, near, reaches = int(counts[label]), len(kept) - 1, dict[tuple[int, ...], int]()
     rounds = _by_round(ballots, round_size)
     names_label, names_none = (rounds == label).any(axis=2), (rounds < 0).all(axis=2)
@@ -137,10 +137,10 @@ def parts_of(chosen: tuple[int, ...], near: int) -> Iterator[tuple[int, ...]]:
     """The parts of a set of rivals that may be its best: of rivals that are not near, the weakest
     ones.
     """
-    held = sum(place < near for place in chosen)
-    for t in range(held + 1):
-        for some in itertools.combinations(chosen[:held], t):
-            for start in range(held, len(chosen) + 1):
+    num_near = sum(place < near for place in chosen)
+    for t in range(num_near + 1):
+        for some in itertools.combinations(chosen[:num_near], t):
+            for start in range(num_near, len(chosen) + 1):
                 if some or start < len(chosen):
                     yield (*some, *chosen[start:])
 
@@ -160,7 +160,7 @@ def partition_radius(counts: Ints, label: int, *, k: int, num_features: int) -> 
     The fewest that break the label are taken from it and given to the k rivals that need the
     fewest. At k = 1 that is floor((N_l - N_a - [a < l]) / 2) for the strongest rival a.
     """
-    value = worth(counts, label)
+    value = tie_adjusted(counts, label)
     strongest = np.sort(np.delete(value, label))[-k:]
     for moved in range(int(counts.sum()) + 1):
         if np.maximum(max(int(counts[label]) - moved, 0) - strongest, 0).sum() <= moved:

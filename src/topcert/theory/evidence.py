@@ -34,15 +34,15 @@ from topcert.theory.counting import survival
 Floats = NDArray[np.float64]
 
 # share of the capital that is risked at most; less than 1, so that no single vote ruins
-BOLDEST: Final = 0.98
+LARGEST_SHARE: Final = 0.98
 # between neighbouring shares: the best is missed by a factor of 1.27 at most, for 6 % of the votes
 STEP: Final = 1.6
 # over the square root of the cap: the share for a margin that takes that many votes to prove
-TIMID: Final = 4.5
+SMALLEST_SHARE: Final = 4.5
 # a share f begins with f ** -LEAN: where many votes are needed, each nat of evidence costs the most
-LEAN: Final = 0.4
-# Each logarithm below is of a number of at least 1 - BOLDEST known to a few 2^-53, and MAX_VOTES of
-# them are added up.
+PRIOR_POWER: Final = 0.4
+# Each logarithm below is of a number of at least 1 - LARGEST_SHARE known to a few 2^-53, and
+# MAX_VOTES of them are added up.
 SLACK: Final = 1e-5
 MAX_VOTES: Final = 10**7
 _CELLS: Final = 1 << 23  # numbers at a time: inputs, parts, radii and shares
@@ -66,12 +66,13 @@ class Bets:
 
 
 def make_bets(
-    *, k: int, num_features: int, num_kept: int, max_votes: int, apart: bool = False
+    *, k: int, num_features: int, num_kept: int, max_votes: int, untouched: bool = False
 ) -> Bets:
     """The bets on a top k from up to `max_votes` votes. Raises ValueError for these outside 1 ..
     `MAX_VOTES`, and k < 1.
 
-    With `apart`, for votes of which those that keep some of R are told apart and count for nobody.
+    With `untouched`, for votes of which those that keep some of R are told apart and count for
+    nobody.
     """
     if not 1 <= max_votes <= MAX_VOTES:
         raise ValueError(
@@ -81,16 +82,16 @@ def make_bets(
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}")
     beta = survival(num_features, num_kept, k=k)  # t > h for t = k at least
-    timid = min(BOLDEST, TIMID / math.sqrt(max_votes))
-    steps = math.ceil(math.log(BOLDEST / timid) / math.log(STEP))
-    share = BOLDEST * STEP ** -np.arange(steps + 1.0)
+    smallest_share = min(LARGEST_SHARE, SMALLEST_SHARE / math.sqrt(max_votes))
+    steps = math.ceil(math.log(LARGEST_SHARE / smallest_share) / math.log(STEP))
+    share = LARGEST_SHARE * STEP ** -np.arange(steps + 1.0)
     parts = np.array([k * math.comb(k, size) for size in range(1, k + 1)], np.float64)
     t = np.arange(1.0, k + 1)[:, None, None]
     # beta errs downward; the last bit of 1 - beta is for SLACK
     touched = 1.0 - beta.floats[:, None]
-    bar = np.broadcast_to(touched, (k, len(touched), 1)) if apart else (t + 1) * touched
+    bar = np.broadcast_to(touched, (k, len(touched), 1)) if untouched else (t + 1) * touched
     stake = share / (1 + bar)
-    begun = share**-LEAN / (share**-LEAN).sum() / parts[:, None, None]
+    begun = share**-PRIOR_POWER / (share**-PRIOR_POWER).sum() / parts[:, None, None]
     return Bets(
         won=np.log1p(stake * (t - bar)),
         lost=np.broadcast_to(np.log1p(-share), stake.shape),
@@ -135,22 +136,22 @@ def _evidence(bets: Bets, own: NDArray[Any], rivals: NDArray[Any], trials: NDArr
 
 
 def located_evidence(
-    apart: Bets,
-    whole: Bets,
-    held: NDArray[Any],
-    others: NDArray[Any],
+    untouched: Bets,
+    all_votes: Bets,
+    least_left: NDArray[Any],
+    others_left: NDArray[Any],
     rivals: NDArray[Any],
     trials: NDArray[Any],
 ) -> Floats:
-    """As `evidence`, from what any r features leave of the votes: `held` for the label at the
-    least, `others` for all other labels at the most, both `(inputs, radii)`, and `rivals` `(inputs,
-    radii, k)` for its k rivals, fewest first.
+    """As `evidence`, from what any r features leave of the votes: `least_left` for the label at the
+    least, `others_left` for all other labels at the most, both `(inputs, radii)`, and `rivals`
+    `(inputs, radii, k)` for its k rivals, fewest first.
 
-    `apart` and `whole` are the two kinds of bets.
+    `untouched` and `all_votes` are the two kinds of bets.
     """
     n = trials[:, None]
-    by_label = _in_parts(_evidence_by_radius, apart, held, rivals, n)
-    by_others = _in_parts(_evidence_by_radius, whole, n - others, rivals, n)
+    by_label = _in_parts(_evidence_by_radius, untouched, least_left, rivals, n)
+    by_others = _in_parts(_evidence_by_radius, all_votes, n - others_left, rivals, n)
     return np.asarray(np.logaddexp(by_label, by_others) - math.log(2))
 
 

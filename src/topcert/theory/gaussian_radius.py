@@ -77,16 +77,16 @@ def l2_radius(
     if not 1 <= min(ks) <= max(ks) < lows.shape[1]:
         raise ValueError(f"k must lie in 1 .. classes - 1 = {lows.shape[1] - 1}, got {k}")
 
-    held = _outward(lows[np.arange(len(rows)), rows], -math.inf)
+    label_lower = _outward(lows[np.arange(len(rows)), rows], -math.inf)
     rivals = _outward(strongest_rivals(ups, rows, max(ks)), math.inf)
     shifts = np.empty((len(rows), len(ks)))
     for column, size in enumerate(ks):
         taken = np.cumsum(rivals[:, max(ks) - size :], axis=1)
         # above the exact sums of t floats
         taken[:, 1:] *= 1.0 + np.finfo(np.float64).eps * np.arange(2, size + 1)
-        best = _shift(held, taken[:, 0], 1)
+        best = _shift(label_lower, taken[:, 0], 1)
         for t in range(2, size + 1):
-            best = np.maximum(best, _shift(held, taken[:, t - 1], t))
+            best = np.maximum(best, _shift(label_lower, taken[:, t - 1], t))
         shifts[:, column] = best
     radii = _scaled(shifts, sigma)
     return radii[:, 0] if is_single(k) else radii
@@ -102,8 +102,8 @@ def l2_radius_majority(prob_lower: ArrayLike, *, sigma: float) -> Floats:
     """
     given = np.asarray(prob_lower)
     lows, _ = _checked_probabilities(given.reshape(1, -1), np.ones_like(given).reshape(1, -1))
-    held = _outward(lows.reshape(given.shape), -math.inf)
-    return _scaled(_shift(held, np.ones(held.shape), 1), sigma)
+    label_lower = _outward(lows.reshape(given.shape), -math.inf)
+    return _scaled(_shift(label_lower, np.ones(label_lower.shape), 1), sigma)
 
 
 def changed_units(l2: ArrayLike, *, channels: int, num_units: int) -> NDArray[np.int64]:
@@ -132,18 +132,20 @@ def changed_units(l2: ArrayLike, *, channels: int, num_units: int) -> NDArray[np
     return out
 
 
-def _shift(held: Floats, taken: Floats, t: int) -> Floats:
-    """R/sigma for one t, rounded down: of p `held` and P_t the smaller of `taken` and 1 - p. Not
-    positive: not certified.
+def _shift(label_lower: Floats, taken: Floats, t: int) -> Floats:
+    """R/sigma for one t, rounded down: of p `label_lower` and P_t the smaller of `taken` and 1 - p.
+    Not positive: not certified.
     """
-    z = np.clip(ndtri(held), -_BEYOND, _BEYOND)
+    z = np.clip(ndtri(label_lower), -_BEYOND, _BEYOND)
     q = np.minimum(np.clip(ndtri(np.minimum(taken, 1.0)), -_BEYOND, _BEYOND), -z)
-    apart = _apart(-(z + q) / 2, t) if t > 1 else np.zeros(z.shape)
-    shift = (z - q) / 2 + apart - MARGIN / 2 * (np.abs(z) + np.abs(q) + apart)
-    return np.where(held == 0, -np.inf, np.where((held == 1) | (taken == 0), np.inf, shift))
+    root = _solve_log_ratio(-(z + q) / 2, t) if t > 1 else np.zeros(z.shape)
+    shift = (z - q) / 2 + root - MARGIN / 2 * (np.abs(z) + np.abs(q) + root)
+    return np.where(
+        label_lower == 0, -np.inf, np.where((label_lower == 1) | (taken == 0), np.inf, shift)
+    )
 
 
-def _apart(depth: Floats, t: int) -> Floats:
+def _solve_log_ratio(depth: Floats, t: int) -> Floats:
     """s with F(s) = ln t, rounded down, of `depth` = |m|."""
     goal = math.log(t)
     s = step = goal / _slope(depth, np.zeros(depth.shape))

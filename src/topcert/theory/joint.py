@@ -164,12 +164,12 @@ class Parts:
         """
         most = min(group.near, self.num_named)
         bits = np.arange(joint.patterns.shape[1])
-        held = (bits[:, None] >> np.arange(1, self.near + 1)) & 1
-        a = held[:, group.chosen].sum(axis=2)  # patterns, parts
+        named_bits = (bits[:, None] >> np.arange(1, self.near + 1)) & 1
+        a = named_bits[:, group.chosen].sum(axis=2)  # patterns, parts
         cell = (bits & 1)[:, None] * (most + 1) + np.minimum(a, most)
-        seen = np.flatnonzero(joint.patterns.any(axis=0))
-        one = (cell[seen, :, None] == np.arange(2 * (most + 1))).astype(np.float64)
-        found = joint.patterns[:, seen].astype(np.float64) @ one.reshape(len(seen), -1)
+        present = np.flatnonzero(joint.patterns.any(axis=0))
+        one = (cell[present, :, None] == np.arange(2 * (most + 1))).astype(np.float64)
+        found = joint.patterns[:, present].astype(np.float64) @ one.reshape(len(present), -1)
         return np.asarray(found.reshape(len(found), len(group.chosen), 2, most + 1))
 
     def outcomes(self, group: Group, joint: Joint) -> Floats:

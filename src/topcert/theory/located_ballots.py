@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Placed:
+class JointAndSurviving:
     """Who is named with whom, and what any changed features leave of the ballots for the label."""
 
     joint: Joint
@@ -38,80 +38,80 @@ class Placed:
 
 
 def located_ballot_evidence(
-    apart: BallotBets, met: BallotBets, placed: Placed, *, radii: slice
+    untouched: BallotBets, touched: BallotBets, details: JointAndSurviving, *, radii: slice
 ) -> Floats:
     """Logarithm of the evidence for some radii, at most; float64 `(inputs, radii)`.
 
-    `apart` and `met` are the two kinds of bets.
+    `untouched` and `touched` are the two kinds of bets.
     """
-    surviving, parts = placed.surviving, apart.parts
-    apart, met = apart.only(radii), met.only(radii)
-    found = np.empty((len(placed.joint.trials), apart.num_radii))
-    for start, stop in chunks(apart, len(found)):
+    surviving, parts = details.surviving, untouched.parts
+    untouched, touched = untouched.only(radii), touched.only(radii)
+    found = np.empty((len(details.joint.trials), untouched.num_radii))
+    for start, stop in chunks(untouched, len(found)):
         rows = slice(start, stop)
-        joint = placed.joint.of(rows)
+        joint = details.joint.of(rows)
         outcomes = [parts.outcomes(group, joint) for group in parts.groups]
         tables = [parts.tables(group, joint) for group in parts.groups]
         found[rows] = from_located(
-            apart,
-            met,
+            untouched,
+            touched,
             outcomes,
             tables,
             own=joint.own,
             trials=joint.trials,
-            held=surviving.held[rows, 0, radii],
-            others=surviving.others[rows, 0, radii],
+            least_left=surviving.least_left[rows, 0, radii],
+            others_left=surviving.others_left[rows, 0, radii],
         )
     return found
 
 
 def from_located(
-    apart: BallotBets,
-    met: BallotBets,
+    untouched: BallotBets,
+    touched: BallotBets,
     outcomes: list[Floats],
     tables: list[Floats],
     *,
     own: NDArray[Any],
     trials: NDArray[Any],
-    held: NDArray[Any],
-    others: NDArray[Any],
+    least_left: NDArray[Any],
+    others_left: NDArray[Any],
 ) -> Floats:
     """The same from `Parts.outcomes` and `Parts.tables` of all groups.
 
-    Of `own` ballots for the label `held` `(inputs, radii)` are left at the least, of the others
-    `others` at the most.
+    Of `own` ballots for the label `least_left` `(inputs, radii)` are left at the least, of the
+    others `others_left` at the most.
     """
-    lost = own[:, None] - held
-    won = np.maximum((trials - own)[:, None] - others, 0)
+    lost = own[:, None] - least_left
+    won = np.maximum((trials - own)[:, None] - others_left, 0)
     by_label, by_others = [], []
-    for group, table in zip(apart.parts.groups, tables, strict=True):
-        t, zero = group.size, min(group.size, apart.parts.num_named)
-        gains = apart.gains[t]
-        worth = [gains[zero] - gains[zero + t - a] for a in range(min(table.shape[3], t + 1))]
+    for group, table in zip(untouched.parts.groups, tables, strict=True):
+        t, zero = group.size, min(group.size, untouched.parts.num_named)
+        gains = untouched.gains[t]
+        gain_each = [gains[zero] - gains[zero + t - a] for a in range(min(table.shape[3], t + 1))]
         # ballots with the largest X count for nobody
-        by_label.append(_moved(table[:, :, 1], lost, worth))
-        gains = met.gains[t]
-        worth = [gains[zero + t] - gains[zero - a] for a in range(table.shape[3])]
+        by_label.append(_moved(table[:, :, 1], lost, gain_each))
+        gains = touched.gains[t]
+        gain_each = [gains[zero + t] - gains[zero - a] for a in range(table.shape[3])]
         # the least to gain, of those that R meets
-        by_others.append(_moved(table[:, :, 0], won, worth))
-    first = from_outcomes(apart, outcomes, own=held, trials=trials, more=by_label)
-    second = from_outcomes(met, outcomes, own=own[:, None] + won, trials=trials, more=by_others)
+        by_others.append(_moved(table[:, :, 0], won, gain_each))
+    first = from_outcomes(untouched, outcomes, own=least_left, trials=trials, more=by_label)
+    second = from_outcomes(touched, outcomes, own=own[:, None] + won, trials=trials, more=by_others)
     return np.asarray(np.logaddexp(first, second) - np.log(2))
 
 
-def _moved(there: Floats, number: NDArray[Any], worth: list[Floats]) -> Floats:
+def _moved(there: Floats, number: NDArray[Any], gain_each: list[Floats]) -> Floats:
     """What is added to logarithms where `number` `(inputs, radii)` ballots of a part count
     otherwise.
 
-    `there` `(inputs, parts, a)` are those that name a of its labels, and `worth` `(radii, shares)`
-    of each a what one of them adds. They are taken in order of a. Returns `(inputs, parts, radii,
-    shares)`.
+    `there` `(inputs, parts, a)` are those that name a of its labels, and `gain_each` `(radii,
+    shares)` of each a what one of them adds. They are taken in order of a. Returns `(inputs, parts,
+    radii, shares)`.
     """
     left = np.broadcast_to(number[:, None, :], (*there.shape[:2], number.shape[1])).astype(
         np.float64
     )
-    found = np.zeros((*left.shape, worth[0].shape[1]))
-    for a, one in enumerate(worth):
+    found = np.zeros((*left.shape, gain_each[0].shape[1]))
+    for a, one in enumerate(gain_each):
         taken = np.minimum(there[:, :, a, None], left)
         left = left - taken
         found += taken[..., None] * one

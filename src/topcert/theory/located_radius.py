@@ -9,7 +9,7 @@ for every R and every set of k rivals there is a part Y of it, of t labels say,
     t s(R)  >  q_Y(R) + min(t, w) (1 - beta(r)),    where  q_Y(R) <= w beta(r) - s(R)  always.
 
 The second says something only where t >= w. Theorem 1 is the case s(R) = p_l - (1 - beta(r)),
-q_Y(R) = P_t. Both are bounded here, from what any R leaves of the votes (spared.py).
+q_Y(R) = P_t. Both are bounded here, from what any R leaves of the votes (surviving_votes.py).
 """
 
 from __future__ import annotations
@@ -31,24 +31,26 @@ LEAST_ERROR: Final = 1e-15  # a bound at less says so little that it is not aske
 _ROUNDING: Final = 2.0**-48
 
 
-def label_share(held: Ints, others: Ints, *, trials: Ints, error: Floats, beta: Floats) -> Floats:
+def label_share(
+    least_left: Ints, others_left: Ints, *, trials: Ints, error: Floats, beta: Floats
+) -> Floats:
     """Lower bounds of s(R) for a label named before the votes, wrong for one R with probability at
     most `error`.
 
-    Of an input's votes that keep nothing of any r features, for r = 0 .. reach (columns), `held`
-    `(inputs, reach + 1)` are the fewest that name the label and `others`, of that shape, the most
-    that do not; `trials` and `error` `(inputs,)` are all votes and the chance of error, `beta`
-    `(reach + 1,)` is beta(r). Returns float64 like `held`.
+    Of an input's votes that keep nothing of any r features, for r = 0 .. reach (columns),
+    `least_left` `(inputs, reach + 1)` are the fewest that name the label and `others_left`, of that
+    shape, the most that do not; `trials` and `error` `(inputs,)` are all votes and the chance of
+    error, `beta` `(reach + 1,)` is beta(r). Returns float64 like `least_left`.
     """
     n, half = trials[:, None], error[:, None] / 2
     # Twice s(R): by the votes that name l, and by those that do not, all of beta(r) but which do.
     # At the second's chance of error, Theorem 1's own bound is never better than it.
-    return np.maximum(lower_bound(held, n, half), beta - upper_bound(others, n, half))
+    return np.maximum(lower_bound(least_left, n, half), beta - upper_bound(others_left, n, half))
 
 
 def picked_label_share(
-    held: Ints,
-    others: Ints,
+    least_left: Ints,
+    others_left: Ints,
     *,
     trials: Ints,
     error: float,
@@ -65,9 +67,15 @@ def picked_label_share(
     """
     share = likely[:, None] - (1.0 - beta)  # Theorem 1's own bound
     own = error * likely / num_named
-    told = own >= LEAST_ERROR
-    located = label_share(held[told], others[told], trials=trials[told], error=own[told], beta=beta)
-    share[told] = np.maximum(share[told], located)
+    large_enough = own >= LEAST_ERROR
+    located = label_share(
+        least_left[large_enough],
+        others_left[large_enough],
+        trials=trials[large_enough],
+        error=own[large_enough],
+        beta=beta,
+    )
+    share[large_enough] = np.maximum(share[large_enough], located)
     return share
 
 
@@ -114,7 +122,7 @@ def located_radius(share: Floats, rivals: Floats, *, beta: Floats, num_named: in
     return _last_of_all(np.asarray((spare > (t + named) * _ROUNDING).any(axis=2)))
 
 
-def luckiest_radius(
+def largest_possible_radius(
     share: Floats, rivals: Floats, *, num_features: int, num_kept: int, num_named: int = 1
 ) -> Ints:
     """The largest radius that a true located certificate can have where the label's probability is

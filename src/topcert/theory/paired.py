@@ -67,23 +67,27 @@ def tighten(
     more.
 
     `pairs` `(near, num_features, num_features)` say how many masks that name each of the first near
-    labels keep two features, `degrees` how many masks do in all. Sharpened are `held` and `others`
-    of the first `labels`, `left` of others.
+    labels keep two features, `degrees` how many masks do in all. Sharpened are `least_left` and
+    `others_left` of the first `labels`, `most_left` of others.
     """
-    held, left, others = found.held.copy(), found.left.copy(), found.others.copy()
+    least_left, most_left, others_left = (
+        found.least_left.copy(),
+        found.most_left.copy(),
+        found.others_left.copy(),
+    )
     votes, rest = found.counts[0], found.trials[0] - found.counts[0]
     for place in range(labels):
-        held[0, place, r] = max(
-            held[0, place, r], votes[place] - most_met_by_pairs(pairs[place], r)
+        least_left[0, place, r] = max(
+            least_left[0, place, r], votes[place] - most_met_by_pairs(pairs[place], r)
         )
-        others[0, place, r] = min(
-            others[0, place, r], rest[place] - least_met_by_pairs(degrees - pairs[place], r)
+        others_left[0, place, r] = min(
+            others_left[0, place, r], rest[place] - least_met_by_pairs(degrees - pairs[place], r)
         )
     for place in range(labels, len(pairs)):
-        left[0, place, r] = min(
-            left[0, place, r], votes[place] - least_met_by_pairs(pairs[place], r)
+        most_left[0, place, r] = min(
+            most_left[0, place, r], votes[place] - least_met_by_pairs(pairs[place], r)
         )
-    return replace(found, held=held, left=left, others=others)
+    return replace(found, least_left=least_left, most_left=most_left, others_left=others_left)
 
 
 def at_best(found: SurvivingVotes) -> SurvivingVotes:
@@ -96,12 +100,16 @@ def at_best(found: SurvivingVotes) -> SurvivingVotes:
     votes, rest = found.counts[:, :, None], found.trials[:, None, None] - found.counts[:, :, None]
     return replace(
         found,
-        held=np.maximum(found.held, votes - _met_by_chance(votes - found.held, votes)),
-        left=np.minimum(
-            found.left, votes - _met_by_chance(np.cumsum(votes - found.left, axis=2), votes)
+        least_left=np.maximum(
+            found.least_left, votes - _met_by_chance(votes - found.least_left, votes)
         ),
-        others=np.minimum(
-            found.others, rest - _met_by_chance(np.cumsum(rest - found.others, axis=2), rest)
+        most_left=np.minimum(
+            found.most_left,
+            votes - _met_by_chance(np.cumsum(votes - found.most_left, axis=2), votes),
+        ),
+        others_left=np.minimum(
+            found.others_left,
+            rest - _met_by_chance(np.cumsum(rest - found.others_left, axis=2), rest),
         ),
     )
 

@@ -24,7 +24,7 @@ from typing import Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.theory.design_radius import design_radius, near_rivals, worth
+from topcert.theory.design_radius import design_radius, near_rivals, tie_adjusted
 
 Ints = NDArray[np.int64]
 Kinds = list[tuple[int, int]]  # which of A (bits) the blocks of a kind name, and how many there are
@@ -71,25 +71,27 @@ class _Search:
     def fewest_blocks(self) -> int | None:
         """How many; None where all are too few."""
         # Of what a rival lacks a changed block brings two: one for the rival, one from the label.
-        alone = {rival: max(0, -(-self.lack(rival) // 2)) for rival in self.rivals}
-        order = self.without_twins(sorted(self.rivals, key=lambda a: (alone[a], self.lack(a))))
+        alone = {rival: max(0, -(-self.deficit(rival) // 2)) for rival in self.rivals}
+        order = self.without_duplicates(
+            sorted(self.rivals, key=lambda a: (alone[a], self.deficit(a)))
+        )
         for changed in range(alone[order[self.k - 1]], self.blocks + 1):
             near = [rival for rival in order if alone[rival] <= changed]
             if any(self.breaks(changed, some) for some in itertools.combinations(near, self.k)):
                 return changed
         return None
 
-    def lack(self, rival: int) -> int:
+    def deficit(self, rival: int) -> int:
         """D_a of (6)."""
         return self.won.bit_count() - self.naming[rival].bit_count() + (rival > self.label)
 
-    def without_twins(self, order: Iterable[int]) -> list[int]:
+    def without_duplicates(self, order: Iterable[int]) -> list[int]:
         """Of rivals that the same blocks name, on one side of the label, the first k are enough."""
         seen, left = dict[tuple[int, bool], int](), list[int]()
         for rival in order:
-            twins = self.naming[rival], rival > self.label
-            seen[twins] = seen.get(twins, 0) + 1
-            if seen[twins] <= self.k:
+            same = self.naming[rival], rival > self.label
+            seen[same] = seen.get(same, 0) + 1
+            if seen[same] <= self.k:
                 left.append(rival)
         return left
 
@@ -97,12 +99,12 @@ class _Search:
         """Whether so many blocks satisfy (6) for the rivals `chosen`."""
         won = self.won.bit_count()
         kinds, number = self.kinds(self.won, chosen), changed
-        missing = [self.lack(rival) - min(changed, won) for rival in chosen]
+        missing = [self.deficit(rival) - min(changed, won) for rival in chosen]
         if changed > won:  # all that name the label, and some more
             others = (1 << self.blocks) - 1 & ~self.won
             kinds, number = self.kinds(others, chosen), changed - won
             taken = [(self.won & self.naming[rival]).bit_count() for rival in chosen]
-            missing = [lack + lost for lack, lost in zip(missing, taken, strict=True)]
+            missing = [deficit + lost for deficit, lost in zip(missing, taken, strict=True)]
         return self.leaves(kinds, number, missing, each=changed, all_of_them=self.share * changed)
 
     def kinds(self, blocks: int, chosen: tuple[int, ...]) -> Kinds:
@@ -133,7 +135,7 @@ class _Search:
         self.steps -= 1
         if self.steps < 0:
             raise _OutOfStepsError
-        if max(missing) > each or sum(lack for lack in missing if lack > 0) > all_of_them:
+        if max(missing) > each or sum(deficit for deficit in missing if deficit > 0) > all_of_them:
             return False
         if number == 0:
             return True
@@ -143,7 +145,7 @@ class _Search:
         members = [place for place in range(len(missing)) if named >> place & 1]
         room = min((each - missing[place] for place in members), default=number)
         for used in range(min(count, number, room), -1, -1):
-            left = [lack + used * (named >> place & 1) for place, lack in enumerate(missing)]
+            left = [deficit + used * (named >> place & 1) for place, deficit in enumerate(missing)]
             others = rest if used == count else [kind for kind in rest if kind[0] & named != named]
             if self.leaves(others, number - used, left, each=each, all_of_them=all_of_them):
                 return True
@@ -154,7 +156,7 @@ def _radius_by_parts(ballots: Ints, label: int, *, classes: int, k: int) -> int:
     """Theorem E's radius in blocks, each of which is one feature here."""
     blocks = len(ballots)
     counts = np.bincount(ballots.reshape(-1), minlength=classes)
-    order = np.argsort(-worth(counts, label), kind="stable")
+    order = np.argsort(-tie_adjusted(counts, label), kind="stable")
     rivals = order[order != label]
     near = [label, *rivals[: near_rivals(classes, k)].tolist()]
     return design_radius(

@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.theory.design_radius import partition_radius, worth
+from topcert.theory.design_radius import partition_radius, tie_adjusted
 
 Ints = NDArray[np.int64]
 
@@ -29,7 +29,7 @@ def first_places(ballots: Ints, classes: int) -> Ints:
     return np.bincount(ballots[:, 0], minlength=classes)
 
 
-def duel(ballots: Ints, label: int, rival: int) -> Ints:
+def pairwise_preference(ballots: Ints, label: int, rival: int) -> Ints:
     """1 where a mask ranks `label` higher than `rival`, -1 where lower, 0 where it ranks neither:
     int64 `(masks,)`.
     """
@@ -45,7 +45,7 @@ def winner(ballots: Ints, classes: int) -> int:
     """The label that wins the run-off; there are two classes at least."""
     first, second = np.argsort(-first_places(ballots, classes), kind="stable")[:2].tolist()
     low, high = min(first, second), max(first, second)
-    return int(low if duel(ballots, low, high).sum() >= 0 else high)
+    return int(low if pairwise_preference(ballots, low, high).sum() >= 0 else high)
 
 
 def runoff_radius(ballots: Ints, label: int, *, classes: int, num_features: int) -> int:
@@ -60,7 +60,7 @@ def runoff_radius(ballots: Ints, label: int, *, classes: int, num_features: int)
     if classes > 2:
         least = partition_radius(counts, label, k=2, num_features=num_features)
     for rival in np.delete(np.arange(classes), label).tolist():
-        sides = duel(ballots, label, rival)
+        sides = pairwise_preference(ballots, label, rival)
         least = min(least, _beaten_by(ballots[:, 0], sides, counts, label, rival, most=least))
     return least
 
@@ -107,7 +107,7 @@ def rounds_radius(
     if winner(ballots, classes) != label:
         return -1
 
-    def held(gain: Ints, spare: int) -> int:
+    def radius_within(gain: Ints, spare: int) -> int:
         """The largest r at which masks that gain so much, r of each round, gain less than `spare`;
         -1 for none.
         """
@@ -123,8 +123,9 @@ def rounds_radius(
         this part.
         """
         gain = 1 + len(rivals) * (ballots[:, 0] == one) - np.isin(ballots[:, 0], rivals)
-        return held(
-            gain, len(rivals) * int(counts[one]) - int(worth(counts, one)[list(rivals)].sum())
+        return radius_within(
+            gain,
+            len(rivals) * int(counts[one]) - int(tie_adjusted(counts, one)[list(rivals)].sum()),
         )
 
     alone = {rival: before(label, (rival,)) for rival in range(classes) if rival != label}
@@ -132,8 +133,8 @@ def rounds_radius(
     for rival, other in ((a, b) for a in alone for b in alone if a < b):
         least = min(least, max(alone[rival], alone[other], before(label, (rival, other))))
     for rival in alone:
-        sides = duel(ballots, label, rival)
-        safe = held(1 + sides, int(sides.sum()) + (label < rival))
+        sides = pairwise_preference(ballots, label, rival)
+        safe = radius_within(1 + sides, int(sides.sum()) + (label < rival))
         thirds = [third for third in alone if third != rival] if safe < least else []
         least = min(least, max([safe, *(before(third, (rival,)) for third in thirds)]))
     return least

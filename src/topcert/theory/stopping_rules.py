@@ -17,10 +17,10 @@ from typing import Final, Literal, final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.theory.ballot_grounds import ByBallots, ByBallotsAndMasks
+from topcert.theory.ballot_evidence_rules import BallotEvidence, BallotMaskEvidence
 from topcert.theory.confidence import check_alpha
 from topcert.theory.evidence import MAX_VOTES, proven_radius
-from topcert.theory.grounds import ByCounts, ByMasks, Grounds, Seen
+from topcert.theory.evidence_rules import CountEvidence, EvidenceRule, MaskEvidence, VoteDetails
 from topcert.theory.joint import Joint
 from topcert.theory.surviving_votes import SurvivingVotes, near_labels, surviving_votes
 
@@ -41,8 +41,8 @@ GROWTH: Final = 1.1
 # Chance of giving up in error at the cap, for each of up to three places; before, in proportion:
 # early votes are cheap and tell little. Where the radius itself is asked for, every input gives up
 # in the end.
-DOUBT: Final = 0.22
-DOUBT_EXACT: Final = 0.07
+FUTILITY_ERROR: Final = 0.22
+FUTILITY_ERROR_EXACT: Final = 0.07
 _QUESTION: Final = r"table|exact|radius=[0-9]{1,7}"
 _TEXT: Final = re.compile(
     rf"({_QUESTION}); k=([0-9]{{1,7}}); alpha=([0-9.e-]{{3,30}}); label=({'|'.join(LABELS)});"
@@ -166,16 +166,16 @@ def looks(*, max_votes: int, batch_size: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _grounds(
+def _evidence_rule(
     rule: Stopping, *, num_classes: int | None, num_features: int, num_kept: int, max_votes: int
-) -> Grounds:
+) -> EvidenceRule:
     """What a rule rests on. Raises ValueError for k or labels a ballot out of range."""
     space = {"num_features": num_features, "num_kept": num_kept, "max_votes": max_votes}
     if rule.num_named == 1:
-        return (ByMasks if rule.method == "located" else ByCounts)(k=rule.k, **space)
+        return (MaskEvidence if rule.method == "located" else CountEvidence)(k=rule.k, **space)
     if num_classes is None:
         raise ValueError("a rule for ballots of several labels needs num_classes")
-    kind = ByBallotsAndMasks if rule.method == "located" else ByBallots
+    kind = BallotMaskEvidence if rule.method == "located" else BallotEvidence
     return kind(k=rule.k, num_named=rule.num_named, num_classes=num_classes, **space)
 
 
@@ -204,14 +204,14 @@ class StoppingTest:
         self.rule = rule
         self.looks = looks(max_votes=max_votes, batch_size=batch_size)
         self._num_kept, self._max_votes = num_kept, max_votes
-        self._grounds = _grounds(
+        self._evidence = _evidence_rule(
             rule,
             num_classes=num_classes,
             num_features=num_features,
             num_kept=num_kept,
             max_votes=max_votes,
         )
-        self._reach = self._grounds.reach
+        self._reach = self._evidence.reach
         asked = {"table": TABLE, "exact": self._reach}.get(rule.question)
         if asked is None:
             asked = int(rule.question.removeprefix("radius="))
@@ -222,20 +222,22 @@ class StoppingTest:
                     f" k = {rule.k} with {num_kept} of {num_features} kept{named}; ask for less"
                 )
         self._last = min(asked, self._reach)
-        self._doubt = (DOUBT_EXACT if rule.question == "exact" else DOUBT) * min(rule.k, 3)
+        self._futility_error = (
+            FUTILITY_ERROR_EXACT if rule.question == "exact" else FUTILITY_ERROR
+        ) * min(rule.k, 3)
 
     @property
-    def asks_masks(self) -> bool:
+    def needs_masks(self) -> bool:
         """Whether it is asked with what any changed features leave of the votes (`surviving`)."""
         return self.rule.method == "located"
 
     @property
-    def asks_votes(self) -> bool:
+    def needs_votes(self) -> bool:
         """Whether it is asked with more than counts."""
-        return self.asks_masks or self.asks_ballots
+        return self.needs_masks or self.needs_ballots
 
     @property
-    def asks_ballots(self) -> bool:
+    def needs_ballots(self) -> bool:
         """Whether it is asked with how often labels are named together (`joint`)."""
         return self.rule.num_named > 1
 
@@ -243,7 +245,7 @@ class StoppingTest:
         """The labels whose masks it looks at, int64 `(inputs, k + 1)`; of ballots the label
         alone.
         """
-        return near_labels(counts, labels, 0 if self.asks_ballots else self.rule.k)
+        return near_labels(counts, labels, 0 if self.needs_ballots else self.rule.k)
 
     def surviving(
         self, counts: Ints, labels: Ints, kept: Iterable[Ints], degrees: Ints
@@ -256,7 +258,7 @@ class StoppingTest:
             labels,
             kept,
             degrees,
-            k=0 if self.asks_ballots else self.rule.k,
+            k=0 if self.needs_ballots else self.rule.k,
             reach=self._reach,
             num_kept=self._num_kept,
             num_named=self.rule.num_named,
@@ -267,37 +269,43 @@ class StoppingTest:
 
         Raises ValueError as `Parts.joint` does.
         """
-        assert isinstance(self._grounds, ByBallots | ByBallotsAndMasks)
-        return self._grounds.parts.joint(counts, labels, ballots)
+        assert isinstance(self._evidence, BallotEvidence | BallotMaskEvidence)
+        return self._evidence.parts.joint(counts, labels, ballots)
 
-    def proven(self, counts: Ints, labels: Ints, seen: Seen = None) -> Ints:
+    def proven(self, counts: Ints, labels: Ints, details: VoteDetails = None) -> Ints:
         """Proven radius of `labels` `(inputs,)` by counts `(inputs, classes)`, ABSTAIN where there
         is none.
 
-        `seen` is what the rule asks beside counts: `surviving`, `joint`, or both as `Placed`.
+        `details` is what the rule asks beside counts: `surviving`, `joint`, or both as
+        `JointAndSurviving`.
         """
         every = slice(0, self._reach + 1)
         return proven_radius(
-            self._grounds.found(counts, labels, seen, radii=every), self.rule.alpha
+            self._evidence.log_evidence(counts, labels, details, radii=every), self.rule.alpha
         )
 
-    def stops(self, counts: Ints, labels: Ints, seen: Seen = None) -> NDArray[np.bool_]:
+    def stops(self, counts: Ints, labels: Ints, details: VoteDetails = None) -> NDArray[np.bool_]:
         """Whether inputs with these votes, all the same number of them, get no more; bool
         `(inputs,)`.
         """
         if not (counts.sum(axis=1) // self.rule.num_named < self._max_votes).any():
             return np.ones(len(counts), np.bool_)
         some = slice(0, self._last + 1)
-        found = self._grounds.found(counts, labels, seen, radii=some)
+        found = self._evidence.log_evidence(counts, labels, details, radii=some)
         proven = proven_radius(found, self.rule.alpha)
         whole = self.rule.question.startswith("radius=")
         wanted = np.full(len(counts), self._last) if whole else np.minimum(proven + 1, self._last)
-        hopeful = self._grounds.hopes(
-            counts, labels, seen, wanted=wanted, doubt=self._doubt, alpha=self.rule.alpha
+        reachable = self._evidence.may_reach(
+            counts,
+            labels,
+            details,
+            wanted=wanted,
+            futility_error=self._futility_error,
+            alpha=self.rule.alpha,
         )
-        return np.asarray((proven >= self._last) | ~hopeful)
+        return np.asarray((proven >= self._last) | ~reachable)
 
-    def settled(self, counts: Ints, labels: Ints, seen: Seen = None) -> NDArray[np.bool_]:
+    def settled(self, counts: Ints, labels: Ints, details: VoteDetails = None) -> NDArray[np.bool_]:
         """Whether the question is answered from both sides, bool `(inputs,)`: what is proven is all
         there is to prove.
 
@@ -308,8 +316,8 @@ class StoppingTest:
             np.searchsorted(np.array(self.looks), counts.sum(axis=1) // self.rule.num_named) + 1.0
         )
         error = self.rule.alpha / (look * (look + 1)) / counts.shape[1]
-        best = self._grounds.luckiest(counts, labels, error=error)
-        proven = self.proven(counts, labels, seen)
+        best = self._evidence.largest_possible(counts, labels, error=error)
+        proven = self.proven(counts, labels, details)
         if self.rule.question.startswith("radius="):
             return np.asarray((proven >= self._last) | (best < self._last))
         return np.asarray(np.minimum(proven, self._last) == np.minimum(best, self._last))

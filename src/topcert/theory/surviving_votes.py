@@ -25,21 +25,21 @@ class SurvivingVotes:
     """The labels in question and their strongest rivals, `(inputs, labels)`, and what any r = 0 ..
     reach features leave.
 
-    Of `counts` votes that name each, `held` is the least that is left and `left` the most, and
-    `others` the most that do not name it: `(inputs, labels, reach + 1)`. `far` `(inputs, rivals)`
-    are the counts of the next strongest labels. `spread` and `others_spread` `(inputs, labels)`:
-    the variance, from feature to feature, of how many masks keep it, of those that name the label
-    and of the others.
+    Of `counts` votes that name each, `least_left` is the least that is left and `most_left` the
+    most, and `others_left` the most that do not name it: `(inputs, labels, reach + 1)`.
+    `far_counts` `(inputs, rivals)` are the counts of the next strongest labels. `variance` and
+    `others_variance` `(inputs, labels)`: the variance, from feature to feature, of how many masks
+    keep it, of those that name the label and of the others.
     """
 
     trials: Ints
     counts: Ints
-    held: Ints
-    left: Ints
-    others: Ints
-    far: Ints
-    spread: Floats
-    others_spread: Floats
+    least_left: Ints
+    most_left: Ints
+    others_left: Ints
+    far_counts: Ints
+    variance: Floats
+    others_variance: Floats
 
     def of(self, row: int) -> SurvivingVotes:
         """The same of one input."""
@@ -54,10 +54,10 @@ class SurvivingVotes:
         The near ones keep what is left of theirs; of the far ones none is taken, which is enough,
         for no other label can have one of the k largest.
         """
-        rest = np.repeat(self.far[:, :, None], self.left.shape[2], axis=2)
-        return np.sort(np.swapaxes(np.concatenate([self.left[:, 1:], rest], axis=1), 1, 2), axis=2)[
-            :, :, -k:
-        ]
+        rest = np.repeat(self.far_counts[:, :, None], self.most_left.shape[2], axis=2)
+        return np.sort(
+            np.swapaxes(np.concatenate([self.most_left[:, 1:], rest], axis=1), 1, 2), axis=2
+        )[:, :, -k:]
 
 
 def by_votes(counts: Ints, labels: Ints | None) -> Ints:
@@ -98,8 +98,10 @@ def surviving_votes(
     order = by_votes(counts, labels)
     near, far = order[:, : k + 1], order[:, k + 1 : 2 * k + 1]
     cast, trials = np.take_along_axis(counts, near, axis=1), counts.sum(axis=1) // num_named
-    held, left, others = (np.empty((*near.shape, reach + 1), np.int64) for _ in range(3))
-    spread, others_spread = np.empty(near.shape), np.empty(near.shape)
+    least_left, most_left, others_left = (
+        np.empty((*near.shape, reach + 1), np.int64) for _ in range(3)
+    )
+    variance, others_variance = np.empty(near.shape), np.empty(near.shape)
     for row, met in enumerate(kept):
         if (met.sum(axis=1) != num_kept * cast[row]).any() or degrees.sum() != num_kept * trials[
             row
@@ -108,19 +110,19 @@ def surviving_votes(
                 f"input {row}: the masks are not those of the counted votes; count all votes of the"
                 " ledger"
             )
-        held[row] = np.maximum(cast[row, :, None] - most_met(met, reach), 0)
-        left[row] = cast[row, :, None] - least_met(met, reach)
-        others[row] = (trials[row] - cast[row])[:, None] - least_met(degrees - met, reach)
-        spread[row], others_spread[row] = met.var(axis=1), (degrees - met).var(axis=1)
+        least_left[row] = np.maximum(cast[row, :, None] - most_met(met, reach), 0)
+        most_left[row] = cast[row, :, None] - least_met(met, reach)
+        others_left[row] = (trials[row] - cast[row])[:, None] - least_met(degrees - met, reach)
+        variance[row], others_variance[row] = met.var(axis=1), (degrees - met).var(axis=1)
     return SurvivingVotes(
         trials=trials,
         counts=cast,
-        held=held,
-        left=left,
-        others=others,
-        far=np.take_along_axis(counts, far, axis=1),
-        spread=spread,
-        others_spread=others_spread,
+        least_left=least_left,
+        most_left=most_left,
+        others_left=others_left,
+        far_counts=np.take_along_axis(counts, far, axis=1),
+        variance=variance,
+        others_variance=others_variance,
     )
 
 

@@ -120,32 +120,36 @@ def tightness_witness(
         raise ValueError(
             f"C({num_features}, {num_kept}) kept sets are too many to list; the limit is 10^6"
         )
-    held, limits = counted_bounds(lows, ups, label, total)
-    if held + sum(limits.values()) < named * total:
+    label_count, limits = counted_bounds(lows, ups, label, total)
+    if label_count + sum(limits.values()) < named * total:
         raise ValueError(
             f"label {label} has at least {named * total - sum(limits.values())} of {total} ablated"
-            f" inputs by the others' upper bounds; its lower bound is {held} of {total}: raise it"
-            " to that"
+            f" inputs by the others' upper bounds; its lower bound is {label_count} of {total}:"
+            " raise it to that"
         )
     attack = None
     while attack is None:  # with every feature changed there is one
         radius += 1
         common = comb(num_features - radius, num_kept)
-        attack = _attack(held, limits, k=k, total=total, common=common, named=named)
-    clean, lifted = attack
+        attack = _attack(label_count, limits, k=k, total=total, common=common, named=named)
+    clean, attacked = attack
     kept = np.array(list(combinations(range(num_features), num_kept)), np.int64)
     # the changed features are the first ones, without loss of generality
     touched = (kept < radius).any(axis=1)
-    said, says = (np.empty((total, named), np.int64) for _ in range(2))
-    said[touched] = dealt({label: held - clean.left} | clean.voided, len(kept) - common, named)
-    said[~touched] = says[~touched] = dealt({label: clean.left} | clean.common, common, named)
-    says[touched] = dealt(lifted, len(kept) - common, named)
+    clean_votes, attacked_votes = (np.empty((total, named), np.int64) for _ in range(2))
+    clean_votes[touched] = dealt(
+        {label: label_count - clean.left} | clean.voided, len(kept) - common, named
+    )
+    clean_votes[~touched] = attacked_votes[~touched] = dealt(
+        {label: clean.left} | clean.common, common, named
+    )
+    attacked_votes[touched] = dealt(attacked, len(kept) - common, named)
     return TightnessWitness(
         radius=radius - 1,
         changed=np.arange(radius, dtype=np.int64),
         kept=kept,
-        clean=said[:, 0] if named == 1 else said,
-        attacked=says[:, 0] if named == 1 else says,
+        clean=clean_votes[:, 0] if named == 1 else clean_votes,
+        attacked=attacked_votes[:, 0] if named == 1 else attacked_votes,
     )
 
 
@@ -161,13 +165,13 @@ class _Clean:
 
 
 def _attack(
-    held: int, limits: dict[int, int], *, k: int, total: int, common: int, named: int
+    label_count: int, limits: dict[int, int], *, k: int, total: int, common: int, named: int
 ) -> tuple[_Clean, dict[int, int]] | None:
     """The clean namings under which an attack succeeds, and the attacker's; None where there are
     none.
     """
     voided = total - common
-    left = max(0, held - voided)
+    left = max(0, label_count - voided)
     rivals = sorted(limits, key=lambda j: limits[j])[-k:]
     least, most = max(0, left - voided), {j: min(limits[j], left) for j in rivals}
     if any(most[j] < least for j in rivals):
@@ -182,17 +186,19 @@ def _attack(
             x[j] += more
             lacking -= more
     room = {j: min(voided, limits[j] - x[j]) for j in limits}
-    owed = named * voided - (held - left)  # namings of rivals by voided inputs
-    if lacking > 0 or sum(x.values()) > named * common - left or sum(room.values()) < owed:
+    missing = named * voided - (label_count - left)  # namings of rivals by voided inputs
+    if lacking > 0 or sum(x.values()) > named * common - left or sum(room.values()) < missing:
         return None
     # Voided inputs first name those of whom the common ones cannot use up all.
     first = {j: max(0, min(room[j], limits[j] - common)) for j in limits}
-    says = _filled(dict.fromkeys(limits, 0), (first, room), owed)
-    ends = {j: min(common, limits[j] - says[j]) for j in limits}
-    common_says = _filled(x, (ends,), named * common - left - sum(x.values()))
-    gifts = {j: max(0, left - common_says[j]) if j in rivals else 0 for j in limits}
-    gifts = _filled(gifts, (dict.fromkeys(limits, voided),), named * voided - sum(gifts.values()))
-    return _Clean(left=left, voided=says, common=common_says), gifts
+    voided_counts = _filled(dict.fromkeys(limits, 0), (first, room), missing)
+    ends = {j: min(common, limits[j] - voided_counts[j]) for j in limits}
+    common_counts = _filled(x, (ends,), named * common - left - sum(x.values()))
+    attacked = {j: max(0, left - common_counts[j]) if j in rivals else 0 for j in limits}
+    attacked = _filled(
+        attacked, (dict.fromkeys(limits, voided),), named * voided - sum(attacked.values())
+    )
+    return _Clean(left=left, voided=voided_counts, common=common_counts), attacked
 
 
 def _filled(start: dict[int, int], ends: tuple[dict[int, int], ...], more: int) -> dict[int, int]:

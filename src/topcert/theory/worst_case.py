@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_matrix
 
-from topcert.theory.design_radius import worth
+from topcert.theory.design_radius import tie_adjusted
 
 Ints = NDArray[np.int64]
 
@@ -39,7 +39,7 @@ def worst_case_radius(
     (ties: lower index first) at all; `num_features` where no attack moves it.
     """
     (masks, features), num_named = keeps.shape, ballots.shape[1]
-    value = worth(np.bincount(ballots.reshape(-1), minlength=classes), label)
+    value = tie_adjusted(np.bincount(ballots.reshape(-1), minlength=classes), label)
     names = (ballots[:, :, None] == np.arange(classes)).any(axis=1).astype(np.int64)
     rivals = [j for j in range(classes) if j != label]
     took = -np.asarray(keeps)

@@ -42,8 +42,8 @@ from numpy.typing import NDArray
 from topcert.files import first_line, local, replacing
 from topcert.noise.ablation import Ablation
 from topcert.noise.law import of_law
-from topcert.theory.grounds import Seen
-from topcert.theory.located_ballots import Placed
+from topcert.theory.evidence_rules import VoteDetails
+from topcert.theory.located_ballots import JointAndSurviving
 from topcert.theory.stopping_rules import Stopping, StoppingTest
 from topcert.voting.checks import CHECKS
 from topcert.voting.given_names import Names
@@ -177,7 +177,7 @@ class Ledger:
             self._so_far[position] += np.bincount(
                 certifying.reshape(-1), minlength=self.manifest.num_classes
             )
-            if self.stopping_test.asks_votes:
+            if self.stopping_test.needs_votes:
                 self._cast[position] = (
                     np.concatenate([self._cast[position], votes]) if stage.start else votes
                 )
@@ -211,35 +211,35 @@ class Ledger:
             )
         return self._asked
 
-    def _seen(self, inputs: NDArray[np.int64], labels: NDArray[np.int64]) -> Seen:
+    def _seen(self, inputs: NDArray[np.int64], labels: NDArray[np.int64]) -> VoteDetails:
         """What the rule asks beside counts of the votes so far of `inputs`, all of which have the
         same number of them.
         """
         assert self.stopping_test is not None
-        if not self.stopping_test.asks_votes:
+        if not self.stopping_test.needs_votes:
             return None
         cast = [self._cast[position] for position in inputs.tolist()]
         counts, named = self._so_far[inputs], labels[inputs]
         joint = None
-        if self.stopping_test.asks_ballots:
+        if self.stopping_test.needs_ballots:
             certifying = (votes[self.manifest.num_selection :] for votes in cast)
             joint = self.stopping_test.joint(counts, named, certifying)
-        if not self.stopping_test.asks_masks:
+        if not self.stopping_test.needs_masks:
             return joint
         votes = _Part(manifest=self.manifest, votes=cast)
         masks = ReplayedMasks(votes, first=len(cast[0]) - self.manifest.num_selection)
         kept = masks.kept_counts(self.stopping_test.near(counts, named))
         surviving = self.stopping_test.surviving(counts, named, kept, masks.degrees())
-        return surviving if joint is None else Placed(joint=joint, surviving=surviving)
+        return surviving if joint is None else JointAndSurviving(joint=joint, surviving=surviving)
 
-    def seen(self) -> Iterator[tuple[NDArray[np.int64], Seen]]:
+    def seen(self) -> Iterator[tuple[NDArray[np.int64], VoteDetails]]:
         """Positions of inputs that stopped at one look, and what the rule asks of their votes
         beside counts; all in turn.
 
         None where the stopping rule asks for nothing else. Raises ValueError as `complete` does.
         """
         self.complete()
-        if self.stopping_test is None or not self.stopping_test.asks_votes:
+        if self.stopping_test is None or not self.stopping_test.needs_votes:
             yield np.arange(self.manifest.num_inputs), None
             return
         spent, labels = self._so_far.sum(axis=1) // self.manifest.depth, self.asked_labels()

@@ -12,20 +12,20 @@ from scipy.special import betaincinv, ndtr, ndtri
 from topcert.theory.ballot_evidence import Kind, ballot_evidence, from_outcomes, make_ballot_bets
 from topcert.theory.certified_radius import certified_radius
 from topcert.theory.evidence import passes
-from topcert.theory.grounds import Seen, outer_bounds, share_met
+from topcert.theory.evidence_rules import VoteDetails, outer_bounds, share_met
 from topcert.theory.joint import Joint, Parts
-from topcert.theory.located_ballots import Placed, from_located, located_ballot_evidence
-from topcert.theory.located_radius import luckiest_radius
+from topcert.theory.located_ballots import JointAndSurviving, from_located, located_ballot_evidence
+from topcert.theory.located_radius import largest_possible_radius
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-_KINDS: Final[tuple[Kind, Kind]] = ("apart", "met")
+_KINDS: Final[tuple[Kind, Kind]] = ("untouched", "touched")
 _TOGETHER: Final = 64  # inputs
 
 
 @final
-class ByBallots:
+class BallotEvidence:
     """Theorem F for ballots: by how often a label and its rivals are named together."""
 
     def __init__(
@@ -52,27 +52,39 @@ class ByBallots:
         self.parts = self._bets.parts
         self.reach = self._bets.num_radii - 1
 
-    def found(self, counts: Ints, labels: Ints, seen: Seen, *, radii: slice) -> Floats:
-        assert isinstance(seen, Joint)
-        return ballot_evidence(self._bets.only(radii), seen)
+    def log_evidence(
+        self, counts: Ints, labels: Ints, details: VoteDetails, *, radii: slice
+    ) -> Floats:
+        assert isinstance(details, Joint)
+        return ballot_evidence(self._bets.only(radii), details)
 
-    def hopes(
-        self, counts: Ints, labels: Ints, seen: Seen, *, wanted: Ints, doubt: float, alpha: float
+    def may_reach(
+        self,
+        counts: Ints,
+        labels: Ints,
+        details: VoteDetails,
+        *,
+        wanted: Ints,
+        futility_error: float,
+        alpha: float,
     ) -> NDArray[np.bool_]:
-        assert isinstance(seen, Joint)
-        hopeful = np.zeros(len(counts), np.bool_)
+        assert isinstance(details, Joint)
+        reachable = np.zeros(len(counts), np.bool_)
         for rows, radius in alike(wanted):
-            joint = seen.of(rows)
+            joint = details.of(rows)
             left = self._max_votes - joint.trials
-            outcomes, own = hoped(
-                self.parts, joint, left=left, quantile=doubt * joint.trials / self._max_votes
+            outcomes, own = projected_outcomes(
+                self.parts,
+                joint,
+                left=left,
+                quantile=futility_error * joint.trials / self._max_votes,
             )
             bets = self._bets.only(slice(radius, radius + 1))
             found = from_outcomes(bets, outcomes, own=own, trials=joint.trials + left)
-            hopeful[rows] = passes(found, alpha)[:, 0]
-        return hopeful
+            reachable[rows] = passes(found, alpha)[:, 0]
+        return reachable
 
-    def luckiest(self, counts: Ints, labels: Ints, *, error: Floats) -> Ints:
+    def largest_possible(self, counts: Ints, labels: Ints, *, error: Floats) -> Ints:
         k, w = self.parts.k, self.parts.num_named
         highest, lowest = outer_bounds(counts, labels, k, error=error, num_named=w)
         lower, upper = np.zeros(counts.shape), np.zeros(counts.shape)
@@ -82,8 +94,8 @@ class ByBallots:
 
 
 @final
-class ByBallotsAndMasks:
-    """Theorem G for ballots: also by which masks name the label, as `Placed` says it."""
+class BallotMaskEvidence:
+    """Theorem G for ballots: also by which masks name the label, as `JointAndSurviving` says it."""
 
     def __init__(
         self,
@@ -98,7 +110,7 @@ class ByBallotsAndMasks:
         """Raises ValueError as `make_ballot_bets` does."""
         self._max_votes = max_votes
         self._space = {"num_features": num_features, "num_kept": num_kept}
-        self._apart, self._met = (
+        self._untouched, self._touched = (
             make_ballot_bets(
                 k=k,
                 num_named=num_named,
@@ -110,61 +122,81 @@ class ByBallotsAndMasks:
             )
             for kind in _KINDS
         )
-        self.parts = self._met.parts
-        self.reach = self._met.num_radii - 1
+        self.parts = self._touched.parts
+        self.reach = self._touched.num_radii - 1
 
-    def found(self, counts: Ints, labels: Ints, seen: Seen, *, radii: slice) -> Floats:
-        assert isinstance(seen, Placed)
-        return located_ballot_evidence(self._apart, self._met, seen, radii=radii)
+    def log_evidence(
+        self, counts: Ints, labels: Ints, details: VoteDetails, *, radii: slice
+    ) -> Floats:
+        assert isinstance(details, JointAndSurviving)
+        return located_ballot_evidence(self._untouched, self._touched, details, radii=radii)
 
-    def hopes(
-        self, counts: Ints, labels: Ints, seen: Seen, *, wanted: Ints, doubt: float, alpha: float
+    def may_reach(
+        self,
+        counts: Ints,
+        labels: Ints,
+        details: VoteDetails,
+        *,
+        wanted: Ints,
+        futility_error: float,
+        alpha: float,
     ) -> NDArray[np.bool_]:
         """What changed features meet of the ballots to come is guessed from what they meet of those
         that are there.
         """
-        assert isinstance(seen, Placed)
-        surviving, hopeful = seen.surviving, np.zeros(len(counts), np.bool_)
+        assert isinstance(details, JointAndSurviving)
+        surviving, reachable = details.surviving, np.zeros(len(counts), np.bool_)
         kept = self._space["num_kept"] / self._space["num_features"]
         for rows, radius in alike(wanted):
-            joint, features = seen.joint.of(rows), np.array([radius])
+            joint, features = details.joint.of(rows), np.array([radius])
             left = self._max_votes - joint.trials
-            outcomes, own = hoped(
-                self.parts, joint, left=left, quantile=doubt * joint.trials / self._max_votes
+            outcomes, own = projected_outcomes(
+                self.parts,
+                joint,
+                left=left,
+                quantile=futility_error * joint.trials / self._max_votes,
             )
             grown = (1 + left / joint.trials)[:, None, None, None]
             tables = [self.parts.tables(group, joint) * grown for group in self.parts.groups]
             label, rest = joint.own[:, None], (joint.trials - joint.own)[:, None]
-            held, others = (part[rows, :1, radius] for part in (surviving.held, surviving.others))
+            least_left, others_left = (
+                part[rows, :1, radius] for part in (surviving.least_left, surviving.others_left)
+            )
             met = share_met(
-                (label - held)[:, :, None], label, surviving.spread[rows, :1], features, kept=kept
+                (label - least_left)[:, :, None],
+                label,
+                surviving.variance[rows, :1],
+                features,
+                kept=kept,
             )
             first = np.minimum(features, 1)
             missed = share_met(
-                (rest - others)[:, :, None],
+                (rest - others_left)[:, :, None],
                 rest,
-                surviving.others_spread[rows, :1],
+                surviving.others_variance[rows, :1],
                 first,
                 kept=kept,
             )
             more = (own - joint.own)[:, None]
             found = from_located(
-                self._apart.only(slice(radius, radius + 1)),
-                self._met.only(slice(radius, radius + 1)),
+                self._untouched.only(slice(radius, radius + 1)),
+                self._touched.only(slice(radius, radius + 1)),
                 outcomes,
                 tables,
                 own=own,
                 trials=joint.trials + left,
-                held=held + more * (1 - met[:, 0]),
-                others=others + (left[:, None] - more) * (1 - missed[:, 0]),
+                least_left=least_left + more * (1 - met[:, 0]),
+                others_left=others_left + (left[:, None] - more) * (1 - missed[:, 0]),
             )
-            hopeful[rows] = passes(found, alpha)[:, 0]
-        return hopeful
+            reachable[rows] = passes(found, alpha)[:, 0]
+        return reachable
 
-    def luckiest(self, counts: Ints, labels: Ints, *, error: Floats) -> Ints:
+    def largest_possible(self, counts: Ints, labels: Ints, *, error: Floats) -> Ints:
         k, w = self.parts.k, self.parts.num_named
         highest, lowest = outer_bounds(counts, labels, k, error=error, num_named=w)
-        return luckiest_radius(highest, np.cumsum(lowest, axis=1), num_named=w, **self._space)
+        return largest_possible_radius(
+            highest, np.cumsum(lowest, axis=1), num_named=w, **self._space
+        )
 
 
 def alike(wanted: Ints) -> Iterator[tuple[Ints, int]]:
@@ -175,7 +207,7 @@ def alike(wanted: Ints) -> Iterator[tuple[Ints, int]]:
             yield asked[start : start + _TOGETHER], radius
 
 
-def hoped(
+def projected_outcomes(
     parts: Parts, joint: Joint, *, left: Ints, quantile: Floats
 ) -> tuple[list[Floats], Floats]:
     """`Parts.outcomes` of all groups, and the ballots for the label, if `left` `(inputs,)` more
@@ -201,13 +233,13 @@ def favourable_outcomes(counted: Floats, x: Ints, *, quantile: Floats) -> Floats
     share = counted / trials
     mean = (x * share).sum(axis=2)
     spread = np.sqrt(np.maximum((x * x * share).sum(axis=2) - mean * mean, 0.0))
-    apart = (np.abs(x) * np.sqrt(share * (1 - share))).sum(axis=2)
-    part = np.divide(spread, apart, out=np.ones(mean.shape), where=spread < apart)
-    doubt = ndtr(part * ndtri(quantile))[:, :, None]
+    sum_of_spreads = (np.abs(x) * np.sqrt(share * (1 - share))).sum(axis=2)
+    part = np.divide(spread, sum_of_spreads, out=np.ones(mean.shape), where=spread < sum_of_spreads)
+    tail = ndtr(part * ndtri(quantile))[:, :, None]
     found = np.zeros(counted.shape)
     lost, won = counted[:, :, x < 0], counted[:, :, x > 0]
-    least = np.where(lost > 0, betaincinv(np.maximum(lost, 0.5), trials - lost + 1, doubt), 0.0)
-    most = betaincinv(won + 1, np.maximum(trials - won, 0.5), 1 - doubt)
+    least = np.where(lost > 0, betaincinv(np.maximum(lost, 0.5), trials - lost + 1, tail), 0.0)
+    most = betaincinv(won + 1, np.maximum(trials - won, 0.5), 1 - tail)
     found[:, :, x < 0] = least
     left = 1 - least.sum(axis=2)
     for place in reversed(range(most.shape[2])):

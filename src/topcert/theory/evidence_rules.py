@@ -17,43 +17,54 @@ from topcert.theory.certified_radius import certified_radius
 from topcert.theory.confidence import lower_bound, upper_bound
 from topcert.theory.evidence import evidence, located_evidence, make_bets, passes
 from topcert.theory.joint import Joint
-from topcert.theory.located_ballots import Placed
-from topcert.theory.located_radius import luckiest_radius
+from topcert.theory.located_ballots import JointAndSurviving
+from topcert.theory.located_radius import largest_possible_radius
 from topcert.theory.surviving_votes import SurvivingVotes
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-Seen = SurvivingVotes | Joint | Placed | None  # what is asked of votes beside counts
+VoteDetails = (
+    SurvivingVotes | Joint | JointAndSurviving | None
+)  # what is asked of votes beside counts
 
 
-class Grounds(Protocol):
+class EvidenceRule(Protocol):
     """What stands behind answers about `labels` `(inputs,)`, from `counts` `(inputs, classes)`.
 
-    `seen` is what the kind asks of the votes beside counts.
+    `details` is what the kind asks of the votes beside counts.
     """
 
     @property
     def reach(self) -> int:
         """The last radius that any votes can prove."""
 
-    def found(self, counts: Ints, labels: Ints, seen: Seen, *, radii: slice) -> Floats:
+    def log_evidence(
+        self, counts: Ints, labels: Ints, details: VoteDetails, *, radii: slice
+    ) -> Floats:
         """Logarithm of the evidence for some `radii` of 0 .. reach; float64 `(inputs, radii)`."""
 
-    def hopes(
-        self, counts: Ints, labels: Ints, seen: Seen, *, wanted: Ints, doubt: float, alpha: float
+    def may_reach(
+        self,
+        counts: Ints,
+        labels: Ints,
+        details: VoteDetails,
+        *,
+        wanted: Ints,
+        futility_error: float,
+        alpha: float,
     ) -> NDArray[np.bool_]:
         """Whether evidence enough for the radii `wanted` `(inputs,)` may well come by the cap.
 
-        All inputs have as many votes. `doubt` is the chance of giving up in error at the cap; it is
-        less before, in proportion to the votes.
+        All inputs have as many votes. `futility_error` is the chance of giving up in error at the
+        cap; it is less before, in proportion to the votes.
         """
 
-    def luckiest(self, counts: Ints, labels: Ints, *, error: Floats) -> Ints:
+    def largest_possible(self, counts: Ints, labels: Ints, *, error: Floats) -> Ints:
         """The largest radius that is left by bounds each wrong with chance `error` `(inputs,)`."""
 
 
 @final
-class ByCounts:
+class CountEvidence:
     """Theorem F: by how many votes each label has."""
 
     def __init__(self, *, k: int, num_features: int, num_kept: int, max_votes: int) -> None:
@@ -65,24 +76,38 @@ class ByCounts:
         )
         self.reach = self._bets.won.shape[1] - 1
 
-    def found(self, counts: Ints, labels: Ints, seen: Seen, *, radii: slice) -> Floats:
+    def log_evidence(
+        self, counts: Ints, labels: Ints, details: VoteDetails, *, radii: slice
+    ) -> Floats:
         return evidence(self._bets, *strongest(counts, labels, self._k))[:, radii]
 
-    def hopes(
-        self, counts: Ints, labels: Ints, seen: Seen, *, wanted: Ints, doubt: float, alpha: float
+    def may_reach(
+        self,
+        counts: Ints,
+        labels: Ints,
+        details: VoteDetails,
+        *,
+        wanted: Ints,
+        futility_error: float,
+        alpha: float,
     ) -> NDArray[np.bool_]:
         own, rivals, trials = votes = strongest(counts, labels, self._k)
 
-        def hoped(left: Ints, most: Floats, least: Floats) -> Floats:
+        def projected(left: Ints, most: Floats, least: Floats) -> Floats:
             return evidence(
                 self._bets, own + most * left, rivals + least * left[:, None], trials + left
             )
 
-        return any_hope(
-            votes, hoped, wanted=wanted, doubt=doubt, alpha=alpha, max_votes=self._max_votes
+        return any_may_reach(
+            votes,
+            projected,
+            wanted=wanted,
+            futility_error=futility_error,
+            alpha=alpha,
+            max_votes=self._max_votes,
         )
 
-    def luckiest(self, counts: Ints, labels: Ints, *, error: Floats) -> Ints:
+    def largest_possible(self, counts: Ints, labels: Ints, *, error: Floats) -> Ints:
         highest, lowest = outer_bounds(counts, labels, self._k, error=error)
         upper = np.concatenate([highest[:, None], np.zeros(lowest.shape)], axis=1)
         lower = np.concatenate([np.ones((len(counts), 1)), lowest], axis=1)
@@ -92,43 +117,68 @@ class ByCounts:
 
 
 @final
-class ByMasks:
+class MaskEvidence:
     """Theorem G: also by which masks voted for what, as `SurvivingVotes` says it."""
 
     def __init__(self, *, k: int, num_features: int, num_kept: int, max_votes: int) -> None:
         """Raises ValueError as `make_bets` does."""
         self._k, self._max_votes = k, max_votes
         self._space = {"num_features": num_features, "num_kept": num_kept}
-        self._apart, self._whole = (
+        self._untouched, self._all_votes = (
             make_bets(
-                k=k, num_features=num_features, num_kept=num_kept, max_votes=max_votes, apart=apart
+                k=k,
+                num_features=num_features,
+                num_kept=num_kept,
+                max_votes=max_votes,
+                untouched=untouched,
             )
-            for apart in (True, False)
+            for untouched in (True, False)
         )
-        self.reach = self._whole.won.shape[1] - 1
+        self.reach = self._all_votes.won.shape[1] - 1
 
-    def found(self, counts: Ints, labels: Ints, seen: Seen, *, radii: slice) -> Floats:
-        assert isinstance(seen, SurvivingVotes)
-        rivals = seen.rivals(self._k)
+    def log_evidence(
+        self, counts: Ints, labels: Ints, details: VoteDetails, *, radii: slice
+    ) -> Floats:
+        assert isinstance(details, SurvivingVotes)
+        rivals = details.rivals(self._k)
         return located_evidence(
-            self._apart, self._whole, seen.held[:, 0], seen.others[:, 0], rivals, seen.trials
+            self._untouched,
+            self._all_votes,
+            details.least_left[:, 0],
+            details.others_left[:, 0],
+            rivals,
+            details.trials,
         )[:, radii]
 
-    def hopes(
-        self, counts: Ints, labels: Ints, seen: Seen, *, wanted: Ints, doubt: float, alpha: float
+    def may_reach(
+        self,
+        counts: Ints,
+        labels: Ints,
+        details: VoteDetails,
+        *,
+        wanted: Ints,
+        futility_error: float,
+        alpha: float,
     ) -> NDArray[np.bool_]:
-        assert isinstance(seen, SurvivingVotes)
+        assert isinstance(details, SurvivingVotes)
         votes = strongest(counts, labels, self._k)
-        hoped = partial(self._hoped, seen)
-        return any_hope(
-            votes, hoped, wanted=wanted, doubt=doubt, alpha=alpha, max_votes=self._max_votes
+        projected = partial(self._projected, details)
+        return any_may_reach(
+            votes,
+            projected,
+            wanted=wanted,
+            futility_error=futility_error,
+            alpha=alpha,
+            max_votes=self._max_votes,
         )
 
-    def luckiest(self, counts: Ints, labels: Ints, *, error: Floats) -> Ints:
+    def largest_possible(self, counts: Ints, labels: Ints, *, error: Floats) -> Ints:
         highest, lowest = outer_bounds(counts, labels, self._k, error=error)
-        return luckiest_radius(highest, np.cumsum(lowest, axis=1), **self._space)
+        return largest_possible_radius(highest, np.cumsum(lowest, axis=1), **self._space)
 
-    def _hoped(self, surviving: SurvivingVotes, left: Ints, most: Floats, least: Floats) -> Floats:
+    def _projected(
+        self, surviving: SurvivingVotes, left: Ints, most: Floats, least: Floats
+    ) -> Floats:
         """The located evidence at the cap, if of `left` votes more `most` come for the label and
         `least` for its rivals (the strongest, fewest first), and lie where those lie that are
         there, but for what is luck in that.
@@ -139,50 +189,59 @@ class ByMasks:
         rest = surviving.trials[:, None] - label
         kept = self._space["num_kept"] / self._space["num_features"]
 
-        def missed(gone: Ints, votes: Ints, spread: Floats, features: Ints) -> Floats:
-            return 1 - share_met(gone, votes, spread, features, kept=kept)
+        def missed(met: Ints, votes: Ints, variance: Floats, features: Ints) -> Floats:
+            return 1 - share_met(met, votes, variance, features, kept=kept)
 
-        spared_own = missed(
-            label[:, :, None] - surviving.held[:, :1], label, surviving.spread[:, :1], every
+        own_missed = missed(
+            label[:, :, None] - surviving.least_left[:, :1], label, surviving.variance[:, :1], every
         )
-        spared_rivals = missed(
-            rivals[:, :, None] - surviving.left[:, :0:-1], rivals, surviving.spread[:, :0:-1], first
+        rivals_missed = missed(
+            rivals[:, :, None] - surviving.most_left[:, :0:-1],
+            rivals,
+            surviving.variance[:, :0:-1],
+            first,
         )
-        spared_others = missed(
-            rest[:, :, None] - surviving.others[:, :1], rest, surviving.others_spread[:, :1], first
+        others_missed = missed(
+            rest[:, :, None] - surviving.others_left[:, :1],
+            rest,
+            surviving.others_variance[:, :1],
+            first,
         )
         own, other, theirs = most * left, (1 - most) * left, least * left[:, None]
         return located_evidence(
-            self._apart,
-            self._whole,
-            surviving.held[:, 0] + own[:, None] * spared_own[:, 0],
-            surviving.others[:, 0] + other[:, None] * spared_others[:, 0],
-            surviving.rivals(self._k) + np.swapaxes(theirs[:, :, None] * spared_rivals, 1, 2),
+            self._untouched,
+            self._all_votes,
+            surviving.least_left[:, 0] + own[:, None] * own_missed[:, 0],
+            surviving.others_left[:, 0] + other[:, None] * others_missed[:, 0],
+            surviving.rivals(self._k) + np.swapaxes(theirs[:, :, None] * rivals_missed, 1, 2),
             surviving.trials + left,
         )
 
 
-def any_hope(
+def any_may_reach(
     votes: tuple[Ints, Ints, Ints],
-    hoped: Callable[[Ints, Floats, Floats], Floats],
+    projected: Callable[[Ints, Floats, Floats], Floats],
     *,
     wanted: Ints,
-    doubt: float,
+    futility_error: float,
     alpha: float,
     max_votes: int,
 ) -> NDArray[np.bool_]:
-    """`Grounds.hopes` of the `strongest` votes, by bets on the t weakest of k rivals, for each t.
+    """`EvidenceRule.may_reach` of the `strongest` votes, by bets on the t weakest of k rivals, for
+    each t.
 
-    `hoped` gives the evidence at the cap where of so many votes that are left, such shares come for
-    the label and for its rivals: as well as the votes that are there allow.
+    `projected` gives the evidence at the cap where of so many votes that are left, such shares come
+    for the label and for its rivals: as well as the votes that are there allow.
     """
     own, rivals, trials = votes
     left, rows = max_votes - trials, np.arange(len(own))
-    hopeful = np.zeros(len(own), np.bool_)
+    reachable = np.zeros(len(own), np.bool_)
     for t in range(1, rivals.shape[1] + 1):
-        most, least = favourable(own, rivals, trials, t=t, quantile=doubt * trials / max_votes)
-        hopeful |= passes(hoped(left, most, least), alpha)[rows, wanted]
-    return hopeful
+        most, least = favourable(
+            own, rivals, trials, t=t, quantile=futility_error * trials / max_votes
+        )
+        reachable |= passes(projected(left, most, least), alpha)[rows, wanted]
+    return reachable
 
 
 def strongest(counts: Ints, labels: Ints, k: int) -> tuple[Ints, Ints, Ints]:
@@ -219,23 +278,23 @@ def favourable(
     label, others = own / trials, rivals[:, :t] / trials[:, None]
     mean = t * label - others.sum(axis=1)
     spread = np.sqrt(np.maximum(t * t * label + others.sum(axis=1) - mean * mean, 0.0))
-    apart = t * np.sqrt(label * (1 - label)) + np.sqrt(others * (1 - others)).sum(axis=1)
-    part = np.divide(spread, apart, out=np.ones(len(own)), where=spread < apart)
-    doubt = ndtr(part * ndtri(quantile))
-    least = lower_bound(rivals, trials[:, None], doubt[:, None])
-    return np.minimum(upper_bound(own, trials, doubt), 1 - least.sum(axis=1)), least
+    sum_of_spreads = t * np.sqrt(label * (1 - label)) + np.sqrt(others * (1 - others)).sum(axis=1)
+    part = np.divide(spread, sum_of_spreads, out=np.ones(len(own)), where=spread < sum_of_spreads)
+    tail = ndtr(part * ndtri(quantile))
+    least = lower_bound(rivals, trials[:, None], tail[:, None])
+    return np.minimum(upper_bound(own, trials, tail), 1 - least.sum(axis=1)), least
 
 
-def share_met(met: Ints, votes: Ints, spread: Floats, features: Ints, *, kept: float) -> Floats:
+def share_met(met: Ints, votes: Ints, variance: Floats, features: Ints, *, kept: float) -> Floats:
     """The share of many more votes that r changed features would meet, if they meet `met`
     `(inputs, labels, radii)` of `votes` `(inputs, labels)`, and average ones would meet as many as
     `features` `(radii,)` of them do; a mask keeps a share `kept` of all.
 
     Features differ already by chance in how many masks keep them. Of the distance between the worst
-    and the average, the part stays that chance does not explain: of the variance `spread`.
+    and the average, the part stays that chance does not explain: of its `variance`.
     """
     chance = votes * kept * (1 - kept)
-    real = 1 - np.divide(chance, spread, out=np.ones(spread.shape), where=spread > chance)
+    real = 1 - np.divide(chance, variance, out=np.ones(variance.shape), where=variance > chance)
     share = met / np.maximum(votes, 1)[:, :, None]
     return np.asarray(
         np.clip(features * kept + real[:, :, None] * (share - features * kept), 0.0, 1.0)
