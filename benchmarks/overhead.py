@@ -37,8 +37,8 @@ class Interleaved:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._classifier, name)
 
-    def __call__(self, batch: np.ndarray, *, num_votes: int | None = None) -> np.ndarray:
-        labels = self._classifier(batch, num_votes=num_votes)
+    def __call__(self, batch: np.ndarray, **counting: Any) -> np.ndarray:
+        labels = self._classifier(batch, **counting)
         began = time.perf_counter()
         self._classifier.run(self._batch)
         self.raw_seconds += time.perf_counter() - began

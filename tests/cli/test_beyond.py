@@ -268,8 +268,11 @@ def test_fresh_votes_refute_a_located_certificate_that_no_votes_could_give(
     )
     votes[3 * size : 4 * size] = LABELS[3]
     for block in range(ledger.num_blocks):
-        batches = ledger.batches_of(block)
-        ledger.write_block(block, votes[ledger.offset(batches.start) : ledger.offset(batches.stop)])
+        batches = ledger.schedule.batches_of(block)
+        ledger.write_block(
+            block,
+            votes[ledger.schedule.offset(batches.start) : ledger.schedule.offset(batches.stop)],
+        )
     write_results(
         derive(Ledger.open(run), method="located", ks=[1, 3], alpha=0.05, label_choice="given")
     )

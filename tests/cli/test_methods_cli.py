@@ -585,7 +585,7 @@ def test_a_fresh_sample_confirms_what_holds_and_refutes_what_does_not(
     wrong = (made.label + 1) % 5
     for block in range(ledger.num_blocks):
         size = len(ledger.read_block(block))
-        first = ledger.offset(ledger.batches_of(block).start)
+        first = ledger.schedule.offset(ledger.schedule.batches_of(block).start)
         ledger.write_block(block, wrong[(first + np.arange(size)) // ledger.manifest.num_votes])
     write_results(derive(ledger, method=method, ks=[1], alpha=0.05, label_choice="predicted"))
     assert topcert("verify", "o").code == 0  # the arithmetic follows from the votes ...

@@ -247,12 +247,12 @@ def test_what_is_said_to_be_kept_after_ctrl_c_is_kept(
     monkeypatch: pytest.MonkeyPatch,
     out: str | None,
 ) -> None:
-    from topcert.voting import run, sampling
+    from topcert.voting import run
 
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    whole = sampling.fill
+    whole = run.fill
     monkeypatch.setattr(run, "fill", stop)
     stopped = topcert(*COMMAND, *([] if out is None else ["--out", out]))
     assert stopped.code == 130

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import Outcome
+from topcert.classifiers.undefined import Undefined
 from topcert.voting.voter import Voter
 
 MODEL = "models_for_tests:linear"
@@ -40,13 +41,13 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
     votes, cast = Voter.votes, []
 
     def stopped(
-        self: Voter, position: int, start: int, stop: int, *, counted: bool = False
+        self: Voter, position: int, start: int, stop: int, *, undefined: Undefined | None = None
     ) -> np.ndarray:
-        if counted:
+        if undefined is not None:
             if len(cast) == batches:
                 raise KeyboardInterrupt
             cast.append(position)
-        return votes(self, position, start, stop, counted=counted)
+        return votes(self, position, start, stop, undefined=undefined)
 
     monkeypatch.setattr(Voter, "votes", stopped)
 

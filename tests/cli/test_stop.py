@@ -166,7 +166,7 @@ def test_an_input_that_had_votes_beyond_its_stop_does_not_verify(
     ledger = Ledger.open(folder)
     ledger.complete()
     number = ledger.num_blocks - 1
-    wanted = ledger.batches_of(number)
+    wanted = ledger.schedule.batches_of(number)
     votes = ledger.read_block(number).astype(np.int64)
     for changed in (np.concatenate([votes, votes[:20]]), votes[:-20]):
         ledger.write_block(number, changed)
@@ -335,7 +335,7 @@ def test_a_first_sample_may_select_the_label(
     assert made.column("votes").to_pylist() == ledger.counts().sum(axis=1).tolist()
     # Named beforehand, under masks that begin where those of the first sample end, the same votes
     # give the same radii.
-    for positions, surviving in ledger.seen():
+    for positions, surviving in ledger.vote_details():
         if stopping_test.needs_masks:
             assert surviving is not None
             look = int(ledger.counts()[positions[0]].sum())

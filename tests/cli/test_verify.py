@@ -182,7 +182,7 @@ def test_made_up_votes_are_caught_by_replay_and_by_a_fresh_sample(
     assert labels is not None
     for block in range(ledger.num_blocks):
         size = len(ledger.read_block(block))
-        first = ledger.offset(ledger.batches_of(block).start)
+        first = ledger.schedule.offset(ledger.schedule.batches_of(block).start)
         # every vote for the true label
         ledger.write_block(block, labels[(first + np.arange(size)) // 2000])
     again = topcert(*RUN[:-2], "--out", folder, "--resume")

@@ -189,9 +189,9 @@ def votes_in(out: str) -> set[tuple[int, int]]:
     manifests = [Manifest.read(Path(out, "manifest.json")), *read_before(Path(out))]
     for one in [Ledger(Path(out), manifest) for manifest in manifests]:
         for block in one.present_blocks():
-            if one.digest_of(block) == one.manifest.digest():
+            if one.blocks.digest_of(block) == one.manifest.digest():
                 one.read_block(block)
-                found |= {one.place(batch)[:2] for batch in one.batches_of(block)}
+                found |= {one.schedule.place(batch)[:2] for batch in one.schedule.batches_of(block)}
     return found
 
 

@@ -76,9 +76,12 @@ def filled(folder: Path, law: Manifest, seed: int = 0) -> tuple[Ledger, np.ndarr
         0, law.num_classes, (law.num_inputs, law.num_votes)
     )
     for block in range(ledger.num_blocks):
-        batches = ledger.batches_of(block)
+        batches = ledger.schedule.batches_of(block)
         ledger.write_block(
-            block, votes.reshape(-1)[ledger.offset(batches.start) : ledger.offset(batches.stop)]
+            block,
+            votes.reshape(-1)[
+                ledger.schedule.offset(batches.start) : ledger.schedule.offset(batches.stop)
+            ],
         )
     law.write(folder / "manifest.json")
     return ledger, votes

@@ -114,7 +114,9 @@ def _write_again(ledger: Ledger, folder: Path) -> None:
             for block in kept.missing_blocks():
                 parts = [
                     votes[position][start:stop]
-                    for position, start, stop in map(kept.place, kept.batches_of(block))
+                    for position, start, stop in map(
+                        kept.schedule.place, kept.schedule.batches_of(block)
+                    )
                 ]
                 kept.write_block(block, np.concatenate(parts).astype(np.int64))
             more = kept.extend()

@@ -35,6 +35,7 @@ from topcert.progress.shown import Shown, stages
 from topcert.randomization.lattices import read_strides
 from topcert.theory.scalars import whole
 from topcert.theory.stopping_rules import Stopping
+from topcert.voting.executors.executor import Executor
 from topcert.voting.manifest import Manifest
 from topcert.voting.notices import notices
 from topcert.voting.request import Request
@@ -137,6 +138,7 @@ class SmoothedClassifier:
         resume: bool = True,
         reading: Reading | None = None,
         progress: Shown = None,
+        executor: Executor | None = None,
     ) -> Votes:
         """Ask the model about noisy copies of each input, and keep every vote.
 
@@ -174,6 +176,9 @@ class SmoothedClassifier:
         progress
             None for a bar in a terminal or notebook and lines in a log, False for nothing, or a
             function that is called with the stage, what is done and the total.
+        executor
+            Who computes the votes (`topcert.voting.executors`); None for this process. The votes
+            are the same whoever does.
 
         Returns
         -------
@@ -202,7 +207,8 @@ class SmoothedClassifier:
                 reading=reading,
                 doubtful="leave out" if chosen in ("predicted", "selected") else "refuse",
             )
-            return _Run(request, out, resume=resume).votes(progress, choice=chosen)
+            run = _Run(request, out, resume=resume)
+            return run.votes(progress, choice=chosen, executor=executor)
 
     def predict(
         self,
@@ -383,7 +389,9 @@ class _Run:
     def num_classes(self) -> int:
         return self.opened.prepared.classifier.num_classes
 
-    def votes(self, progress: Shown, *, choice: LabelChoice | None) -> Votes:
+    def votes(
+        self, progress: Shown, *, choice: LabelChoice | None, executor: Executor | None = None
+    ) -> Votes:
         """Fill the ledger."""
         prepared = self.opened.prepared
         with stages(progress) as stage:
@@ -391,10 +399,11 @@ class _Run:
                 self.opened,
                 on_progress=stage("votes", unit="passes"),
                 on_inputs=stage("read", unit="inputs", ends=False),
+                executor=executor,
             )
-        told = prepared.classifier.undefined.in_words()
-        if told:
-            warnings.warn(told, stacklevel=3)
+        unanswered = prepared.classifier.undefined.in_words()
+        if unanswered:
+            warnings.warn(unanswered, stacklevel=3)
         return Votes(
             ledger,
             raw=prepared.dataset.raw,

@@ -67,7 +67,7 @@ def replay(
     batches = list(range(ledger.num_batches))
     if count:
         chosen = generator.integers(0, ledger.num_stored, count)
-        batches = sorted({ledger.batch_of_vote(vote) for vote in chosen.tolist()})
+        batches = sorted({ledger.schedule.batch_of_vote(vote) for vote in chosen.tolist()})
         count = 0 if len(batches) == ledger.num_batches else count
     with stages() as stage:
         update = stage("replay", unit="batches")

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.classifiers.answers import (
-    UNDEFINED_LABEL,
     AnswerError,
     ReadAnswer,
     checked_answer,
@@ -22,52 +21,8 @@ from topcert.classifiers.answers import (
 )
 from topcert.classifiers.coupling import Coupling
 from topcert.classifiers.outputs import WHOLE, Choice
+from topcert.classifiers.undefined import Undefined
 from topcert.files import first_line
-
-
-@final
-@dataclass
-class Undefined:
-    """How many votes had no answer of the model, or one with a fault, and got labels by the total
-    rule: by what was wrong.
-    """
-
-    not_finite: int = 0  # a score was NaN or infinite
-    raised: int = 0  # the model raised on the row, or gave what is no answer
-    out_of_range: int = 0  # a label was none of 0 .. num_classes - 1
-    repeated: int = 0  # a ballot named a label twice
-    asked: int = 0  # votes in all
-    reason: str = ""  # what the model raised, the first time
-    label: int | None = None  # the first label out of range
-    depth: int = 1  # labels a ballot
-
-    @property
-    def total(self) -> int:
-        return self.not_finite + self.raised + self.out_of_range + self.repeated
-
-    def in_words(self) -> str:
-        """One line on those votes and what they mean; nothing where there are none."""
-        kinds = []
-        if self.not_finite:
-            kinds.append(f"{self.not_finite:,} with a score that is NaN or infinite")
-        if self.raised:
-            kinds.append(f"{self.raised:,} on which it raised ({self.reason})")
-        if self.out_of_range:
-            kinds.append(f"{self.out_of_range:,} with a label out of range, such as {self.label}")
-        if self.repeated:
-            kinds.append(f"{self.repeated:,} with a label twice")
-        if not kinds:
-            return ""
-        counted = f"label {UNDEFINED_LABEL}"
-        if self.depth > 1:
-            counted = f"the labels {', '.join(map(str, range(self.depth)))}"
-        if self.depth > 1 and self.out_of_range + self.repeated:
-            counted += " (of ranked ones, after those before the first fault)"
-        return (
-            f"the model had no answer for {self.total:,} of the {self.asked:,} votes cast now,"
-            f" which count as {counted}: {', '.join(kinds)}; certificates hold under this rule, but"
-            " a model should have an answer to what nobody attacked"
-        )
 
 
 @dataclass(kw_only=True, eq=False)
@@ -157,28 +112,24 @@ class Classifier(ABC):
             return self._row_by_row(batch, str(error))
 
     def __call__(
-        self, batch: NDArray[np.floating], *, num_votes: int | None = None
+        self,
+        batch: NDArray[np.floating],
+        *,
+        num_votes: int | None = None,
+        undefined: Undefined | None = None,
     ) -> NDArray[np.int64]:
         """Ballots int64 `(B, depth)`, of which the first `num_votes` count as votes of the run:
         None for all.
+
+        Those without an answer are counted in `undefined`, or in the classifier's own.
 
         Raises ValueError as `read` does, and for a label out of range where `refuse_labels`.
         """
         found = self.read(batch)
         if self.refuse_labels and found.label is not None:
             raise ValueError(out_of_range(found.label, self.num_classes))
-        counted = slice(len(batch) if num_votes is None else num_votes)
-        told = self.undefined
-        told.asked += len(found.ballots[counted])
-        told.depth = self.depth
-        for name in ("not_finite", "raised", "out_of_range", "repeated"):
-            setattr(
-                told,
-                name,
-                getattr(told, name) + int(np.count_nonzero(getattr(found, name)[counted])),
-            )
-        told.reason = told.reason or found.reason
-        told.label = found.label if told.label is None else told.label
+        counter = self.undefined if undefined is None else undefined
+        counter.count(found, len(batch) if num_votes is None else num_votes)
         return found.ballots
 
     def _row_by_row(self, batch: NDArray[np.floating], reason: str) -> ReadAnswer:
@@ -201,8 +152,8 @@ class Classifier(ABC):
             for name in ("not_finite", "out_of_range", "repeated"):
                 wrong[name][row] = getattr(one, name)[0]
             label = one.label if label is None else label
-        told = reason if wrong["raised"].any() else ""
-        return ReadAnswer(ballots=ballots, reason=told, label=label, **wrong)
+        given = reason if wrong["raised"].any() else ""
+        return ReadAnswer(ballots=ballots, reason=given, label=label, **wrong)
 
 
 def check_device(name: str) -> None:

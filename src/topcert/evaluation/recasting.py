@@ -71,12 +71,18 @@ def recast_votes(
     places = ledger.read_inputs().indices
     block, stored, base = -1, np.empty((0, 1), np.uint8), 0
     for number, batch in enumerate(batches):
-        if ledger.block_of(batch) != block:
-            block = ledger.block_of(batch)
-            stored, base = ledger.read_block(block), ledger.offset(ledger.batches_of(block).start)
+        if ledger.schedule.block_of(batch) != block:
+            block = ledger.schedule.block_of(batch)
+            stored, base = (
+                ledger.read_block(block),
+                ledger.schedule.offset(ledger.schedule.batches_of(block).start),
+            )
             found.votes[block] = stored.astype(np.int64)
-        position, start, stop = ledger.place(batch)
-        part = slice(ledger.offset(batch) - base, ledger.offset(batch) - base + stop - start)
+        position, start, stop = ledger.schedule.place(batch)
+        part = slice(
+            ledger.schedule.offset(batch) - base,
+            ledger.schedule.offset(batch) - base + stop - start,
+        )
         had, cast = stored[part].astype(np.int64), voter.votes(position, start, stop)
         found.asked += stop - start
         found.votes[block][part] = cast

@@ -95,7 +95,7 @@ def derive(
             ledger.stopping_test,
             votes,
             seen=_seen(ledger, whole=counts is None),
-            labels=ledger.asked_labels(),
+            labels=ledger.stopping_labels(),
             index=index,
             unit=manifest.unit,
             method=certifier.name,
@@ -148,7 +148,7 @@ def derive(
 def _seen(ledger: Ledger, *, whole: bool) -> Iterator[tuple[NDArray[np.int64], VoteDetails]]:
     """What a stopping rule asks beside counts; where these were given, it must ask for nothing."""
     if whole:
-        yield from ledger.seen()
+        yield from ledger.vote_details()
     elif ledger.stopping_test is not None and ledger.stopping_test.needs_votes:
         raise ValueError(
             f"{ledger.folder} was sampled under a rule that asks for masks or ballots: counts alone"

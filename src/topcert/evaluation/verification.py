@@ -29,6 +29,7 @@ from topcert.theory.certified_radius import ABSTAIN
 from topcert.theory.confidence import simultaneous_bounds
 from topcert.voting.among import RowCheck
 from topcert.voting.contradictions import check_places
+from topcert.voting.folder_check import check_files
 from topcert.voting.given_names import NAMELESS, given_names
 from topcert.voting.inputs import as_recorded, check_size, fingerprint_inputs
 from topcert.voting.ledger import Ledger
@@ -49,7 +50,7 @@ def recompute(
     `on_pairs` is that of `derive`.
     """
     folder = ledger.folder
-    ledger.check_files()
+    check_files(ledger)
     most = ledger.manifest.num_inputs * ledger.manifest.num_classes**2  # k rows for every k
     check_size(folder / "certificates.parquet", most)
     stored, metadata = CertificateTable.read(folder / "certificates.parquet")
@@ -266,7 +267,7 @@ def judge_rows(ledger: Ledger, prepared: Prepared, *, generator: np.random.Gener
     """
     ledger.complete()
     chosen = generator.integers(0, ledger.num_batches, ROW_BATCHES).tolist()
-    batches = [ledger.place(batch)[:2] for batch in chosen]
+    batches = [ledger.schedule.place(batch)[:2] for batch in chosen]
     if prepared.classifier.runtime != ledger.manifest.runtime:
         return check_rows(prepared.voter(), batches, generator=generator)
     return check_run(prepared.voter(), ledger.manifest, batches, generator=generator)

@@ -27,7 +27,8 @@ import pyarrow as pa
 
 from topcert.files import first_line, replacing
 from topcert.voting.inputs import fingerprint_inputs
-from topcert.voting.ledger import BEFORE, Ledger
+from topcert.voting.ledger import Ledger
+from topcert.voting.ledger_folder import BEFORE
 from topcert.voting.manifest import FIXED, Manifest, refuse_other
 
 CHOOSING: Final = ("limit", "stride")  # the options that say how many inputs there are
@@ -129,14 +130,14 @@ def carry_over(ledger: Ledger, before: Sequence[Manifest], inputs: pa.Table) -> 
         )
         refuse_other(one.manifest, as_now, ledger.folder / "ledger" / BEFORE)
     for block in ledger.present_blocks() if earlier else []:
-        owner = earlier.get(ledger.digest_of(block))
-        if owner is None:  # ours, or damaged: reading it tells
+        owner = earlier.get(ledger.blocks.digest_of(block))
+        if owner is None:  # of this manifest, or damaged: reading it tells
             continue
         votes = owner.read_block(block)
-        if len(votes) == ledger.num_votes_of(block):
+        if len(votes) == ledger.schedule.num_votes_of(block):
             ledger.write_block(block, votes)
         else:
-            ledger.hold(block, votes)
+            ledger.keep_partial(block, votes)
 
 
 def end_growth(folder: Path) -> None:

@@ -5,6 +5,7 @@ do not fit.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -81,9 +82,10 @@ class Prepared:
         batch_size: int | None = None,
         seed: int | None = None,
         num_votes: int | None = None,
+        read: Callable[[int], NDArray[np.floating]] | None = None,
     ) -> Voter:
         """Computes the votes of this run, or those in another batch size, under another seed or
-        number of draws.
+        number of draws; `read` gives its inputs in another way.
         """
         request = self.request
         randomizer = request.noise.randomizer(
@@ -96,7 +98,7 @@ class Prepared:
             batch_size=self.batch_size if batch_size is None else batch_size,
         )
         return Voter(
-            read=self.dataset.read,
+            read=self.dataset.read if read is None else read,
             randomizer=randomizer,
             classifier=self.classifier,
             num_inputs=len(self.dataset),

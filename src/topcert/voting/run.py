@@ -14,14 +14,18 @@ import pyarrow as pa
 from topcert.classifiers.again import second_instance
 from topcert.datasets.dataset import Dataset
 from topcert.voting.checks import SecondCheck, write_check
+from topcert.voting.executors.executor import Executor
+from topcert.voting.executors.in_process import InProcess
+from topcert.voting.executors.voter_recipe import VoterRecipe
+from topcert.voting.fill import fill
 from topcert.voting.given_names import given_names
 from topcert.voting.growth import begin_growth, carry_over, end_growth, grown, read_before
 from topcert.voting.inputs import as_recorded, fingerprint_inputs, inputs_table
-from topcert.voting.ledger import Ledger, stopping_test_of
+from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest
+from topcert.voting.open_inputs import stopping_test_of
 from topcert.voting.request import Prepared, Request, prepare
 from topcert.voting.rows import check_run, quiet
-from topcert.voting.sampling import fill
 from topcert.voting.second import check_second, rows_to_load
 from topcert.voting.voter import Voter
 
@@ -88,9 +92,11 @@ def collect_votes(
     *,
     on_progress: Callable[[int, int, str], None],
     on_inputs: Callable[[int, int, str], None] | None = None,
+    executor: Executor | None = None,
 ) -> Ledger:
     """Fill the ledger: start it, or go on with it.
 
+    The `executor` computes the votes; None for this process, a block after another.
     `on_progress(done, total, note)` is told of votes, `on_inputs` of what comes before the first of
     them. That rows are judged alone is tried before the first vote and after the last, each time of
     a second instance of the model too, and `ledger/checks.json` then says so. A finished run may be
@@ -152,17 +158,36 @@ def collect_votes(
         # elsewhere a replay would tell of rounding alone
         if began is not None and second is not None:
             carry_over(ledger, read_before(folder), inputs)
-            fill(ledger, voter, on_progress=on_progress)
-            end_growth(folder)
-            position, start, _ = ledger.place(
-                int(np.random.default_rng().integers(ledger.num_batches))
+            fill(
+                ledger,
+                voter,
+                executor=InProcess() if executor is None else executor,
+                recipe=_recipe(prepared, manifest, inputs),
+                on_progress=on_progress,
             )
+            end_growth(folder)
+            batch = int(np.random.default_rng().integers(ledger.num_batches))
+            position, start, _ = ledger.schedule.place(batch)
             ended = check_run(
                 voter, manifest, [(position, start)], generator=np.random.default_rng(), ends=True
             )
-            second += _ask_second(prepared, voter, *ledger.place(ledger.num_batches - 1)[:2])
+            last = ledger.schedule.place(ledger.num_batches - 1)
+            second += _ask_second(prepared, voter, *last[:2])
             write_check(folder, began + ended, manifest.digest(), second=second)
     return ledger
+
+
+def _recipe(prepared: Prepared, manifest: Manifest, inputs: pa.Table) -> VoterRecipe:
+    """How a worker makes the voter of this run, in whatever folder it works."""
+    named = prepared.manifest(manifest.data_fingerprint)  # files by absolute paths
+    return VoterRecipe(
+        request=replace(prepared.request, data=named.data, model=named.model),
+        batch_size=manifest.batch_size,
+        num_classes=prepared.classifier.num_classes,
+        model_fingerprint=prepared.classifier.fingerprint,
+        runtime=prepared.classifier.runtime,
+        input_hashes=tuple(inputs.column("sha256").to_pylist()),
+    )
 
 
 def _ask_second(prepared: Prepared, voter: Voter, position: int, start: int) -> SecondCheck:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.classifiers.classifier import Classifier
+from topcert.classifiers.undefined import Undefined
 from topcert.randomization.randomizer import Randomizer
 
 BATCH_CELLS: Final = 1 << 21  # values in a default batch on a CPU: 8 MiB of float32, near the cache
@@ -58,7 +59,7 @@ class Voter:
         self.num_inputs = num_inputs
         self._in_words = in_words
         self.batch_size = randomizer.batch_size
-        self._held: tuple[int, NDArray[Any]] = (-1, np.empty(0))
+        self._current: tuple[int, NDArray[Any]] = (-1, np.empty(0))
 
     def check_input(self, position: int) -> None:
         """Raise ValueError, naming the input, where the noise has no place for it."""
@@ -68,19 +69,21 @@ class Voter:
             raise ValueError(f"{self._in_words(position)}: {error}") from error
 
     def votes(
-        self, position: int, start: int, stop: int, *, counted: bool = False
+        self, position: int, start: int, stop: int, *, undefined: Undefined | None = None
     ) -> NDArray[np.int64]:
         """Ballots under noise `start .. stop - 1` of one input, int64 `(stop - start, depth)`; one
         batch at most.
 
         A short batch is filled up with the numbers that follow: the classifier always sees the
-        recorded shape. `counted`: they are votes of the run, and none that are cast again;
-        `Classifier.undefined` then counts those without an answer.
+        recorded shape. `undefined` counts those without an answer, where they are votes of the run
+        and none that are cast again.
         """
         size = stop - start
-        return self.classifier(self._batch(position, start), num_votes=size if counted else 0)[
-            :size
-        ]
+        return self.classifier(
+            self._batch(position, start),
+            num_votes=0 if undefined is None else size,
+            undefined=undefined,
+        )[:size]
 
     def batch(self, position: int, start: int, *, changed: bool = False) -> NDArray[np.floating]:
         """The rows that the classifier is asked under noise `start` and on of one input; the caller
@@ -96,9 +99,9 @@ class Voter:
         return self._batch(position, start).copy()
 
     def _batch(self, position: int, start: int) -> NDArray[np.floating]:
-        if self._held[0] != position:
-            self._held = (position, self._randomizer.hold(self._read(position)))
-        return self._randomizer.batch(self._held[1], start)
+        if self._current[0] != position:
+            self._current = (position, self._randomizer.hold(self._read(position)))
+        return self._randomizer.batch(self._current[1], start)
 
 
 def count_all(
@@ -119,7 +122,9 @@ def count_all(
     for position in range(num_inputs):
         for start in range(0, num_samples, voter.batch_size):
             stop = min(start + voter.batch_size, num_samples)
-            ballots = voter.votes(position, start, stop, counted=True)[:, :num_named]
+            ballots = voter.votes(position, start, stop, undefined=voter.classifier.undefined)[
+                :, :num_named
+            ]
             counts[position] += np.bincount(ballots.reshape(-1), minlength=num_classes)
             on_progress(position * num_samples + stop, num_inputs * num_samples, "")
     return counts

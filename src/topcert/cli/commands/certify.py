@@ -45,8 +45,9 @@ from topcert.noise.make_noise import make_noise
 from topcert.noise.registered_laws import all_noises
 from topcert.randomization.lattices import read_strides
 from topcert.report.keep_results import keep_results
-from topcert.voting.ledger import Ledger, stopping_test_of
+from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest
+from topcert.voting.open_inputs import stopping_test_of
 from topcert.voting.request import Request
 from topcert.voting.run import open_run
 

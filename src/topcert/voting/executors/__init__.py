@@ -1,0 +1,1 @@
+"""Who computes the votes of a run, and where: one file an executor."""
