@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import Outcome
+from topcert.classifiers.undefined import Undefined
 from topcert.datasets.reading import Reading
 from topcert.noise.ablation import Ablation
 from topcert.voting import sampling
@@ -83,9 +84,9 @@ class Calls:
         cast = Voter.votes
 
         def counted(
-            voter: Voter, position: int, start: int, stop: int, **options: bool
+            voter: Voter, position: int, start: int, stop: int, **options: Undefined | None
         ) -> np.ndarray:
-            if sys._getframe(1).f_code.co_name == "fill":
+            if options.get("undefined") is not None:
                 self.made.append((position, start))
             return cast(voter, position, start, stop, **options)
 
