@@ -6,10 +6,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from tests.conftest import topcert, workplace
+from tests.conftest import quick_pictures, topcert, workplace
 from tests.packages import write_metadata
 
-__all__ = ["topcert", "workplace"]  # fixtures
+__all__ = ["quick_pictures", "topcert", "workplace"]  # fixtures
 
 PAPER = Path(__file__).parents[1]
 

@@ -5,7 +5,11 @@ A distribution names what it adds in its `pyproject.toml`, under `[project.entry
 
 from __future__ import annotations
 
+import os
+import sys
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final, final
 
@@ -60,6 +64,23 @@ def find_plugins(group: str, *, kind: str) -> dict[str, list[Plugin]]:
         The entry point group, such as `topcert.methods`.
     kind
         What one of the group is called to people.
+    """
+    places = []
+    for path in sys.path:
+        with suppress(OSError):
+            places.append((path, os.stat(path or ".").st_mtime_ns))
+    found = _find_plugins(group, kind, tuple(places))
+    return {name: list(plugins) for name, plugins in found.items()}
+
+
+@lru_cache(maxsize=64)
+def _find_plugins(
+    group: str,
+    kind: str,
+    places: tuple[tuple[str, int], ...],  # noqa: ARG001
+) -> dict[str, list[Plugin]]:
+    """The same, looked for once: all packages are read each time. It is looked for again where a
+    folder of packages is another or has changed.
     """
     found: dict[str, list[Plugin]] = {}
     for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):

@@ -28,6 +28,7 @@ LINEAR = "models_for_tests:linear"
 STOP = ["--stop", "radius=1", "--max-samples", 300, "--out", "o"]
 RUNS: dict[str, list[object]] = {
     "plain": ["certify", "table.npz", LINEAR, "--keep", 2, "--k", 1, "--k", 3, *COMMON],
+    "drawn": ["certify", "table.npz", LINEAR, "--keep", 2, "--k", 1, "--k", 3, *COMMON],
     "stopped": ["certify", "table.npz", LINEAR, "--keep", 2, "--k", 1, *STOP],
     "gaussian": ["certify", "images.npz", LINEAR, "--method", "cohen", "--sigma", 0.5, *COMMON],
 }
@@ -270,7 +271,11 @@ def test_a_manifest_that_contradicts_itself_is_refused(
     assert said in words(run)
 
 
-def test_a_changed_picture_does_not_hold(folder: Path, topcert: Callable[..., Outcome]) -> None:
+@pytest.mark.pictures
+def test_a_changed_picture_does_not_hold(
+    workplace: Path, topcert: Callable[..., Outcome], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = made("drawn", topcert, workplace, tmp_path_factory)
     honest = (folder / "accuracy.png").read_bytes()
     with Image.open(folder / "accuracy.png") as image:
         pixels, description = np.array(image), image.info["Description"]

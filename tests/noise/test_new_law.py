@@ -16,6 +16,7 @@ import topcert
 import topcert.methods
 import topcert.noise
 from tests.conftest import Outcome
+from topcert import plugins
 from topcert.api.smoothed_classifier import SmoothedClassifier
 from topcert.cli.option_groups import LawFields
 from topcert.noise.make_noise import make_noise
@@ -214,6 +215,7 @@ def test_a_package_adds_a_law_by_an_entry_point(
         return [EntryPoint("flips", value, group)] if group == NOISES else []
 
     monkeypatch.setattr("topcert.plugins.entry_points", entries)
+    monkeypatch.setattr(plugins, "_find_plugins", plugins._find_plugins.__wrapped__)
     found: Any = find_noise("flips")
     assert found.__module__ == "flips_for_tests"
     assert list(all_noises()) == ["ablation", "discrete", "flips", "gaussian"]

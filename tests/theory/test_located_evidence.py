@@ -214,7 +214,7 @@ def wrong_claims(k: int, r: int) -> float:
     kept, votes = at_the_edge(k, r)
     rule = Stopping(question="exact", k=k, alpha=ALPHA, method="located")
     stopping_test = StoppingTest(
-        rule, num_features=FEATURES, num_kept=KEPT, max_votes=CAP, batch_size=20
+        rule, num_features=FEATURES, num_kept=KEPT, max_votes=CAP, batch_size=40
     )
     keeps = np.zeros((len(kept), FEATURES), np.int64)
     np.put_along_axis(keeps, kept, 1, axis=1)

@@ -63,7 +63,7 @@ def test_killed_at_random_moments_and_resumed_it_gives_the_same(
     kills = 0
     while True:
         run = _start(arguments, "cut", "--resume")
-        if kills < 4:
+        if kills < 2:
             # wait for the first sign of life, so that a slow machine is killed at work and not
             # while importing
             deadline = time.monotonic() + 60
@@ -80,7 +80,7 @@ def test_killed_at_random_moments_and_resumed_it_gives_the_same(
         if run.returncode == 0:
             break
         assert run.returncode == -signal.SIGKILL, errors.decode()
-    assert kills >= 2
+    assert kills >= 1
     one, other = ([*Ledger.open(Path(name)).iterate_inputs()] for name in ("whole", "cut"))
     lengths = [len(votes) for votes in one]
     assert lengths == [300] * 8 if arguments != STOP else len(set(lengths)) > 1
