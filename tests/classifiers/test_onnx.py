@@ -199,7 +199,7 @@ def test_a_row_without_finite_scores_is_one_without_an_answer(tmp_path: Path) ->
     classifier = load(write_linear(tmp_path / "net.onnx", divide=True))
     batch = make_batch(3)
     batch[1] = 0
-    assert classifier.stopping_test(batch).not_finite.tolist() == [False, True, False]
+    assert classifier.read(batch).not_finite.tolist() == [False, True, False]
 
 
 def test_cuda_is_refused_where_the_runtime_has_none(

@@ -213,7 +213,7 @@ def test_a_row_without_finite_scores_is_one_without_an_answer() -> None:
     classifier = TorchClassifier(nn.Flatten(), example=example_of(SHAPE), device="cpu")
     batch = make_batch(3)
     batch[1, 0, 0, 0] = np.nan
-    assert classifier.stopping_test(batch).not_finite.tolist() == [False, True, False]
+    assert classifier.read(batch).not_finite.tolist() == [False, True, False]
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:x", "meta", ""])

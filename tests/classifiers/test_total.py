@@ -102,11 +102,11 @@ def test_whatever_one_row_holds_it_has_a_label_and_its_mates_keep_theirs(
         for row in range(SIZE):
             batch = clean.copy()
             batch[row, 0, 0, 0] = value
-            found = classifier.stopping_test(batch)
+            found = classifier.read(batch)
             mates = np.arange(SIZE) != row
             np.testing.assert_array_equal(found.ballots[mates], before[mates])
             assert 0 <= found.ballots[row, 0] < classifier.num_classes
-            alone = classifier.stopping_test(np.repeat(batch[row : row + 1], SIZE, axis=0))
+            alone = classifier.read(np.repeat(batch[row : row + 1], SIZE, axis=0))
             assert found.ballots[row, 0] == alone.ballots[row, 0], "a vote is a function of its row"
             assert found.undefined[row] == alone.undefined[row]
             if found.undefined[row]:
@@ -161,7 +161,7 @@ def test_only_votes_of_the_run_are_counted() -> None:
     batch[1:3, 0, 0, 0] = np.nan
     classifier = FunctionClassifier(flat_scores, num_classes=4)
     classifier.answer(batch)
-    classifier.stopping_test(batch)
+    classifier.read(batch)
     classifier(batch, num_votes=0)
     assert (classifier.undefined.total, classifier.undefined.asked) == (0, 0)
     classifier(batch, num_votes=2)

@@ -236,6 +236,7 @@ def test_an_input_that_the_noise_has_no_place_for_goes_by_its_file(photos: Path)
         voter.check_input(1)
 
 
+@pytest.mark.pictures
 @pytest.mark.parametrize("k", [1, 2])
 def test_unlabelled_data_has_shares_of_predictions_and_no_accuracy(
     workplace: Path, topcert: Callable[..., Outcome], k: int

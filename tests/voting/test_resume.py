@@ -72,7 +72,7 @@ def test_killed_at_random_moments_and_resumed_it_gives_the_same(
                 if len(list(Path("cut").glob("ledger/block-*"))) > before:
                     break
                 time.sleep(0.01)
-            time.sleep(moments.uniform(0.0, 0.3))
+            time.sleep(moments.uniform(0.0, 0.2) if kills else 0.0)
             if run.poll() is None:
                 run.send_signal(signal.SIGKILL)
                 kills += 1
