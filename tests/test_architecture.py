@@ -435,3 +435,16 @@ def test_an_import_in_a_fresh_process_loads_nothing_heavy(name: str, absent: lis
     code = f"import sys, {name}; print(*sorted(set(sys.modules) & set({absent!r})))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+# A file here has the name of the thing that it adds, and the thing may occur elsewhere too.
+NAMED_FOR_A_THING = {"api", "cli.commands", "methods", "modalities", "noise"}
+
+
+def test_no_two_files_have_one_name() -> None:
+    places: dict[str, list[str]] = {}
+    for path in SOURCE.rglob("*.py"):
+        package = ".".join(path.relative_to(SOURCE).parent.parts)
+        if path.name != "__init__.py" and package not in NAMED_FOR_A_THING:
+            places.setdefault(path.name, []).append(package)
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
