@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from topcert.api.verify import Verification, verify
     from topcert.api.votes import Votes, open_votes
     from topcert.datasets.casting import RowCast
-    from topcert.datasets.raw import RawInput
     from topcert.datasets.reading import Reading
     from topcert.evaluation.predictions import Predictions
+    from topcert.modalities.raw_input import RawInput
 
 __all__ = [
     "ABSTAIN",
@@ -74,7 +74,7 @@ _LATER = {
     "Certificates": "topcert.api.certificates",
     "Plan": "topcert.api.plan",
     "Predictions": "topcert.evaluation.predictions",
-    "RawInput": "topcert.datasets.raw",
+    "RawInput": "topcert.modalities.raw_input",
     "Reading": "topcert.datasets.reading",
     "RowCast": "topcert.datasets.casting",
     "SmoothedClassifier": "topcert.api.smoothed_classifier",

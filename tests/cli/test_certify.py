@@ -395,7 +395,15 @@ def test_a_flat_folder_is_certified_for_the_labels_it_gets(
     options = ledger.manifest.data_options
     assert (options["resize"], options["crop"], options["skip_unreadable"]) == (5, 4, True)
     assert ledger.read_inputs()[0].tolist() == [0, 1, 2, 3, 4]
-    assert topcert("verify", "o", "--model", "models_for_tests:linear", "--replay", 3).code == 0
+    again = topcert("verify", "o", "--model", "models_for_tests:linear", "--replay", 3)
+    assert again.code == 0
+    # every command says what an attacker of a picture can do
+    reached = "f a picture before it is resized, one changed pixel may move every pixel of the"
+    assert f"O{reached}" in promise
+    assert f"O{reached}" in " ".join(topcert("evaluate", "o").out.split())
+    assert f"o{reached}" in again.out
+    shown = topcert("predict", *command[1:-2], "--skip-unreadable")
+    assert f"abstains nothing is claimed; o{reached}" in shown.err
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ def test_results_are_frames() -> None:
         lambda batch: batch[:, :3], noise=topcert.Ablation(num_kept=2)
     )
     votes = smoothed.vote(table, [0, 1, 2], num_samples=100, progress=False)
+    assert votes.manifest.data == "a DataFrame in memory"
     assert votes.to_pandas()[["0", "1", "2"]].sum(axis=1).tolist() == [100] * 3
     found = votes.certify(k=(1, 2))
     assert found.to_pandas()["radius"].dtype == "Int64"

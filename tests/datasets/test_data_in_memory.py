@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,12 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.conftest import Outcome
+from topcert import Ablation, SmoothedClassifier, open_votes
+from topcert.datasets.data_in_memory import ArraysInMemory
 from topcert.datasets.from_memory import hold
 from topcert.datasets.reading import Reading
+from topcert.modalities.table import DATA_FRAME, ROW
 
 X = np.random.default_rng(0).random((5, 8, 8, 3)).astype(np.float32)
 LABELS = np.array([3, 1, 4, 1, 0])
@@ -72,6 +77,20 @@ def test_pictures_say_what_an_attacker_of_the_file_can_do(
     if raw is not None and spread is None:
         assert raw.radius(5) == 0
         assert "radii say nothing of it" in raw.in_words(unit="pixel")
+
+
+def test_a_folder_says_what_rows_were_cast_from(
+    tmp_path: Path, topcert: Callable[..., Outcome]
+) -> None:
+    rows = ArraysInMemory(np.eye(3, 12), [0, 1, 2], raw=ROW, name=DATA_FRAME)
+    smoothed = SmoothedClassifier(lambda batch: batch[:, :3], noise=Ablation(num_kept=11))
+    votes = smoothed.vote(rows, num_samples=100, out=tmp_path / "run", progress=False)
+    found = votes.certify(k=1)
+    found.save()
+    assert open_votes(tmp_path / "run").raw == votes.raw == ROW
+    said = "Of a row of a DataFrame, one changed column moves 1 column of the certified array; not"
+    assert said in found.promise()
+    assert said in " ".join(topcert("evaluate", tmp_path / "run").out.split())
 
 
 def test_names_are_labels() -> None:

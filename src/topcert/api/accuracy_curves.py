@@ -15,6 +15,7 @@ from topcert.evaluation.accuracy import AccuracyCurve, floored
 from topcert.evaluation.accuracy_intervals import interval_of, share_in_words
 from topcert.evaluation.wording import shown_radii
 from topcert.files import replacing
+from topcert.modalities.registered_modalities import plural_of
 
 TABLES: Final = (".csv", ".md", ".tex")
 
@@ -292,7 +293,7 @@ class Accuracy:
         return where
 
     def __repr__(self) -> str:
-        lines = [f"<Accuracy: {self.quantity}, r in {self.unit}s"]
+        lines = [f"<Accuracy: {self.quantity}, r in {plural_of(self.unit)}"]
         radii = shown_radii(max(len(line.curve.certified) for line in self.lines))
         for line in self.lines:
             shares = ", ".join(f"{radius}: {_share(line.curve, radius)}" for radius in radii)
@@ -301,7 +302,7 @@ class Accuracy:
 
     def _repr_html_(self) -> str:
         header, *rows = self._cells(None)
-        return _html_table(header, rows, caption=f"{self.quantity}, r in {self.unit}s")
+        return _html_table(header, rows, caption=f"{self.quantity}, r in {plural_of(self.unit)}")
 
 
 class Curved(Protocol):

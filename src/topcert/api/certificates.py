@@ -16,6 +16,7 @@ from topcert.data_frames import to_frame
 from topcert.evaluation.accuracy import AccuracyCurve
 from topcert.evaluation.wording import ballot_in_words, chance_in_words, method_in_words
 from topcert.methods.certificate_table import CertificateTable
+from topcert.modalities.registered_modalities import plural_of
 from topcert.theory.certified_radius import ABSTAIN
 
 ROWS_SHOWN: Final = 10
@@ -200,7 +201,7 @@ class Certificates:
         return (
             f"{len(self):,} certificates, {certified:,} with a radius: {self.label_choice} labels,"
             f" k = {', '.join(map(str, self.k))}, {method_in_words(self.table)}, {choice},"
-            f" r in {self.unit}s"
+            f" r in {plural_of(self.unit)}"
         )
 
     def __repr__(self) -> str:

@@ -26,6 +26,7 @@ from topcert.methods.certify import certify
 from topcert.methods.method import Smoothing
 from topcert.methods.registered_methods import find_vote_method
 from topcert.methods.rules import check_rule
+from topcert.modalities.registered_modalities import plural_of
 from topcert.noise.law import Noise
 from topcert.theory.labels import checked_labels
 from topcert.theory.scalars import whole
@@ -46,9 +47,9 @@ class FromCounts(Origin):
     def promise(self, table: CertificateTable) -> str:
         return (
             "Radius r: however an attacker rewrites up to r of an input's"
-            f" {table.unit}s, the label stays in the top k of the vote over all draws. Each input's"
-            f" certificates are wrong with probability at most {table.alpha!r}, given that the"
-            " counts are those of independent draws, as many as was decided beforehand."
+            f" {plural_of(table.unit)}, the label stays in the top k of the vote over all draws."
+            f" Each input's certificates are wrong with probability at most {table.alpha!r}, given"
+            " that the counts are those of independent draws, as many as was decided beforehand."
         )
 
     def save(self, folder: Path | None) -> Path:  # noqa: ARG002

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import final
 
 from topcert.api.temporary_folder import TemporaryFolder
-from topcert.datasets.raw import RawInput
 from topcert.evaluation.bounded_results import BoundedResults, write_bounded
 from topcert.evaluation.results import Results
 from topcert.evaluation.wording import noise_in_words, promise_in_words, votes_in_words
 from topcert.methods.certificate_table import CertificateTable
+from topcert.modalities.raw_input import RawInput
+from topcert.modalities.registered_modalities import plural_of
 
 
 class Origin(ABC):
@@ -52,8 +53,7 @@ class FromVotes(Origin):
         return f"{noise_in_words(manifest)}, {votes_in_words(manifest)}"
 
     def promise(self, table: CertificateTable) -> str:
-        said = promise_in_words(table, self.results.ledger)
-        return said if self.raw is None else f"{said} {_raw_in_words(self.raw, table.unit)}"
+        return promise_in_words(table, self.results.ledger, raw=self.raw)
 
     def save(self, folder: Path | None) -> Path:
         from topcert.report.keep_results import keep_results  # matplotlib
@@ -86,9 +86,9 @@ class FromWeights(Origin):
             "The certified input is the array itself, and the classifier the network itself: no"
             " vote, no sampling, no failure probability. Radius r (up to"
             f" {self.results.bounds.max_radius}): however an attacker rewrites up to r of its"
-            f" {table.unit}s within [0, 1], the label stays in the top k."
+            f" {plural_of(table.unit)} within [0, 1], the label stays in the top k."
         )
-        return said if self.raw is None else f"{said} {_raw_in_words(self.raw, table.unit)}"
+        return said if self.raw is None else f"{said} {self.raw.sentence(unit=table.unit)}"
 
     def save(self, folder: Path | None) -> Path:
         from topcert.report.draw_results import draw_bounded  # matplotlib
@@ -111,8 +111,3 @@ def copy_votes(source: Path, folder: Path) -> None:
     """Copy the record of a run, and nothing that was derived from it."""
     shutil.copytree(source / "ledger", folder / "ledger", ignore=shutil.ignore_patterns(".*"))
     shutil.copy(source / "manifest.json", folder / "manifest.json")
-
-
-def _raw_in_words(raw: RawInput, unit: str) -> str:
-    said = raw.in_words(unit=unit)
-    return f"{said[0].upper()}{said[1:]}."

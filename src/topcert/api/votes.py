@@ -15,14 +15,14 @@ from topcert.api.origins import FromVotes, check_new, copy_votes
 from topcert.api.python_words import python_words
 from topcert.api.temporary_folder import TemporaryFolder
 from topcert.data_frames import to_frame
-from topcert.datasets.raw import RawInput
 from topcert.evaluation.choices import choose_alpha, choose_ks, choose_label, listed_ks
 from topcert.evaluation.results import derive
 from topcert.evaluation.usual_method import usual_method
-from topcert.evaluation.wording import noise_in_words, votes_in_words
+from topcert.evaluation.wording import noise_in_words, raw_of, votes_in_words
 from topcert.methods.certificate_table import LabelChoice
 from topcert.methods.registered_methods import find_sampled_method
 from topcert.methods.rules import check_rule
+from topcert.modalities.raw_input import RawInput
 from topcert.progress.shown import Shown, stages
 from topcert.theory.scalars import whole
 from topcert.voting.given_names import Names
@@ -74,7 +74,7 @@ class Votes:
         keeper: TemporaryFolder | None = None,
     ) -> None:
         self.ledger = ledger
-        self.raw = raw
+        self.raw = raw_of(ledger.manifest) if raw is None else raw
         self.notes = tuple(notes)
         self._choice = choice
         self._keeper = keeper  # its folder goes with it

@@ -11,8 +11,10 @@ from topcert.audit.audit_log import Said
 from topcert.audit.auditing import Audit, Verdict
 from topcert.audit.claims import check_rest, tell_taken
 from topcert.datasets.reading import Reading
+from topcert.datasets.recorded_raw import recorded_raw
 from topcert.evaluation.bounded_results import Bounds, certify_network, compare_bounded
 from topcert.evaluation.unread_files import check_plain
+from topcert.modalities.image import IMAGE
 from topcert.progress.shown import Shower
 from topcert.report.draw_results import draw_bounded
 
@@ -58,6 +60,9 @@ def audit_bounds(folder: Path, asked: Audit, *, said: Said, stages: Shower) -> V
         )
     findings = compare_bounded(folder, made)
     said.say(f"{len(made.certificates.index)} certificates made again from the weights")
+    raw = recorded_raw(IMAGE, data=stored.data, options=stored.data_options)
+    if raw is not None:
+        said.say(raw.in_words(unit=IMAGE.unit))
     tell_taken(said, made.certificates.index, made.bounds.data_options)
     findings += check_rest(said, folder, lambda stem: draw_bounded(made, stem), ledger=False)
     return Verdict(

@@ -21,9 +21,11 @@ from topcert.evaluation.wording import (
     gap_in_words,
     method_in_words,
     noise_in_words,
+    raw_of,
     votes_in_words,
     zero_in_words,
 )
+from topcert.modalities.registered_modalities import plural_of
 from topcert.noise.law import IID
 from topcert.report.picture_checks import check_pictures
 from topcert.voting.checks import in_words, read_check
@@ -62,11 +64,13 @@ def tell_claim(said: Said, results: Results) -> None:
     said.say(
         f"they say: {made.label_choice} labels, k = {ks}{ballot_in_words(made.num_named)},"
         f" {chance}, {votes_in_words(manifest)}, {noise_in_words(manifest)},"
-        f" {manifest.num_features} {made.unit}s, seed {manifest.seed}, method"
+        f" {manifest.num_features} {plural_of(made.unit)}, seed {manifest.seed}, method"
         f" {method_in_words(made)}"
     )
     if gap := gap_in_words(manifest):
         said.say(f"not covered: {gap}")
+    if (raw := raw_of(manifest)) is not None:
+        said.say(raw.in_words(unit=manifest.unit))
     said.say(
         f"by its maker's word: {in_words(read_check(results.ledger.folder, manifest.digest()))}"
     )

@@ -71,6 +71,7 @@ def certify_bounds(
         f"The certified input is the {shape} array itself, and the classifier the network itself:"
         f" no vote, no sampling, no failure probability. Radius r (up to {max_radius}): however an"
         " attacker rewrites up to r of its pixels within [0, 1], the label stays in the top k."
+        + ("" if dataset.raw is None else f" {dataset.raw.sentence(unit='pixel')}")
     )
     if doubt := zero_in_words(results.bounds.data_options):
         console.print(f"For you to judge: {doubt}.", highlight=False)

@@ -16,6 +16,7 @@ from topcert.evaluation.wording import (
 )
 from topcert.methods.certificate_table import CertificateTable
 from topcert.methods.registered_methods import find_method
+from topcert.modalities.registered_modalities import plural_of
 from topcert.voting.ledger import Ledger
 
 
@@ -25,7 +26,7 @@ def print_curves(
     """A table of shares at `radii`, or at `shown_radii` and where each curve ends, floored at three
     decimals.
     """
-    console.print(f"{curves[0].quantity}, r in {unit}s")
+    console.print(f"{curves[0].quantity}, r in {plural_of(unit)}")
     table = Table()
     table.add_column("r", justify="right")
     for curve in curves:
@@ -61,7 +62,8 @@ def print_unlabelled(curves: list[AccuracyCurve], certificates: CertificateTable
     chosen = "that its first sample selected" if certificates.label_choice == "selected" else picked
     console.print(
         "The data has no labels, so nothing is said of accuracy. The prediction of an input is the"
-        f" label {chosen}; it is certified at r where no change of r {certificates.unit}s moves it"
+        f" label {chosen}; it is certified at r where no change of r"
+        f" {plural_of(certificates.unit)} moves it"
         " out of the top k."
     )
 

@@ -13,6 +13,7 @@ from topcert.cli.progress import console
 from topcert.evaluation.tuning import Trial
 from topcert.methods.planning import Setting
 from topcert.methods.suggestions import PERCENTS, Reach, reaches
+from topcert.modalities.registered_modalities import plural_of
 from topcert.noise.law import IID
 from topcert.randomization.lattices import read_strides
 from topcert.voting.request import Request
@@ -60,7 +61,7 @@ def suggest(setting: Setting, radius: int, *, unit: str, grid: bool) -> dict[str
     `grid`: the features are known to be the pixels of images, which lattices are for.
     """
     found = reaches(setting, radius)
-    units = unit if radius == 1 else f"{unit}s"
+    units = unit if radius == 1 else plural_of(unit)
     head = f"to reach r = {radius} {units} at k = {setting.k}"
     numbers = f"n = {setting.num_samples:,}, alpha = {setting.alpha:g}"
     _table(

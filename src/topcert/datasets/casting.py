@@ -10,17 +10,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topcert.datasets.data_in_memory import ArraysInMemory
-from topcert.datasets.raw import RawInput
-
-OUTSIDE: Final = (
-    "a cell that its column cannot cast (text for a number, an unnamed category, a gap)"
-)
+from topcert.modalities.raw_input import RawInput
+from topcert.modalities.table import DATA_FRAME, ROW
 
 
 @final
@@ -157,7 +154,7 @@ class RowCast:
     @property
     def raw(self) -> RawInput:
         """What an attacker of a row can do to the array."""
-        return RawInput(what="a row of a DataFrame", part="column", spread=1, outside=OUTSIDE)
+        return ROW
 
     def hold(self, frame: Any, labels: Any = None, *, reference: Any = None) -> ArraysInMemory:
         """The rows of a DataFrame with their labels, as `SmoothedClassifier.vote` takes them.
@@ -193,7 +190,9 @@ class RowCast:
         pandas = sys.modules["pandas"]
         if isinstance(reference, pandas.DataFrame):
             reference = self(reference)
-        return ArraysInMemory(self(frame), labels, reference=reference, raw=self.raw)
+        return ArraysInMemory(
+            self(frame), labels, reference=reference, raw=self.raw, name=DATA_FRAME
+        )
 
     def in_words(self) -> str:
         """A line for each column, and one on what an attacker of a row can do."""

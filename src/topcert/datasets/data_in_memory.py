@@ -5,15 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Final, final
+from typing import Any, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topcert.datasets.dataset import Dataset, taken
 from topcert.datasets.npz import Arrays, read_arrays
-from topcert.datasets.raw import RawInput
 from topcert.datasets.reading import Reading
+from topcert.modalities.raw_input import RawInput
 
 IN_MEMORY: Final = "in memory"  # the end of what manifests call such data
 
@@ -21,7 +21,7 @@ IN_MEMORY: Final = "in memory"  # the end of what manifests call such data
 class DataInMemory(ABC):
     """Inputs in memory; `name` is what manifests and messages call them."""
 
-    name: ClassVar[str]
+    name: str
 
     @abstractmethod
     def whole(self, reading: Reading, *, unit: str | None) -> Dataset:
@@ -48,8 +48,6 @@ class DataInMemory(ABC):
 class ArraysInMemory(DataInMemory):
     """Arrays `(inputs, ...)`, labels `(inputs,)` or None, and training inputs or None."""
 
-    name = f"an array {IN_MEMORY}"
-
     def __init__(
         self,
         x: Any,
@@ -58,7 +56,9 @@ class ArraysInMemory(DataInMemory):
         reference: Any = None,
         raw: RawInput | None = None,
         input_names: Sequence[str] | None = None,
+        name: str = f"an array {IN_MEMORY}",
     ) -> None:
+        self.name = name
         self._arrays = {"x": plain(x)}
         if labels is not None:
             self._arrays["y"] = plain(labels)
@@ -86,9 +86,8 @@ class ItemsInMemory(DataInMemory):
     Inputs are read one at a time, whenever they are needed, so they need not fit into memory.
     """
 
-    name = f"a torch Dataset {IN_MEMORY}"
-
     def __init__(self, items: Any, labels: Any = None) -> None:
+        self.name = f"a torch Dataset {IN_MEMORY}"
         try:
             self._count = len(items)
         except TypeError as error:

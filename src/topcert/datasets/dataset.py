@@ -16,18 +16,20 @@ from numpy.typing import NDArray
 
 from topcert.datasets.cifar10 import CLASS_NAMES, HELD_OUT, load_cifar10
 from topcert.datasets.folder import SUFFIXES
-from topcert.datasets.imagenet import CROP, SHORTER_SIDE, SUBSET, load_imagenet
+from topcert.datasets.imagenet import CROP, CUT, SUBSET, load_imagenet
 from topcert.datasets.modelnet40 import holds_modelnet40, load_modelnet40
-from topcert.datasets.npz import read_npz
+from topcert.datasets.npz import Arrays, read_arrays, read_npz
 from topcert.datasets.picture_folder import PictureFolder, open_pictures
 from topcert.datasets.pictures import Cut
-from topcert.datasets.raw import RawInput
 from topcert.datasets.surfaces import CLASS_NAMES as SURFACE_NAMES
 from topcert.datasets.surfaces import NUM_POINTS, label_surfaces, make_surfaces
+from topcert.files import first_line
 from topcert.modalities.array_values import check_range, scale_bytes
 from topcert.modalities.image import IMAGE
 from topcert.modalities.modality import Modality
 from topcert.modalities.points import POINTS
+from topcert.modalities.raw_input import RawInput
+from topcert.modalities.registered_modalities import all_modalities
 
 BUILT_IN: Final = (
     "digits",
@@ -149,9 +151,12 @@ def load_dataset(
     elif folder:
         cut = Cut(resize=resize, crop=crop)
         found = open_pictures(Path(name), cut, stride=stride, limit=limit, skip=skip_unreadable)
-        return replace(_pictures(found, value_range), raw=_raw_of(cut))
+        raw = IMAGE.raw(name, {"resize": resize, "crop": crop})
+        return replace(_pictures(found, value_range), raw=raw)
     elif name.endswith(".npz"):
         whole = _npz(Path(name), unit=unit, channels=channels, value_range=value_range)
+    elif (modality := _of_file(Path(name))) is not None:
+        whole = _file(Path(name), modality, unit=unit, value_range=value_range)
     else:
         raise ValueError(_unknown(name))
     if value_range is not None and not whole.modality.ranged:
@@ -298,7 +303,7 @@ def _imagenet(data_dir: Path | None, value_range: tuple[float, float] | None) ->
         read=lambda position: scale_bytes(images.read(position), value_range),
         class_names=images.class_names,
         input_names=images.names,
-        raw=_raw_of(Cut(resize=SHORTER_SIDE, crop=CROP)),
+        raw=IMAGE.raw("imagenet", CUT),
     )
 
 
@@ -330,15 +335,6 @@ def _surfaces() -> Dataset:
     )
 
 
-def _raw_of(cut: Cut) -> RawInput | None:
-    """What an attacker of a picture can do to what was cut out of it; None where that is it."""
-    if cut.resize is not None:
-        return RawInput(what="a picture before it is resized", part="pixel", spread=None)
-    if cut.crop is not None:
-        return RawInput(what="a picture before it is cropped", part="pixel", spread=1)
-    return None
-
-
 def _pictures(found: PictureFolder, value_range: tuple[float, float] | None) -> Dataset:
     return Dataset(
         name=found.name,
@@ -354,10 +350,41 @@ def _pictures(found: PictureFolder, value_range: tuple[float, float] | None) -> 
     )
 
 
+def _of_file(path: Path) -> Modality | None:
+    """The kind of input that reads such files, or None."""
+    fits = (one for one in all_modalities() if path.suffix.lower() in one.suffixes)
+    return next(fits, None) if path.is_file() else None
+
+
+def _file(
+    path: Path,
+    modality: Modality,
+    *,
+    unit: str | None,
+    value_range: tuple[float, float] | None,
+) -> Dataset:
+    try:
+        arrays = dict(modality.read_file(path))
+    except ValueError:
+        raise
+    except Exception as error:  # a damaged file can raise anything
+        raise ValueError(
+            f"{path} cannot be read as {modality.called}: {first_line(error)}"
+        ) from error
+    if "x" not in arrays:
+        raise ValueError(f"{path} holds no {modality.called}")
+    found = read_arrays(arrays, f"{path}: ", unit=unit or modality.unit, value_range=value_range)
+    return _of_arrays(path, found)
+
+
 def _npz(
     path: Path, *, unit: str | None, channels: str | None, value_range: tuple[float, float] | None
 ) -> Dataset:
-    arrays = read_npz(path, unit=unit, channels=channels, value_range=value_range)
+    found = read_npz(path, unit=unit, channels=channels, value_range=value_range)
+    return _of_arrays(path, found)
+
+
+def _of_arrays(path: Path, arrays: Arrays) -> Dataset:
     x, labels, reference = arrays.x, arrays.labels, arrays.reference
     return Dataset(
         name=str(path),

@@ -34,6 +34,7 @@ from topcert.datasets.image_files import (
 
 SHORTER_SIDE: Final = 256
 CROP: Final = 224
+CUT: Final = {"resize": SHORTER_SIDE, "crop": CROP}  # as the options of a folder say it
 SUBSET: Final = 500  # the field's number of inputs: of 50,000 images 0, 100, 200, ...
 INPUT_IN_WORDS: Final = (
     f"the central {CROP} x {CROP} pixels of a photograph, its shorter side resized to"

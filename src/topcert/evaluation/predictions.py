@@ -27,6 +27,7 @@ from topcert.methods.ablation import METHOD
 from topcert.methods.certify import radii_of, tells_top_k
 from topcert.methods.method import DesignMethod, SampledMethod
 from topcert.methods.registered_methods import all_methods, find_method
+from topcert.modalities.registered_modalities import plural_of
 from topcert.theory.certified_radius import ABSTAIN
 from topcert.voting.given_names import Names
 from topcert.voting.ledger import Ledger
@@ -132,7 +133,7 @@ class Predictions:
     def __repr__(self) -> str:
         lines = [
             f"<Predictions: {len(self)} inputs, the top {self.k}, alpha = {self.alpha:g}, radii in"
-            f" {self.unit}s"
+            f" {plural_of(self.unit)}"
         ]
         for place, shown in list(zip(self.index.tolist(), self, strict=True))[:SHOWN_INPUTS]:
             told = ", ".join(

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from topcert.classifiers.answers import AnswerError, are_scores
 from topcert.evaluation.results import Results, derive
 from topcert.methods.certificate_table import L2_SLACK, CertificateTable
+from topcert.modalities.registered_modalities import plural_of
 from topcert.theory.certified_radius import ABSTAIN
 from topcert.voting.ledger import Ledger
 from topcert.voting.voter import Voter
@@ -197,7 +198,7 @@ def own_certificates(results: Results, found: Recast) -> list[str]:
         of = f"{made.in_words(row)}, k = {made.k[row]}"
         if claimed > radius:
             shown = "nothing" if radius == ABSTAIN else radius
-            lines.append(f"{of}: {claimed} {made.unit}s are claimed, {shown} here")
+            lines.append(f"{of}: {claimed} {plural_of(made.unit)} are claimed, {shown} here")
         if made.l2_radius is None or here.l2_radius is None:
             continue
         length = 0.0 if where is None else float(here.l2_radius[where])

@@ -25,6 +25,7 @@ from topcert.evaluation.predictions import check_predictions
 from topcert.evaluation.results import Results, derive, parameters_of, smoothing_of
 from topcert.evaluation.stopped_results import BOUNDS
 from topcert.methods.certificate_table import L2_SLACK, CertificateTable
+from topcert.modalities.registered_modalities import plural_of
 from topcert.theory.certified_radius import ABSTAIN
 from topcert.theory.confidence import simultaneous_bounds
 from topcert.voting.among import RowCheck
@@ -115,8 +116,8 @@ def recompute(
         )
     if (stored.unit, stored.method, stored.bounds) != (made.unit, made.method, made.bounds):
         findings.append(
-            f"certificates.parquet says {stored.method}, {stored.unit}s; the votes {made.method},"
-            f" {made.unit}s"
+            f"certificates.parquet says {stored.method}, {plural_of(stored.unit)}; the votes"
+            f" {made.method}, {plural_of(made.unit)}"
         )
     check_places(folder / "manifest.json", ledger.manifest.data_options, results.index)
     findings += _differences(stored, made)
@@ -310,7 +311,8 @@ def refuted(results: Results, fresh_counts: np.ndarray, *, error: float) -> list
         for row in np.flatnonzero(best < made.radius[rows]):
             at = rows[row]
             findings.append(
-                f"{made.in_words(at)}, k = {k}: {made.radius[at]} {made.unit}s are claimed, "
-                f"fresh votes allow at most {'none' if best[row] == ABSTAIN else best[row]}"
+                f"{made.in_words(at)}, k = {k}: {made.radius[at]} {plural_of(made.unit)} are"
+                " claimed, fresh votes allow at most"
+                f" {'none' if best[row] == ABSTAIN else best[row]}"
             )
     return findings

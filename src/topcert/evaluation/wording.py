@@ -10,9 +10,12 @@ from typing import Any
 from topcert.datasets.data_in_memory import IN_MEMORY
 from topcert.datasets.dataset import BUILT_IN
 from topcert.datasets.imagenet import INPUT_IN_WORDS
+from topcert.datasets.recorded_raw import recorded_raw
 from topcert.methods.certificate_table import CertificateTable
 from topcert.methods.method import Smoothing
 from topcert.methods.registered_methods import find_method
+from topcert.modalities.raw_input import RawInput
+from topcert.modalities.registered_modalities import count_in_words
 from topcert.noise.law import IID
 from topcert.theory.certified_radius import ABSTAIN
 from topcert.voting.checks import in_words, read_check
@@ -73,16 +76,15 @@ def source_in_words(manifest: Manifest) -> str:
         return ""
     if manifest.data == "imagenet":
         return INPUT_IN_WORDS
-    if (
-        manifest.data in BUILT_IN
-        or len(manifest.input_shape) != 3
-        or Path(manifest.data).suffix == ".npz"
-    ):
+    if manifest.data in BUILT_IN or Path(manifest.data).suffix == ".npz":
         return ""
-    resize, crop = (manifest.data_options.get(name) for name in ("resize", "crop"))
-    resized = "" if resize is None else f", its shorter side resized to {resize}"
-    cut = "" if crop is None else f", cut to its central {crop} x {crop} pixels"
-    return f"a picture after decoding and orientation{resized}{cut}"
+    return manifest.form.modality.made_in_words(manifest.data_options)
+
+
+def raw_of(manifest: Manifest) -> RawInput | None:
+    """What the certified arrays were made of; None where they are the inputs themselves."""
+    modality = manifest.form.modality
+    return recorded_raw(modality, data=manifest.data, options=manifest.data_options)
 
 
 def shown_radii(longest: int) -> list[int]:
@@ -99,17 +101,22 @@ def _round_numbers() -> Iterator[int]:
         yield from (10**zeros, 2 * 10**zeros, 5 * 10**zeros)
 
 
-def promise_in_words(certificates: CertificateTable, ledger: Ledger) -> str:
-    """What the numbers mean, in three sentences."""
+def promise_in_words(
+    certificates: CertificateTable, ledger: Ledger, *, raw: RawInput | None = None
+) -> str:
+    """What the numbers mean, in three sentences; and what an attacker of the raw input can do.
+
+    `raw` is what the arrays were made of, where a person holds it; else what the manifest says.
+    """
     manifest = ledger.manifest
     unit = certificates.unit
-    shape = f"{' x '.join(map(str, manifest.input_shape))} array"
-    if len(manifest.input_shape) == 1:
-        shape = f"array of {manifest.input_shape[0]} values"
+    modality = manifest.form.modality
+    shape = modality.array_in_words(manifest.input_shape)
     source = source_in_words(manifest)
     cut = f" ({source})" if source else ""
     done = manifest.noise.done_in_words(unit, manifest.num_features)
     draws = manifest.noise.draws_in_words(manifest.num_samples)
+    raw = raw_of(manifest) if raw is None else raw
     if manifest.law == IID:
         chance = (
             f"Each input's certificates are wrong with probability at most {certificates.alpha!r}"
@@ -120,12 +127,13 @@ def promise_in_words(certificates: CertificateTable, ledger: Ledger) -> str:
         chance, after = "These masks are the classifier: there is no failure probability", ""
     return (
         f"The certified input is the {shape}{cut} whose {done}. Radius r: however an attacker"
-        f" rewrites up to r of its {unit}s{manifest.noise.moves}, the label"
+        f" {modality.attack_in_words(unit)}{manifest.noise.moves}, the label"
         f" {find_method(certificates.method).promise} over all {draws}. {chance} (method"
         f" {method_in_words(certificates)},"
         f" {votes_in_words(manifest)}{ballot_in_words(certificates.num_named)},"
         f" {certificates.label_choice} labels){after}."
         f" {in_words(read_check(ledger.folder, manifest.digest()))}"
+        f"{'' if raw is None else f' {raw.sentence(unit=unit)}'}"
     )
 
 
@@ -137,10 +145,10 @@ def best_in_words(radius: int, *, k: int, unit: str, setting: str) -> str:
         return (
             f"k = {k}: nothing can be certified with {setting}, not even radius 0; raise --samples"
         )
-    units = unit if radius == 1 else f"{unit}s"
     fix = "" if radius else "; raise --samples, or change the noise"
     return (
-        f"k = {k}: the largest radius that can ever be certified is {radius} {units} "
+        f"k = {k}: the largest radius that can ever be certified is"
+        f" {count_in_words(radius, unit)} "
         f"(all votes for one label, {setting}){fix}"
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final, Literal, final, get_args
 
 import numpy as np
@@ -15,6 +15,7 @@ from topcert.modalities.encodings.infilled import INFILL
 from topcert.modalities.encodings.lattice_pictures import LATTICE
 from topcert.modalities.encodings.six_channel import SIX_CHANNEL
 from topcert.modalities.modality import Inputs, Modality, Unit
+from topcert.modalities.raw_input import RawInput
 
 Channels = Literal["first", "last"]
 
@@ -63,6 +64,19 @@ class Image(Modality):
 
     def grid(self, shape: tuple[int, ...], unit: str) -> tuple[int, int] | None:
         return (shape[0], shape[1]) if unit == "pixel" else None
+
+    def raw(self, data: str, options: Mapping[str, Any]) -> RawInput | None:
+        if options.get("resize") is not None:
+            return RawInput(what="a picture before it is resized", part="pixel", spread=None)
+        if options.get("crop") is not None:
+            return RawInput(what="a picture before it is cropped", part="pixel", spread=1)
+        return None
+
+    def made_in_words(self, options: Mapping[str, Any]) -> str:
+        resize, crop = (options.get(name) for name in ("resize", "crop"))
+        resized = "" if resize is None else f", its shorter side resized to {resize}"
+        cut = "" if crop is None else f", cut to its central {crop} x {crop} pixels"
+        return f"a picture after decoding and orientation{resized}{cut}"
 
     def read(
         self,

@@ -8,7 +8,9 @@ instance of it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, final
 
 import numpy as np
@@ -18,6 +20,7 @@ from topcert.modalities.array_values import as_floats
 
 if TYPE_CHECKING:
     from topcert.modalities.encodings.encoding import Encoding
+    from topcert.modalities.raw_input import RawInput
 
 REWRITE: Final = "rewrite"  # the change of an attacker that the theorems of this release cover
 
@@ -79,6 +82,8 @@ class Modality(ABC):
     ranged: ClassVar[bool] = False
     # whether a classifier is shown the kept features alone, so that masks keep equally many
     kept_alone: ClassVar[bool] = False
+    # the ends of names of files that `read_file` reads, such as ".wav"
+    suffixes: ClassVar[tuple[str, ...]] = ()
     # what an attacker may do to features
     changes: ClassVar[tuple[str, ...]] = (REWRITE,)
 
@@ -160,6 +165,27 @@ class Modality(ABC):
     ) -> NDArray[np.floating]:
         """Values as a classifier is shown them; bytes are scaled. Raises ValueError as `read`."""
         return as_floats(x, what)
+
+    def read_file(self, path: Path) -> Mapping[str, NDArray[Any]]:
+        """The arrays of a file whose name ends in one of `suffixes`, as an .npz has them.
+
+        That is `x`, and perhaps `y`, `class_names` and `x_train`. Raises ValueError, naming the
+        fix, where it holds none.
+        """
+        raise ValueError(f"{path}: {self.noun} are read from arrays and .npz files alone")
+
+    def raw(self, data: str, options: Mapping[str, Any]) -> RawInput | None:
+        """What the certified arrays were made of, where that is something else; or None.
+
+        `data` and `options` are what a manifest says of where the data was and how it was read.
+        """
+        return None
+
+    def made_in_words(self, options: Mapping[str, Any]) -> str:
+        """What was done to an input of a folder before it became the certified array, as its
+        manifest says; empty where nothing was.
+        """
+        return ""
 
     def array_in_words(self, shape: tuple[int, ...]) -> str:
         """The certified array, in words."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final, final
 
 import numpy as np
@@ -11,7 +12,15 @@ from topcert.modalities.encodings.encoding import Encoding
 from topcert.modalities.encodings.filled import CONSTANT, MEAN, MEDIAN, SENTINEL
 from topcert.modalities.encodings.six_channel import SIX_CHANNEL
 from topcert.modalities.modality import Modality, Unit
+from topcert.modalities.raw_input import RawInput
 
+DATA_FRAME: Final = "a DataFrame in memory"  # as manifests call rows that were cast, each by itself
+ROW: Final = RawInput(
+    what="a row of a DataFrame",
+    part="column",
+    spread=1,
+    outside="a cell that its column cannot cast (text for a number, an unnamed category, a gap)",
+)
 MIN_SIDE: Final = 8  # of one grey image that could be meant where a table is given
 
 
@@ -34,6 +43,9 @@ class Table(Modality):
     def planes(self, x: NDArray[np.floating], unit: str) -> NDArray[np.floating]:
         return np.ascontiguousarray(x)[None]
 
+    def raw(self, data: str, options: Mapping[str, Any]) -> RawInput | None:
+        return ROW if data == DATA_FRAME else None
+
     def doubt(self, x: NDArray[Any], what: str, *, named: bool, labelled: bool) -> str | None:
         shape = x.shape
         image = not labelled and shape[0] == shape[1] >= MIN_SIDE and x.min() >= 0
@@ -45,4 +57,5 @@ class Table(Modality):
         )
 
 
-MODALITY: Final = Table()
+TABLE: Final = Table()
+MODALITY: Final = TABLE

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from topcert.evaluation.accuracy import AccuracyCurve
 from topcert.files import replacing
+from topcert.modalities.registered_modalities import count_in_words, plural_of
 from topcert.theory.certified_radius import ABSTAIN
 from topcert.version import __version__
 
@@ -250,7 +251,7 @@ def _stepped(shares: Sequence[float]) -> tuple[list[float], list[float]]:
 def _dress(axes: Any, longest: int, *, unit: str, quantity: str, title: str) -> None:
     """Name the axes, cut them to radii 0 .. `longest` - 1, and add the legend."""
     axes.set(
-        xlabel=f"radius r ({unit}s that an attacker may change)",
+        xlabel=f"radius r ({plural_of(unit)} that an attacker may change)",
         ylabel=quantity,
         ylim=(0.0, 1.02),
         xlim=(-0.5, longest - 0.5),
@@ -336,7 +337,7 @@ def draw_gallery(
 def _radius(radius: int, unit: str) -> str:
     if radius == ABSTAIN:
         return "abstains"
-    return f"{radius} {unit}{'' if radius == 1 else 's'}"
+    return count_in_words(radius, unit)
 
 
 def _show(axes: Any, image: NDArray[np.floating], kept: NDArray[np.bool_] | None) -> None:

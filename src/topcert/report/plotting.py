@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from topcert.evaluation.accuracy import AccuracyCurve
 from topcert.evaluation.accuracy_intervals import interval_of
+from topcert.modalities.registered_modalities import plural_of
 
 MARK: Final = 4.0  # points
 
@@ -42,7 +43,7 @@ def plot_lines(
                 linewidth=0,
             )
     ax.set(
-        xlabel=f"radius r ({unit}s that an attacker may change)",
+        xlabel=f"radius r ({plural_of(unit)} that an attacker may change)",
         ylabel=lines[0][1].quantity,
         ylim=(0.0, 1.02),
         xlim=(-0.5, longest - 0.5),

@@ -117,7 +117,7 @@ def plan(
         raise ValueError(f"--classes must be at least 2, got {classes}")
     check_counts(features, 1 if keep is None else keep)
     check_ballot(ballot, find_method("ablation"), classes)
-    grid = prepared is not None and prepared.unit == "pixel"
+    grid = prepared is not None and prepared.form.grid is not None
     settings, suggested = [], []
     for size in choose_ks(k, "ablation", classes):
         setting = Setting(

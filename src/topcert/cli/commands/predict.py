@@ -172,7 +172,10 @@ def _run(
         alpha=alpha,
         label_choice="predicted",
     )
-    ledger = run_to_ledger(opened, kept=kept, promise=_promise(request, method, alpha))
+    promise, raw = _promise(request, method, alpha), opened.prepared.dataset.raw
+    if raw is not None:
+        promise += f"; {raw.in_words(unit=opened.prepared.unit)}"
+    ledger = run_to_ledger(opened, kept=kept, promise=promise)
     made = predict_labels(ledger, k=k, alpha=alpha, method=method)
     if kept is None:
         if not holds_others(ledger, method.name):

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
+from topcert.modalities.registered_modalities import count_in_words
+
 
 @final
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,21 @@ class RawInput:
         """
         return 0 if self.spread is None else certified // self.spread
 
+    def sentence(self, *, unit: str) -> str:
+        """The same as a sentence, as prints have it.
+
+        Parameters
+        ----------
+        unit
+            What radii count, such as "pixel".
+
+        Returns
+        -------
+        str
+        """
+        said = self.in_words(unit=unit)
+        return f"{said[0].upper()}{said[1:]}."
+
     def in_words(self, *, unit: str) -> str:
         """One line on what an attacker of the raw input can do to the array.
 
@@ -71,7 +88,6 @@ class RawInput:
         if self.spread is None:
             moved = f"may move every {unit} of the certified array: radii say nothing of it"
         else:
-            units = unit if self.spread == 1 else f"{unit}s"
-            moved = f"moves {self.spread} {units} of the certified array"
+            moved = f"moves {count_in_words(self.spread, unit)} of the certified array"
         outside = f"; not covered: {self.outside}" if self.outside else ""
         return f"of {self.what}, one changed {self.part} {moved}{outside}"
