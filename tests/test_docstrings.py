@@ -47,6 +47,7 @@ MODULES: Final = sorted(
         "topcert.classifiers.trained",
         "topcert.evaluation.accuracy_intervals",
         "topcert.methods.suggestions",
+        "topcert.modalities.modality",
     }
 )
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any, final
 
-import numpy as np
 import torch
 from torch import nn
 
-from topcert.modalities.image import IMAGE
 from topcert.modalities.input_form import Form
 from topcert.modalities.registered_modalities import usual_modality
 from topcert.noise.law import Noise
@@ -100,9 +98,7 @@ class Smoothed(nn.Module):
         modality = usual_modality(x.ndim - 1)
         if modality is None:
             raise ValueError(f"inputs have 1, 2 or 3 axes each, got a batch of {tuple(x.shape)}")
-        inputs = x.detach().cpu().numpy()
-        if modality is IMAGE:
-            inputs = np.moveaxis(inputs, 1, 3)
+        inputs = modality.from_channels_first(x.detach().cpu().numpy())
         training = self.module.training
         self.module.eval()
         try:

@@ -26,6 +26,7 @@ from topcert.modalities.registered_modalities import (
 )
 from topcert.plugins import METHODS, MODALITIES
 from topcert.randomization.masks import draw_masks
+from topcert.voting.manifest import Manifest
 
 SERIES = '''
 """Series: sequences of numbers, read from lines of text; a hidden step is shown as one that has
@@ -159,7 +160,7 @@ def counts_by_hand() -> np.ndarray:
 
 
 def test_a_package_adds_a_kind_of_input_and_a_method(
-    package: Path, topcert: Callable[..., Outcome]
+    package: Path, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [" ".join(map(str, [*x, y])) for x, y in zip(X, Y, strict=True)]
     (package / "inputs.series").write_text("\n".join(rows))
@@ -182,6 +183,9 @@ def test_a_package_adds_a_kind_of_input_and_a_method(
     assert again.code == 0, again.err
     assert "of a recording that was smoothed, one changed sample moves 2 entries" in again.out
     assert np.array_equal(open_votes("run").counts, counts_by_hand())
+    monkeypatch.setattr("topcert.plugins.entry_points", lambda **_: [])  # it is uninstalled
+    with pytest.raises(ValueError, match=r"unit is 'entry', of .* none; install the package that"):
+        Manifest.read(Path("run/manifest.json"))
 
 
 def test_the_same_from_python(package: Path) -> None:

@@ -154,8 +154,8 @@ def _reference(
     name = f"{what}x_train"
     array = as_array(values, name)
     check_numbers(array, name)
-    if inputs.moved and array.ndim == 4:
-        array = np.moveaxis(array, 1, 3)
+    if inputs.moved and array.ndim == inputs.x.ndim:
+        array = inputs.modality.from_channels_first(array)
     if array.shape[1:] != inputs.x.shape[1:]:
         raise ValueError(
             f"{name} holds inputs of shape {array.shape[1:]}, x of {inputs.x.shape[1:]}"

@@ -65,6 +65,9 @@ class Image(Modality):
     def grid(self, shape: tuple[int, ...], unit: str) -> tuple[int, int] | None:
         return (shape[0], shape[1]) if unit == "pixel" else None
 
+    def from_channels_first(self, x: NDArray[Any]) -> NDArray[Any]:
+        return np.moveaxis(x, -3, -1)
+
     def raw(self, data: str, options: Mapping[str, Any]) -> RawInput | None:
         if options.get("resize") is not None:
             return RawInput(what="a picture before it is resized", part="pixel", spread=None)
@@ -91,7 +94,7 @@ class Image(Modality):
         """
         moved = channels_come_first(x.shape[1:], what, channels=channels)
         if moved:
-            x = np.ascontiguousarray(np.moveaxis(x, 1, 3))
+            x = np.ascontiguousarray(self.from_channels_first(x))
         return Inputs(modality=self, x=self.values(x, what, value_range=value_range), moved=moved)
 
     def values(

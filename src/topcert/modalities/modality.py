@@ -67,6 +67,15 @@ class Modality(ABC):
 
     An input is an array of `axes` axes. It is cut into features, each of `width` values: planes
     `(width, num_features)`. A mask keeps some features, and an encoding shows the others.
+
+    Examples
+    --------
+    >>> from topcert.modalities.registered_modalities import modality_of
+    >>> found = modality_of((32, 32, 3), "pixel")
+    >>> found.name, found.split((32, 32, 3), "pixel"), found.encoding.name
+    ('image', (3, 1024), 'six-channel')
+    >>> found.attack_in_words("pixel")
+    'rewrites up to r of its pixels'
     """
 
     name: ClassVar[str]  # such as "image"
@@ -165,6 +174,10 @@ class Modality(ABC):
     ) -> NDArray[np.floating]:
         """Values as a classifier is shown them; bytes are scaled. Raises ValueError as `read`."""
         return as_floats(x, what)
+
+    def from_channels_first(self, x: NDArray[Any]) -> NDArray[Any]:
+        """An input, or an array of inputs, that came with channels first, as they are held."""
+        return x
 
     def read_file(self, path: Path) -> Mapping[str, NDArray[Any]]:
         """The arrays of a file whose name ends in one of `suffixes`, as an .npz has them.

@@ -58,6 +58,13 @@ def check_unit(unit: str) -> None:
         raise ValueError(f"unknown unit {unit!r}; choose one of: {', '.join(names)}{_left_out()}")
 
 
+def missing_unit(unit: str) -> str:
+    """The end of an error about a recorded unit that no kind has; empty where one has it."""
+    if any(one.has_unit(unit) for one in all_modalities()):
+        return ""
+    return f"; install the package that adds inputs of {plural_of(unit)}{_left_out()}"
+
+
 def plural_of(unit: str) -> str:
     """The word for several features of a unit, whichever kind has it."""
     fits = (one.plural(unit) for one in all_modalities() if one.has_unit(unit))

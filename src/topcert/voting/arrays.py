@@ -124,8 +124,8 @@ def count_votes(
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     drawn = secrets.randbits(63) if seed is None else seed
     form = Form(shape=inputs.shape[1:], unit=unit or found.modality.unit)
-    if found.moved and np.ndim(fill if fill is not None else 0) == 3:
-        fill = np.moveaxis(np.asarray(fill), 0, 2)
+    if found.moved and np.ndim(fill if fill is not None else 0) == len(form.shape):
+        fill = form.modality.from_channels_first(np.asarray(fill))
     num_features = form.num_features
     if not 1 <= num_kept <= num_features:
         raise ValueError(

@@ -15,7 +15,11 @@ from typing import Any, Final, final
 
 from topcert.files import first_line, replacing
 from topcert.modalities.input_form import Form
-from topcert.modalities.registered_modalities import known_modality, plural_of
+from topcert.modalities.registered_modalities import (
+    known_modality,
+    missing_unit,
+    plural_of,
+)
 from topcert.noise.law import IID, Noise
 from topcert.noise.registered_laws import all_noises, find_noise
 from topcert.randomization.designs import kind_of
@@ -240,6 +244,7 @@ def _check_types(path: Path, found: dict[str, Any]) -> None:
     if implied is None:
         raise ValueError(
             f"{path}: unit is {found['unit']!r}, of which an input of shape {shape} has none"
+            f"{missing_unit(str(found['unit']))}"
         )
     if implied != found["num_features"]:  # the channels of a feature follow from it
         raise ValueError(

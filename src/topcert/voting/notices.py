@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from topcert.modalities.registered_modalities import plural_of
 from topcert.voting.request import Prepared
 
 
@@ -25,12 +26,14 @@ def sentinel_among(prepared: Prepared, sentinel: float) -> str:
     for position in range(len(prepared.dataset)):
         values = prepared.dataset.read(position)
         low, high = np.minimum(low, values), np.maximum(high, values)
+    name = prepared.unit if prepared.form.split[0] == 1 else "value"
+    several = plural_of(name)
     among = np.flatnonzero((low <= sentinel) & (sentinel <= high))
     if not among.size:
         return ""
     return (
-        f"hidden columns are shown as {sentinel:g}, which lies within the values of {among.size} of"
-        f" {np.size(low)} columns (column {among[0]}: {np.ravel(low)[among[0]]:g} .."
+        f"hidden {several} are shown as {sentinel:g}, which lies within the values of {among.size}"
+        f" of {np.size(low)} {several} ({name} {among[0]}: {np.ravel(low)[among[0]]:g} .."
         f" {np.ravel(high)[among[0]]:g}), so the model cannot tell hidden from measured there;"
         " choose a --fill outside, as a model trained on such inputs has it, or --encoding mean"
     )
