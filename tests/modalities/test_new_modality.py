@@ -274,3 +274,16 @@ def test_planes_that_are_not_as_promised_are_refused(package: Path) -> None:
     )
     with pytest.raises(ValueError, match=r"series cuts an input of shape \(12,\) into planes"):
         smoothed.vote(X, num_samples=10, progress=False)
+
+
+def test_an_encoder_that_shows_what_is_hidden_is_refused(package: Path) -> None:
+    path = package / "topcert-series" / "series_for_tests.py"
+    path.write_text(SERIES.replace("batch[rows, 0, kept] = planes[0][kept]", "batch[:] = planes"))
+    noise = topcert.Ablation(num_kept=KEPT)
+    smoothed = topcert.SmoothedClassifier(lambda batch: batch[:, 0, :2], noise=noise, unit="entry")
+    with pytest.raises(ValueError, match="the encoder Flagged shows features that a mask hides"):
+        smoothed.vote(X, num_samples=10, progress=False)
+    with pytest.raises(ValueError, match="the encoder Flagged shows features that a mask hides"):
+        topcert.count_votes(
+            lambda batch: batch[:, 0, :2], X, num_kept=KEPT, num_samples=9, unit="entry"
+        )

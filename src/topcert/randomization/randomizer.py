@@ -39,6 +39,9 @@ class Randomizer(ABC):
     def hold(self, x: NDArray[np.floating]) -> NDArray[Any]:
         """One input as `batch` wants it; raises ValueError where the law has no place for it."""
 
+    def check(self, held: NDArray[Any]) -> None:  # noqa: B027
+        """Raise ValueError where what `batch` shows of an input is not as the law has it."""
+
     @abstractmethod
     def batch(self, held: NDArray[Any], start: int) -> NDArray[np.floating]:
         """Randomized inputs `start .. start + batch_size - 1`, `(batch_size, ...)`."""
@@ -91,6 +94,21 @@ class Masking(Randomizer):
                 f" shape {planes.shape}, and says {self._form.split}; mend its `split` or `planes`"
             )
         return planes
+
+    def check(self, held: NDArray[Any]) -> None:
+        """Try one mask on an input, and on one that differs wherever it hides.
+
+        Raises ValueError where the encoder shows a difference: no certificate would hold.
+        """
+        kept = np.repeat(self._masks(0)[:1], self.batch_size, axis=0)
+        other = held + 1
+        other[:, kept[0]] = held[:, kept[0]]
+        shown = self._encoder(held, kept).copy()
+        if not np.array_equal(shown, self._encoder(other, kept), equal_nan=True):
+            raise ValueError(
+                f"the encoder {type(self._encoder).__name__} shows features that a mask hides, so"
+                " nothing can be certified; it may look at kept features alone"
+            )
 
     def batch(self, held: NDArray[Any], start: int) -> NDArray[np.floating]:
         return self._encoder(held, self._masks(start))

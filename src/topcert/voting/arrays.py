@@ -156,7 +156,10 @@ def count_votes(
     def rows(count: int) -> NDArray[np.floating]:
         """The first input under the first masks, on which the model is tried."""
         one = ablation(count)
-        return one.batch(one.hold(inputs[0]), 0).copy()
+        held = one.hold(inputs[0])
+        if count == 1:
+            one.check(held)
+        return one.batch(held, 0).copy()
 
     example = rows(trial_size(rows(1).size))
     classifier = wrap(

@@ -269,8 +269,11 @@ def _example(request: Request, dataset: Dataset, form: Form) -> NDArray[np.float
             num_votes=count,
             batch_size=count,
         )
+        held = randomizer.hold(dataset.read(0))
+        if count == 1:
+            randomizer.check(held)
         # a model may work in place
-        return randomizer.batch(randomizer.hold(dataset.read(0)), 0).copy()
+        return randomizer.batch(held, 0).copy()
 
     return rows(trial_size(rows(1).size))
 
