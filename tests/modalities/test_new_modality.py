@@ -183,7 +183,8 @@ def test_a_package_adds_a_kind_of_input_and_a_method(
     assert again.code == 0, again.err
     assert "of a recording that was smoothed, one changed sample moves 2 entries" in again.out
     assert np.array_equal(open_votes("run").counts, counts_by_hand())
-    monkeypatch.setattr("topcert.plugins.entry_points", lambda **_: [])  # it is uninstalled
+    there = [place for place in sys.path if "topcert-series" not in place]
+    monkeypatch.setattr(sys, "path", there)  # it is uninstalled
     with pytest.raises(ValueError, match=r"unit is 'entry', of .* none; install the package that"):
         Manifest.read(Path("run/manifest.json"))
 
