@@ -189,6 +189,25 @@ def test_a_package_adds_a_kind_of_input_and_a_method(
         Manifest.read(Path("run/manifest.json"))
 
 
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        ("1 2 x 0", "cannot be read as series: could not convert string 'x' to float64"),
+        ("1 2 inf 0", "x holds inf at (0, 2); replace it, a certificate needs finite inputs"),
+        ("1 2 0\n1 2 3 0", "cannot be read as series: the number of columns changed from 3 to 4"),
+    ],
+)
+def test_a_damaged_file_is_told_in_one_line(
+    package: Path, topcert: Callable[..., Outcome], lines: str, why: str
+) -> None:
+    (package / "inputs.series").write_text(lines)
+    run = topcert("certify", "inputs.series", "model_for_tests:make", "--keep", "2", "--out", "run")
+    assert run.code == 2
+    assert run.err.startswith("error: inputs.series")
+    assert run.err.count("\n") == 1
+    assert why in run.err
+
+
 def test_the_same_from_python(package: Path) -> None:
     sys.path.append(str(package / "topcert-series"))
     import model_for_tests  # type: ignore[import-not-found]

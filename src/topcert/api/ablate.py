@@ -12,6 +12,7 @@ from topcert.api.python_words import python_words
 from topcert.datasets.array_inputs import read_inputs
 from topcert.modalities.input_form import Form
 from topcert.modalities.make_encoder import make_encoder
+from topcert.modalities.registered_modalities import known_modality, usual_modality
 from topcert.randomization.masks import TRAIN, draw_masks
 from topcert.theory.scalars import whole
 
@@ -105,14 +106,16 @@ def _shown(
     if values.dtype.kind != "f":
         raise ValueError(f"batch must hold floats, got {values.dtype}; scale it first: x / 255")
     span = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
-    images = values.ndim == 4
+    named = None if unit is None else known_modality(values.shape[1:], unit)
+    modality = named or usual_modality(values.ndim - 1)
+    ranged = modality is not None and modality.ranged
     found = read_inputs(
         values,
         "batch",
         unit=unit,
         labelled=True,  # a batch is several inputs
         channels=channels,
-        value_range=(span[0], span[1] + 1.0) if images else None,  # any that training makes
+        value_range=(span[0], span[1] + 1.0) if ranged else None,  # any that training makes
     )
     form = Form(shape=found.x.shape[1:], unit=unit or found.modality.unit)
     inputs = found.x

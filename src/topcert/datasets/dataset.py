@@ -365,8 +365,6 @@ def _file(
 ) -> Dataset:
     try:
         arrays = dict(modality.read_file(path))
-    except ValueError:
-        raise
     except Exception as error:  # a damaged file can raise anything
         raise ValueError(
             f"{path} cannot be read as {modality.called}: {first_line(error)}"

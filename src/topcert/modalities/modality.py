@@ -182,8 +182,8 @@ class Modality(ABC):
     def read_file(self, path: Path) -> Mapping[str, NDArray[Any]]:
         """The arrays of a file whose name ends in one of `suffixes`, as an .npz has them.
 
-        That is `x`, and perhaps `y`, `class_names` and `x_train`. Raises ValueError, naming the
-        fix, where it holds none.
+        That is `x`, and perhaps `y`, `class_names` and `x_train`. Whatever it raises is told in one
+        line, behind the name of the file.
         """
         raise ValueError(f"{path}: {self.noun} are read from arrays and .npz files alone")
 
