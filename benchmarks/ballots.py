@@ -55,8 +55,8 @@ def level_rivals(total: int, voided: int, classes: int, named: int) -> tuple[Int
     clean, gifts = namings(total, classes, named), namings(voided, classes, named)
     out = np.full(len(clean), -1)
     for kept in namings(total - voided, classes, named):
-        held = kept + gifts
-        best = int((held[:, 1:] >= held[:, :1]).sum(axis=1).max())
+        votes_after = kept + gifts
+        best = int((votes_after[:, 1:] >= votes_after[:, :1]).sum(axis=1).max())
         possible = ((kept <= clean) & (clean - kept <= voided)).all(axis=1)
         out[possible] = np.maximum(out[possible], best)
     return clean, out

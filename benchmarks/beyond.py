@@ -4,7 +4,7 @@ cost.
     python benchmarks/beyond.py PART
 
 bounds     intersection-union against SimuEM, on the votes that the repository carries
-told       located against Theorem 1 on the same votes, by pairs or by single features
+by-pairs   located against Theorem 1 on the same votes, by pairs or by single features
 located    located against Theorem 1, on votes of a made-up network with known masks
 design     fixed designs against the sampled certificates, on votes of the same networks
 worst      fixed designs against their exact radii (integer programming), in small spaces
@@ -210,7 +210,7 @@ def made_up_votes(
     return votes, labels
 
 
-def told(ledger: Ledger) -> None:
+def by_pairs(ledger: Ledger) -> None:
     """The votes that are carried, by what is known of their masks."""
     counts, labels = ledger.counts(), ledger.read_inputs()[1]
     smoothing = smoothing_of(ledger.manifest)
@@ -511,7 +511,7 @@ def on_kept(measure: Callable[[Ledger], None]) -> None:
 
 WHAT: dict[str, Callable[[argparse.Namespace], None]] = {
     "bounds": lambda _: bounds(),
-    "told": lambda _: on_kept(told),
+    "by-pairs": lambda _: on_kept(by_pairs),
     "located": lambda options: located(options.inputs, options.samples),
     "design": lambda options: design(options.inputs, options.samples),
     "worst": lambda options: worst(options.inputs),

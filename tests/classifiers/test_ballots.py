@@ -203,15 +203,15 @@ def test_integer_scores_are_scores_where_the_classes_are_counted() -> None:
 
 
 def test_integers_that_may_be_labels_are_told_where_they_pass_for_scores() -> None:
-    told = wrap(ranked(3), example=ROWS).choice.told
+    told = wrap(ranked(3), example=ROWS).choice.note
     assert (
         "taken as scores of 3 classes; where they are labels, the best first, say --ballot 3 and"
         " --classes" in told
     )
     assert (
-        wrap(lambda batch: np.rint(scores(batch)).astype(np.int64), example=ROWS).choice.told == ""
+        wrap(lambda batch: np.rint(scores(batch)).astype(np.int64), example=ROWS).choice.note == ""
     )
-    assert wrap(ranked(3), example=ROWS, num_classes=3).choice.told == ""
+    assert wrap(ranked(3), example=ROWS, num_classes=3).choice.note == ""
 
 
 def test_networks_name_the_best_labels_too(tmp_path: Path) -> None:

@@ -339,13 +339,13 @@ def test_an_output_that_is_not_there_or_no_answer_is_refused(
 
 
 def test_what_was_taken_is_told_where_there_was_a_choice() -> None:
-    told = taken(lambda b: {"features": features(b), "logits": scores(b)}).choice.told
+    told = taken(lambda b: {"features": features(b), "logits": scores(b)}).choice.note
     assert (
         told
         == "of the model's outputs features: float32 (16, 12), logits: float32 (16, 4), logits is"
         " taken"
     )
-    assert taken(scores).choice.told == taken(lambda b: {"logits": scores(b)}).choice.told == ""
+    assert taken(scores).choice.note == taken(lambda b: {"logits": scores(b)}).choice.note == ""
 
 
 def test_one_output_of_sorted_scores_is_refused_or_at_least_told() -> None:
@@ -358,10 +358,10 @@ def test_one_output_of_sorted_scores_is_refused_or_at_least_told() -> None:
     ):
         taken(lambda b: {"scores": best(b)})
     assert taken(lambda b: {"scores": best(b)}, output="scores").num_classes == 8
-    assert "all of its rows are sorted" in taken(best).choice.told
+    assert "all of its rows are sorted" in taken(best).choice.note
     constant = np.arange(8.0)[::-1]
     # one row says nothing
-    assert taken(lambda b: {"scores": np.tile(constant, (len(b), 1))}).choice.told == ""
+    assert taken(lambda b: {"scores": np.tile(constant, (len(b), 1))}).choice.note == ""
 
 
 def test_booleans_are_two_classes() -> None:

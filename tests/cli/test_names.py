@@ -219,7 +219,7 @@ def test_an_input_that_the_noise_has_no_place_for_goes_by_its_file(photos: Path)
     class Refusing:
         batch_size = 1
 
-        def hold(self, x: np.ndarray) -> None:
+        def prepare(self, x: np.ndarray) -> None:
             raise ValueError(f"{x.shape} is odd")
 
     dataset = load_dataset("photos", stride=2)

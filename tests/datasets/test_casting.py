@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import topcert
-from topcert.datasets.from_memory import hold
+from topcert.datasets.from_memory import in_memory
 from topcert.datasets.reading import Reading
 
 pd = pytest.importorskip("pandas")
@@ -24,7 +24,7 @@ def frame() -> object:
 
 
 def test_each_cell_is_cast_by_its_own_column() -> None:
-    found = hold(frame(), "class").load(Reading())
+    found = in_memory(frame(), "class").load(Reading())
     assert [found.read(row).tolist() for row in range(3)] == [[30, 1, 1], [41, 0, 2], [25, 1, 1]]
     assert found.class_names == ("a", "b")
     assert found.raw is not None

@@ -14,7 +14,7 @@ from PIL import Image
 from tests.conftest import Outcome
 from topcert import Ablation, SmoothedClassifier, open_votes
 from topcert.datasets.data_in_memory import ArraysInMemory
-from topcert.datasets.from_memory import hold
+from topcert.datasets.from_memory import in_memory
 from topcert.datasets.reading import Reading
 from topcert.modalities.table import DATA_FRAME, ROW
 
@@ -50,7 +50,7 @@ class Items(torch.utils.data.Dataset[Any]):
     ids=["array", "lists", "channels first", "tensor", "Dataset", "DataLoader"],
 )
 def test_every_form_gives_the_same_inputs(given: tuple[Any, Any]) -> None:
-    found = hold(*given).load(Reading())
+    found = in_memory(*given).load(Reading())
     assert found.kind == "image"
     assert found.shape == (8, 8, 3)
     assert np.allclose([found.read(position) for position in range(5)], X)
@@ -59,7 +59,7 @@ def test_every_form_gives_the_same_inputs(given: tuple[Any, Any]) -> None:
 
 
 def test_part_of_them_is_taken_as_of_a_set() -> None:
-    found = hold(X, LABELS).load(Reading(stride=2, limit=2))
+    found = in_memory(X, LABELS).load(Reading(stride=2, limit=2))
     assert found.indices.tolist() == [0, 2]
     assert np.array_equal(found.read(1), X[2])
 
@@ -94,7 +94,7 @@ def test_a_folder_says_what_rows_were_cast_from(
 
 
 def test_names_are_labels() -> None:
-    found = hold(X, ["cat", "dog", "cat", "ant", "dog"]).load(Reading())
+    found = in_memory(X, ["cat", "dog", "cat", "ant", "dog"]).load(Reading())
     assert found.class_names == ("ant", "cat", "dog")
     assert found.labels is not None
     assert found.labels.tolist() == [1, 2, 1, 0, 2]
@@ -102,14 +102,14 @@ def test_names_are_labels() -> None:
 
 def test_what_is_in_doubt_is_refused() -> None:
     with pytest.raises(ValueError, match="another each time"):
-        hold(Items(moving=True)).load(Reading())
+        in_memory(Items(moving=True)).load(Reading())
     with pytest.raises(ValueError, match="RandomSampler"):
-        hold(torch.utils.data.DataLoader(Items(), shuffle=True))
+        in_memory(torch.utils.data.DataLoader(Items(), shuffle=True))
     with pytest.raises(ValueError, match="collate_fn of its own"):
-        hold(torch.utils.data.DataLoader(Items(), collate_fn=lambda items: items))
+        in_memory(torch.utils.data.DataLoader(Items(), collate_fn=lambda items: items))
     with pytest.raises(ValueError, match="--resize is for files"):
-        hold(X).load(Reading(resize=4))
+        in_memory(X).load(Reading(resize=4))
     with pytest.raises(ValueError, match="y must be integers or names of shape"):
-        hold(X, LABELS[:3]).load(Reading())
+        in_memory(X, LABELS[:3]).load(Reading())
     with pytest.raises(ValueError, match="x is none"):
-        hold(X, "label")
+        in_memory(X, "label")

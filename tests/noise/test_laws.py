@@ -146,7 +146,7 @@ def test_inputs_without_a_place_for_a_law_are_refused(
 def drawn(law: Noise, given: Form, x: np.ndarray[Any, np.dtype[np.float32]]) -> Any:
     made = law.fitted(given, num_samples=8)
     randomizer = made.randomizer(given, seed=7, num_samples=8, num_votes=8, batch_size=8)
-    return randomizer.batch(randomizer.hold(x), 0)
+    return randomizer.batch(randomizer.prepare(x), 0)
 
 
 @pytest.mark.parametrize(

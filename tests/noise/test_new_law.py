@@ -82,14 +82,14 @@ class Flipped(Randomizer):
         self.batch_size = batch_size
         self._rate, self._seed, self._width = rate, seed, width
 
-    def hold(self, x):
+    def prepare(self, x):
         return x
 
-    def batch(self, held, start):
+    def batch(self, prepared, start):
         words = draw_words(
             seed=self._seed, start=start, stop=start + self.batch_size, width=self._width
         )
-        return np.where(words < np.uint64(int(self._rate * 2**64)), 1 - held, held)
+        return np.where(words < np.uint64(int(self._rate * 2**64)), 1 - prepared, prepared)
 
 
 NOISE = Flips

@@ -45,7 +45,7 @@ def sees_fine_values(batch: np.ndarray) -> np.ndarray:
 
 def counts_of(kind: type[GaussianNoise | FloatGaussianNoise], image: np.ndarray) -> np.ndarray:
     noise = kind(shape=SHAPE, sigma=SIGMA, seed=3, num_noises=VOTES, batch_size=VOTES)
-    return np.bincount(sees_fine_values(noise.batch(noise.hold(image), 0)), minlength=2)
+    return np.bincount(sees_fine_values(noise.batch(noise.prepare(image), 0)), minlength=2)
 
 
 def radius_of(counts: np.ndarray, error: float) -> float:

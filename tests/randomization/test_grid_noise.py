@@ -194,7 +194,7 @@ def test_certificates_of_a_half_space_reach_beyond_it_no_more_often_than_alpha(n
         noise = GaussianNoise(
             shape=(1, 1, 1), sigma=sigma, seed=seed, num_noises=votes, batch_size=votes
         )
-        shown = noise.batch(noise.hold(grey), 0)
+        shown = noise.batch(noise.prepare(grey), 0)
         above = int((shown >= np.float32(edge + 100 * steps) / np.float32(255 * steps)).sum())
         counts[seed] = votes - above, above
     made = certify(

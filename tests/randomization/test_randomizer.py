@@ -132,9 +132,9 @@ def test_batches_are_those_of_a_plain_program(
     if not remembered:
         monkeypatch.setattr(module, "_CACHE_BYTES", 0)
     noise = make()
-    held = noise.hold(IMAGE)
+    prepared = noise.prepare(IMAGE)
     for start in (0, 4, 8, 0, 8, 3):  # back and forth, and out of step
-        batch = noise.batch(held, start)
+        batch = noise.batch(prepared, start)
         assert batch.dtype == np.float32
         np.testing.assert_array_equal(
             batch, np.stack([plain(number) for number in range(start, start + SIZE)])
@@ -169,38 +169,40 @@ def test_noise_is_drawn_once_where_it_fits_and_again_where_not(
         noise = make()
         drawn.clear()
         for image in (IMAGE, 1 - IMAGE):
-            held = noise.hold(image)
+            prepared = noise.prepare(image)
             for start in (0, 4, 8):
-                noise.batch(held, start)
+                noise.batch(prepared, start)
         assert drawn == [0, 4, 8] * times
 
 
 @MAKERS
 def test_any_batch_size_shows_the_same(make: Callable[..., Randomizer]) -> None:
     whole = make(batch_size=12)
-    wanted = whole.batch(whole.hold(IMAGE), 0).copy()
+    wanted = whole.batch(whole.prepare(IMAGE), 0).copy()
     for size in (1, 5):
         noise = make(batch_size=size)
-        held = noise.hold(IMAGE)
+        prepared = noise.prepare(IMAGE)
         assert noise.batch_size == size
         for start in range(0, 12 - size + 1, size):
-            np.testing.assert_array_equal(noise.batch(held, start), wanted[start : start + size])
+            np.testing.assert_array_equal(
+                noise.batch(prepared, start), wanted[start : start + size]
+            )
 
 
 @MAKERS
 def test_an_input_leaves_no_trace_on_the_next(make: Callable[..., Randomizer]) -> None:
     noise, fresh = make(), make()
-    noise.batch(noise.hold(np.zeros(SHAPE, np.float32)), 0)
+    noise.batch(noise.prepare(np.zeros(SHAPE, np.float32)), 0)
     before = IMAGE.copy()
     np.testing.assert_array_equal(
-        noise.batch(noise.hold(IMAGE), 0), fresh.batch(fresh.hold(IMAGE), 0)
+        noise.batch(noise.prepare(IMAGE), 0), fresh.batch(fresh.prepare(IMAGE), 0)
     )
     np.testing.assert_array_equal(before, IMAGE)
 
 
 def test_ablation_by_feature_counts_every_channel_as_one() -> None:
     noise = ablation(unit="feature", encoding="constant")
-    shown = noise.batch(noise.hold(IMAGE), 0)
+    shown = noise.batch(noise.prepare(IMAGE), 0)
     kept = draw_masks(seed=9, start=0, stop=SIZE, num_features=60, num_kept=6)
     wanted = np.full((SIZE, 60), 0.5, np.float32)
     for row in range(SIZE):
@@ -211,7 +213,7 @@ def test_ablation_by_feature_counts_every_channel_as_one() -> None:
 @pytest.mark.parametrize("kind", [GaussianNoise, FloatGaussianNoise])
 def test_gaussian_noise_has_the_right_size(kind: type[GaussianNoise | FloatGaussianNoise]) -> None:
     noise = kind(shape=SHAPE, sigma=0.5, seed=1, num_noises=400, batch_size=400)
-    residue = noise.batch(noise.hold(IMAGE), 0) - IMAGE.transpose(2, 0, 1)
+    residue = noise.batch(noise.prepare(IMAGE), 0) - IMAGE.transpose(2, 0, 1)
     assert abs(residue.std() - 0.5) < 5 * 0.5 / math.sqrt(2 * residue.size)
     assert abs(residue.mean()) < 5 * 0.5 / math.sqrt(residue.size)
 
@@ -223,9 +225,9 @@ def test_discrete_noise_stays_on_the_grid_of_8_bit_values_and_goes_round_in_a_ci
     noise = DiscreteNoise(
         shape=(16, 16, 1), keep_probability=KEEP, seed=2, num_noises=64, batch_size=64
     )
-    held = noise.hold(every.reshape(16, 16, 1))
-    np.testing.assert_array_equal(held, np.arange(256))
-    shown = noise.batch(held, 0)
+    prepared = noise.prepare(every.reshape(16, 16, 1))
+    np.testing.assert_array_equal(prepared, np.arange(256))
+    shown = noise.batch(prepared, 0)
     assert shown.dtype == np.float32
     assert np.isin(shown, every).all()
     shifts = draw_shifts(
@@ -242,8 +244,8 @@ def test_discrete_noise_stays_on_the_grid_of_8_bit_values_and_goes_round_in_a_ci
 
 def test_discrete_noise_takes_values_that_are_8_bit_up_to_rounding() -> None:
     for dtype in (np.float32, np.float64):
-        held = discrete().hold((VALUES / 255).astype(dtype))
-        np.testing.assert_array_equal(held.reshape(3, 4, 5), VALUES.transpose(2, 0, 1))
+        prepared = discrete().prepare((VALUES / 255).astype(dtype))
+        np.testing.assert_array_equal(prepared.reshape(3, 4, 5), VALUES.transpose(2, 0, 1))
 
 
 @pytest.mark.parametrize("make", [gaussian, float_gaussian, discrete])
@@ -264,7 +266,7 @@ def test_only_images_within_0_and_1_have_a_place(
     with pytest.raises(
         ValueError, match=r"images with values in \[0, 1\].*choose the noise ablation"
     ):
-        make().hold(x)
+        make().prepare(x)
 
 
 @pytest.mark.parametrize("sigma", [1e-6, 1e-3, 0.1, 0.5, 16.0])
@@ -275,25 +277,25 @@ def test_gaussian_noise_takes_8_bit_values_exactly_whatever_the_grid(
     every = (np.arange(256) / 255).astype(dtype).reshape(16, 16, 1)
     noise = GaussianNoise(shape=(16, 16, 1), sigma=sigma, seed=2, num_noises=1, batch_size=1)
     steps = steps_of(sigma)
-    np.testing.assert_array_equal(noise.hold(every), np.arange(256) * steps)
+    np.testing.assert_array_equal(noise.prepare(every), np.arange(256) * steps)
 
 
 def test_gaussian_noise_rounds_other_values_to_the_nearest_step_one_by_one() -> None:
     values = np.random.default_rng(1).uniform(0, 1, (16, 16, 1))
     noise = GaussianNoise(shape=(16, 16, 1), sigma=0.5, seed=2, num_noises=1, batch_size=1)
-    held = noise.hold(values)
+    prepared = noise.prepare(values)
     np.testing.assert_array_equal(
-        held, [round(Fraction(value) * 255 * 32) for value in values.reshape(-1)]
+        prepared, [round(Fraction(value) * 255 * 32) for value in values.reshape(-1)]
     )
     other = 1 - values
     other[3, 5] = values[3, 5]
     # of its neighbours a value knows nothing
-    assert noise.hold(other)[3 * 16 + 5] == held[3 * 16 + 5]
+    assert noise.prepare(other)[3 * 16 + 5] == prepared[3 * 16 + 5]
     sixteenths = np.arange(16).reshape(4, 4, 1) / 16  # as the UCI digits have them
-    held = GaussianNoise(shape=(4, 4, 1), sigma=1.0, seed=2, num_noises=1, batch_size=1).hold(
-        sixteenths
-    )
-    np.testing.assert_array_equal(held, np.arange(16) * 255)
+    prepared = GaussianNoise(
+        shape=(4, 4, 1), sigma=1.0, seed=2, num_noises=1, batch_size=1
+    ).prepare(sixteenths)
+    np.testing.assert_array_equal(prepared, np.arange(16) * 255)
 
 
 @pytest.mark.parametrize("sigma", [1e-6, 0.02, 0.5, 16.0])
@@ -303,7 +305,7 @@ def test_what_the_classifier_sees_is_a_function_of_the_sum_of_image_and_noise(si
     """
     every = np.arange(256).reshape(16, 16, 1) / 255
     noise = GaussianNoise(shape=(16, 16, 1), sigma=sigma, seed=2, num_noises=50, batch_size=50)
-    shown = noise.batch(noise.hold(every), 0).reshape(50, 256)
+    shown = noise.batch(noise.prepare(every), 0).reshape(50, 256)
     steps = steps_of(sigma)
     sums = (
         draw_steps(seed=2, start=0, stop=50, width=256, sigma=sigma).astype(np.int64)
@@ -320,5 +322,5 @@ def test_what_the_classifier_sees_is_a_function_of_the_sum_of_image_and_noise(si
 def test_discrete_noise_refuses_values_off_the_grid(off: float) -> None:
     x = image_with((100 + off) / 255)
     with pytest.raises(ValueError, match=rf"values v / 255; one lies {abs(off):.3f} of a step off"):
-        discrete().hold(x)
-    gaussian().hold(x)
+        discrete().prepare(x)
+    gaussian().prepare(x)

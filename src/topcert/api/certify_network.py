@@ -10,7 +10,7 @@ from topcert.api.certificates import Certificates
 from topcert.api.origins import FromWeights
 from topcert.api.python_words import python_words
 from topcert.datasets.class_order import Doubtful
-from topcert.datasets.from_memory import hold_unless_named
+from topcert.datasets.from_memory import in_memory_unless_named
 from topcert.datasets.reading import Reading
 from topcert.evaluation.bounded_results import certify_network as bound_network
 from topcert.evaluation.choices import listed_ks
@@ -88,8 +88,8 @@ def certify_network(
         if label_choice not in (None, "given", "predicted"):
             raise ValueError(f"label_choice must be given or predicted, got {label_choice!r}")
         taken = Reading() if reading is None else reading
-        held = hold_unless_named(x, labels)
-        dataset = taken.load(str(x)) if held is None else held.load(taken)
+        in_memory = in_memory_unless_named(x, labels)
+        dataset = taken.load(str(x)) if in_memory is None else in_memory.load(taken)
         if label_choice == "given" and dataset.labels is None:
             raise ValueError("label_choice given needs labels, and there are none; add them")
         doubtful: Doubtful = "leave out" if label_choice == "predicted" else "refuse"
@@ -97,7 +97,7 @@ def certify_network(
             results = bound_network(
                 dataset,
                 Path(model),
-                data=placed(str(x)) if held is None else held.name,
+                data=placed(str(x)) if in_memory is None else in_memory.name,
                 reading=taken,
                 doubtful=doubtful,
                 ks=listed_ks(k) or [1],

@@ -82,13 +82,13 @@ class FromWeights(Origin):
         return "interval bounds"
 
     def promise(self, table: CertificateTable) -> str:
-        said = (
+        sentence = (
             "The certified input is the array itself, and the classifier the network itself: no"
             " vote, no sampling, no failure probability. Radius r (up to"
             f" {self.results.bounds.max_radius}): however an attacker rewrites up to r of its"
             f" {plural_of(table.unit)} within [0, 1], the label stays in the top k."
         )
-        return said if self.raw is None else f"{said} {self.raw.sentence(unit=table.unit)}"
+        return sentence if self.raw is None else f"{sentence} {self.raw.sentence(unit=table.unit)}"
 
     def save(self, folder: Path | None) -> Path:
         from topcert.report.draw_results import draw_bounded  # matplotlib

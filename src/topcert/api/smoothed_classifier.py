@@ -14,7 +14,7 @@ from topcert.api.temporary_folder import TemporaryFolder
 from topcert.api.votes import USUAL_ALPHA, Votes
 from topcert.classifiers.model_in_memory import ModelInMemory
 from topcert.datasets.class_order import Doubtful
-from topcert.datasets.from_memory import hold_unless_named
+from topcert.datasets.from_memory import in_memory_unless_named
 from topcert.datasets.reading import Reading
 from topcert.evaluation.choices import (
     MAX_SAMPLES,
@@ -24,7 +24,7 @@ from topcert.evaluation.choices import (
     choose_alpha,
     choose_ks,
 )
-from topcert.evaluation.held_certificates import holds_others
+from topcert.evaluation.other_certificates import has_other_certificates
 from topcert.evaluation.predictions import Predictions, find_predictor, predict_labels
 from topcert.methods.ablation import METHOD
 from topcert.methods.certificate_table import LABEL_CHOICES, LabelChoice
@@ -286,7 +286,7 @@ class SmoothedClassifier:
             votes = run.votes(progress, choice="predicted")
             made = predict_labels(votes.ledger, k=k, alpha=chance, method=certifier)
             if out is not None:
-                if not holds_others(votes.ledger, certifier.name):
+                if not has_other_certificates(votes.ledger, certifier.name):
                     votes.certify(certifier.name, k=k, alpha=alpha).save()
                 made.write(votes.folder)
             return made
@@ -349,16 +349,16 @@ class SmoothedClassifier:
         refuse_labels: bool = True,
     ) -> Request:
         """The run that a person asks for."""
-        data = hold_unless_named(x, labels)
-        held = None if isinstance(self.model, (str, Path)) else ModelInMemory(self.model)
+        data = in_memory_unless_named(x, labels)
+        in_memory = None if isinstance(self.model, (str, Path)) else ModelInMemory(self.model)
         taken = Reading() if reading is None else reading
         if self.class_names is not None:
             taken = replace(taken, class_names=self.class_names)
         return Request(
             data=str(x) if data is None else data.name,
-            model=str(self.model) if held is None else held.name,
+            model=str(self.model) if in_memory is None else in_memory.name,
             data_in_memory=data,
-            model_in_memory=held,
+            model_in_memory=in_memory,
             noise=self.noise,
             num_samples=num_samples,
             num_selection=whole(num_selection, "num_selection"),

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, final
 
 from topcert.api.python_words import in_python, python_words
-from topcert.audit.audit_log import Said
+from topcert.audit.audit_log import AuditLog
 from topcert.audit.auditing import Audit, Verdict, audit
 from topcert.audit.bounds import audit_bounds
 from topcert.audit.replaying import parse_replay
 from topcert.classifiers.model_in_memory import ModelInMemory
-from topcert.datasets.from_memory import hold_unless_named
+from topcert.datasets.from_memory import in_memory_unless_named
 from topcert.progress.shown import Shown, stages
 from topcert.theory.scalars import whole
 
@@ -49,9 +49,9 @@ class Verification:
     def __init__(self, verdict: Verdict) -> None:
         self.verdict = verdict
         self.findings = tuple(map(in_python, verdict.findings))
-        self.not_checked = tuple(map(in_python, verdict.said.not_checked))
-        self.to_judge = tuple(map(in_python, verdict.said.to_judge))
-        self.lines = tuple(map(in_python, verdict.said.lines))
+        self.not_checked = tuple(map(in_python, verdict.log.not_checked))
+        self.to_judge = tuple(map(in_python, verdict.log.to_judge))
+        self.lines = tuple(map(in_python, verdict.log.lines))
 
     @property
     def good(self) -> bool:
@@ -72,8 +72,8 @@ class Verification:
         return [f"does not hold: {finding}" for finding in self.findings]
 
     def __repr__(self) -> str:
-        said = "\n  ".join([*self.lines, *self._result()])
-        return f"<Verification of {self.verdict.folder}\n  {said}>"
+        text = "\n  ".join([*self.lines, *self._result()])
+        return f"<Verification of {self.verdict.folder}\n  {text}>"
 
     def _repr_html_(self) -> str:
         items = "".join(f"<li>{html.escape(line)}</li>" for line in (*self.lines, *self._result()))
@@ -134,11 +134,15 @@ def verify(
     ValueError: there is no folder nowhere; name the folder of a run, as given to out
     """
     with python_words():
-        held = None if model is None or isinstance(model, (str, Path)) else ModelInMemory(model)
-        inputs = hold_unless_named(data, labels)
+        in_memory = (
+            None if model is None or isinstance(model, (str, Path)) else ModelInMemory(model)
+        )
+        inputs = in_memory_unless_named(data, labels)
         asked = Audit(
-            model=str(model) if held is None and model is not None else getattr(held, "name", None),
-            model_in_memory=held,
+            model=str(model)
+            if in_memory is None and model is not None
+            else getattr(in_memory, "name", None),
+            model_in_memory=in_memory,
             data=str(data)
             if inputs is None and data is not None
             else getattr(inputs, "name", None),
@@ -152,7 +156,7 @@ def verify(
         )
         where = Path(folder)
         check = audit_bounds if (where / "bounds.json").is_file() else audit
-        found = check(where, asked, said=Said(), stages=partial(stages, progress))
+        found = check(where, asked, log=AuditLog(), stages=partial(stages, progress))
         if found.open is not None:
             raise ValueError(found.open)
     return Verification(found)

@@ -15,34 +15,34 @@ def silent(_line: str) -> None:
 
 @final
 @dataclass(kw_only=True)
-class Said:
+class AuditLog:
     """What was said; of that, what was not checked and what only a reader can judge.
 
-    `tell` is given each line as soon as it is known, whatever a stranger wrote into it, and
-    `tell_note` what a person should know of how data and model are read.
+    `on_line` is given each line as soon as it is known, whatever a stranger wrote into it, and
+    `on_note` what a person should know of how data and model are read.
     """
 
-    tell: Callable[[str], None] = silent
-    tell_note: Callable[[str], None] = silent
+    on_line: Callable[[str], None] = silent
+    on_note: Callable[[str], None] = silent
     lines: list[str] = field(default_factory=list)
     not_checked: list[str] = field(default_factory=list)
     to_judge: list[str] = field(default_factory=list)
 
-    def say(self, text: str) -> None:
+    def add(self, text: str) -> None:
         """One line."""
         self.lines.append(printable(text))
-        self.tell(self.lines[-1])
+        self.on_line(self.lines[-1])
 
-    def leave_open(self, text: str) -> None:
+    def not_checked_because(self, text: str) -> None:
         """Say what was not checked, and keep it."""
         self.not_checked.append(printable(text))
-        self.say(f"not checked: {text}")
+        self.add(f"not checked: {text}")
 
-    def ask(self, text: str) -> None:
+    def for_the_reader(self, text: str) -> None:
         """Say what only a reader can judge, and keep it."""
         self.to_judge.append(printable(text))
-        self.say(f"for you to judge: {text}")
+        self.add(f"for you to judge: {text}")
 
     def note(self, text: str) -> None:
         """What a person should know of how data or model is read."""
-        self.tell_note(printable(text))
+        self.on_note(printable(text))

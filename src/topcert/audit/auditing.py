@@ -10,8 +10,8 @@ from typing import Final, final
 
 import numpy as np
 
-from topcert.audit.audit_log import Said
-from topcert.audit.claims import check_rest, tell_claim, tell_traced, warn_of_code
+from topcert.audit.audit_log import AuditLog
+from topcert.audit.claims import check_rest, log_claim, log_model, warn_of_code
 from topcert.audit.recorded_request import recorded_request
 from topcert.audit.replaying import Replayed, replay
 from topcert.classifiers.functions import FunctionClassifier
@@ -19,10 +19,10 @@ from topcert.classifiers.model_in_memory import ModelInMemory
 from topcert.datasets.data_in_memory import DataInMemory
 from topcert.evaluation.results import Results
 from topcert.evaluation.unread_files import check_plain
-from topcert.evaluation.verification import judge_rows, recompute, refuted, same_run
+from topcert.evaluation.verification import check_recorded_rows, recompute, refuted, same_run
 from topcert.evaluation.wording import gap_in_words
 from topcert.noise.law import IID
-from topcert.progress.shown import Shower
+from topcert.progress.shown import StageContext
 from topcert.report.draw_results import draw_results
 from topcert.voting.among import RowsError
 from topcert.voting.ledger import Ledger
@@ -89,11 +89,11 @@ class Verdict:
     not_covered: str | None
     open: str | None
     good: str
-    said: Said
+    log: AuditLog
 
 
-def audit(folder: Path, asked: Audit, *, said: Said, stages: Shower) -> Verdict:
-    """Check a folder of votes; what is found on the way goes to `said`.
+def audit(folder: Path, asked: Audit, *, log: AuditLog, stages: StageContext) -> Verdict:
+    """Check a folder of votes; what is found on the way goes to `log`.
 
     Raises ValueError where it cannot be checked.
     """
@@ -105,24 +105,24 @@ def audit(folder: Path, asked: Audit, *, said: Said, stages: Shower) -> Verdict:
             f"{folder} is about the masks of the design {manifest.law}, which are the classifier:"
             " other masks are another one; leave --fresh-seed out and --replay votes"
         )
-    tell_traced(said, asked.model, asked=asked.needs_votes)
+    log_model(log, asked.model, asked=asked.needs_votes)
     with stages() as stage:
         pairs = stage("pairs of features", unit="inputs")
         results, findings = recompute(ledger, on_pairs=lambda done, total: pairs(done, total, ""))
     votes = int(results.counts.sum()) // results.certificates.num_named
-    said.say(
+    log.add(
         f"{len(results.certificates.index)} certificates recomputed from {votes:,} votes of"
         f" {len(results.index)} inputs"
     )
-    tell_claim(said, results)
-    findings += check_rest(said, folder, lambda stem: draw_results(results, stem), ledger=True)
+    log_claim(log, results)
+    findings += check_rest(log, folder, lambda stem: draw_results(results, stem), ledger=True)
     replayed = Replayed()
     if asked.model is not None:
-        prepared = _prepared(ledger, asked, said)
-        findings += _rows(ledger, prepared, said)
+        prepared = _prepared(ledger, asked, log)
+        findings += _rows(ledger, prepared, log)
         if asked.replay is not None:
             replayed = replay(
-                said,
+                log,
                 results,
                 prepared,
                 asked.replay,
@@ -130,10 +130,10 @@ def audit(folder: Path, asked: Audit, *, said: Said, stages: Shower) -> Verdict:
                 stages=stages,
             )
             findings += replayed.findings
-        findings += _fresh(results, prepared, asked, said, stages)
-    told = [replayed.good] if replayed.good else []
+        findings += _fresh(results, prepared, asked, log, stages)
+    traced = [replayed.good] if replayed.good else []
     if asked.fresh_seed is not None:
-        told.append(f"{asked.samples} fresh votes an input rule none out")
+        traced.append(f"{asked.samples} fresh votes an input rule none out")
     return Verdict(
         folder=folder,
         findings=tuple(findings),
@@ -148,18 +148,18 @@ def audit(folder: Path, asked: Audit, *, said: Said, stages: Shower) -> Verdict:
         good="; ".join(
             [
                 "every certificate follows from the votes",
-                *(told or ["which were traced to no model"]),
+                *(traced or ["which were traced to no model"]),
             ]
         ),
-        said=said,
+        log=log,
     )
 
 
-def _prepared(ledger: Ledger, asked: Audit, said: Said) -> Prepared:
+def _prepared(ledger: Ledger, asked: Audit, log: AuditLog) -> Prepared:
     """The auditor's model and data, which must be those of the manifest."""
     assert asked.model is not None
     if asked.model_in_memory is None:
-        warn_of_code(said, asked.model)
+        warn_of_code(log, asked.model)
     request = recorded_request(ledger.manifest, model=asked.model, data=asked.data)
     reading = request.reading
     if asked.data_dir is not None:
@@ -176,14 +176,14 @@ def _prepared(ledger: Ledger, asked: Audit, said: Said) -> Prepared:
         )
     )
     for note in prepared.dataset.notes:
-        said.note(note)
-    if prepared.classifier.choice.told:
-        said.note(prepared.classifier.choice.told)
+        log.note(note)
+    if prepared.classifier.choice.note:
+        log.note(prepared.classifier.choice.note)
     same_run(ledger, prepared)
     # What a function reads beside its own file is for --replay to tell.
     file = isinstance(prepared.classifier, FunctionClassifier)
     source = "as the folder names it; pass --data to name your own"
-    said.say(
+    log.add(
         f"model{' (by its source file alone)' if file else ''}, data and labels are those of the"
         f" manifest (data: {prepared.request.data},"
         f" {source if asked.data is None else 'as you named it'})"
@@ -191,19 +191,19 @@ def _prepared(ledger: Ledger, asked: Audit, said: Said) -> Prepared:
     return prepared
 
 
-def _rows(ledger: Ledger, prepared: Prepared, said: Said) -> list[str]:
+def _rows(ledger: Ledger, prepared: Prepared, log: AuditLog) -> list[str]:
     try:
-        found = judge_rows(ledger, prepared, generator=np.random.default_rng())
+        found = check_recorded_rows(ledger, prepared, generator=np.random.default_rng())
     except RowsError as error:
         return [f"the model is no function of one row, so nothing follows from its votes: {error}"]
-    said.say(
+    log.add(
         f"{found.rows:,} rows judged again among other rows, no answer differs: a check, no proof"
     )
     return []
 
 
 def _fresh(
-    results: Results, prepared: Prepared, asked: Audit, said: Said, stages: Shower
+    results: Results, prepared: Prepared, asked: Audit, log: AuditLog, stages: StageContext
 ) -> list[str]:
     """Certificates that votes under the auditor's own seed rule out."""
     manifest = results.ledger.manifest
@@ -225,5 +225,5 @@ def _fresh(
         )
     found = refuted(results, counts, error=REFUTE_ERROR)
     all_votes = asked.samples * manifest.num_inputs
-    said.say(f"{all_votes:,} fresh votes rule out {len(found)} certificates")
+    log.add(f"{all_votes:,} fresh votes rule out {len(found)} certificates")
     return found

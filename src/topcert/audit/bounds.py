@@ -7,20 +7,20 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from topcert.audit.audit_log import Said
+from topcert.audit.audit_log import AuditLog
 from topcert.audit.auditing import Audit, Verdict
-from topcert.audit.claims import check_rest, tell_taken
+from topcert.audit.claims import check_rest, log_chosen_inputs
 from topcert.datasets.reading import Reading
 from topcert.datasets.recorded_raw import recorded_raw
 from topcert.evaluation.bounded_results import Bounds, certify_network, compare_bounded
 from topcert.evaluation.unread_files import check_plain
 from topcert.modalities.image import IMAGE
-from topcert.progress.shown import Shower
+from topcert.progress.shown import StageContext
 from topcert.report.draw_results import draw_bounded
 
 
-def audit_bounds(folder: Path, asked: Audit, *, said: Said, stages: Shower) -> Verdict:
-    """Check a folder of such certificates; what is found on the way goes to `said`.
+def audit_bounds(folder: Path, asked: Audit, *, log: AuditLog, stages: StageContext) -> Verdict:
+    """Check a folder of such certificates; what is found on the way goes to `log`.
 
     Raises ValueError where it cannot be checked.
     """
@@ -45,7 +45,7 @@ def audit_bounds(folder: Path, asked: Audit, *, said: Said, stages: Shower) -> V
         else asked.data_in_memory.load(reading)
     )
     for note in dataset.notes:
-        said.note(note)
+        log.note(note)
     with stages() as stage:
         made = certify_network(
             dataset,
@@ -59,12 +59,12 @@ def audit_bounds(folder: Path, asked: Audit, *, said: Said, stages: Shower) -> V
             on_progress=stage("bounds", unit="images"),
         )
     findings = compare_bounded(folder, made)
-    said.say(f"{len(made.certificates.index)} certificates made again from the weights")
+    log.add(f"{len(made.certificates.index)} certificates made again from the weights")
     raw = recorded_raw(IMAGE, data=stored.data, options=stored.data_options)
     if raw is not None:
-        said.say(raw.in_words(unit=IMAGE.unit))
-    tell_taken(said, made.certificates.index, made.bounds.data_options)
-    findings += check_rest(said, folder, lambda stem: draw_bounded(made, stem), ledger=False)
+        log.add(raw.in_words(unit=IMAGE.unit))
+    log_chosen_inputs(log, made.certificates.index, made.bounds.data_options)
+    findings += check_rest(log, folder, lambda stem: draw_bounded(made, stem), ledger=False)
     return Verdict(
         folder=folder,
         findings=tuple(findings),
@@ -77,5 +77,5 @@ def audit_bounds(folder: Path, asked: Audit, *, said: Said, stages: Shower) -> V
         not_covered=None,
         open=None,
         good="every certificate follows from the weights",
-        said=said,
+        log=log,
     )

@@ -8,11 +8,11 @@ from typing import Final, final
 
 import numpy as np
 
-from topcert.audit.audit_log import Said
+from topcert.audit.audit_log import AuditLog
 from topcert.evaluation.recasting import Recast, own_certificates, recast_votes
 from topcert.evaluation.results import Results
 from topcert.noise.law import IID
-from topcert.progress.shown import Shower
+from topcert.progress.shown import StageContext
 from topcert.voting.request import Prepared
 
 EVERY: Final = "all"
@@ -48,13 +48,13 @@ def parse_replay(text: str | None) -> int | None:
 
 
 def replay(
-    said: Said,
+    log: AuditLog,
     results: Results,
     prepared: Prepared,
     count: int,
     *,
     generator: np.random.Generator,
-    stages: Shower,
+    stages: StageContext,
 ) -> Replayed:
     """Compute the batches of `count` random votes again, or (0) of all, in the recorded shape, and
     weigh what differs.
@@ -72,54 +72,54 @@ def replay(
     with stages() as stage:
         update = stage("replay", unit="batches")
         found = recast_votes(ledger, prepared.voter(), batches, on_progress=update)
-    said.say(f"{found.asked:,} votes computed again, {found.differ:,} differ")
+    log.add(f"{found.asked:,} votes computed again, {found.differ:,} differ")
     if count:
         caught = math.ceil(1e4 * (1 - (1 - CAUGHT) ** (1 / count))) / 1e4
-        said.say(
+        log.add(
             f"were {caught:.2%} of all votes made up, one had differed with probability {CAUGHT} at"
             " least"
         )
         if manifest.law != IID:
-            said.leave_open(
+            log.not_checked_because(
                 f"the votes that were not computed again; a {manifest.law} design leaves nothing to"
                 f" chance, so that only --replay {EVERY} checks it"
             )
     here = prepared.classifier.runtime
     if here == manifest.runtime:
         return replace(_on_same_runtime(found, count), votes=found.asked)
-    said.leave_open(
+    log.not_checked_because(
         f"the runtime of the run, {manifest.runtime}; here it is {here}, which may round otherwise"
     )
-    return replace(_on_another(said, results, found, count, here), votes=found.asked)
+    return replace(_on_another(log, results, found, count, here), votes=found.asked)
 
 
 def _on_same_runtime(found: Recast, count: int) -> Replayed:
     if found.differ:
-        told = (
+        finding = (
             f"{found.differ} of {found.asked} replayed votes differ from the ledger"
             f" ({found.example})"
         )
-        return Replayed(findings=[told])
+        return Replayed(findings=[finding])
     which = f"{count} random votes and their batches" if count else f"all {found.asked:,} votes"
     return Replayed(good=f"{which} came out the same")
 
 
-def _on_another(said: Said, results: Results, found: Recast, count: int, here: str) -> Replayed:
+def _on_another(log: AuditLog, results: Results, found: Recast, count: int, here: str) -> Replayed:
     """A vote that rounding cannot explain is false; with all votes at hand, what follows from them
     is proven here.
     """
     if found.far:
-        told = (
+        finding = (
             f"{found.far} of {found.asked} replayed votes differ from the ledger by more than"
             f" rounding: {found.example}"
         )
-        return Replayed(findings=[told])
+        return Replayed(findings=[finding])
     if found.far is None and found.differ > ROUNDING_SHARE * found.asked:
-        told = (
+        finding = (
             f"{found.differ} of {found.asked} replayed votes differ from the ledger"
             f" ({found.example})"
         )
-        return Replayed(findings=[told])
+        return Replayed(findings=[finding])
     if count and found.differ:
         return Replayed(
             open=(
@@ -135,7 +135,7 @@ def _on_another(said: Said, results: Results, found: Recast, count: int, here: s
         )
     lines = own_certificates(results, found) if found.differ else []
     for line in lines[:SHOWN]:
-        said.say(f"not proven here: {line}")
+        log.add(f"not proven here: {line}")
     if lines:
         return Replayed(
             open=(

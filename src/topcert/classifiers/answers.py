@@ -159,8 +159,8 @@ def checked_answer(
         raise AnswerError(
             f"the model gave nothing (None); {wanted}: does its function return them?"
         )
-    told = described(output) if found.dtype.kind == "O" else described(found)
-    raise AnswerError(f"the model gave {told} for a batch of {batch_size}; {wanted}")
+    words = described(output) if found.dtype.kind == "O" else described(found)
+    raise AnswerError(f"the model gave {words} for a batch of {batch_size}; {wanted}")
 
 
 def are_scores(answer: NDArray[Any], num_classes: int) -> bool:
@@ -213,7 +213,7 @@ def read_answer(answer: NDArray[Any], *, num_classes: int, depth: int = 1) -> Re
     ballots = named.astype(np.int64)
     broken = np.flatnonzero(wrong | repeated)
     for rows in np.array_split(broken, max(1, -(-len(broken) * depth**2 // _ROWS))):
-        ballots[rows] = _mended(ballots[rows], outside[rows])
+        ballots[rows] = _without_faults(ballots[rows], outside[rows])
     first = int(named[outside][0]) if wrong.any() else None
     return ReadAnswer(
         ballots=ballots,
@@ -225,7 +225,7 @@ def read_answer(answer: NDArray[Any], *, num_classes: int, depth: int = 1) -> Re
     )
 
 
-def _mended(named: NDArray[np.int64], outside: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _without_faults(named: NDArray[np.int64], outside: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Ballots `(rows, depth)` with the labels before the first fault, then the lowest others."""
     depth = named.shape[1]
     ranks = np.arange(depth)

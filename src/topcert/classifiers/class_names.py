@@ -19,12 +19,12 @@ def names_of(model: Any, num_classes: int | None) -> tuple[str, ...] | None:
     """
     for owner in (model, getattr(model, "config", None), getattr(model, "meta", None)):
         for attribute in _ATTRIBUTES:
-            told = (
+            stated = (
                 owner.get(attribute)
                 if isinstance(owner, Mapping)
                 else getattr(owner, attribute, None)
             )
-            found = read_names(told, num_classes)
+            found = read_names(stated, num_classes)
             if found is not None:
                 return found
     return None
@@ -37,24 +37,24 @@ def names_in_metadata(
     or between commas.
     """
     for attribute in _ATTRIBUTES:
-        for told in _readings(metadata.get(attribute, "")):
-            found = read_names(told, num_classes)
+        for stated in _readings(metadata.get(attribute, "")):
+            found = read_names(stated, num_classes)
             if found is not None:
                 return found
     return None
 
 
-def read_names(told: Any, num_classes: int | None) -> tuple[str, ...] | None:
+def read_names(stated: Any, num_classes: int | None) -> tuple[str, ...] | None:
     """Names by label, from a list or a mapping; None where it is no such thing or another number of
     them.
     """
-    if isinstance(told, Mapping):
-        numbered: dict[str, Any] = {str(label): name for label, name in told.items()}
+    if isinstance(stated, Mapping):
+        numbered: dict[str, Any] = {str(label): name for label, name in stated.items()}
         if set(numbered) != {str(label) for label in range(len(numbered))}:
             return None
         names = [numbered[str(label)] for label in range(len(numbered))]
-    elif isinstance(told, (list, tuple)):
-        names = list(told)
+    elif isinstance(stated, (list, tuple)):
+        names = list(stated)
     else:
         return None
     if len(names) < 2 or num_classes not in (None, len(names)):

@@ -45,9 +45,9 @@ def coupling_of_graph(graph: OnnxGraph) -> Coupling | None:
     Subgraphs of `If`, `Loop` and `Scan` and the functions that the file defines are part of it.
     """
     for node in graph.nodes:
-        told = _certain(node)
-        if told is not None:
-            return Coupling(text=f"the model's operator {_named(node)} {told}", certain=True)
+        why = _certain(node)
+        if why is not None:
+            return Coupling(text=f"the model's operator {_named(node)} {why}", certain=True)
     for node in graph.nodes:
         if _along_first(node, graph):
             return Coupling(
@@ -102,10 +102,10 @@ def coupling_of_module(module: torch.nn.Module) -> Coupling | None:
     known to.
     """
     for name, layer in module.named_modules():
-        told = _layer(layer)
-        if told is not None:
+        why = _layer(layer)
+        if why is not None:
             return Coupling(
-                text=f"the model's layer {_kind(layer)} ({name or 'itself'}) {told}", certain=True
+                text=f"the model's layer {_kind(layer)} ({name or 'itself'}) {why}", certain=True
             )
     return None
 

@@ -37,12 +37,12 @@ _NEITHER: Final = re.compile(
 @final
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """Which output is the answer: by its name, or (None) the one thing that the model gives. `told`
+    """Which output is the answer: by its name, or (None) the one thing that the model gives. `note`
     says so to a person.
     """
 
     name: str | None = None
-    told: str = ""
+    note: str = ""
 
     def of(self, output: Any) -> Any:
         """The chosen part of what the model gave; raises AnswerError where it is not there."""
@@ -85,9 +85,9 @@ def choose_output(output: Any, *, rows: int, asked: str | None = None) -> Choice
             raise ValueError(
                 f"--output {asked}: the model has no such output; it gives {_listed(parts)}"
             )
-        return Choice(name=asked, told=f"of the model's outputs {_listed(parts)}, {asked} is taken")
+        return Choice(name=asked, note=f"of the model's outputs {_listed(parts)}, {asked} is taken")
     if not several:
-        return Choice(told=_BEST if _only_best(_answer(output, rows)) else "")
+        return Choice(note=_BEST if _only_best(_answer(output, rows)) else "")
     if len(parts) == 1:
         (name,) = parts
         if _only_best(_answer(parts[name], rows)):
@@ -108,7 +108,7 @@ def choose_output(output: Any, *, rows: int, asked: str | None = None) -> Choice
     }
     best = _by_rule(parts, arrays)
     if best in parts:
-        return Choice(name=best, told=f"of the model's outputs {_listed(parts)}, {best} is taken")
+        return Choice(name=best, note=f"of the model's outputs {_listed(parts)}, {best} is taken")
     raise ValueError(
         f"the model has several outputs, {_listed(parts)}; {best}, so say which is the answer:"
         " --output NAME (output= in Python)"
@@ -130,7 +130,7 @@ def _by_rule(parts: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> str:
     elif len(likely) == 1:
         best = likely[0]
         others = [name for name in parts if name != best and not _NEITHER.fullmatch(name.lower())]
-        if not all(name in labels and _told_by(scores[best], labels[name]) for name in others):
+        if not all(name in labels and _follows_from(scores[best], labels[name]) for name in others):
             return f"it is not certain that {best} holds scores"
     elif likely or scores:
         return "which of them holds scores is not certain"
@@ -142,10 +142,10 @@ def _by_rule(parts: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> str:
         ):
             return "none of them is certain to hold scores or labels"
         return wanted[0]
-    return _veto(best, scores, labels, arrays) or best
+    return _ambiguous(best, scores, labels, arrays) or best
 
 
-def _veto(
+def _ambiguous(
     best: str,
     scores: dict[str, NDArray[Any]],
     labels: dict[str, NDArray[Any]],
@@ -202,7 +202,7 @@ def _agree(one: NDArray[Any], other: NDArray[Any]) -> bool:
     return one.shape == other.shape and np.array_equal(one.argmax(axis=1), other.argmax(axis=1))
 
 
-def _told_by(scores: NDArray[Any], labels: NDArray[Any]) -> bool:
+def _follows_from(scores: NDArray[Any], labels: NDArray[Any]) -> bool:
     """Whether labels are the places of the largest scores; that all rows have the same one tells
     nothing.
     """

@@ -15,7 +15,7 @@ def this_cpu() -> str:
     """Ends a `Classifier.runtime`: "cpu" and what NumPy's BLAS takes it for, as in "cpu Haswell",
     or the machine's name.
     """
-    told = [library for library in threadpool_info() if library.get("architecture")]
+    libraries = [library for library in threadpool_info() if library.get("architecture")]
     # They come in any order, and SciPy and others bring their own.
-    told.sort(key=lambda library: ("numpy" not in library["filepath"], library["filepath"]))
-    return f"cpu {told[0]['architecture'] if told else platform.machine()}"
+    libraries.sort(key=lambda library: ("numpy" not in library["filepath"], library["filepath"]))
+    return f"cpu {libraries[0]['architecture'] if libraries else platform.machine()}"

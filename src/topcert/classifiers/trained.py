@@ -37,7 +37,7 @@ def trained_encoding(model: str) -> str | None:
     if path.suffix != ".onnx":
         return None
     try:
-        told = read_graph(path).metadata
+        metadata = read_graph(path).metadata
     except ValueError:
         return None
-    return _ENCODINGS.get(told.get("network", "")) if "topcert_version" in told else None
+    return _ENCODINGS.get(metadata.get("network", "")) if "topcert_version" in metadata else None

@@ -62,12 +62,12 @@ def try_model(
                 f"--classes is {num_classes}, the model gives {classes} scores; leave --classes out"
             )
         if num_classes is None and may_be_labels(answer):
-            said = (
+            taken_as = (
                 f"the model gives {classes} integers for each input, which are taken as scores of"
                 f" {classes} classes; where they are labels, the best first, say --ballot {classes}"
                 " and --classes"
             )
-            choice = replace(choice, told="; ".join(filter(None, (choice.told, said))))
+            choice = replace(choice, note="; ".join(filter(None, (choice.note, taken_as))))
         return Tried(choice=choice, num_classes=int(classes))
     classes = num_classes or getattr(model, "num_classes", None) or len(names_of(model, None) or ())
     if not classes and as_array(choice.of(given)).dtype.kind == "b":

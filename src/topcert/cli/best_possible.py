@@ -18,7 +18,7 @@ from topcert.theory.certified_radius import ABSTAIN
 from topcert.theory.stopping_rules import StoppingTest
 
 
-def say_best(
+def print_best(
     method: SampledMethod,
     *,
     smoothing: Smoothing,
@@ -63,10 +63,10 @@ def say_best(
         messages.print(line, highlight=False, soft_wrap=True)
 
 
-def say_where_nothing(results: Results) -> None:
+def print_where_nothing(results: Results) -> None:
     """The same of certificates that are there, for each k at which nothing could be certified."""
     manifest, made = results.ledger.manifest, results.certificates
-    say_best(
+    print_best(
         results.method,
         smoothing=smoothing_of(manifest, num_named=made.num_named),
         num_classes=manifest.num_classes,

@@ -15,7 +15,7 @@ from topcert.evaluation.bounded_results import (
     certify_network,
     write_bounded,
 )
-from topcert.evaluation.wording import zero_in_words
+from topcert.evaluation.wording import label_zero_in_words
 from topcert.report.draw_results import draw_bounded
 from topcert.voting.request import placed
 
@@ -73,8 +73,8 @@ def certify_bounds(
         " attacker rewrites up to r of its pixels within [0, 1], the label stays in the top k."
         + ("" if dataset.raw is None else f" {dataset.raw.sentence(unit='pixel')}")
     )
-    if doubt := zero_in_words(results.bounds.data_options):
-        console.print(f"For you to judge: {doubt}.", highlight=False)
+    if warning := label_zero_in_words(results.bounds.data_options):
+        console.print(f"For you to judge: {warning}.", highlight=False)
     console.print(f"wrote {out}", soft_wrap=True)
     if as_json:
         print_json(summary(results.certificates, results.curves, out))

@@ -60,12 +60,12 @@ class Command(TyperCommand):
         return super().get_help(ctx).replace(_HYPHEN, "-")
 
     def format_help_text(self, ctx: Any, formatter: Any) -> None:
-        said = self.help
-        self.help = None if said is None else _unbroken(said)
+        text = self.help
+        self.help = None if text is None else _unbroken(text)
         try:
             super().format_help_text(ctx, formatter)
         finally:
-            self.help = said
+            self.help = text
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         return [
@@ -128,8 +128,8 @@ def usage_in_words(usage: str, arguments: Sequence[str]) -> str:
     if found is None:
         return in_words(usage)
     name, wrong = found.groups()
-    for said, words in _WRONG:
-        wrong = re.sub(said, words, wrong)
+    for text, words in _WRONG:
+        wrong = re.sub(text, words, wrong)
     places = [
         place for place, word in enumerate(arguments) if word == name or word.startswith(f"{name}=")
     ]

@@ -53,13 +53,13 @@ StoredBallot = Annotated[
 ]
 
 
-def _ks(told: str) -> Any:
+def _ks(text: str) -> Any:
     return typer.Option(
         "--k",
         metavar="K,...",
         parser=several,
         callback=flattened,
-        help=f"Top-k, such as 3 or 1,3; {told}.",
+        help=f"Top-k, such as 3 or 1,3; {text}.",
     )
 
 

@@ -10,9 +10,9 @@ from topcert.cli.progress import console
 from topcert.evaluation.accuracy import PREDICTION, AccuracyCurve, floored
 from topcert.evaluation.wording import (
     gap_in_words,
+    label_zero_in_words,
     promise_in_words,
     shown_radii,
-    zero_in_words,
 )
 from topcert.methods.certificate_table import CertificateTable
 from topcert.methods.registered_methods import find_method
@@ -91,7 +91,7 @@ def print_promise(certificates: CertificateTable, ledger: Ledger) -> None:
     print_ballot(certificates, manifest.depth)
     if manifest.noise.note is not None:
         console.print(manifest.noise.note, highlight=False)
-    if doubt := zero_in_words(manifest.data_options):
-        console.print(f"For you to judge: {doubt}.", highlight=False)
+    if warning := label_zero_in_words(manifest.data_options):
+        console.print(f"For you to judge: {warning}.", highlight=False)
     if gap := gap_in_words(manifest):
         console.print(f"Not covered: {gap}.", highlight=False)

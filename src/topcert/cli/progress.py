@@ -59,9 +59,9 @@ class _Messages(_Output):
             super().print(*objects, **options)
             return
         text = " ".join(one.plain if isinstance(one, Text) else str(one) for one in objects)
-        self.tell({"message": text})
+        self.print_object({"message": text})
 
-    def tell(self, found: dict[str, object]) -> None:
+    def print_object(self, found: dict[str, object]) -> None:
         """One JSON object as one line."""
         self.file.write(json.dumps(found) + "\n")
         self.file.flush()
@@ -106,7 +106,7 @@ def progress_stages() -> Iterator[Stages]:
         with ExitStack() as stack:
             yield Bars(stack, _terminal())
         return
-    with Lines(_tell_object if mode == "json" else _tell_line, eager=mode == "json") as lines:
+    with Lines(_print_object if mode == "json" else _print_line, eager=mode == "json") as lines:
         yield lines.stage
 
 
@@ -135,9 +135,9 @@ def pairs_bar() -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: update(done, total, "")
 
 
-def _tell_line(told: ProgressLine) -> None:
-    messages.print(in_words(told), highlight=False, soft_wrap=True)
+def _print_line(line: ProgressLine) -> None:
+    messages.print(in_words(line), highlight=False, soft_wrap=True)
 
 
-def _tell_object(told: ProgressLine) -> None:
-    messages.tell(as_object(told))
+def _print_object(line: ProgressLine) -> None:
+    messages.print_object(as_object(line))

@@ -60,14 +60,14 @@ def run_to_ledger(opened: Opened, *, kept: str | None = None, promise: str = "")
 
 def _kept(folder: Path) -> str:
     """What a run that is stopped leaves in its folder."""
-    held = _count_blocks(folder)
-    if not held:
+    blocks = _count_blocks(folder)
+    if not blocks:
         return (
             f"no block of votes was finished, so {folder} holds none: repeat the command with"
             " --resume to begin again"
         )
     return (
-        f"{held} finished block{'s are' if held > 1 else ' is'} kept in {folder}: repeat the"
+        f"{blocks} finished block{'s are' if blocks > 1 else ' is'} kept in {folder}: repeat the"
         " command with --resume"
     )
 
@@ -80,19 +80,19 @@ class _Accepted:
 
     def __init__(self, opened: Opened, update: Update, promise: str) -> None:
         self._opened, self._update, self._promise = opened, update, promise
-        self._told = False
+        self._shown = False
 
     def __call__(self, done: int, total: int, note: str) -> None:
-        if not self._told and self._opened.recorded is not None:
-            _say(_resumed(self._opened.folder, self._opened.recorded, done, total))
+        if not self._shown and self._opened.recorded is not None:
+            _print(_resumed(self._opened.folder, self._opened.recorded, done, total))
         self.accept()
         self._update(done, total, note)
 
     def accept(self) -> None:
         """Tell the promise, once."""
-        if self._promise and not self._told:
-            _say(self._promise)
-        self._told = True
+        if self._promise and not self._shown:
+            _print(self._promise)
+        self._shown = True
 
 
 def _resumed(folder: Path, recorded: Manifest, done: int, total: int) -> str:
@@ -110,7 +110,7 @@ def _count_blocks(folder: Path) -> int:
     return sum(1 for _ in (folder / "ledger").glob("block-*.parquet"))
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     messages.print(text, highlight=False, soft_wrap=True)
 
 

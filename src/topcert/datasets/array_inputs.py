@@ -53,6 +53,6 @@ def read_inputs(
 
 def _layouts() -> str:
     """The axes of arrays of every kind."""
-    told = sorted(all_modalities(), key=lambda one: one.axes)
-    *others, last = dict.fromkeys(one.axes_in_words for one in told)
+    by_axes = sorted(all_modalities(), key=lambda one: one.axes)
+    *others, last = dict.fromkeys(one.axes_in_words for one in by_axes)
     return f"{', '.join(others)} or {last}"

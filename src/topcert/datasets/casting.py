@@ -156,7 +156,7 @@ class RowCast:
         """What an attacker of a row can do to the array."""
         return ROW
 
-    def hold(self, frame: Any, labels: Any = None, *, reference: Any = None) -> ArraysInMemory:
+    def in_memory(self, frame: Any, labels: Any = None, *, reference: Any = None) -> ArraysInMemory:
         """The rows of a DataFrame with their labels, as `SmoothedClassifier.vote` takes them.
 
         Parameters

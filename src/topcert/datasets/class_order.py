@@ -60,7 +60,7 @@ def order_classes(
             num_classes=num_classes,
             names=None if given is not None else model_names,
         )
-        zero = doubt_of_zero(dataset, num_classes)
+        zero = warning_of_label_zero(dataset, num_classes)
         return replace(
             dataset, class_names=known, notes=(*dataset.notes, zero) if zero else dataset.notes
         )
@@ -78,11 +78,11 @@ def order_classes(
     return replace(dataset, labels=places[dataset.labels], class_names=ordered)
 
 
-def doubt_of_zero(dataset: Dataset, num_classes: int) -> str:
+def warning_of_label_zero(dataset: Dataset, num_classes: int) -> str:
     """What to say of labels that are numbers where none of the whole set is 0; nothing where that
     is no wonder.
     """
-    if dataset.label_range is None or not zero_is_missed(
+    if dataset.label_range is None or not lacks_label_zero(
         dataset.label_range[0], dataset.label_count, num_classes
     ):
         return ""
@@ -93,7 +93,7 @@ def doubt_of_zero(dataset: Dataset, num_classes: int) -> str:
     )
 
 
-def zero_is_missed(lowest: int, count: int, num_classes: int) -> bool:
+def lacks_label_zero(lowest: int, count: int, num_classes: int) -> bool:
     """Whether `count` labels, drawn evenly from the classes, would lack a 0 with a chance below
     `SELDOM`, and do.
     """
@@ -132,36 +132,42 @@ def _places(
     dataset: Dataset, *, model: str, num_classes: int, names: Sequence[str] | None
 ) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """The model's number of each class of the data, int64 `(classes of the data,)`."""
-    ours = dataset.class_names
-    if len({_normal(name) for name in ours}) < len(ours):
-        raise ValueError(f"{dataset.name} has two classes of one name: {_listed(ours)}; rename one")
+    data_names = dataset.class_names
+    if len({_normal(name) for name in data_names}) < len(data_names):
+        raise ValueError(
+            f"{dataset.name} has two classes of one name: {_listed(data_names)}; rename one"
+        )
     if names is None:
         _check_order(dataset, model=model, num_classes=num_classes)
-        return np.arange(len(ours))
+        return np.arange(len(data_names))
     numbered = {_normal(name): number for number, name in enumerate(names)}
-    strangers = [name for name in ours if _normal(name) not in numbered]
-    if strangers:
+    unknown = [name for name in data_names if _normal(name) not in numbered]
+    if unknown:
         raise ValueError(
-            f"{dataset.name} has the class{'es' if len(strangers) > 1 else ''}"
-            f" {_listed(strangers)}, {model} has {_listed(names)}: classes are matched by name;"
+            f"{dataset.name} has the class{'es' if len(unknown) > 1 else ''}"
+            f" {_listed(unknown)}, {model} has {_listed(names)}: classes are matched by name;"
             f" rename them, or name the model's as the data does: {FIX}"
         )
-    return np.array([numbered[_normal(name)] for name in ours], np.int64)
+    return np.array([numbered[_normal(name)] for name in data_names], np.int64)
 
 
 def _check_order(dataset: Dataset, *, model: str, num_classes: int) -> None:
     """Refuse to take the order of the data's names for the model's where that is in doubt."""
-    ours = dataset.class_names
-    if len(ours) != num_classes:
+    data_names = dataset.class_names
+    if len(data_names) != num_classes:
         empty = "".join(f" ({note})" for note in dataset.notes if "so no class" in note)
         raise ValueError(
-            f"{dataset.name} has {len(ours)} class{'' if len(ours) == 1 else 'es'},"
-            f" {_listed(ours)}, and {model} has {num_classes} that it does not name: which is which"
-            f" is in doubt; say it with {FIX}"
-            + ("" if len(ours) < num_classes else ", or use data and a model with the same classes")
+            f"{dataset.name} has {len(data_names)} class{'' if len(data_names) == 1 else 'es'},"
+            f" {_listed(data_names)}, and {model} has {num_classes} that it does not name:"
+            f" which is which is in doubt; say it with {FIX}"
+            + (
+                ""
+                if len(data_names) < num_classes
+                else ", or use data and a model with the same classes"
+            )
             + empty
         )
-    numerals = [name for name in ours if _NUMERAL.fullmatch(name)]
+    numerals = [name for name in data_names if _NUMERAL.fullmatch(name)]
     if numerals != sorted(numerals, key=float):
         late = next(
             i for i in range(1, len(numerals)) if float(numerals[i]) < float(numerals[i - 1])

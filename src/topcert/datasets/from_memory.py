@@ -10,12 +10,12 @@ from topcert.datasets.casting import RowCast
 from topcert.datasets.data_in_memory import ArraysInMemory, DataInMemory, ItemsInMemory
 
 
-def hold(x: Any, labels: Any = None, *, reference: Any = None) -> DataInMemory:
+def in_memory(x: Any, labels: Any = None, *, reference: Any = None) -> DataInMemory:
     """Inputs `x` with their labels; `reference` are training inputs, for the fills mean and median.
 
     `x` is an array or a tensor `(inputs, ...)`, a DataFrame (`labels` may be the name of one of its
-    columns), a torch Dataset or a DataLoader that does not shuffle, or inputs that are held
-    already. Raises ValueError for anything else, and where inputs are in doubt.
+    columns), a torch Dataset or a DataLoader that does not shuffle, or inputs that are in
+    memory already. Raises ValueError for anything else, and where inputs are in doubt.
     """
     if isinstance(x, DataInMemory):
         _refuse(labels, "labels", x.name)
@@ -23,7 +23,7 @@ def hold(x: Any, labels: Any = None, *, reference: Any = None) -> DataInMemory:
         return x
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(x, pandas.DataFrame):
-        return RowCast.of(x.drop(columns=labels) if isinstance(labels, str) else x).hold(
+        return RowCast.of(x.drop(columns=labels) if isinstance(labels, str) else x).in_memory(
             x, labels, reference=reference
         )
     if isinstance(labels, str):
@@ -40,12 +40,12 @@ def hold(x: Any, labels: Any = None, *, reference: Any = None) -> DataInMemory:
     return ArraysInMemory(x, labels, reference=reference)
 
 
-def hold_unless_named(x: Any, labels: Any = None) -> DataInMemory | None:
-    """`hold`, or None where `x` is text, a path or nothing: data that is read as the command reads
-    it. Raises ValueError for labels beside such data.
+def in_memory_unless_named(x: Any, labels: Any = None) -> DataInMemory | None:
+    """`in_memory`, or None where `x` is text, a path or nothing: data that is read as the command
+    reads it. Raises ValueError for labels beside such data.
     """
     if x is not None and not isinstance(x, (str, Path)):
-        return hold(x, labels)
+        return in_memory(x, labels)
     if labels is not None:
         what = "the folder's data" if x is None else str(x)
         raise ValueError(f"the labels of {what} lie beside its inputs; leave labels out")

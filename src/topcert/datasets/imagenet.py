@@ -164,17 +164,17 @@ def _in_class_folders(folder: Path, known: tuple[str, ...]) -> tuple[list[_File]
     ):
         # numbered folders (as ImageNetV2's) are numbered as published networks count
         return [replace(file, wnid=known[int(file.wnid)]) for file in found], known
-    strangers = sorted(names - set(known))
-    if found and not strangers:
+    unknown = sorted(names - set(known))
+    if found and not unknown:
         return found, known
-    if len(strangers) == 1 == len(names):
+    if len(unknown) == 1 == len(names):
         raise ValueError(
-            f"{folder} holds images in one folder alone, {strangers[0]}, which names no class of"
+            f"{folder} holds images in one folder alone, {unknown[0]}, which names no class of"
             " ImageNet; expected a folder for each class"
         )
     if any(file.wnid in known for file in found):
         raise ValueError(
-            f"{folder} holds classes of ImageNet and others ({', '.join(strangers)[:80]}): a label"
+            f"{folder} holds classes of ImageNet and others ({', '.join(unknown)[:80]}): a label"
             " would be a guess; move one kind away, or give the folder itself as DATA to number"
             " all of them by name"
         )

@@ -130,21 +130,22 @@ def _labels(
 
 
 def _names(
-    told: NDArray[Any], labels: NDArray[np.int64] | None, names: tuple[str, ...], what: str
+    stored: NDArray[Any], labels: NDArray[np.int64] | None, names: tuple[str, ...], what: str
 ) -> tuple[str, ...]:
     """The names of integer labels."""
-    if told.dtype.kind != "U" or told.ndim != 1 or len(set(told.tolist())) != len(told):
+    if stored.dtype.kind != "U" or stored.ndim != 1 or len(set(stored.tolist())) != len(stored):
         raise ValueError(
-            f"{what}class_names must be different names, in one row, got {told.dtype} {told.shape}"
+            f"{what}class_names must be different names, in one row, got {stored.dtype}"
+            f" {stored.shape}"
         )
     if names:
         raise ValueError(f"{what}y holds names, so class_names says nothing; leave it out")
-    if labels is not None and labels.max() >= len(told):
+    if labels is not None and labels.max() >= len(stored):
         raise ValueError(
             f"{what}y holds the label {labels.max()}, and class_names the names of 0 .."
-            f" {len(told) - 1}"
+            f" {len(stored) - 1}"
         )
-    return tuple(told.tolist())
+    return tuple(stored.tolist())
 
 
 def _reference(

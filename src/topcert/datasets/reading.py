@@ -133,8 +133,8 @@ class Reading:
         ValueError
             For values of another kind, and entries that `to_json` does not write.
         """
-        if strange := sorted(map(str, recorded.keys() - _KINDS.keys())):
-            raise ValueError(f"data_options are damaged: no run writes the entry {strange[0]!r}")
+        if unknown := sorted(map(str, recorded.keys() - _KINDS.keys())):
+            raise ValueError(f"data_options are damaged: no run writes the entry {unknown[0]!r}")
         for name, kind in _KINDS.items():
             value = recorded.get(name)
             if value is not None and (

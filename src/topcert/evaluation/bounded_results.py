@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from topcert.classifiers.layers import read_layers
-from topcert.datasets.class_order import Doubtful, doubt_of_zero, order_classes
+from topcert.datasets.class_order import Doubtful, order_classes, warning_of_label_zero
 from topcert.datasets.dataset import Dataset
 from topcert.datasets.reading import Reading
 from topcert.evaluation.accuracy import (
@@ -162,7 +162,7 @@ def certify_network(
         given=reading.class_names,
         doubtful=doubtful,
     )
-    if dataset.label_range is not None and doubt_of_zero(dataset, num_classes):
+    if dataset.label_range is not None and warning_of_label_zero(dataset, num_classes):
         reading = replace(reading, lowest_label=dataset.label_range[0])
     inputs = read_inputs_table(dataset)
     parts = []
@@ -229,11 +229,11 @@ def compare_bounded(folder: Path, made: BoundedResults) -> list[str]:
     """
     stored = Bounds.read(folder)
     data = fingerprint_inputs(as_recorded(made.inputs, stored.data_fingerprint))
-    for what, had, now in (
+    for what, given, now in (
         ("data", stored.data_fingerprint, data),
         ("model", stored.model_fingerprint, made.bounds.model_fingerprint),
     ):
-        if had != now:
+        if given != now:
             raise ValueError(
                 f"what was certified is not what you named: the {what} has another fingerprint"
             )

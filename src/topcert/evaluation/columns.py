@@ -188,9 +188,9 @@ def class_columns(names: Sequence[str], *, source: str, index: Sequence[str] = (
     names), for two columns of one name, and for a column that is no class by its name.
     """
     classes = [name for name in names if name not in (LABEL, VOTES)]
-    if len(names) == 1 and (apart := next((mark for mark in ";\t|" if mark in names[0]), None)):
+    if len(names) == 1 and (separator := next((mark for mark in ";\t|" if mark in names[0]), None)):
         raise ValueError(
-            f"{source}: its columns are separated by {apart!r}; separate them by commas"
+            f"{source}: its columns are separated by {separator!r}; separate them by commas"
         )
     if all(_NUMBER.fullmatch(name.strip()) for name in names) and classes != _in_order(classes):
         # said first: numbers in the place of names may also repeat
@@ -222,7 +222,7 @@ def class_columns(names: Sequence[str], *, source: str, index: Sequence[str] = (
     return classes
 
 
-def odd_one_out(
+def hint_of_extra_column(
     counts: NDArray[np.int64], names: Sequence[str], *, wanted: int | None = None
 ) -> str:
     """What to say of the one column without which all rows have as many votes (`wanted`, if given);
@@ -263,8 +263,8 @@ def _no_class(name: str, *, letters: bool) -> str | None:
     """What a column of this name is, and the fix; None for a class. One letter is a class among
     `letters`.
     """
-    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    words = " ".join(re.findall(r"\w+", apart.replace("_", " "))).lower()
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    words = " ".join(re.findall(r"\w+", spaced.replace("_", " "))).lower()
     if not words and not name.isascii():  # a picture of a cat, say
         return None
     if len(name) == 1 and name.isalpha() and letters:

@@ -21,7 +21,13 @@ import pyarrow as pa
 import pyarrow.csv
 from numpy.typing import NDArray
 
-from topcert.evaluation.columns import LABEL, VOTES, class_columns, odd_one_out, total_column
+from topcert.evaluation.columns import (
+    LABEL,
+    VOTES,
+    class_columns,
+    hint_of_extra_column,
+    total_column,
+)
 from topcert.evaluation.naming import CLASS, NAME, class_column, names_of, without_names
 from topcert.evaluation.tables import decoded, index_columns, name_of, read_table, whole_numbers
 from topcert.files import first_line, replacing
@@ -147,7 +153,7 @@ def read_votes(path: Path, *, samples: int | None, num_named: int = 1) -> Votes:
     wanted = None if samples is None else samples * num_named
     if wanted is not None and (sums != wanted).any():
         row = int((sums != wanted).argmax())
-        hint = odd_one_out(counts, found.classes, wanted=wanted)
+        hint = hint_of_extra_column(counts, found.classes, wanted=wanted)
         times = "" if num_named == 1 else f" times --ballot {num_named}"
         raise ValueError(
             f"{source}: the counts of row {row} sum to {sums[row]}, not to --samples"
@@ -160,14 +166,14 @@ def read_votes(path: Path, *, samples: int | None, num_named: int = 1) -> Votes:
             f"{source}: {error}; give --ballot the number that was counted of each vote"
         ) from error
     made = Votes(counts=counts, labels=found.labels, names=found.names)
-    if samples is not None or found.states_votes:
+    if samples is not None or found.has_vote_column:
         return made
     if (sums != sums[0]).any():
         row = int((sums != sums[0]).argmax())
         raise ValueError(
             f"{source}: the counts of row 0 sum to {sums[0]}, those of row {row} to"
-            f" {sums[row]}{odd_one_out(counts, found.classes)}; leave out what is no class, or say"
-            f" in a column `{VOTES}` how many votes each row has"
+            f" {sums[row]}{hint_of_extra_column(counts, found.classes)}; leave out what is no"
+            f" class, or say in a column `{VOTES}` how many votes each row has"
         )
     total = total_column(counts, found.classes)
     if total is not None:
@@ -186,7 +192,7 @@ class _Table:
     counts: NDArray[np.int64]
     labels: NDArray[np.int64] | None
     names: Names
-    states_votes: bool
+    has_vote_column: bool
 
 
 def _read(path: Path, mark: Mark | None, num_named: int = 1, *, asked: bool = False) -> _Table:
@@ -222,7 +228,7 @@ def _read(path: Path, mark: Mark | None, num_named: int = 1, *, asked: bool = Fa
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from error
     return _Table(
-        classes=classes, counts=counts, labels=labels, names=called, states_votes=VOTES in names
+        classes=classes, counts=counts, labels=labels, names=called, has_vote_column=VOTES in names
     )
 
 
@@ -233,13 +239,13 @@ def _labels(column: pa.ChunkedArray, classes: list[str], source: str) -> NDArray
         pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
     ):
         places = {name: place for place, name in enumerate(classes)}
-        said = column.to_pylist()
-        if unknown := [name for name in said if name not in places]:
+        stated = column.to_pylist()
+        if unknown := [name for name in stated if name not in places]:
             raise ValueError(
                 f"{source}: label {unknown[0][:60]!r} is no class; label by index from 0, or by a"
                 " column's name"
             )
-        return np.array([places[name] for name in said], np.int64)
+        return np.array([places[name] for name in stated], np.int64)
     labels = whole_numbers(column, LABEL, source=source)
     if not (labels.min() >= 0 and labels.max() < len(classes)):
         bad = labels[(labels < 0) | (labels >= len(classes))][0]
@@ -276,15 +282,15 @@ def _check_named(source: str, table: pa.Table, num_named: int, *, asked: bool) -
     """
     if NAMED not in table.column_names:
         return
-    said = sorted(set(whole_numbers(table.column(NAMED), NAMED, source=source).tolist()))
-    if said != [num_named]:
+    stated = sorted(set(whole_numbers(table.column(NAMED), NAMED, source=source).tolist()))
+    if stated != [num_named]:
         fix = (
-            f"say --ballot {said[0]} where that is meant"
+            f"say --ballot {stated[0]} where that is meant"
             if asked
             else "one of the files has been changed"
         )
         raise ValueError(
             f"{source}: its column `{NAMED}` says that each vote names"
-            f" {' or '.join(map(str, said))} labels, and it is read as of votes that name"
+            f" {' or '.join(map(str, stated))} labels, and it is read as of votes that name"
             f" {num_named}; {fix}"
         )

@@ -24,7 +24,7 @@ from topcert.data_frames import to_frame
 from topcert.evaluation.results import smoothing_of
 from topcert.files import first_line, replacing
 from topcert.methods.ablation import METHOD
-from topcert.methods.certify import radii_of, tells_top_k
+from topcert.methods.certify import certified_top_k, radii_of
 from topcert.methods.method import DesignMethod, SampledMethod
 from topcert.methods.registered_methods import all_methods, find_method
 from topcert.modalities.registered_modalities import plural_of
@@ -106,11 +106,11 @@ class Predictions:
     method: str = METHOD.name
 
     @property
-    def told(self) -> NDArray[np.bool_]:
+    def is_top_k(self) -> NDArray[np.bool_]:
         """Whether the shown labels are proven to be the top k of an input, in some order: bool
         `(inputs,)`.
         """
-        return tells_top_k(self.radii, self.k)
+        return certified_top_k(self.radii, self.k)
 
     def __len__(self) -> int:
         return len(self.index)
@@ -136,11 +136,11 @@ class Predictions:
             f" {plural_of(self.unit)}"
         ]
         for place, shown in list(zip(self.index.tolist(), self, strict=True))[:SHOWN_INPUTS]:
-            told = ", ".join(
+            shown_labels = ", ".join(
                 f"{one.name or one.label} ({ABSTAINS if one.radius is None else one.radius})"
                 for one in shown
             )
-            lines.append(f"  input {place}: {told}")
+            lines.append(f"  input {place}: {shown_labels}")
         if len(self) > SHOWN_INPUTS:
             lines.append(f"  ... and {len(self) - SHOWN_INPUTS} more")
         return "\n".join(lines) + ">"
@@ -199,7 +199,7 @@ class Predictions:
         """The lines that release 0.1.0 wrote: one for an input of which a label abstains."""
         lines = [["index", "rank", "label", "votes", "radius", "unit", "alpha"]]
         for row, place in enumerate(self.index.tolist()):
-            if not self.told[row]:
+            if not self.is_top_k[row]:
                 lines.append([str(place), WHOLE_INPUT, "", "", "", self.unit, repr(self.alpha)])
                 continue
             for rank, label in enumerate(self.labels[row].tolist()):
@@ -241,7 +241,7 @@ class Predictions:
             yield {
                 "index": place,
                 **named,
-                "is_top_k": bool(self.told[row]),
+                "is_top_k": bool(self.is_top_k[row]),
                 "labels": [
                     {
                         "label": label,
@@ -388,7 +388,7 @@ def _same_setting(
             found = predict_labels(
                 ledger, k=k, alpha=float(lines[0][alpha]), counts=counts, method=method
             )
-            if ranks or not found.told.any():
+            if ranks or not found.is_top_k.any():
                 return found
     except (ValueError, IndexError):
         pass

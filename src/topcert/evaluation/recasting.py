@@ -84,42 +84,44 @@ def recast_votes(
             ledger.schedule.offset(batch) - base,
             ledger.schedule.offset(batch) - base + stop - start,
         )
-        had, cast = stored[part].astype(np.int64), voter.votes(position, start, stop)
+        stored_labels, cast = stored[part].astype(np.int64), voter.votes(position, start, stop)
         found.asked += stop - start
         found.votes[block][part] = cast
-        wrong = np.flatnonzero((had != cast).any(axis=1))
+        wrong = np.flatnonzero((stored_labels != cast).any(axis=1))
         if len(wrong):
             scores = _scores(voter, position, start)
-            _weigh(found, scores, (int(places[position]), start), wrong, had, cast, allowed)
+            _count_differences(
+                found, scores, (int(places[position]), start), wrong, stored_labels, cast, allowed
+            )
         on_progress(number + 1, len(batches), "")
     return found
 
 
-def _weigh(
+def _count_differences(
     found: Recast,
     scores: NDArray[np.float64] | None,
     place: tuple[int, int],
     wrong: NDArray[np.int64],
-    had: NDArray[np.int64],
+    stored_labels: NDArray[np.int64],
     cast: NDArray[np.int64],
     allowed: float,
 ) -> None:
     """Count the votes `wrong` of a batch, whose input and first draw is `place`, by how far apart
     their labels score.
     """
-    gaps = None if scores is None else _gaps(scores, wrong, had[wrong])
+    gaps = None if scores is None else _gaps(scores, wrong, stored_labels[wrong])
     far = np.zeros(len(wrong), np.bool_) if gaps is None else ~(gaps <= allowed)
     if not found.example or (far.any() and not found.far):
         at = int(far.argmax())
-        apart = (
+        distance = (
             ""
             if gaps is None
             else f", whose score lies {gaps[at]:.2g} spreads above; rounding can do {allowed:g}"
         )
         found.example = (
             f"input {place[0]}, draw {place[1] + wrong[at]}: the ledger has"
-            f" {_in_words(had[wrong[at]])}, here it is"
-            f" {', '.join(map(str, cast[wrong[at]].tolist()))}{apart}"
+            f" {_in_words(stored_labels[wrong[at]])}, here it is"
+            f" {', '.join(map(str, cast[wrong[at]].tolist()))}{distance}"
         )
     found.far = None if gaps is None or found.far is None else found.far + int(far.sum())
     found.differ += len(wrong)
@@ -138,20 +140,20 @@ def _in_words(ballot: NDArray[np.int64]) -> str:
 
 
 def _gaps(
-    scores: NDArray[np.float64], rows: NDArray[np.int64], had: NDArray[np.int64]
+    scores: NDArray[np.float64], rows: NDArray[np.int64], stored_labels: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """How far scores must move until the ledger has the best labels in order, in spreads; NaN where
     a score is none.
 
-    `had` is `(rows, depth)`. It is the most by which any of its labels scores below one that it
-    does not name before.
+    `stored_labels` is `(rows, depth)`. It is the most by which any of its labels scores below one
+    that it does not name before.
     """
     spreads = np.ptp(scores[np.isfinite(scores).all(axis=1)], axis=1)
     spread = float(np.median(spreads)) if len(spreads) else np.nan
     left, places = scores[rows], np.arange(len(rows))
     gaps = np.zeros(len(rows))
     with np.errstate(all="ignore"):
-        for labels in had.T:
+        for labels in stored_labels.T:
             gaps = np.maximum(gaps, left.max(axis=1) - left[places, labels])
             left[places, labels] = np.where(np.isnan(left[places, labels]), np.nan, -np.inf)
         return np.asarray(gaps / spread)

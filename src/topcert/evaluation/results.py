@@ -94,7 +94,7 @@ def derive(
         certificates = certify_stopped(
             ledger.stopping_test,
             votes,
-            seen=_seen(ledger, whole=counts is None),
+            details=_vote_details(ledger, whole=counts is None),
             labels=ledger.stopping_labels(),
             index=index,
             unit=manifest.unit,
@@ -145,7 +145,9 @@ def derive(
     )
 
 
-def _seen(ledger: Ledger, *, whole: bool) -> Iterator[tuple[NDArray[np.int64], VoteDetails]]:
+def _vote_details(
+    ledger: Ledger, *, whole: bool
+) -> Iterator[tuple[NDArray[np.int64], VoteDetails]]:
     """What a stopping rule asks beside counts; where these were given, it must ask for nothing."""
     if whole:
         yield from ledger.vote_details()

@@ -25,7 +25,7 @@ def certify_stopped(
     stopping_test: StoppingTest,
     counts: NDArray[np.int64],
     *,
-    seen: Iterable[tuple[NDArray[np.int64], VoteDetails]],
+    details: Iterable[tuple[NDArray[np.int64], VoteDetails]],
     labels: NDArray[np.int64],
     index: NDArray[np.int64],
     unit: str,
@@ -38,9 +38,9 @@ def certify_stopped(
 ) -> CertificateTable:
     """Certificates from the counts `(inputs, classes)` at which inputs stopped.
 
-    Each vote names `num_named` labels. `seen`: positions of inputs and what the rule asks of their
-    votes beside counts, until all inputs had their turn. Raises ValueError for everything that the
-    rule was not made for: another method, other bounds, k, alpha or label choice.
+    Each vote names `num_named` labels. `details`: positions of inputs and what the rule asks of
+    their votes beside counts, until all inputs had their turn. Raises ValueError for everything
+    that the rule was not made for: another method, other bounds, k, alpha or label choice.
     """
     rule = stopping_test.rule
     if method != rule.method or bounds not in (None, BOUNDS):
@@ -55,20 +55,20 @@ def certify_stopped(
         ("--alpha", alpha, rule.alpha),
         ("--label", label_choice, rule.label),
     )
-    for option, had, needed in wanted:
-        if had != needed:
+    for option, given, needed in wanted:
+        if given != needed:
             shown, got = (
                 " ".join(map(str, value)) if isinstance(value, list) else value
-                for value in (needed, had)
+                for value in (needed, given)
             )
             raise ValueError(
                 f"this ledger was sampled under a stopping rule for {option} {shown}, got {got};"
                 f" leave {option} out, or choose another --out"
             )
     radius, settled = np.full(len(index), ABSTAIN), np.zeros(len(index), np.bool_)
-    for rows, left in seen:
-        radius[rows] = stopping_test.proven(counts[rows], labels[rows], left)
-        settled[rows] = stopping_test.settled(counts[rows], labels[rows], left)
+    for rows, of_rows in details:
+        radius[rows] = stopping_test.proven(counts[rows], labels[rows], of_rows)
+        settled[rows] = stopping_test.settled(counts[rows], labels[rows], of_rows)
     return CertificateTable(
         index=index,
         label=labels,

@@ -92,9 +92,9 @@ def _parsed(content: bytes, path: Path) -> pa.Table:
 
 def index_columns(table: pa.Table) -> list[str]:
     """The columns that pandas wrote as the index of its rows."""
-    said = (table.schema.metadata or {}).get(b"pandas")
+    stated = (table.schema.metadata or {}).get(b"pandas")
     try:
-        named = json.loads(said)["index_columns"] if said else []
+        named = json.loads(stated)["index_columns"] if stated else []
     except (ValueError, TypeError, KeyError):
         return []
     return [str(name) for name in named if isinstance(name, str)]

@@ -40,10 +40,10 @@ def linked_files(folder: Path, *, ledger: bool) -> list[str]:
 def _read(folder: Path, *, ledger: bool) -> list[Path]:
     """What is read of a folder with votes in its `ledger`, or without."""
     inside = folder / "ledger"
-    held = sorted(inside.iterdir()) if ledger and inside.is_dir() else []
+    in_ledger = sorted(inside.iterdir()) if ledger and inside.is_dir() else []
     return [
         *(folder / name for name in (*READ, *(READ_WITH_VOTES if ledger else READ_WITH_BOUNDS))),
-        *held,
+        *in_ledger,
     ]
 
 

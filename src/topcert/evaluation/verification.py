@@ -140,46 +140,57 @@ def _differences(stored: CertificateTable, made: CertificateTable) -> list[str]:
     findings = []
     findings += _l2_differences(stored.l2_radius, made.l2_radius)
     for name in ("votes", "settled"):  # of a stopping rule
-        had, gives = getattr(stored, name), getattr(made, name)
-        if (had is None) != (gives is None) or (had is not None and not np.array_equal(had, gives)):
+        stored_value, made_value = getattr(stored, name), getattr(made, name)
+        if (stored_value is None) != (made_value is None) or (
+            stored_value is not None and not np.array_equal(stored_value, made_value)
+        ):
             findings.append(f"certificates.parquet: its column {name} is not what the votes give")
     for name in ("names", "class_names"):  # which older folders do not hold
-        had, gives = getattr(stored, name), getattr(made, name)
-        if had is not None and had != gives:
+        stored_value, made_value = getattr(stored, name), getattr(made, name)
+        if stored_value is not None and stored_value != made_value:
             findings.append(
                 f"certificates.parquet: its {name.replace('_', ' ')} are not those of the ledger"
             )
     for name in ("index", "label", "k", "radius"):
         for row in np.flatnonzero(getattr(stored, name) != getattr(made, name))[:3]:
-            had, gives = (
+            stored_value, made_value = (
                 "abstain" if name == "radius" and value == ABSTAIN else int(value)
                 for value in (getattr(stored, name)[row], getattr(made, name)[row])
             )
             of = "" if made.names is None else f" ({made.names[row]})"
             findings.append(
-                f"certificates.parquet, row {row}{of}: {name} is {had}, the votes give {gives}"
+                f"certificates.parquet, row {row}{of}: {name} is {stored_value}, the votes give"
+                f" {made_value}"
             )
     return findings
 
 
 def _l2_differences(
-    had: NDArray[np.float64] | None, gives: NDArray[np.float64] | None
+    stored_value: NDArray[np.float64] | None, made_value: NDArray[np.float64] | None
 ) -> list[str]:
     """None may be larger by any amount: a radius in features follows from it.
 
     One that is smaller by `L2_SLACK` promises less, as another release of SciPy may with its
     quantile's last digits.
     """
-    if (had is None) != (gives is None):
-        held, given = ("none" if column is None else "one" for column in (had, gives))
+    if (stored_value is None) != (made_value is None):
+        of_file, of_votes = (
+            "none" if column is None else "one" for column in (stored_value, made_value)
+        )
         return [
-            f"certificates.parquet: of the column l2_radius it has {held}, the votes give {given}"
+            f"certificates.parquet: of the column l2_radius it has {of_file}, the votes give"
+            f" {of_votes}"
         ]
-    if had is None or gives is None:
+    if stored_value is None or made_value is None:
         return []
-    wrong = (np.isnan(had) != np.isnan(gives)) | (had > gives) | (had < gives * (1 - L2_SLACK))
+    wrong = (
+        (np.isnan(stored_value) != np.isnan(made_value))
+        | (stored_value > made_value)
+        | (stored_value < made_value * (1 - L2_SLACK))
+    )
     return [
-        f"certificates.parquet, row {row}: l2_radius is {had[row]!r}, the votes give {gives[row]!r}"
+        f"certificates.parquet, row {row}: l2_radius is {stored_value[row]!r}, the votes give"
+        f" {made_value[row]!r}"
         for row in np.flatnonzero(wrong)[:3]
     ]
 
@@ -259,7 +270,9 @@ def same_run(ledger: Ledger, prepared: Prepared) -> None:
             )
 
 
-def judge_rows(ledger: Ledger, prepared: Prepared, *, generator: np.random.Generator) -> RowCheck:
+def check_recorded_rows(
+    ledger: Ledger, prepared: Prepared, *, generator: np.random.Generator
+) -> RowCheck:
     """Try in `ROW_BATCHES` random batches whether the model that was named judges each row by
     itself.
 

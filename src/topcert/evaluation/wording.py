@@ -40,7 +40,7 @@ def gap_in_words(manifest: Manifest) -> str | None:
     return manifest.noise.gap
 
 
-def zero_in_words(options: Mapping[str, Any]) -> str | None:
+def label_zero_in_words(options: Mapping[str, Any]) -> str | None:
     """What `data_options` note of labels none of which is 0, or None."""
     lowest = options.get("lowest_label")
     if lowest is None:
@@ -92,8 +92,8 @@ def shown_radii(longest: int) -> list[int]:
     largest r, and one more.
     """
     step = next(step for step in _round_numbers() if (longest - 1) // step <= 10)
-    thinner = range(step * (5 // step + 1), longest, step)
-    return sorted({*range(min(6, longest)), *thinner, *range(max(longest - 2, 0), longest)})
+    every_step = range(step * (5 // step + 1), longest, step)
+    return sorted({*range(min(6, longest)), *every_step, *range(max(longest - 2, 0), longest)})
 
 
 def _round_numbers() -> Iterator[int]:
@@ -157,8 +157,8 @@ def setting_in_words(
     smoothing: Smoothing, *, num_samples: int, num_classes: int, alpha: float
 ) -> str:
     """The numbers that decide what can be certified."""
-    said = [f"n = {num_samples:,}", f"alpha = {alpha:g}", f"c = {num_classes}"]
-    said.append(smoothing.noise.parameter_in_words())
-    said += [] if smoothing.num_named == 1 else [f"w = {smoothing.num_named}"]
-    said += [] if smoothing.num_features is None else [f"d = {smoothing.num_features:,}"]
-    return f"{', '.join(said[:-1])} and {said[-1]}"
+    parts = [f"n = {num_samples:,}", f"alpha = {alpha:g}", f"c = {num_classes}"]
+    parts.append(smoothing.noise.parameter_in_words())
+    parts += [] if smoothing.num_named == 1 else [f"w = {smoothing.num_named}"]
+    parts += [] if smoothing.num_features is None else [f"d = {smoothing.num_features:,}"]
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"

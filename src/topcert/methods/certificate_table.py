@@ -152,8 +152,8 @@ class CertificateTable:
                     )
             columns = {name: table.column(name) for name in ("index", "label", "k", "radius")}
             single = [name for name in more if name in (BOUNDS_COLUMN, NAMED_COLUMN)]
-            one_of_each = ("unit", "method", "alpha", "label_choice", *single)
-            shared = {name: set(table.column(name).to_pylist()) for name in one_of_each}
+            shared_columns = ("unit", "method", "alpha", "label_choice", *single)
+            shared = {name: set(table.column(name).to_pylist()) for name in shared_columns}
         except FileNotFoundError as error:
             raise ValueError(
                 f"{path} is missing: the run is not finished; the whole command with --resume"

@@ -206,7 +206,7 @@ def _radii_of_most_voted(
     return Radii(radius, l2 if known else None)
 
 
-def tells_top_k(radii: NDArray[np.int64], k: int) -> NDArray[np.bool_]:
+def certified_top_k(radii: NDArray[np.int64], k: int) -> NDArray[np.bool_]:
     """Whether the k shown labels are proven to be the top k of the clean input, bool `(inputs,)`.
 
     `radii` `(inputs, >= k)` are those of the most voted labels for this k. The test: each of the k

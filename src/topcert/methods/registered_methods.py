@@ -20,12 +20,12 @@ def all_methods() -> dict[str, Method]:
     """Every method by its name, in the order of names; without plug-ins that `refused_methods`
     names.
     """
-    return _survey()[0]
+    return _find_all()[0]
 
 
 def refused_methods() -> list[str]:
     """A line for each plug-in that is no method of ours: its name is taken, or it does not load."""
-    return _survey()[1]
+    return _find_all()[1]
 
 
 def find_method(name: str) -> Method:
@@ -85,7 +85,7 @@ def _own_methods() -> dict[str, Method]:
     return methods
 
 
-def _survey() -> tuple[dict[str, Method], list[str]]:
+def _find_all() -> tuple[dict[str, Method], list[str]]:
     """All methods, in the order of names, and a line for each plug-in that is none."""
     methods = _own_methods()
     refused: list[str] = []
@@ -109,9 +109,9 @@ def _load(plugin: Plugin) -> Method:
             f"{plugin} is no method: {plugin.entry.value} is a {type(found).__name__}, not an"
             " instance of a subclass of topcert.methods.method.Method"
         )
-    for told in ("name", "noise", "norm", "needs", "guarantee"):
-        if not isinstance(getattr(found, told, None), str):
-            raise ValueError(f"{plugin} does not say its `{told}`; its class must, as a text")
+    for attribute in ("name", "noise", "norm", "needs", "guarantee"):
+        if not isinstance(getattr(found, attribute, None), str):
+            raise ValueError(f"{plugin} does not say its `{attribute}`; its class must, as a text")
     if found.name != plugin.name:
         raise ValueError(
             f"{plugin} calls itself {found.name!r}; its entry point and its `name` must be the same"

@@ -340,8 +340,8 @@ def _check_design(entries: Mapping[str, Any]) -> None:
     try:
         kind = designs.kind_of(law)
     except ValueError as error:
-        told = ", ".join((*designs.DESIGNS, *designs.STRIDED))
-        raise ValueError(f"law must be {IID} or a design ({told}), got {law!r}") from error
+        listed = ", ".join((*designs.DESIGNS, *designs.STRIDED))
+        raise ValueError(f"law must be {IID} or a design ({listed}), got {law!r}") from error
     if entries["num_selection"]:
         raise ValueError(f"the design {law} does not go with ablation noise or a first sample")
     if kind != law:  # its strides decide how many pixels are kept, and how many masks there may be

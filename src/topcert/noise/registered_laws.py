@@ -37,7 +37,7 @@ def find_noise(name: str) -> type[Noise]:
     raise ValueError(f"unknown noise {name!r}; choose one of: {', '.join(sorted({*laws, *added}))}")
 
 
-def known_streams() -> frozenset[str]:
+def all_streams() -> frozenset[str]:
     """The algorithms of all laws that are here."""
     return frozenset().union(*(law.known for law in all_noises().values()))
 

@@ -46,27 +46,27 @@ def short(rate: float) -> str:
     return f"{rate:,.0f}" if rate >= 9.95 else f"{rate:.2g}"
 
 
-def in_words(told: ProgressLine) -> str:
+def in_words(line: ProgressLine) -> str:
     """A line for a person."""
-    parts = [f"{told.title}: {told.done:,} of {told.total:,} {told.unit}"]
-    if told.rate is not None and told.seconds_left is not None:
+    parts = [f"{line.title}: {line.done:,} of {line.total:,} {line.unit}"]
+    if line.rate is not None and line.seconds_left is not None:
         parts += [
-            f"{short(told.rate)} {told.unit}/s",
-            f"{timedelta(seconds=int(told.seconds_left))} left",
+            f"{short(line.rate)} {line.unit}/s",
+            f"{timedelta(seconds=int(line.seconds_left))} left",
         ]
-    return ", ".join([*parts, *([told.note] if told.note else [])])
+    return ", ".join([*parts, *([line.note] if line.note else [])])
 
 
-def as_object(told: ProgressLine) -> dict[str, object]:
+def as_object(line: ProgressLine) -> dict[str, object]:
     """A line for a program."""
     return {
-        "task": told.title,
-        "done": told.done,
-        "total": told.total,
-        "unit": told.unit,
-        "rate": told.rate,
-        "seconds_left": told.seconds_left,
-        "note": told.note,
+        "task": line.title,
+        "done": line.done,
+        "total": line.total,
+        "unit": line.unit,
+        "rate": line.rate,
+        "seconds_left": line.seconds_left,
+        "note": line.note,
     }
 
 
@@ -78,8 +78,8 @@ class _Stage:
         self.title, self.unit, self.ends, self.began = title, unit, ends, now
         self.first = self.done = self.total = 0
         self.note = ""
-        self.told_at: int | None = None  # how much was done when it was last told,
-        self.told_note = ""  # and beside what note
+        self.shown_at: int | None = None  # how much was done when it was last shown,
+        self.shown_note = ""  # and beside what note
 
     def at(self, now: float) -> ProgressLine:
         rate = (
@@ -105,8 +105,8 @@ class Lines:
     `eager` tells the first state of each stage at once, and the last of all.
     """
 
-    def __init__(self, tell: Callable[[ProgressLine], None], *, eager: bool) -> None:
-        self._tell, self._eager = tell, eager
+    def __init__(self, show: Callable[[ProgressLine], None], *, eager: bool) -> None:
+        self._show, self._eager = show, eager
         self._lock = threading.Lock()
         self._current: _Stage | None = None
         self._due: float | None = None
@@ -139,17 +139,17 @@ class Lines:
                     self._due = now + FIRST if self._due is None else self._due
                     own.done, own.total, own.note = done, total, note
                     if self._eager:
-                        self._say(own, now)
+                        self._emit(own, now)
                     return
                 own.done, own.total, own.note = done, total, note
-                ended = done == total and own.told_at != done
+                ended = done == total and own.shown_at != done
                 if (
                     ended
                     and done > own.first
-                    and (self._eager or own.ends or own.told_at is not None)
+                    and (self._eager or own.ends or own.shown_at is not None)
                 ):
-                    self._say(own, now)
-                elif self._due is not None and now >= self._due and own.told_at != done:
+                    self._emit(own, now)
+                elif self._due is not None and now >= self._due and own.shown_at != done:
                     self._say_due(own, now)
 
         return update
@@ -162,16 +162,16 @@ class Lines:
             if stage is None or self._due is None or now < self._due:
                 return
             # the last line stands there once
-            if (stage.told_at, stage.told_note) != (stage.total, stage.note):
+            if (stage.shown_at, stage.shown_note) != (stage.total, stage.note):
                 self._say_due(stage, now)
 
     def _say_due(self, stage: _Stage, now: float) -> None:
         self._due = now + next(self._gaps, LAST_GAP)
-        self._say(stage, now)
+        self._emit(stage, now)
 
-    def _say(self, stage: _Stage, now: float) -> None:
-        stage.told_at, stage.told_note = stage.done, stage.note
-        self._tell(stage.at(now))
+    def _emit(self, stage: _Stage, now: float) -> None:
+        stage.shown_at, stage.shown_note = stage.done, stage.note
+        self._show(stage.at(now))
 
     def _watch(self) -> None:
         while not self._over.wait(TICK):

@@ -27,7 +27,7 @@ class Stages(Protocol):
 
 
 # What shows the stages of one work after another's.
-Shower = Callable[[], AbstractContextManager[Stages]]
+StageContext = Callable[[], AbstractContextManager[Stages]]
 
 
 @contextmanager
@@ -50,10 +50,10 @@ def stages(shown: Shown) -> Iterator[Stages]:
             yield Bars(stack, console)
         return
 
-    def tell(line: str) -> None:
+    def show(line: str) -> None:
         console.print(line, highlight=False, soft_wrap=True)
 
-    with Lines(lambda told: tell(in_words(told)), eager=False) as lines:
+    with Lines(lambda line: show(in_words(line)), eager=False) as lines:
         yield lines.stage
 
 

@@ -1,6 +1,6 @@
 """How a batch for the classifier is made of an input and the numbers of its noise.
 
-`hold` turns an input into what `batch` works on, once; `batch` then gives the randomized inputs
+`prepare` turns an input into what `batch` works on, once; `batch` then gives the randomized inputs
 `start .. start + batch_size - 1`, valid until its next call. Noise is the same for every input, so
 what fits is kept: sampling costs next to nothing beside the classifier.
 """
@@ -36,14 +36,14 @@ class Randomizer(ABC):
     batch_size: int
 
     @abstractmethod
-    def hold(self, x: NDArray[np.floating]) -> NDArray[Any]:
+    def prepare(self, x: NDArray[np.floating]) -> NDArray[Any]:
         """One input as `batch` wants it; raises ValueError where the law has no place for it."""
 
-    def check(self, held: NDArray[Any]) -> None:  # noqa: B027
+    def check(self, prepared: NDArray[Any]) -> None:  # noqa: B027
         """Raise ValueError where what `batch` shows of an input is not as the law has it."""
 
     @abstractmethod
-    def batch(self, held: NDArray[Any], start: int) -> NDArray[np.floating]:
+    def batch(self, prepared: NDArray[Any], start: int) -> NDArray[np.floating]:
         """Randomized inputs `start .. start + batch_size - 1`, `(batch_size, ...)`."""
 
 
@@ -84,7 +84,7 @@ class Masking(Randomizer):
             bytes_in_all=4 * _padded(num_masks, batch_size) * num_kept,
         )
 
-    def hold(self, x: NDArray[np.floating]) -> NDArray[Any]:
+    def prepare(self, x: NDArray[np.floating]) -> NDArray[Any]:
         if self._form is None or self._form.shape != x.shape:
             self._form = Form(shape=x.shape, unit=self._unit)
         planes = self._form.planes(x)
@@ -95,23 +95,23 @@ class Masking(Randomizer):
             )
         return planes
 
-    def check(self, held: NDArray[Any]) -> None:
+    def check(self, prepared: NDArray[Any]) -> None:
         """Try one mask on an input, and on one that differs wherever it hides.
 
         Raises ValueError where the encoder shows a difference: no certificate would hold.
         """
         kept = np.repeat(self._masks(0)[:1], self.batch_size, axis=0)
-        other = held + 1
-        other[:, kept[0]] = held[:, kept[0]]
-        shown = self._encoder(held, kept).copy()
+        other = prepared + 1
+        other[:, kept[0]] = prepared[:, kept[0]]
+        shown = self._encoder(prepared, kept).copy()
         if not np.array_equal(shown, self._encoder(other, kept), equal_nan=True):
             raise ValueError(
                 f"the encoder {type(self._encoder).__name__} shows features that a mask hides, so"
                 " nothing can be certified; it may look at kept features alone"
             )
 
-    def batch(self, held: NDArray[Any], start: int) -> NDArray[np.floating]:
-        return self._encoder(held, self._masks(start))
+    def batch(self, prepared: NDArray[Any], start: int) -> NDArray[np.floating]:
+        return self._encoder(prepared, self._masks(start))
 
 
 @final
@@ -140,20 +140,20 @@ class GaussianNoise(Randomizer):
             bytes_in_all=4 * _padded(num_noises, batch_size) * width,
         )
 
-    def hold(self, x: NDArray[np.floating]) -> NDArray[Any]:
+    def prepare(self, x: NDArray[np.floating]) -> NDArray[Any]:
         """Each value in steps, by itself: an 8-bit one (within `_NEAR`) exactly, any other to the
         nearest step.
         """
         _check_range(x)
         scaled = IMAGE.planes(x, "feature")[0].astype(np.float64) * grid_noise.TOP
         values = np.rint(scaled)
-        held = np.where(
+        prepared = np.where(
             np.abs(scaled - values) <= _NEAR, values * self._steps, np.rint(scaled * self._steps)
         )
-        return np.asarray(held, np.int32)
+        return np.asarray(prepared, np.int32)
 
-    def batch(self, held: NDArray[Any], start: int) -> NDArray[np.floating]:
-        np.add(self._noise(start), held, out=self._sums)
+    def batch(self, prepared: NDArray[Any], start: int) -> NDArray[np.floating]:
+        np.add(self._noise(start), prepared, out=self._sums)
         np.divide(
             self._sums, np.float32(grid_noise.TOP * self._steps), out=self._batch, dtype=np.float32
         )
@@ -183,12 +183,12 @@ class FloatGaussianNoise(Randomizer):
             bytes_in_all=4 * _padded(num_noises, batch_size) * width,
         )
 
-    def hold(self, x: NDArray[np.floating]) -> NDArray[Any]:
+    def prepare(self, x: NDArray[np.floating]) -> NDArray[Any]:
         _check_range(x)
         return np.asarray(IMAGE.planes(x, "feature")[0], np.float32)
 
-    def batch(self, held: NDArray[Any], start: int) -> NDArray[np.floating]:
-        np.add(self._noise(start), held, out=self._batch)
+    def batch(self, prepared: NDArray[Any], start: int) -> NDArray[np.floating]:
+        np.add(self._noise(start), prepared, out=self._batch)
         return self._batch.reshape(self._shape)
 
 
@@ -224,7 +224,7 @@ class DiscreteNoise(Randomizer):
             bytes_in_all=_padded(num_noises, batch_size) * width,
         )
 
-    def hold(self, x: NDArray[np.floating]) -> NDArray[Any]:
+    def prepare(self, x: NDArray[np.floating]) -> NDArray[Any]:
         _check_range(x)
         scaled = IMAGE.planes(x, "feature")[0].astype(np.float64) * (NUM_VALUES - 1)
         values = np.rint(scaled)
@@ -237,8 +237,8 @@ class DiscreteNoise(Randomizer):
             )
         return np.asarray(values, np.uint8)
 
-    def batch(self, held: NDArray[Any], start: int) -> NDArray[np.floating]:
-        np.add(self._shifts(start), held, out=self._values)  # uint8 wraps around at 256 values
+    def batch(self, prepared: NDArray[Any], start: int) -> NDArray[np.floating]:
+        np.add(self._shifts(start), prepared, out=self._values)  # uint8 wraps around at 256 values
         np.divide(self._values, np.float32(NUM_VALUES - 1), out=self._batch, dtype=np.float32)
         return self._batch.reshape(self._shape)
 

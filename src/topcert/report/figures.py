@@ -87,9 +87,9 @@ def stamp() -> str:
     """What decides how a picture comes out beside what is drawn: this file, the libraries and the
     processor.
     """
-    ours = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
+    own_hash = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
     return (
-        f"drawn by topcert {__version__} ({ours}), matplotlib {mpl.__version__}, freetype"
+        f"drawn by topcert {__version__} ({own_hash}), matplotlib {mpl.__version__}, freetype"
         f" {ft2font.__freetype_version__}, {platform.machine()}"
     )
 
@@ -134,7 +134,7 @@ def draw_curves(
         for mark, colour in zip(marks, _cycle(len(marks)), strict=True):
             axes.plot(mark.radii, mark.shares, "x", color=colour, markersize=7, label=mark.name)
             longest = max(longest, max(mark.radii) + 2)
-        _dress(axes, longest, unit=unit, quantity=curves[0].quantity, title=title)
+        _style_axes(axes, longest, unit=unit, quantity=curves[0].quantity, title=title)
         axes.title.set_parse_math(False)  # it may hold names of files
         return _save(figure, stem, stamped=stamped)
 
@@ -234,9 +234,9 @@ def _plot_panel(axes: Any, panel: Panel, styles: Sequence[tuple[int, int]], *, u
         )
     for mark in panel.marks:
         axes.plot(mark.radii, mark.shares, "kx", markersize=8, markeredgewidth=2, label=mark.name)
-    told = [max(mark.radii) + 2 for mark in panel.marks]
-    longest = max(2, *told, *(len(curve.certified) for _, curve in panel.lines))
-    _dress(axes, longest, unit=unit, quantity=panel.lines[0][1].quantity, title=panel.title)
+    ends = [max(mark.radii) + 2 for mark in panel.marks]
+    longest = max(2, *ends, *(len(curve.certified) for _, curve in panel.lines))
+    _style_axes(axes, longest, unit=unit, quantity=panel.lines[0][1].quantity, title=panel.title)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     axes.title.set_fontsize(9)
 
@@ -248,7 +248,7 @@ def _stepped(shares: Sequence[float]) -> tuple[list[float], list[float]]:
     return [-0.5, *map(float, range(len(shares)))], [shares[0], *shares]
 
 
-def _dress(axes: Any, longest: int, *, unit: str, quantity: str, title: str) -> None:
+def _style_axes(axes: Any, longest: int, *, unit: str, quantity: str, title: str) -> None:
     """Name the axes, cut them to radii 0 .. `longest` - 1, and add the legend."""
     axes.set(
         xlabel=f"radius r ({plural_of(unit)} that an attacker may change)",

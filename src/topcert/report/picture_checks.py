@@ -45,15 +45,15 @@ def check_pictures(
     findings, unchecked = [], []
     with TemporaryDirectory(prefix="topcert-") as folder:
         for made in draw(Path(folder) / stem.name):
-            held = stem.with_name(made.name)
-            if not held.exists():
+            stored = stem.with_name(made.name)
+            if not stored.exists():
                 continue
-            drawn_by = _stamp_of(held)
+            drawn_by = _stamp_of(stored)
             if drawn_by != stamp():
                 by = "by nobody that it names" if drawn_by is None else drawn_by
-                unchecked.append(f"{held.name} ({by}; here it would be {stamp()})")
-            elif not (_same_pixels if made.suffix == ".png" else _same_text)(held, made):
-                findings.append(f"{held.name} is not the picture of these certificates")
+                unchecked.append(f"{stored.name} ({by}; here it would be {stamp()})")
+            elif not (_same_pixels if made.suffix == ".png" else _same_text)(stored, made):
+                findings.append(f"{stored.name} is not the picture of these certificates")
     return findings, unchecked
 
 
@@ -62,12 +62,14 @@ def _stamp_of(path: Path) -> str | None:
     try:
         if path.suffix == ".png":
             with _opened(path) as image:
-                said = image.info.get("Description")
+                description = image.info.get("Description")
         else:
-            said = path.read_text(encoding="utf-8") if path.stat().st_size <= _MOST_BYTES else ""
+            description = (
+                path.read_text(encoding="utf-8") if path.stat().st_size <= _MOST_BYTES else ""
+            )
     except _BROKEN:
         return None
-    found = _STAMP.search(said) if isinstance(said, str) else None
+    found = _STAMP.search(description) if isinstance(description, str) else None
     return None if found is None else found[0][:200]
 
 
@@ -80,9 +82,9 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             yield image
 
 
-def _same_pixels(held: Path, made: Path) -> bool:
+def _same_pixels(stored: Path, made: Path) -> bool:
     try:
-        with _opened(held) as one, _opened(made) as other:
+        with _opened(stored) as one, _opened(made) as other:
             if (one.size, one.mode, getattr(one, "n_frames", 1)) != (other.size, other.mode, 1):
                 return False
             if one.info.keys() != other.info.keys() or one.getexif():
@@ -93,11 +95,11 @@ def _same_pixels(held: Path, made: Path) -> bool:
     return int(np.abs(before - after).max()) <= PIXEL_SLACK
 
 
-def _same_text(held: Path, made: Path) -> bool:
-    before, after = (path.read_text(encoding="utf-8") for path in (held, made))
+def _same_text(stored: Path, made: Path) -> bool:
+    before, after = (path.read_text(encoding="utf-8") for path in (stored, made))
     if _NUMBER.split(before) != _NUMBER.split(after):
         return False
-    had, drawn = (
+    stored_numbers, drawn = (
         np.array([float(number) for number in _NUMBER.findall(text)]) for text in (before, after)
     )
-    return bool(np.abs(had - drawn).max(initial=0.0) <= NUMBER_SLACK)
+    return bool(np.abs(stored_numbers - drawn).max(initial=0.0) <= NUMBER_SLACK)

@@ -106,17 +106,19 @@ class Checkpoint:
                     f"{path} was trained with {name} = {was}, not {value}; pass the same value or"
                     " another --out"
                 )
-        for option, name, ours in (
+        for option, name, asked in (
             ("--data-dir", "data", self.data),
             ("--start-from", "started_from", self.started_from),
         ):
-            theirs = state.get(name, ours)  # older checkpoints do not say
-            if theirs != ours:
-                had, has = (digest[:12] or "none" for digest in (theirs, ours))
+            recorded = state.get(name, asked)  # older checkpoints do not say
+            if recorded != asked:
+                recorded_words, asked_words = (
+                    digest[:12] or "none" for digest in (recorded, asked)
+                )
                 what = "was trained on other data" if name == "data" else "began with other weights"
                 raise ValueError(
-                    f"{path} {what} (SHA-256 {had}, now {has}); pass the same {option} or another"
-                    " --out"
+                    f"{path} {what} (SHA-256 {recorded_words}, now {asked_words}); pass the same"
+                    f" {option} or another --out"
                 )
         try:
             self.network.load_state_dict(state["network"])

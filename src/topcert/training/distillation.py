@@ -36,13 +36,15 @@ class Distillation:
                 f"the temperature of soft labels must be positive, got {self.temperature}"
             )
 
-    def loss(self, own: torch.Tensor, scores: torch.Tensor, taught: torch.Tensor) -> torch.Tensor:
-        """The loss of a batch: `own` is that of the true labels, `scores` and `taught` are `(B,
-        classes)`.
+    def loss(
+        self, own: torch.Tensor, scores: torch.Tensor, soft_labels: torch.Tensor
+    ) -> torch.Tensor:
+        """The loss of a batch: `own` is that of the true labels, `scores` and `soft_labels` are
+        `(B, classes)`.
         """
         soft = nn.functional.kl_div(
             nn.functional.log_softmax(scores / self.temperature, dim=1),
-            nn.functional.log_softmax(taught / self.temperature, dim=1),
+            nn.functional.log_softmax(soft_labels / self.temperature, dim=1),
             reduction="batchmean",
             log_target=True,
         )

@@ -88,10 +88,10 @@ def train_on_cifar10(
     module = NETWORKS[name](input_shape[0])
     if start_from is not None:
         load_weights(module, start_from)
-    taught_by = None
+    teacher_network = None
     if teacher is not None:
-        taught_by = Whole()
-        load_weights(taught_by, teacher)
+        teacher_network = Whole()
+        load_weights(teacher_network, teacher)
     images, labels = channels_first("train", data_dir)
     if not 0 <= plan.held_out < len(images):
         raise ValueError(
@@ -102,7 +102,7 @@ def train_on_cifar10(
         module,
         ((images[seen], labels[seen]), channels_first("test", data_dir)),
         plan,
-        teacher=taught_by,
+        teacher=teacher_network,
         name=name,
         data="cifar10",
         input_shape=input_shape,

@@ -125,9 +125,9 @@ def train(
                 )
                 if teacher is not None and plan.distillation is not None:
                     with torch.no_grad():
-                        taught = teacher(WHOLE.show(augmented, seed=plan.seed, first=first))
-                        taught = taught.repeat_interleave(plan.views, 0)
-                    loss = plan.distillation.loss(loss, scores, taught)
+                        soft_labels = teacher(WHOLE.show(augmented, seed=plan.seed, first=first))
+                        soft_labels = soft_labels.repeat_interleave(plan.views, 0)
+                    loss = plan.distillation.loss(loss, scores, soft_labels)
             optimization.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimization.step()

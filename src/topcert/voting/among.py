@@ -121,10 +121,10 @@ class Trial:
         mixed = self._batch.copy()
         mixed[~stays] = others
         self._compare(mixed, stays)
-        wild = value if value is not None else spot
-        if self._ask.failed and wild and abs(wild) > 1 and (wild > 0) not in self.limits:
+        extreme = value if value is not None else spot
+        if self._ask.failed and extreme and abs(extreme) > 1 and (extreme > 0) not in self.limits:
             # it refuses what is so wild: what of less?
-            self.limits[wild > 0] = self._ask.farthest(self._batch, wild)
+            self.limits[extreme > 0] = self._ask.farthest(self._batch, extreme)
             self.among(stays, value, every=every, spot=spot)
 
     def _within(self, value: float) -> float:
@@ -140,7 +140,7 @@ class Trial:
         if again.shape != self.first.shape:
             count = int(compared.sum())
             raise RowsError(
-                told(
+                differing_rows(
                     count, count, "of another shape among other rows of a batch", mixes(classifier)
                 )
             )
@@ -196,7 +196,7 @@ def refuse(first: NDArray[Any], again: NDArray[Any], when: str, why: str) -> Non
     """Raise RowsError where two answers to the same rows in the same places differ in a bit."""
     differ = int((~same(first, again)).sum())
     if differ:
-        raise RowsError(told(differ, len(first), when, why))
+        raise RowsError(differing_rows(differ, len(first), when, why))
 
 
 def same(first: NDArray[Any], again: NDArray[Any]) -> NDArray[np.bool_]:
@@ -228,11 +228,11 @@ def moved_by(
         ).sum()
     )
     if differ:
-        raise RowsError(told(differ, len(first), when, why))
+        raise RowsError(differing_rows(differ, len(first), when, why))
     return float(gaps.max())
 
 
-def told(differ: int, rows: int, when: str, why: str) -> str:
+def differing_rows(differ: int, rows: int, when: str, why: str) -> str:
     return f"{differ} of {rows} rows got another answer {when}; {why}"
 
 

@@ -156,10 +156,10 @@ def count_votes(
     def rows(count: int) -> NDArray[np.floating]:
         """The first input under the first masks, on which the model is tried."""
         one = ablation(count)
-        held = one.hold(inputs[0])
+        prepared = one.prepare(inputs[0])
         if count == 1:
-            one.check(held)
-        return one.batch(held, 0).copy()
+            one.check(prepared)
+        return one.batch(prepared, 0).copy()
 
     example = rows(trial_size(rows(1).size))
     classifier = wrap(
@@ -202,7 +202,7 @@ def count_votes(
         on_progress=lambda _done, _total, _note: None,
     )
     check(len(inputs) - 1, (num_samples - 1) // size * size, ends=True)
-    told = classifier.undefined.in_words()
-    if told:
-        warnings.warn(told, stacklevel=2)
+    unanswered = classifier.undefined.in_words()
+    if unanswered:
+        warnings.warn(unanswered, stacklevel=2)
     return counts

@@ -97,10 +97,10 @@ class BlockFiles:
 
     def _check_metadata(self, path: Path, block: int, metadata: dict[bytes, bytes]) -> None:
         """Raise ValueError where a block says of itself what it should not."""
-        if strange := sorted(metadata.keys() - {b"manifest", b"block", b"sha256"}):
+        if unknown := sorted(metadata.keys() - {b"manifest", b"block", b"sha256"}):
             raise ValueError(
                 f"{path} says of itself what no run writes:"
-                f" {strange[0].decode('ascii', 'replace')[:60]!r}"
+                f" {unknown[0].decode('ascii', 'replace')[:60]!r}"
             )
         if (
             metadata.get(b"manifest") != self._digest.encode()

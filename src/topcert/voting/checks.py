@@ -121,11 +121,11 @@ def in_words(found: Checked | None) -> str:
     """What prints say of it."""
     if found is None:
         return "That the classifier judges each row by itself was not recorded as checked."
-    told = (
+    sentence = (
         f"That the classifier judges each row by itself was checked on {found.rows:,} rows, not"
         " proven."
     )
-    return told if found.second is None else f"{told} {second_in_words(found.second)}"
+    return sentence if found.second is None else f"{sentence} {second_in_words(found.second)}"
 
 
 def second_in_words(found: SecondCheck) -> str:

@@ -73,16 +73,18 @@ def check_size(path: Path, rows: int) -> None:
     whoever reads it.
     """
     try:
-        said = pq.read_metadata(local(path))
+        footer = pq.read_metadata(local(path))
     except (OSError, pa.ArrowException):
         return
-    unpacked = sum(said.row_group(group).total_byte_size for group in range(said.num_row_groups))
-    if said.num_rows > max(rows, FEW_ROWS) or unpacked > max(
+    unpacked = sum(
+        footer.row_group(group).total_byte_size for group in range(footer.num_row_groups)
+    )
+    if footer.num_rows > max(rows, FEW_ROWS) or unpacked > max(
         MOST_BYTES, MOST_PACKED * path.stat().st_size
     ):
         raise ValueError(
-            f"{path} says that it holds {said.num_rows:,} rows in {unpacked:,} bytes, which no run"
-            " writes; it is not read"
+            f"{path} says that it holds {footer.num_rows:,} rows in {unpacked:,} bytes, which no"
+            " run writes; it is not read"
         )
 
 
@@ -166,10 +168,10 @@ def read_inputs_file(
             f"{path} is damaged: label {bad} is out of range; there are {num_classes} classes,"
             " from 0"
         )
-    if strange := sorted((table.schema.metadata or {}).keys() - {_CLASS_NAMES}):
+    if unknown := sorted((table.schema.metadata or {}).keys() - {_CLASS_NAMES}):
         raise ValueError(
             f"{path} says of itself what no run writes:"
-            f" {strange[0].decode('ascii', 'replace')[:60]!r}"
+            f" {unknown[0].decode('ascii', 'replace')[:60]!r}"
         )
     if names.classes and len(names.classes) != num_classes:
         raise ValueError(

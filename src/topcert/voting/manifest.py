@@ -163,9 +163,9 @@ class Manifest:
         law = _law_of(path, found)
         names = {field.name for field in fields(Manifest)} | {"law", "algorithm", *_FIRST}
         names |= set(law.entries_of())
-        odd = ", ".join(sorted((found.keys() ^ names) - (_OPTIONAL - found.keys())))
-        if odd:
-            raise ValueError(f"{path} is damaged: missing or unknown entries {odd}")
+        unexpected = ", ".join(sorted((found.keys() ^ names) - (_OPTIONAL - found.keys())))
+        if unexpected:
+            raise ValueError(f"{path} is damaged: missing or unknown entries {unexpected}")
         _check_types(path, found)
         _check_first(path, found, law)
         try:

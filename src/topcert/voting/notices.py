@@ -12,10 +12,10 @@ def notices(prepared: Prepared) -> list[str]:
     """Which of the model's outputs is taken, where it has several; and a stand-in for hidden
     columns that lies among the data.
     """
-    told = [prepared.classifier.choice.told]
+    lines = [prepared.classifier.choice.note]
     if prepared.noise.stand_in is not None:
-        told.append(sentinel_among(prepared, prepared.noise.stand_in))
-    return [line for line in told if line]
+        lines.append(sentinel_among(prepared, prepared.noise.stand_in))
+    return [line for line in lines if line]
 
 
 def sentinel_among(prepared: Prepared, sentinel: float) -> str:

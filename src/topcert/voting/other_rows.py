@@ -104,17 +104,17 @@ def other_rows(
     It is the same value in all of them: of two opposite ones each would hide what the other does.
     """
     other = voter.batch((position + 1) % voter.num_inputs, 0)
-    mates = other[generator.integers(0, len(other), count)].copy()
+    others = other[generator.integers(0, len(other), count)].copy()
     for place, kind in enumerate(generator.permutation(count) % (2 if every else 4)):
-        row = mates[place].reshape(-1)
+        row = others[place].reshape(-1)
         shown = np.flatnonzero(row)
         if kind == 0:  # one value that is kept, as one written pixel would be
-            row[generator.choice(shown) if len(shown) else 0] = clipped(value, mates.dtype)
+            row[generator.choice(shown) if len(shown) else 0] = clipped(value, others.dtype)
         elif kind == 1:
-            row[shown] = clipped(value, mates.dtype)
+            row[shown] = clipped(value, others.dtype)
         elif kind == 2:
             row[:] = 0
-    return mates
+    return others
 
 
 def clipped(value: float, dtype: np.dtype[np.floating]) -> float:

@@ -18,7 +18,7 @@ from topcert.classifiers.classifier import Classifier, ShapeError
 from topcert.classifiers.loading import CARRIED, load_classifier
 from topcert.classifiers.model_in_memory import ModelInMemory
 from topcert.classifiers.trained import trained_encoding
-from topcert.datasets.class_order import Doubtful, doubt_of_zero, order_classes
+from topcert.datasets.class_order import Doubtful, order_classes, warning_of_label_zero
 from topcert.datasets.data_in_memory import DataInMemory
 from topcert.datasets.dataset import BUILT_IN, Dataset
 from topcert.datasets.reading import Reading
@@ -269,11 +269,11 @@ def _example(request: Request, dataset: Dataset, form: Form) -> NDArray[np.float
             num_votes=count,
             batch_size=count,
         )
-        held = randomizer.hold(dataset.read(0))
+        prepared = randomizer.prepare(dataset.read(0))
         if count == 1:
-            randomizer.check(held)
+            randomizer.check(prepared)
         # a model may work in place
-        return randomizer.batch(held, 0).copy()
+        return randomizer.batch(prepared, 0).copy()
 
     return rows(trial_size(rows(1).size))
 
@@ -321,7 +321,7 @@ def _with_classes(
     left_out = reading.unlabelled or (dataset.labels is not None and ordered.labels is None)
     missed = (
         ordered.label_range
-        if ordered.labels is not None and doubt_of_zero(ordered, classifier.num_classes)
+        if ordered.labels is not None and warning_of_label_zero(ordered, classifier.num_classes)
         else None
     )
     reading = dataclasses.replace(

@@ -3,8 +3,8 @@ batch.
 
 A batch is asked again with some of its rows replaced by others: rows of other inputs, hidden ones,
 and what an attacker might write. In its own place a row must get the same answer to the bit. Then
-rows change places: what a kernel rounds otherwise there is measured and told, as the place is part
-of the draw (docs/theory/rows.md).
+rows change places: what a kernel rounds otherwise there is measured and reported, as the place is
+part of the draw (docs/theory/rows.md).
 
 Where a model gives scores, whose bits tell more than labels, and takes batches of any size, most
 kinds of other rows are tried in batches of `SMALL`, and in the recorded shape the two that reach
@@ -35,7 +35,7 @@ from topcert.voting.voter import Voter
 SMALL: Final = 8  # rows of the batches in which most is tried
 SINGLES: Final = 8  # different rows, where a batch holds one
 # other rows that each half of a batch meets at least, in several rounds where batches are small
-MATES: Final = 16
+ROWS_BESIDE: Final = 16
 DIM: Final = 0.125
 
 
@@ -101,24 +101,24 @@ def _check_batch(
         part = Trial(voter, batch[some], position, generator, limits=whole.limits)
         part.climb(dim[some])
         kept = whole.known[some] & part.known
-        tells = _tells(whole.first, classifier.num_classes)
+        scores_differ = _scores_differ(whole.first, classifier.num_classes)
         if are_scores(whole.first, classifier.num_classes):
             why = mixes(classifier)
             moved_by(
                 whole.first[some][kept], part.first[kept], "in a smaller batch", why, scored=True
             )
-        if tells:
+        if scores_differ:
             if last:
                 whole.among(half, float(generator.choice(HIGH)), every=True)
             else:
                 whole.among(dim, None, spot=float(generator.choice(LOW)))
         else:
             whole.try_all(half, dim)
-        if places or not tells:
+        if places or not scores_differ:
             whole.turn()
     else:
         part = whole
-        for _ in range(max(1, 2 * MATES // size)):
+        for _ in range(max(1, 2 * ROWS_BESIDE // size)):
             whole.try_all(half, dim)
         if size < 2 * SMALL:
             whole.climb(dim)
@@ -132,7 +132,7 @@ def _check_batch(
     return found if part is whole else found + replace(part.result(), moved=0.0)
 
 
-def _tells(answers: NDArray[Any], num_classes: int) -> bool:
+def _scores_differ(answers: NDArray[Any], num_classes: int) -> bool:
     """Whether answers are scores that differ from row to row, so that their bits tell what labels
     would not.
     """

@@ -64,7 +64,7 @@ class Voter:
     def check_input(self, position: int) -> None:
         """Raise ValueError, naming the input, where the noise has no place for it."""
         try:
-            self._randomizer.hold(self._read(position))
+            self._randomizer.prepare(self._read(position))
         except ValueError as error:
             raise ValueError(f"{self._in_words(position)}: {error}") from error
 
@@ -94,13 +94,13 @@ class Voter:
         if changed:
             x = self._read(position)
             return self._randomizer.batch(
-                self._randomizer.hold((1 - x).astype(x.dtype)), start
+                self._randomizer.prepare((1 - x).astype(x.dtype)), start
             ).copy()
         return self._batch(position, start).copy()
 
     def _batch(self, position: int, start: int) -> NDArray[np.floating]:
         if self._current[0] != position:
-            self._current = (position, self._randomizer.hold(self._read(position)))
+            self._current = (position, self._randomizer.prepare(self._read(position)))
         return self._randomizer.batch(self._current[1], start)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, final
 import typer
 
 from topcert.cli import options
-from topcert.cli.best_possible import say_best, say_where_nothing
+from topcert.cli.best_possible import print_best, print_where_nothing
 from topcert.cli.bounding import certify_bounds
 from topcert.cli.grouping import flags_given, grouped
 from topcert.cli.listing import print_inputs
@@ -189,7 +189,7 @@ def certify(
     print_unlabelled(results.curves, results.certificates)
     print_promise(results.certificates, results.ledger)
     print_stopping(results.certificates, results.ledger.manifest)
-    say_where_nothing(results)
+    print_where_nothing(results)
     console.print(f"wrote {out}", soft_wrap=True)
     if printing.as_json:
         gap = gap_in_words(results.ledger.manifest)
@@ -255,7 +255,7 @@ def run_certification(
         has_labels=opened.prepared.dataset.labels is not None,
     )
     planned = opened.prepared.manifest("")
-    say_best(
+    print_best(
         certifier,
         smoothing=smoothing_of(planned),
         num_classes=num_classes,

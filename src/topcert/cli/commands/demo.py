@@ -90,8 +90,8 @@ def _chosen(results: Results) -> list[int]:
 
 def _radii(results: Results, row: int) -> dict[int, int]:
     made = results.certificates
-    mine = made.index == results.index[row]
-    return dict(zip(made.k[mine].tolist(), made.radius[mine].tolist(), strict=True))
+    own_rows = made.index == results.index[row]
+    return dict(zip(made.k[own_rows].tolist(), made.radius[own_rows].tolist(), strict=True))
 
 
 def _draw(results: Results, images: np.ndarray, out: Path, *, seed: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import typer
 
 from topcert.cli import options
-from topcert.cli.best_possible import say_where_nothing
+from topcert.cli.best_possible import print_where_nothing
 from topcert.cli.listing import print_inputs
 from topcert.cli.machine import choose_json, print_json, summary
 from topcert.cli.own_commands import OwnCommand
@@ -118,7 +118,7 @@ def evaluate(
     print_unlabelled(results.curves, results.certificates)
     print_promise(results.certificates, ledger)
     print_stopping(results.certificates, ledger.manifest)
-    say_where_nothing(results)
+    print_where_nothing(results)
     if out is not None:
         write_accuracy(results.curves, out)
         console.print(f"wrote {out}", soft_wrap=True)

@@ -38,8 +38,8 @@ def methods(*, as_json: options.AsJson = False) -> None:
         print_json(rows)
         return
     for row in rows:
-        told = f"k: {row['k']}, w: {row['ballot']}, norm: {row['norm']}"
-        console.print(f"{row['name']}  ({told})", highlight=False, soft_wrap=True)
+        facts = f"k: {row['k']}, w: {row['ballot']}, norm: {row['norm']}"
+        console.print(f"{row['name']}  ({facts})", highlight=False, soft_wrap=True)
         for text in (f"needs {row['needs']}", row["guarantee"]):
             lines = textwrap.fill(
                 text, console.width, initial_indent=INDENT, subsequent_indent=INDENT

@@ -152,11 +152,11 @@ def _print_setting(setting: Setting, unit: str) -> dict[str, Any]:
         highlight=False,
         soft_wrap=True,
     )
-    said = {**asdict(setting), "largest_radius": radius_or_none(largest), "votes_needed": []}
+    record = {**asdict(setting), "largest_radius": radius_or_none(largest), "votes_needed": []}
     if w == 1:
-        del said["num_named"]
+        del record["num_named"]
     if largest == ABSTAIN:
-        return said
+        return record
     radii = shown_radii(largest)
     console.print(
         "votes that"
@@ -173,12 +173,12 @@ def _print_setting(setting: Setting, unit: str) -> dict[str, Any]:
     columns = [setting.votes_needed(radii, rest).tolist() for rest in ("even", "one")]
     for r, even, one in zip(radii.tolist(), *columns, strict=True):
         table.add_row(str(r), *_needed(even, n), *_needed(one, n))
-        told = {"others_even": even, "one_rival" if w == 1 else "few_rivals": one}
-        said["votes_needed"].append(
-            {"radius": r, **{name: None if votes > n else votes for name, votes in told.items()}}
+        needed = {"others_even": even, "one_rival" if w == 1 else "few_rivals": one}
+        record["votes_needed"].append(
+            {"radius": r, **{name: None if votes > n else votes for name, votes in needed.items()}}
         )
     console.print(table)
-    return said
+    return record
 
 
 def _needed(votes: int, all_votes: int) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from typing import Annotated, Final, final
 import typer
 
 from topcert.cli import options
-from topcert.cli.best_possible import say_best
+from topcert.cli.best_possible import print_best
 from topcert.cli.commands.certify import write_run
 from topcert.cli.grouping import grouped
 from topcert.cli.machine import print_json
@@ -24,7 +24,7 @@ from topcert.cli.progress import messages
 from topcert.cli.running import run_to_ledger
 from topcert.cli.stop_messages import SAMPLES
 from topcert.evaluation.choices import check_design, choose_alpha, choose_ks
-from topcert.evaluation.held_certificates import holds_others
+from topcert.evaluation.other_certificates import has_other_certificates
 from topcert.evaluation.predictions import Predictions, find_predictor, predict_labels
 from topcert.evaluation.results import smoothing_of
 from topcert.methods.certify import check_ballots
@@ -139,7 +139,7 @@ def predict(
     else:
         with tempfile.TemporaryDirectory(prefix="topcert-") as folder:
             made = run(Path(folder), resume=False, kept="nothing is kept without --out")
-    _say_what_abstains(made)
+    _print_what_abstains(made)
     if printing.as_json:
         print_json(_as_object(made, request))
     else:
@@ -163,7 +163,7 @@ def _run(
         method.check_masks(request.num_samples, masks.round_size)
     num_classes = opened.prepared.classifier.num_classes
     (k,) = choose_ks(None if k is None else [k], method.name, num_classes)
-    say_best(
+    print_best(
         method,
         smoothing=smoothing_of(opened.prepared.manifest("")),
         num_classes=num_classes,
@@ -178,7 +178,7 @@ def _run(
     ledger = run_to_ledger(opened, kept=kept, promise=promise)
     made = predict_labels(ledger, k=k, alpha=alpha, method=method)
     if kept is None:
-        if not holds_others(ledger, method.name):
+        if not has_other_certificates(ledger, method.name):
             write_run(ledger, method=method.name, ks=[k], alpha=alpha, choice="predicted")
         made.write(folder)
     return made
@@ -200,12 +200,12 @@ def _promise(request: Request, method: SampledMethod, alpha: float) -> str:
     )
 
 
-def _say_what_abstains(made: Predictions) -> None:
+def _print_what_abstains(made: Predictions) -> None:
     abstaining = int((made.radii < 0).sum())
     if abstaining:
         messages.print(
-            f"{abstaining} of {made.radii.size} shown labels abstain, on {(~made.told).sum()} of"
-            f" {len(made.told)} inputs: the votes cannot tell whether they are among the top"
+            f"{abstaining} of {made.radii.size} shown labels abstain, on {(~made.is_top_k).sum()}"
+            f" of {len(made.is_top_k)} inputs: the votes cannot tell whether they are among the top"
             f" {made.k}",
             highlight=False,
             soft_wrap=True,

@@ -12,14 +12,14 @@ from typing import Annotated, Any, Final, TextIO
 import typer
 
 from topcert.cli import options
-from topcert.cli.best_possible import say_best
+from topcert.cli.best_possible import print_best
 from topcert.cli.grouping import grouped
 from topcert.cli.machine import print_json, radius_or_none
 from topcert.cli.option_groups import Needed
 from topcert.cli.own_commands import OwnCommand
 from topcert.cli.parsing import check_out
 from topcert.cli.progress import messages
-from topcert.datasets.class_order import zero_is_missed
+from topcert.datasets.class_order import lacks_label_zero
 from topcert.evaluation.accuracy import floored_float
 from topcert.evaluation.choices import check_alpha, check_ballot, choose_ks, choose_label, law_of
 from topcert.evaluation.counts import read_votes
@@ -94,7 +94,7 @@ def radius(
     found = read_votes(counts, samples=samples, num_named=ballot)
     votes, labels, names = found.counts, found.labels, found.names
     ks = choose_ks(k, method, votes.shape[1])
-    if labels is not None and zero_is_missed(int(labels.min()), len(labels), votes.shape[1]):
+    if labels is not None and lacks_label_zero(int(labels.min()), len(labels), votes.shape[1]):
         messages.print(
             f"note: none of the {len(labels):,} labels is 0, the lowest is {labels.min()}, and"
             f" there are {votes.shape[1]} classes, from 0; if they count from 1, subtract 1",
@@ -102,7 +102,7 @@ def radius(
             soft_wrap=True,
         )
     choice = choose_label(label, certifier, num_selection=0, has_labels=labels is not None)
-    say_best(
+    print_best(
         certifier,
         smoothing=smoothing,
         num_classes=votes.shape[1],

@@ -277,11 +277,11 @@ def _precision(
         return chosen("precision", named, PRECISIONS)
     if is_fast(usual, device):
         return usual
-    told = (
+    summary = (
         f"{usual} is slow on this {device.type}: training in float32; --precision {usual} insists"
         " on it"
     )
-    console.print(told, highlight=False, soft_wrap=True)
+    console.print(summary, highlight=False, soft_wrap=True)
     return "float32"
 
 

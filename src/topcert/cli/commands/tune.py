@@ -123,8 +123,8 @@ def tune(
         check_design(one, certifier)
     rule = check_rule(certifier, tried.bounds)
     chance = choose_alpha(tried.alpha, certifier, usual=0.001)
-    kept_all: list[int | None] = [None] if keep is None else list(dict.fromkeys(keep))
-    settings = list(dict.fromkeys((one, kept) for one in designs for kept in kept_all))
+    all_kept: list[int | None] = [None] if keep is None else list(dict.fromkeys(keep))
+    settings = list(dict.fromkeys((one, kept) for one in designs for kept in all_kept))
     for one, kept in settings:
         if kept is None and (one is None or read_strides(one) is None):
             raise ValueError(

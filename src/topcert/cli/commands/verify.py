@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 from rich.text import Text
 
-from topcert.audit.audit_log import Said
+from topcert.audit.audit_log import AuditLog
 from topcert.audit.auditing import Audit, Verdict, audit
 from topcert.audit.bounds import audit_bounds
 from topcert.audit.replaying import parse_replay
@@ -72,30 +72,30 @@ def verify(
         fresh_seed=fresh_seed,
         samples=samples,
     )
-    said = Said(tell=_say, tell_note=_note)
+    log = AuditLog(on_line=_say, on_note=_note)
     check = audit_bounds if (folder / "bounds.json").is_file() else audit
     with stoppable("nothing was found so far"):
-        found = check(folder, asked, said=said, stages=progress_stages)
+        found = check(folder, asked, log=log, stages=progress_stages)
     if as_json and (found.findings or found.open is None):
         print_json(_object(found))
     print_findings(found.findings)
     if found.open is not None:
         raise ValueError(found.open)
-    print_good(found.good)
+    print_confirmed(found.good)
 
 
 def _object(found: Verdict) -> dict[str, object]:
     """What `--json` prints."""
-    told: dict[str, object] = {
+    record: dict[str, object] = {
         "folder": str(found.folder),
         "good": not found.findings,
         "findings": found.findings,
         "model": found.model,
-        "not_checked": found.said.not_checked,
-        "to_judge": found.said.to_judge,
+        "not_checked": found.log.not_checked,
+        "to_judge": found.log.to_judge,
     }
     if found.votes:
-        told |= {
+        record |= {
             "certificates": found.certificates,
             "votes": found.votes,
             "num_named": found.num_named,
@@ -103,7 +103,7 @@ def _object(found: Verdict) -> dict[str, object]:
             "fresh_votes_an_input": found.fresh_votes_an_input,
             "not_covered": found.not_covered,
         }
-    return told
+    return record
 
 
 def _say(line: str) -> None:
@@ -115,7 +115,7 @@ def _note(line: str) -> None:
     messages.print(f"note: {line}", highlight=False, soft_wrap=True, markup=False)
 
 
-def print_good(text: str) -> None:
+def print_confirmed(text: str) -> None:
     """What is good."""
     console.print(
         Text.assemble(("good:", "bold green"), " ", printable(text)),

@@ -7,7 +7,7 @@ from topcert.methods.certificate_table import CertificateTable
 from topcert.voting.ledger import Ledger
 
 
-def holds_others(ledger: Ledger, method: str = METHOD.name) -> bool:
+def has_other_certificates(ledger: Ledger, method: str = METHOD.name) -> bool:
     """Whether the folder has certificates of this run that somebody asked `certify` for: others
     than `predict` makes by that method.
     """
@@ -18,8 +18,8 @@ def holds_others(ledger: Ledger, method: str = METHOD.name) -> bool:
         stored, metadata = CertificateTable.read(path)
     except ValueError:  # damaged: they are made again
         return False
-    ours = (method, "predicted", None)
-    return metadata.get("manifest") == ledger.manifest.digest() and ours != (
+    own = (method, "predicted", None)
+    return metadata.get("manifest") == ledger.manifest.digest() and own != (
         stored.method,
         stored.label_choice,
         stored.bounds,
