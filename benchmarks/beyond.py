@@ -40,7 +40,8 @@ from topcert.noise.law import of_law
 from topcert.randomization.designs import DESIGNS, Design
 from topcert.randomization.masks import draw_masks
 from topcert.theory.certified_radius import certified_radius
-from topcert.theory.stopping_rules import Stopping, StoppingTest
+from topcert.theory.stopping_rules import Stopping
+from topcert.theory.stopping_test import StoppingTest
 from topcert.theory.worst_case import worst_case_radius
 from topcert.voting.ledger import Ledger
 from topcert.voting.replay import ReplayedMasks

@@ -16,7 +16,8 @@ from torch import nn
 
 from topcert.classifiers.layers import read_layers
 from topcert.models.bounded_network import make_cnn, make_mlp
-from topcert.theory.interval_bounds import Conv, Dense, Flatten, ReLU, scores
+from topcert.theory.interval_bounds import scores
+from topcert.theory.interval_layers import Conv, Dense, Flatten, ReLU
 from topcert.training.export import export_onnx
 from topcert.training.interval import layers_of
 

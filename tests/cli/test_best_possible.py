@@ -18,7 +18,8 @@ from topcert.methods.planning import Setting, best_radii, best_radius_of
 from topcert.methods.registered_methods import find_sampled_method
 from topcert.noise.ablation import Ablation
 from topcert.noise.gaussian import Gaussian
-from topcert.theory.stopping_rules import Stopping, StoppingTest
+from topcert.theory.stopping_rules import Stopping
+from topcert.theory.stopping_test import StoppingTest
 
 TABLE = ["table.npz", "models_for_tests:linear", "--keep", 2]
 ABLATION = Smoothing(noise=Ablation(num_kept=8), unit="pixel", num_features=64)

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import Outcome
-from topcert.evaluation.predictions import predict_labels
+from topcert.evaluation.predicting import predict_labels
 from topcert.evaluation.results import smoothing_of
 from topcert.methods.ablation import METHOD
 from topcert.methods.certify import most_voted, radii_of

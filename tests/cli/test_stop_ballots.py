@@ -16,7 +16,7 @@ from tests.conftest import Outcome
 from topcert.randomization.masks import draw_masks
 from topcert.theory.evidence_rules import VoteDetails
 from topcert.theory.located_ballots import JointAndSurviving
-from topcert.theory.stopping_rules import StoppingTest
+from topcert.theory.stopping_test import StoppingTest
 from topcert.voting.ledger import Ledger
 from topcert.voting.voter import Voter
 

@@ -13,7 +13,8 @@ from tests.theory.ballots import CLASSES, SPACE, all_ballots, at_the_edge, holds
 from topcert.theory.ballot_evidence import ballot_evidence, make_ballot_bets
 from topcert.theory.counting import survival
 from topcert.theory.evidence import evidence, make_bets, proven_radius
-from topcert.theory.stopping_rules import Stopping, StoppingTest
+from topcert.theory.stopping_rules import Stopping
+from topcert.theory.stopping_test import StoppingTest
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -14,16 +14,8 @@ import pytest
 
 from topcert.theory import interval_bounds
 from topcert.theory.certified_radius import ABSTAIN
-from topcert.theory.interval_bounds import (
-    Conv,
-    Dense,
-    Flatten,
-    Layer,
-    ReLU,
-    certified_radius_intervals,
-    margin_lower_bounds,
-    scores,
-)
+from topcert.theory.interval_bounds import certified_radius_intervals, margin_lower_bounds, scores
+from topcert.theory.interval_layers import Conv, Dense, Flatten, Layer, ReLU
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

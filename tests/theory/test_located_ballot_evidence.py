@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from tests.theory.ballots import all_ballots, named
 from topcert.theory.ballot_evidence import BallotBets, make_ballot_bets
 from topcert.theory.located_ballots import JointAndSurviving, located_ballot_evidence
-from topcert.theory.stopping_rules import Stopping, StoppingTest
+from topcert.theory.stopping_rules import Stopping
+from topcert.theory.stopping_test import StoppingTest
 from topcert.theory.surviving_votes import most_met
 
 Ints = NDArray[np.int64]

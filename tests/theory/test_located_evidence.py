@@ -23,7 +23,8 @@ from tests.theory.test_located_radius import (
 )
 from topcert.theory import surviving_votes as module
 from topcert.theory.evidence import Bets, located_evidence, make_bets
-from topcert.theory.stopping_rules import Stopping, StoppingTest
+from topcert.theory.stopping_rules import Stopping
+from topcert.theory.stopping_test import StoppingTest
 from topcert.theory.surviving_votes import SurvivingVotes, near_labels, surviving_votes
 
 Ints = NDArray[np.int64]

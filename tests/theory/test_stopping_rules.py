@@ -17,7 +17,8 @@ from tests.theory.boundary import SPACE, short_of
 from topcert.theory.certified_radius import certified_radius
 from topcert.theory.confidence import lower_bound, upper_bound
 from topcert.theory.evidence import MAX_VOTES, evidence, make_bets, passes, proven_radius
-from topcert.theory.stopping_rules import Stopping, StoppingTest, looks
+from topcert.theory.stopping_rules import Stopping
+from topcert.theory.stopping_test import StoppingTest, looks
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -15,13 +15,8 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from topcert.models.bounded_network import make_cnn, make_mlp
-from topcert.theory.interval_bounds import (
-    Conv,
-    Dense,
-    certified_radius_intervals,
-    margin_lower_bounds,
-    scores,
-)
+from topcert.theory.interval_bounds import certified_radius_intervals, margin_lower_bounds, scores
+from topcert.theory.interval_layers import Conv, Dense
 from topcert.training.augmentation import ShiftAndMirror
 from topcert.training.interval import IntervalNoise, layers_of, scores_and_margin_bounds
 from topcert.training.plans import TrainingPlan

@@ -17,7 +17,7 @@ from topcert.evaluation.choices import listed_ks
 from topcert.methods.certificate_table import LabelChoice
 from topcert.progress.shown import Shown, stages
 from topcert.theory.scalars import whole
-from topcert.voting.request import placed
+from topcert.voting.prepare import placed
 
 MAX_RADIUS: Final = 32
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import secrets
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
 
-from topcert.api.python_words import in_python, python_words
-from topcert.api.temporary_folder import TemporaryFolder
+from topcert.api.python_words import python_words
 from topcert.api.votes import USUAL_ALPHA, Votes
+from topcert.api.voting_run import VotingRun
 from topcert.classifiers.model_in_memory import ModelInMemory
 from topcert.datasets.class_order import Doubtful
 from topcert.datasets.from_memory import in_memory_unless_named
@@ -25,21 +24,20 @@ from topcert.evaluation.choices import (
     choose_ks,
 )
 from topcert.evaluation.other_certificates import has_other_certificates
-from topcert.evaluation.predictions import Predictions, find_predictor, predict_labels
+from topcert.evaluation.predicting import find_predictor, predict_labels
+from topcert.evaluation.predictions import Predictions
 from topcert.methods.ablation import METHOD
 from topcert.methods.certificate_table import LABEL_CHOICES, LabelChoice
 from topcert.methods.certify import check_ballots
 from topcert.methods.method import DesignMethod
 from topcert.noise.law import IID, Noise
-from topcert.progress.shown import Shown, stages
+from topcert.progress.shown import Shown
 from topcert.randomization.lattices import read_strides
 from topcert.theory.scalars import whole
 from topcert.theory.stopping_rules import Stopping
 from topcert.voting.executors.executor import Executor
 from topcert.voting.manifest import Manifest
-from topcert.voting.notices import notices
 from topcert.voting.request import Request
-from topcert.voting.run import collect_votes, open_run
 
 
 @final
@@ -207,7 +205,7 @@ class SmoothedClassifier:
                 reading=reading,
                 doubtful="leave out" if chosen in ("predicted", "selected") else "refuse",
             )
-            run = _Run(request, out, resume=resume)
+            run = VotingRun(request, out, resume=resume)
             return run.votes(progress, choice=chosen, executor=executor)
 
     def predict(
@@ -278,7 +276,7 @@ class SmoothedClassifier:
                 doubtful="leave out",
                 refuse_labels=False,
             )
-            run = _Run(request, out)
+            run = VotingRun(request, out)
             masks = run.opened.prepared.design
             if isinstance(certifier, DesignMethod) and masks is not None:
                 certifier.check_masks(request.num_samples, masks.round_size)
@@ -317,7 +315,7 @@ class SmoothedClassifier:
                 reading=None,
                 doubtful="leave out",
             )
-            return _Run(request, None).num_classes
+            return VotingRun(request, None).num_classes
 
     def _samples(self, given: int | None, stop: Stopping | None) -> int:
         """Votes an input: what was asked for, else the usual number."""
@@ -373,43 +371,6 @@ class SmoothedClassifier:
             num_named=self.num_named,
             batch_size=self.batch_size,
             refuse_labels=refuse_labels,
-        )
-
-
-@final
-class _Run:
-    """A run in a folder of a person's, or in a temporary one that lives as long as its votes."""
-
-    def __init__(self, request: Request, out: str | Path | None, *, resume: bool = True) -> None:
-        self._keeper = TemporaryFolder() if out is None else None
-        folder = Path(out or "") if self._keeper is None else self._keeper.path
-        self.opened = open_run(request, folder, resume=resume)
-
-    @property
-    def num_classes(self) -> int:
-        return self.opened.prepared.classifier.num_classes
-
-    def votes(
-        self, progress: Shown, *, choice: LabelChoice | None, executor: Executor | None = None
-    ) -> Votes:
-        """Fill the ledger."""
-        prepared = self.opened.prepared
-        with stages(progress) as stage:
-            ledger = collect_votes(
-                self.opened,
-                on_progress=stage("votes", unit="passes"),
-                on_inputs=stage("read", unit="inputs", ends=False),
-                executor=executor,
-            )
-        unanswered = prepared.classifier.undefined.in_words()
-        if unanswered:
-            warnings.warn(unanswered, stacklevel=3)
-        return Votes(
-            ledger,
-            raw=prepared.dataset.raw,
-            notes=(*prepared.dataset.notes, *map(in_python, notices(prepared))),
-            choice=choice,
-            keeper=self._keeper,
         )
 
 

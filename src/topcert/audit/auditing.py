@@ -26,7 +26,7 @@ from topcert.progress.shown import StageContext
 from topcert.report.draw_results import draw_results
 from topcert.voting.among import RowsError
 from topcert.voting.ledger import Ledger
-from topcert.voting.request import Prepared, prepare
+from topcert.voting.prepare import Prepared, prepare
 from topcert.voting.voter import count_all
 
 REFUTE_ERROR: Final = 0.001

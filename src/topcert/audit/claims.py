@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from topcert.audit.audit_log import AuditLog
 from topcert.classifiers.loading import CARRIED
-from topcert.evaluation.predictions import alpha_of_predictions
+from topcert.evaluation.predictions_file import alpha_of_predictions
 from topcert.evaluation.results import Results
 from topcert.evaluation.unread_files import linked_files, unread_files
 from topcert.evaluation.wording import (

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.files import first_line
-from topcert.theory.interval_bounds import Conv, Dense, Flatten, Layer, ReLU, scores
+from topcert.theory.interval_bounds import scores
+from topcert.theory.interval_layers import Conv, Dense, Flatten, Layer, ReLU
 
 if TYPE_CHECKING:
     import onnx

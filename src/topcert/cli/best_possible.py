@@ -15,7 +15,7 @@ from topcert.methods.certificate_table import LabelChoice
 from topcert.methods.method import SampledMethod, Smoothing
 from topcert.methods.planning import best_radii, best_radius_of
 from topcert.theory.certified_radius import ABSTAIN
-from topcert.theory.stopping_rules import StoppingTest
+from topcert.theory.stopping_test import StoppingTest
 
 
 def print_best(

@@ -17,7 +17,7 @@ from topcert.evaluation.bounded_results import (
 )
 from topcert.evaluation.wording import label_zero_in_words
 from topcert.report.draw_results import draw_bounded
-from topcert.voting.request import placed
+from topcert.voting.prepare import placed
 
 
 def certify_bounds(

@@ -21,18 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.data_frames import to_frame
-from topcert.evaluation.results import smoothing_of
-from topcert.files import first_line, replacing
+from topcert.files import replacing
 from topcert.methods.ablation import METHOD
-from topcert.methods.certify import certified_top_k, radii_of
-from topcert.methods.method import DesignMethod, SampledMethod
-from topcert.methods.registered_methods import all_methods, find_method
+from topcert.methods.certify import certified_top_k
 from topcert.modalities.registered_modalities import plural_of
 from topcert.theory.certified_radius import ABSTAIN
 from topcert.voting.given_names import Names
-from topcert.voting.ledger import Ledger
-from topcert.voting.manifest import FIXED
-from topcert.voting.replay import ReplayedMasks
 
 FILE: Final = "predictions.csv"
 ABSTAINS: Final = "abstains"
@@ -254,142 +248,3 @@ class Predictions:
                     for rank, label in enumerate(self.labels[row].tolist())
                 ],
             }
-
-
-def find_predictor(name: str) -> SampledMethod:
-    """The method of that name, if `predict` shows what it certifies: `ablation`, or one of designs.
-
-    Raises ValueError for others.
-    """
-    found = find_method(name)
-    if isinstance(found, DesignMethod) or (
-        isinstance(found, SampledMethod) and found.name == METHOD.name
-    ):
-        return found
-    designs = [name for name, other in all_methods().items() if isinstance(other, DesignMethod)]
-    raise ValueError(
-        f"predict shows what the methods {', '.join([METHOD.name, *designs])} certify, got"
-        f" {name}; use certify --label predicted"
-    )
-
-
-def predict_labels(
-    ledger: Ledger,
-    *,
-    k: int,
-    alpha: float,
-    counts: NDArray[np.int64] | None = None,
-    method: SampledMethod = METHOD,
-) -> Predictions:
-    """What the votes of a full ledger show, with all labels that each names; `counts` are read from
-    it unless given.
-
-    Of a method of designs alpha is 0. Raises ValueError where the votes are no fixed number of
-    those that the method takes (independent ones, for `ablation`), or as `radii_of` does.
-    """
-    manifest = ledger.manifest
-    fits = manifest.noise.name == method.noise and manifest.kind in method.laws
-    if not fits or manifest.stopping != FIXED:
-        raise ValueError(
-            f"{ledger.folder} holds votes under {manifest.noise.name}, law {manifest.law}, stopping"
-            f" {manifest.stopping}; predict is for a number of ablated inputs set beforehand, by"
-            f" {method.name} under the law {' or '.join(method.laws)}"
-        )
-    certain = isinstance(method, DesignMethod)
-    if certain and alpha:
-        raise ValueError(f"of the method {method.name} alpha is 0, got {alpha}")
-    counted = ledger.counts() if counts is None else counts
-    votes = ReplayedMasks(ledger) if certain else None
-    index, _, _ = ledger.read_inputs()
-    labels = method.shown(counted, k, votes=votes)
-    radii = radii_of(
-        method,
-        counted,
-        None,
-        smoothing=smoothing_of(manifest),
-        ks=[k],
-        alpha=alpha,
-        votes=votes,
-    ).radius
-    return Predictions(
-        k=k,
-        alpha=alpha,
-        unit=manifest.unit,
-        names=ledger.read_names(),
-        index=index,
-        labels=labels,
-        votes=np.take_along_axis(counted, labels, axis=1),
-        radii=radii[:, :, 0],
-        num_named=manifest.depth,
-        method=method.name,
-    )
-
-
-def check_predictions(ledger: Ledger, counts: NDArray[np.int64]) -> list[str]:
-    """A finding where predictions.csv is there and is not what the votes show for its own k and
-    alpha.
-    """
-    path = ledger.folder / FILE
-    if not path.exists():
-        return []
-    rows = _read(path)
-    again = _same_setting(ledger, rows, counts)
-    if again is not None and rows in (again.rows(), again.older_rows()):
-        return []
-    return [f"{FILE} is not what the votes show"]
-
-
-def alpha_of_predictions(folder: Path) -> str | None:
-    """The alpha that predictions.csv of a folder says, as it stands there; None where there is no
-    such file or alpha.
-    """
-    path = folder / FILE
-    rows = _read(path) if path.is_file() else []
-    if len(rows) < 2 or "alpha" not in rows[0]:
-        return None
-    place = rows[0].index("alpha")
-    return rows[1][place] if place < len(rows[1]) else None
-
-
-def renew_predictions(ledger: Ledger, counts: NDArray[np.int64]) -> None:
-    """Write predictions.csv again where it is there, for its own k and alpha: the ledger may have
-    more inputs now.
-    """
-    path = ledger.folder / FILE
-    if path.is_file():
-        again = _same_setting(ledger, _read(path), counts)
-        if again is not None:
-            again.write(ledger.folder)
-
-
-def _read(path: Path) -> list[list[str]]:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return list(csv.reader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(
-            f"{path} is damaged ({first_line(error)}); predict --resume writes it again"
-        ) from error
-
-
-def _same_setting(
-    ledger: Ledger, rows: list[list[str]], counts: NDArray[np.int64]
-) -> Predictions | None:
-    """What the votes show for the k and alpha of these rows; None where they name none."""
-    try:
-        header, *lines = rows
-        rank, alpha = header.index("rank"), header.index("alpha")
-        named = lines[0][header.index("method")] if "method" in header else METHOD.name
-        method = find_predictor(named)
-        ranks = [int(line[rank]) for line in lines if line[rank] != WHOLE_INPUT]
-        most = counts.shape[1] - 1
-        # where 0.1.0 abstained on all inputs, it told no k
-        for k in [max(ranks)] if ranks else range(1, most + 1):
-            found = predict_labels(
-                ledger, k=k, alpha=float(lines[0][alpha]), counts=counts, method=method
-            )
-            if ranks or not found.is_top_k.any():
-                return found
-    except (ValueError, IndexError):
-        pass
-    return None

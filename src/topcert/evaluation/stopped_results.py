@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from topcert.methods.certificate_table import CertificateTable, LabelChoice
 from topcert.theory.certified_radius import ABSTAIN
 from topcert.theory.evidence_rules import VoteDetails
-from topcert.theory.stopping_rules import StoppingTest
+from topcert.theory.stopping_test import StoppingTest
 
 BOUNDS: Final = "anytime"
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from topcert.evaluation.accuracy import curve_rows, read_accuracy, shown_curves
 from topcert.evaluation.counts import count_columns, mark_of, read_counts, read_header
 from topcert.evaluation.naming import check_names
-from topcert.evaluation.predictions import check_predictions
+from topcert.evaluation.predictions_file import check_predictions
 from topcert.evaluation.results import Results, derive, parameters_of, smoothing_of
 from topcert.evaluation.stopped_results import BOUNDS
 from topcert.methods.certificate_table import L2_SLACK, CertificateTable
@@ -35,7 +35,7 @@ from topcert.voting.given_names import NAMELESS, given_names
 from topcert.voting.inputs import as_recorded, check_size, fingerprint_inputs
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import first_difference
-from topcert.voting.request import Prepared
+from topcert.voting.prepare import Prepared
 from topcert.voting.rows import check_rows, check_run
 from topcert.voting.run import read_inputs_table
 

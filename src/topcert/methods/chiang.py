@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from topcert.methods.certificate_table import CertificateTable, LabelChoice
 from topcert.methods.method import Method
-from topcert.theory.interval_bounds import Layer, certified_radius_intervals, scores
+from topcert.theory.interval_bounds import certified_radius_intervals, scores
+from topcert.theory.interval_layers import Layer
 
 
 @final

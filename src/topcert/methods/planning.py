@@ -17,7 +17,7 @@ from topcert.methods.method import DesignMethod, SampledMethod, Smoothing
 from topcert.theory.certified_radius import ABSTAIN, certified_radius
 from topcert.theory.confidence import lower_bound, upper_bound
 from topcert.theory.located_ballots import JointAndSurviving
-from topcert.theory.stopping_rules import StoppingTest
+from topcert.theory.stopping_test import StoppingTest
 
 Rest = Literal["even", "one"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from topcert.evaluation.predictions import renew_predictions
+from topcert.evaluation.predictions_file import renew_predictions
 from topcert.evaluation.results import Results, write_results
 from topcert.report.draw_results import draw_results
 

@@ -21,68 +21,32 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, SupportsIndex, final
+from typing import Final, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from topcert.theory.interval_layers import (
+    UNDERFLOW,
+    UNIT,
+    Conv,
+    Dense,
+    Flatten,
+    Floats,
+    Layer,
+    ReLU,
+    affine,
+    arranged,
+    bias_of,
+    bounds_after,
+    gamma_of,
+    kernel_of,
+    output_size,
+    patches_of,
+)
 from topcert.theory.labels import checked_labels
 
 _CELLS_PER_CHUNK: Final = 1 << 22  # numbers of the largest array that is made at a time
-_UNIT: Final = 2.0**-53
-# more than any dot product of less than 2^30 terms loses below the normal numbers
-_UNDERFLOW: Final = 2.0**-990
-
-Floats = NDArray[np.float64]
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Dense:
-    """`weight @ x + bias` of flat inputs; weight `(outputs, inputs)`, bias `(outputs,)`."""
-
-    weight: NDArray[np.floating[Any]]
-    bias: NDArray[np.floating[Any]]
-
-    def __post_init__(self) -> None:
-        _check_weights(self.weight, self.bias, 2)
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Conv:
-    """Cross-correlation; weight `(outputs, channels, height, width)`, bias `(outputs,)`; zeros are
-    padded on both sides.
-    """
-
-    weight: NDArray[np.floating[Any]]
-    bias: NDArray[np.floating[Any]]
-    stride: tuple[int, int] = (1, 1)
-    padding: tuple[int, int] = (0, 0)
-
-    def __post_init__(self) -> None:
-        _check_weights(self.weight, self.bias, 4)
-        if min(self.stride) < 1 or min(self.padding) < 0:
-            raise ValueError(
-                f"stride must be positive and padding at least 0, got {self.stride} and"
-                f" {self.padding}"
-            )
-
-
-@final
-@dataclass(frozen=True)
-class ReLU:
-    """max(x, 0)."""
-
-
-@final
-@dataclass(frozen=True)
-class Flatten:
-    """All that an input has, in one row."""
-
-
-Layer = Dense | Conv | ReLU | Flatten
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -160,7 +124,7 @@ def scores(layers: Sequence[Layer], images: ArrayLike) -> NDArray[np.float64]:
         elif isinstance(layer, Flatten):
             found = found.reshape(len(found), -1)
         else:
-            found = _affine(layer, found, layer.weight) + _broadcast(layer)
+            found = affine(layer, found, layer.weight) + bias_of(layer)
     return found
 
 
@@ -198,7 +162,7 @@ def _margins(layers: Sequence[Layer], images: Floats, label: int, most: int) -> 
         lower = np.nextafter(value - downs[inputs, taken], -np.inf)
         upper = np.nextafter(value + ups[inputs, taken], np.inf)
         for layer in layers[1:]:
-            lower, upper = _through(layer, lower, upper)
+            lower, upper = bounds_after(layer, lower, upper)
         lower[:, label] = 0
         # weights so large that they overflow prove nothing
         return np.where(np.isnan(lower), -np.inf, lower)
@@ -212,9 +176,9 @@ def _first_layer(layer: Dense | Conv, images: Floats, most: int) -> tuple[Floats
     """
     inputs, channels = images.shape[:2]
     # (outputs, channels, pixels that one output sees)
-    weight = _kernel(layer, layer.weight, channels)
+    weight = kernel_of(layer, layer.weight, channels)
     # (inputs, places, channels, pixels); padding is 0
-    shown, room = _patches(layer, images), _patches(layer, 1 - images)
+    shown, room = patches_of(layer, images), patches_of(layer, 1 - images)
     outputs, _, seen = weight.shape
     places = shown.shape[1]
     both = (
@@ -223,12 +187,12 @@ def _first_layer(layer: Dense | Conv, images: Floats, most: int) -> tuple[Floats
         .reshape(seen, inputs * places, 2 * channels)
     )
     taken = min(most, seen)
-    gamma = _gamma(2 * channels + taken)
+    gamma = gamma_of(2 * channels + taken)
     slack = (
-        _gamma(channels * seen)
-        * (_affine(layer, images, np.abs(layer.weight)) + np.abs(_broadcast(layer)))
-        * (1 + 2 * _gamma(channels * seen))
-        + _UNDERFLOW
+        gamma_of(channels * seen)
+        * (affine(layer, images, np.abs(layer.weight)) + np.abs(bias_of(layer)))
+        * (1 + 2 * gamma_of(channels * seen))
+        + UNDERFLOW
     )
     moved = []
     for sign in (1, -1):
@@ -242,86 +206,10 @@ def _first_layer(layer: Dense | Conv, images: Floats, most: int) -> tuple[Floats
         total = np.zeros((taken + 1, inputs, places, outputs))
         np.cumsum(largest.reshape(taken, inputs, places, outputs), axis=0, out=total[1:])
         total *= 1 + 2 * gamma
-        summed = _placed(layer, total.reshape(-1, places, outputs), images.shape[2:])
+        summed = arranged(layer, total.reshape(-1, places, outputs), images.shape[2:])
         by_input = summed.reshape(taken + 1, inputs, *summed.shape[1:]).swapaxes(0, 1)
-        moved.append((by_input + slack[:, None]) * (1 + 4 * _UNIT))
-    return _affine(layer, images, layer.weight) + _broadcast(layer), moved[0], moved[1]
-
-
-def _through(layer: Layer, lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
-    """Bounds of a layer's outputs from bounds of its inputs."""
-    if isinstance(layer, ReLU):
-        return np.maximum(lower, 0), np.maximum(upper, 0)
-    if isinstance(layer, Flatten):
-        return lower.reshape(len(lower), -1), upper.reshape(len(upper), -1)
-    centre = (lower + upper) / 2
-    half = np.maximum(upper - centre, centre - lower) + _UNDERFLOW
-    gamma = _gamma(int(np.prod(layer.weight.shape[1:])))
-    bias = _broadcast(layer)
-    reach = _affine(layer, half + gamma * np.abs(centre), np.abs(layer.weight)) + gamma * np.abs(
-        bias
-    )
-    reach = reach * (1 + 2 * gamma) + _UNDERFLOW
-    value = _affine(layer, centre, layer.weight) + bias
-    return np.nextafter(value - reach, -np.inf), np.nextafter(value + reach, np.inf)
-
-
-def _gamma(length: int) -> float:
-    """Relative error of a dot product of that length, a bias, a rounded weight and what else is
-    rounded on the way.
-    """
-    return (length + 12) * _UNIT / (1 - (length + 12) * _UNIT)
-
-
-def _affine(layer: Dense | Conv, x: Floats, weight: NDArray[np.floating[Any]]) -> Floats:
-    """The layer's map with these weights and no bias."""
-    patches = _patches(layer, x)
-    kernel = weight.astype(np.float64).reshape(len(weight), -1)
-    return _placed(layer, patches.reshape(*patches.shape[:2], -1) @ kernel.T, x.shape[2:])
-
-
-def _patches(layer: Dense | Conv, x: Floats) -> Floats:
-    """What each place of the output sees, `(inputs, places, channels, pixels)`; a `Dense` has one
-    place, which sees all.
-    """
-    if isinstance(layer, Dense):
-        channels = x.shape[1] if x.ndim > 2 else 1
-        return x.reshape(len(x), 1, channels, -1)
-    height, width = layer.padding
-    padded = np.pad(x, ((0, 0), (0, 0), (height, height), (width, width)))
-    kernel = layer.weight.shape[2:]
-    windows = np.lib.stride_tricks.sliding_window_view(padded, kernel, axis=(2, 3))
-    windows = windows[:, :, :: layer.stride[0], :: layer.stride[1]]
-    inputs, channels, rows, columns = windows.shape[:4]
-    return windows.transpose(0, 2, 3, 1, 4, 5).reshape(
-        inputs, rows * columns, channels, kernel[0] * kernel[1]
-    )
-
-
-def _placed(layer: Dense | Conv, found: Floats, size: tuple[int, ...]) -> Floats:
-    """`(inputs, places, outputs)` in the layer's own shape, for inputs of that height and width."""
-    if isinstance(layer, Dense):
-        return found[:, 0]
-    return found.swapaxes(1, 2).reshape(len(found), -1, *_size(layer, size))
-
-
-def _kernel(layer: Dense | Conv, weight: NDArray[np.floating[Any]], channels: int) -> Floats:
-    return weight.astype(np.float64).reshape(len(layer.bias), channels, -1)
-
-
-def _broadcast(layer: Dense | Conv) -> Floats:
-    bias = layer.bias.astype(np.float64)
-    return bias if isinstance(layer, Dense) else bias[:, None, None]
-
-
-def _size(layer: Conv, size: tuple[int, ...]) -> tuple[int, int]:
-    rows, columns = (
-        (length + 2 * padding - kernel) // stride + 1
-        for length, padding, kernel, stride in zip(
-            size, layer.padding, layer.weight.shape[2:], layer.stride, strict=True
-        )
-    )
-    return rows, columns
+        moved.append((by_input + slack[:, None]) * (1 + 4 * UNIT))
+    return affine(layer, images, layer.weight) + bias_of(layer), moved[0], moved[1]
 
 
 def _largest_array(layers: Sequence[Layer], shape: tuple[int, ...]) -> int:
@@ -337,7 +225,7 @@ def _largest_array(layers: Sequence[Layer], shape: tuple[int, ...]) -> int:
                 raise ValueError("the first layer is ReLU; it must be Conv, or Flatten and Dense")
         else:
             fits = len(shape) == layer.weight.ndim - 1 and shape[0] == layer.weight.shape[1]
-            after = _size(layer, shape[1:]) if fits and isinstance(layer, Conv) else ()
+            after = output_size(layer, shape[1:]) if fits and isinstance(layer, Conv) else ()
             if not fits or min(after, default=1) < 1:
                 raise ValueError(
                     f"layer {position} is {type(layer).__name__} with weights {layer.weight.shape},"
@@ -367,20 +255,3 @@ def _checked_images(layers: Sequence[Layer], images: ArrayLike) -> tuple[Floats,
         )
     _largest_array(layers, wide.shape[1:])
     return wide, len(last.bias)
-
-
-def _check_weights(
-    weight: NDArray[np.floating[Any]], bias: NDArray[np.floating[Any]], axes: int
-) -> None:
-    if (
-        weight.ndim != axes
-        or bias.shape != weight.shape[:1]
-        or weight.dtype.kind != "f"
-        or bias.dtype.kind != "f"
-    ):
-        raise ValueError(
-            f"weights must be floats with {axes} axes and one bias an output, "
-            f"got {weight.dtype} of shape {weight.shape} and {bias.dtype} of shape {bias.shape}"
-        )
-    if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
-        raise ValueError("weights must be finite")

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.functional import conv2d, cross_entropy, linear, unfold
 
-from topcert.theory.interval_bounds import Conv, Dense, Flatten, Layer, ReLU
+from topcert.theory.interval_layers import Conv, Dense, Flatten, Layer, ReLU
 from topcert.training.noise import Noise
 
 

@@ -15,20 +15,18 @@ from typing import Any, Final, final
 
 from topcert.files import first_line, replacing
 from topcert.modalities.input_form import Form
-from topcert.modalities.registered_modalities import (
-    known_modality,
-    missing_unit,
-    plural_of,
-)
 from topcert.noise.law import IID, Noise
-from topcert.noise.registered_laws import all_noises, find_noise
+from topcert.noise.registered_laws import find_noise
 from topcert.randomization.designs import kind_of
-from topcert.theory.counting import MAX_FEATURES
 from topcert.voting.contradictions import check_entries
+from topcert.voting.manifest_types import (
+    FIRST_ENTRIES,
+    check_types,
+    law_of_entries,
+    refuse_other_laws,
+)
 
 FORMAT: Final = "topcert-ledger-2"
-# entries of the first laws, which stand in every manifest, null where the law is another
-_FIRST: Final = ("num_kept", "sigma", "keep_probability", "encoding", "fill")
 # entries that stand only where they say something
 _OPTIONAL: Final = frozenset({"num_named", "output"})
 FIXED: Final = "fixed"  # stopping: the number of votes was set beforehand
@@ -113,7 +111,7 @@ class Manifest:
         for field in fields(self):
             if field.name == "noise":
                 found |= {"noise": noise.name, "law": self.law, "algorithm": self.algorithm}
-                found |= {**dict.fromkeys(_FIRST), **noise.entries()}
+                found |= {**dict.fromkeys(FIRST_ENTRIES), **noise.entries()}
             else:
                 found[field.name] = getattr(self, field.name)
         return {
@@ -160,14 +158,15 @@ class Manifest:
             raise ValueError(f"{path} is damaged ({first_line(error)})") from error
         if not isinstance(found, dict) or found.get("format") != FORMAT:
             raise ValueError(f"{path} is not a manifest of format {FORMAT}")
-        law = _law_of(path, found)
-        names = {field.name for field in fields(Manifest)} | {"law", "algorithm", *_FIRST}
+        law = law_of_entries(path, found)
+        names = {field.name for field in fields(Manifest)} | {"law", "algorithm", *FIRST_ENTRIES}
         names |= set(law.entries_of())
         unexpected = ", ".join(sorted((found.keys() ^ names) - (_OPTIONAL - found.keys())))
         if unexpected:
             raise ValueError(f"{path} is damaged: missing or unknown entries {unexpected}")
-        _check_types(path, found)
-        _check_first(path, found, law)
+        texts = [field.name for field in fields(Manifest) if field.type == "str"]
+        check_types(path, found, texts=texts)
+        refuse_other_laws(path, found, law)
         try:
             manifest = Manifest.from_entries(found)
         except ValueError as error:
@@ -195,96 +194,6 @@ def _run_around(path: Path) -> str:
         if any((folder / name).is_file() for name in ("manifest.json", "bounds.json")):
             return f": {path.parent if folder == path.parent.absolute() else folder}"
     return ""
-
-
-_WHOLE: Final = {  # the most that a run can have
-    "num_inputs": 10**8,
-    "num_classes": 10**6,
-    "num_samples": 10**8,
-    "num_features": MAX_FEATURES,
-    "batch_size": 10**6,
-    "batches_per_block": 10**9,
-}
-
-
-def _check_types(path: Path, found: dict[str, Any]) -> None:
-    for name, most in _WHOLE.items():
-        if not isinstance(found[name], int) or isinstance(found[name], bool) or found[name] < 1:
-            raise ValueError(
-                f"{path}: {name} must be a whole number of at least 1, got {found[name]!r}"
-            )
-        if found[name] > most:
-            raise ValueError(f"{path}: {name} must be at most {most:,}, got {found[name]}")
-    if type(found["seed"]) is not int or not 0 <= found["seed"] < 2**64:
-        raise ValueError(f"{path}: seed must lie in 0 .. 2^64 - 1, got {found['seed']!r}")
-    if (
-        not isinstance(found["num_selection"], int)
-        or isinstance(found["num_selection"], bool)
-        or found["num_selection"] < 0
-    ):
-        raise ValueError(
-            f"{path}: num_selection must be a whole number, got {found['num_selection']!r}"
-        )
-    if found["num_selection"] > _WHOLE["num_samples"]:
-        raise ValueError(
-            f"{path}: num_selection must be at most {_WHOLE['num_samples']:,}, got"
-            f" {found['num_selection']}"
-        )
-    for name in ("law", "algorithm"):
-        if not isinstance(found[name], str):
-            raise ValueError(f"{path}: {name} must be text, got {found[name]!r}")
-    shape = found["input_shape"]
-    if (
-        not isinstance(shape, list)
-        or not shape
-        or not all(type(size) is int and size > 0 for size in shape)
-    ):
-        raise ValueError(f"{path}: input_shape must be a list of positive numbers, got {shape!r}")
-    implied = _features_of(tuple(shape), found["unit"])
-    if implied is None:
-        raise ValueError(
-            f"{path}: unit is {found['unit']!r}, of which an input of shape {shape} has none"
-            f"{missing_unit(str(found['unit']))}"
-        )
-    if implied != found["num_features"]:  # the channels of a feature follow from it
-        raise ValueError(
-            f"{path}: an input of shape {shape} has {implied} {plural_of(found['unit'])}, not"
-            f" {found['num_features']}"
-        )
-    if not isinstance(found["data_options"], dict):
-        raise ValueError(f"{path}: data_options must be an object, got {found['data_options']!r}")
-    if "output" in found and not isinstance(found["output"], str):
-        raise ValueError(f"{path}: output must be text, got {found['output']!r}")
-    if "num_named" in found and type(found["num_named"]) is not int:
-        raise ValueError(f"{path}: num_named must be a whole number, got {found['num_named']!r}")
-    for field in fields(Manifest):
-        if field.type == "str" and not isinstance(found[field.name], str):
-            raise ValueError(f"{path}: {field.name} must be text, got {found[field.name]!r}")
-
-
-def _features_of(shape: tuple[int, ...], unit: object) -> int | None:
-    """How many `unit`s an input of `shape` has; None where it has none."""
-    modality = known_modality(shape, str(unit))
-    return None if modality is None else modality.split(shape, str(unit))[1]
-
-
-def _law_of(path: Path, found: dict[str, Any]) -> type[Noise]:
-    """The law that a manifest names."""
-    name = found.get("noise")
-    try:
-        return find_noise(str(name))
-    except ValueError as error:
-        known = ", ".join(all_noises())
-        raise ValueError(f"{path}: noise must be one of {known}, got {name!r}") from error
-
-
-def _check_first(path: Path, found: dict[str, Any], law: type[Noise]) -> None:
-    """Refuse what other laws need."""
-    for name in _FIRST:
-        if found[name] is not None and name not in law.entries_of():
-            raise ValueError(
-                f"{path}: {name} is {found[name]!r}, which does not go with the noise {law.name}"
-            )
 
 
 # What may differ when a run is resumed: where things lay (fingerprints say what they are), how far

@@ -16,7 +16,8 @@ from topcert.noise.ablation import Ablation
 from topcert.noise.law import of_law
 from topcert.theory.evidence_rules import VoteDetails
 from topcert.theory.located_ballots import JointAndSurviving
-from topcert.theory.stopping_rules import Stopping, StoppingTest
+from topcert.theory.stopping_rules import Stopping
+from topcert.theory.stopping_test import StoppingTest
 from topcert.voting.manifest import FIXED, Manifest
 from topcert.voting.replay import ReplayedMasks
 from topcert.voting.stages import Stage

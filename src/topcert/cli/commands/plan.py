@@ -27,7 +27,8 @@ from topcert.noise.ablation import Ablation
 from topcert.noise.make_noise import make_noise
 from topcert.theory.certified_radius import ABSTAIN
 from topcert.theory.counting import check_counts
-from topcert.voting.request import Prepared, Request, prepare
+from topcert.voting.prepare import Prepared, prepare
+from topcert.voting.request import Request
 
 _FEWEST: Final = ("one rival has it all", "as few rivals as can have it all")
 

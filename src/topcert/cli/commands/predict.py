@@ -25,7 +25,8 @@ from topcert.cli.running import run_to_ledger
 from topcert.cli.stop_messages import SAMPLES
 from topcert.evaluation.choices import check_design, choose_alpha, choose_ks
 from topcert.evaluation.other_certificates import has_other_certificates
-from topcert.evaluation.predictions import Predictions, find_predictor, predict_labels
+from topcert.evaluation.predicting import find_predictor, predict_labels
+from topcert.evaluation.predictions import Predictions
 from topcert.evaluation.results import smoothing_of
 from topcert.methods.certify import check_ballots
 from topcert.methods.method import DesignMethod, SampledMethod

@@ -37,7 +37,8 @@ from topcert.noise.ablation import Ablation
 from topcert.noise.make_noise import make_noise
 from topcert.randomization.lattices import read_strides
 from topcert.voting.ledger import Ledger
-from topcert.voting.request import Request, prepare
+from topcert.voting.prepare import prepare
+from topcert.voting.request import Request
 from topcert.voting.run import open_run
 
 SAMPLES: Final = 1_000

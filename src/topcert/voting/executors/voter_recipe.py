@@ -8,7 +8,8 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.voting.request import Request, prepare
+from topcert.voting.prepare import prepare
+from topcert.voting.request import Request
 from topcert.voting.voter import Voter
 
 

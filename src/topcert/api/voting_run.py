@@ -1,0 +1,54 @@
+"""A run of a smoothed classifier, in a folder of a person's or in a temporary one."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import final
+
+from topcert.api.python_words import in_python
+from topcert.api.temporary_folder import TemporaryFolder
+from topcert.api.votes import Votes
+from topcert.methods.certificate_table import LabelChoice
+from topcert.progress.shown import Shown, stages
+from topcert.voting.executors.executor import Executor
+from topcert.voting.notices import notices
+from topcert.voting.request import Request
+from topcert.voting.run import collect_votes, open_run
+
+
+@final
+class VotingRun:
+    """A run in a folder of a person's, or in a temporary one that lives as long as its votes."""
+
+    def __init__(self, request: Request, out: str | Path | None, *, resume: bool = True) -> None:
+        self._keeper = TemporaryFolder() if out is None else None
+        folder = Path(out or "") if self._keeper is None else self._keeper.path
+        self.opened = open_run(request, folder, resume=resume)
+
+    @property
+    def num_classes(self) -> int:
+        return self.opened.prepared.classifier.num_classes
+
+    def votes(
+        self, progress: Shown, *, choice: LabelChoice | None, executor: Executor | None = None
+    ) -> Votes:
+        """Fill the ledger."""
+        prepared = self.opened.prepared
+        with stages(progress) as stage:
+            ledger = collect_votes(
+                self.opened,
+                on_progress=stage("votes", unit="passes"),
+                on_inputs=stage("read", unit="inputs", ends=False),
+                executor=executor,
+            )
+        unanswered = prepared.classifier.undefined.in_words()
+        if unanswered:
+            warnings.warn(unanswered, stacklevel=3)
+        return Votes(
+            ledger,
+            raw=prepared.dataset.raw,
+            notes=(*prepared.dataset.notes, *map(in_python, notices(prepared))),
+            choice=choice,
+            keeper=self._keeper,
+        )
