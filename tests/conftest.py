@@ -62,7 +62,7 @@ def nan():
 def labels():
     return lambda batch: _scores(batch).argmax(1)
 
-def wild():
+def out_of_range():
     return lambda batch: np.full(len(batch), 99)
 '''
 
@@ -104,14 +104,14 @@ def few_pixels(
     from topcert.report.figures import stamp
 
     lines = [f"k = {each.k}: {each.certified.tolist()} of {each.total}" for each in curves]
-    said = " ".join([title, unit, *lines])
+    message = " ".join([title, unit, *lines])
     mark = stamp() if stamped else ""
     png, svg = (stem.with_name(stem.name + suffix) for suffix in (".png", ".svg"))
     info = PngInfo()
     info.add_text("Description", mark)
-    pixels = np.frombuffer(hashlib.sha256(said.encode()).digest(), np.uint8).reshape(4, 8)
+    pixels = np.frombuffer(hashlib.sha256(message.encode()).digest(), np.uint8).reshape(4, 8)
     Image.fromarray(pixels).save(png, pnginfo=info)
-    svg.write_text(f"<svg><desc>{mark}</desc><text>{html.escape(said)}</text></svg>\n")
+    svg.write_text(f"<svg><desc>{mark}</desc><text>{html.escape(message)}</text></svg>\n")
     return [png, svg]
 
 

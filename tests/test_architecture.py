@@ -265,7 +265,7 @@ FAKE = {
 
 
 @pytest.mark.parametrize(
-    ("changed", "source", "said"),
+    ("changed", "source", "message"),
     [
         (
             "theory/certified_radius.py",
@@ -377,7 +377,7 @@ FAKE = {
         ),
     ],
 )
-def test_the_check_can_fail(tmp_path: Path, changed: str, source: str, said: str) -> None:
+def test_the_check_can_fail(tmp_path: Path, changed: str, source: str, message: str) -> None:
     folders = tmp_path / "topcert", tmp_path / "topcert_paper"
     for name, content in FAKE.items():
         path = folders[0] / name
@@ -385,7 +385,7 @@ def test_the_check_can_fail(tmp_path: Path, changed: str, source: str, said: str
         path.resolve().write_text(content)
     assert broken_rules(read_modules(*folders)) == []
     (folders[0] / changed).resolve().write_text(source)
-    assert any(said in line for line in broken_rules(read_modules(*folders)))
+    assert any(message in line for line in broken_rules(read_modules(*folders)))
 
 
 @pytest.mark.parametrize(

@@ -61,10 +61,10 @@ def sections(found: Any) -> dict[str, str]:
         if head and rule == "-" * len(head)
     ]
     ends = [*heads, len(lines)]
-    told = {"": "\n".join(lines[: ends[0]])}
+    shown = {"": "\n".join(lines[: ends[0]])}
     for start, end in zip(heads, ends[1:], strict=True):
-        told[lines[start]] = "\n".join(lines[start + 2 : end])
-    return told
+        shown[lines[start]] = "\n".join(lines[start + 2 : end])
+    return shown
 
 
 def entries(text: str) -> set[str]:
@@ -95,36 +95,36 @@ METHODS: Final = dict(methods())
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_says_what_it_takes_gives_and_refuses(name: str) -> None:
-    told = sections(CALLABLE[name])
-    assert told[""].splitlines()[0].endswith((".", "?"))
-    assert entries(told["Parameters"]) == arguments(CALLABLE[name])
-    assert {"Returns", "Raises", "Examples"} <= set(told)
-    assert ">>> " in told["Examples"]
+    shown = sections(CALLABLE[name])
+    assert shown[""].splitlines()[0].endswith((".", "?"))
+    assert entries(shown["Parameters"]) == arguments(CALLABLE[name])
+    assert {"Returns", "Raises", "Examples"} <= set(shown)
+    assert ">>> " in shown["Examples"]
 
 
 @pytest.mark.parametrize("name", MADE)
 def test_a_class_that_people_make_says_what_it_takes(name: str) -> None:
-    told = sections(CALLABLE[name])
-    assert entries(told["Parameters"]) == arguments(CALLABLE[name])
-    assert ">>> " in told["Examples"]
+    shown = sections(CALLABLE[name])
+    assert entries(shown["Parameters"]) == arguments(CALLABLE[name])
+    assert ">>> " in shown["Examples"]
 
 
 @pytest.mark.parametrize("name", sorted(RESULTS))
 def test_a_result_says_what_it_holds(name: str) -> None:
-    told = sections(CALLABLE[name])
+    shown = sections(CALLABLE[name])
     fields = set(vars(CALLABLE[name]).get("__dataclass_fields__", ()))
-    assert entries(told["Attributes"]) >= fields
-    assert told["Attributes"]
-    assert ">>> " in told["Examples"]
+    assert entries(shown["Attributes"]) >= fields
+    assert shown["Attributes"]
+    assert ">>> " in shown["Examples"]
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_that_takes_something_says_what_it_takes_and_gives(name: str) -> None:
-    told, taken = sections(METHODS[name]), arguments(METHODS[name])
+    shown, taken = sections(METHODS[name]), arguments(METHODS[name])
     if taken:
-        assert entries(told["Parameters"]) == taken
+        assert entries(shown["Parameters"]) == taken
         gives = inspect.signature(METHODS[name]).return_annotation not in ("None", None)
-        assert ("Returns" in told) == gives
+        assert ("Returns" in shown) == gives
 
 
 def test_there_are_methods_to_look_at() -> None:

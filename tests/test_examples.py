@@ -20,11 +20,11 @@ def test_an_example_prints_what_it_says(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    _, _, said = script.read_text(encoding="utf-8").partition(HEAD)
+    _, _, message = script.read_text(encoding="utf-8").partition(HEAD)
     runpy.run_path(str(script), run_name="__main__")
     printed = capsys.readouterr().out
     assert printed
-    assert "".join(f"#     {line}\n" for line in printed.splitlines()) == said
+    assert "".join(f"#     {line}\n" for line in printed.splitlines()) == message
 
 
 def test_the_page_of_examples_names_each() -> None:

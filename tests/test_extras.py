@@ -45,16 +45,18 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("release", "bare")
 def test_modelnet40_needs_an_extra_and_says_so_before_it_downloads(release: Path) -> None:
-    said = r"^reading ModelNet40 needs h5py; install it with: pip install 'topcert\[points\]'$"
+    message = r"^reading ModelNet40 needs h5py; install it with: pip install 'topcert\[points\]'$"
     for folder in (release, None):
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=message):
             load_modelnet40("test", data_dir=folder)
 
 
 def test_a_download_of_modelnet40_needs_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pooch", None)
-    said = r"^downloading ModelNet40 needs pooch; install it with: pip install 'topcert\[data\]'$"
-    with pytest.raises(ValueError, match=said):
+    message = (
+        r"^downloading ModelNet40 needs pooch; install it with: pip install 'topcert\[data\]'$"
+    )
+    with pytest.raises(ValueError, match=message):
         load_modelnet40("test")
 
 
@@ -62,8 +64,8 @@ def test_a_download_of_modelnet40_needs_another(monkeypatch: pytest.MonkeyPatch)
 def test_cifar10_needs_one_only_where_it_is_downloaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = r"^downloading CIFAR-10 needs pooch; install it with: pip install 'topcert\[data\]'$"
-    with pytest.raises(ValueError, match=said):
+    message = r"^downloading CIFAR-10 needs pooch; install it with: pip install 'topcert\[data\]'$"
+    with pytest.raises(ValueError, match=message):
         load_cifar10("test")
     monkeypatch.setattr(cifar10, "_PER_FILE", PER_FILE)
     write_binary(tmp_path, TEST)

@@ -280,16 +280,16 @@ def test_a_method_whose_name_is_taken_is_refused(
 ) -> None:
     named = {"located": "half:TAKEN", "levine-feizi-simuem": "half:METHOD"}
     install_here("topcert-sly", METHODS, named, {"half": HALF})
-    said = [
+    message = [
         f"the method {name!r} of the package topcert-sly is left out: topcert has a method of that"
         " name, rename the plug-in"
         for name in sorted(named)
     ]
-    assert refused_methods() == said
+    assert refused_methods() == message
     with pytest.warns(UserWarning, match="'located' of the package topcert-sly is left out"):
         found = find_method("located")
     assert type(found).__module__ == "topcert.methods.located"
-    assert topcert("methods").err.splitlines() == said
+    assert topcert("methods").err.splitlines() == message
     assert "half" not in sys.modules, "what is refused was loaded"
 
 

@@ -199,12 +199,12 @@ def test_a_caption_names_network_and_inputs_and_latex_numbers_it_itself(
     measured = ", ".join(
         dict.fromkeys(cell.origin.network for cell in cells if cell.origin is not None)
     )
-    said = (
+    message = (
         f"ertified top-k accuracy on CIFAR-10, ours (the paper's). Networks: {measured}; 4, 12"
         " images."
     )
-    assert markdown.read_text(encoding="utf-8").startswith(f"Table 1: c{said}\n")
-    assert rf"\caption{{C{said}}}".replace("_", r"\_") in latex.read_text(encoding="utf-8")
+    assert markdown.read_text(encoding="utf-8").startswith(f"Table 1: c{message}\n")
+    assert rf"\caption{{C{message}}}".replace("_", r"\_") in latex.read_text(encoding="utf-8")
     assert "Table" not in latex.read_text(encoding="utf-8").replace(r"\begin{table}", "")
     for path in (markdown, latex):
         assert "(0.0)" not in path.read_text(encoding="utf-8")

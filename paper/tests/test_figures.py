@@ -147,8 +147,10 @@ def test_the_three_forms_and_the_same_bytes_again(folder: Path, tmp_path: Path) 
 
 def test_conditions_name_what_does_not_vary(folder: Path) -> None:
     measured = Measured(data=CIFAR10, lines=measured_lines(FIGURES[1], CIFAR10, folder))
-    said = conditions(FIGURES[1], measured)
-    assert said == "CIFAR-10, 12 images, network made up\nk = 3, n = 2,000, alpha = 0.001, seed 0"
+    message = conditions(FIGURES[1], measured)
+    assert (
+        message == "CIFAR-10, 12 images, network made up\nk = 3, n = 2,000, alpha = 0.001, seed 0"
+    )
 
 
 def test_what_was_not_measured_has_no_line(folder: Path, tmp_path: Path) -> None:

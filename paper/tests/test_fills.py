@@ -111,7 +111,7 @@ def test_the_files_hold_every_line_and_are_made_the_same_again(
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"num_samples": 300}, "must hold the column `label` and 300 votes of every input"),
         (
@@ -125,10 +125,10 @@ def test_the_files_hold_every_line_and_are_made_the_same_again(
     ],
 )
 def test_lines_that_were_not_measured_alike_are_refused(
-    folder: Path, changed: dict[str, int], said: str
+    folder: Path, changed: dict[str, int], message: str
 ) -> None:
     write_origin(folder, "infill-5000", dataclasses.replace(ORIGIN, **changed))  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         measured_lines(folder)
 
 

@@ -106,7 +106,7 @@ def test_several_k_have_a_curve_each() -> None:
 def test_a_run_in_a_folder_is_gone_on_with_and_another_is_refused(tmp_path: Path) -> None:
     first = vote(out=tmp_path / "run")
     asked: list[tuple[str, int, int]] = []
-    again = vote(out=tmp_path / "run", progress=lambda *told: asked.append(told))
+    again = vote(out=tmp_path / "run", progress=lambda *shown: asked.append(shown))
     assert np.array_equal(first.counts, again.counts)
     assert not again.in_memory
     assert ("votes", 720, 720) in asked
@@ -225,12 +225,12 @@ def test_a_stopping_rule_has_certificates_for_what_it_asked() -> None:
 
 
 def test_errors_name_the_arguments_of_python() -> None:
-    for given, said in (
+    for given, message in (
         ({"num_samples": 0}, "num_samples must be at least 1, got 0"),
         ({"seed": -1}, r"seed must lie in 0 .. 2\^64 - 1, got -1"),
         ({"label_choice": "best"}, "label_choice must be given, predicted or selected"),
     ):
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=message):
             vote(**given)
     with pytest.raises(ValueError, match=r"k must lie in 1 .. 3, one less than the 4 classes"):
         vote().certify(k=4)

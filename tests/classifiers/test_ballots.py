@@ -122,11 +122,11 @@ def test_what_a_model_had_no_ballot_for_is_counted_by_its_reason() -> None:
     found = classifier(batch)
     assert found[[1, 4]].tolist() == [[4, 0], [0, 1]]
     np.testing.assert_array_equal(found[[0, 2, 3, 5]], ranked(2)(batch[[0, 2, 3, 5]]))
-    told = classifier.undefined
-    assert (told.repeated, told.raised, told.total, told.asked) == (1, 1, 2, 6)
+    shown = classifier.undefined
+    assert (shown.repeated, shown.raised, shown.total, shown.asked) == (1, 1, 2, 6)
     rule = "the labels 0, 1 (of ranked ones, after those before the first fault)"
-    assert f"which count as {rule}: 1 on which it raised" in told.in_words()
-    assert "1 with a label twice" in told.in_words()
+    assert f"which count as {rule}: 1 on which it raised" in shown.in_words()
+    assert "1 with a label twice" in shown.in_words()
 
 
 REFUSED: dict[str, tuple[Any, dict[str, int], str]] = {
@@ -203,10 +203,10 @@ def test_integer_scores_are_scores_where_the_classes_are_counted() -> None:
 
 
 def test_integers_that_may_be_labels_are_told_where_they_pass_for_scores() -> None:
-    told = wrap(ranked(3), example=ROWS).choice.note
+    shown = wrap(ranked(3), example=ROWS).choice.note
     assert (
         "taken as scores of 3 classes; where they are labels, the best first, say --ballot 3 and"
-        " --classes" in told
+        " --classes" in shown
     )
     assert (
         wrap(lambda batch: np.rint(scores(batch)).astype(np.int64), example=ROWS).choice.note == ""

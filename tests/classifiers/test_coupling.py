@@ -182,7 +182,7 @@ def test_subgraphs_are_entered_and_what_they_mix_is_refused(
     topcert: Callable[..., Outcome],
     within: Callable[..., list[onnx.NodeProto]],
 ) -> None:
-    for nodes, name, told in (
+    for nodes, name, shown in (
         (QUANTIZED, "DynamicQuantizeLinear", "takes the scale"),
         (CENTRED, "ReduceMean", "works along axis 0"),
     ):
@@ -208,7 +208,7 @@ def test_subgraphs_are_entered_and_what_they_mix_is_refused(
             tmp_path / "a",
         )
         assert refused.code == 2
-        assert told in refused.err
+        assert shown in refused.err
         assert not (tmp_path / "a").exists()
 
 

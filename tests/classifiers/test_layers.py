@@ -231,9 +231,9 @@ BAD = {
 
 @pytest.mark.parametrize("name", BAD)
 def test_what_the_bounds_cannot_follow_is_named(tmp_path: Path, name: str) -> None:
-    nodes, said = BAD[name]
+    nodes, message = BAD[name]
     thin = np.ones((3, 1, 2, 2), np.float32)
-    with pytest.raises(ValueError, match=said) as raised:
+    with pytest.raises(ValueError, match=message) as raised:
         read_layers(write(tmp_path / "net.onnx", nodes, thin=thin))
     assert "\n" not in str(raised.value)
 

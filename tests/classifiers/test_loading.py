@@ -343,7 +343,7 @@ def test_a_callable_that_fails_on_the_input_is_refused_with_its_shape(write: Wri
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         (
             "../A/mynet:make",
@@ -358,6 +358,6 @@ def test_a_callable_that_fails_on_the_input_is_refused_with_its_shape(write: Wri
         ("my-net:make", "'my-net' is no module that Python can import"),
     ],
 )
-def test_a_path_in_place_of_a_module_is_told_from_it(name: str, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_a_path_in_place_of_a_module_is_told_from_it(name: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         load_classifier(name, example=np.zeros((2, 3), np.float32))

@@ -57,10 +57,11 @@ def test_the_stride_of_columns_follows_from_what_is_shown(shown: int, stride: in
 
 
 @pytest.mark.parametrize(
-    ("shown", "told"), [(4, r"3 strides of columns \(8, 9, 10\)"), (9, r"0 .* \(none\)"), (33, "0")]
+    ("shown", "listed"),
+    [(4, r"3 strides of columns \(8, 9, 10\)"), (9, r"0 .* \(none\)"), (33, "0")],
 )
-def test_a_picture_of_no_one_stride_has_no_mirror(shown: int, told: str) -> None:
-    with pytest.raises(ValueError, match=rf"pictures {shown} wide of images of 32 .*{told}"):
+def test_a_picture_of_no_one_stride_has_no_mirror(shown: int, listed: str) -> None:
+    with pytest.raises(ValueError, match=rf"pictures {shown} wide of images of 32 .*{listed}"):
         stride_between(width=32, shown=shown)
 
 
@@ -98,9 +99,9 @@ def test_what_an_attacker_writes_in_a_row_is_its_own_and_has_an_answer() -> None
     made = Mirrored(network(), width=9, stride=3)
     rows = pictures(np.random.default_rng(0).random((9, 9, 3)).astype(np.float32), 3)
     usual = made(rows)
-    for wild in (3e38, -np.inf, np.nan):
+    for extreme in (3e38, -np.inf, np.nan):
         attacked = rows.copy()
-        attacked[4, 0, 1, 1] = wild
+        attacked[4, 0, 1, 1] = extreme
         found = made(attacked)
         assert 0 <= found[4, 0] < 4
         np.testing.assert_array_equal(np.delete(found, 4, axis=0), np.delete(usual, 4, axis=0))

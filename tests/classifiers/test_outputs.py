@@ -339,9 +339,9 @@ def test_an_output_that_is_not_there_or_no_answer_is_refused(
 
 
 def test_what_was_taken_is_told_where_there_was_a_choice() -> None:
-    told = taken(lambda b: {"features": features(b), "logits": scores(b)}).choice.note
+    shown = taken(lambda b: {"features": features(b), "logits": scores(b)}).choice.note
     assert (
-        told
+        shown
         == "of the model's outputs features: float32 (16, 12), logits: float32 (16, 4), logits is"
         " taken"
     )

@@ -123,11 +123,11 @@ def test_the_attackers_do_reach_every_part_of_the_rule(tmp_path: Path) -> None:
         batch[1, 0, 0, 0] = 3e38
         if "tree" not in kind:
             classifier(batch)
-        told = classifier.undefined
+        shown = classifier.undefined
         reached |= {
-            name for name in ("not_finite", "raised", "out_of_range") if getattr(told, name)
+            name for name in ("not_finite", "raised", "out_of_range") if getattr(shown, name)
         }
-        assert told.asked in (0, SIZE)
+        assert shown.asked in (0, SIZE)
     assert reached == {"not_finite", "raised", "out_of_range"}
 
 

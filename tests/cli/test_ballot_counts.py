@@ -156,9 +156,9 @@ def test_plan_says_what_ballots_can_certify(
         assert f"the largest radius that can ever be certified is {largest} features" in run.out
         assert ("w = " in run.out) == (named > 1)
     run = topcert(*asked, "--ballot", 3, "--json")
-    said = json.loads(run.out)["settings"][0]
-    assert said["num_named"] == 3
-    last = said["votes_needed"][-1]
+    message = json.loads(run.out)["settings"][0]
+    assert message["num_named"] == 3
+    last = message["votes_needed"][-1]
     assert last == {"radius": 13, "others_even": None, "few_rivals": 995}
     assert "none" in topcert(*asked, "--ballot", 3).out
     assert "--ballot must lie in 1 .. 9" in topcert(*asked, "--ballot", 10).err

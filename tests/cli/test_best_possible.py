@@ -48,13 +48,13 @@ def test_certify_names_the_largest_radius_before_a_model_is_asked(
 ) -> None:
     Path("models_for_tests.py").write_text(
         Path("models_for_tests.py").read_text()
-        + "\n\ndef told():\n    import sys\n    def scores(batch):\n        print('asked',"
+        + "\n\ndef printing():\n    import sys\n    def scores(batch):\n        print('asked',"
         " len(batch), file=sys.stderr)\n        return _scores(batch)\n    return scores\n"
     )
     run = topcert(
         "certify",
         TABLE[0],
-        "models_for_tests:told",
+        "models_for_tests:printing",
         *TABLE[2:],
         "--samples",
         2000,

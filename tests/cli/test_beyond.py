@@ -102,7 +102,7 @@ def test_they_are_derived_from_the_same_votes_and_verified(
     before, asked = stored()
     assert (before.bounds, "bounds" in asked, before.label_choice) == (None, False, "given")
     votes = Ledger.open(run).block_path(0).read_bytes()
-    told = resume(topcert, *OURS[name], "--label", choice)
+    shown = resume(topcert, *OURS[name], "--label", choice)
     assert Ledger.open(run).block_path(0).read_bytes() == votes
     made, asked = stored()
     ledger = Ledger.open(run)
@@ -111,7 +111,7 @@ def test_they_are_derived_from_the_same_votes_and_verified(
     assert made.bounds == asked.get("bounds") == ("intersection-union" if by_rule else None)
     assert (
         f"method {'ablation with intersection-union bounds' if by_rule else 'located'}"
-        in " ".join(told.out.split())
+        in " ".join(shown.out.split())
     )
     wanted = certify(
         find_sampled_method(made.method),
@@ -146,10 +146,10 @@ def test_they_are_derived_from_the_same_votes_and_verified(
 def test_evaluate_asks_the_votes_of_another_run(
     run: Path, topcert: Callable[..., Outcome], name: str
 ) -> None:
-    told = topcert(
+    shown = topcert(
         "evaluate", "o", *OURS[name], "--k", 1, "--k", 3, "--label", "given", "--out", "other.csv"
     )
-    assert told.code == 0, told.err
+    assert shown.code == 0, shown.err
     assert Path("other.csv").read_text() != Path("o/accuracy.csv").read_text()
     assert topcert("evaluate", "o", "--bounds", "simuem", "--out", "same.csv").code == 0
     assert Path("same.csv").read_text() == Path("o/accuracy.csv").read_text()
@@ -311,7 +311,7 @@ def test_located_needs_more_than_counts(run: Path, topcert: Callable[..., Outcom
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "message"),
     [
         (
             ["--bounds", "best"],
@@ -328,12 +328,12 @@ def test_located_needs_more_than_counts(run: Path, topcert: Callable[..., Outcom
     ],
 )
 def test_bounds_that_a_method_has_not_are_refused(
-    run: Path, topcert: Callable[..., Outcome], more: list[object], said: str
+    run: Path, topcert: Callable[..., Outcome], more: list[object], message: str
 ) -> None:
     first = [part for part in RUN if part not in ("--k", 1, 3)]
     for command in (topcert(*first, "--out", "new", *more), topcert("evaluate", "o", *more)):
         assert command.code == 2
-        assert said in command.err
+        assert message in command.err
     assert not Path("new").exists()
 
 
@@ -379,9 +379,9 @@ def test_located_votes_under_another_noise_are_refused(
 
 def test_an_alias_says_whose_bounds_it_means(run: Path, topcert: Callable[..., Outcome]) -> None:
     resume(topcert, "--bounds", "intersection-union")
-    told = topcert("evaluate", "o", "--method", "levine-feizi-simuem", "--k", 1)
-    assert told.code == 0
-    assert "intersection-union" not in told.out
+    shown = topcert("evaluate", "o", "--method", "levine-feizi-simuem", "--k", 1)
+    assert shown.code == 0
+    assert "intersection-union" not in shown.out
     assert find_method("levine-feizi-simuem").rules == RULES  # type: ignore[attr-defined]
 
 
@@ -402,10 +402,10 @@ def test_votes_that_predict_made_are_evaluated_when_all_is_said(
         ).code
         == 0
     )
-    told = topcert(
+    shown = topcert(
         "evaluate", "p", "--method", method, "--k", 1, "--alpha", 0.05, "--label", "predicted"
     )
-    assert told.code == 0, told.err
+    assert shown.code == 0, shown.err
 
 
 @pytest.mark.parametrize("ks", [[], [float("inf")]])
@@ -418,6 +418,6 @@ def test_places_that_are_none_are_damage(
     pq.write_table(
         table.replace_schema_metadata({**table.schema.metadata, b"parameters": parameters}), path
     )
-    told = topcert("verify", "o")
-    assert told.code == 2
-    assert "is damaged: it names no parameters" in told.err
+    shown = topcert("verify", "o")
+    assert shown.code == 2
+    assert "is damaged: it names no parameters" in shown.err

@@ -169,7 +169,7 @@ def test_bad_parameters_are_refused_before_any_work(
         ("nan", "scores that are NaN or infinite"),
         ("noisy", "deterministic"),
         ("labels", "--classes"),
-        ("wild", "--classes"),
+        ("out_of_range", "--classes"),
         ("absent", "no absent"),
     ],
 )
@@ -192,7 +192,9 @@ def test_bad_models_are_refused(
 
 
 def test_labels_out_of_range_are_refused(workplace: Path, topcert: Callable[..., Outcome]) -> None:
-    run = topcert(*BASE[:2], "models_for_tests:wild", *BASE[3:], "--classes", 5, "--out", "o")
+    run = topcert(
+        *BASE[:2], "models_for_tests:out_of_range", *BASE[3:], "--classes", 5, "--out", "o"
+    )
     assert run.code == 2
     assert "label 99" in run.err
 

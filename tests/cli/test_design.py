@@ -62,12 +62,12 @@ def test_a_design_is_certified_resumed_and_verified(
     topcert: Callable[..., Outcome], name: str
 ) -> None:
     run = [*RUN, "--design", name, "--out", "o"]
-    told = topcert(*run)
-    assert told.code == 0, told.err
-    said = " ".join(told.out.split())
-    assert "vote over all 100 published masks" in said
-    assert "no failure probability" in said
-    assert "alpha" not in said
+    shown = topcert(*run)
+    assert shown.code == 0, shown.err
+    message = " ".join(shown.out.split())
+    assert "vote over all 100 published masks" in message
+    assert "no failure probability" in message
+    assert "alpha" not in message
     manifest = Ledger.open(Path("o")).manifest
     assert (manifest.law, manifest.algorithm) == (name, ALGORITHMS[name])
     made = certificates()
@@ -129,9 +129,9 @@ def test_ballots_over_one_partition_have_the_exact_radius(
     topcert: Callable[..., Outcome], method: str
 ) -> None:
     run = [*SHARED, "--k", "1,2", "--method", method, "--design", "partitions", "--samples", 15]
-    told = topcert(*run, "--ballot", 2, "--out", "o")
-    assert told.code == 0, told.err
-    assert "w = 2: each ablated input names its 2 best labels" in " ".join(told.out.split())
+    shown = topcert(*run, "--ballot", 2, "--out", "o")
+    assert shown.code == 0, shown.err
+    assert "w = 2: each ablated input names its 2 best labels" in " ".join(shown.out.split())
     made, ledger = certificates(), Ledger.open(Path("o"))
     classes = ledger.counts().shape[1]
     wanted = [
@@ -193,9 +193,9 @@ def test_a_manifest_that_makes_no_sense_is_refused(
 ) -> None:
     assert topcert(*RUN, "--out", "o").code == 0
     rewrite_manifest(Path("o"), **changes)
-    told = topcert("verify", "o")
-    assert told.code == 2
-    assert told.err.count("error:") == 1
+    shown = topcert("verify", "o")
+    assert shown.code == 2
+    assert shown.err.count("error:") == 1
 
 
 @pytest.mark.parametrize(
@@ -229,18 +229,18 @@ def test_a_manifest_that_makes_no_sense_is_refused(
 def test_what_a_design_is_not_for_is_refused(
     topcert: Callable[..., Outcome], options: list[object], says: str
 ) -> None:
-    told = topcert(*options, "--out", "o")
-    assert told.code == 2
-    assert says in told.err
+    shown = topcert(*options, "--out", "o")
+    assert shown.code == 2
+    assert says in shown.err
     assert not Path("o").exists()
 
 
 def test_ledgers_of_another_law_are_refused(topcert: Callable[..., Outcome]) -> None:
     assert topcert(*RUN, "--out", "o").code == 0
     for method in ("ablation", "located", "levine-feizi", "levine-feizi-simuem"):
-        told = topcert("evaluate", "o", "--method", method, "--k", 1, "--alpha", 0.1)
-        assert told.code == 2
-        assert "needs the law iid" in told.err
+        shown = topcert("evaluate", "o", "--method", method, "--k", 1, "--alpha", 0.1)
+        assert shown.code == 2
+        assert "needs the law iid" in shown.err
     for method in ("jia-2020", "cohen", "lee"):
         assert topcert("evaluate", "o", "--method", method).code == 2
     assert "leaves nothing to chance" in topcert("evaluate", "o", "--alpha", 0.1).err
@@ -280,8 +280,8 @@ def test_sets_of_points_need_blocks_of_one_size(topcert: Callable[..., Outcome])
         "--k",
         1,
     ]
-    told = topcert(*run, "--keep", 6, "--samples", 12, "--classes", 2, "--out", "o")
-    assert told.code == 0, told.err  # four blocks of five
+    shown = topcert(*run, "--keep", 6, "--samples", 12, "--classes", 2, "--out", "o")
+    assert shown.code == 0, shown.err  # four blocks of five
     odd = topcert(*run, "--keep", 7, "--samples", 12, "--classes", 2, "--out", "p")
     assert odd.code == 2
     assert "choose a --keep that divides the points" in odd.err

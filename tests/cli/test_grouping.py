@@ -61,9 +61,9 @@ def test_a_group_stands_in_the_command_as_its_options(capsys: pytest.CaptureFixt
     with pytest.raises(Exception, match="Missing parameter: width"):
         app(["a"], standalone_mode=False)
     app(["--help"], standalone_mode=False)
-    told = capsys.readouterr().out
-    assert "Draw it." in told
-    assert told.index("--width") < told.index("--height") < told.index("--keep")
+    shown = capsys.readouterr().out
+    assert "Draw it." in shown
+    assert shown.index("--width") < shown.index("--height") < shown.index("--keep")
 
 
 def test_options_that_were_given_go_by_their_flags() -> None:

@@ -41,7 +41,7 @@ def test_help_reads_well_at_80_columns(
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("message", "words"),
     [
         ("[1<=x<=100000000]", "[1 to 10^8]"),
         ("[x>=1]", "[1 or more]"),
@@ -51,8 +51,8 @@ def test_help_reads_well_at_80_columns(
         ("[default: 10000; 2<=x<=12345]", "[default: 10000; 2 to 12,345]"),
     ],
 )
-def test_bounds_are_said_in_words(said: str, words: str) -> None:
-    assert in_words(said) == words
+def test_bounds_are_said_in_words(message: str, words: str) -> None:
+    assert in_words(message) == words
 
 
 def test_the_bounds_of_an_option_stand_in_its_help(topcert: Callable[..., Outcome]) -> None:

@@ -74,9 +74,9 @@ def test_a_lattice_is_certified_and_verified(
     topcert: Callable[..., Outcome], method: str, encoding: str
 ) -> None:
     run = [*SHARED, "--k", 1, "--k", 2, "--method", method, "--encoding", encoding, "--out", "o"]
-    told = topcert(*run)
-    assert told.code == 0, told.err
-    assert "vote over all 16 published masks" in " ".join(told.out.split()) or method == "fpa"
+    shown = topcert(*run)
+    assert shown.code == 0, shown.err
+    assert "vote over all 16 published masks" in " ".join(shown.out.split()) or method == "fpa"
     ledger = Ledger.open(Path("o"))
     assert (ledger.manifest.law, ledger.manifest.algorithm) == ("lattice", "grid-classes-1")
     made, counts = certificates(), ledger.counts()
@@ -89,9 +89,9 @@ def test_a_lattice_is_certified_and_verified(
     for more in ([], ["--model", MODEL, "--replay", 20]):
         checked = topcert("verify", "o", *more)
         assert checked.code == 0, checked.out + checked.err
-        said = " ".join(checked.out.split())
-        assert "the published masks are the grids of one stride" in said
-        assert "seed 0 drew" not in said
+        message = " ".join(checked.out.split())
+        assert "the published masks are the grids of one stride" in message
+        assert "seed 0 drew" not in message
     assert topcert("evaluate", "o", "--out", "same.csv").code == 0
     assert Path("same.csv").read_text() == Path("o/accuracy.csv").read_text()
     other = "fpa" if method == "design" else "design"
@@ -128,15 +128,15 @@ def test_the_seed_changes_nothing(topcert: Callable[..., Outcome]) -> None:
 def test_what_a_lattice_is_not_for_is_refused(
     topcert: Callable[..., Outcome], options: list[object], says: str
 ) -> None:
-    told = topcert(*SHARED, "--k", 1, "--method", "design", *options, "--out", "o")
-    assert told.code == 2
-    assert says in " ".join(told.err.split())
+    shown = topcert(*SHARED, "--k", 1, "--method", "design", *options, "--out", "o")
+    assert shown.code == 2
+    assert says in " ".join(shown.err.split())
     assert not Path("o").exists()
 
 
 def test_the_encoding_is_refused_without_a_design(topcert: Callable[..., Outcome]) -> None:
     for command in ("certify", "predict"):
-        told = topcert(
+        shown = topcert(
             command,
             "images.npz",
             MODEL,
@@ -149,9 +149,9 @@ def test_the_encoding_is_refused_without_a_design(topcert: Callable[..., Outcome
             "--out",
             "o",
         )
-        assert told.code == 2
+        assert shown.code == 2
         assert "only a method of designs with --design lattice keeps these" in " ".join(
-            told.err.split()
+            shown.err.split()
         )
 
 
@@ -165,9 +165,9 @@ def test_a_manifest_of_the_encoding_without_the_design_is_refused(
     rewrite_manifest(
         Path("o"), law="random", algorithm="philox4x64-lemire32-fisher-yates-designed-1"
     )
-    told = topcert("verify", "o")
-    assert told.code == 2
-    assert "encoding lattice does not go with the law random" in " ".join(told.err.split())
+    shown = topcert("verify", "o")
+    assert shown.code == 2
+    assert "encoding lattice does not go with the law random" in " ".join(shown.err.split())
 
 
 NAMED = ["certify", "images.npz", MODEL, "--batch-size", 7, "--k", 1, "--method", "design"]
@@ -185,8 +185,8 @@ def test_a_lattice_with_strides_of_its_own_is_certified_and_verified(
     topcert: Callable[..., Outcome], design: str, encoding: str, count: int, kept: int
 ) -> None:
     run = [*NAMED, "--design", design, "--encoding", encoding, "--samples", count, "--out", "o"]
-    told = topcert(*run)
-    assert told.code == 0, told.err
+    shown = topcert(*run)
+    assert shown.code == 0, shown.err
     manifest = Ledger.open(Path("o")).manifest
     assert (manifest.law, manifest.algorithm, of_law(manifest.noise, Ablation).kept) == (
         design,
@@ -224,10 +224,10 @@ def test_named_squares_vote_as_the_grids_of_their_stride(topcert: Callable[..., 
         topcert(*SHARED, "--k", 1, "--method", "fpa", "--encoding", "lattice", "--out", "o").code
         == 0
     )
-    told = topcert(
+    shown = topcert(
         *NAMED, "--method", "fpa", "--encoding", "lattice", "--design", "lattice:4x4", "--out", "p"
     )
-    assert told.code == 0, told.err  # one round without --samples
+    assert shown.code == 0, shown.err  # one round without --samples
     assert Ledger.open(Path("p")).counts().tolist() == Ledger.open(Path("o")).counts().tolist()
     assert Ledger.open(Path("p")).manifest.num_samples == 16
 
@@ -258,9 +258,9 @@ def test_named_squares_vote_as_the_grids_of_their_stride(topcert: Callable[..., 
 def test_strides_that_do_not_fit_are_refused(
     topcert: Callable[..., Outcome], options: list[object], says: str
 ) -> None:
-    told = topcert(*NAMED, *options, "--out", "o")
-    assert told.code == 2
-    assert says in " ".join(told.err.split())
+    shown = topcert(*NAMED, *options, "--out", "o")
+    assert shown.code == 2
+    assert says in " ".join(shown.err.split())
     assert not Path("o").exists()
 
 
@@ -279,13 +279,13 @@ def test_a_run_off_is_certified_and_verified(topcert: Callable[..., Outcome]) ->
         "--out",
         "o",
     ]
-    told = topcert(*run)
-    assert told.code == 0, told.err
-    said = " ".join(told.out.split())
-    assert "is the label that wins the run-off" in said
+    shown = topcert(*run)
+    assert shown.code == 0, shown.err
+    message = " ".join(shown.out.split())
+    assert "is the label that wins the run-off" in message
     assert (
         "stays the winner of the run-off (first places, then a duel of two) over all 16 published"
-        " masks" in said
+        " masks" in message
     )
     made, ledger = certificates(), Ledger.open(Path("o"))
     for row, votes in enumerate(ledger.iterate_inputs()):

@@ -213,11 +213,11 @@ def test_a_sentinel_among_the_data_is_told_with_the_fix(
     np.savez("scaled.npz", x=x, y=table["y"])
     run = topcert("certify", "scaled.npz", "models_for_tests:linear", *BASE, "--out", "o")
     assert run.code == 0
-    told = (
+    shown = (
         "hidden columns are shown as -1, which lies within the values of 1 of 12 columns"
         " (column 3: "
     )
-    assert (told in run.err) == among
+    assert (shown in run.err) == among
     assert ("choose a --fill outside" in run.err) == among
     assert (
         topcert(
@@ -271,14 +271,14 @@ def test_labels_that_seem_to_count_from_1_are_told_and_recorded(
 def test_radius_tells_of_labels_none_of_which_is_0(
     workplace: Path, topcert: Callable[..., Outcome]
 ) -> None:
-    def told(count: int, first: int) -> str:
+    def shown(count: int, first: int) -> str:
         rows = [f"90,5,5,{first + row % 2}" for row in range(count)]
         Path("c.csv").write_text("\n".join(["a,b,c,label", *rows]) + "\n")
         return topcert("radius", "c.csv", "--keep", 5, "--features", 90, "--k", 1).err
 
     assert (
         "note: none of the 12 labels is 0, the lowest is 1, and there are 3 classes, from 0"
-        in told(12, 1)
+        in shown(12, 1)
     )
-    assert "labels is 0" not in told(11, 1)
-    assert "labels is 0" not in told(12, 0)
+    assert "labels is 0" not in shown(11, 1)
+    assert "labels is 0" not in shown(12, 0)

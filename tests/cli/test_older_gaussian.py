@@ -131,11 +131,11 @@ def test_a_new_run_draws_on_the_grid_and_covers_it(
 ) -> None:
     run = topcert(*CERTIFY, "--k", 1, "--out", "new")
     assert run.code == 0, run.err
-    said = " ".join(run.out.split())
-    assert "overed" not in said
+    message = " ".join(run.out.split())
+    assert "overed" not in message
     assert (
         "Input and noise are whole steps of 1/8160: 8-bit values exactly, others after rounding."
-        in said
+        in message
     )
     assert json.loads(Path("new/manifest.json").read_text())["algorithm"] == grid_noise.ALGORITHM
     assert (

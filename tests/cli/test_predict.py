@@ -87,9 +87,9 @@ def test_the_folder_is_verified_and_evaluated(
     assert topcert(*COMMAND, "--out", "o").code == 0
     checked = topcert("verify", "o", "--model", MODEL, "--replay", 20)
     assert checked.code == 0, checked.err
-    told = topcert("evaluate", "o")
-    assert told.code == 0, told.err
-    assert "k = 2" in told.out
+    shown = topcert("evaluate", "o")
+    assert shown.code == 0, shown.err
+    assert "k = 2" in shown.out
     assert topcert(*COMMAND, "--out", "o").code == 2  # not without --resume
     again = topcert(*COMMAND[:-2], "--out", "o", "--resume")  # the seed is that of the folder
     assert again.code == 0, again.err

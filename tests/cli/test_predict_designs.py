@@ -41,10 +41,10 @@ def rows_of(text: str) -> list[dict[str, str]]:
 def test_it_shows_what_certify_certifies(topcert: Callable[..., Outcome], name: str) -> None:
     run = topcert("predict", *DATA, *ASKED[name], "--out", "o")
     assert run.code == 0, run.err
-    said = " ".join(run.err.split())
-    assert f"published masks of {ASKED[name][ASKED[name].index('--design') + 1]}" in said
-    assert "no failure probability" in said
-    assert "abstain" not in said
+    message = " ".join(run.err.split())
+    assert f"published masks of {ASKED[name][ASKED[name].index('--design') + 1]}" in message
+    assert "no failure probability" in message
+    assert "abstain" not in message
     rows = rows_of(run.out)
     assert Path("o/predictions.csv").read_text() == run.out
     assert {(row["method"], row["alpha"]) for row in rows} == {(name, "0.0")}

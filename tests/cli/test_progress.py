@@ -69,8 +69,8 @@ def test_a_slow_rate_is_not_told_as_none(
 
 
 def test_lines_come_soon_and_then_at_growing_distances(clock: Clock) -> None:
-    told: list[tuple[float, int]] = []
-    with Lines(lambda one: told.append((clock.now, one.done)), eager=False) as teller:
+    shown: list[tuple[float, int]] = []
+    with Lines(lambda one: shown.append((clock.now, one.done)), eager=False) as teller:
         update = teller.stage("votes", unit="passes")
         for second in range(500):
             clock.now = float(second)
@@ -79,48 +79,48 @@ def test_lines_come_soon_and_then_at_growing_distances(clock: Clock) -> None:
     times = [FIRST]
     for gap in [*GAPS, *[LAST_GAP] * 10]:
         times.append(times[-1] + gap)
-    assert [now for now, _ in told] == [now for now in times if now < 500]
-    assert all(now == done for now, done in told)
+    assert [now for now, _ in shown] == [now for now in times if now < 500]
+    assert all(now == done for now, done in shown)
     assert FIRST + GAPS[0] <= 10
-    assert len(told) < 15  # a log of many hours stays short
+    assert len(shown) < 15  # a log of many hours stays short
 
 
 def test_a_step_that_takes_long_does_not_silence_the_log(clock: Clock) -> None:
-    told: list[ProgressLine] = []
-    with Lines(told.append, eager=False) as teller:
+    shown: list[ProgressLine] = []
+    with Lines(shown.append, eager=False) as teller:
         update = teller.stage("votes", unit="passes")
         update(0, 1_000, "checking")
         for second in range(30):  # no update in all this time
             clock.now = float(second)
             teller.tick()
-    assert [(one.done, one.note) for one in told] == [(0, "checking")] * 3
-    assert in_words(told[0]) == "votes: 0 of 1,000 passes, checking"
-    assert told[0].seconds_left is None
+    assert [(one.done, one.note) for one in shown] == [(0, "checking")] * 3
+    assert in_words(shown[0]) == "votes: 0 of 1,000 passes, checking"
+    assert shown[0].seconds_left is None
 
 
 def test_a_stage_of_no_interest_is_told_only_where_it_takes_long(clock: Clock) -> None:
-    told: list[str] = []
-    with Lines(lambda one: told.append(one.title), eager=False) as teller:
+    shown: list[str] = []
+    with Lines(lambda one: shown.append(one.title), eager=False) as teller:
         for title, seconds in (("short", 1.0), ("long", 9.0)):
             update = teller.stage(title, unit="inputs", ends=False)
             began = clock.now
             for done in range(11):
                 clock.now = began + seconds * done / 10
                 update(done, 10, "")
-    assert told == ["long", "long", "long"]
+    assert shown == ["long", "long", "long"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the times of a busy machine")
 def test_a_thread_tells_while_a_step_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "FIRST", 0.05)
     monkeypatch.setattr(lines, "TICK", 0.02)
-    told: list[ProgressLine] = []
-    with Lines(told.append, eager=False) as teller:
+    shown: list[ProgressLine] = []
+    with Lines(shown.append, eager=False) as teller:
         teller.stage("votes", unit="passes")(0, 9, "")
         deadline = time.monotonic() + 30
-        while not told and time.monotonic() < deadline:
+        while not shown and time.monotonic() < deadline:
             time.sleep(0.01)
-    assert told
+    assert shown
     assert not any(thread.name == "topcert-progress" and thread.is_alive() for thread in _later())
 
 
@@ -232,8 +232,8 @@ def test_a_log_of_both_streams_is_told_while_the_work_goes_on(workplace: Path) -
 
 
 def test_the_last_line_of_a_stage_stands_there_once(clock: Clock) -> None:
-    told: list[tuple[int, str]] = []
-    with Lines(lambda one: told.append((one.done, one.note)), eager=False) as teller:
+    shown: list[tuple[int, str]] = []
+    with Lines(lambda one: shown.append((one.done, one.note)), eager=False) as teller:
         update = teller.stage("votes", unit="passes")
         for done in range(9):
             clock.now = float(done)
@@ -245,4 +245,4 @@ def test_the_last_line_of_a_stage_stands_there_once(clock: Clock) -> None:
         update(8, 8, "counting")
         clock.now += 100
         teller.tick()
-    assert told == [(2, "input 2 of 8"), (7, "input 7 of 8"), (8, "input 8 of 8"), (8, "counting")]
+    assert shown == [(2, "input 2 of 8"), (7, "input 7 of 8"), (8, "input 8 of 8"), (8, "counting")]

@@ -245,11 +245,11 @@ def test_a_teacher_of_whole_images_is_trained_and_listened_to(
     student = ["train", "cifar10", "lattice", "--epochs", 1, "--batch-size", 12, "--hold-out"]
     run = topcert(*student, "--teacher", "t/checkpoint.pt", "--teacher-share", 0.5, "--out", "a")
     assert run.code == 0, run.err
-    told = onnxruntime.InferenceSession("a/lattice.onnx").get_modelmeta().custom_metadata_map
+    shown = onnxruntime.InferenceSession("a/lattice.onnx").get_modelmeta().custom_metadata_map
     assert re.fullmatch(
-        r"Distillation\(teacher='[0-9a-f]{64}', share=0.5, temperature=2.0\)", told["distillation"]
+        r"Distillation\(teacher='[0-9a-f]{64}', share=0.5, temperature=2.0\)", shown["distillation"]
     )
-    assert told["held_out"] == "8"
+    assert shown["held_out"] == "8"
     assert topcert(*student, "--out", "b").code == 0
     assert not torch.equal(weights("a")["head.3.weight"], weights("b")["head.3.weight"])
     # another share
@@ -264,10 +264,10 @@ def test_lattice_is_trained_on_grids_and_takes_their_pictures(
     assert run.code == 0, run.err
     session = onnxruntime.InferenceSession("a/lattice.onnx")
     assert session.get_inputs()[0].shape[1:] == [6, 7, 7]
-    told = session.get_modelmeta().custom_metadata_map
-    assert "LatticeNoise(stride=5" in told["noise"]
+    shown = session.get_modelmeta().custom_metadata_map
+    assert "LatticeNoise(stride=5" in shown["noise"]
     assert trained_encoding("a/lattice.onnx") == "lattice"
-    assert (told["algorithm"], told["warmup"], told["network"]) == (
+    assert (shown["algorithm"], shown["warmup"], shown["network"]) == (
         "muon-float32",
         "0.15",
         "lattice",
@@ -340,8 +340,8 @@ def test_one_network_of_several_strides_is_certified_under_each(
         out = design.partition(":")[2]
         made = topcert(*shared, "--design", design, "--out", out)
         assert made.code == 0, made.err
-        told = json.loads(Path(out, "manifest.json").read_text())
-        assert (told["encoding"], told["law"]) == ("lattice", design)
+        shown = json.loads(Path(out, "manifest.json").read_text())
+        assert (shown["encoding"], shown["law"]) == ("lattice", design)
     again = topcert("verify", out, "--model", "a/lattice.onnx", "--replay", "all")
     assert again.code == 0, again.out + again.err
     # six planes of whole images would go through it too, and mean nothing
@@ -393,8 +393,8 @@ def test_bfloat16_is_left_where_it_is_slow_unless_asked_for(
     run = topcert("train", "cifar10", *options, "--device", "cpu", "--out", "a")
     assert run.code == 0, run.err
     assert [plan.precision for plan in plans] == [precision]
-    told = "bfloat16 is slow" in run.out + run.err
-    assert told == (capability != "AVX512" and not options)
+    shown = "bfloat16 is slow" in run.out + run.err
+    assert shown == (capability != "AVX512" and not options)
 
 
 @pytest.mark.parametrize(

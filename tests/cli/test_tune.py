@@ -123,12 +123,12 @@ def test_inputs_are_read_as_certify_reads_them_and_the_suggestion_says_how(
         assert option in found[1]
     words = found[1].replace("DATA", "wide.npz").replace("RUN", "o").split()
     assert topcert(*words).code == 0
-    told = [
+    shown = [
         json.loads(path.read_text())["data_options"]
         for path in (next(Path("t").glob("*/manifest.json")), Path("o/manifest.json"))
     ]
-    assert {one["range"][0] for one in told} == {-1.0}
-    assert {one["channels"] for one in told} == {"first"}
+    assert {one["range"][0] for one in shown} == {-1.0}
+    assert {one["channels"] for one in shown} == {"first"}
 
 
 def test_plan_says_what_can_reach_a_radius_and_which_commands_tell(
@@ -138,10 +138,10 @@ def test_plan_says_what_can_reach_a_radius_and_which_commands_tell(
     plan = ["plan", "--features", 12, "--classes", 5, "--k", 1, "--radius", 1, "--samples", 200]
     run = topcert(*plan)
     assert run.code == 0, run.err
-    said = " ".join(run.out.split())
-    assert "to reach r = 1 feature at k = 1: the most features that a mask may keep" in said
-    assert "not known before votes are seen" in said
-    assert "largest radius" not in said  # of no one number kept
+    message = " ".join(run.out.split())
+    assert "to reach r = 1 feature at k = 1: the most features that a mask may keep" in message
+    assert "not known before votes are seen" in message
+    assert "largest radius" not in message  # of no one number kept
     (found,) = json.loads(topcert(*plan, "--json").out)["suggested"]
     assert (found["radius"], found["k"]) == (1, 1)
     assert [reach["percent"] for reach in found["reaches"]] == [100, 90, 75, 60]
@@ -183,8 +183,8 @@ def test_plan_names_lattices_where_features_are_pixels(
 
 
 def test_help_says_of_ballots_what_bounds_them(topcert: Callable[..., Outcome]) -> None:
-    said = dict.fromkeys(("certify", "plan"), "1 .. classes - 1; 1 is the paper's.")
-    for command, words in {**said, "tune": "at most classes - 1; by default up to k."}.items():
+    message = dict.fromkeys(("certify", "plan"), "1 .. classes - 1; 1 is the paper's.")
+    for command, words in {**message, "tune": "at most classes - 1; by default up to k."}.items():
         text = " ".join(topcert(command, "--help").out.split())
         assert words in text
         after = text[text.index(words) + len(words) :].lstrip()

@@ -17,10 +17,10 @@ import pytest
 from tests.conftest import Outcome
 from topcert.evaluation.results import derive, write_results
 from topcert.report.draw_results import draw_results
-from topcert.voting.among import RowCheck
 from topcert.voting.checks import write_check
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest
+from topcert.voting.row_trial import RowCheck
 
 RUN = [
     "certify",

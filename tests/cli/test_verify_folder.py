@@ -110,7 +110,7 @@ def test_inputs_that_stand_there_twice_are_no_accuracy_of_600_percent(
 
 
 @pytest.mark.parametrize(
-    ("name", "values", "said"),
+    ("name", "values", "message"),
     [
         ("index", [0, 2, 1, 3, 4, 5, 6, 7], "index 2 comes before 1"),
         ("index", [-3, 1, 2, 3, 4, 5, 6, 7], "index -3 is negative"),
@@ -119,12 +119,12 @@ def test_inputs_that_stand_there_twice_are_no_accuracy_of_600_percent(
     ],
 )
 def test_inputs_that_no_run_has_are_refused(
-    folder: Path, topcert: Callable[..., Outcome], name: str, values: list[object], said: str
+    folder: Path, topcert: Callable[..., Outcome], name: str, values: list[object], message: str
 ) -> None:
     forge_inputs(folder, lambda table: replaced(table, name, values))
     run = topcert("verify", folder)
     assert run.code == 2
-    assert said in words(run)
+    assert message in words(run)
 
 
 @pytest.mark.parametrize("label", [5, 99])
@@ -153,7 +153,7 @@ def test_labels_out_of_range_in_a_stopped_ledger_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [
         ("certificates.parquet", "its columns are"),
         ("ledger/inputs.parquet", "its columns are"),
@@ -161,12 +161,12 @@ def test_labels_out_of_range_in_a_stopped_ledger_are_refused(
     ],
 )
 def test_columns_that_no_run_writes_are_refused(
-    folder: Path, topcert: Callable[..., Outcome], path: str, said: str
+    folder: Path, topcert: Callable[..., Outcome], path: str, message: str
 ) -> None:
     append(folder / path, "certified_radius", [99] * pq.read_table(folder / path).num_rows)
     run = topcert("verify", folder)
     assert run.code == 2
-    assert said in words(run)
+    assert message in words(run)
 
 
 def test_class_columns_of_other_names_in_counts_do_not_hold(
@@ -185,7 +185,7 @@ def test_class_columns_of_other_names_in_counts_do_not_hold(
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("block-000099.parquet", "lies beyond the last vote"),
         ("notes.txt", "holds 'notes.txt', which no run writes there"),
@@ -194,7 +194,7 @@ def test_class_columns_of_other_names_in_counts_do_not_hold(
     ],
 )
 def test_what_no_run_writes_into_the_ledger_is_refused(
-    folder: Path, topcert: Callable[..., Outcome], name: str, said: str
+    folder: Path, topcert: Callable[..., Outcome], name: str, message: str
 ) -> None:
     path = folder / "ledger" / name
     if name.startswith("block"):
@@ -205,7 +205,7 @@ def test_what_no_run_writes_into_the_ledger_is_refused(
         path.write_text("x")
     run = topcert("verify", folder)
     assert run.code == 2
-    assert said in words(run)
+    assert message in words(run)
 
 
 @pytest.mark.parametrize("factor", [1 + 2**-52, 1.5])
@@ -218,14 +218,14 @@ def test_an_l2_radius_is_larger_by_no_amount(
     folder = made("gaussian", topcert, workplace, tmp_path_factory)
     path = folder / "certificates.parquet"
     table = pq.read_table(path)
-    held = table.column("l2_radius").to_pylist()
-    row = next(row for row, value in enumerate(held) if value)
+    stored = table.column("l2_radius").to_pylist()
+    row = next(row for row, value in enumerate(stored) if value)
     for value, code in (
-        (held[row] * factor, 1),
-        (held[row] * (1 - 1e-12), 0),
-        (held[row] * (1 - 1e-6), 1),
+        (stored[row] * factor, 1),
+        (stored[row] * (1 - 1e-12), 0),
+        (stored[row] * (1 - 1e-6), 1),
     ):
-        changed = [value if place == row else other for place, other in enumerate(held)]
+        changed = [value if place == row else other for place, other in enumerate(stored)]
         pq.write_table(replaced(table, "l2_radius", changed), path)
         run = topcert("verify", folder)
         assert run.code == code, words(run)
@@ -245,7 +245,7 @@ def test_a_certificate_that_stands_there_twice_is_refused_everywhere(
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         (
             {"data_options": {"data_dir": None, "limit": 3, "stride": None, "crop": None}},
@@ -260,15 +260,15 @@ def test_a_certificate_that_stands_there_twice_is_refused_everywhere(
     ],
 )
 def test_a_manifest_that_contradicts_itself_is_refused(
-    folder: Path, topcert: Callable[..., Outcome], changes: dict[str, object], said: str
+    folder: Path, topcert: Callable[..., Outcome], changes: dict[str, object], message: str
 ) -> None:
     rewrite_manifest(folder, **changes)
-    if "stride" in said:
+    if "stride" in message:
         rewrite_manifest(folder, **json.loads((_MADE["plain"] / "manifest.json").read_text()))
         forge(folder, **changes)
     run = topcert("verify", folder)
     assert run.code == 2
-    assert said in words(run)
+    assert message in words(run)
 
 
 @pytest.mark.pictures
@@ -353,16 +353,16 @@ def test_the_first_line_says_whether_votes_were_traced_to_a_model(
 def test_what_only_a_reader_can_judge_is_said(
     folder: Path, topcert: Callable[..., Outcome]
 ) -> None:
-    said = words(topcert("verify", folder))
+    message = words(topcert("verify", folder))
     assert (
         "for you to judge: seed 0 was chosen by whoever made this, and one of many may have been"
-        " picked" in said
+        " picked" in message
     )
     assert (
         "for you to judge: the 8 inputs 0 .. 7 were taken (without --stride or --limit), and others"
-        " left out" in said
+        " left out" in message
     )
-    assert "k, alpha, method and labels can be chosen after the votes" in said
+    assert "k, alpha, method and labels can be chosen after the votes" in message
 
 
 def test_that_a_model_runs_code_is_said_before_it_runs(
@@ -383,7 +383,7 @@ def test_that_a_model_runs_code_is_said_before_it_runs(
 
 @pytest.mark.parametrize("command", ["verify", "evaluate"])
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ("o/certificates.parquet", "o/certificates.parquet is a file; name the folder of a run: o"),
         ("o/ledger/block-000000.parquet", "is a file; name the folder of a run: "),
@@ -393,11 +393,11 @@ def test_that_a_model_runs_code_is_said_before_it_runs(
     ],
 )
 def test_what_is_not_the_folder_of_a_run_is_told_from_it(
-    folder: Path, topcert: Callable[..., Outcome], command: str, given: str, said: str
+    folder: Path, topcert: Callable[..., Outcome], command: str, given: str, message: str
 ) -> None:
     run = topcert(command, given, *(["--k", 1] if command == "evaluate" else []))
     assert run.code == 2
-    assert said in words(run)
+    assert message in words(run)
     assert "Errno" not in run.err
 
 

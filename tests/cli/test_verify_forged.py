@@ -54,7 +54,7 @@ def test_names_that_nobody_but_the_folder_gives_to_classes_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         ("num_inputs", 10**12, "num_inputs must be at most 100,000,000, got 1000000000000"),
         ("num_classes", 10**15, "num_classes must be at most 1,000,000"),
@@ -77,12 +77,12 @@ def test_names_that_nobody_but_the_folder_gives_to_classes_are_refused(
     ],
 )
 def test_numbers_that_no_run_has_are_refused_before_memory_is_asked_for(
-    folder: Path, topcert: Callable[..., Outcome], name: str, value: object, said: str
+    folder: Path, topcert: Callable[..., Outcome], name: str, value: object, message: str
 ) -> None:
     rewrite_manifest(folder, **{name: value})
     run = topcert("verify", folder)
     assert run.code == 2
-    assert said in words(run)
+    assert message in words(run)
     assert str(folder / "manifest.json") in words(run)
 
 
@@ -174,8 +174,8 @@ def test_what_a_part_of_the_ledger_says_of_itself_is_what_a_run_writes(
     folder: Path, topcert: Callable[..., Outcome], name: str
 ) -> None:
     table = pq.read_table(folder / name)
-    said = {**(table.schema.metadata or {}), b"drawn under": b"another law"}
-    pq.write_table(table.replace_schema_metadata(said), folder / name)
+    message = {**(table.schema.metadata or {}), b"drawn under": b"another law"}
+    pq.write_table(table.replace_schema_metadata(message), folder / name)
     run = topcert("verify", folder)
     assert run.code == 2
     assert f"{folder / name} says of itself what no run writes: 'drawn under'" in words(run)

@@ -37,9 +37,9 @@ def photograph(number: int) -> bytes:
     """A small JPEG of its own size and content."""
     generator = np.random.default_rng(number)
     size = (int(generator.integers(8, 14)), int(generator.integers(8, 14)), 3)
-    held = io.BytesIO()
-    Image.fromarray(generator.integers(0, 256, size, np.uint8)).save(held, "JPEG", quality=90)
-    return held.getvalue()
+    buffer = io.BytesIO()
+    Image.fromarray(generator.integers(0, 256, size, np.uint8)).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
 
 
 def write_class_folders(folder: Path) -> Path:
@@ -106,9 +106,9 @@ def _meta() -> bytes:
     synsets = np.empty((len(rows), 1), np.dtype(fields))
     for row, (number, wnid, children) in enumerate(rows):
         synsets[row, 0] = (float(number), wnid, "words", float(children))
-    held = io.BytesIO()
-    savemat(held, {"synsets": synsets})
-    return held.getvalue()
+    buffer = io.BytesIO()
+    savemat(buffer, {"synsets": synsets})
+    return buffer.getvalue()
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:

@@ -52,7 +52,7 @@ def test_every_dtype_is_read_the_same_in_a_file_and_in_python(
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         (np.zeros((2, 3), complex), "got complex128"),
         (np.array([[1, None]]), r"holds Python objects \(int\), not numbers"),
@@ -68,8 +68,8 @@ def test_every_dtype_is_read_the_same_in_a_file_and_in_python(
         (np.zeros((2, 0)), "is empty"),
     ],
 )
-def test_what_holds_no_numbers_is_refused_in_one_line(values: Any, said: str) -> None:
-    with pytest.raises(ValueError, match=said) as caught:
+def test_what_holds_no_numbers_is_refused_in_one_line(values: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
         read_inputs(values, "x")
     assert "\n" not in str(caught.value)
 

@@ -90,7 +90,7 @@ def test_another_number_of_classes_is_refused_without_names(
         ValueError, match=rf"3 classes, 'ant', 'bee', 'cat', and M has {num_classes} .* in doubt"
     ):
         order(dataset, num_classes)
-    left = order(dataset, num_classes, doubtful="leave out")
+    left = order(dataset, num_classes, unmatched="leave out")
     assert left.labels is None
     assert "labels are left out" in left.notes[-1]
 
@@ -99,12 +99,12 @@ def test_a_folder_from_before_is_read_in_its_own_order_with_a_note(tmp_path: Pat
     """0.1.0 took the order of the data; whether the labels are the recorded ones is for their
     fingerprint to tell.
     """
-    kept = order(folder(tmp_path, "ant", "bee", "cat"), 5, doubtful="keep")
+    kept = order(folder(tmp_path, "ant", "bee", "cat"), 5, unmatched="keep")
     assert labels(kept) == [0, 1, 2]
     assert "classes are taken in the order of the data" in kept.notes[-1]
     # labels beyond the classes could not be kept
     with pytest.raises(ValueError, match="3 classes"):
-        order(load_dataset(str(tmp_path)), 2, doubtful="keep")
+        order(load_dataset(str(tmp_path)), 2, unmatched="keep")
 
 
 def test_a_folder_without_pictures_is_named_where_classes_are_too_few(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_accents_are_one_name_however_they_are_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("y", "said"),
+    ("y", "message"),
     [
         (
             [1, 2, 3],
@@ -162,10 +162,10 @@ def test_accents_are_one_name_however_they_are_written(tmp_path: Path) -> None:
     ],
 )
 def test_labels_beyond_the_classes_are_refused_whatever_is_taken_of_them(
-    tmp_path: Path, y: list[int], said: str
+    tmp_path: Path, y: list[int], message: str
 ) -> None:
     table(tmp_path, y)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         order(load_dataset(str(tmp_path / "t.npz"), limit=1), 3)
 
 
@@ -211,13 +211,13 @@ def test_a_file_of_names_is_read_a_line_each(tmp_path: Path) -> None:
     path = tmp_path / "names.txt"
     path.write_bytes("\ufeffant\r\n b e e \r\n".encode())
     assert read_class_names(path) == ("ant", "b e e")
-    for text, said in (
+    for text, message in (
         ("", "is empty"),
         ("a\n\nb", "line 2 is empty"),
         ("a\nb\na\n", "lines 1 and 3 are both 'a'"),
     ):
         path.write_text(text)
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=message):
             read_class_names(path)
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(ValueError, match="it is not UTF-8"):
@@ -227,7 +227,7 @@ def test_a_file_of_names_is_read_a_line_each(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("y", "num_classes", "told"),
+    ("y", "num_classes", "shown"),
     [
         ([1, 2, 3, 4] * 11, 10, True),  # 0.9 ** 44 is below 0.01
         ([1, 2, 3, 4] * 10 + [9, 9, 9], 10, False),  # 0.9 ** 43 is not
@@ -239,18 +239,18 @@ def test_a_file_of_names_is_read_a_line_each(tmp_path: Path) -> None:
     ],
 )
 def test_labels_without_a_0_are_told_where_chance_would_seldom_leave_it_out(
-    tmp_path: Path, y: list[int], num_classes: int, told: bool
+    tmp_path: Path, y: list[int], num_classes: int, shown: bool
 ) -> None:
     found = order(table(tmp_path, y), num_classes)
-    said = (
+    message = (
         f"none of its {len(y)} labels is 0, the lowest is {min(y)}, and there are {num_classes}"
         " classes, from 0"
     )
-    assert any(said in note for note in found.notes) == told
+    assert any(message in note for note in found.notes) == shown
     assert labels(found) == y  # nothing is moved
     # the whole set tells, whatever is taken of it
     some = load_dataset(str(tmp_path / "t.npz"), limit=1)
-    assert any(said in note for note in order(some, num_classes).notes) == told
+    assert any(message in note for note in order(some, num_classes).notes) == shown
 
 
 def test_labels_that_have_names_need_no_0(tmp_path: Path) -> None:

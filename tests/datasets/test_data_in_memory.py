@@ -88,9 +88,11 @@ def test_a_folder_says_what_rows_were_cast_from(
     found = votes.certify(k=1)
     found.save()
     assert open_votes(tmp_path / "run").raw == votes.raw == ROW
-    said = "Of a row of a DataFrame, one changed column moves 1 column of the certified array; not"
-    assert said in found.promise()
-    assert said in " ".join(topcert("evaluate", tmp_path / "run").out.split())
+    message = (
+        "Of a row of a DataFrame, one changed column moves 1 column of the certified array; not"
+    )
+    assert message in found.promise()
+    assert message in " ".join(topcert("evaluate", tmp_path / "run").out.split())
 
 
 def test_names_are_labels() -> None:

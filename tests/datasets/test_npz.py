@@ -79,7 +79,7 @@ def test_labels_may_be_any_integers(tmp_path: Path, dtype: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("y", "said"),
+    ("y", "message"),
     [
         (np.zeros(3), r"y must be integers or names of shape \(3,\), got float64 \(3,\)"),
         (np.zeros(4, int), r"y must be integers or names of shape \(3,\), got int64 \(4,\)"),
@@ -91,8 +91,8 @@ def test_labels_may_be_any_integers(tmp_path: Path, dtype: Any) -> None:
         (np.array([0, -2, 1]), "y holds the label -2; labels are class indices from 0"),
     ],
 )
-def test_labels_that_are_none_are_refused(tmp_path: Path, y: Any, said: str) -> None:
-    with pytest.raises(ValueError, match=rf"data\.npz: .*{said}"):
+def test_labels_that_are_none_are_refused(tmp_path: Path, y: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=rf"data\.npz: .*{message}"):
         load(save(tmp_path, x=np.zeros((3, 2)), y=y))
 
 
@@ -169,10 +169,10 @@ def test_empty_inputs_are_refused(tmp_path: Path, shape: tuple[int, ...]) -> Non
     ],
 )
 def test_values_of_another_kind_are_refused(tmp_path: Path, x: NDArray[Any]) -> None:
-    said = re.escape(
+    message = re.escape(
         f"x must hold booleans, integers, or floats of 16, 32 or 64 bits, got {x.dtype}"
     )
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         load(save(tmp_path, x=x))
 
 

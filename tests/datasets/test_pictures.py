@@ -219,15 +219,15 @@ def test_what_is_passed_over_is_counted_and_named(tmp_path: Path) -> None:
     found = load(tmp_path)
     assert found.class_names == ("cat", "dog")
     assert found.input_names == ("cat/a.png", "dog/a.png")
-    told = "\n".join(found.notes)
-    for said in (
+    shown = "\n".join(found.notes)
+    for message in (
         "passed over 2 (hidden, or the system's own): .hidden.png, @eaDir/",
         "passed over 6 (not a picture of a known kind): README.md, cat/a.heic, cat/a.txt, ...",
         "passed over 1 (a folder without pictures, so no class): fox/",
         "passed over 1 (a folder inside a class): cat/more/",
         "passed over 1 (a picture outside the class folders): loose.png",
     ):
-        assert said in told
+        assert message in shown
 
 
 def test_names_that_would_break_a_line_are_escaped(tmp_path: Path) -> None:
@@ -340,5 +340,5 @@ def test_a_colour_profile_is_not_applied_and_told_unless_it_is_srgb(
     Image.fromarray(PIXELS).save(tmp_path / "a.png", icc_profile=profile)
     found = load(tmp_path)
     assert np.allclose(found.read(0) * 255, PIXELS, atol=1e-4)
-    told = "1 of 1 pictures carry a colour profile other than sRGB, which is not applied: a.png"
-    assert found.notes == (() if space == "sRGB" else (told,))
+    shown = "1 of 1 pictures carry a colour profile other than sRGB, which is not applied: a.png"
+    assert found.notes == (() if space == "sRGB" else (shown,))

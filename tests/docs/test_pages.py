@@ -38,8 +38,8 @@ def test_links_and_anchors_lead_somewhere(page: Path) -> None:
 
 
 def test_every_page_stands_in_the_site() -> None:
-    said = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
-    listed = set(re.findall(r"[\w/-]+\.md", said.partition("\nnav:")[2]))
+    message = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    listed = set(re.findall(r"[\w/-]+\.md", message.partition("\nnav:")[2]))
     there = {page.relative_to(DOCS).as_posix() for page in HELD if page.is_relative_to(DOCS)}
     made = {page.relative_to(DOCS).as_posix() for page in MADE}
     assert there | made | {"networks/compact.md", "networks/lattice.md"} == listed

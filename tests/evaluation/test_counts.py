@@ -285,9 +285,9 @@ def test_a_bad_table_is_one_clear_line(tmp_path: Path, content: str | bytes, say
 
 
 def parquet(columns: dict[str, object]) -> bytes:
-    held = io.BytesIO()
-    pq.write_table(pa.table(columns), held)
-    return held.getvalue()
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns), buffer)
+    return buffer.getvalue()
 
 
 INTS = {
@@ -349,12 +349,12 @@ def test_a_bad_parquet_table_is_one_clear_line(
 
 
 @pytest.mark.parametrize(
-    "told", [b'{"index_columns": ["photograph"]}', b'{"index_columns": ["__index_level_0__"]}']
+    "shown", [b'{"index_columns": ["photograph"]}', b'{"index_columns": ["__index_level_0__"]}']
 )
-def test_what_pandas_wrote_as_the_index_is_no_class(tmp_path: Path, told: bytes) -> None:
-    name = "photograph" if b"photograph" in told else "__index_level_0__"
+def test_what_pandas_wrote_as_the_index_is_no_class(tmp_path: Path, shown: bytes) -> None:
+    name = "photograph" if b"photograph" in shown else "__index_level_0__"
     table = pa.table({**INTS, name: pa.array([5, 5, 5, 5])}).replace_schema_metadata(
-        {"pandas": told}
+        {"pandas": shown}
     )
     pq.write_table(table, tmp_path / "t.parquet")
     with pytest.raises(ValueError, match=f"column '{name}' is the table's index"):

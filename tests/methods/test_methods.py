@@ -613,8 +613,8 @@ def test_the_command_lists_every_method(topcert: Callable[..., Outcome]) -> None
     for name in (*all_methods(), *ALIASES):
         lines = run.out.splitlines()
         (place,) = [place for place, line in enumerate(lines) if line.split(" ")[0] == name]
-        said = " ".join(" ".join(lines[place : place + 4]).split())
-        assert f"needs {find_method(name).needs}" in said
+        message = " ".join(" ".join(lines[place : place + 4]).split())
+        assert f"needs {find_method(name).needs}" in message
 
 
 OWN = """

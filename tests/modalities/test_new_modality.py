@@ -170,15 +170,19 @@ def test_a_package_adds_a_kind_of_input_and_a_method(
         *("--out", "run"),
     )
     assert run.code == 0, run.err
-    told = " ".join(run.out.split())
-    assert f"the array of {STEPS} values whose entries are ablated (3 of 12 kept)" in told
-    assert "however an attacker rewrites up to r of its entries, the label" in told
+    shown = " ".join(run.out.split())
+    assert f"the array of {STEPS} values whose entries are ablated (3 of 12 kept)" in shown
+    assert "however an attacker rewrites up to r of its entries, the label" in shown
     assert (
         "Of a recording that was smoothed, one changed sample moves 2 entries of the certified"
-        " array." in told
+        " array." in shown
     )
-    said = json.loads(Path("run/manifest.json").read_text())
-    assert (said["unit"], said["encoding"], said["num_features"]) == ("entry", "flagged", STEPS)
+    message = json.loads(Path("run/manifest.json").read_text())
+    assert (message["unit"], message["encoding"], message["num_features"]) == (
+        "entry",
+        "flagged",
+        STEPS,
+    )
     again = topcert("verify", "run", "--model", "model_for_tests:make", "--replay", "all")
     assert again.code == 0, again.err
     assert "of a recording that was smoothed, one changed sample moves 2 entries" in again.out

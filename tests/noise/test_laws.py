@@ -44,7 +44,7 @@ def test_the_examples_of_the_docstrings_run(module: ModuleType) -> None:
 
 
 @pytest.mark.parametrize(
-    ("law", "given", "said"),
+    ("law", "given", "message"),
     [
         (topcert.Ablation, {}, "num_kept must be given: how many features"),
         (topcert.Ablation, {"design": "partitions"}, "num_kept must be given: how many features"),
@@ -73,9 +73,9 @@ def test_the_examples_of_the_docstrings_run(module: ModuleType) -> None:
     ],
 )
 def test_parameters_that_are_none_are_refused(
-    law: type[Noise], given: dict[str, Any], said: str
+    law: type[Noise], given: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         law(**given)
 
 
@@ -110,7 +110,7 @@ def test_a_law_is_fitted_to_the_inputs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("law", "changes", "asked", "said"),
+    ("law", "changes", "asked", "message"),
     [
         (topcert.Ablation(num_kept=21), {}, {}, r"--keep must lie in 1 \.\. 20, the pixels"),
         (topcert.Ablation(num_kept=5), {"unit": "point"}, {}, "has no points"),
@@ -137,9 +137,9 @@ def test_a_law_is_fitted_to_the_inputs() -> None:
     ],
 )
 def test_inputs_without_a_place_for_a_law_are_refused(
-    law: Noise, changes: dict[str, Any], asked: dict[str, int], said: str
+    law: Noise, changes: dict[str, Any], asked: dict[str, int], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         law.fitted(form(**changes), **{"num_samples": 9} | asked)
 
 
@@ -206,7 +206,7 @@ def test_noise_is_that_of_the_stream() -> None:
     ],
 )
 def test_a_law_is_read_back_from_what_it_says_of_itself(law: Noise) -> None:
-    said = law.entries() | {
+    message = law.entries() | {
         "law": law.law,
         "algorithm": law.stream,
         "input_shape": [4, 5, 3],
@@ -216,7 +216,7 @@ def test_a_law_is_read_back_from_what_it_says_of_itself(law: Noise) -> None:
         "num_selection": 0,
         "seed": 0,
     }
-    assert find_noise(law.name).read(said) == law
+    assert find_noise(law.name).read(message) == law
 
 
 def test_a_stream_of_another_release_is_read_and_not_drawn() -> None:

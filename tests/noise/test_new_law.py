@@ -174,10 +174,14 @@ def test_one_file_adds_a_law(files: Path, topcert: Callable[..., Outcome]) -> No
         shown = np.where(flipped, 1 - x, x)[:, :3]
         counts[row] = np.bincount(shown.argmax(axis=1), minlength=3)
     assert np.array_equal(votes.counts, counts)
-    said = json.loads(Path("run/manifest.json").read_text())
-    assert (said["noise"], said["law"], said["algorithm"]) == ("flips", "iid", "words-below-1")
-    assert said["rate"] == RATE
-    assert said["num_kept"] is said["sigma"] is said["encoding"] is None
+    message = json.loads(Path("run/manifest.json").read_text())
+    assert (message["noise"], message["law"], message["algorithm"]) == (
+        "flips",
+        "iid",
+        "words-below-1",
+    )
+    assert message["rate"] == RATE
+    assert message["num_kept"] is message["sigma"] is message["encoding"] is None
     assert Manifest.read(Path("run/manifest.json")).noise == noise
     assert "flips, rate = 0.25" in topcert("verify", "run", "--model", "columns_for_tests:make").out
     run = topcert("evaluate", "run", "--json")

@@ -47,19 +47,19 @@ def designs(num_named: int) -> dict[str, tuple[Floats, Floats]]:
     labels, without it come the first. "beside": 1 comes with label 0 alone, and half the time.
     """
     ballots = all_ballots(num_named)
-    held = named(ballots)
-    with_it, without = held[:, 0], ~held[:, 0]
-    first = (held[:, 1:] * np.arange(CLASSES - 1, 0, -1)).sum(axis=1) + 0.0
+    named_labels = named(ballots)
+    with_it, without = named_labels[:, 0], ~named_labels[:, 0]
+    first = (named_labels[:, 1:] * np.arange(CLASSES - 1, 0, -1)).sum(axis=1) + 0.0
     beside = with_it * (
-        held[:, 1] / max(1, (with_it & held[:, 1]).sum())
-        + ~held[:, 1] / max(1, (with_it & ~held[:, 1]).sum())
+        named_labels[:, 1] / max(1, (with_it & named_labels[:, 1]).sum())
+        + ~named_labels[:, 1] / max(1, (with_it & ~named_labels[:, 1]).sum())
     )
-    lone = without & ~held[:, 1]
+    lone = without & ~named_labels[:, 1]
     every = {
         "even": (np.ones(len(ballots)), np.ones(len(ballots))),
         "together": (first == first[with_it].max(), first == first[without].max()),
         "apart": (first == first[with_it].min(), first == first[without].max()),
-        "one": (~held[:, 1], held[:, 1]),
+        "one": (~named_labels[:, 1], named_labels[:, 1]),
         "beside": (beside, lone),
     }
     return {
@@ -75,11 +75,11 @@ def at_the_edge(radius: int, *, k: int, num_named: int, design: str) -> Floats:
     """Chances of all ballots whose label 0 has not quite that radius."""
     gone = 1 - float(survival(**SPACE).floats[radius])
     with_it, without = designs(num_named)[design]
-    held = named(all_ballots(num_named))
+    named_labels = named(all_ballots(num_named))
     low, high = 0.0, 1.0
     for _ in range(50):
         middle = (low + high) / 2
-        p = (middle * with_it + (1 - middle) * without) @ held
+        p = (middle * with_it + (1 - middle) * without) @ named_labels
         low, high = (
             (low, middle) if holds(p, k=k, num_named=num_named, gone=gone) else (middle, high)
         )

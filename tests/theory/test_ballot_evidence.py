@@ -133,15 +133,15 @@ def broken(num_masks: int, w: int, classes: int, k: int, r: int) -> NDArray[np.i
     """All classifiers (which ballot each of `num_masks` masks of one feature casts, `(found,
     masks)`) whose label 0 some change of r features puts out of the top k, ties against it.
     """
-    held = named(all_ballots(w, classes), classes).astype(np.int64)
-    every = np.array(list(itertools.product(range(len(held)), repeat=num_masks)))
+    named_labels = named(all_ballots(w, classes), classes).astype(np.int64)
+    every = np.array(list(itertools.product(range(len(named_labels)), repeat=num_masks)))
     out = np.zeros(len(every), np.bool_)
-    new = np.array(list(itertools.product(range(len(held)), repeat=r)), np.int64)
-    new = new.reshape(len(held) ** r, r)
+    new = np.array(list(itertools.product(range(len(named_labels)), repeat=r)), np.int64)
+    new = new.reshape(len(named_labels) ** r, r)
     for changed in itertools.combinations(range(num_masks), r):
-        rest = held[np.delete(every, changed, axis=1)].sum(axis=1)
+        rest = named_labels[np.delete(every, changed, axis=1)].sum(axis=1)
         for put in new:
-            after = rest + held[put].sum(axis=0)
+            after = rest + named_labels[put].sum(axis=0)
             out |= (after[:, 1:] >= after[:, :1]).sum(axis=1) >= k
     return every[out]
 
@@ -167,10 +167,10 @@ def test_nobody_gains_while_the_label_is_broken(
 ) -> None:
     bets = bets_for(k, w, classes, num_features=masks, num_kept=1)
     assert r < bets.num_radii, "no votes prove this radius: nothing is tested"
-    held = named(all_ballots(w, classes), classes)
+    named_labels = named(all_ballots(w, classes), classes)
     found, tight = broken(masks, w, classes, k, r), 0
-    assert 0 < len(found) < len(held) ** masks
-    for cast in held[found]:
+    assert 0 < len(found) < len(named_labels) ** masks
+    for cast in named_labels[found]:
         counts = cast.sum(axis=0)
         likeliest = (1 + np.argsort(-counts[1:], kind="stable"))[:k]
         for t in bets.parts.sizes:

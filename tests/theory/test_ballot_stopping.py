@@ -161,10 +161,14 @@ def test_at_the_cap_everything_stops(question: str) -> None:
 def test_a_question_is_settled_when_both_sides_agree(k: int, w: int) -> None:
     rule = stopping_test(k, w, question="radius=1", cap=4000, alpha=0.01)
     every, generator = all_ballots(w), np.random.default_rng(0)
-    held = named(every)
-    sure = held[:, 0] & ~(held[:, 1] & held[:, 2]) if k == 1 else held[:, 0]
+    named_labels = named(every)
+    sure = (
+        named_labels[:, 0] & ~(named_labels[:, 1] & named_labels[:, 2])
+        if k == 1
+        else named_labels[:, 0]
+    )
     edge = at_the_edge(1, k=k, num_named=w, design="even")
-    chances = [sure / sure.sum(), ~held[:, 0] / (~held[:, 0]).sum(), edge]
+    chances = [sure / sure.sum(), ~named_labels[:, 0] / (~named_labels[:, 0]).sum(), edge]
     ballots = np.stack([every[generator.choice(len(every), p=p, size=2000)] for p in chances])
     counts, labels = counts_of(ballots), np.zeros(3, np.int64)
     joint = rule.joint(counts, labels, ballots)

@@ -45,8 +45,8 @@ def level_rivals(total: int, common: int, classes: int, named: int) -> NDArray[n
     clean, gifts = namings(total, classes, named), namings(total - common, classes, named)
     out = np.full(len(clean), -1)
     for kept in namings(common, classes, named):
-        held = kept + gifts
-        best = int((held[:, 1:] >= held[:, :1]).sum(axis=1).max())
+        named_labels = kept + gifts
+        best = int((named_labels[:, 1:] >= named_labels[:, :1]).sum(axis=1).max())
         possible = ((kept <= clean) & (clean - kept <= total - common)).all(axis=1)
         out[possible] = np.maximum(out[possible], best)
     return out
@@ -175,8 +175,8 @@ def test_counting_is_trying_every_ballot(
             gifts = np.array(
                 [ballots[list(way)].sum(axis=0) for way in every(len(ballots), sum(voided))]
             )
-            for said in every(len(ballots), len(kept)):
-                mine = ballots[list(said)]
+            for message in every(len(ballots), len(kept)):
+                mine = ballots[list(message)]
                 after = mine[~np.array(voided)].sum(axis=0) + gifts
                 found = int((after[:, 1:] >= after[:, :1]).sum(axis=1).max())
                 counts = tuple(mine.sum(axis=0).tolist())
@@ -234,10 +234,10 @@ def ballot_counts(draw: st.DrawFn) -> tuple[int, int, int, list[int], list[int],
         least, most = max(0, left - after * total), min(total, left)
         counts.append(draw(st.one_of(st.just(most), st.integers(least, most))))
         left -= counts[-1]
-    said = [counts[places.index(j)] for j in range(classes)]
+    message = [counts[places.index(j)] for j in range(classes)]
     slack = st.one_of(st.just(0), st.integers(0, 2), st.integers(0, total))
-    lower = [max(count - draw(slack), 0) for count in said]
-    upper = [min(count + draw(slack), total) for count in said]
+    lower = [max(count - draw(slack), 0) for count in message]
+    upper = [min(count + draw(slack), total) for count in message]
     lower[label] = max(lower[label], named * total - sum(upper) + upper[label])
     return num_features, num_kept, label, lower, upper, k, named
 
@@ -374,10 +374,11 @@ def assert_breaks(
     assert len(set(witness.changed.tolist())) == len(witness.changed) == witness.radius + 1
     shape = (total,) if named == 1 else (total, named)
     assert witness.clean.shape == witness.attacked.shape == shape
-    for said in (witness.clean, witness.attacked):
-        assert all(len(set(ballot)) == named for ballot in said.reshape(total, named).tolist())
+    for message in (witness.clean, witness.attacked):
+        assert all(len(set(ballot)) == named for ballot in message.reshape(total, named).tolist())
     clean, attacked = (
-        np.bincount(said.ravel(), minlength=classes) for said in (witness.clean, witness.attacked)
+        np.bincount(message.ravel(), minlength=classes)
+        for message in (witness.clean, witness.attacked)
     )
     assert len(clean) == len(attacked) == classes
     assert clean[label] >= own

@@ -401,7 +401,7 @@ KERNEL = Conv(np.ones((3, 1, 2, 2)), np.zeros(3))
 
 
 @pytest.mark.parametrize(
-    ("layers", "images", "said"),
+    ("layers", "images", "message"),
     [
         (GOOD, IMAGES + 1.5, r"images must lie in \[0, 1\]; divide bytes by 255"),
         (GOOD, IMAGES * np.nan, r"images must lie in \[0, 1\]"),
@@ -443,11 +443,11 @@ KERNEL = Conv(np.ones((3, 1, 2, 2)), np.zeros(3))
     ],
 )
 def test_layers_and_images_that_do_not_fit_are_refused(
-    layers: list[Layer], images: Array, said: str
+    layers: list[Layer], images: Array, message: str
 ) -> None:
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         margin_lower_bounds(layers, images, [0, 1], radii=[0])
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         certified_radius_intervals(layers, images, [0, 1], max_radius=1)
 
 
@@ -464,7 +464,7 @@ def test_numbers_that_make_no_sense_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("weight", "bias", "said"),
+    ("weight", "bias", "message"),
     [
         (np.ones((2, 2, 2)), np.zeros(2), "floats with 2 axes and one bias an output"),
         (np.ones((2, 2)), np.zeros(3), "one bias an output"),
@@ -472,8 +472,8 @@ def test_numbers_that_make_no_sense_are_refused() -> None:
         (np.full((2, 2), np.inf), np.zeros(2), "weights must be finite"),
     ],
 )
-def test_weights_that_are_none_are_refused(weight: Array, bias: Array, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_weights_that_are_none_are_refused(weight: Array, bias: Array, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         Dense(weight, bias)
 
 

@@ -45,7 +45,9 @@ def bets_of(k: int, w: int) -> tuple[BallotBets, BallotBets]:
     return apart, met
 
 
-def placed(rule: StoppingTest, ballots: Ints, drawn: Ints) -> tuple[Ints, JointAndSurviving]:
+def absolute_if_file(
+    rule: StoppingTest, ballots: Ints, drawn: Ints
+) -> tuple[Ints, JointAndSurviving]:
     """Counts, and what the rule asks of one input's ballots under masks number `drawn`."""
     counts, label = np.bincount(ballots.reshape(-1), minlength=CLASSES)[None], np.zeros(1, np.int64)
     keeps = KEEPS[drawn].astype(np.int64)
@@ -57,7 +59,7 @@ def placed(rule: StoppingTest, ballots: Ints, drawn: Ints) -> tuple[Ints, JointA
 
 
 def bets_on(
-    held: Bools,
+    named_labels: Bools,
     met_masks: Bools,
     rivals: tuple[int, ...],
     both: tuple[BallotBets, BallotBets],
@@ -68,10 +70,14 @@ def bets_on(
     """
     w = both[0].parts.num_named
     for kind, bets in zip(("untouched", "touched"), both, strict=True):
-        own = held[:, 0] & ~met_masks if kind == "untouched" else held[:, 0] | met_masks
+        own = (
+            named_labels[:, 0] & ~met_masks
+            if kind == "untouched"
+            else named_labels[:, 0] | met_masks
+        )
         for t in bets.parts.sizes:
             for part in itertools.combinations(rivals, t):
-                x = t * own - np.where(met_masks, 0, held[:, part].sum(axis=1))
+                x = t * own - np.where(met_masks, 0, named_labels[:, part].sum(axis=1))
                 for share in range(bets.gains[t].shape[2]):
                     yield float(bets.begun[t][share]), bets.gains[t][x + min(t, w), r, share]
         if bets.alone is not None and bets.begun_alone is not None:
@@ -89,15 +95,15 @@ def test_it_is_less_than_that_of_one_who_knows_what_changed(k: int, w: int) -> N
         ballots = every[generator.choice(len(every), p=likely / likely.sum(), size=40)]
         if lean:  # what keeps feature 2 names the label, or does not
             ballots[KEEPS[drawn, 2]] = every[0 if lean == 1 else -1]
-        held = named(ballots, CLASSES)
-        _, seen = placed(rule, ballots, drawn)
+        named_labels = named(ballots, CLASSES)
+        _, seen = absolute_if_file(rule, ballots, drawn)
         found = located_ballot_evidence(*both, seen, radii=slice(0, both[0].num_radii))[0]
         for r in range(len(found)):
             least = math.inf
             for changed in itertools.combinations(range(FEATURES), r):
                 met_masks = KEEPS[drawn][:, changed].any(axis=1)
                 for rivals in itertools.combinations(range(1, CLASSES), k):
-                    all_bets = bets_on(held, met_masks, rivals, both, r)
+                    all_bets = bets_on(named_labels, met_masks, rivals, both, r)
                     least = min(
                         least, sum(math.exp(begun + added.sum()) / 2 for begun, added in all_bets)
                     )
@@ -105,11 +111,11 @@ def test_it_is_less_than_that_of_one_who_knows_what_changed(k: int, w: int) -> N
         assert found[0] > -math.inf
 
 
-def slack(held: Bools, met_masks: Bools, rivals: tuple[int, ...], w: int) -> Fraction:
+def slack(named_labels: Bools, met_masks: Bools, rivals: tuple[int, ...], w: int) -> Fraction:
     """How far the best part is from proving that these rivals do not break label 0: 0 at the
     boundary, or below.
     """
-    rest, n = held[~met_masks].astype(int), len(held)
+    rest, n = named_labels[~met_masks].astype(int), len(named_labels)
     return max(
         Fraction(
             int(
@@ -134,11 +140,11 @@ def at_the_edge(k: int, w: int, r: int) -> tuple[Ints, list[tuple[Bools, tuple[i
     for trial in range(300):
         likely = 1 + (8.0 + trial % 40) * named(every, CLASSES)[:, 0]
         ballots = every[generator.choice(len(every), p=likely / likely.sum(), size=len(MASKS))]
-        held, slacks, broken = named(ballots, CLASSES), [], []
+        named_labels, slacks, broken = named(ballots, CLASSES), [], []
         for changed in itertools.combinations(range(FEATURES), r):
             met_masks = KEEPS[:, changed].any(axis=1)
             for rivals in itertools.combinations(range(1, CLASSES), k):
-                one = slack(held, met_masks, rivals, w)
+                one = slack(named_labels, met_masks, rivals, w)
                 if one <= 0:
                     slacks.append(one)
                     broken.append((met_masks, rivals))
@@ -158,9 +164,9 @@ EDGES = [(1, 2, 1), (2, 2, 1), (3, 2, 1), (2, 3, 1)]
 @pytest.mark.parametrize(("k", "w", "r"), EDGES)
 def test_nobody_gains_while_the_label_is_broken(k: int, w: int, r: int) -> None:
     ballots, broken = at_the_edge(k, w, r)
-    held, both, tight = named(ballots, CLASSES), bets_of(k, w), 0
+    named_labels, both, tight = named(ballots, CLASSES), bets_of(k, w), 0
     for met_masks, rivals in broken:
-        for _, added in bets_on(held, met_masks, rivals, both, r):
+        for _, added in bets_on(named_labels, met_masks, rivals, both, r):
             mean = np.exp(added).mean()  # one more ballot, under any of the masks
             assert mean <= 1 + 1e-12
             tight += mean > 1 - 1e-3
@@ -177,7 +183,7 @@ def wrong_claims(k: int, w: int, r: int) -> float:
     for _ in range(DRAWS):
         drawn, ever = generator.integers(0, len(MASKS), CAP), False
         for look in rule.looks:
-            counts, seen = placed(rule, cast[drawn[:look]], drawn[:look])
+            counts, seen = absolute_if_file(rule, cast[drawn[:look]], drawn[:look])
             ever |= bool(rule.proven(counts, label, seen)[0] >= r)
         rule.stops(counts, label, seen)
         wrong += ever
@@ -212,11 +218,11 @@ def test_a_rule_that_looks_away_fails_the_same_test(
 @pytest.mark.parametrize(("k", "w"), [(1, 2), (2, 2), (3, 3)])
 def test_what_stops_and_is_settled(k: int, w: int) -> None:
     every, generator, rule = all_ballots(w, CLASSES), np.random.default_rng(3), stopping_test(k, w)
-    held, label = named(every, CLASSES), np.zeros(1, np.int64)
+    named_labels, label = named(every, CLASSES), np.zeros(1, np.int64)
     drawn = generator.integers(0, len(MASKS), 120)
-    for chosen, proves in ((held[:, 0], True), (~held[:, 0], False)):
+    for chosen, proves in ((named_labels[:, 0], True), (~named_labels[:, 0], False)):
         ballots = every[chosen][generator.integers(0, chosen.sum(), 120)]
-        counts, seen = placed(rule, ballots, drawn)
+        counts, seen = absolute_if_file(rule, ballots, drawn)
         assert (rule.proven(counts, label, seen)[0] >= 0) == (proves or not chosen.any())
         assert (
             not rule.stops(counts, label, seen)[0]

@@ -329,11 +329,15 @@ def slow_radius(
     for r in range(num_features - num_kept + 1):
         sets = list(itertools.combinations(range(num_features), r))
         beta = math.comb(num_features - r, num_kept) / math.comb(num_features, num_kept)
-        held = max(min(counts[label] - sum(of[label][i] for i in changed) for changed in sets), 0)
+        named_labels = max(
+            min(counts[label] - sum(of[label][i] for i in changed) for changed in sets), 0
+        )
         others = max(n - counts[label] - met(not_label, changed) for changed in sets)
         left = [max(counts[j] - met(of[j], changed) for changed in sets) for j in range(classes)]
         if pairs and r >= 2:
-            held = max(held, counts[label] - slow_least_and_most(keeps[votes == label], r)[1])
+            named_labels = max(
+                named_labels, counts[label] - slow_least_and_most(keeps[votes == label], r)[1]
+            )
             others = min(
                 others, n - counts[label] - slow_least_and_most(keeps[votes != label], r)[0]
             )
@@ -345,14 +349,14 @@ def slow_radius(
         left = [left[j] if j in by_votes[:near] else counts[j] for j in range(classes)]
         if picked is None:
             s = max(
-                float(lower_bound(held, n, error / 2)),
+                float(lower_bound(named_labels, n, error / 2)),
                 beta - float(upper_bound(others, n, error / 2)),
             )
         else:
             likely = float(lower_bound_by_mass(counts[label], n, alpha / 2))
             left, s = counts, likely - (1 - beta)
             if error * likely >= located_bounds.LEAST_ERROR:
-                s = max(s, float(lower_bound(held, n, error * likely / 2)))
+                s = max(s, float(lower_bound(named_labels, n, error * likely / 2)))
                 s = max(s, beta - float(upper_bound(others, n, error * likely / 2)))
         among = k if picked is None else picked
         for rivals in itertools.combinations([j for j in range(classes) if j != label], k):

@@ -70,12 +70,14 @@ def test_every_threshold_is_the_exact_one_rounded_and_the_law_is_as_near_as_said
     assert exact[-1] * WHOLE >= WHOLE - mpmath.mpf("0.5")  # none is missing
     assert len(found) < 10 * deviation
 
-    said = Fraction(rounded_law_error(deviation, width=1))
+    message = Fraction(rounded_law_error(deviation, width=1))
     drawn = variation(found, exact)
-    assert drawn <= mpmath.mpf(said.numerator) / said.denominator
-    assert drawn > mpmath.mpf(said.numerator) / said.denominator / 10  # and it is not empty talk
+    assert drawn <= mpmath.mpf(message.numerator) / message.denominator
+    assert (
+        drawn > mpmath.mpf(message.numerator) / message.denominator / 10
+    )  # and it is not empty talk
     found[100] += 2**16  # a fault in one entry is seen
-    assert variation(found, exact) > mpmath.mpf(said.numerator) / said.denominator
+    assert variation(found, exact) > mpmath.mpf(message.numerator) / message.denominator
 
 
 def test_the_mass_beyond_the_last_threshold_is_what_the_bound_takes_it_for() -> None:

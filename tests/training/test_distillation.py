@@ -65,11 +65,11 @@ def test_the_loss_is_that_of_the_formula() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "shown"),
     [({"share": 0.0}, r"share .* got 0"), ({"temperature": 0.0}, "positive, got 0")],
 )
-def test_what_is_no_distillation_is_refused(change: dict[str, float], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_what_is_no_distillation_is_refused(change: dict[str, float], shown: str) -> None:
+    with pytest.raises(ValueError, match=shown):
         Distillation(teacher="t", **change)
 
 
@@ -125,11 +125,11 @@ def test_killed_and_resumed_it_ends_as_if_it_had_not_been(
             teacher=Swapped(),
             on_step=ignore,
         )
-    told = train(
+    shown = train(
         found, *data, plan=plan, folder=tmp_path / "cut", teacher=Swapped(), on_step=ignore
     )
     assert_same_weights(wanted, found)
-    assert timeless(told) == timeless(logs)
+    assert timeless(shown) == timeless(logs)
 
 
 @pytest.mark.parametrize("taught", [False, True])

@@ -109,8 +109,8 @@ def test_weights_in_float16_are_those_rounded_and_all_else_is_as_it_was(
     halve_weights(path, smaller)
     assert smaller.stat().st_size < 0.6 * path.stat().st_size
     before, after = onnx.load(path), onnx.load(smaller)
-    told = {entry.key: entry.value for entry in after.metadata_props}
-    assert told == {**METADATA, "weights": "float16, computed in float32"}
+    shown = {entry.key: entry.value for entry in after.metadata_props}
+    assert shown == {**METADATA, "weights": "float16, computed in float32"}
     rounded = onnx.ModelProto()
     rounded.CopyFrom(before)
     # the reference: the same file with rounded numbers in float32

@@ -80,13 +80,13 @@ def test_the_bounds_are_those_of_the_certificate(name: str, radius: int) -> None
     network = make(name)
     images, labels = make_batch()
     with torch.no_grad():
-        said, bounds = scores_and_margin_bounds(network, images, labels, radius=radius)
+        message, bounds = scores_and_margin_bounds(network, images, labels, radius=radius)
         found = bounds.numpy()
         cheap = scores_and_margin_bounds(network, images, labels, radius=radius, by_input=False)[
             1
         ].numpy()
         clean = network(images)
-    assert torch.equal(said, clean)
+    assert torch.equal(message, clean)
     wanted = margin_lower_bounds(
         layers_of(network), images.numpy(), labels.numpy(), radii=[radius]
     )[:, 0]
@@ -124,16 +124,16 @@ def test_the_loss_goes_from_clean_to_worst_by_the_schedule() -> None:
     noise = IntervalNoise(radius=3, worst_share=0.75, warmup=0.2, ramp=0.4)
 
     def loss(progress: float, smoothing: float = 0.1) -> float:
-        found, said = noise.loss(network, images, labels, smoothing=smoothing, progress=progress)
-        assert torch.equal(said, network(images))
+        found, message = noise.loss(network, images, labels, smoothing=smoothing, progress=progress)
+        assert torch.equal(message, network(images))
         return found.item()
 
     @torch.no_grad()
     def mixed(share: float, scale: float) -> float:
-        said, bounds = scores_and_margin_bounds(
+        message, bounds = scores_and_margin_bounds(
             network, images, labels, radius=3, scale=scale, by_input=False
         )
-        clean = cross_entropy(said, labels, label_smoothing=0.1)
+        clean = cross_entropy(message, labels, label_smoothing=0.1)
         return (
             (1 - share) * clean + share * cross_entropy(-bounds, labels, label_smoothing=0.1)
         ).item()
@@ -152,7 +152,7 @@ def test_images_are_shown_as_they_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("network", "said"),
+    ("network", "message"),
     [
         (nn.Linear(3, 2), "interval bounds need an nn.Sequential, not Linear"),
         (nn.Sequential(), "interval bounds need an nn.Sequential"),
@@ -174,11 +174,11 @@ def test_images_are_shown_as_they_are() -> None:
         ),
     ],
 )
-def test_a_network_that_bounds_cannot_follow_is_refused(network: nn.Module, said: str) -> None:
+def test_a_network_that_bounds_cannot_follow_is_refused(network: nn.Module, message: str) -> None:
     images, labels = make_batch()
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         scores_and_margin_bounds(network, images, labels % 2, radius=1)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         layers_of(network)
 
 

@@ -54,9 +54,9 @@ def test_every_recipe_is_resumed_without_a_trace(tmp_path: Path, name: str) -> N
     network, logs = run(tmp_path / "whole", plan)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "cut", plan, on_step=kill)
-    again, told = run(tmp_path / "cut", plan)
+    again, shown = run(tmp_path / "cut", plan)
     assert_same_weights(network, again)
-    assert timeless(told) == timeless(logs)
+    assert timeless(shown) == timeless(logs)
     finished, _ = run(tmp_path / "cut", plan)
     assert_same_weights(network, finished)
     plain, _ = run(tmp_path / "plain", PLAN)

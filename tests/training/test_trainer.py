@@ -145,11 +145,11 @@ def test_another_plan_gives_other_weights(
 
 
 def test_the_log_has_a_row_an_epoch_and_every_step_is_told(tmp_path: Path) -> None:
-    told: list[tuple[int, int, str]] = []
-    _, logs = run(tmp_path, on_step=lambda *step: told.append(step))
+    shown: list[tuple[int, int, str]] = []
+    _, logs = run(tmp_path, on_step=lambda *step: shown.append(step))
     assert [row.epoch for row in logs] == [1, 2, 3]
-    assert [step[:2] for step in told] == [(step, 3 * STEPS) for step in range(1, 3 * STEPS + 1)]
-    assert told[-1][2].startswith("epoch 3, loss ")
+    assert [step[:2] for step in shown] == [(step, 3 * STEPS) for step in range(1, 3 * STEPS + 1)]
+    assert shown[-1][2].startswith("epoch 3, loss ")
     rows = read_log(tmp_path)
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert [float(row["test_accuracy"]) for row in rows] == [row.test_accuracy for row in logs]
@@ -196,7 +196,7 @@ def test_saved_within_an_epoch_it_goes_on_from_there_as_if_it_had_not_been_kille
     torch.manual_seed(123)  # as a process that begins anew
     steps: list[int] = []
     found = make_forgetful()
-    told = train(
+    shown = train(
         found,
         *data,
         plan=plan,
@@ -206,8 +206,8 @@ def test_saved_within_an_epoch_it_goes_on_from_there_as_if_it_had_not_been_kille
     # an epoch's end is saved after its test
     assert steps[0] == (killed_at if killed_at % STEPS == 0 else killed_at + 1)
     assert_same_weights(wanted, found)
-    assert timeless(told) == timeless(logs)
-    assert all(row.seconds > 0 for row in told)
+    assert timeless(shown) == timeless(logs)
+    assert all(row.seconds > 0 for row in shown)
 
 
 def test_only_a_long_epoch_is_saved_within(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,9 +234,9 @@ def test_other_noises_are_learnt_under_and_resumed_without_a_trace(
     network, logs = run(tmp_path / "whole", plan)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "cut", plan, on_step=kill)
-    again, told = run(tmp_path / "cut", plan)
+    again, shown = run(tmp_path / "cut", plan)
     assert_same_weights(network, again)
-    assert timeless(told) == timeless(logs)
+    assert timeless(shown) == timeless(logs)
     assert logs[-1].train_loss < logs[0].train_loss
     other = replace(plan, noise=replace(drawn, **{next(iter(asdict(drawn))): 0.25}))
     assert timeless(run(tmp_path / "other", other)[1]) != timeless(logs)
@@ -272,9 +272,9 @@ def test_killed_before_any_file_is_in_place_it_ends_as_if_it_had_not_been(
 def test_a_finished_training_is_not_trained_on(tmp_path: Path) -> None:
     network, logs = run(tmp_path)
     steps: list[int] = []
-    again, told = run(tmp_path, on_step=lambda step, *_: steps.append(step))
+    again, shown = run(tmp_path, on_step=lambda step, *_: steps.append(step))
     assert steps == []
-    assert told == logs
+    assert shown == logs
     assert_same_weights(network, again)
 
 

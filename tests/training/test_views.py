@@ -118,10 +118,10 @@ def test_a_teacher_is_asked_once_for_all_views_of_an_image(
     loss = Distillation.loss
 
     def watch(
-        self: Distillation, own: torch.Tensor, scores: torch.Tensor, told: torch.Tensor
+        self: Distillation, own: torch.Tensor, scores: torch.Tensor, soft_labels: torch.Tensor
     ) -> torch.Tensor:
-        taught.append(told.clone())
-        return loss(self, own, scores, told)
+        taught.append(soft_labels.clone())
+        return loss(self, own, scores, soft_labels)
 
     monkeypatch.setattr(Distillation, "loss", watch)
     teacher = Asked()
@@ -135,9 +135,9 @@ def test_a_teacher_is_asked_once_for_all_views_of_an_image(
         on_step=ignore,
     )
     assert [len(batch) for batch in teacher.batches] == [16 // VIEWS] * 3 * STEPS_VIEWED
-    for (batch, _), told in zip(shown, taught, strict=True):
+    for (batch, _), soft_labels in zip(shown, taught, strict=True):
         total = batch.float().div(255.0).sum((1, 2, 3))
-        torch.testing.assert_close(told, torch.stack([total, -total], 1), rtol=1e-5, atol=0)
+        torch.testing.assert_close(soft_labels, torch.stack([total, -total], 1), rtol=1e-5, atol=0)
 
 
 @pytest.mark.parametrize("killed_at", [5, STEPS_VIEWED, STEPS_VIEWED + 7])
@@ -152,9 +152,9 @@ def test_killed_and_resumed_it_ends_as_if_it_had_not_been(
     monkeypatch.setattr(trainer, "SAVE_SECONDS", 0.0)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "cut", on_step=kill)
-    again, told = run(tmp_path / "cut")
+    again, soft_labels = run(tmp_path / "cut")
     assert_same_weights(network, again)
-    assert timeless(told) == timeless(logs)
+    assert timeless(soft_labels) == timeless(logs)
     with pytest.raises(ValueError, match=r"trained with views = 4, not 1; pass the same value"):
         run(tmp_path / "cut", replace(VIEWED, views=1))
 

@@ -45,7 +45,7 @@ def test_entries_that_go_together_are_read(tmp_path: Path, changes: dict[str, ob
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"algorithm": float_noise.ALGORITHM}, "does not go with ablation noise under the law iid"),
         (
@@ -102,9 +102,9 @@ def test_entries_that_go_together_are_read(tmp_path: Path, changes: dict[str, ob
     ],
 )
 def test_entries_that_contradict_one_another_are_refused(
-    tmp_path: Path, changes: dict[str, object], said: str
+    tmp_path: Path, changes: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         read(tmp_path, **changes)
 
 

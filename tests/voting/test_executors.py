@@ -83,13 +83,13 @@ STOPPING = replace(
 
 def run(request: Request, out: str, executor: Executor | None) -> list[tuple[int, int]]:
     """Run it, and give what progress was told."""
-    told: list[tuple[int, int]] = []
+    shown: list[tuple[int, int]] = []
     collect_votes(
         open_run(request, Path(out), resume=True),
-        on_progress=lambda done, total, _: told.append((done, total)),
+        on_progress=lambda done, total, _: shown.append((done, total)),
         executor=executor,
     )
-    return told
+    return shown
 
 
 def files(folder: str) -> dict[str, bytes]:

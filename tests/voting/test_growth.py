@@ -163,7 +163,7 @@ def test_a_kill_at_any_file_operation_loses_nothing(
         shutil.copytree("start", "o")
         killed = kill_at(operation, last, "o")
         assert stored <= votes_in("o"), operation  # what was there is there
-        held = votes_in("o")
+        before = votes_in("o")
         calls = Calls(monkeypatch)
         vote(last, "o")
         monkeypatch.undo()
@@ -171,7 +171,7 @@ def test_a_kill_at_any_file_operation_loses_nothing(
         monkeypatch.syspath_prepend(str(workplace))
         monkeypatch.setattr(sampling, "MAX_BLOCK_VOTES", 100)
         assert contents("o") == whole, operation
-        assert not held & set(calls.made), operation
+        assert not before & set(calls.made), operation
         if not killed:
             break
     else:
@@ -268,22 +268,22 @@ def test_a_folder_in_between_is_read_by_nobody_else(
     vote(3, "o")
     assert kill_at(12, 8, "o")
     for command in (["verify", "o"], ["evaluate", "o", "--k", 1]):
-        told = topcert(*command)
-        assert told.code == 2
+        shown = topcert(*command)
+        assert shown.code == 2
         assert (
             "was being given more inputs when it was stopped; repeat the command with --resume"
-            in told.err
+            in shown.err
         )
 
 
 def test_a_run_does_not_shrink(workplace: Path, topcert: Callable[..., Outcome]) -> None:
     assert topcert(*RUN, "--limit", 6, "--out", "o").code == 0
     before = contents("o")
-    told = topcert(*RUN, "--limit", 2, "--out", "o", "--resume")
-    assert told.code == 2
+    shown = topcert(*RUN, "--limit", 2, "--out", "o", "--resume")
+    assert shown.code == 2
     assert (
         "o has 6 inputs, and --limit 2 asks for 2: a run does not shrink; resume with --limit 6"
-        in told.err
+        in shown.err
     )
     assert contents("o") == before
 
@@ -302,9 +302,9 @@ def test_other_inputs_or_parameters_are_refused(
 ) -> None:
     assert topcert(*RUN, "--limit", 3, "--out", "o").code == 0
     before = contents("o")
-    told = topcert(*RUN, *change, "--out", "o", "--resume")
-    assert told.code == 2
-    assert says in told.err
+    shown = topcert(*RUN, *change, "--out", "o", "--resume")
+    assert shown.code == 2
+    assert says in shown.err
     assert contents("o") == before
 
 
@@ -314,9 +314,9 @@ def test_data_that_has_grown_itself_is_refused(
     assert topcert(*RUN, "--out", "o").code == 0
     found = np.load("table.npz")
     np.savez("table.npz", x=np.concatenate([found["x"]] * 2), y=np.concatenate([found["y"]] * 2))
-    told = topcert(*RUN, "--out", "o", "--resume")
-    assert told.code == 2
-    assert "was started with num_inputs = 8, this run has 16" in told.err
+    shown = topcert(*RUN, "--out", "o", "--resume")
+    assert shown.code == 2
+    assert "was started with num_inputs = 8, this run has 16" in shown.err
 
 
 def test_first_inputs_that_have_changed_are_refused(
@@ -326,9 +326,9 @@ def test_first_inputs_that_have_changed_are_refused(
     found = dict(np.load("table.npz"))
     found["x"][1, 4] += 0.5
     np.savez("table.npz", **found)
-    told = topcert(*RUN, "--limit", 6, "--out", "o", "--resume")
-    assert told.code == 2
-    assert "these are other inputs" in told.err
+    shown = topcert(*RUN, "--limit", 6, "--out", "o", "--resume")
+    assert shown.code == 2
+    assert "these are other inputs" in shown.err
 
 
 def test_a_stopping_rule_takes_no_more_inputs(
@@ -348,9 +348,9 @@ def test_a_stopping_rule_takes_no_more_inputs(
         "o",
     ]
     assert topcert(*run, "--limit", 3).code == 0
-    told = topcert(*run, "--limit", 5, "--resume")
-    assert told.code == 2
-    assert "was sampled with --stop" in told.err
+    shown = topcert(*run, "--limit", 5, "--resume")
+    assert shown.code == 2
+    assert "was sampled with --stop" in shown.err
 
 
 def test_imagenet_spreads_its_limit_and_says_so(
@@ -380,9 +380,9 @@ def test_imagenet_spreads_its_limit_and_says_so(
         "--out",
     ]
     assert topcert(*run, "o", "--limit", 2).code == 0
-    told = topcert(*run, "o", "--limit", 4, "--resume")
-    assert told.code == 2
-    assert "without --stride imagenet spreads them over all its images" in told.err
+    shown = topcert(*run, "o", "--limit", 4, "--resume")
+    assert shown.code == 2
+    assert "without --stride imagenet spreads them over all its images" in shown.err
     assert topcert(*run, "p", "--limit", 2, "--stride", 1).code == 0
     grown = topcert(*run, "p", "--limit", 4, "--stride", 1, "--resume")
     assert grown.code == 0, grown.err

@@ -28,10 +28,10 @@ def cast_to(index: pa.DataType, label: pa.DataType) -> pa.Table:
     return WHOLE.cast(pa.schema(kinds))
 
 
-def read(folder: Path, held: pa.Table, *, num_inputs: int = 3) -> Any:
+def read(folder: Path, table: pa.Table, *, num_inputs: int = 3) -> Any:
     """Read it back under a fingerprint made to fit, as a forger's manifest would have it."""
-    pq.write_table(held, folder / "inputs.parquet")
-    fingerprint = fingerprint_inputs(held)
+    pq.write_table(table, folder / "inputs.parquet")
+    fingerprint = fingerprint_inputs(table)
     return read_inputs_file(
         folder / "inputs.parquet", fingerprint=fingerprint, num_inputs=num_inputs, num_classes=5
     ).inputs
@@ -47,7 +47,7 @@ def test_what_a_run_writes_is_read(tmp_path: Path, labels: list[int] | None) -> 
 
 
 @pytest.mark.parametrize(
-    ("held", "said"),
+    ("table", "message"),
     [
         (table([0, 1, 1], [0, 1, 1], HASHES), "index 1 stands there twice"),
         (
@@ -69,11 +69,11 @@ def test_what_a_run_writes_is_read(tmp_path: Path, labels: list[int] | None) -> 
         (cast_to(pa.int64(), pa.float64()), r"label \(double\)"),
     ],
 )
-def test_what_no_run_writes_is_refused(tmp_path: Path, held: pa.Table, said: str) -> None:
+def test_what_no_run_writes_is_refused(tmp_path: Path, table: pa.Table, message: str) -> None:
     with pytest.raises(
-        ValueError, match=rf"inputs\.parquet (is damaged|has been changed).*{said}|{said}"
+        ValueError, match=rf"inputs\.parquet (is damaged|has been changed).*{message}|{message}"
     ):
-        read(tmp_path, held)
+        read(tmp_path, table)
 
 
 def test_another_number_of_inputs_is_refused(tmp_path: Path) -> None:
@@ -82,12 +82,12 @@ def test_another_number_of_inputs_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_column_twice_is_refused(tmp_path: Path) -> None:
-    held = inputs_table(np.arange(3), np.arange(3), HASHES)
-    pq.write_table(held.append_column("label", pa.array([0, 1, 2])), tmp_path / "inputs.parquet")
+    table = inputs_table(np.arange(3), np.arange(3), HASHES)
+    pq.write_table(table.append_column("label", pa.array([0, 1, 2])), tmp_path / "inputs.parquet")
     with pytest.raises(ValueError, match="is damaged"):
         read_inputs_file(
             tmp_path / "inputs.parquet",
-            fingerprint=fingerprint_inputs(held),
+            fingerprint=fingerprint_inputs(table),
             num_inputs=3,
             num_classes=5,
         )

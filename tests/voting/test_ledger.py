@@ -210,10 +210,10 @@ def test_two_writers_cannot_share_a_ledger(tmp_path: Path) -> None:
         Ledger(tmp_path, ledger.manifest).lock(),
     ):
         pass
-    held = ledger.lock()
-    with held:
+    lock = ledger.lock()
+    with lock:
         pass
-    with Ledger(tmp_path, ledger.manifest).lock():  # though `held` is still there
+    with Ledger(tmp_path, ledger.manifest).lock():  # though `lock` is still there
         pass
 
 
@@ -301,14 +301,14 @@ def test_a_lock_that_the_file_system_refuses_is_named_with_the_fix(
     with ledger.lock():
         pass
     monkeypatch.setattr("fcntl.flock", refuse)
-    said = r"\.lock cannot be locked \(.*\): the file system gives no locks.*--out on a local"
-    with pytest.raises(ValueError, match=said), ledger.lock():
+    message = r"\.lock cannot be locked \(.*\): the file system gives no locks.*--out on a local"
+    with pytest.raises(ValueError, match=message), ledger.lock():
         pass
 
 
 def test_a_lock_that_another_holds_is_named(tmp_path: Path) -> None:
     ledger, _ = filled(tmp_path, manifest())
     again = Ledger(tmp_path, manifest())
-    said = r"another process is writing to .*holds .*\.lock\); wait"
-    with ledger.lock(), pytest.raises(ValueError, match=said), again.lock():
+    message = r"another process is writing to .*holds .*\.lock\); wait"
+    with ledger.lock(), pytest.raises(ValueError, match=message), again.lock():
         pass

@@ -12,8 +12,8 @@ import pytest
 from topcert.classifiers.functions import FunctionClassifier
 from topcert.modalities.make_encoder import make_encoder
 from topcert.randomization.randomizer import Masking
-from topcert.voting.among import RowCheck, RowsError
 from topcert.voting.other_rows import Asker
+from topcert.voting.row_trial import RowCheck, RowsError
 from topcert.voting.rows import check_rows
 from topcert.voting.voter import Voter
 
@@ -73,8 +73,8 @@ def up_to_1_and_other_at_1(batch: np.ndarray) -> np.ndarray:
 
 
 def where_most_is_wild(batch: np.ndarray) -> np.ndarray:
-    wild = np.abs(batch.reshape(len(batch), -1)).max(1) > 5
-    return alone(batch) if wild.mean() < 0.4 else turned(batch)
+    extreme = np.abs(batch.reshape(len(batch), -1)).max(1) > 5
+    return alone(batch) if extreme.mean() < 0.4 else turned(batch)
 
 
 def dark_alone(batch: np.ndarray) -> np.ndarray:

@@ -88,10 +88,10 @@ def test_pairs_of_features_are_counted_under_the_votes_that_kept_both(
     both = [[[i in mask and j in mask for j in range(12)] for i in range(12)] for mask in kept]
     labels, inputs = np.array([[0, 4], [3, 1], [2, 2]]), np.array([1, 4, 7])
     votes = [cast[:, 0] for cast in ledger.iterate_inputs()]
-    told: list[tuple[int, int]] = []
+    shown: list[tuple[int, int]] = []
     for dense in (2**13, 7):
         monkeypatch.setattr(replay, "_DENSE_MASKS", dense)
-        replayed = ReplayedMasks(ledger, on_pairs=lambda done, total: told.append((done, total)))
+        replayed = ReplayedMasks(ledger, on_pairs=lambda done, total: shown.append((done, total)))
         assert replayed.counts_pairs
         assert replayed.pair_degrees().tolist() == np.array(both).sum(axis=0).tolist()
         for row, asked, counts in zip(
@@ -99,7 +99,7 @@ def test_pairs_of_features_are_counted_under_the_votes_that_kept_both(
         ):
             of = [np.array(both)[votes[row][20:] == label].sum(axis=0).tolist() for label in asked]
             assert counts.tolist() == of
-    assert told == 2 * [(1, 3), (2, 3), (3, 3)]
+    assert shown == 2 * [(1, 3), (2, 3), (3, 3)]
 
 
 def test_pairs_are_not_counted_where_that_takes_long(

@@ -214,13 +214,13 @@ def test_a_finished_run_is_opened_on_any_runtime_and_an_unfinished_one_on_its_ow
     (Path("o") / "counts.csv").unlink()
     again = topcert(*run, "--resume")
     assert again.code == 0, again.err
-    said = " ".join(again.err.split())
+    message = " ".join(again.err.split())
     assert (
         "this run is finished: nothing was computed. Its votes are from some other library, cpu"
-        " Nehalem" in said
+        " Nehalem" in message
     )
-    assert "it had passed before certificates.parquet was written" in said
-    assert "replayed in the recorded batch shape" not in said
+    assert "it had passed before certificates.parquet was written" in message
+    assert "replayed in the recorded batch shape" not in message
     assert {path.name: path.read_bytes() for path in Path("o/ledger").glob("block-*")} == votes
     assert topcert("verify", "o").code == 0
     (Path("o") / "certificates.parquet").unlink()

@@ -23,9 +23,9 @@ from topcert.noise.ablation import Ablation
 from topcert.noise.gaussian import Gaussian
 from topcert.randomization.randomizer import Masking
 from topcert.voting import run
-from topcert.voting.among import ROUNDING, RowCheck, RowsError
 from topcert.voting.checks import CHECKS, read_check
 from topcert.voting.other_rows import FEW, LADDER
+from topcert.voting.row_trial import ROUNDING, RowCheck, RowsError
 from topcert.voting.rows import SMALL, check_rows, refuse_places, why_places_matter
 from topcert.voting.voter import Voter
 
@@ -465,9 +465,9 @@ def test_a_run_says_on_how_many_rows_it_was_checked(
     (Path("a") / CHECKS).write_text(json.dumps({**record, "rows": 10**6, "manifest": "0" * 64}))
     assert topcert("evaluate", "a").code == 2
     (Path("a") / CHECKS).unlink()  # as of an older release
-    told = topcert("evaluate", "a")
-    assert told.code == 0
-    assert "was not recorded as checked" in " ".join(told.out.split())
+    shown = topcert("evaluate", "a")
+    assert shown.code == 0
+    assert "was not recorded as checked" in " ".join(shown.out.split())
 
 
 def test_what_is_tried_is_small_beside_a_run() -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from topcert.api.certificates import Certificates
 from topcert.api.origins import FromWeights
 from topcert.api.python_words import python_words
-from topcert.datasets.class_order import Doubtful
+from topcert.datasets.class_order import Unmatched
 from topcert.datasets.from_memory import in_memory_unless_named
 from topcert.datasets.reading import Reading
 from topcert.evaluation.bounded_results import certify_network as bound_network
@@ -17,7 +17,7 @@ from topcert.evaluation.choices import listed_ks
 from topcert.methods.certificate_table import LabelChoice
 from topcert.progress.shown import Shown, stages
 from topcert.theory.scalars import whole
-from topcert.voting.prepare import placed
+from topcert.voting.prepare import absolute_if_file
 
 MAX_RADIUS: Final = 32
 
@@ -92,14 +92,14 @@ def certify_network(
         dataset = taken.load(str(x)) if in_memory is None else in_memory.load(taken)
         if label_choice == "given" and dataset.labels is None:
             raise ValueError("label_choice given needs labels, and there are none; add them")
-        doubtful: Doubtful = "leave out" if label_choice == "predicted" else "refuse"
+        unmatched: Unmatched = "leave out" if label_choice == "predicted" else "refuse"
         with stages(progress) as stage:
             results = bound_network(
                 dataset,
                 Path(model),
-                data=placed(str(x)) if in_memory is None else in_memory.name,
+                data=absolute_if_file(str(x)) if in_memory is None else in_memory.name,
                 reading=taken,
-                doubtful=doubtful,
+                unmatched=unmatched,
                 ks=listed_ks(k) or [1],
                 max_radius=whole(max_radius, "max_radius"),
                 label_choice=label_choice

@@ -12,7 +12,7 @@ from topcert.api.python_words import python_words
 from topcert.api.votes import USUAL_ALPHA, Votes
 from topcert.api.voting_run import VotingRun
 from topcert.classifiers.model_in_memory import ModelInMemory
-from topcert.datasets.class_order import Doubtful
+from topcert.datasets.class_order import Unmatched
 from topcert.datasets.from_memory import in_memory_unless_named
 from topcert.datasets.reading import Reading
 from topcert.evaluation.choices import (
@@ -203,7 +203,7 @@ class SmoothedClassifier:
                 stopping=stop,
                 seed=seed,
                 reading=reading,
-                doubtful="leave out" if chosen in ("predicted", "selected") else "refuse",
+                unmatched="leave out" if chosen in ("predicted", "selected") else "refuse",
             )
             run = VotingRun(request, out, resume=resume)
             return run.votes(progress, choice=chosen, executor=executor)
@@ -273,7 +273,7 @@ class SmoothedClassifier:
                 num_samples=self._samples(num_samples, None),
                 seed=self._fresh(published if seed is None else seed, out),
                 reading=reading,
-                doubtful="leave out",
+                unmatched="leave out",
                 refuse_labels=False,
             )
             run = VotingRun(request, out)
@@ -313,7 +313,7 @@ class SmoothedClassifier:
                 num_samples=self._samples(None, None),
                 seed=0,
                 reading=None,
-                doubtful="leave out",
+                unmatched="leave out",
             )
             return VotingRun(request, None).num_classes
 
@@ -343,7 +343,7 @@ class SmoothedClassifier:
         stopping: Stopping | None = None,
         seed: int,
         reading: Reading | None,
-        doubtful: Doubtful,
+        unmatched: Unmatched,
         refuse_labels: bool = True,
     ) -> Request:
         """The run that a person asks for."""
@@ -364,7 +364,7 @@ class SmoothedClassifier:
             seed=whole(seed, "seed"),
             unit=self.unit,
             reading=taken,
-            doubtful=doubtful,
+            unmatched=unmatched,
             device=self.device,
             num_classes=self.num_classes,
             output=self.output,

@@ -24,9 +24,9 @@ from topcert.evaluation.wording import gap_in_words
 from topcert.noise.law import IID
 from topcert.progress.shown import StageContext
 from topcert.report.draw_results import draw_results
-from topcert.voting.among import RowsError
 from topcert.voting.ledger import Ledger
 from topcert.voting.prepare import Prepared, prepare
+from topcert.voting.row_trial import RowsError
 from topcert.voting.voter import count_all
 
 REFUTE_ERROR: Final = 0.001

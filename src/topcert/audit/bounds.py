@@ -52,7 +52,7 @@ def audit_bounds(folder: Path, asked: Audit, *, log: AuditLog, stages: StageCont
             Path(asked.model),
             data=stored.data,
             reading=reading,
-            doubtful="leave out" if stored.label_choice == "predicted" else "keep",
+            unmatched="leave out" if stored.label_choice == "predicted" else "keep",
             ks=list(stored.ks),
             max_radius=stored.max_radius,
             label_choice=stored.label_choice,

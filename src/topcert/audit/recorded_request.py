@@ -29,7 +29,7 @@ def recorded_request(manifest: Manifest, *, model: str, data: str | None) -> Req
         seed=manifest.seed,
         unit=manifest.unit,
         reading=Reading.from_json(manifest.data_options),
-        doubtful="keep",
+        unmatched="keep",
         num_classes=manifest.num_classes,
         num_named=manifest.depth,
         output=manifest.output,

@@ -13,9 +13,9 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.classifiers.again import Again
 from topcert.classifiers.classifier import Classifier
 from topcert.classifiers.loading import wrap
+from topcert.classifiers.second_instance import SecondInstance
 
 COPIED: Final = "a copy of it, made before it was asked"
 
@@ -67,10 +67,10 @@ class ModelInMemory:
     @contextmanager
     def again(
         self, first: Classifier, *, example: NDArray[np.floating], device: str, output: str | None
-    ) -> Iterator[Again]:
+    ) -> Iterator[SecondInstance]:
         """The second instance, as `second_instance` has it of a model that is known by name."""
         if self._copy is None:
-            yield Again(classifier=None, how=self._why)
+            yield SecondInstance(classifier=None, how=self._why)
             return
         try:
             made = wrap(
@@ -84,9 +84,9 @@ class ModelInMemory:
                 refuse_labels=False,
             )
         except ValueError as error:
-            yield Again(classifier=None, how=f"{COPIED}, failed: {error}")
+            yield SecondInstance(classifier=None, how=f"{COPIED}, failed: {error}")
             return
-        yield Again(classifier=made, how=COPIED)
+        yield SecondInstance(classifier=made, how=COPIED)
 
 
 def _called(model: Any) -> str:

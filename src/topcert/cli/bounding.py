@@ -9,7 +9,7 @@ from topcert.cli.machine import print_json, summary
 from topcert.cli.printing import print_curves, print_unlabelled
 from topcert.cli.progress import console, progress_bar, stoppable
 from topcert.cli.running import print_notes
-from topcert.datasets.class_order import Doubtful
+from topcert.datasets.class_order import Unmatched
 from topcert.datasets.reading import Reading
 from topcert.evaluation.bounded_results import (
     certify_network,
@@ -17,7 +17,7 @@ from topcert.evaluation.bounded_results import (
 )
 from topcert.evaluation.wording import label_zero_in_words
 from topcert.report.draw_results import draw_bounded
-from topcert.voting.prepare import placed
+from topcert.voting.prepare import absolute_if_file
 
 
 def certify_bounds(
@@ -44,7 +44,7 @@ def certify_bounds(
         raise ValueError(f"--label must be given or predicted for the method chiang, got {label!r}")
     if not model.endswith(".onnx"):
         raise ValueError(f"the method chiang reads weights from an .onnx file, got {model!r}")
-    doubtful: Doubtful = "leave out" if label == "predicted" else "refuse"
+    unmatched: Unmatched = "leave out" if label == "predicted" else "refuse"
     dataset = reading.load(data)
     print_notes(dataset)
     if label == "given" and dataset.labels is None:
@@ -53,9 +53,9 @@ def certify_bounds(
         results = certify_network(
             dataset,
             Path(model),
-            data=placed(data),
+            data=absolute_if_file(data),
             reading=reading,
-            doubtful=doubtful,
+            unmatched=unmatched,
             ks=ks,
             max_radius=max_radius,
             label_choice=label or ("given" if dataset.labels is not None else "predicted"),

@@ -19,7 +19,7 @@ import numpy as np
 
 from topcert.datasets.dataset import Dataset
 
-Doubtful = Literal["refuse", "leave out", "keep"]
+Unmatched = Literal["refuse", "leave out", "keep"]
 FIX: Final = "--class-names FILE, a name a line in the model's order"
 SELDOM: Final = 0.01
 _NUMERAL: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
@@ -33,13 +33,13 @@ def order_classes(
     num_classes: int,
     model_names: Sequence[str] | None = None,
     given: Sequence[str] | None = None,
-    doubtful: Doubtful = "refuse",
+    unmatched: Unmatched = "refuse",
 ) -> Dataset:
     """The data set with its labels as the model numbers its classes, and `class_names` those of the
     model, if known.
 
     `model` names it in errors; `model_names` are what it calls its classes, `given` what a person
-    does, who is believed. `doubtful` says what becomes of labels whose classes cannot be matched:
+    does, who is believed. `unmatched` says what becomes of labels whose classes cannot be matched:
     "leave out", with a note, where no certificate is of them; "keep" takes the data's order, with a
     note, where a fingerprint tells whether it is the same. Raises ValueError, naming the fix, where
     classes cannot be matched, and for labels beyond the model's.
@@ -67,9 +67,11 @@ def order_classes(
     try:
         places = _places(dataset, model=model, num_classes=num_classes, names=names)
     except ValueError as error:
-        if doubtful == "refuse" or (doubtful == "keep" and len(dataset.class_names) > num_classes):
+        if unmatched == "refuse" or (
+            unmatched == "keep" and len(dataset.class_names) > num_classes
+        ):
             raise
-        if doubtful == "keep":
+        if unmatched == "keep":
             note = f"classes are taken in the order of the data: {error}"
             return replace(dataset, notes=(*dataset.notes, note))
         note = f"labels are left out, for no label is certified that the data gives: {error}"

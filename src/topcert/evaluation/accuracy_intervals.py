@@ -7,10 +7,12 @@ from typing import Final
 from topcert.evaluation.accuracy import AccuracyCurve, floored
 from topcert.theory.confidence import lower_bound, upper_bound
 
-DOUBT: Final = 0.05  # of a hundred intervals, five miss
+INTERVAL_ERROR: Final = 0.05  # of a hundred intervals, five miss
 
 
-def interval_of(curve: AccuracyCurve, radius: int, *, doubt: float = DOUBT) -> tuple[float, float]:
+def interval_of(
+    curve: AccuracyCurve, radius: int, *, error: float = INTERVAL_ERROR
+) -> tuple[float, float]:
     """The two-sided interval of Clopper and Pearson (1934) around the share at a radius.
 
     It is about the choice of inputs: `curve.total` of them drawn independently from all. That is
@@ -25,8 +27,8 @@ def interval_of(curve: AccuracyCurve, radius: int, *, doubt: float = DOUBT) -> t
     (0.398, 0.602)
     """
     hits = int(curve.certified[radius]) if radius < len(curve.certified) else 0
-    low = lower_bound(hits, curve.total, doubt / 2)
-    high = upper_bound(hits, curve.total, doubt / 2)
+    low = lower_bound(hits, curve.total, error / 2)
+    high = upper_bound(hits, curve.total, error / 2)
     return float(low), float(high)
 
 

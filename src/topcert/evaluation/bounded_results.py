@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from topcert.classifiers.layers import read_layers
-from topcert.datasets.class_order import Doubtful, order_classes, warning_of_label_zero
+from topcert.datasets.class_order import Unmatched, order_classes, warning_of_label_zero
 from topcert.datasets.dataset import Dataset
 from topcert.datasets.reading import Reading
 from topcert.evaluation.accuracy import (
@@ -135,7 +135,7 @@ def certify_network(
     *,
     data: str,
     reading: Reading,
-    doubtful: Doubtful = "refuse",
+    unmatched: Unmatched = "refuse",
     ks: Sequence[int],
     max_radius: int,
     label_choice: str,
@@ -144,8 +144,8 @@ def certify_network(
     """Bound every image of `dataset`, which was read as `reading` says, through the network in the
     ONNX file `model`.
 
-    `doubtful` is that of `order_classes`. Raises ValueError where the data are no images in [0, 1],
-    the network holds what bounds cannot follow, or a k or `max_radius` is out of range.
+    `unmatched` is that of `order_classes`. Raises ValueError where the data are no images in [0,
+    1], the network holds what bounds cannot follow, or a k or `max_radius` is out of range.
     """
     if dataset.modality is not IMAGE:
         raise ValueError(
@@ -160,7 +160,7 @@ def certify_network(
         model=str(model),
         num_classes=num_classes,
         given=reading.class_names,
-        doubtful=doubtful,
+        unmatched=unmatched,
     )
     if dataset.label_range is not None and warning_of_label_zero(dataset, num_classes):
         reading = replace(reading, lowest_label=dataset.label_range[0])

@@ -14,7 +14,7 @@ from topcert.noise.law import Noise
 from topcert.noise.registered_laws import find_noise
 from topcert.randomization.designs import kind_of
 from topcert.theory.scalars import whole
-from topcert.theory.stopping_rules import LABELS, RULES, Asked, Stopping, check_question
+from topcert.theory.stopping_rules import LABELS, RULES, Stopping, StoppingLabel, check_question
 
 SELECTION: Final = 100
 USUAL_K: Final = 3
@@ -197,7 +197,7 @@ def choose_stopping(
         raise ValueError(f"--stop asks about one k, got --k {','.join(map(str, ks))}; choose one")
     if max_samples is not None and max_samples < 1:
         raise ValueError(f"--max-samples must be at least 1, got {max_samples}")
-    chosen: Asked = "selected" if label == "selected" else "given"
+    chosen: StoppingLabel = "selected" if label == "selected" else "given"
     rule = Stopping(
         question=stop, k=ks[0], alpha=alpha, method=method.name, label=chosen, num_named=num_named
     )

@@ -15,7 +15,7 @@ from topcert.theory.confidence import lower_bound, upper_bound
 from topcert.voting.ledger import Ledger
 
 # of the intervals: of a hundred of them, five miss the accuracy over all inputs
-DOUBT: Final = 0.05
+INTERVAL_ERROR: Final = 0.05
 _SAFE: Final = re.compile(r"[^a-z0-9]+")  # what a folder is not called
 
 
@@ -36,11 +36,11 @@ class Trial:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Where the certified accuracy over all such inputs lies, but for `DOUBT` (Clopper and
-        Pearson 1934).
+        """Where the certified accuracy over all such inputs lies, but for `INTERVAL_ERROR` (Clopper
+        and Pearson 1934).
         """
-        low = lower_bound(self.certified, self.total, DOUBT / 2)
-        high = upper_bound(self.certified, self.total, DOUBT / 2)
+        low = lower_bound(self.certified, self.total, INTERVAL_ERROR / 2)
+        high = upper_bound(self.certified, self.total, INTERVAL_ERROR / 2)
         return float(low), float(high)
 
 

@@ -28,7 +28,6 @@ from topcert.methods.certificate_table import L2_SLACK, CertificateTable
 from topcert.modalities.registered_modalities import plural_of
 from topcert.theory.certified_radius import ABSTAIN
 from topcert.theory.confidence import simultaneous_bounds
-from topcert.voting.among import RowCheck
 from topcert.voting.contradictions import check_places
 from topcert.voting.folder_check import check_files
 from topcert.voting.given_names import NAMELESS, given_names
@@ -36,6 +35,7 @@ from topcert.voting.inputs import as_recorded, check_size, fingerprint_inputs
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import first_difference
 from topcert.voting.prepare import Prepared
+from topcert.voting.row_trial import RowCheck
 from topcert.voting.rows import check_rows, check_run
 from topcert.voting.run import read_inputs_table
 

@@ -70,8 +70,8 @@ class RawInput:
         -------
         str
         """
-        said = self.in_words(unit=unit)
-        return f"{said[0].upper()}{said[1:]}."
+        sentence = self.in_words(unit=unit)
+        return f"{sentence[0].upper()}{sentence[1:]}."
 
     def in_words(self, *, unit: str) -> str:
         """One line on what an attacker of the raw input can do to the array.

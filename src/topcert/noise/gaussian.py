@@ -54,7 +54,7 @@ class Gaussian(Noise):
     name: ClassVar[str] = "gaussian"
     title: ClassVar[str] = "Gaussian noise"
     known: ClassVar[frozenset[str]] = frozenset({grid_noise.ALGORITHM, float_noise.ALGORITHM})
-    asks_features: ClassVar[bool] = False  # the law is near enough for the most that any has
+    needs_features: ClassVar[bool] = False  # the law is near enough for the most that any has
     refuses_inputs: ClassVar[bool] = True
     moves: ClassVar[str] = " within [0, 1]"
 

@@ -57,7 +57,7 @@ class Noise(ABC):
     # whether each value of a feature has noise of its own, so that radii ask how many it has
     by_value: ClassVar[bool] = True
     # whether radii ask how many features an input has
-    asks_features: ClassVar[bool] = True
+    needs_features: ClassVar[bool] = True
     # whether a stopping rule may watch its votes
     stops: ClassVar[bool] = False
     # whether there are inputs, of a form that fits, that it has no place for

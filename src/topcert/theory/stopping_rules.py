@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 
-Asked = Literal["given", "selected"]
-LABELS: Final[tuple[Asked, ...]] = get_args(Asked)
+StoppingLabel = Literal["given", "selected"]
+LABELS: Final[tuple[StoppingLabel, ...]] = get_args(StoppingLabel)
 
 # Whose theorem it is, and the name of all numbers of stopping_test.py and evidence.py.
 RULES: Final = {"ablation": "evidence-2", "located": "located-evidence-1"}
@@ -67,7 +67,7 @@ class Stopping:
     k: int
     alpha: float
     method: str = "ablation"
-    label: Asked = "given"
+    label: StoppingLabel = "given"
     num_named: int = 1
 
     def to_text(self) -> str:
@@ -103,7 +103,7 @@ class Stopping:
             num_named = int(found[6] or 1)
             rules = RULES if num_named == 1 else BALLOT_RULES
             methods = [method for method, name in rules.items() if name == found[5]]
-            label: Asked = "selected" if found[4] == "selected" else "given"
+            label: StoppingLabel = "selected" if found[4] == "selected" else "given"
             with suppress(ValueError, IndexError):
                 rule = Stopping(
                     question=found[1],

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from topcert.files import first_line, replacing
-from topcert.voting.among import RowCheck
+from topcert.voting.row_trial import RowCheck
 
 FORMAT: Final = "topcert-checks-1"
 CHECKS: Final = Path("ledger", "checks.json")

@@ -101,12 +101,14 @@ class Prepared:
         request = self.request
         return Manifest(
             topcert_version=__version__,
-            data=placed(request.data) if request.data_in_memory is None else request.data,
+            data=absolute_if_file(request.data) if request.data_in_memory is None else request.data,
             data_options=request.reading.to_json(),
             data_fingerprint=fingerprint,
             input_shape=self.dataset.shape,
             num_inputs=len(self.dataset),
-            model=placed(request.model) if request.model_in_memory is None else request.model,
+            model=absolute_if_file(request.model)
+            if request.model_in_memory is None
+            else request.model,
             model_fingerprint=self.classifier.fingerprint,
             num_classes=self.classifier.num_classes,
             output=request.output,
@@ -284,7 +286,7 @@ def _with_classes(
         num_classes=classifier.num_classes,
         model_names=classifier.class_names,
         given=reading.class_names,
-        doubtful=request.doubtful,
+        unmatched=request.unmatched,
     )
     left_out = reading.unlabelled or (dataset.labels is not None and ordered.labels is None)
     missed = (
@@ -305,7 +307,7 @@ def _unit(given: str | None, dataset: Dataset) -> str:
     return given
 
 
-def placed(name: str) -> str:
+def absolute_if_file(name: str) -> str:
     """A path as an absolute one, so that it can be found again from elsewhere; any other name as it
     is.
     """

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import final
 
 from topcert.classifiers.model_in_memory import ModelInMemory
-from topcert.datasets.class_order import Doubtful
+from topcert.datasets.class_order import Unmatched
 from topcert.datasets.data_in_memory import DataInMemory
 from topcert.datasets.reading import Reading
 from topcert.noise.law import Noise
@@ -28,7 +28,7 @@ class Request:
     seed: int = 0
     unit: str | None = None
     reading: Reading = field(default_factory=Reading)
-    doubtful: Doubtful = "refuse"  # labels of classes that cannot be matched to the model's
+    unmatched: Unmatched = "refuse"  # labels of classes that cannot be matched to the model's
     device: str = "auto"
     num_classes: int | None = None
     output: str | None = None  # of a model with several, which is the answer

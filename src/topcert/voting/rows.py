@@ -27,9 +27,18 @@ from numpy.typing import NDArray
 
 from topcert.classifiers.answers import are_scores
 from topcert.noise.law import IID, Noise
-from topcert.voting.among import FORGETS, RowCheck, RowsError, Trial, fix, mixes, moved_by, refuse
 from topcert.voting.manifest import FIXED, Manifest
 from topcert.voting.other_rows import FEW, HIGH, LADDER, LOW, MIDDLE, Asker, other_rows
+from topcert.voting.row_trial import (
+    FORGETS,
+    RowCheck,
+    RowsError,
+    Trial,
+    fix,
+    mixes,
+    moved_by,
+    refuse,
+)
 from topcert.voting.voter import Voter
 
 SMALL: Final = 8  # rows of the batches in which most is tried

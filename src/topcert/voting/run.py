@@ -11,7 +11,7 @@ from typing import final
 import numpy as np
 import pyarrow as pa
 
-from topcert.classifiers.again import second_instance
+from topcert.classifiers.second_instance import second_instance
 from topcert.datasets.dataset import Dataset
 from topcert.voting.checks import SecondCheck, write_check
 from topcert.voting.executors.executor import Executor
@@ -27,7 +27,7 @@ from topcert.voting.open_inputs import stopping_test_of
 from topcert.voting.prepare import Prepared, prepare
 from topcert.voting.request import Request
 from topcert.voting.rows import check_run, quiet
-from topcert.voting.second import check_second, rows_to_load
+from topcert.voting.second_check import check_second, rows_to_load
 from topcert.voting.voter import Voter
 
 

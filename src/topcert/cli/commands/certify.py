@@ -168,7 +168,7 @@ def certify(
         seed=votes.seed,
         unit=asked.unit,
         reading=reading.reading(),
-        doubtful="leave out" if label in ("predicted", "selected") else "refuse",
+        unmatched="leave out" if label in ("predicted", "selected") else "refuse",
         device=asked.device,
         num_classes=asked.classes,
         output=asked.output,

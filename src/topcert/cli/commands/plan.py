@@ -92,7 +92,7 @@ def plan(
             noise=make_noise(Ablation, noise),
             unit=asked.unit,
             reading=reading.reading(),
-            doubtful="leave out",
+            unmatched="leave out",
             device=asked.device,
             num_classes=classes,
             output=asked.output,

@@ -127,7 +127,7 @@ def predict(
         seed=seed,
         unit=asked.unit,
         reading=reading.reading(),
-        doubtful="leave out",
+        unmatched="leave out",
         device=asked.device,
         num_classes=asked.classes,
         output=asked.output,

@@ -171,7 +171,7 @@ def _smoothing(
             )
         why = ", the number of features of an input (d)"
     noise = make_noise(law, given)
-    if law.asks_features and features is None:
+    if law.needs_features and features is None:
         raise ValueError(f"--method {method.name} needs --features{why}")
     return Smoothing(
         noise=noise,

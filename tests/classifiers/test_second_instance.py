@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
-from topcert.classifiers.again import CALLED, FILE, MODULES, modules_anew, second_instance
 from topcert.classifiers.loading import load_classifier
+from topcert.classifiers.second_instance import CALLED, FILE, MODULES, modules_anew, second_instance
 
 EXAMPLE = np.random.default_rng(0).random((4, 6), dtype=np.float32)
 

@@ -35,7 +35,7 @@ _PACKAGE: Final = Path(__file__).parents[1]
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Again:
+class SecondInstance:
     """A second instance, and how it came about; None where there is none, and why in `how`."""
 
     classifier: Classifier | None
@@ -45,7 +45,7 @@ class Again:
 @contextmanager
 def second_instance(
     name: str, first: Classifier, *, example: NDArray[np.floating], device: str, output: str | None
-) -> Iterator[Again]:
+) -> Iterator[SecondInstance]:
     """Load the model `name`, of which `first` is an instance, once more; it is to be asked within
     this context.
 
@@ -66,16 +66,16 @@ def second_instance(
             made = _load(name, first, example, device, output)
         except ValueError as error:
             if how != MODULES or ":" not in name:
-                yield Again(classifier=None, how=first_line(error))
+                yield SecondInstance(classifier=None, how=first_line(error))
                 return
             stack.close()  # a module that cannot be run twice, say
             how = CALLED
             try:
                 made = _load(name, first, example, device, output)
             except ValueError as again:
-                yield Again(classifier=None, how=first_line(again))
+                yield SecondInstance(classifier=None, how=first_line(again))
                 return
-        yield Again(classifier=made, how=how)
+        yield SecondInstance(classifier=made, how=how)
 
 
 def _load(

@@ -186,12 +186,12 @@ def test_a_memory_of_whole_rows_is_none_that_matters_and_the_record_says_what_wa
 ) -> None:
     made = certify(topcert, "honest")
     assert made.code == 0, made.err
-    told = (
+    shown = (
         "A second instance of the model (its modules run again) agreed on 32 rows, asked in another"
         " order."
     )
-    assert told in made.err
-    assert told in " ".join(made.out.split())
+    assert shown in made.err
+    assert shown in " ".join(made.out.split())
     record = json.loads(Path("a", CHECKS).read_text())
     assert (record["second"], record["second_rows"]) == ("its modules run again", 2 * 16)
     found = read_check(Path("a"), record["manifest"])

@@ -14,11 +14,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.classifiers.again import Again
 from topcert.classifiers.answers import AnswerError, are_scores
 from topcert.classifiers.classifier import Classifier
-from topcert.voting.among import RowsError
+from topcert.classifiers.second_instance import SecondInstance
 from topcert.voting.checks import SecondCheck
+from topcert.voting.row_trial import RowsError
 from topcert.voting.rows import quiet
 from topcert.voting.voter import Voter, trial_size
 
@@ -40,7 +40,7 @@ def rows_to_load(voter: Voter, position: int, start: int) -> NDArray[np.floating
     return np.concatenate([voter.batch(position, start + step)[:1] for step in range(LOADED)])
 
 
-def check_second(voter: Voter, again: Again, position: int, start: int) -> SecondCheck:
+def check_second(voter: Voter, again: SecondInstance, position: int, start: int) -> SecondCheck:
     """Ask the second instance `again` rows of the batch `(position, start)`, after others that are
     like them.
 
