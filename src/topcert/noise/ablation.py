@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final, Self, final
+from typing import Any, ClassVar, Self, final
 
 from topcert.modalities.encodings.encoding import Encoding
 from topcert.modalities.input_form import Form, fingerprint_fill
 from topcert.modalities.make_encoder import make_encoder
 from topcert.modalities.registered_modalities import (
     all_encodings,
-    find_encoding,
     plural_of,
 )
+from topcert.noise.ablation_entries import FINGERPRINT, check_design, check_encoding, known_encoding
 from topcert.noise.law import IID, Noise, option
 from topcert.randomization import designs, lattices, masks
 from topcert.randomization.designs import Design, make_design
@@ -29,8 +28,6 @@ from topcert.randomization.randomizer import Masking, Randomizer
 from topcert.theory.certified_radius import uses_quanta
 from topcert.theory.counting import check_counts
 from topcert.theory.scalars import real, whole
-
-_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
 @final
@@ -135,7 +132,7 @@ class Ablation(Noise):
         if self.num_kept is None and not strided:
             raise ValueError("num_kept must be given: how many features each mask keeps (e)")
         if self.encoding is not None:
-            _known(self.encoding)
+            known_encoding(self.encoding)
         self._check_fill()
 
     def _check_fill(self) -> None:
@@ -143,13 +140,15 @@ class Ablation(Noise):
         if self.fill is None:
             return
         if isinstance(self.fill, str):
-            computed = self.encoding is not None and _known(self.encoding).null == "statistic"
-            if not computed or not _DIGEST.fullmatch(self.fill):
+            computed = (
+                self.encoding is not None and known_encoding(self.encoding).null == "statistic"
+            )
+            if not computed or not FINGERPRINT.fullmatch(self.fill):
                 raise ValueError(f"fill must be a finite number, got {self.fill!r}")
             return
         if not math.isfinite(real(self.fill, "fill")):
             raise ValueError(f"fill must be a finite number, got {self.fill}")
-        if self.encoding is not None and _known(self.encoding).null != "number":
+        if self.encoding is not None and known_encoding(self.encoding).null != "number":
             raise ValueError(
                 f"fill is for the encodings {_numbered()}, not {self.encoding}; leave it out"
             )
@@ -265,7 +264,7 @@ class Ablation(Noise):
     ) -> Randomizer:
         assert self.encoding is not None, "a law is fitted before it draws"
         design = self.design_of(form, seed=seed, num_samples=num_samples)
-        computed = _known(self.encoding).null == "statistic"
+        computed = known_encoding(self.encoding).null == "statistic"
         fill = form.statistic(self.encoding) if computed else self.fill
         return Masking(
             unit=form.unit,
@@ -305,8 +304,8 @@ class Ablation(Noise):
                 f"num_kept must lie in 1 .. num_features = {num_features}, got {kept!r}"
             )
         if law != IID:
-            _check_design(entries)
-        _check_encoding(entries)
+            check_design(entries)
+        check_encoding(entries)
         made = cls(
             num_kept=kept,
             design=None if law == IID else law,
@@ -334,75 +333,14 @@ class Ablation(Noise):
         return float(self.fill) if shown and self.fill is not None else None
 
 
-def _check_design(entries: Mapping[str, Any]) -> None:
-    """Refuse a design that is none, that had a first sample, or that has other masks."""
-    law = entries["law"]
-    try:
-        kind = designs.kind_of(law)
-    except ValueError as error:
-        listed = ", ".join((*designs.DESIGNS, *designs.STRIDED))
-        raise ValueError(f"law must be {IID} or a design ({listed}), got {law!r}") from error
-    if entries["num_selection"]:
-        raise ValueError(f"the design {law} does not go with ablation noise or a first sample")
-    if kind != law:  # its strides decide how many pixels are kept, and how many masks there may be
-        made = make_design(
-            law,
-            shape=tuple(entries["input_shape"]),
-            unit=entries["unit"],
-            seed=entries["seed"],
-            num_features=entries["num_features"],
-            num_kept=entries["num_kept"],
-            num_masks=entries["num_samples"],
-        )
-        made.check_count(entries["num_samples"], "num_samples")
-
-
-def _known(name: str) -> Encoding:
-    """The encoding of that name. Raises ValueError where there is none."""
-    found = find_encoding(name)
-    if found is None:
-        raise ValueError(f"encoding must be one of {', '.join(all_encodings())}, got {name!r}")
-    return found
-
-
 def _of(name: str, form: Form) -> Encoding:
     """The same, that of such inputs where they have one."""
-    return form.modality.find_encoding(name) or _known(name)
+    return form.modality.find_encoding(name) or known_encoding(name)
 
 
 def _numbered() -> str:
     """The encodings in which NULL is a number that a person may choose."""
     return " and ".join(one.name for one in all_encodings().values() if one.null == "number")
-
-
-_RECORDED: Final = {"number": "a number", "statistic": "a fingerprint", "nothing": "null"}
-
-
-def _check_encoding(entries: Mapping[str, Any]) -> None:
-    """Refuse an encoding that such inputs do not have, and a fill that it does not have."""
-    fill, shape = entries["fill"], entries["input_shape"]
-    form = Form(shape=tuple(shape), unit=entries["unit"])
-    encoding = _known(entries["encoding"])
-    if not encoding.shows(form):
-        raise ValueError(
-            f"encoding {encoding.name} does not go with the unit {form.unit} of {shape} inputs"
-        )
-    if encoding.by_stride and (entries["law"] == IID or not designs.is_level(entries["law"])):
-        raise ValueError(
-            f"encoding {encoding.name} does not go with the law {entries['law']}; only with"
-            " lattice and lattice:AxB"
-        )
-    wanted = _RECORDED[encoding.null]
-    if _kind_of_fill(fill) != wanted:
-        raise ValueError(f"fill is {fill!r}, the encoding {encoding.name} has {wanted}")
-
-
-def _kind_of_fill(fill: object) -> str:
-    if fill is None:
-        return "null"
-    if isinstance(fill, (int, float)) and not isinstance(fill, bool):
-        return "a number" if math.isfinite(fill) else ""
-    return "a fingerprint" if _DIGEST.fullmatch(str(fill)) else ""
 
 
 NOISE = Ablation

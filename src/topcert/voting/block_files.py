@@ -20,18 +20,18 @@ from numpy.typing import NDArray
 
 from topcert.files import first_line, local, replacing
 from topcert.voting.inputs import check_size
+from topcert.voting.manifest import Manifest
 
 
 @final
 class BlockFiles:
     """The blocks of votes under one manifest in one folder; votes are `(votes, depth)`."""
 
-    def __init__(self, folder: Path, *, digest: str, num_classes: int, depth: int) -> None:
-        """`digest` is that of the manifest."""
-        self._folder, self._digest = folder, digest
-        self._num_classes, self._depth = num_classes, depth
-        self.dtype = np.min_scalar_type(num_classes - 1)
-        self._columns = column_names(depth)
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self._folder, self._digest = folder, manifest.digest()
+        self._num_classes, self._depth = manifest.num_classes, manifest.depth
+        self.dtype = np.min_scalar_type(manifest.num_classes - 1)
+        self._columns = column_names(manifest.depth)
 
     def path(self, block: int) -> Path:
         """Where a block lies."""

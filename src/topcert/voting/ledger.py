@@ -46,12 +46,7 @@ class Ledger:
         self.folder = folder
         self.manifest = manifest
         self.stopping_test = stopping_test_of(manifest)
-        self.blocks = BlockFiles(
-            folder,
-            digest=manifest.digest(),
-            num_classes=manifest.num_classes,
-            depth=manifest.depth,
-        )
+        self.blocks = BlockFiles(folder, manifest)
         self._open = (
             None if self.stopping_test is None else OpenInputs(manifest, self.stopping_test)
         )
