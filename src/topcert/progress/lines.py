@@ -150,7 +150,7 @@ class Lines:
                 ):
                     self._emit(own, now)
                 elif self._due is not None and now >= self._due and own.shown_at != done:
-                    self._say_due(own, now)
+                    self._emit_due(own, now)
 
         return update
 
@@ -163,9 +163,9 @@ class Lines:
                 return
             # the last line stands there once
             if (stage.shown_at, stage.shown_note) != (stage.total, stage.note):
-                self._say_due(stage, now)
+                self._emit_due(stage, now)
 
-    def _say_due(self, stage: _Stage, now: float) -> None:
+    def _emit_due(self, stage: _Stage, now: float) -> None:
         self._due = now + next(self._gaps, LAST_GAP)
         self._emit(stage, now)
 

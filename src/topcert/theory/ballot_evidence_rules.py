@@ -70,7 +70,7 @@ class BallotEvidence:
     ) -> NDArray[np.bool_]:
         assert isinstance(details, Joint)
         reachable = np.zeros(len(counts), np.bool_)
-        for rows, radius in alike(wanted):
+        for rows, radius in by_wanted_radius(wanted):
             joint = details.of(rows)
             left = self._max_votes - joint.trials
             outcomes, own = projected_outcomes(
@@ -147,7 +147,7 @@ class BallotMaskEvidence:
         assert isinstance(details, JointAndSurviving)
         surviving, reachable = details.surviving, np.zeros(len(counts), np.bool_)
         kept = self._space["num_kept"] / self._space["num_features"]
-        for rows, radius in alike(wanted):
+        for rows, radius in by_wanted_radius(wanted):
             joint, features = details.joint.of(rows), np.array([radius])
             left = self._max_votes - joint.trials
             outcomes, own = projected_outcomes(
@@ -199,7 +199,7 @@ class BallotMaskEvidence:
         )
 
 
-def alike(wanted: Ints) -> Iterator[tuple[Ints, int]]:
+def by_wanted_radius(wanted: Ints) -> Iterator[tuple[Ints, int]]:
     """Inputs of which the same radius is wanted, some at a time."""
     for radius in np.unique(wanted).tolist():
         asked = np.flatnonzero(wanted == radius)

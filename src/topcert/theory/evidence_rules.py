@@ -98,7 +98,7 @@ class CountEvidence:
                 self._bets, own + most * left, rivals + least * left[:, None], trials + left
             )
 
-        return any_may_reach(
+        return may_reach_by_any_bet(
             votes,
             projected,
             wanted=wanted,
@@ -163,7 +163,7 @@ class MaskEvidence:
         assert isinstance(details, SurvivingVotes)
         votes = strongest(counts, labels, self._k)
         projected = partial(self._projected, details)
-        return any_may_reach(
+        return may_reach_by_any_bet(
             votes,
             projected,
             wanted=wanted,
@@ -218,7 +218,7 @@ class MaskEvidence:
         )
 
 
-def any_may_reach(
+def may_reach_by_any_bet(
     votes: tuple[Ints, Ints, Ints],
     projected: Callable[[Ints, Floats, Floats], Floats],
     *,

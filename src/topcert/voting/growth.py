@@ -34,7 +34,7 @@ from topcert.voting.manifest import FIXED, Manifest, refuse_other
 CHOOSING: Final = ("limit", "stride")  # the options that say how many inputs there are
 
 
-def grown(recorded: Manifest, asked: Manifest, inputs: pa.Table, folder: Path) -> Manifest:
+def grown_manifest(recorded: Manifest, asked: Manifest, inputs: pa.Table, folder: Path) -> Manifest:
     """The manifest of a recorded run with the inputs that are asked for: `recorded` itself where
     these are its own.
 

@@ -82,10 +82,10 @@ class Trial:
     def try_all(self, half: NDArray[np.bool_], few: NDArray[np.bool_]) -> None:
         """All kinds of other rows, in batches of this shape."""
         for stays, values in ((half, HIGH), (~half, LOW), (half, MILD)):
-            self.among(stays, float(self._generator.choice(values)))
-        self.among(few, None)
+            self.ask_among(stays, float(self._generator.choice(values)))
+        self.ask_among(few, None)
 
-    def climb(self, few: NDArray[np.bool_]) -> None:
+    def ask_each_value(self, few: NDArray[np.bool_]) -> None:
         """Each value of the ladder by itself, in one half and the other; then few rows among hidden
         ones; places.
         """
@@ -93,11 +93,11 @@ class Trial:
         order = self._generator.permutation(size)
         half = np.isin(np.arange(size), order[: size // 2])
         for step, value in enumerate(LADDER):
-            self.among(half if step % 2 else ~half, value, every=step % 4 > 1)
-        self.among(few, None)
-        self.turn()
+            self.ask_among(half if step % 2 else ~half, value, every=step % 4 > 1)
+        self.ask_among(few, None)
+        self.ask_in_other_places()
 
-    def among(
+    def ask_among(
         self,
         stays: NDArray[np.bool_],
         value: float | None,
@@ -123,9 +123,9 @@ class Trial:
         self._compare(mixed, stays)
         extreme = value if value is not None else spot
         if self._ask.failed and extreme and abs(extreme) > 1 and (extreme > 0) not in self.limits:
-            # it refuses what is so wild: what of less?
+            # it refuses what is so large: what of less?
             self.limits[extreme > 0] = self._ask.farthest(self._batch, extreme)
-            self.among(stays, value, every=every, spot=spot)
+            self.ask_among(stays, value, every=every, spot=spot)
 
     def _within(self, value: float) -> float:
         limit = self.limits.get(value > 0, value)
@@ -141,7 +141,10 @@ class Trial:
             count = int(compared.sum())
             raise RowsError(
                 differing_rows(
-                    count, count, "of another shape among other rows of a batch", mixes(classifier)
+                    count,
+                    count,
+                    "of another shape among other rows of a batch",
+                    cause_and_fix(classifier),
                 )
             )
         if not same(self.first[compared], again[compared]).all():
@@ -151,17 +154,17 @@ class Trial:
                 self.first[compared],
                 again[compared],
                 "among other rows of a batch",
-                mixes(classifier),
+                cause_and_fix(classifier),
             )
         self.rows += int(compared.sum())
 
-    def turn(self) -> None:
+    def ask_in_other_places(self) -> None:
         """All rows in other places."""
-        turn = int(self._generator.integers(1, len(self._batch)))
-        turned = np.roll(self._ask(np.roll(self._batch, turn, axis=0)), -turn, axis=0)
-        compared = self.known & np.roll(self._ask.known, -turn)
+        shift = int(self._generator.integers(1, len(self._batch)))
+        turned = np.roll(self._ask(np.roll(self._batch, shift, axis=0)), -shift, axis=0)
+        compared = self.known & np.roll(self._ask.known, -shift)
         if compared.any():
-            why = mixes(self._voter.classifier)
+            why = cause_and_fix(self._voter.classifier)
             gap = moved_by(
                 self.first[compared],
                 turned[compared],
@@ -184,7 +187,7 @@ class Trial:
                 self.first[place : place + 1],
                 found,
                 "alone",
-                mixes(classifier),
+                cause_and_fix(classifier),
                 scored=self._scored,
             )
 
@@ -236,10 +239,10 @@ def differing_rows(differ: int, rows: int, when: str, why: str) -> str:
     return f"{differ} of {rows} rows got another answer {when}; {why}"
 
 
-def mixes(classifier: Classifier) -> str:
+def cause_and_fix(classifier: Classifier) -> str:
     """What to say of a classifier whose answer depends on more than the row."""
     cause = CAUSES if classifier.coupling is None else classifier.coupling.text
-    return f"a vote must be a function of its own row: {cause}; {fix(classifier)}"
+    return f"a vote must be a function of its own row: {cause}; {fix_in_words(classifier)}"
 
 
 FORGETS: Final = (
@@ -252,7 +255,7 @@ CAUSES: Final = (
 )
 
 
-def fix(classifier: Classifier) -> str:
+def fix_in_words(classifier: Classifier) -> str:
     if classifier.batch_size in (None, 1):
         return (
             "mend the model, or have each row judged alone: --batch-size 1 (batch_size=1 in Python)"

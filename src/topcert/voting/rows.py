@@ -34,8 +34,8 @@ from topcert.voting.row_trial import (
     RowCheck,
     RowsError,
     Trial,
-    fix,
-    mixes,
+    cause_and_fix,
+    fix_in_words,
     moved_by,
     refuse,
 )
@@ -69,7 +69,7 @@ def check_rows(
         with quiet():
             return _check_single(voter, batches, generator)
     if classifier.coupling is not None and classifier.coupling.certain:
-        raise RowsError(f"{classifier.coupling.text}; {fix(classifier)}")
+        raise RowsError(f"{classifier.coupling.text}; {fix_in_words(classifier)}")
     found = RowCheck(rows=0, passes=0, moved=0.0)
     with quiet():
         for number, (position, start) in enumerate(batches):
@@ -108,32 +108,32 @@ def _check_batch(
     if classifier.batch_size is None and size >= 2 * SMALL:
         some = np.sort(order[:SMALL])
         part = Trial(voter, batch[some], position, generator, limits=whole.limits)
-        part.climb(dim[some])
+        part.ask_each_value(dim[some])
         kept = whole.known[some] & part.known
         scores_differ = _scores_differ(whole.first, classifier.num_classes)
         if are_scores(whole.first, classifier.num_classes):
-            why = mixes(classifier)
+            why = cause_and_fix(classifier)
             moved_by(
                 whole.first[some][kept], part.first[kept], "in a smaller batch", why, scored=True
             )
         if scores_differ:
             if last:
-                whole.among(half, float(generator.choice(HIGH)), every=True)
+                whole.ask_among(half, float(generator.choice(HIGH)), every=True)
             else:
-                whole.among(dim, None, spot=float(generator.choice(LOW)))
+                whole.ask_among(dim, None, spot=float(generator.choice(LOW)))
         else:
             whole.try_all(half, dim)
         if places or not scores_differ:
-            whole.turn()
+            whole.ask_in_other_places()
     else:
         part = whole
         for _ in range(max(1, 2 * ROWS_BESIDE // size)):
             whole.try_all(half, dim)
         if size < 2 * SMALL:
-            whole.climb(dim)
+            whole.ask_each_value(dim)
         else:
-            whole.among(~half, float(generator.choice(MIDDLE)))
-            whole.turn()
+            whole.ask_among(~half, float(generator.choice(MIDDLE)))
+            whole.ask_in_other_places()
     if classifier.batch_size is None:
         whole.alone()
     found = whole.result()

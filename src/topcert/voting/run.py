@@ -19,7 +19,7 @@ from topcert.voting.executors.in_process import InProcess
 from topcert.voting.executors.voter_recipe import VoterRecipe
 from topcert.voting.fill import fill
 from topcert.voting.given_names import given_names
-from topcert.voting.growth import begin_growth, carry_over, end_growth, grown, read_before
+from topcert.voting.growth import begin_growth, carry_over, end_growth, grown_manifest, read_before
 from topcert.voting.inputs import as_recorded, fingerprint_inputs, inputs_table
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest
@@ -117,11 +117,11 @@ def collect_votes(
         # What is finished needs no votes, so that any runtime may go on to certificates.
         here, moved = manifest, recorded.runtime != manifest.runtime and not read_before(folder)
         elsewhere = moved and Ledger(folder, recorded).is_finished()
-        manifest = grown(
+        manifest = grown_manifest(
             recorded, replace(here, runtime=recorded.runtime) if elsewhere else here, inputs, folder
         )
         if manifest != recorded:  # more inputs do need votes
-            grown(recorded, here, inputs, folder)
+            grown_manifest(recorded, here, inputs, folder)
     voter = prepared.voter()
     if on_inputs is not None:
         on_inputs(len(inputs), len(inputs), "checking the classifier")

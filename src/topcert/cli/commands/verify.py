@@ -72,7 +72,7 @@ def verify(
         fresh_seed=fresh_seed,
         samples=samples,
     )
-    log = AuditLog(on_line=_say, on_note=_note)
+    log = AuditLog(on_line=_print_line, on_note=_note)
     check = audit_bounds if (folder / "bounds.json").is_file() else audit
     with stoppable("nothing was found so far"):
         found = check(folder, asked, log=log, stages=progress_stages)
@@ -106,7 +106,7 @@ def _object(found: Verdict) -> dict[str, object]:
     return record
 
 
-def _say(line: str) -> None:
+def _print_line(line: str) -> None:
     console.print(line, highlight=False, soft_wrap=True)
     sys.stdout.flush()  # code of a model's may end the process
 
