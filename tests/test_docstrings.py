@@ -48,6 +48,7 @@ MODULES: Final = sorted(
         "topcert.evaluation.accuracy_intervals",
         "topcert.methods.suggestions",
         "topcert.modalities.modality",
+        "topcert.voting.executors.executor",
     }
 )
 
