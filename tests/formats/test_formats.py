@@ -1,5 +1,5 @@
-"""Folders of runs in every format that was ever kept: read, certified again, gone on with and
-verified, with the same results (docs/formats.md).
+"""Folders of runs of every release: read, certified again, gone on with and verified, with the
+same results (docs/formats.md).
 
 The model answers in whole numbers, so that its votes are the same wherever the tests run.
 """
@@ -18,20 +18,21 @@ import pytest
 
 from tests.conftest import Outcome
 from topcert.classifiers import functions
+from topcert.version import __version__
 from topcert.voting.manifest import FORMAT
 
 KEPT = Path(__file__).parent
-FORMATS = sorted(path.name for path in KEPT.glob("topcert-ledger-*"))
+RELEASES = sorted(path.parent.name for path in KEPT.glob("*/commands.txt"))
 RUNS = [
-    (form, line)
-    for form in FORMATS
-    for line in (KEPT / form / "commands.txt").read_text().splitlines()
+    (release, line)
+    for release in RELEASES
+    for line in (KEPT / release / "commands.txt").read_text().splitlines()
 ]
 VOTES = [run for run in RUNS if "--method chiang" not in run[1]]
 
 
 def named(runs: list[tuple[str, str]]) -> list[str]:
-    return [f"{form}-{line.rsplit(' ', 1)[1]}" for form, line in runs]
+    return [f"{release}-{line.rsplit(' ', 1)[1]}" for release, line in runs]
 
 
 def words_of(line: str) -> tuple[list[str], Path]:
@@ -42,8 +43,8 @@ def words_of(line: str) -> tuple[list[str], Path]:
 
 @pytest.fixture
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The current directory, with a copy of the folders of a format; its modules are at hand."""
-    shutil.copytree(KEPT / request.getfixturevalue("form"), tmp_path / "kept")
+    """The current directory, with a copy of the folders of a release; its modules are at hand."""
+    shutil.copytree(KEPT / request.getfixturevalue("release"), tmp_path / "kept")
     monkeypatch.chdir(tmp_path / "kept")
     monkeypatch.syspath_prepend(str(tmp_path / "kept"))
     monkeypatch.delitem(sys.modules, "exact", raising=False)
@@ -63,13 +64,22 @@ def content(folder: Path) -> dict[str, object]:
     return found
 
 
-def test_the_format_of_this_release_is_kept() -> None:
-    assert FORMAT in FORMATS, "make its folders: python -m tests.formats.make"
+def test_folders_of_this_release_are_kept() -> None:
+    assert __version__ in RELEASES, "make its folders: python -m tests.formats.make"
+    written = {
+        json.loads(path.read_text())["topcert_version"]: json.loads(path.read_text())["format"]
+        for path in KEPT.glob("*/*/manifest.json")
+    }
+    assert sorted(written) == RELEASES
+    assert written[__version__] == FORMAT
 
 
+@pytest.mark.pictures  # those that are kept are drawn again
 @pytest.mark.usefixtures("place")
-@pytest.mark.parametrize(("form", "line"), RUNS, ids=named(RUNS))
-def test_a_kept_folder_is_verified(form: str, line: str, topcert: Callable[..., Outcome]) -> None:
+@pytest.mark.parametrize(("release", "line"), RUNS, ids=named(RUNS))
+def test_a_kept_folder_is_verified(
+    release: str, line: str, topcert: Callable[..., Outcome]
+) -> None:
     words, folder = words_of(line)
     replay = () if "chiang" in line else ("--replay", "all")
     traced = ("--data", words[1], "--model", words[2], *replay)
@@ -80,14 +90,14 @@ def test_a_kept_folder_is_verified(form: str, line: str, topcert: Callable[..., 
     assert run.code == 0, run.out + run.err
     if replay:
         law = json.loads((folder / "manifest.json").read_text())
-        assert law["format"] == form
+        assert law["topcert_version"] == release
         assert "0 differ" in run.out or "came out the same" in run.out
 
 
 @pytest.mark.usefixtures("place")
-@pytest.mark.parametrize(("form", "line"), VOTES, ids=named(VOTES))
+@pytest.mark.parametrize(("release", "line"), VOTES, ids=named(VOTES))
 def test_a_kept_folder_is_certified_again_without_new_passes(
-    form: str, line: str, topcert: Callable[..., Outcome]
+    release: str, line: str, topcert: Callable[..., Outcome]
 ) -> None:
     words, folder = words_of(line)
     before = content(folder)
@@ -101,9 +111,9 @@ def test_a_kept_folder_is_certified_again_without_new_passes(
 
 
 @pytest.mark.usefixtures("place")
-@pytest.mark.parametrize(("form", "line"), VOTES, ids=named(VOTES))
+@pytest.mark.parametrize(("release", "line"), VOTES, ids=named(VOTES))
 def test_a_kept_folder_is_gone_on_with_on_its_runtime(
-    form: str, line: str, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+    release: str, line: str, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words, folder = words_of(line)
     before = content(folder)
