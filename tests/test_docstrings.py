@@ -29,10 +29,12 @@ FUNCTIONS: Final = [name for name, found in CALLABLE.items() if isinstance(found
 RESULTS: Final = {
     "Accuracy",
     "Certificates",
+    "Cost",
     "Plan",
     "Predictions",
     "Survival",
     "TightnessWitness",
+    "Trained",
     "Tuned",
     "Verification",
     "Votes",

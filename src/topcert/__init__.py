@@ -21,9 +21,13 @@ if TYPE_CHECKING:
     from topcert.api.certificates import Certificates
     from topcert.api.certify_counts import certify_counts
     from topcert.api.certify_network import certify_network
+    from topcert.api.cost import Cost
+    from topcert.api.evaluate import evaluate
     from topcert.api.plan import Plan, plan
     from topcert.api.smoothed_classifier import SmoothedClassifier
-    from topcert.api.tune import Tuned, tune
+    from topcert.api.train_network import Recipe, Teaching, Trained, train_network
+    from topcert.api.training_noise import TrainingNoise
+    from topcert.api.tune import Claim, Tuned, tune
     from topcert.api.verify import Verification, verify
     from topcert.api.votes import Votes, open_votes
     from topcert.datasets.casting import RowCast
@@ -36,17 +40,23 @@ __all__ = [
     "Ablation",
     "Accuracy",
     "Certificates",
+    "Claim",
+    "Cost",
     "Discrete",
     "Gaussian",
     "Plan",
     "Predictions",
     "RawInput",
     "Reading",
+    "Recipe",
     "RowCast",
     "SmoothedClassifier",
     "Stopping",
     "Survival",
+    "Teaching",
     "TightnessWitness",
+    "Trained",
+    "TrainingNoise",
     "Tuned",
     "Verification",
     "Votes",
@@ -57,12 +67,14 @@ __all__ = [
     "certify_network",
     "compare",
     "count_votes",
+    "evaluate",
     "intersection_union_bounds",
     "open_votes",
     "plan",
     "simultaneous_bounds",
     "survival",
     "tightness_witness",
+    "train_network",
     "tune",
     "verify",
 ]
@@ -72,12 +84,18 @@ __all__ = [
 _LATER = {
     "Accuracy": "topcert.api.accuracy_curves",
     "Certificates": "topcert.api.certificates",
+    "Claim": "topcert.api.tune",
+    "Cost": "topcert.api.cost",
     "Plan": "topcert.api.plan",
     "Predictions": "topcert.evaluation.predictions",
     "RawInput": "topcert.modalities.raw_input",
     "Reading": "topcert.datasets.reading",
+    "Recipe": "topcert.api.train_network",
     "RowCast": "topcert.datasets.casting",
     "SmoothedClassifier": "topcert.api.smoothed_classifier",
+    "Teaching": "topcert.api.train_network",
+    "Trained": "topcert.api.train_network",
+    "TrainingNoise": "topcert.api.training_noise",
     "Tuned": "topcert.api.tune",
     "Verification": "topcert.api.verify",
     "Votes": "topcert.api.votes",
@@ -85,8 +103,10 @@ _LATER = {
     "certify_counts": "topcert.api.certify_counts",
     "certify_network": "topcert.api.certify_network",
     "compare": "topcert.api.accuracy_curves",
+    "evaluate": "topcert.api.evaluate",
     "open_votes": "topcert.api.votes",
     "plan": "topcert.api.plan",
+    "train_network": "topcert.api.train_network",
     "tune": "topcert.api.tune",
     "verify": "topcert.api.verify",
 }

@@ -164,3 +164,11 @@ def local(path: Path) -> Path:
     its name for an address.
     """
     return path.absolute()
+
+
+def check_out_folder(out: Path) -> None:
+    """Refuse an --out that can be no folder, before any work."""
+    if out == STANDARD_OUTPUT:
+        raise ValueError("--out - is standard output, and this command writes a folder; name one")
+    if not out.is_dir() and (out.exists() or out.is_symlink()):
+        raise ValueError(f"--out {out} is a file; name a folder")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Outcome
-from topcert.api.tune import tune
+from topcert.api.tune import Claim, tune
 from topcert.evaluation.tuning import Trial, ranked
 from topcert.noise.ablation import Ablation
 
@@ -260,13 +260,13 @@ def test_python_tries_the_same_settings(workplace: Path, topcert: Callable[..., 
         radius=0,
         k=2,
         num_samples=200,
-        num_named=2,
-        alpha=0.1,
+        claim=Claim(num_named=2, alpha=0.1),
         out="python",
         progress=False,
     )
     assert found.rows() == json.loads(run.out)["trials"]
     assert "independent masks, e = " in repr(found)
-    assert (Path("python") / "independent-masks-e-3" / "manifest.json").is_file()
+    for name in ("independent-masks-e-3/manifest.json", "tune.csv"):
+        assert Path("python", name).read_bytes() == Path("t", name).read_bytes()
     with pytest.raises(ValueError, match="noises is empty"):
         tune(DATA[1], DATA[0], noises=[], radius=0)

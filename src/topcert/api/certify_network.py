@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from topcert.api.certificates import Certificates
 from topcert.api.origins import FromWeights
 from topcert.api.python_words import python_words
-from topcert.datasets.class_order import Unmatched
+from topcert.datasets.dataset import Dataset
 from topcert.datasets.from_memory import in_memory_unless_named
 from topcert.datasets.reading import Reading
+from topcert.evaluation.bounded_results import BoundedResults
 from topcert.evaluation.bounded_results import certify_network as bound_network
 from topcert.evaluation.choices import listed_ks
 from topcert.methods.certificate_table import LabelChoice
@@ -83,31 +84,61 @@ def certify_network(
     array([2])
     """
     with python_words():
-        if not str(model).endswith(".onnx"):
-            raise ValueError(f"certify_network reads weights from an .onnx file, got {model!r}")
-        if label_choice not in (None, "given", "predicted"):
-            raise ValueError(f"label_choice must be given or predicted, got {label_choice!r}")
+        check_asked(str(model), label_choice)
         taken = Reading() if reading is None else reading
         in_memory = in_memory_unless_named(x, labels)
         dataset = taken.load(str(x)) if in_memory is None else in_memory.load(taken)
-        if label_choice == "given" and dataset.labels is None:
-            raise ValueError("label_choice given needs labels, and there are none; add them")
-        unmatched: Unmatched = "leave out" if label_choice == "predicted" else "refuse"
         with stages(progress) as stage:
-            results = bound_network(
+            results = bound_dataset(
                 dataset,
                 Path(model),
-                data=absolute_if_file(str(x)) if in_memory is None else in_memory.name,
+                data=str(x) if in_memory is None else in_memory.name,
                 reading=taken,
-                unmatched=unmatched,
                 ks=listed_ks(k) or [1],
                 max_radius=whole(max_radius, "max_radius"),
-                label_choice=label_choice
-                or ("given" if dataset.labels is not None else "predicted"),
+                label=label_choice,
                 on_progress=stage("bounds", unit="images"),
             )
     return Certificates(
         results.certificates,
         curves=results.curves,
         origin=FromWeights(results, raw=dataset.raw),
+    )
+
+
+def check_asked(model: str, label: str | None) -> None:
+    """Refuse, before anything is read, a model without weights and labels that are not bounded."""
+    if label not in (None, "given", "predicted"):
+        raise ValueError(f"--label must be given or predicted for the method chiang, got {label!r}")
+    if not model.endswith(".onnx"):
+        raise ValueError(f"the method chiang reads weights from an .onnx file, got {model!r}")
+
+
+def bound_dataset(
+    dataset: Dataset,
+    model: Path,
+    *,
+    data: str,
+    reading: Reading,
+    ks: Sequence[int],
+    max_radius: int,
+    label: str | None,
+    on_progress: Callable[[int, int, str], None],
+) -> BoundedResults:
+    """Bound inputs that were read; labels are given where there are some, unless asked otherwise.
+
+    Raises ValueError where given ones are asked for, and there are none.
+    """
+    if label == "given" and dataset.labels is None:
+        raise ValueError(f"--label given needs labels, and {data} has none; use --label predicted")
+    return bound_network(
+        dataset,
+        model,
+        data=absolute_if_file(data),
+        reading=reading,
+        unmatched="leave out" if label == "predicted" else "refuse",
+        ks=ks,
+        max_radius=max_radius,
+        label_choice=label or ("given" if dataset.labels is not None else "predicted"),
+        on_progress=on_progress,
     )

@@ -13,6 +13,7 @@ from topcert.evaluation.choices import check_alpha, check_ballot, choose_ks, lis
 from topcert.evaluation.wording import best_in_words
 from topcert.methods.ablation import METHOD
 from topcert.methods.planning import Setting, shown_radii
+from topcert.methods.suggestions import Reach, reaches
 from topcert.theory.certified_radius import ABSTAIN
 from topcert.theory.counting import check_counts
 from topcert.theory.scalars import whole
@@ -59,11 +60,14 @@ class Plan:
         ValueError
             Where there are several k and none is named, or no such k.
         """
+        largest = self._one(k).largest_radius()
+        return None if largest == ABSTAIN else largest
+
+    def _one(self, k: int | None) -> Setting:
         found = [setting for setting in self.settings if k in (None, setting.k)]
         if len(found) != 1:
             raise ValueError(f"k = {k} means {len(found)} of {[one.k for one in self.settings]}")
-        largest = found[0].largest_radius()
-        return None if largest == ABSTAIN else largest
+        return found[0]
 
     def rows(self) -> list[dict[str, Any]]:
         """One row a k and radius: the fewest votes of n that certify it, where the other labels
@@ -85,6 +89,41 @@ class Plan:
                 )
         return made
 
+    def reaches(self, radius: int, k: int | None = None) -> list[Reach]:
+        """Which numbers kept, ballots and designs can reach a radius at each share of votes.
+
+        Which of them a network names most often, only votes tell: try them by `topcert.tune`.
+
+        Parameters
+        ----------
+        radius
+            In features.
+        k
+            Which k; None where there is one.
+
+        Returns
+        -------
+        list of Reach
+            For each w of 1 .. k and each share of votes for the label (100, 90, 75 and 60 %): the
+            most features that a mask may keep (`num_kept`), and the fewest blocks of a design that
+            share no feature (`num_blocks`); None where nothing reaches it.
+
+        Raises
+        ------
+        ValueError
+            Where the radius is negative or more than there are features, or it is not clear which k
+            is meant.
+
+        Examples
+        --------
+        >>> import topcert
+        >>> found = topcert.plan(num_features=64, num_kept=9, num_classes=10, k=1, num_samples=1000)
+        >>> [(one.percent, one.num_kept, one.num_blocks) for one in found.reaches(3)]
+        [(100, 12, 7), (90, 10, 9), (75, 7, 11), (60, 5, 14)]
+        """
+        with python_words():
+            return reaches(self._one(k), whole(radius, "radius"))
+
     def to_pandas(self) -> Any:
         """`rows` as a DataFrame. Raises ImportError where there is no pandas."""
         names = ("k", "radius", "votes_if_others_share", "votes_if_few_have_the_rest")
@@ -93,7 +132,7 @@ class Plan:
 
     def __repr__(self) -> str:
         lines = [
-            best_in_words(one.largest_radius(), k=one.k, unit=self.unit, setting=_numbers(one))
+            best_in_words(one.largest_radius(), k=one.k, unit=self.unit, setting=numbers_of(one))
             for one in self.settings
         ]
         return "<Plan\n  " + "\n  ".join(lines).replace("--samples", "num_samples") + ">"
@@ -147,36 +186,57 @@ def plan(
     27
     """
     with python_words():
-        check_alpha(alpha)
-        if whole(num_samples, "num_samples") < 1:
-            raise ValueError(f"num_samples must be at least 1, got {num_samples}")
-        if whole(num_classes, "num_classes") < 2:
-            raise ValueError(f"num_classes must be at least 2, got {num_classes}")
-        check_counts(whole(num_features, "num_features"), whole(num_kept, "num_kept"))
-        check_ballot(whole(num_named, "num_named"), METHOD, num_classes)
-        ks = choose_ks(listed_ks(k), METHOD.name, num_classes)
-        return Plan(
-            [
-                Setting(
-                    num_features=num_features,
-                    num_kept=num_kept,
-                    num_classes=num_classes,
-                    k=whole(one, "k"),
-                    num_samples=num_samples,
-                    alpha=alpha,
-                    num_named=num_named,
-                )
-                for one in ks
-            ],
-            unit=unit,
+        asked = listed_ks(k)
+        settings = settings_of(
+            num_features=whole(num_features, "num_features"),
+            num_kept=whole(num_kept, "num_kept"),
+            num_classes=whole(num_classes, "num_classes"),
+            ks=asked,
+            num_samples=whole(num_samples, "num_samples"),
+            alpha=alpha,
+            num_named=whole(num_named, "num_named"),
         )
+        return Plan(settings, unit=unit)
+
+
+def settings_of(
+    *,
+    num_features: int,
+    num_kept: int,
+    num_classes: int,
+    ks: Sequence[int] | None,
+    num_samples: int,
+    alpha: float,
+    num_named: int,
+) -> list[Setting]:
+    """The numbers for each k. Raises ValueError, naming options, where one is out of range."""
+    check_alpha(alpha)
+    if num_samples < 1:
+        raise ValueError(f"--samples must be at least 1, got {num_samples}")
+    if num_classes < 2:
+        raise ValueError(f"--classes must be at least 2, got {num_classes}")
+    check_counts(num_features, num_kept)
+    check_ballot(num_named, METHOD, num_classes)
+    return [
+        Setting(
+            num_features=num_features,
+            num_kept=num_kept,
+            num_classes=num_classes,
+            k=k,
+            num_samples=num_samples,
+            alpha=alpha,
+            num_named=num_named,
+        )
+        for k in choose_ks(ks, METHOD.name, num_classes)
+    ]
 
 
 def _votes(needed: int, setting: Setting) -> int | None:
     return None if needed > setting.num_samples else needed
 
 
-def _numbers(setting: Setting) -> str:
+def numbers_of(setting: Setting) -> str:
+    """The numbers of a setting, in words."""
     named = "" if setting.num_named == 1 else f", w = {setting.num_named}"
     return (
         f"n = {setting.num_samples:,}, alpha = {setting.alpha:g}, c = {setting.num_classes}, e ="

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final
 
 # The argument that each option is in Python.
@@ -22,33 +23,45 @@ ARGUMENTS: Final = {
     "--design": "design",
     "--device": "device",
     "--encoding": "encoding",
+    "--epochs": "epochs",
     "--features": "num_features",
     "--fill": "fill",
     "--fresh-seed": "fresh_seed",
+    "--hold-out": "hold_out",
     "--k": "k",
     "--keep": "num_kept",
+    "--keep-at-first": "num_kept_at_first",
     "--keep-probability": "keep_probability",
     "--label": "label_choice",
     "--limit": "limit",
+    "--masks": "num_masks",
     "--max-radius": "max_radius",
     "--max-samples": "num_samples",
     "--method": "method",
     "--model": "model",
+    "--noise": "law",
+    "--optimizer": "optimizer",
     "--out": "out",
     "--output": "output",
+    "--precision": "precision",
     "--radius": "radius",
     "--range": "value_range",
     "--replay": "replay",
     "--resize": "resize",
     "--resume": "resume=True",
     "--samples": "num_samples",
+    "--schedule": "schedule",
     "--seed": "seed",
     "--selection": "num_selection",
     "--sigma": "sigma",
     "--skip-unreadable": "skip_unreadable",
+    "--start-from": "start_from",
     "--stop": "stop",
     "--stride": "stride",
+    "--teacher": "teacher",
+    "--teacher-share": "teacher_share",
     "--unit": "unit",
+    "--views": "views",
 }
 
 # What is said of both already, and what a command takes from a file.
@@ -72,9 +85,25 @@ def in_python(text: str) -> str:
     return _OPTION.sub(lambda found: ARGUMENTS.get(found[0], found[0]), text)
 
 
+_told_as_options: Final = ContextVar("told_as_options", default=False)
+
+
+@contextmanager
+def option_words() -> Iterator[None]:
+    """Within it, `python_words` changes nothing: the command line calls what Python calls."""
+    before = _told_as_options.set(True)
+    try:
+        yield
+    finally:
+        _told_as_options.reset(before)
+
+
 @contextmanager
 def python_words() -> Iterator[None]:
     """Within it, a ValueError says what Python calls things."""
+    if _told_as_options.get():
+        yield
+        return
     try:
         yield
     except ValueError as error:

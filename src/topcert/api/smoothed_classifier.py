@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
 
+from topcert.api.cost import Cost, time_passes
+from topcert.api.prediction import Prediction
 from topcert.api.python_words import python_words
-from topcert.api.votes import USUAL_ALPHA, Votes
+from topcert.api.request_of import request_of
+from topcert.api.votes import Votes
 from topcert.api.voting_run import VotingRun
-from topcert.classifiers.model_in_memory import ModelInMemory
-from topcert.datasets.class_order import Unmatched
-from topcert.datasets.from_memory import in_memory_unless_named
 from topcert.datasets.reading import Reading
 from topcert.evaluation.choices import (
     MAX_SAMPLES,
-    SAMPLES,
     SELECTION,
-    check_design,
-    choose_alpha,
-    choose_ks,
+    choose_samples,
 )
-from topcert.evaluation.other_certificates import has_other_certificates
-from topcert.evaluation.predicting import find_predictor, predict_labels
 from topcert.evaluation.predictions import Predictions
-from topcert.methods.ablation import METHOD
 from topcert.methods.certificate_table import LABEL_CHOICES, LabelChoice
-from topcert.methods.certify import check_ballots
-from topcert.methods.method import DesignMethod
+from topcert.noise.ablation import Ablation
 from topcert.noise.law import IID, Noise
 from topcert.progress.shown import Shown
-from topcert.randomization.lattices import read_strides
 from topcert.theory.scalars import whole
 from topcert.theory.stopping_rules import Stopping
 from topcert.voting.executors.executor import Executor
-from topcert.voting.manifest import Manifest
-from topcert.voting.request import Request
+from topcert.voting.prepare import prepare
 
 
 @final
@@ -195,7 +185,8 @@ class SmoothedClassifier:
                 stop = replace(stop, num_named=self.num_named)
             chosen = label_choice or (None if stop is None else stop.label)
             selecting = SELECTION if chosen == "selected" else 0
-            request = self._request(
+            request = request_of(
+                self,
                 x,
                 labels,
                 num_samples=self._samples(num_samples, stop),
@@ -256,122 +247,109 @@ class SmoothedClassifier:
             As `vote`; and where the method is not one of these, or does not fit the noise.
         """
         with python_words():
-            design = None if self.noise.law == IID else self.noise.law
-            certifier = find_predictor(method or (METHOD.name if design is None else "design"))
-            chance = choose_alpha(alpha, certifier, usual=USUAL_ALPHA)
-            if self.noise.name != certifier.noise:
+            asked = Prediction.of(
+                method,
+                design=None if self.noise.law == IID else self.noise.law,
+                alpha=alpha,
+                num_named=self.num_named,
+            )
+            if self.noise.name != Ablation.name:
                 raise ValueError(
                     f"predict is for the noise ablation, and this is {self.noise!r}; use vote, and"
                     " certify with label_choice='predicted'"
                 )
-            check_design(design, certifier)
-            check_ballots(certifier, self.num_named)
-            published = 0 if isinstance(certifier, DesignMethod) else None
-            request = self._request(
+            folder = None if out is None else Path(out)
+            request = request_of(
+                self,
                 x,
                 None,
                 num_samples=self._samples(num_samples, None),
-                seed=self._fresh(published if seed is None else seed, out),
+                seed=asked.seed(None if seed is None else whole(seed, "seed"), folder),
                 reading=reading,
                 unmatched="leave out",
                 refuse_labels=False,
             )
-            run = VotingRun(request, out)
-            masks = run.opened.prepared.design
-            if isinstance(certifier, DesignMethod) and masks is not None:
-                certifier.check_masks(request.num_samples, masks.round_size)
-            (k,) = choose_ks(None if k is None else [k], certifier.name, run.num_classes)
-            votes = run.votes(progress, choice="predicted")
-            made = predict_labels(votes.ledger, k=k, alpha=chance, method=certifier)
-            if out is not None:
-                if not has_other_certificates(votes.ledger, certifier.name):
-                    votes.certify(certifier.name, k=k, alpha=alpha).save()
-                made.write(votes.folder)
-            return made
+            run = VotingRun(request, folder, method=asked.method)
+            k = asked.k(k, run.num_classes)
+            return asked.show(run.votes(progress, choice="predicted"), k, keep=folder is not None)
 
-    def classes_on(self, x: Any, labels: Any = None) -> int:
-        """How many classes the model has, as inputs like `x` are shown to it.
+    def cost(
+        self,
+        x: Any,
+        labels: Any = None,
+        *,
+        num_samples: int | None = None,
+        reading: Reading | None = None,
+    ) -> Cost:
+        """What `vote` on these inputs takes on this machine: the model is timed, no vote is kept.
 
         Parameters
         ----------
-        x, labels
+        x, labels, reading
             As of `vote`.
+        num_samples
+            Votes of each input; 10,000 unless a design says another number.
 
         Returns
         -------
-        int
+        Cost
+            Passes, their rate, and what all of them take.
 
         Raises
         ------
         ValueError
-            Where model, noise and inputs do not fit.
+            As `vote`, where model, noise and inputs do not fit.
+
+        Examples
+        --------
+        >>> import numpy as np, topcert
+        >>> smoothed = topcert.SmoothedClassifier(
+        ...     lambda batch: batch[:, :3], noise=topcert.Ablation(num_kept=6))
+        >>> smoothed.cost(np.random.default_rng(0).random((4, 12)), num_samples=100).passes
+        400
         """
         with python_words():
-            request = self._request(
+            request = request_of(
+                self,
                 x,
                 labels,
-                num_samples=self._samples(None, None),
+                num_samples=self._samples(num_samples, None),
                 seed=0,
-                reading=None,
+                reading=reading,
                 unmatched="leave out",
             )
-            return VotingRun(request, None).num_classes
+            return time_passes(prepare(request))
+
+    def under(self, noise: Noise) -> SmoothedClassifier:
+        """The same model under another noise.
+
+        Parameters
+        ----------
+        noise
+            What each copy is shown then.
+
+        Returns
+        -------
+        SmoothedClassifier
+        """
+        return SmoothedClassifier(
+            self.model,
+            noise=noise,
+            unit=self.unit,
+            num_named=self.num_named,
+            num_classes=self.num_classes,
+            class_names=self.class_names,
+            output=self.output,
+            device=self.device,
+            batch_size=self.batch_size,
+        )
 
     def _samples(self, given: int | None, stop: Stopping | None) -> int:
         """Votes an input: what was asked for, else the usual number."""
-        if given is not None:
-            return whole(given, "num_samples")
-        if stop is not None:
+        if stop is not None and given is None:
             return MAX_SAMPLES
-        strides = None if self.noise.law == IID else read_strides(self.noise.law)
-        return SAMPLES if strides is None else strides.round_size
-
-    def _fresh(self, seed: int | None, out: str | Path | None) -> int:
-        """The seed that was asked for, that of the run which is gone on with, or a new one."""
-        if seed is not None:
-            return whole(seed, "seed")
-        path = None if out is None else Path(out) / "manifest.json"
-        return Manifest.read(path).seed if path and path.exists() else secrets.randbits(63)
-
-    def _request(
-        self,
-        x: Any,
-        labels: Any,
-        *,
-        num_samples: int,
-        num_selection: int = 0,
-        stopping: Stopping | None = None,
-        seed: int,
-        reading: Reading | None,
-        unmatched: Unmatched,
-        refuse_labels: bool = True,
-    ) -> Request:
-        """The run that a person asks for."""
-        data = in_memory_unless_named(x, labels)
-        in_memory = None if isinstance(self.model, (str, Path)) else ModelInMemory(self.model)
-        taken = Reading() if reading is None else reading
-        if self.class_names is not None:
-            taken = replace(taken, class_names=self.class_names)
-        return Request(
-            data=str(x) if data is None else data.name,
-            model=str(self.model) if in_memory is None else in_memory.name,
-            data_in_memory=data,
-            model_in_memory=in_memory,
-            noise=self.noise,
-            num_samples=num_samples,
-            num_selection=whole(num_selection, "num_selection"),
-            stopping=stopping,
-            seed=whole(seed, "seed"),
-            unit=self.unit,
-            reading=taken,
-            unmatched=unmatched,
-            device=self.device,
-            num_classes=self.num_classes,
-            output=self.output,
-            num_named=self.num_named,
-            batch_size=self.batch_size,
-            refuse_labels=refuse_labels,
-        )
+        asked = None if given is None else whole(given, "num_samples")
+        return choose_samples(asked, self.noise.law)
 
 
 def _called(model: Any) -> str:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, final
 
 from topcert.api.python_words import python_words
+from topcert.api.request_of import request_of
 from topcert.api.smoothed_classifier import SmoothedClassifier
-from topcert.api.votes import USUAL_ALPHA
+from topcert.api.votes import USUAL_ALPHA, Votes
+from topcert.api.voting_run import VotingRun
 from topcert.data_frames import to_frame
+from topcert.datasets.from_memory import in_memory_unless_named
+from topcert.datasets.reading import Reading
 from topcert.evaluation.accuracy import floored
-from topcert.evaluation.choices import check_ballot, check_ks, choose_alpha
+from topcert.evaluation.choices import (
+    check_ballot,
+    check_design,
+    check_ks,
+    choose_alpha,
+    choose_samples,
+)
 from topcert.evaluation.tuning import (
     Trial,
     folder_of,
@@ -20,13 +32,19 @@ from topcert.evaluation.tuning import (
     try_ballots,
 )
 from topcert.evaluation.usual_method import usual_method
+from topcert.files import check_out_folder, replacing
+from topcert.methods.method import SampledMethod
 from topcert.methods.registered_methods import find_sampled_method
 from topcert.methods.rules import check_rule
+from topcert.noise.ablation import Ablation
 from topcert.noise.law import IID, Noise
 from topcert.progress.shown import Shown
 from topcert.theory.scalars import whole
+from topcert.voting.prepare import prepare
+from topcert.voting.request import Request
 
 SAMPLES: Final = 1_000
+INPUTS: Final = 200  # of data that is named
 
 
 @final
@@ -66,19 +84,21 @@ class Tuned:
         """One row a setting, the best first, with the 95 % interval of its share."""
         return [
             {
-                "method": trial.method,
-                "law": trial.law,
-                "num_kept": trial.num_kept,
-                "num_named": trial.num_named,
-                "passes": trial.passes,
-                "certified": trial.certified,
-                "total": trial.total,
+                **asdict(trial),
                 "share": trial.certified / trial.total,
                 "share_lower": trial.interval[0],
                 "share_upper": trial.interval[1],
             }
             for trial in self.trials
         ]
+
+    def write(self, path: Path) -> None:
+        """Write `rows` as CSV."""
+        rows = self.rows()
+        with replacing(path) as aside, aside.open("w", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
 
     def to_pandas(self) -> Any:
         """`rows` as a DataFrame. Raises ImportError where there is no pandas."""
@@ -98,6 +118,105 @@ class Tuned:
         return "\n".join(lines) + ">"
 
 
+@final
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """What is claimed of each setting that `tune` tries; None takes what is usual.
+
+    Parameters
+    ----------
+    method
+        The certificate; None for the usual one of each noise.
+    bounds
+        As of `Votes.certify`.
+    alpha
+        The chance that any certificate of an input is wrong; 0.001.
+    num_named
+        Votes of 1 .. so many labels are tried; None for up to k, where the method certifies such.
+
+    Examples
+    --------
+    >>> import topcert
+    >>> topcert.Claim(method="located", alpha=0.01).bounds is None
+    True
+    """
+
+    method: str | None = None
+    bounds: str | None = None
+    alpha: float | None = None
+    num_named: int | None = None
+
+    def method_of(self, noise: Noise, k: int) -> SampledMethod:
+        """What certifies votes under that noise.
+
+        Raises ValueError where it does not, or cannot keep to the bounds and alpha.
+        """
+        method = self.method or usual_method(noise.name, noise.law, [k])
+        certifier = find_sampled_method(method)
+        if certifier.noise != Ablation.name:
+            raise ValueError(
+                f"tune is for ablated inputs, and {method} is for {certifier.noise} noise; leave"
+                " --method out"
+            )
+        if noise.name != Ablation.name:
+            raise ValueError(f"tune is for ablated inputs, and not for {noise!r}; give Ablation")
+        check_design(None if noise.law == IID else noise.law, certifier)
+        check_rule(certifier, self.bounds)
+        choose_alpha(self.alpha, certifier, usual=USUAL_ALPHA)
+        return certifier
+
+    def most_named(self, certifier: SampledMethod, k: int, num_classes: int) -> int:
+        """How many labels votes name at most."""
+        usual = min(k, num_classes - 1) if certifier.ballots else 1
+        most = self.num_named or usual
+        check_ballot(most, certifier, num_classes)
+        return most
+
+
+Collect = Callable[[Request, SampledMethod, Path | None], Votes]
+
+
+def try_settings(
+    requests: Sequence[Request],
+    claim: Claim,
+    *,
+    k: int,
+    radius: int,
+    out: Path | None,
+    collect: Collect,
+) -> Tuned:
+    """Try what is requested, each by votes of its own.
+
+    `collect` fills a run, in a folder of `out` where there is one. Raises ValueError, before any
+    vote, where a setting cannot be certified or the inputs have no labels.
+    """
+    methods = [claim.method_of(request.noise, k) for request in requests]
+    prepared = prepare(requests[0])  # how many classes there are is known only then
+    num_classes = prepared.classifier.num_classes
+    check_ks([k], num_classes)
+    if prepared.dataset.labels is None:
+        raise ValueError(
+            f"{requests[0].data} has no labels, and certified accuracy needs them; tune on labelled"
+            " inputs"
+        )
+    most = [claim.most_named(method, k, num_classes) for method in methods]
+    trials: list[Trial] = []
+    for request, method, num_named in zip(requests, methods, most, strict=True):
+        law, kept = request.noise.law, request.noise.entries().get("num_kept")
+        folder = None if out is None else out / folder_of(law, kept)
+        votes = collect(replace(request, num_named=num_named), method, folder)
+        trials += try_ballots(
+            votes.ledger,
+            method=method.name,
+            bounds=check_rule(method, claim.bounds),
+            k=k,
+            alpha=choose_alpha(claim.alpha, method, usual=USUAL_ALPHA),
+            radius=radius,
+            ballots=range(1, num_named + 1),
+        )
+    return Tuned(trials, k=k, radius=radius)
+
+
 def tune(
     model: Any,
     x: Any,
@@ -106,10 +225,10 @@ def tune(
     noises: Sequence[Noise],
     radius: int,
     k: int = 3,
-    method: str | None = None,
+    claim: Claim | None = None,
     num_samples: int | None = None,
-    num_named: int | None = None,
-    alpha: float | None = None,
+    seed: int = 0,
+    reading: Reading | None = None,
     out: str | Path | None = None,
     progress: Shown = None,
 ) -> Tuned:
@@ -118,21 +237,22 @@ def tune(
     Parameters
     ----------
     model, x, labels
-        As `SmoothedClassifier` and its `vote` take them.
+        As `SmoothedClassifier` and its `vote` take them; or a `SmoothedClassifier`, whose unit,
+        classes, output, device and batch size then hold for each trial.
     noises
         What to try, such as `[topcert.Ablation(num_kept=e) for e in (40, 50, 60)]`.
     radius, k
         What matters to you.
-    method
-        The certificate; None for the usual one of each noise.
+    claim
+        By which method, bounds and alpha, and how many labels votes may name.
     num_samples
         Votes of each input; 1,000, or one round of a lattice with strides.
-    num_named
-        Votes of 1 .. so many labels are tried; None for up to k, where the method certifies such.
-    alpha
-        As of `Votes.certify`.
+    seed
+        Names the masks.
+    reading
+        How data is read; at most 200 inputs of what is named unless its `limit` says otherwise.
     out
-        A folder for the votes of each setting; repeat the call to go on after a stop.
+        A folder for the votes of each setting and tune.csv; repeat the call to go on after a stop.
     progress
         As of `SmoothedClassifier.vote`.
 
@@ -159,37 +279,43 @@ def tune(
     with python_words():
         if not noises:
             raise ValueError("noises is empty; give laws to try, such as Ablation(num_kept=50)")
-        trials: list[Trial] = []
-        for noise in noises:
-            first = SmoothedClassifier(model, noise=noise)
-            num_classes = first.classes_on(x, labels)
-            check_ks([whole(k, "k")], num_classes)
-            name = usual_method(noise.name, noise.law, [k]) if method is None else method
-            certifier = find_sampled_method(name)
-            usual = min(k, num_classes - 1) if certifier.ballots else 1
-            most = usual if num_named is None else whole(num_named, "num_named")
-            check_ballot(most, certifier, num_classes)
-            samples = num_samples
-            if samples is None and noise.law == IID:
-                samples = SAMPLES
-            votes = SmoothedClassifier(model, noise=noise, num_named=most).vote(
-                x,
-                labels,
-                num_samples=samples,
-                out=None
-                if out is None
-                else Path(out) / folder_of(noise.law, noise.entries().get("num_kept")),
-                progress=progress,
+        taken = Reading() if reading is None else reading
+        if isinstance(x, (str, Path)) and taken.limit is None:
+            taken = replace(taken, limit=INPUTS)
+        in_memory = in_memory_unless_named(x, labels)
+        asked = None if num_samples is None else whole(num_samples, "num_samples")
+        base = (
+            model
+            if isinstance(model, SmoothedClassifier)
+            else SmoothedClassifier(model, noise=noises[0])
+        )
+        requests = [
+            request_of(
+                base.under(noise),
+                x if in_memory is None else in_memory,
+                None,
+                num_samples=choose_samples(asked, noise.law, usual=SAMPLES),
+                seed=seed,
+                reading=taken,
+                unmatched="refuse",
             )
-            if votes.labels is None:
-                raise ValueError("certified accuracy needs labels, and there are none; give some")
-            trials += try_ballots(
-                votes.ledger,
-                method=name,
-                bounds=check_rule(certifier, None),
-                k=k,
-                alpha=choose_alpha(alpha, certifier, usual=USUAL_ALPHA),
-                radius=whole(radius, "radius"),
-                ballots=range(1, most + 1),
-            )
-    return Tuned(trials, k=k, radius=radius)
+            for noise in noises
+        ]
+
+        def collect(request: Request, method: SampledMethod, folder: Path | None) -> Votes:
+            return VotingRun(request, folder, method=method).votes(progress, choice="given")
+
+        where = None if out is None else Path(out)
+        if where is not None:
+            check_out_folder(where)
+        found = try_settings(
+            requests,
+            Claim() if claim is None else claim,
+            k=whole(k, "k"),
+            radius=whole(radius, "radius"),
+            out=where,
+            collect=collect,
+        )
+        if where is not None:
+            found.write(where / "tune.csv")
+    return found

@@ -91,6 +91,7 @@ def verify(
     num_samples: int | None = None,
     data_dir: str | Path | None = None,
     device: str = "auto",
+    num_classes: int | None = None,
     output: str | None = None,
     progress: Shown = None,
 ) -> Verification:
@@ -109,8 +110,8 @@ def verify(
     fresh_seed, num_samples
         Ask for so many votes an input under new masks, of a seed of your own, and name the
         certificates that they rule out.
-    data_dir, device, output
-        Where the data lies, and what the model runs on, as when voting.
+    data_dir, device, num_classes, output
+        Where the data lies, and how the model is asked, as when voting.
     progress
         As of `SmoothedClassifier.vote`.
 
@@ -149,6 +150,7 @@ def verify(
             data_in_memory=inputs,
             data_dir=None if data_dir is None else Path(data_dir),
             device=device,
+            num_classes=None if num_classes is None else whole(num_classes, "num_classes"),
             output=output,
             replay=parse_replay(None if replay is None else str(replay)),
             fresh_seed=None if fresh_seed is None else whole(fresh_seed, "fresh_seed"),

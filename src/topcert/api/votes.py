@@ -248,6 +248,7 @@ class Votes:
         num_samples: int | None = None,
         data_dir: str | Path | None = None,
         device: str = "auto",
+        num_classes: int | None = None,
         output: str | None = None,
         progress: Shown = None,
     ) -> Verification:
@@ -265,8 +266,8 @@ class Votes:
         fresh_seed, num_samples
             Ask for so many votes an input under new masks, of a seed of your own, and name the
             certificates that they rule out.
-        data_dir, device, output
-            Where the data lies, and what the model runs on, as when voting.
+        data_dir, device, num_classes, output
+            Where the data lies, and how the model is asked, as when voting.
         progress
             As of `SmoothedClassifier.vote`.
 
@@ -293,6 +294,7 @@ class Votes:
             num_samples=num_samples,
             data_dir=data_dir,
             device=device,
+            num_classes=num_classes,
             output=output,
             progress=progress,
         )

@@ -10,21 +10,44 @@ from topcert.api.python_words import in_python
 from topcert.api.temporary_folder import TemporaryFolder
 from topcert.api.votes import Votes
 from topcert.methods.certificate_table import LabelChoice
+from topcert.methods.method import DesignMethod, SampledMethod
 from topcert.progress.shown import Shown, stages
 from topcert.voting.executors.executor import Executor
 from topcert.voting.notices import notices
 from topcert.voting.request import Request
-from topcert.voting.run import collect_votes, open_run
+from topcert.voting.run import Opened, collect_votes, open_run
+
+
+def open_for(
+    method: SampledMethod | None, request: Request, folder: Path, *, resume: bool
+) -> Opened:
+    """The run in a folder, for certificates by `method` where that is known.
+
+    Raises ValueError as `open_run`, and where a design has another number of masks than the method
+    certifies.
+    """
+    opened = open_run(request, folder, resume=resume)
+    made = opened.prepared.design
+    if isinstance(method, DesignMethod) and made is not None:
+        method.check_masks(request.num_samples, made.round_size)
+    return opened
 
 
 @final
 class VotingRun:
     """A run in a folder of a person's, or in a temporary one that lives as long as its votes."""
 
-    def __init__(self, request: Request, out: str | Path | None, *, resume: bool = True) -> None:
+    def __init__(
+        self,
+        request: Request,
+        out: str | Path | None,
+        *,
+        resume: bool = True,
+        method: SampledMethod | None = None,
+    ) -> None:
         self._keeper = TemporaryFolder() if out is None else None
         folder = Path(out or "") if self._keeper is None else self._keeper.path
-        self.opened = open_run(request, folder, resume=resume)
+        self.opened = open_for(method, request, folder, resume=resume)
 
     @property
     def num_classes(self) -> int:

@@ -10,6 +10,7 @@ from typing import Final
 import typer
 from rich.text import Text
 
+from topcert.api.python_words import option_words
 from topcert.cli import options
 from topcert.cli.help import usage_in_words
 from topcert.cli.machine import choose_json
@@ -52,7 +53,8 @@ def main() -> None:
     """Run the command; every error is one line on standard error and exit code 2."""
     choose_json(False)  # of an earlier command in this process
     try:
-        code = app(standalone_mode=False)
+        with option_words():
+            code = app(standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
         messages.print("stopped")
         sys.exit(130)

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from topcert.api.certify_network import bound_dataset, check_asked
 from topcert.cli.listing import print_inputs
 from topcert.cli.machine import print_json, summary
 from topcert.cli.printing import print_curves, print_unlabelled
 from topcert.cli.progress import console, progress_bar, stoppable
 from topcert.cli.running import print_notes
-from topcert.datasets.class_order import Unmatched
 from topcert.datasets.reading import Reading
-from topcert.evaluation.bounded_results import (
-    certify_network,
-    write_bounded,
-)
+from topcert.evaluation.bounded_results import write_bounded
 from topcert.evaluation.wording import label_zero_in_words
 from topcert.report.draw_results import draw_bounded
-from topcert.voting.prepare import absolute_if_file
 
 
 def certify_bounds(
@@ -40,25 +36,18 @@ def certify_bounds(
             f"{out} already holds certificates; pass --resume to make them again, or choose another"
             " --out"
         )
-    if label not in (None, "given", "predicted"):
-        raise ValueError(f"--label must be given or predicted for the method chiang, got {label!r}")
-    if not model.endswith(".onnx"):
-        raise ValueError(f"the method chiang reads weights from an .onnx file, got {model!r}")
-    unmatched: Unmatched = "leave out" if label == "predicted" else "refuse"
+    check_asked(model, label)
     dataset = reading.load(data)
     print_notes(dataset)
-    if label == "given" and dataset.labels is None:
-        raise ValueError(f"--label given needs labels, and {data} has none; use --label predicted")
     with stoppable("nothing is kept"), progress_bar("bounds", unit="images") as update:
-        results = certify_network(
+        results = bound_dataset(
             dataset,
             Path(model),
-            data=absolute_if_file(data),
+            data=data,
             reading=reading,
-            unmatched=unmatched,
             ks=ks,
             max_radius=max_radius,
-            label_choice=label or ("given" if dataset.labels is not None else "predicted"),
+            label=label,
             on_progress=update,
         )
     write_bounded(results, out)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from topcert.files import STANDARD_OUTPUT
-
 KEPT_IN_A_FOLDER: Final = ("cifar10", "cifar10-held-out", "imagenet", "modelnet40")
 
 
@@ -16,14 +14,6 @@ def check_out(out: Path | None, *, read: Path) -> None:
         return
     if out.samefile(read) or (read.is_dir() and out.resolve().is_relative_to(read.resolve())):
         raise ValueError(f"--out {out} would write over what {read} holds; name another file")
-
-
-def check_folder(out: Path) -> None:
-    """Refuse an --out that can be no folder, before any work."""
-    if out == STANDARD_OUTPUT:
-        raise ValueError("--out - is standard output, and this command writes a folder; name one")
-    if not out.is_dir() and (out.exists() or out.is_symlink()):
-        raise ValueError(f"--out {out} is a file; name a folder")
 
 
 def check_data_dir(data: str, data_dir: Path | None) -> None:

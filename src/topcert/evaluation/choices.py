@@ -10,9 +10,10 @@ from topcert.methods.certificate_table import LABEL_CHOICES, LabelChoice
 from topcert.methods.certify import check_ballots
 from topcert.methods.method import DesignMethod, Method, SampledMethod
 from topcert.methods.registered_methods import ALIASES, all_methods, find_method
-from topcert.noise.law import Noise
+from topcert.noise.law import IID, Noise
 from topcert.noise.registered_laws import find_noise
 from topcert.randomization.designs import kind_of
+from topcert.randomization.lattices import read_strides
 from topcert.theory.scalars import whole
 from topcert.theory.stopping_rules import LABELS, RULES, Stopping, StoppingLabel, check_question
 
@@ -120,6 +121,16 @@ def choose_selection(selection: int | None, method: Method, label: str | None) -
             f" {SELECTION}"
         )
     return selection
+
+
+def choose_samples(samples: int | None, law: str | None, *, usual: int = SAMPLES) -> int:
+    """Votes an input: what was asked for; one round of a design with strides; else the usual
+    number.
+    """
+    if samples is not None:
+        return samples
+    strides = None if law in (None, IID) else read_strides(law)
+    return usual if strides is None else strides.round_size
 
 
 def law_of(method: Method) -> type[Noise]:

@@ -9,33 +9,36 @@ from typing import Annotated, Any, Final, final
 
 import typer
 
+from topcert.api.certify_network import MAX_RADIUS
+from topcert.api.voting_run import open_for
 from topcert.cli import options
 from topcert.cli.best_possible import print_best, print_where_nothing
 from topcert.cli.bounding import certify_bounds
+from topcert.cli.certifying import save_certificates
 from topcert.cli.grouping import flags_given, grouped
 from topcert.cli.listing import print_inputs
 from topcert.cli.machine import print_json, summary
 from topcert.cli.option_groups import Laws, ModelOptions, PrintOptions, ReadingOptions
 from topcert.cli.own_commands import OwnCommand
-from topcert.cli.parsing import check_data_dir, check_folder
+from topcert.cli.parsing import check_data_dir
 from topcert.cli.printing import print_curves, print_promise, print_unlabelled
-from topcert.cli.progress import console, pairs_bar
+from topcert.cli.progress import console
 from topcert.cli.running import run_to_ledger
 from topcert.cli.stop_messages import print_stopping
 from topcert.evaluation.choices import (
-    SAMPLES,
     check_alpha,
     check_design,
     choose_alpha,
     choose_ks,
     choose_label,
+    choose_samples,
     choose_selection,
     choose_stopping,
     law_of,
 )
-from topcert.evaluation.results import Results, derive, smoothing_of
+from topcert.evaluation.results import Results, smoothing_of
 from topcert.evaluation.wording import gap_in_words
-from topcert.methods.certificate_table import LabelChoice
+from topcert.files import check_out_folder
 from topcert.methods.certify import check_ballots
 from topcert.methods.method import DesignMethod, SampledMethod
 from topcert.methods.registered_methods import find_method, find_sampled_method
@@ -43,15 +46,9 @@ from topcert.methods.rules import check_rule
 from topcert.noise.law import IID
 from topcert.noise.make_noise import make_noise
 from topcert.noise.registered_laws import all_noises
-from topcert.randomization.lattices import read_strides
-from topcert.report.keep_results import keep_results
-from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest
 from topcert.voting.open_inputs import stopping_test_of
 from topcert.voting.request import Request
-from topcert.voting.run import open_run
-
-MAX_RADIUS: Final = 32
 
 
 @final
@@ -112,7 +109,7 @@ def certify(
     the same votes. The method chiang has no votes: its bounds.json takes the place of the first
     three.
     """
-    check_folder(out)
+    check_out_folder(out)
     check_data_dir(data, reading.data_dir)
     certifier = find_method(method)
     if not isinstance(certifier, SampledMethod):
@@ -144,7 +141,6 @@ def certify(
             )
         selection = recorded if votes.stop is None or label == "selected" else None
     chance = choose_alpha(votes.alpha, certifier, usual=0.001)
-    strides = None if design is None else read_strides(design)
     stopping, num_samples = choose_stopping(
         votes.stop,
         samples=votes.samples,
@@ -155,7 +151,7 @@ def certify(
         alpha=chance,
         label=label,
         num_named=votes.ballot,
-        usual=SAMPLES if strides is None else strides.round_size,
+        usual=choose_samples(None, design),
     )
     request = Request(
         data=data,
@@ -237,10 +233,7 @@ def run_certification(
     else:
         check_alpha(alpha)
     check_ballots(certifier, request.num_named)
-    opened = open_run(request, out, resume=resume)
-    made = opened.prepared.design
-    if isinstance(certifier, DesignMethod) and made is not None:
-        certifier.check_masks(request.num_samples, made.round_size)
+    opened = open_for(certifier, request, out, resume=resume)
     num_classes = opened.prepared.classifier.num_classes
     if ks is None and request.stopping is not None and request.stopping.k >= num_classes:
         raise ValueError(
@@ -267,31 +260,9 @@ def run_certification(
         stopping_test=stopping_test_of(planned),
     )
     ledger = run_to_ledger(opened)
-    return write_run(ledger, method=method, bounds=bounds, ks=ks, alpha=alpha, choice=choice)
-
-
-def write_run(
-    ledger: Ledger,
-    *,
-    method: str,
-    bounds: str | None = None,
-    ks: list[int],
-    alpha: float,
-    choice: LabelChoice,
-) -> Results:
-    """Derive, write and draw everything that follows from a full ledger, into its folder."""
-    with pairs_bar() as update:
-        results = derive(
-            ledger,
-            method=method,
-            bounds=bounds,
-            ks=ks,
-            alpha=alpha,
-            label_choice=choice,
-            on_pairs=update,
-        )
-    keep_results(results)
-    return results
+    return save_certificates(
+        ledger, method=method, bounds=bounds, ks=ks, alpha=alpha, choice=choice
+    )
 
 
 COMMAND: Final = OwnCommand(

@@ -13,12 +13,11 @@ from rich.table import Table
 from topcert.cli import options
 from topcert.cli.commands.certify import run_certification
 from topcert.cli.own_commands import OwnCommand
-from topcert.cli.parsing import check_folder
 from topcert.cli.printing import print_curves, print_promise
 from topcert.cli.progress import console
 from topcert.datasets.dataset import digits_split
 from topcert.evaluation.results import Results
-from topcert.files import replacing
+from topcert.files import check_out_folder, replacing
 from topcert.noise.ablation import Ablation
 from topcert.randomization.masks import draw_masks
 from topcert.report.figures import draw_gallery
@@ -46,7 +45,7 @@ def demo(
     """Train on the UCI digits, certify 360 held-out ones for k = 1 and 3, and draw what came out.
     Under a minute.
     """
-    check_folder(out)
+    check_out_folder(out)
     if (out / "manifest.json").exists() or (out / "digits.joblib").exists():
         raise ValueError(f"{out} already holds a demo; remove it or choose another --out")
     images, labels, test = digits_split()

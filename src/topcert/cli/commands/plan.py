@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
 from typing import Annotated, Any, Final
 
-import numpy as np
 import typer
 from rich.table import Table
 
+from topcert.api.cost import time_passes
+from topcert.api.plan import numbers_of, settings_of
 from topcert.cli import options
 from topcert.cli.grouping import grouped
 from topcert.cli.machine import print_json, radius_or_none
@@ -19,14 +19,12 @@ from topcert.cli.parsing import check_data_dir
 from topcert.cli.progress import console
 from topcert.cli.suggesting import suggest
 from topcert.evaluation.accuracy import floored
-from topcert.evaluation.choices import check_alpha, check_ballot, choose_ks
+from topcert.evaluation.choices import check_alpha
 from topcert.evaluation.wording import best_in_words
 from topcert.methods.planning import Setting, shown_radii
-from topcert.methods.registered_methods import find_method
 from topcert.noise.ablation import Ablation
 from topcert.noise.make_noise import make_noise
 from topcert.theory.certified_radius import ABSTAIN
-from topcert.theory.counting import check_counts
 from topcert.voting.prepare import Prepared, prepare
 from topcert.voting.request import Request
 
@@ -79,8 +77,6 @@ def plan(
         raise ValueError("give both DATA and MODEL to time them, or neither")
     if data is not None:
         check_data_dir(data, reading.data_dir)
-    if samples < 1:
-        raise ValueError(f"--samples must be at least 1, got {samples}")
     prepared = None
     name = "feature"
     if data is not None and model is not None:
@@ -114,22 +110,18 @@ def plan(
         )
     if features is None or classes is None:
         raise ValueError("--features and --classes are needed without DATA and MODEL")
-    if classes < 2:
-        raise ValueError(f"--classes must be at least 2, got {classes}")
-    check_counts(features, 1 if keep is None else keep)
-    check_ballot(ballot, find_method("ablation"), classes)
+    planned = settings_of(
+        num_features=features,
+        num_kept=1 if keep is None else keep,
+        num_classes=classes,
+        ks=k,
+        num_samples=samples,
+        alpha=alpha,
+        num_named=ballot,
+    )
     grid = prepared is not None and prepared.form.grid is not None
     settings, suggested = [], []
-    for size in choose_ks(k, "ablation", classes):
-        setting = Setting(
-            num_features=features,
-            num_kept=1 if keep is None else keep,
-            num_classes=classes,
-            k=size,
-            num_samples=samples,
-            alpha=alpha,
-            num_named=ballot,
-        )
+    for setting in planned:
         if keep is not None:
             settings.append(_print_setting(setting, name))
         if radius is not None:
@@ -144,12 +136,8 @@ def _print_setting(setting: Setting, unit: str) -> dict[str, Any]:
     """Print what can be certified; returns it as well, for --json."""
     largest = setting.largest_radius()
     w, n = setting.num_named, setting.num_samples
-    numbers = (
-        f"n = {n:,}, alpha = {setting.alpha:g}, c = {setting.num_classes}, e = {setting.num_kept:,}"
-        f"{'' if w == 1 else f', w = {w}'} and d = {setting.num_features:,}"
-    )
     console.print(
-        best_in_words(largest, k=setting.k, unit=unit, setting=numbers),
+        best_in_words(largest, k=setting.k, unit=unit, setting=numbers_of(setting)),
         highlight=False,
         soft_wrap=True,
     )
@@ -194,35 +182,17 @@ def _raised(part: int, whole: int) -> str:
 
 def _print_cost(prepared: Prepared) -> dict[str, Any]:
     """Time some passes and print what all take; returns it as well, for --json."""
-    voter = prepared.voter()
+    found = time_passes(prepared)
     inputs, samples = len(prepared.dataset), prepared.request.num_samples
-    voter.votes(0, 0, prepared.batch_size)
-    times: list[float] = []
-    while len(times) < 3 or (sum(times) < 3.0 and len(times) < 50):
-        began = time.perf_counter()
-        voter.votes(0, 0, prepared.batch_size)
-        times.append(time.perf_counter() - began)
-    rate = prepared.batch_size / float(np.median(times))
-    passes = inputs * samples
-    width = (
-        np.min_scalar_type(prepared.classifier.num_classes - 1).itemsize
-        * prepared.request.num_named
-    )
     console.print(
-        f"cost here: {inputs} inputs x {samples:,} masks = {passes:,} passes; {rate:,.0f} passes a"
-        f" second in batches of {prepared.batch_size} ({prepared.classifier.runtime}):"
-        f" {duration_in_words(passes / rate)}; at most {passes * width / 2**20:,.1f} MiB of votes"
-        " on disk",
+        f"cost here: {inputs} inputs x {samples:,} masks = {found.passes:,} passes;"
+        f" {found.passes_per_second:,.0f} passes a second in batches of {prepared.batch_size}"
+        f" ({found.runtime}): {duration_in_words(found.seconds)}; at most"
+        f" {found.bytes / 2**20:,.1f} MiB of votes on disk",
         highlight=False,
         soft_wrap=True,
     )
-    return {
-        "passes": passes,
-        "passes_per_second": rate,
-        "seconds": passes / rate,
-        "runtime": prepared.classifier.runtime,
-        "bytes": passes * width,
-    }
+    return asdict(found)
 
 
 def duration_in_words(seconds: float) -> str:

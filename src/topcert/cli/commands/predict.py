@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -12,9 +11,11 @@ from typing import Annotated, Final, final
 
 import typer
 
+from topcert.api.prediction import Prediction
+from topcert.api.votes import Votes
+from topcert.api.voting_run import open_for
 from topcert.cli import options
 from topcert.cli.best_possible import print_best
-from topcert.cli.commands.certify import write_run
 from topcert.cli.grouping import grouped
 from topcert.cli.machine import print_json
 from topcert.cli.option_groups import Masks, ModelOptions, PrintOptions, ReadingOptions
@@ -22,21 +23,15 @@ from topcert.cli.own_commands import OwnCommand
 from topcert.cli.parsing import check_data_dir
 from topcert.cli.progress import messages
 from topcert.cli.running import run_to_ledger
-from topcert.cli.stop_messages import SAMPLES
-from topcert.evaluation.choices import check_design, choose_alpha, choose_ks
-from topcert.evaluation.other_certificates import has_other_certificates
-from topcert.evaluation.predicting import find_predictor, predict_labels
+from topcert.evaluation.choices import choose_samples
 from topcert.evaluation.predictions import Predictions
 from topcert.evaluation.results import smoothing_of
-from topcert.methods.certify import check_ballots
 from topcert.methods.method import DesignMethod, SampledMethod
 from topcert.noise.ablation import Ablation
 from topcert.noise.law import IID
 from topcert.noise.make_noise import make_noise
 from topcert.randomization.lattices import read_strides
-from topcert.voting.manifest import Manifest
 from topcert.voting.request import Request
-from topcert.voting.run import open_run
 
 
 @final
@@ -102,29 +97,20 @@ def predict(
     masks is the classifier: every label that is shown has a radius, nothing is left to chance, and
     a column `method` says by which rule.
     """
-    design, seed = noise["design"], votes.seed
-    certifier = find_predictor(method or ("ablation" if design is None else "design"))
-    chance = choose_alpha(votes.alpha, certifier, usual=0.001)
-    check_design(design, certifier)
+    design = noise["design"]
+    wanted = Prediction.of(method, design=design, alpha=votes.alpha, num_named=votes.ballot)
     check_data_dir(data, reading.data_dir)
-    check_ballots(certifier, votes.ballot)
-    strides = None if design is None else read_strides(design)
-    if noise["num_kept"] is None and strides is None:
+    if noise["num_kept"] is None and (design is None or read_strides(design) is None):
         raise ValueError("--keep is needed: how many features each mask keeps (e)")
     if resume and out is None:
         raise ValueError("--resume needs --out")
-    if seed is None and resume and out is not None and (out / "manifest.json").exists():
-        seed = Manifest.read(out / "manifest.json").seed
-    if seed is None:
-        seed = 0 if isinstance(certifier, DesignMethod) else secrets.randbits(63)
-    usual = SAMPLES if strides is None else strides.round_size
     request = Request(
         data=data,
         model=model,
         noise=make_noise(Ablation, noise),
-        num_samples=usual if votes.samples is None else votes.samples,
+        num_samples=choose_samples(votes.samples, design),
         num_named=votes.ballot,
-        seed=seed,
+        seed=wanted.seed(votes.seed, out if resume else None),
         unit=asked.unit,
         reading=reading.reading(),
         unmatched="leave out",
@@ -134,7 +120,7 @@ def predict(
         batch_size=asked.batch_size,
         refuse_labels=False,  # the inputs may be an attacker's
     )
-    run = partial(_run, request, method=certifier, k=k, alpha=chance)
+    run = partial(_run, request, asked=wanted, k=k)
     if out is not None:
         made = run(out, resume=resume, kept=None)
     else:
@@ -151,38 +137,30 @@ def _run(
     request: Request,
     folder: Path,
     *,
-    method: SampledMethod,
+    asked: Prediction,
     k: int | None,
-    alpha: float,
     resume: bool,
     kept: str | None,
 ) -> Predictions:
     """Vote, and show what the votes say; a folder that is to be kept is finished (`kept` None)."""
-    opened = open_run(request, folder, resume=resume)
-    masks = opened.prepared.design
-    if isinstance(method, DesignMethod) and masks is not None:
-        method.check_masks(request.num_samples, masks.round_size)
+    method = asked.method
+    opened = open_for(method, request, folder, resume=resume)
     num_classes = opened.prepared.classifier.num_classes
-    (k,) = choose_ks(None if k is None else [k], method.name, num_classes)
+    k = asked.k(k, num_classes)
     print_best(
         method,
         smoothing=smoothing_of(opened.prepared.manifest("")),
         num_classes=num_classes,
         num_samples=request.num_samples,
         ks=[k],
-        alpha=alpha,
+        alpha=asked.alpha,
         label_choice="predicted",
     )
-    promise, raw = _promise(request, method, alpha), opened.prepared.dataset.raw
+    promise, raw = _promise(request, method, asked.alpha), opened.prepared.dataset.raw
     if raw is not None:
         promise += f"; {raw.in_words(unit=opened.prepared.unit)}"
     ledger = run_to_ledger(opened, kept=kept, promise=promise)
-    made = predict_labels(ledger, k=k, alpha=alpha, method=method)
-    if kept is None:
-        if not has_other_certificates(ledger, method.name):
-            write_run(ledger, method=method.name, ks=[k], alpha=alpha, choice="predicted")
-        made.write(folder)
-    return made
+    return asked.show(Votes(ledger), k, keep=kept is None)
 
 
 def _promise(request: Request, method: SampledMethod, alpha: float) -> str:

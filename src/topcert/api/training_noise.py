@@ -1,11 +1,9 @@
-"""The options of `topcert train` that say what a network is shown, and the noise that they mean."""
+"""What a network is shown while it is trained, and the noise that this means."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Final, final
-
-import typer
+from typing import TYPE_CHECKING, Final, final
 
 from topcert.noise.gaussian import Gaussian
 from topcert.randomization.designs import kind_of, make_design
@@ -25,61 +23,55 @@ NOISE_OPTIONS: Final = {
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class ShownOptions:
-    """What the network is shown of an input."""
+class TrainingNoise:
+    """What a network is shown of its training inputs.
 
-    noise: Annotated[
-        str,
-        typer.Option(
-            help=(
-                "ablation, gaussian or discrete, as its certificate will draw; interval for chiang."
-            )
-        ),
-    ] = "ablation"
-    keep: Annotated[
-        int | None, typer.Option(help="ablation: kept by each mask (e); 50 pixels or 16 points.")
-    ] = None
-    keep_at_first: Annotated[
-        int | None,
-        typer.Option(
-            help="ablation of images: kept at first; --keep from three fifths of the steps on."
-        ),
-    ] = None
-    design: Annotated[
-        str | None,
-        typer.Option(
-            help=(
-                "ablation of images: train on these masks, as certify names them; lattice: on"
-                " lattice:5x4, or several (,)."
-            )
-        ),
-    ] = None
-    masks: Annotated[
-        int | None,
-        typer.Option(min=1, max=10**6, help="--design: how many; as --samples of certify."),
-    ] = None
-    sigma: Annotated[
-        float | None, typer.Option(help="gaussian: standard deviation, values in [0, 1].")
-    ] = None
-    keep_probability: Annotated[
-        float | None, typer.Option(help="discrete: chance that a value stays.")
-    ] = None
-    radius: Annotated[
-        int | None, typer.Option(help="interval: pixels that may change in the worst case.")
-    ] = None
+    Parameters
+    ----------
+    law
+        "ablation", "gaussian" or "discrete", as its certificate will draw; "interval" for the
+        method chiang.
+    num_kept
+        Of "ablation", how many features each mask keeps (e); 50 pixels or 16 points.
+    num_kept_at_first
+        Of "ablation" of images, how many at first; `num_kept` from three fifths of the steps on.
+    design, num_masks
+        Of "ablation" of images, train on these published masks, and on how many of them.
+    sigma
+        Of "gaussian", the standard deviation of the noise, values in [0, 1].
+    keep_probability
+        Of "discrete", the chance that a value stays.
+    radius
+        Of "interval", how many pixels may change in the worst case.
+
+    Examples
+    --------
+    >>> import topcert
+    >>> topcert.TrainingNoise(num_kept=20).law
+    'ablation'
+    """
+
+    law: str = "ablation"
+    num_kept: int | None = None
+    num_kept_at_first: int | None = None
+    design: str | None = None
+    num_masks: int | None = None
+    sigma: float | None = None
+    keep_probability: float | None = None
+    radius: int | None = None
 
 
-def training_noise(shown: ShownOptions, *, network: str, points: bool, seed: int) -> Noise:
+def training_noise(shown: TrainingNoise, *, network: str, points: bool, seed: int) -> Noise:
     """What `network` is trained on, of images or `points`; `seed` is that of a design's masks.
 
     Raises ValueError, naming the option, where options do not go together or lie out of range.
     """
     drawn = _of_options(shown, points=points)
     if network == "lattice" and not points:
-        return _gridded(drawn, shown.design, masks=shown.masks, keep=shown.keep)
+        return _gridded(drawn, shown.design, masks=shown.num_masks, keep=shown.num_kept)
     if network == "whole" and not points:
-        drawn = _unhidden(drawn, shown.keep)
-    return _designed(drawn, shown.design, masks=shown.masks, seed=seed)
+        drawn = _unhidden(drawn, shown.num_kept)
+    return _designed(drawn, shown.design, masks=shown.num_masks, seed=seed)
 
 
 def checked_at_first(keep_at_first: int, drawn: Noise) -> int:
@@ -99,13 +91,13 @@ def checked_at_first(keep_at_first: int, drawn: Noise) -> int:
     return keep_at_first
 
 
-def _of_options(shown: ShownOptions, *, points: bool) -> Noise:
+def _of_options(shown: TrainingNoise, *, points: bool) -> Noise:
     """The noise that the options name; refuses those that belong to another noise."""
     from topcert.training.interval import IntervalNoise
     from topcert.training.noise import AblationNoise, DiscreteNoise, GaussianNoise
     from topcert.training.points import PointNoise
 
-    name, keep, sigma = shown.noise, shown.keep, shown.sigma
+    name, keep, sigma = shown.law, shown.num_kept, shown.sigma
     keep_probability, radius = shown.keep_probability, shown.radius
     if name not in NOISE_OPTIONS:
         raise ValueError(f"unknown --noise {name!r}; choose one of: {', '.join(NOISE_OPTIONS)}")

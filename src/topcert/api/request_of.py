@@ -1,0 +1,59 @@
+"""From a smoothed classifier and inputs to a run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from topcert.classifiers.model_in_memory import ModelInMemory
+from topcert.datasets.class_order import Unmatched
+from topcert.datasets.from_memory import in_memory_unless_named
+from topcert.datasets.reading import Reading
+from topcert.theory.scalars import whole
+from topcert.theory.stopping_rules import Stopping
+from topcert.voting.request import Request
+
+if TYPE_CHECKING:
+    from topcert.api.smoothed_classifier import SmoothedClassifier
+
+
+def request_of(
+    smoothed: SmoothedClassifier,
+    x: Any,
+    labels: Any,
+    *,
+    num_samples: int,
+    num_selection: int = 0,
+    stopping: Stopping | None = None,
+    seed: int,
+    reading: Reading | None,
+    unmatched: Unmatched,
+    refuse_labels: bool = True,
+) -> Request:
+    """The run that a person asks for. Raises ValueError where the inputs are in doubt."""
+    data = in_memory_unless_named(x, labels)
+    in_memory = None if isinstance(smoothed.model, (str, Path)) else ModelInMemory(smoothed.model)
+    taken = Reading() if reading is None else reading
+    if smoothed.class_names is not None:
+        taken = replace(taken, class_names=smoothed.class_names)
+    return Request(
+        data=str(x) if data is None else data.name,
+        model=str(smoothed.model) if in_memory is None else in_memory.name,
+        data_in_memory=data,
+        model_in_memory=in_memory,
+        noise=smoothed.noise,
+        num_samples=num_samples,
+        num_selection=whole(num_selection, "num_selection"),
+        stopping=stopping,
+        seed=whole(seed, "seed"),
+        unit=smoothed.unit,
+        reading=taken,
+        unmatched=unmatched,
+        device=smoothed.device,
+        num_classes=smoothed.num_classes,
+        output=smoothed.output,
+        num_named=smoothed.num_named,
+        batch_size=smoothed.batch_size,
+        refuse_labels=refuse_labels,
+    )
