@@ -10,7 +10,7 @@ import numpy as np
 from topcert.api.certificates import Certificates
 from topcert.api.python_words import python_words
 from topcert.api.votes import USUAL_ALPHA, Votes
-from topcert.evaluation.choices import listed_ks
+from topcert.evaluation.choices import choose_ks, listed_ks
 from topcert.methods.certificate_table import CertificateTable, LabelChoice
 from topcert.methods.method import DesignMethod
 from topcert.methods.registered_methods import find_method
@@ -86,6 +86,7 @@ def evaluate(
             if label_choice is None and not other:
                 label_choice = stored.label_choice
             bounds = stored.bounds if bounds is None and method == stored.method else bounds
+            ks = choose_ks(ks, method, votes.num_classes)
         if alpha is None and method and not isinstance(find_method(method), DesignMethod):
             alpha = usual
         return votes.certify(

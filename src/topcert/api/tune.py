@@ -92,13 +92,25 @@ class Tuned:
             for trial in self.trials
         ]
 
-    def write(self, path: Path) -> None:
-        """Write `rows` as CSV."""
-        rows = self.rows()
-        with replacing(path) as aside, aside.open("w", newline="") as file:
+    def save(self, path: str | Path) -> Path:
+        """Write `rows` as CSV.
+
+        Parameters
+        ----------
+        path
+            The file.
+
+        Returns
+        -------
+        Path
+            The path.
+        """
+        where, rows = Path(path), self.rows()
+        with replacing(where) as aside, aside.open("w", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)
+        return where
 
     def to_pandas(self) -> Any:
         """`rows` as a DataFrame. Raises ImportError where there is no pandas."""
@@ -146,31 +158,33 @@ class Claim:
     alpha: float | None = None
     num_named: int | None = None
 
-    def method_of(self, noise: Noise, k: int) -> SampledMethod:
-        """What certifies votes under that noise.
 
-        Raises ValueError where it does not, or cannot keep to the bounds and alpha.
-        """
-        method = self.method or usual_method(noise.name, noise.law, [k])
-        certifier = find_sampled_method(method)
-        if certifier.noise != Ablation.name:
-            raise ValueError(
-                f"tune is for ablated inputs, and {method} is for {certifier.noise} noise; leave"
-                " --method out"
-            )
-        if noise.name != Ablation.name:
-            raise ValueError(f"tune is for ablated inputs, and not for {noise!r}; give Ablation")
-        check_design(None if noise.law == IID else noise.law, certifier)
-        check_rule(certifier, self.bounds)
-        choose_alpha(self.alpha, certifier, usual=USUAL_ALPHA)
-        return certifier
+def method_of(claim: Claim, noise: Noise, k: int) -> SampledMethod:
+    """What certifies votes under that noise.
 
-    def most_named(self, certifier: SampledMethod, k: int, num_classes: int) -> int:
-        """How many labels votes name at most."""
-        usual = min(k, num_classes - 1) if certifier.ballots else 1
-        most = self.num_named or usual
-        check_ballot(most, certifier, num_classes)
-        return most
+    Raises ValueError where it does not, or cannot keep to the bounds and alpha.
+    """
+    method = claim.method or usual_method(noise.name, noise.law, [k])
+    certifier = find_sampled_method(method)
+    if certifier.noise != Ablation.name:
+        raise ValueError(
+            f"tune is for ablated inputs, and {method} is for {certifier.noise} noise; leave"
+            " --method out"
+        )
+    if noise.name != Ablation.name:
+        raise ValueError(f"tune is for ablated inputs, and not for {noise!r}; give Ablation")
+    check_design(None if noise.law == IID else noise.law, certifier)
+    check_rule(certifier, claim.bounds)
+    choose_alpha(claim.alpha, certifier, usual=USUAL_ALPHA)
+    return certifier
+
+
+def most_named(claim: Claim, certifier: SampledMethod, k: int, num_classes: int) -> int:
+    """How many labels votes name at most."""
+    usual = min(k, num_classes - 1) if certifier.ballots else 1
+    most = claim.num_named or usual
+    check_ballot(most, certifier, num_classes)
+    return most
 
 
 Collect = Callable[[Request, SampledMethod, Path | None], Votes]
@@ -190,7 +204,7 @@ def try_settings(
     `collect` fills a run, in a folder of `out` where there is one. Raises ValueError, before any
     vote, where a setting cannot be certified or the inputs have no labels.
     """
-    methods = [claim.method_of(request.noise, k) for request in requests]
+    methods = [method_of(claim, request.noise, k) for request in requests]
     prepared = prepare(requests[0])  # how many classes there are is known only then
     num_classes = prepared.classifier.num_classes
     check_ks([k], num_classes)
@@ -199,7 +213,7 @@ def try_settings(
             f"{requests[0].data} has no labels, and certified accuracy needs them; tune on labelled"
             " inputs"
         )
-    most = [claim.most_named(method, k, num_classes) for method in methods]
+    most = [most_named(claim, method, k, num_classes) for method in methods]
     trials: list[Trial] = []
     for request, method, num_named in zip(requests, methods, most, strict=True):
         law, kept = request.noise.law, request.noise.entries().get("num_kept")
@@ -317,5 +331,5 @@ def tune(
             collect=collect,
         )
         if where is not None:
-            found.write(where / "tune.csv")
+            found.save(where / "tune.csv")
     return found

@@ -219,7 +219,7 @@ class Votes:
             results = derive(
                 self.ledger,
                 method=method,
-                bounds=check_rule(certifier, bounds),
+                bounds=check_rule(certifier, bounds) if rule is None else bounds,
                 ks=choose_ks(ks, method, self.num_classes),
                 alpha=choose_alpha(alpha, certifier, usual=USUAL_ALPHA),
                 label_choice=choose_label(

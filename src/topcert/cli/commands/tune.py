@@ -150,7 +150,7 @@ def tune(
         soft_wrap=True,
         markup=False,
     )
-    found.write(out / "tune.csv")
+    found.save(out / "tune.csv")
     console.print(f"wrote {out / 'tune.csv'}", soft_wrap=True)
     if printing.as_json:
         print_json({"k": k, "radius": radius, "trials": found.rows()})
