@@ -20,8 +20,10 @@ from tests.conftest import Outcome
 
 from topcert.datasets.imagenet import read_wnids
 from topcert.models.residual import Bottleneck, ResNet
+from topcert_paper.carried import table1_cells
 from topcert_paper.collecting import Effort, IntervalEffort
-from topcert_paper.tables import TABLE2
+from topcert_paper.rendering import write_table
+from topcert_paper.tables import TABLE1, TABLE2
 
 collecting = importlib.import_module("topcert_paper.collecting")
 command = importlib.import_module("topcert_paper.commands.reproduce")
@@ -98,6 +100,8 @@ def test_the_carried_counts_redraw_the_committed_table(
             Path(f"t/table1.{suffix}").read_bytes() == (RESULTS / f"table1.{suffix}").read_bytes()
         )
     assert "not measured" not in Path("t/table1.csv").read_text(encoding="utf-8")
+    for path in write_table(table1_cells(), Path("python/table1"), caption=TABLE1.caption):
+        assert path.read_bytes() == Path("t", path.name).read_bytes()
 
 
 def test_counts_that_are_not_carried_are_not_made_up(

@@ -125,7 +125,7 @@ def test_it_needs_a_folder(workplace: Path, topcert: Callable[..., Outcome]) -> 
 def test_counts_that_are_not_carried_are_not_made_up(
     workplace: Path, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("topcert_paper.commands.reproducing.files", lambda _: workplace)
+    monkeypatch.setattr("topcert_paper.carried.files", lambda _: workplace)
     run = topcert("reproduce", "infill", "--from-counts")
     assert run.code == 2
     assert "topcert-paper carries no vote counts of infill" in run.err

@@ -12,6 +12,7 @@ from topcert.cli import options
 from topcert.cli.help import Command, Group
 from topcert.cli.progress import console, messages, progress_bar, stoppable
 from topcert.datasets.reading import Reading
+from topcert_paper.carried import read_budget, table1_counts
 from topcert_paper.cells import all_cells
 from topcert_paper.collecting import (
     INTERVAL_EFFORT,
@@ -28,7 +29,7 @@ from topcert_paper.commands.reproduce_beyond import beyond
 from topcert_paper.commands.reproduce_figures import figure_command
 from topcert_paper.commands.reproduce_infill import infill
 from topcert_paper.commands.reproduce_points import points
-from topcert_paper.commands.reproducing import FromCounts, carried_counts, need_torch, read_budget
+from topcert_paper.commands.reproducing import FromCounts, need_torch
 from topcert_paper.figures import FIGURES
 from topcert_paper.records import write_counted
 from topcert_paper.rendering import by_row, conditions, ours, write_table
@@ -71,8 +72,7 @@ def table1(
     size = read_budget(budget)
     effort = TABLE1_EFFORT[size]
     if from_counts:
-        carried = carried_counts(f"{TABLE1.name}-{size}", f"{TABLE1.name} at --budget {size}")
-        _finish(TABLE1, carried, out, num_samples=effort.num_samples)
+        _finish(TABLE1, table1_counts(size), out, num_samples=effort.num_samples)
         return
     counts = out / "counts"
     settings = (

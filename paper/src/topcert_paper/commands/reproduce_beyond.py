@@ -30,7 +30,8 @@ from topcert_paper.beyond_votes import (
     requests_for,
     shape_of,
 )
-from topcert_paper.commands.reproducing import FromCounts, carried_counts
+from topcert_paper.carried import carried_counts
+from topcert_paper.commands.reproducing import FromCounts
 
 SHOWN: Final = ("r1", "r3", "r5")  # as many as a terminal of 80 columns holds
 

@@ -12,8 +12,9 @@ from rich.table import Table
 from topcert.cli import options
 from topcert.cli.progress import console, messages, progress_bar, stoppable
 from topcert.evaluation.accuracy import floored
+from topcert_paper.carried import carried_counts, read_budget
 from topcert_paper.collecting import TABLE1_EFFORT, Effort, train_setting, untrained_resnet50
-from topcert_paper.commands.reproducing import FromCounts, carried_counts, need_torch, read_budget
+from topcert_paper.commands.reproducing import FromCounts, need_torch
 from topcert_paper.drawing import Measured, conditions, write_figure
 from topcert_paper.figure_votes import cifar10_request, count_prefixes, imagenet_request
 from topcert_paper.figures import CIFAR10, IMAGENET, PaperFigure, measured_lines, setting_of

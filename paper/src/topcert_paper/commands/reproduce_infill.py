@@ -16,7 +16,8 @@ from topcert.datasets.reading import Reading
 from topcert.evaluation.accuracy import floored
 from topcert.noise.ablation import Ablation
 from topcert.voting.request import Request
-from topcert_paper.commands.reproducing import FromCounts, carried_counts, need_torch
+from topcert_paper.carried import carried_counts
+from topcert_paper.commands.reproducing import FromCounts, need_torch
 from topcert_paper.fills import (
     FILLS,
     KEPTS,

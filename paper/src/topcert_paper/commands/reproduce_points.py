@@ -10,8 +10,9 @@ from rich.table import Table
 
 from topcert.cli import options
 from topcert.cli.progress import console, progress_bar, stoppable
+from topcert_paper.carried import carried_counts
 from topcert_paper.collecting import count_setting
-from topcert_paper.commands.reproducing import FromCounts, carried_counts, need_torch
+from topcert_paper.commands.reproducing import FromCounts, need_torch
 from topcert_paper.points import (
     NETWORK,
     NUM_SAMPLES,
