@@ -102,5 +102,5 @@ def only_one(plugins: list[Plugin]) -> Plugin:
 
 
 def taken(plugin: Plugin) -> str:
-    """What is told of a plug-in under a name that topcert itself has."""
+    """What is said of a plug-in under a name that topcert itself has."""
     return f"{plugin} is left out: topcert has a {plugin.kind} of that name, rename the plug-in"

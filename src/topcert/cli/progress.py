@@ -1,4 +1,4 @@
-"""What a person is told while work goes on: a bar on a terminal, lines in a log, JSON for programs,
+"""What a person sees while work goes on: a bar on a terminal, lines in a log, JSON for programs,
 or nothing.
 """
 

@@ -22,7 +22,7 @@ def run_to_ledger(opened: Opened, *, kept: str | None = None, promise: str = "")
     """Fill the ledger with a progress bar; on Ctrl-C say what is `kept` and leave with exit code
     130.
 
-    `promise` is told once data and classifier are accepted.
+    `promise` is printed once data and classifier are accepted.
     """
     print_notes(opened.prepared.dataset)
     note_model(opened.prepared)

@@ -116,7 +116,7 @@ def _refuse_nested(part: Path, deeper: Sequence[Path]) -> None:
 
 @final
 class _Passed:
-    """What is passed over, and how it is told."""
+    """What is passed over, and what is printed of it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

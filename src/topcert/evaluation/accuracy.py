@@ -19,7 +19,7 @@ from topcert.methods.certificate_table import CertificateTable
 
 ACCURACY: Final = "certified top-k accuracy"
 PREDICTION: Final = "share of inputs whose prediction is certified at r"
-SHOWN: Final = "share of shown labels certified"  # what release 0.1.0 told of unlabelled data
+SHOWN: Final = "share of shown labels certified"  # what release 0.1.0 gave of unlabelled data
 
 
 @final

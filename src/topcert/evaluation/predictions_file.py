@@ -77,7 +77,7 @@ def _same_setting(
         method = find_predictor(named)
         ranks = [int(line[rank]) for line in lines if line[rank] != WHOLE_INPUT]
         most = counts.shape[1] - 1
-        # where 0.1.0 abstained on all inputs, it told no k
+        # where 0.1.0 abstained on all inputs, it gave no k
         for k in [max(ranks)] if ranks else range(1, most + 1):
             found = predict_labels(
                 ledger, k=k, alpha=float(lines[0][alpha]), counts=counts, method=method

@@ -72,7 +72,7 @@ def derive(
     `counts` int `(inputs, classes)` are read from the ledger unless given. With `first`, the votes
     are the first so many of each input: what a run of so many samples would have had. `num_named`:
     only so many labels of each vote count, the best; None takes all. `on_pairs(done, total)` is
-    told of how many inputs pairs of features are counted, by `located` alone, as that takes a
+    called with how many inputs pairs of features are counted, by `located` alone, as that takes a
     while. Raises ValueError where the ledger is incomplete or damaged, or a parameter is out of
     range.
     """

@@ -45,7 +45,7 @@ class Trial:
 
 
 def setting_in_words(law: str, kept: int | None) -> str:
-    """A setting as it is told: the masks, and how many features each keeps where that is asked."""
+    """A setting in words: the masks, and how many features each keeps where that is asked."""
     masks = "independent masks" if law == IID else law
     return masks if kept is None else f"{masks}, e = {kept}"
 

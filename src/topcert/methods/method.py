@@ -103,8 +103,8 @@ class DesignVotes(MaskVotes, Protocol):
 
 
 class Method(ABC):
-    """A certificate, as people are told of it. A final subclass has no state and lies in a file of
-    its own, as `METHOD`.
+    """A certificate, as it is described to people. A final subclass has no state and lies in a file
+    of its own, as `METHOD`.
     """
 
     name: ClassVar[str]

@@ -176,13 +176,13 @@ class Modality(ABC):
         return as_floats(x, what)
 
     def from_channels_first(self, x: NDArray[Any]) -> NDArray[Any]:
-        """An input, or an array of inputs, that came with channels first, as they are held."""
+        """An input, or an array of inputs, that came with channels first, as they are stored."""
         return x
 
     def read_file(self, path: Path) -> Mapping[str, NDArray[Any]]:
         """The arrays of a file whose name ends in one of `suffixes`, as an .npz has them.
 
-        That is `x`, and perhaps `y`, `class_names` and `x_train`. Whatever it raises is told in one
+        That is `x`, and perhaps `y`, `class_names` and `x_train`. Whatever it raises is said in one
         line, behind the name of the file.
         """
         raise ValueError(f"{path}: {self.noun} are read from arrays and .npz files alone")

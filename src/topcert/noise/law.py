@@ -62,7 +62,7 @@ class Noise(ABC):
     stops: ClassVar[bool] = False
     # whether there are inputs, of a form that fits, that it has no place for
     refuses_inputs: ClassVar[bool] = False
-    # to which values an attacker is held: the end of "rewrites pixels"
+    # to which values an attacker is bound: the end of "rewrites pixels"
     moves: ClassVar[str] = ""
 
     algorithm: str | None = dataclasses.field(default=None, repr=False)

@@ -86,7 +86,7 @@ def _redraw(
 def _words(
     seed: int, domain: int, start: int, stop: int, num_kept: int, *, attempt: int
 ) -> NDArray[np.uint64]:
-    """The 32-bit words of masks `start .. stop - 1`, held in uint64, `(stop - start, num_kept)`."""
+    """The 32-bit words of masks `start .. stop - 1`, in uint64, `(stop - start, num_kept)`."""
     blocks = -(-num_kept // 8)
     # NumPy's Philox raises its counter before it makes a block, hence the one less.
     counter = (start * blocks + (attempt << 192) - 1) % 2**256

@@ -68,7 +68,7 @@ class Masking(Randomizer):
     ) -> None:
         self.batch_size = batch_size
         self._unit, self._encoder = unit, encoder
-        self._form: Form | None = None  # of the input that was held last
+        self._form: Form | None = None  # of the input that was prepared last
         draw_masks = STREAMS[stream]
 
         def draw(start: int) -> NDArray[np.int32]:

@@ -1,8 +1,8 @@
 """Whether a picture is the one that is drawn here: pixels of a PNG, text and numbers of an SVG.
 
 Two machines can round the last digit of a coordinate otherwise, so that `SLACK` is allowed. Where a
-picture says that it was drawn by other releases, it cannot be told from a forged one, and is named
-as not checked.
+picture says that it was drawn by other releases, it cannot be distinguished from a forged one, and
+is named as not checked.
 """
 
 from __future__ import annotations

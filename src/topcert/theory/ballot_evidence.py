@@ -80,7 +80,7 @@ def make_ballot_bets(
     """The bets on a top k from up to `max_votes` ballots of `num_named` labels.
 
     `kind` "all" is for all ballots alike. Where those whose masks keep some changed feature are
-    told apart, "untouched" is for bets in which these count for nobody, "touched" where they count
+    set apart, "untouched" is for bets in which these count for nobody, "touched" where they count
     for the label.
 
     Raises ValueError for votes outside 1 .. `MAX_VOTES`, and k or `num_named` outside 1 .. classes

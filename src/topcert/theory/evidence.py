@@ -12,7 +12,7 @@ expects more than he has. His capital, averaged over shares f and parts Y, is th
 is broken at r, it ever reaches 1 / alpha with probability at most alpha (Ville 1939). It depends on
 the counts of the votes alone.
 
-Where it is known which masks voted for what, two more are told apart by R, the features that break
+Where it is known which masks voted for what, two more go by R, the features that break
 l, of which nothing is known but their number: h is 1 - beta(r) where X counts only masks that keep
 nothing of R (else it is 0); and the h above stays where X is t, too, under every mask that keeps
 some of R. Their mean is the located evidence.
@@ -71,7 +71,7 @@ def make_bets(
     """The bets on a top k from up to `max_votes` votes. Raises ValueError for these outside 1 ..
     `MAX_VOTES`, and k < 1.
 
-    With `untouched`, for votes of which those that keep some of R are told apart and count for
+    With `untouched`, for votes of which those that keep some of R are set apart and count for
     nobody.
     """
     if not 1 <= max_votes <= MAX_VOTES:

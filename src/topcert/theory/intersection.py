@@ -25,7 +25,7 @@ from topcert.theory.confidence import (
 from topcert.theory.labels import checked_labels
 from topcert.theory.scalars import whole
 
-_LEAST: Final = 2.0**-30  # lower bounds below this are not told from 0
+_LEAST: Final = 2.0**-30  # lower bounds below this are taken for 0
 # with s votes, each leaves about 1/s of ln(L / bound), which is at most 21 in the beginning
 _STEPS: Final = 8
 

@@ -119,7 +119,7 @@ class Parts:
         """How many parts of each kind each set of k rivals has, `(sets, parts)`.
 
         A set is some near rivals and some far ones; parts stand in the order of `groups`, and those
-        of far rivals are told apart by how many these are.
+        of far rivals differ by how many these are.
         """
         rows = []
         for far in range(max(0, self.k - self.near), self.far + 1):

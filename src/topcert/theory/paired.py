@@ -1,4 +1,4 @@
-"""What any r changed features leave of the votes, told by pairs of them as well
+"""What any r changed features leave of the votes, by pairs of them as well
 (docs/theory/lemma-3.md).
 
 If w_i masks of some kind keep feature i, and w_ij keep both i and j, then with S1 the sum of w_i
@@ -67,7 +67,7 @@ def tighten(
     more.
 
     `pairs` `(near, num_features, num_features)` say how many masks that name each of the first near
-    labels keep two features, `degrees` how many masks do in all. Sharpened are `least_left` and
+    labels keep two features, `degrees` how many masks do in all. Tightened are `least_left` and
     `others_left` of the first `labels`, `most_left` of others.
     """
     least_left, most_left, others_left = (

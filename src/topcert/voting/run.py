@@ -98,7 +98,7 @@ def collect_votes(
     """Fill the ledger: start it, or go on with it.
 
     The `executor` computes the votes; None for this process, a block after another.
-    `on_progress(done, total, note)` is told of votes, `on_inputs` of what comes before the first of
+    `on_progress(done, total, note)` counts votes, `on_inputs` of what comes before the first of
     them. That rows are judged alone is tried before the first vote and after the last, each time of
     a second instance of the model too, and `ledger/checks.json` then says so. A finished run may be
     opened on another runtime than its own: nothing is computed and nothing replayed then. Raises

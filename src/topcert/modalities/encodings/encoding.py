@@ -1,8 +1,8 @@
 """What a classifier sees of an ablated input: the encodings of NULL.
 
-An input is held as planes, `(width, num_features)`: a pixel has one plane a colour channel, a point
-one a coordinate, a column just one. An encoder turns planes and a batch of masks into a batch of
-ablated inputs in the classifier's own layout: images channel first `(B, C, H, W)`, tables `(B,
+An input is stored as planes, `(width, num_features)`: a pixel has one plane a colour channel, a
+point one a coordinate, a column just one. An encoder turns planes and a batch of masks into a batch
+of ablated inputs in the classifier's own layout: images channel first `(B, C, H, W)`, tables `(B,
 columns)`, sets of points `(B, num_kept, coordinates)`; `lattice` shows the grids of the design
 `lattice` as small pictures.
 

@@ -25,7 +25,7 @@ from topcert.classifiers.undefined import Undefined
 from topcert.voting.executors.voter_recipe import VoterRecipe
 from topcert.voting.voter import Voter
 
-OnVotes = Callable[[int, int], None]  # so many votes are cast, of this input
+OnVotes = Callable[[int, int], None]  # so many votes more are cast, of this input
 
 
 @final
@@ -111,8 +111,8 @@ class Executor(ABC):
             Makes such a voter elsewhere: once a worker, which loads the model once. It can be
             pickled where the data and the model of the run can.
         on_votes
-            Is told, in the process and thread of the run, how many votes more are cast and of
-            which input: after each batch, or at least after each block.
+            Is called, in the process and thread of the run, with how many votes more are cast and
+            of which input: after each batch, or at least after each block.
 
         Raises
         ------
