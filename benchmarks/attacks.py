@@ -45,7 +45,7 @@ from topcert.noise.ablation import Ablation
 from topcert.noise.law import of_law
 from topcert.theory.labels import most_voted
 from topcert.voting.ledger import Ledger
-from topcert.voting.prepare import Prepared
+from topcert.voting.prepared_run import Prepared
 from topcert.voting.request import Request
 from topcert.voting.run import collect_votes, open_run
 from topcert.voting.voter import count_all

@@ -18,7 +18,7 @@ from topcert.evaluation.choices import listed_ks
 from topcert.methods.certificate_table import LabelChoice
 from topcert.progress.shown import Shown, stages
 from topcert.theory.scalars import whole
-from topcert.voting.prepare import absolute_if_file
+from topcert.voting.named_files import absolute_if_file
 
 MAX_RADIUS: Final = 32
 

@@ -8,7 +8,7 @@ from typing import final
 
 import numpy as np
 
-from topcert.voting.prepare import Prepared
+from topcert.voting.prepared_run import Prepared
 
 
 @final

@@ -17,15 +17,17 @@ from topcert.audit.replaying import Replayed, replay
 from topcert.classifiers.functions import FunctionClassifier
 from topcert.classifiers.model_in_memory import ModelInMemory
 from topcert.datasets.data_in_memory import DataInMemory
+from topcert.evaluation.checks_with_model import check_recorded_rows, refuted, same_run
 from topcert.evaluation.results import Results
 from topcert.evaluation.unread_files import check_plain
-from topcert.evaluation.verification import check_recorded_rows, recompute, refuted, same_run
+from topcert.evaluation.verification import recompute
 from topcert.evaluation.wording import gap_in_words
 from topcert.noise.law import IID
 from topcert.progress.shown import StageContext
 from topcert.report.draw_results import draw_results
 from topcert.voting.ledger import Ledger
-from topcert.voting.prepare import Prepared, prepare
+from topcert.voting.prepare import prepare
+from topcert.voting.prepared_run import Prepared
 from topcert.voting.row_trial import RowsError
 from topcert.voting.voter import count_all
 

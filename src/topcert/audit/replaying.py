@@ -13,7 +13,7 @@ from topcert.evaluation.recasting import Recast, own_certificates, recast_votes
 from topcert.evaluation.results import Results
 from topcert.noise.law import IID
 from topcert.progress.shown import StageContext
-from topcert.voting.prepare import Prepared
+from topcert.voting.prepared_run import Prepared
 
 EVERY: Final = "all"
 # of votes of labels without scores: more differ only if something else is wrong

@@ -7,7 +7,7 @@ from __future__ import annotations
 from topcert.classifiers.classifier import Classifier
 from topcert.cli.progress import messages
 from topcert.voting.notices import notices
-from topcert.voting.prepare import Prepared
+from topcert.voting.prepared_run import Prepared
 
 
 def note_model(prepared: Prepared) -> None:

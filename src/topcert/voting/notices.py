@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from topcert.modalities.registered_modalities import plural_of
-from topcert.voting.prepare import Prepared
+from topcert.voting.prepared_run import Prepared
 
 
 def notices(prepared: Prepared) -> list[str]:

@@ -24,7 +24,8 @@ from topcert.voting.inputs import as_recorded, fingerprint_inputs, inputs_table
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest
 from topcert.voting.open_inputs import stopping_test_of
-from topcert.voting.prepare import Prepared, prepare
+from topcert.voting.prepare import prepare
+from topcert.voting.prepared_run import Prepared
 from topcert.voting.request import Request
 from topcert.voting.rows import check_run, quiet
 from topcert.voting.second_check import check_second, rows_to_load

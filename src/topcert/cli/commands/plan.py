@@ -25,7 +25,8 @@ from topcert.methods.planning import Setting, shown_radii
 from topcert.noise.ablation import Ablation
 from topcert.noise.make_noise import make_noise
 from topcert.theory.certified_radius import ABSTAIN
-from topcert.voting.prepare import Prepared, prepare
+from topcert.voting.prepare import prepare
+from topcert.voting.prepared_run import Prepared
 from topcert.voting.request import Request
 
 _FEWEST: Final = ("one rival has it all", "as few rivals as can have it all")
