@@ -110,7 +110,7 @@ def test_votes_of_another_runtime_that_all_come_out_the_same_are_good_here(
     some = topcert("verify", "o", "--model", "models_for_tests:linear", "--replay", 20)
     assert some.code == 0
     assert (
-        "were 13.92% of all votes made up, one had differed with probability 0.95 at least"
+        "were 13.92% of all votes made up, one would have differed with probability 0.95 at least"
         in words(some)
     )
     assert ("only --replay all checks it" in words(some)) == (run is DESIGN)
@@ -198,5 +198,5 @@ def test_where_all_batches_are_replayed_nothing_is_said_of_a_share(
     assert found.code == 0, words(found)
     assert "300 votes computed again, 0 differ" in words(found)
     assert "all 300 votes came out the same" in words(found)
-    assert "made up, one had differed" not in words(found)
+    assert "made up, one would have differed" not in words(found)
     assert "were not computed again" not in words(found)

@@ -76,8 +76,8 @@ def replay(
     if count:
         caught = math.ceil(1e4 * (1 - (1 - CAUGHT) ** (1 / count))) / 1e4
         log.add(
-            f"were {caught:.2%} of all votes made up, one had differed with probability {CAUGHT} at"
-            " least"
+            f"were {caught:.2%} of all votes made up, one would have differed with probability"
+            f" {CAUGHT} at least"
         )
         if manifest.law != IID:
             log.not_checked_because(
