@@ -139,6 +139,7 @@ def test_a_package_adds_commands(
             " topcert-odd",
         ),
         ("broken:run", {"broken": "1 / 0"}, "does not load (ZeroDivisionError: division by zero)"),
+        ("broken:run", {"broken": "raise SystemExit(3)"}, "does not load (SystemExit: 3)"),
         ("broken:run", {"broken": ""}, "does not load (AttributeError: module 'broken' has no"),
         (
             "greeting:number",

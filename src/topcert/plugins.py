@@ -48,7 +48,7 @@ class Plugin:
         """
         try:
             return self.entry.load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ValueError(
                 f"{self} does not load ({type(error).__name__}: {first_line(error)}); mend the"
                 f" package, or remove it: pip uninstall {self.package}"

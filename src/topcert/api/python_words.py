@@ -69,7 +69,7 @@ _BOTH: Final = re.compile(
     r"--[a-z-]+(?: [A-Z]+| first or --channels last)*,? \((\w+=)(?: in Python)?\)"
 )
 _NAMES: Final = re.compile(r"--class-names FILE, a name a line in the model's order")
-_OPTION: Final = re.compile(r"--[a-z]+(?:-[a-z]+)*")
+_OPTION: Final = re.compile(r"(?<![\w./-])--[a-z]+(?:-[a-z]+)*(?![\w/-])")
 
 
 def in_python(text: str) -> str:
@@ -79,6 +79,8 @@ def in_python(text: str) -> str:
     --------
     >>> in_python("--samples must be at least 1, got 0")
     'num_samples must be at least 1, got 0'
+    >>> in_python("there is no folder runs/my--seed/x")
+    'there is no folder runs/my--seed/x'
     """
     text = _NAMES.sub("class_names=, in the model's order", text)
     text = _BOTH.sub(r"\1", text)

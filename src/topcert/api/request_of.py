@@ -32,6 +32,7 @@ def request_of(
     refuse_labels: bool = True,
 ) -> Request:
     """The run that a person asks for. Raises ValueError where the inputs are in doubt."""
+    check_columns(smoothed.model, x, labels)
     data = in_memory_unless_named(x, labels)
     in_memory = None if isinstance(smoothed.model, (str, Path)) else ModelInMemory(smoothed.model)
     taken = Reading() if reading is None else reading
@@ -57,3 +58,18 @@ def request_of(
         batch_size=smoothed.batch_size,
         refuse_labels=refuse_labels,
     )
+
+
+def check_columns(model: Any, x: Any, labels: Any) -> None:
+    """Refuse a DataFrame with other columns than the model was fitted on, or in another order."""
+    columns, fitted = getattr(x, "columns", None), getattr(model, "feature_names_in_", None)
+    if columns is None or fitted is None:
+        return
+    label = labels if isinstance(labels, str) else None
+    names, wanted = [name for name in columns if name != label], list(fitted)
+    if names != wanted:
+        raise ValueError(
+            f"the columns of x are {', '.join(map(str, names[:5]))} ({len(names)} in all), and the"
+            f" model was fitted on {', '.join(map(str, wanted[:5]))} ({len(wanted)}), in this"
+            " order; give x[list(model.feature_names_in_)]"
+        )

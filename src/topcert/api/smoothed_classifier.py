@@ -103,7 +103,7 @@ class SmoothedClassifier:
         self.unit = unit
         self.num_named = whole(num_named, "num_named")
         self.num_classes = None if num_classes is None else whole(num_classes, "num_classes")
-        self.class_names = None if class_names is None else tuple(map(str, class_names))
+        self.class_names = None if class_names is None else _checked_names(class_names)
         self.output = output
         self.device = device
         self.batch_size = None if batch_size is None else whole(batch_size, "batch_size")
@@ -369,3 +369,13 @@ def _check_choice(choice: str | None, stop: Stopping | None) -> None:
             f"the stopping rule is for labels that are {stop.label}, and label_choice is"
             f" {choice!r}; leave it out"
         )
+
+
+def _checked_names(class_names: Sequence[str]) -> tuple[str, ...]:
+    names = () if isinstance(class_names, str) else tuple(map(str, class_names))
+    if len(set(names)) < max(len(names), 1) or not all(name.strip() for name in names):
+        raise ValueError(
+            f"class_names must be different names, one a class, in the model's order; got"
+            f" {class_names!r}"
+        )
+    return names

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from topcert.api.python_words import python_words
-from topcert.api.request_of import request_of
+from topcert.api.request_of import check_columns, request_of
 from topcert.api.smoothed_classifier import SmoothedClassifier
 from topcert.api.votes import USUAL_ALPHA, Votes
 from topcert.api.voting_run import VotingRun
@@ -296,6 +296,7 @@ def tune(
         taken = Reading() if reading is None else reading
         if isinstance(x, (str, Path)) and taken.limit is None:
             taken = replace(taken, limit=INPUTS)
+        check_columns(getattr(model, "model", model), x, labels)
         in_memory = in_memory_unless_named(x, labels)
         asked = None if num_samples is None else whole(num_samples, "num_samples")
         base = (

@@ -45,6 +45,8 @@ class VotingRun:
         resume: bool = True,
         method: SampledMethod | None = None,
     ) -> None:
+        if out is not None and not str(out).strip():
+            raise ValueError(f"out is {str(out)!r}; name a folder, or leave it out")
         self._keeper = TemporaryFolder() if out is None else None
         folder = Path(out or "") if self._keeper is None else self._keeper.path
         self.opened = open_for(method, request, folder, resume=resume)

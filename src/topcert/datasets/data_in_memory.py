@@ -175,6 +175,11 @@ def plain(values: Any) -> Any:
     """A tensor, wherever it lies, as an array; all else that makes one as that array."""
     if hasattr(values, "detach") and hasattr(values, "cpu"):
         values = values.detach().cpu().numpy()
+    if np.ma.isMaskedArray(values) and np.ma.getmaskarray(values).any():
+        raise ValueError(
+            "the array has masked values, and a certified input has a value everywhere; fill them:"
+            " x.filled(value)"
+        )
     if isinstance(values, (list, tuple)):
         values = [plain(value) for value in values]
     try:

@@ -61,6 +61,12 @@ def _items_of(loader: Any) -> Any:
             f"the DataLoader draws its inputs by {type(loader.sampler).__name__}, in an order that"
             " is another each time; give its dataset, or shuffle=False"
         )
+    batches = loader.batch_sampler
+    if loader.drop_last or type(batches) not in (torch.utils.data.BatchSampler, type(None)):
+        raise ValueError(
+            "the DataLoader leaves inputs out (drop_last, or a batch_sampler of its own); give its"
+            " dataset, or a Subset of it"
+        )
     plain = torch.utils.data.default_collate
     if loader.collate_fn is not plain:
         raise ValueError(

@@ -61,8 +61,7 @@ def write_check(
     """Record in a run's folder, under the digest of its manifest, how rows were tried: the last
     thing that a run does.
 
-    What was tried anew at the end has other mates each time; rows are as many, so the same run
-    leaves the same record.
+    Which rows are tried follows from the seed of the run, so the same run leaves the same record.
     """
     record: dict[str, Any] = {
         "format": FORMAT,

@@ -136,4 +136,6 @@ def _chosen(batches: Sequence[int]) -> set[int]:
     limits.
     """
     count = max(1, min(REPLAYED_BATCHES - 1, len(batches) // 100))
-    return {batches[0], *np.random.default_rng().choice(batches, count).tolist()}
+    others = list(batches[1:])
+    chosen = np.random.default_rng().choice(others, min(count, len(others)), replace=False)
+    return {batches[0], *chosen.tolist()}

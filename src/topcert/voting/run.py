@@ -168,11 +168,11 @@ def collect_votes(
                 on_progress=on_progress,
             )
             end_growth(folder)
-            batch = int(np.random.default_rng().integers(ledger.num_batches))
-            position, start, _ = ledger.schedule.place(batch)
-            ended = check_run(
-                voter, manifest, [(position, start)], generator=np.random.default_rng(), ends=True
-            )
+            # other rows than at the beginning; those of the same run are the same, and so is the
+            # record of them
+            generator = np.random.default_rng((manifest.seed, 1))
+            position, start, _ = ledger.schedule.place(int(generator.integers(ledger.num_batches)))
+            ended = check_run(voter, manifest, [(position, start)], generator=generator, ends=True)
             last = ledger.schedule.place(ledger.num_batches - 1)
             second += _ask_second(prepared, voter, *last[:2])
             write_check(folder, began + ended, manifest.digest(), second=second)
