@@ -241,10 +241,11 @@ def test_the_error_of_the_law_is_that_of_the_stream() -> None:
 
 
 def test_all_laws_are_found_by_name() -> None:
-    assert all_noises() == {
+    ours = {
         "ablation": topcert.Ablation,
         "discrete": topcert.Discrete,
         "gaussian": topcert.Gaussian,
     }
+    assert all_noises().items() >= ours.items()
     with pytest.raises(ValueError, match="unknown noise 'laplace'; choose one of: ablation, disc"):
         find_noise("laplace")

@@ -222,7 +222,7 @@ def test_a_package_adds_a_law_by_an_entry_point(
     monkeypatch.setattr(plugins, "_find_plugins", plugins._find_plugins.__wrapped__)
     found: Any = find_noise("flips")
     assert found.__module__ == "flips_for_tests"
-    assert list(all_noises()) == ["ablation", "discrete", "flips", "gaussian"]
+    assert "flips" in all_noises()
     (rate,) = (one for one in LawFields().parameters() if one.name == "rate")
     assert get_args(rate.annotation)[1].default == "--rate"
     assert make_noise(found, {"rate": 0.5, "num_kept": None}) == found(rate=0.5)
@@ -233,7 +233,7 @@ def test_a_package_adds_a_law_by_an_entry_point(
     value = "flips_for_tests:RATE"
     with pytest.raises(ValueError, match=r"the noise 'flips' of the package .* does not load"):
         find_noise("flips")
-    assert list(all_noises()) == ["ablation", "discrete", "gaussian"]
+    assert "flips" not in all_noises()
     value = "flips_for_tests:Flipped"
     with pytest.raises(ValueError, match=r"is no law: flips_for_tests:Flipped is not a subclass"):
         find_noise("flips")
