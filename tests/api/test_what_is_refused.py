@@ -107,3 +107,24 @@ def test_more_replays_than_votes_are_all_of_them(tmp_path: Path) -> None:
     checked = votes.verify(model.model, data=X, labels=LABELS, replay=10**9, progress=False)
     assert checked.good
     assert checked.replayed_votes == 300
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"question": "x"}, "the question of a stopping rule must be radius=R"),
+        ({"method": "lee"}, "the method of a stopping rule must be ablation or located, got 'lee'"),
+        ({"label": "predicted"}, "the label of a stopping rule must be given or selected"),
+        ({"alpha": 0}, "alpha must lie strictly between 0 and 1, got 0"),
+        ({"alpha": "0.1"}, "alpha must be a number"),
+        ({"k": 0}, "k must be at least 1, got 0"),
+        ({"k": 1.5}, "k must be a whole number"),
+    ],
+)
+def test_a_stopping_rule_that_asks_nothing(wrong: dict[str, Any], says: str) -> None:
+    usual: dict[str, Any] = {"question": "exact", "k": 1, "alpha": 0.01}
+    with pytest.raises(ValueError, match=says):
+        topcert.Stopping(**{**usual, **wrong})
+    assert topcert.Stopping(**{**usual, "alpha": np.float64(0.01)}).to_text() == (
+        "exact; k=1; alpha=0.01; label=given; rule=evidence-2"
+    )

@@ -309,8 +309,8 @@ def test_other_rules_are_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("question", "k", "cap", "message"),
     [
-        ("radius", 1, 10, "--stop must be radius=R"),
-        ("radius=-1", 1, 10, "--stop must be"),
+        ("radius", 1, 10, "the question of a stopping rule must be radius=R"),
+        ("radius=-1", 1, 10, "the question of a stopping rule must be"),
         ("radius=99", 1, 10, "no votes can certify a radius above"),
         ("table", 1, 0, "--max-samples"),
         ("table", 1, MAX_VOTES + 1, "--max-samples"),

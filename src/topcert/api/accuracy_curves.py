@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import html
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from topcert.evaluation.accuracy import AccuracyCurve, floored
 from topcert.evaluation.accuracy_intervals import interval_of, share_in_words
 from topcert.evaluation.wording import shown_radii
 from topcert.files import replacing
+from topcert.html_tables import html_table
 from topcert.modalities.registered_modalities import plural_of
 
 TABLES: Final = (".csv", ".md", ".tex")
@@ -302,7 +302,9 @@ class Accuracy:
 
     def _repr_html_(self) -> str:
         header, *rows = self._cells(None)
-        return _html_table(header, rows, caption=f"{self.quantity}, r in {plural_of(self.unit)}")
+        return html_table(
+            header, rows, most=len(rows), caption=f"{self.quantity}, r in {plural_of(self.unit)}"
+        )
 
 
 class Curved(Protocol):
@@ -370,15 +372,3 @@ def _escaped(text: str) -> str:
     for sign in "\\&%$#_{}":
         text = text.replace(sign, r"\textbackslash " if sign == "\\" else f"\\{sign}")
     return text
-
-
-def _html_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str) -> str:
-    """A table for a notebook."""
-    heads = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
-    body = "".join(
-        f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows
-    )
-    return (
-        f"<table><caption>{html.escape(caption)}</caption><thead><tr>{heads}</tr></thead>"
-        f"<tbody>{body}</tbody></table>"
-    )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +14,10 @@ from topcert.api.origins import Origin
 from topcert.data_frames import to_frame
 from topcert.evaluation.accuracy import AccuracyCurve
 from topcert.evaluation.wording import ballot_in_words, chance_in_words, method_in_words
+from topcert.html_tables import html_table
 from topcert.methods.certificate_table import CertificateTable
 from topcert.modalities.registered_modalities import plural_of
 from topcert.theory.certified_radius import ABSTAIN
-
-ROWS_SHOWN: Final = 10
 
 
 @final
@@ -209,18 +207,10 @@ class Certificates:
         return "\n".join([f"<Certificates: {self._title()}", *shares])
 
     def _repr_html_(self) -> str:
-        rows = self.rows()[:ROWS_SHOWN]
-        more = len(self) - len(rows)
-        heads = "".join(f"<th>{html.escape(name)}</th>" for name in (rows[0] if rows else ()))
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(_cell(v))}</td>" for v in row.values()) + "</tr>"
-            for row in rows
-        )
-        rest = f"<p>... and {more:,} more</p>" if more else ""
-        return (
-            f"<table><caption>{html.escape(self._title())}</caption><thead><tr>{heads}</tr>"
-            f"</thead><tbody>{body}</tbody></table>{rest}{self.accuracy()._repr_html_()}"
-        )
+        rows = self.rows()
+        cells = [[_cell(value) for value in row.values()] for row in rows]
+        made = html_table(list(rows[0] if rows else ()), cells, caption=self._title())
+        return f"{made}{self.accuracy()._repr_html_()}"
 
 
 def _cell(value: Any) -> str:

@@ -11,6 +11,7 @@ from topcert.api.python_words import python_words
 from topcert.data_frames import to_frame
 from topcert.evaluation.choices import check_alpha, check_ballot, choose_ks, listed_ks
 from topcert.evaluation.wording import best_in_words
+from topcert.html_tables import html_table
 from topcert.methods.ablation import METHOD
 from topcert.methods.planning import Setting, shown_radii
 from topcert.methods.suggestions import Reach, reaches
@@ -129,6 +130,11 @@ class Plan:
         names = ("k", "radius", "votes_if_others_share", "votes_if_few_have_the_rest")
         rows = self.rows()
         return to_frame({name: [row[name] for row in rows] for name in names})
+
+    def _repr_html_(self) -> str:
+        rows = self.rows()
+        cells = [list(row.values()) for row in rows]
+        return html_table(list(rows[0]), cells, caption="what can be certified at best")
 
     def __repr__(self) -> str:
         lines = [

@@ -33,6 +33,7 @@ from topcert.evaluation.tuning import (
 )
 from topcert.evaluation.usual_method import usual_method
 from topcert.files import check_out_folder, replacing
+from topcert.html_tables import html_table
 from topcert.methods.method import SampledMethod
 from topcert.methods.registered_methods import find_sampled_method
 from topcert.methods.rules import check_rule
@@ -116,6 +117,13 @@ class Tuned:
         """`rows` as a DataFrame. Raises ImportError where there is no pandas."""
         rows = self.rows()
         return to_frame({name: [row[name] for row in rows] for name in rows[0]})
+
+    def _repr_html_(self) -> str:
+        rows = self.rows()
+        cells = [list(row.values()) for row in rows]
+        return html_table(
+            list(rows[0]), cells, caption=f"certified top-{self.k} accuracy at r = {self.radius}"
+        )
 
     def __repr__(self) -> str:
         lines = [f"<Tuned: certified top-{self.k} accuracy at r = {self.radius}"]

@@ -19,6 +19,7 @@ from topcert.evaluation.choices import choose_alpha, choose_ks, choose_label, li
 from topcert.evaluation.results import derive
 from topcert.evaluation.usual_method import usual_method
 from topcert.evaluation.wording import noise_in_words, raw_of, votes_in_words
+from topcert.html_tables import html_table
 from topcert.methods.certificate_table import LabelChoice
 from topcert.methods.registered_methods import find_sampled_method
 from topcert.methods.rules import check_rule
@@ -327,6 +328,14 @@ class Votes:
 
         Raises ImportError, saying what to do, where there is no pandas.
         """
+        return to_frame(self._columns())
+
+    def _repr_html_(self) -> str:
+        columns = self._columns()
+        rows = list(zip(*columns.values(), strict=True))
+        return html_table(list(columns), rows, caption=repr(self)[1:-1])
+
+    def _columns(self) -> dict[str, Any]:
         columns: dict[str, Any] = {"index": self.index}
         if self.names.inputs is not None:
             columns["name"] = list(self.names.inputs)
@@ -334,7 +343,7 @@ class Votes:
             columns["label"] = self.labels
         for label in range(self.num_classes):
             columns[self.names.of_class(label) or str(label)] = self.counts[:, label]
-        return to_frame(columns)
+        return columns
 
 
 def open_votes(folder: str | Path) -> Votes:

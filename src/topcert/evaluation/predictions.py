@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from topcert.data_frames import to_frame
 from topcert.files import replacing
+from topcert.html_tables import ROWS_SHOWN, html_table
 from topcert.methods.ablation import METHOD
 from topcert.methods.certify import certified_top_k
 from topcert.modalities.registered_modalities import plural_of
@@ -138,6 +139,11 @@ class Predictions:
         if len(self) > SHOWN_INPUTS:
             lines.append(f"  ... and {len(self) - SHOWN_INPUTS} more")
         return "\n".join(lines) + ">"
+
+    def _repr_html_(self) -> str:
+        header, *rows = self.rows()
+        caption = f"the top {self.k}, alpha = {self.alpha:g}, radii in {plural_of(self.unit)}"
+        return html_table(header, rows, caption=caption, most=ROWS_SHOWN * self.k)
 
     def to_pandas(self) -> Any:
         """One row an input and label: `index`, `rank`, `label`, `class`, `votes`, `radius`.

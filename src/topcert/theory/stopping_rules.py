@@ -10,6 +10,8 @@ from typing import Final, Literal, final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.theory.scalars import real, whole
+
 Ints = NDArray[np.int64]
 
 StoppingLabel = Literal["given", "selected"]
@@ -52,6 +54,11 @@ class Stopping:
     num_named
         How many labels each vote names.
 
+    Raises
+    ------
+    ValueError
+        For another question, method or label, alpha outside (0, 1), and k or num_named below 1.
+
     References
     ----------
     docs/theory/stopping.md, with Theorems F and G.
@@ -70,12 +77,32 @@ class Stopping:
     label: StoppingLabel = "given"
     num_named: int = 1
 
+    def __post_init__(self) -> None:
+        for name, value, allowed in (
+            ("method", self.method, RULES),
+            ("label", self.label, LABELS),
+        ):
+            if value not in allowed:
+                raise ValueError(
+                    f"the {name} of a stopping rule must be {' or '.join(allowed)}, got {value!r}"
+                )
+        if not re.fullmatch(_QUESTION, str(self.question)):
+            raise ValueError(
+                "the question of a stopping rule must be radius=R (such as radius=5), table or"
+                f" exact, got {self.question!r}"
+            )
+        if not 0 < real(self.alpha, "alpha") < 1:
+            raise ValueError(f"alpha must lie strictly between 0 and 1, got {self.alpha}")
+        for name, number in (("k", self.k), ("num_named", self.num_named)):
+            if whole(number, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {number}")
+
     def to_text(self) -> str:
         """As a manifest records it."""
         rule = (RULES if self.num_named == 1 else BALLOT_RULES)[self.method]
         named = "" if self.num_named == 1 else f"; ballot={self.num_named}"
         return (
-            f"{self.question}; k={self.k}; alpha={self.alpha!r}; label={self.label};"
+            f"{self.question}; k={self.k}; alpha={float(self.alpha)!r}; label={self.label};"
             f" rule={rule}{named}"
         )
 
@@ -113,12 +140,7 @@ class Stopping:
                     label=label,
                     num_named=num_named,
                 )
-        if (
-            rule is None
-            or rule.to_text() != text
-            or not 0 < rule.alpha < 1
-            or min(rule.k, rule.num_named) < 1
-        ):
+        if rule is None or rule.to_text() != text:
             raise ValueError(
                 f"the manifest's stopping is {text!r}, which this release does not know"
             )

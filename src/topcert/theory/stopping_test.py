@@ -19,7 +19,7 @@ from topcert.theory.confidence import check_alpha
 from topcert.theory.evidence import MAX_VOTES, proven_radius
 from topcert.theory.evidence_rules import CountEvidence, EvidenceRule, MaskEvidence, VoteDetails
 from topcert.theory.joint import Joint
-from topcert.theory.stopping_rules import Ints, Stopping, check_question
+from topcert.theory.stopping_rules import Ints, Stopping
 from topcert.theory.surviving_votes import SurvivingVotes, near_labels, surviving_votes
 
 TABLE: Final = 5  # columns r = 0 .. 5 of the paper's tables
@@ -75,7 +75,6 @@ class StoppingTest:
         Raises ValueError where there is no answer to be had.
         """
         check_alpha(rule.alpha)
-        check_question(rule.question)
         if not 1 <= max_votes <= MAX_VOTES:
             raise ValueError(f"--max-samples must lie in 1 .. {MAX_VOTES:,}, got {max_votes}")
         self.rule = rule
