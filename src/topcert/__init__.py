@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from topcert.api.count_votes import count_votes
 from topcert.noise.ablation import Ablation
 from topcert.noise.discrete import Discrete
 from topcert.noise.gaussian import Gaussian
@@ -13,7 +14,6 @@ from topcert.theory.intersection import intersection_union_bounds
 from topcert.theory.stopping_rules import Stopping
 from topcert.theory.witness import TightnessWitness, tightness_witness
 from topcert.version import __version__
-from topcert.voting.arrays import count_votes
 
 if TYPE_CHECKING:
     from topcert.api.ablate import ablate

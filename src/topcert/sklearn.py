@@ -12,13 +12,13 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from topcert.api.certificates import Certificates
+from topcert.api.count_votes import count_votes
 from topcert.api.smoothed_classifier import SmoothedClassifier
 from topcert.evaluation.predictions import Predictions
 from topcert.modalities.make_encoder import make_encoder
 from topcert.noise.ablation import Ablation
 from topcert.randomization.masks import TRAIN, draw_masks
 from topcert.theory.labels import most_voted
-from topcert.voting.arrays import count_votes
 
 ENCODING: Final = "sentinel"  # hidden columns are shown as one number
 

@@ -7,6 +7,7 @@ from typing import Any, final
 import torch
 from torch import nn
 
+from topcert.api.python_words import python_words
 from topcert.modalities.input_form import Form
 from topcert.modalities.registered_modalities import usual_modality
 from topcert.noise.law import Noise
@@ -95,17 +96,20 @@ class Smoothed(nn.Module):
         ValueError
             Where the noise has no place for such inputs.
         """
-        modality = usual_modality(x.ndim - 1)
-        if modality is None:
-            raise ValueError(f"inputs have 1, 2 or 3 axes each, got a batch of {tuple(x.shape)}")
-        inputs = modality.from_channels_first(x.detach().cpu().numpy())
-        training = self.module.training
-        self.module.eval()
-        try:
-            unit = self.unit or modality.unit
-            return torch.stack([self._shares(one, x.device, unit) for one in inputs])
-        finally:
-            self.module.train(training)
+        with python_words():
+            modality = usual_modality(x.ndim - 1)
+            if modality is None:
+                raise ValueError(
+                    f"inputs have 1, 2 or 3 axes each, got a batch of {tuple(x.shape)}"
+                )
+            inputs = modality.from_channels_first(x.detach().cpu().numpy())
+            training = self.module.training
+            self.module.eval()
+            try:
+                unit = self.unit or modality.unit
+                return torch.stack([self._shares(one, x.device, unit) for one in inputs])
+            finally:
+                self.module.train(training)
 
     def _shares(self, x: Any, device: torch.device, unit: str) -> torch.Tensor:
         form = Form(name="the batch", shape=x.shape, dtype=x.dtype, unit=unit)

@@ -66,8 +66,10 @@ ARGUMENTS: Final = {
 
 # What is said of both already, and what a command takes from a file.
 _BOTH: Final = re.compile(
-    r"--[a-z-]+(?: [A-Z]+| first or --channels last)*,? \((\w+=)(?: in Python)?\)"
+    r"--[a-z-]+(?: [A-Z]+| [0-9]+| pixel| point| first or --channels last)*,?"
+    r" \((\w+=\w*)(?: in Python)?\)"
 )
+_EITHER: Final = re.compile(r"--[a-z-]+, or (\w+) in Python")
 _NAMES: Final = re.compile(r"--class-names FILE, a name a line in the model's order")
 _OPTION: Final = re.compile(r"(?<![\w./-])--[a-z]+(?:-[a-z]+)*(?![\w/-])")
 
@@ -79,11 +81,13 @@ def in_python(text: str) -> str:
     --------
     >>> in_python("--samples must be at least 1, got 0")
     'num_samples must be at least 1, got 0'
+    >>> in_python("judge each row alone: --batch-size 1 (batch_size=1 in Python)")
+    'judge each row alone: batch_size=1'
     >>> in_python("there is no folder runs/my--seed/x")
     'there is no folder runs/my--seed/x'
     """
     text = _NAMES.sub("class_names=, in the model's order", text)
-    text = _BOTH.sub(r"\1", text)
+    text = _EITHER.sub(r"\1", _BOTH.sub(r"\1", text))
     return _OPTION.sub(lambda found: ARGUMENTS.get(found[0], found[0]), text)
 
 

@@ -96,7 +96,7 @@ def test_an_estimator_on_a_table_is_certified_in_five_lines() -> None:
         ({"model": 3}, "callable"),
         ({"unit": "point"}, "point"),
         ({"encoding": "mean"}, "mean"),
-        ({"num_classes": 3}, "--classes is 3, the model gives 4"),
+        ({"num_classes": 3}, "num_classes is 3, the model gives 4"),
         ({"device": "cuda"}, "cuda is for torch modules"),
     ],
 )

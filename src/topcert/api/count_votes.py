@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from topcert.api.python_words import python_words
 from topcert.classifiers.loading import wrap
 from topcert.datasets.array_inputs import read_inputs
 from topcert.modalities.image import Channels
@@ -109,100 +110,104 @@ def count_votes(
     >>> counts.sum(axis=1)
     array([100, 100])
     """
-    num_kept, num_samples = whole(num_kept, "num_kept"), whole(num_samples, "num_samples")
-    seed = None if seed is None else whole(seed, "seed")
-    num_classes = None if num_classes is None else whole(num_classes, "num_classes")
-    batch_size = None if batch_size is None else whole(batch_size, "batch_size")
-    num_named = whole(num_named, "num_named")
-    found = read_inputs(x, "x", unit=unit, channels=channels, value_range=value_range)
-    inputs = found.x
-    if num_samples < 1:
-        raise ValueError(f"num_samples must be at least 1, got {num_samples}")
-    if seed is not None and not 0 <= seed < 2**64:
-        raise ValueError(f"seed must lie in 0 .. 2^64 - 1, got {seed}")
-    if batch_size is not None and batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-    drawn = secrets.randbits(63) if seed is None else seed
-    form = Form(shape=inputs.shape[1:], unit=unit or found.modality.unit)
-    if found.moved and np.ndim(fill if fill is not None else 0) == len(form.shape):
-        fill = form.modality.from_channels_first(np.asarray(fill))
-    num_features = form.num_features
-    if not 1 <= num_kept <= num_features:
-        raise ValueError(
-            f"num_kept must lie in 1 .. {num_features}, the {form.units} of an input, got"
-            f" {num_kept}"
-        )
+    with python_words():
+        num_kept, num_samples = whole(num_kept, "num_kept"), whole(num_samples, "num_samples")
+        seed = None if seed is None else whole(seed, "seed")
+        num_classes = None if num_classes is None else whole(num_classes, "num_classes")
+        batch_size = None if batch_size is None else whole(batch_size, "batch_size")
+        num_named = whole(num_named, "num_named")
+        found = read_inputs(x, "x", unit=unit, channels=channels, value_range=value_range)
+        inputs = found.x
+        if num_samples < 1:
+            raise ValueError(f"num_samples must be at least 1, got {num_samples}")
+        if seed is not None and not 0 <= seed < 2**64:
+            raise ValueError(f"seed must lie in 0 .. 2^64 - 1, got {seed}")
+        if batch_size is not None and batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        drawn = secrets.randbits(63) if seed is None else seed
+        form = Form(shape=inputs.shape[1:], unit=unit or found.modality.unit)
+        if found.moved and np.ndim(fill if fill is not None else 0) == len(form.shape):
+            fill = form.modality.from_channels_first(np.asarray(fill))
+        num_features = form.num_features
+        if not 1 <= num_kept <= num_features:
+            raise ValueError(
+                f"num_kept must lie in 1 .. {num_features}, the {form.units} of an input, got"
+                f" {num_kept}"
+            )
 
-    def ablation(size: int) -> Masking:
-        return Masking(
-            unit=form.unit,
-            encoder=make_encoder(
-                encoding or form.modality.encoding.name,
-                shape=form.shape,
+        def ablation(size: int) -> Masking:
+            return Masking(
                 unit=form.unit,
+                encoder=make_encoder(
+                    encoding or form.modality.encoding.name,
+                    shape=form.shape,
+                    unit=form.unit,
+                    batch_size=size,
+                    fill=fill,
+                    dtype=inputs.dtype,
+                    value_range=value_range,
+                ),
+                seed=drawn,
+                num_features=num_features,
+                num_kept=num_kept,
+                num_masks=num_samples,
                 batch_size=size,
-                fill=fill,
-                dtype=inputs.dtype,
-                value_range=value_range,
-            ),
-            seed=drawn,
-            num_features=num_features,
-            num_kept=num_kept,
-            num_masks=num_samples,
-            batch_size=size,
-            stream=usual_stream(num_features=num_features, num_kept=num_kept),
+                stream=usual_stream(num_features=num_features, num_kept=num_kept),
+            )
+
+        def rows(count: int) -> NDArray[np.floating]:
+            """The first input under the first masks, on which the model is tried."""
+            one = ablation(count)
+            prepared = one.prepare(inputs[0])
+            if count == 1:
+                one.check(prepared)
+            return one.batch(prepared, 0).copy()
+
+        example = rows(trial_size(rows(1).size))
+        classifier = wrap(
+            model,
+            example=example,
+            device=device,
+            num_classes=num_classes,
+            output=output,
+            depth=num_named,
+        )
+        if num_classes not in (None, classifier.num_classes):
+            raise ValueError(
+                f"num_classes is {num_classes}, the model has {classifier.num_classes}; leave it"
+                " out"
+            )
+        size = batch_size or default_batch_size(
+            num_samples=num_samples, cells_per_input=example[0].size, classifier=classifier
+        )
+        voter = Voter(
+            read=lambda position: inputs[position],
+            randomizer=ablation(size),
+            classifier=classifier,
+            num_inputs=len(inputs),
+        )
+        generator = np.random.default_rng()
+
+        why = why_places_matter(
+            Ablation(num_kept=num_kept), num_features=num_features, batch_size=size
         )
 
-    def rows(count: int) -> NDArray[np.floating]:
-        """The first input under the first masks, on which the model is tried."""
-        one = ablation(count)
-        prepared = one.prepare(inputs[0])
-        if count == 1:
-            one.check(prepared)
-        return one.batch(prepared, 0).copy()
+        def check(position: int, start: int, *, ends: bool = False) -> None:
+            found = check_rows(
+                voter, [(position, start)], generator=generator, ends=ends, places=why is not None
+            )
+            refuse_places(found, why)
 
-    example = rows(trial_size(rows(1).size))
-    classifier = wrap(
-        model,
-        example=example,
-        device=device,
-        num_classes=num_classes,
-        output=output,
-        depth=num_named,
-    )
-    if num_classes not in (None, classifier.num_classes):
-        raise ValueError(
-            f"num_classes is {num_classes}, the model has {classifier.num_classes}; leave it out"
+        check(0, 0)
+        counts = count_all(
+            voter,
+            num_inputs=len(inputs),
+            num_samples=num_samples,
+            num_classes=classifier.num_classes,
+            on_progress=lambda _done, _total, _note: None,
         )
-    size = batch_size or default_batch_size(
-        num_samples=num_samples, cells_per_input=example[0].size, classifier=classifier
-    )
-    voter = Voter(
-        read=lambda position: inputs[position],
-        randomizer=ablation(size),
-        classifier=classifier,
-        num_inputs=len(inputs),
-    )
-    generator = np.random.default_rng()
-
-    why = why_places_matter(Ablation(num_kept=num_kept), num_features=num_features, batch_size=size)
-
-    def check(position: int, start: int, *, ends: bool = False) -> None:
-        found = check_rows(
-            voter, [(position, start)], generator=generator, ends=ends, places=why is not None
-        )
-        refuse_places(found, why)
-
-    check(0, 0)
-    counts = count_all(
-        voter,
-        num_inputs=len(inputs),
-        num_samples=num_samples,
-        num_classes=classifier.num_classes,
-        on_progress=lambda _done, _total, _note: None,
-    )
-    check(len(inputs) - 1, (num_samples - 1) // size * size, ends=True)
-    unanswered = classifier.undefined.in_words()
-    if unanswered:
-        warnings.warn(unanswered, stacklevel=2)
-    return counts
+        check(len(inputs) - 1, (num_samples - 1) // size * size, ends=True)
+        unanswered = classifier.undefined.in_words()
+        if unanswered:
+            warnings.warn(unanswered, stacklevel=2)
+        return counts
