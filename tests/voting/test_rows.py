@@ -25,7 +25,7 @@ from topcert.randomization.randomizer import Masking
 from topcert.voting import run
 from topcert.voting.checks import CHECKS, read_check
 from topcert.voting.other_rows import FEW, LADDER
-from topcert.voting.row_trial import ROUNDING, RowCheck, RowsError
+from topcert.voting.row_trial import ROUNDING, RowCheck, RowsError, moved_by
 from topcert.voting.rows import SMALL, check_rows, refuse_places, why_places_matter
 from topcert.voting.voter import Voter
 
@@ -481,3 +481,11 @@ def test_what_is_tried_is_small_beside_a_run() -> None:
     labels = voter_of(lambda batch: alone(batch).argmax(1), batch_size=200)
     found = check_rows(labels, [(0, 0)], generator=np.random.default_rng(0), places=False)
     assert found.passes == 6 * 200 + FEW + small
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (0,), (0, 1)])
+@pytest.mark.parametrize("scored", [True, False])
+def test_where_a_model_has_no_answer_there_is_nothing_to_compare(
+    shape: tuple[int, ...], scored: bool
+) -> None:
+    assert moved_by(np.zeros(shape), np.zeros(shape), "alone", "why", scored=scored) == 0.0
