@@ -75,7 +75,7 @@ HEAVY = {
     "onnxruntime": {"topcert.classifiers.onnx"},
     "sklearn": {"topcert.classifiers.sklearn_estimator", "topcert.sklearn"},
     "matplotlib": {"topcert.report.figures"},
-    "joblib": {"topcert.cli.commands.demo"},
+    "joblib": set[str](),
     "pooch": set[str](),
     "h5py": set[str](),
 }

@@ -30,6 +30,8 @@ RESULTS: Final = {
     "Accuracy",
     "Certificates",
     "Cost",
+    "Counts",
+    "Demo",
     "Plan",
     "Predictions",
     "Survival",

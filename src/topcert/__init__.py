@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from topcert.api.certify_counts import certify_counts
     from topcert.api.certify_network import certify_network
     from topcert.api.cost import Cost
+    from topcert.api.demo import Demo, demo
     from topcert.api.evaluate import evaluate
     from topcert.api.plan import Plan, plan
+    from topcert.api.read_counts import read_counts
     from topcert.api.smoothed_classifier import SmoothedClassifier
     from topcert.api.train_network import Recipe, Teaching, Trained, train_network
     from topcert.api.training_noise import TrainingNoise
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from topcert.api.votes import Votes, open_votes
     from topcert.datasets.casting import RowCast
     from topcert.datasets.reading import Reading
+    from topcert.evaluation.given_counts import Counts
     from topcert.evaluation.predictions import Predictions
     from topcert.modalities.raw_input import RawInput
 
@@ -42,6 +45,8 @@ __all__ = [
     "Certificates",
     "Claim",
     "Cost",
+    "Counts",
+    "Demo",
     "Discrete",
     "Gaussian",
     "Plan",
@@ -67,10 +72,12 @@ __all__ = [
     "certify_network",
     "compare",
     "count_votes",
+    "demo",
     "evaluate",
     "intersection_union_bounds",
     "open_votes",
     "plan",
+    "read_counts",
     "simultaneous_bounds",
     "survival",
     "tightness_witness",
@@ -86,6 +93,8 @@ _LATER = {
     "Certificates": "topcert.api.certificates",
     "Claim": "topcert.api.tune",
     "Cost": "topcert.api.cost",
+    "Counts": "topcert.evaluation.given_counts",
+    "Demo": "topcert.api.demo",
     "Plan": "topcert.api.plan",
     "Predictions": "topcert.evaluation.predictions",
     "RawInput": "topcert.modalities.raw_input",
@@ -103,9 +112,11 @@ _LATER = {
     "certify_counts": "topcert.api.certify_counts",
     "certify_network": "topcert.api.certify_network",
     "compare": "topcert.api.accuracy_curves",
+    "demo": "topcert.api.demo",
     "evaluate": "topcert.api.evaluate",
     "open_votes": "topcert.api.votes",
     "plan": "topcert.api.plan",
+    "read_counts": "topcert.api.read_counts",
     "train_network": "topcert.api.train_network",
     "tune": "topcert.api.tune",
     "verify": "topcert.api.verify",

@@ -184,6 +184,19 @@ def told(run: Outcome) -> Any:
     return json.loads(run.out)
 
 
+def test_python_refuses_the_folder_of_a_set_beside_other_data(workplace: Path) -> None:
+    reading = library.Reading(data_dir="absent")
+    smoothed = library.SmoothedClassifier(LINEAR, noise=library.Ablation(num_kept=2))
+    for job in (
+        lambda: smoothed.vote("table.npz", reading=reading),
+        lambda: smoothed.predict("table.npz", reading=reading),
+        lambda: smoothed.cost("table.npz", reading=reading),
+        lambda: library.certify_network("net.onnx", "table.npz", reading=reading),
+    ):
+        with pytest.raises(ValueError, match=r"data_dir absent is for cifar10, .* 'table.npz'"):
+            job()
+
+
 def test_evaluate_and_verify_say_the_same(workplace: Path, topcert: Callable[..., Outcome]) -> None:
     found = votes(library.Ablation(num_kept=2), num_samples=60, num_named=2)
     found.certify(k=(1, 2), alpha=0.01).save()
@@ -259,6 +272,31 @@ def test_radius_lee_table_and_methods_say_the_same(
     assert [[row[name] for name in names] for row in command] == [
         [row[name] for name in names] for row in made.rows()
     ]
+    Path("named.csv").write_text(
+        "name,cat,dog,label\n" + "".join(f"{row}.jpg,5,95,dog\n" for row in range(9)), "utf-8"
+    )
+    options = ["--method", "cohen", "--sigma", 0.5, "--channels", 3, "--label", "predicted"]
+    run = topcert("radius", "named.csv", *options, "--samples", 100, "--json")
+    found = library.certify_counts(
+        library.read_counts("named.csv", num_samples=100),
+        noise=library.Gaussian(sigma=0.5),
+        channels=3,
+        method="cohen",
+        label_choice="predicted",
+    )
+    assert told(run) == found.rows()
+    assert run.err.strip() == f"note: {found.notes[0]}"
+    assert "none of the 9 labels is 0" in found.notes[0]
+    for given, message in (
+        ({"num_samples": 99}, "sum to 100, not to num_samples 99"),
+        ({"num_named": 2}, "num_named must lie in 1 .. 1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            library.read_counts("named.csv", **given)
+    with pytest.raises(ValueError, match="channels is needed for gaussian noise"):
+        library.certify_counts([[9, 1]], noise=library.Gaussian(sigma=0.5))
+    with pytest.raises(ValueError, match="num_features is needed for ablation noise"):
+        library.certify_counts([[9, 1]], noise=library.Ablation(num_kept=2))
     thresholds = told(
         topcert("lee-table", "--keep-probability", 0.5, "--values", 2, "--max-radius", 2, "--json")
     )

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import joblib
 import pytest
 
+import topcert as library
 from tests.conftest import Outcome
 from topcert.evaluation.accuracy import read_accuracy
+from topcert.training import digits
 
 
 @pytest.fixture
@@ -17,7 +20,7 @@ def demo(workplace: Path, topcert: Callable[..., Outcome]) -> Outcome:
 
 
 def test_the_demo_certifies_draws_and_verifies(
-    demo: Outcome, topcert: Callable[..., Outcome]
+    demo: Outcome, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert demo.code == 0, demo.err
     folder = Path("topcert-demo")
@@ -41,3 +44,31 @@ def test_the_demo_certifies_draws_and_verifies(
     again = topcert("demo")
     assert again.code == 2
     assert "already holds" in again.err
+    check_python(demo, monkeypatch)
+
+
+def check_python(demo: Outcome, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python does what the command did; the network, which takes longest, is that of the first."""
+
+    def trained(*_: object, num_kept: int, seed: int) -> object:
+        assert (num_kept, seed) == (10, 0)
+        return joblib.load("topcert-demo/digits.joblib")
+
+    monkeypatch.setattr(digits, "train_digits", trained)
+    made = library.demo(out="python", num_samples=250, progress=False)
+    names = {path.name for path in made.folder.iterdir()}
+    assert {path.name for path in Path("topcert-demo").iterdir()} == names
+    for name in ("counts.csv", "accuracy.csv", "gallery.png"):
+        one, other = (Path(folder, name).read_bytes() for folder in ("topcert-demo", "python"))
+        assert one == other, name
+    for row in made.rows():
+        shown = (row["index"], row["label"], f"{row['votes']} of {row['total']}", row["radius_1"])
+        cells = ["abstains" if cell is None else str(cell) for cell in shown]
+        (line,) = (
+            line
+            for line in demo.out.splitlines()
+            if [cell.strip() for cell in line.split("│")[1:3]] == cells[:2]
+        )
+        assert [cell.strip() for cell in line.split("│")[1:5]] == cells
+    with pytest.raises(ValueError, match="python already holds a demo; remove it or choose"):
+        library.demo(out="python")

@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import Outcome
-from topcert.evaluation.counts import Votes, read_counts, read_votes, write_counts
+from topcert.evaluation.counts import read_counts, write_counts
+from topcert.evaluation.given_counts import Counts, read_given_counts
 from topcert.voting.given_names import Names
 
 ROWS = [[980, 10, 10], [10, 980, 10], [10, 10, 980], [400, 300, 300]]
@@ -32,7 +33,7 @@ def csv_of(columns: dict[str, list[object]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def plain(found: Votes) -> tuple[np.ndarray, np.ndarray | None]:
+def plain(found: Counts) -> tuple[np.ndarray, np.ndarray | None]:
     return found.counts, found.labels
 
 
@@ -65,7 +66,7 @@ def test_a_good_table_gives_its_own_counts(tmp_path: Path, name: str) -> None:
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     for counts, labels in (
         read_counts(path),
-        *(plain(read_votes(path, samples=samples)) for samples in (None, 1000)),
+        *(plain(read_given_counts(path, samples=samples)) for samples in (None, 1000)),
     ):
         assert counts.dtype == np.int64
         assert counts.tolist() == ROWS
@@ -148,8 +149,8 @@ def test_a_column_that_is_no_class_by_its_name_is_refused(
         pq.write_table(pa.table(columns), path)
     for read in (
         read_counts,
-        lambda path: read_votes(path, samples=None),
-        lambda path: read_votes(path, samples=1007),
+        lambda path: read_given_counts(path, samples=None),
+        lambda path: read_given_counts(path, samples=1007),
     ):
         with pytest.raises(
             ValueError, match=r"is no class|is the table's index|index or a name"
@@ -184,9 +185,9 @@ def test_a_column_that_is_no_class_by_its_values_is_refused(
         )
     )
     with pytest.raises(ValueError, match=says.replace("'odd'", repr(name))):
-        read_votes(path, samples=None)
+        read_given_counts(path, samples=None)
     with pytest.raises(ValueError, match=f"not to --samples 1000.*without column {name!r}"):
-        read_votes(path, samples=1000)
+        read_given_counts(path, samples=1000)
 
 
 def test_rows_of_other_sums_need_their_number_of_votes(tmp_path: Path) -> None:
@@ -196,14 +197,18 @@ def test_rows_of_other_sums_need_their_number_of_votes(tmp_path: Path) -> None:
     with pytest.raises(
         ValueError, match=r"row 0 sum to 100, those of row 1 to 200; leave out .* column `votes`"
     ):
-        read_votes(path, samples=None)
+        read_given_counts(path, samples=None)
     path.write_text(csv_of({**rows, "votes": [100, 200, 10]}))
-    assert read_votes(path, samples=None).counts.tolist() == [[90, 5, 5], [5, 180, 15], [1, 2, 7]]
+    assert read_given_counts(path, samples=None).counts.tolist() == [
+        [90, 5, 5],
+        [5, 180, 15],
+        [1, 2, 7],
+    ]
     with pytest.raises(ValueError, match="row 1 sum to 200, not to --samples 100"):
-        read_votes(path, samples=100)
+        read_given_counts(path, samples=100)
     path.write_text(csv_of({**rows, "votes": [100, 201, 10]}))
     with pytest.raises(ValueError, match="row 1 sum to 200, but its `votes` say 201"):
-        read_votes(path, samples=None)
+        read_given_counts(path, samples=None)
 
 
 def test_a_class_with_half_of_all_votes_is_one_where_the_number_of_votes_is_known(
@@ -212,13 +217,13 @@ def test_a_class_with_half_of_all_votes_is_one_where_the_number_of_votes_is_know
     path = tmp_path / "t.csv"
     path.write_text("cat,dog,fox\n5,3,2\n5,4,1\n")
     with pytest.raises(ValueError, match="--samples that every input has 10 votes"):
-        read_votes(path, samples=None)
-    assert read_votes(path, samples=10).counts.tolist() == [[5, 3, 2], [5, 4, 1]]
+        read_given_counts(path, samples=None)
+    assert read_given_counts(path, samples=10).counts.tolist() == [[5, 3, 2], [5, 4, 1]]
     path.write_text("0,1,2\n5,3,2\n")
-    assert read_votes(path, samples=None).counts.tolist() == [[5, 3, 2]]
+    assert read_given_counts(path, samples=None).counts.tolist() == [[5, 3, 2]]
     path.write_text("cat,dog,all\n3,2,5\n")
     with pytest.raises(ValueError, match="'all'"):
-        read_votes(path, samples=None)
+        read_given_counts(path, samples=None)
 
 
 BAD: list[tuple[str | bytes, str]] = [
@@ -278,7 +283,7 @@ def test_a_bad_table_is_one_clear_line(tmp_path: Path, content: str | bytes, say
     path = tmp_path / "t.csv"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ValueError, match=says) as caught:
-        read_votes(path, samples=None)
+        read_given_counts(path, samples=None)
     assert "t.csv" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 600
@@ -318,7 +323,7 @@ def test_parquet_is_read_by_what_it_holds_and_by_nothing_around_it(
 ) -> None:
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_bytes(parquet(columns))
-    counts, labels = plain(read_votes(tmp_path / name, samples=None))
+    counts, labels = plain(read_given_counts(tmp_path / name, samples=None))
     assert counts.tolist() == ROWS
     assert labels is not None
     assert labels.tolist() == LABELS
@@ -344,7 +349,7 @@ def test_a_bad_parquet_table_is_one_clear_line(
 ) -> None:
     (tmp_path / "t.parquet").write_bytes(parquet(columns))
     with pytest.raises(ValueError, match=says) as caught:
-        read_votes(tmp_path / "t.parquet", samples=None)
+        read_given_counts(tmp_path / "t.parquet", samples=None)
     assert "\n" not in str(caught.value)
 
 
@@ -369,16 +374,18 @@ def test_what_is_written_is_read_whatever_the_number_of_classes(tmp_path: Path) 
     for num_classes in (2, 3, 12, 1000):
         counts = generator.multinomial(50, np.full(num_classes, 1 / num_classes), size=3)
         write_counts(counts, np.array([0, 1, 1]), tmp_path / "counts.csv")
-        assert np.array_equal(read_votes(tmp_path / "counts.csv", samples=None).counts, counts)
+        assert np.array_equal(
+            read_given_counts(tmp_path / "counts.csv", samples=None).counts, counts
+        )
 
 
 def test_a_table_may_come_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     for content in (csv_of(classes()).encode(), parquet(dict(INTS))):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
-        assert read_votes(Path("-"), samples=None).counts.tolist() == ROWS
+        assert read_given_counts(Path("-"), samples=None).counts.tolist() == ROWS
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
     with pytest.raises(ValueError, match="standard input cannot be read"):
-        read_votes(Path("-"), samples=None)
+        read_given_counts(Path("-"), samples=None)
 
 
 def test_radius_reads_standard_input_and_says_which_column(
@@ -409,13 +416,13 @@ a/z.jpg,600,300,100,0,007
 def test_names_of_rows_and_classes_are_read(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text(NAMED)
-    found = read_votes(path, samples=None).names
+    found = read_given_counts(path, samples=None).names
     assert (found.inputs, found.classes) == (("a/x.jpg", "b/y.jpg", "a/z.jpg"), ("007", "true", ""))
     path.write_text(csv_of({**classes(), "label": [*LABELS]}))
-    found = read_votes(path, samples=None).names
+    found = read_given_counts(path, samples=None).names
     assert (found.inputs, found.classes) == (None, ("cat", "dog", "fox"))
     path.write_text(csv_of({**classes("0 1 2"), "label": [*LABELS]}))
-    assert read_votes(path, samples=None).names == Names()
+    assert read_given_counts(path, samples=None).names == Names()
 
 
 @pytest.mark.parametrize(
@@ -428,7 +435,7 @@ def test_names_of_rows_and_classes_are_read(tmp_path: Path) -> None:
 def test_names_in_doubt_are_refused(tmp_path: Path, was: str, now: str, says: str) -> None:
     (tmp_path / "t.csv").write_text(NAMED.replace(was, now))
     with pytest.raises(ValueError, match=says):
-        read_votes(tmp_path / "t.csv", samples=None)
+        read_given_counts(tmp_path / "t.csv", samples=None)
 
 
 @pytest.mark.parametrize(
@@ -455,7 +462,7 @@ def test_a_file_that_is_no_table_says_what_to_do(tmp_path: Path, content: bytes,
 def test_a_measure_of_the_votes_is_no_class(tmp_path: Path, name: str) -> None:
     (tmp_path / "t.csv").write_text(csv_of({**classes(), name: [97] * 4}))
     with pytest.raises(ValueError, match=f"column '{name}' is no class; leave it out"):
-        read_votes(tmp_path / "t.csv", samples=None)
+        read_given_counts(tmp_path / "t.csv", samples=None)
 
 
 @pytest.mark.parametrize(
@@ -470,12 +477,15 @@ def test_headings_that_look_alike_or_cannot_be_shown_are_refused(
 ) -> None:
     (tmp_path / "t.csv").write_text(f"{header}\n5,3,2\n4,4,2\n")
     with pytest.raises(ValueError, match=says):
-        read_votes(tmp_path / "t.csv", samples=None)
+        read_given_counts(tmp_path / "t.csv", samples=None)
 
 
 def test_a_class_may_be_a_picture(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("\U0001f431,\U0001f436\n5,3\n4,4\n")
-    assert read_votes(tmp_path / "t.csv", samples=8).names.classes == ("\U0001f431", "\U0001f436")
+    assert read_given_counts(tmp_path / "t.csv", samples=8).names.classes == (
+        "\U0001f431",
+        "\U0001f436",
+    )
 
 
 def test_labels_that_are_none_are_told_as_labels(tmp_path: Path) -> None:
@@ -485,7 +495,7 @@ def test_labels_that_are_none_are_told_as_labels(tmp_path: Path) -> None:
     ):
         (tmp_path / "t.csv").write_text(f"cat,dog,label\n5,3,0\n4,4,{cell}\n")
         with pytest.raises(ValueError, match=f"column 'label' .*{says}"):
-            read_votes(tmp_path / "t.csv", samples=8)
+            read_given_counts(tmp_path / "t.csv", samples=8)
 
 
 @pytest.mark.parametrize("way", ["string", "large_string", "dictionary"])
@@ -501,6 +511,6 @@ def test_names_of_rows_are_read_in_any_way_of_parquet(tmp_path: Path, way: str) 
         }
     )
     pq.write_table(table, tmp_path / "t.parquet")
-    found = read_votes(tmp_path / "t.parquet", samples=8)
+    found = read_given_counts(tmp_path / "t.parquet", samples=8)
     assert (found.names.inputs, found.names.classes) == (("a.jpg", "b.jpg"), ("cat", "dog"))
     assert found.counts.tolist() == [[5, 3], [4, 4]]

@@ -80,6 +80,13 @@ class Certificates:
         """Every k, ascending."""
         return tuple(np.unique(self.table.k).tolist())
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of counts that these are of, a line each; `Votes.notes` tells
+        it of votes.
+        """
+        return self.origin.notes
+
     def __len__(self) -> int:
         return len(self.table.index)
 

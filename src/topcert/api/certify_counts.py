@@ -20,14 +20,16 @@ from topcert.evaluation.choices import (
     choose_label,
     listed_ks,
 )
+from topcert.evaluation.given_counts import Counts
 from topcert.evaluation.usual_method import usual_method
-from topcert.methods.certificate_table import CertificateTable
+from topcert.methods.certificate_table import CertificateTable, LabelChoice
 from topcert.methods.certify import certify
 from topcert.methods.method import Smoothing
 from topcert.methods.registered_methods import find_vote_method
 from topcert.methods.rules import check_rule
 from topcert.modalities.registered_modalities import plural_of
 from topcert.noise.law import Noise
+from topcert.theory.counting import MAX_FEATURES
 from topcert.theory.labels import checked_labels
 from topcert.theory.scalars import whole
 
@@ -36,13 +38,17 @@ from topcert.theory.scalars import whole
 class FromCounts(Origin):
     """Certificates of counts: nobody can check where these come from."""
 
-    def __init__(self, noise: Noise, num_samples: int) -> None:
-        self._noise = noise
-        self._num_samples = num_samples
+    def __init__(self, counts: Counts, smoothing: Smoothing) -> None:
+        self.counts = counts
+        self.smoothing = smoothing
 
     @property
     def setting(self) -> str:
-        return f"{self._noise.in_words()}, n = {self._num_samples}"
+        return f"{self.smoothing.noise.in_words()}, n = {self.counts.num_samples}"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self.counts.notes
 
     def promise(self, table: CertificateTable) -> str:
         return (
@@ -60,17 +66,18 @@ class FromCounts(Origin):
 
 
 def certify_counts(
-    counts: ArrayLike,
+    counts: ArrayLike | Counts,
     labels: ArrayLike | None = None,
     *,
     noise: Noise,
-    num_features: int,
+    num_features: int | None = None,
     method: str | None = None,
     k: int | Sequence[int] | None = None,
     alpha: float = 0.001,
+    label_choice: LabelChoice | None = None,
     bounds: str | None = None,
-    num_named: int = 1,
-    channels: int = 1,
+    num_named: int | None = None,
+    channels: int | None = None,
     unit: str = "feature",
 ) -> Certificates:
     """Certificates of vote counts, by a method that asks for no more.
@@ -78,20 +85,24 @@ def certify_counts(
     Parameters
     ----------
     counts
-        How often each class is named, integers `(inputs, classes)`, such as `count_votes` gives.
+        How often each class is named, integers `(inputs, classes)`, such as `count_votes` gives;
+        or what `read_counts` gives, with the labels and names of its table.
     labels
         True labels `(inputs,)`, named before the votes; without them the most voted labels are
         certified, with bounds that pay for picking them.
     noise
         What the votes were drawn under.
     num_features
-        Features of an input (d).
+        Features of an input (d). Gaussian noise does without: None for the most there may be.
     method, k, alpha, bounds
         As of `Votes.certify`.
+    label_choice
+        "given" or "predicted"; None for given labels where there are some.
     num_named
-        How many labels each vote names; a row of counts sums to n times so many.
+        How many labels each vote names; a row of counts sums to n times so many. None for 1, or
+        what the table was read by.
     channels
-        Values of a feature, for Gaussian and discrete noise: 3 for a colour pixel.
+        Values of a feature, which Gaussian and discrete noise need: 3 for a colour pixel.
     unit
         What to call a feature.
 
@@ -115,43 +126,101 @@ def certify_counts(
     """
     with python_words():
         check_alpha(alpha)
-        votes = np.asarray(counts)
-        if votes.ndim != 2 or votes.dtype.kind not in "iu" or not votes.size or votes.min() < 0:
-            raise ValueError(
-                "counts must be integers of at least 0, (inputs, classes), got"
-                f" {votes.dtype} {votes.shape}"
-            )
-        inputs, classes = votes.shape
+        found = _counts(counts, labels, num_named)
+        classes = found.counts.shape[1]
         ks = listed_ks(k)
-        named = whole(num_named, "num_named")
         if method is None:
-            method = usual_method(noise.name, noise.law, ks, num_named=named)
+            method = usual_method(noise.name, noise.law, ks, num_named=found.num_named)
         certifier = find_vote_method(method)
-        check_ballot(named, certifier, classes)
-        given = None if labels is None else checked_labels(labels, inputs=inputs, classes=classes)
-        features = whole(num_features, "num_features")
+        check_ballot(found.num_named, certifier, classes)
+        smoothing = _smoothing(
+            noise,
+            num_features=num_features,
+            channels=channels,
+            unit=unit,
+            num_named=found.num_named,
+        )
         table = certify(
             certifier,
-            votes.astype(np.int64),
-            smoothing=Smoothing(
-                noise=noise,
-                unit=unit,
-                num_features=features,
-                channels=channels,
-                law_error=noise.law_error(features * channels),
-                num_named=named,
-            ),
-            labels=given,
+            found.counts,
+            smoothing=smoothing,
+            labels=found.labels,
             label_choice=choose_label(
-                None, certifier, num_selection=0, has_labels=given is not None
+                label_choice, certifier, num_selection=0, has_labels=found.labels is not None
             ),
             ks=choose_ks(ks, method, classes),
             alpha=alpha,
             bounds=check_rule(certifier, bounds),
         )
-        truth = None if given is None else dict(enumerate(given.tolist()))
+        truth = None if found.labels is None else dict(enumerate(found.labels.tolist()))
+        names = found.names
+        called = None if names.inputs is None else dict(enumerate(names.inputs))
     return Certificates(
-        table,
+        table.named(called, names.classes),
         curves=accuracy_curves(table, truth),
-        origin=FromCounts(noise, int(votes.sum(axis=1).max()) // named),
+        origin=FromCounts(found, smoothing),
+    )
+
+
+def _counts(counts: ArrayLike | Counts, labels: ArrayLike | None, num_named: int | None) -> Counts:
+    """What was counted, from arrays or a table. Raises ValueError where that is no such thing."""
+    asked = None if num_named is None else whole(num_named, "num_named")
+    if isinstance(counts, Counts):
+        if labels is not None:
+            raise ValueError("the labels of a table are a column `label` of it; leave labels out")
+        if asked not in (None, counts.num_named):
+            raise ValueError(
+                f"the table was read by num_named={counts.num_named}, got {asked}; leave it out"
+            )
+        return counts
+    votes = np.asarray(counts)
+    if votes.ndim != 2 or votes.dtype.kind not in "iu" or not votes.size or votes.min() < 0:
+        raise ValueError(
+            "counts must be integers of at least 0, (inputs, classes), got"
+            f" {votes.dtype} {votes.shape}"
+        )
+    inputs, classes = votes.shape
+    given = None if labels is None else checked_labels(labels, inputs=inputs, classes=classes)
+    return Counts(
+        counts=votes.astype(np.int64), labels=given, num_named=1 if asked is None else asked
+    )
+
+
+def _smoothing(
+    noise: Noise,
+    *,
+    num_features: int | None,
+    channels: int | None,
+    unit: str,
+    num_named: int,
+) -> Smoothing:
+    """What the votes were drawn under. Raises ValueError for what its radii need and is not given,
+    and for what is given and says nothing of it.
+    """
+    features = None if num_features is None else whole(num_features, "num_features")
+    values = None if channels is None else whole(channels, "channels")
+    if features is not None and not 1 <= features <= MAX_FEATURES:
+        raise ValueError(f"--features must lie in 1 .. {MAX_FEATURES:,}, got {features}")
+    if noise.needs_features and features is None:
+        raise ValueError(
+            f"--features is needed for {noise.name} noise: the number of features of an input (d)"
+        )
+    if noise.by_value and (values is None or not 1 <= values <= MAX_FEATURES):
+        got = "" if values is None else f", got {values}"
+        raise ValueError(
+            f"--channels is needed for {noise.name} noise: the values of a feature, 3 for a colour"
+            f" pixel{got}"
+        )
+    if not noise.by_value and values is not None:
+        raise ValueError(
+            f"--channels is for noise on each value, not for {noise.name}; leave it out"
+        )
+    return Smoothing(
+        noise=noise,
+        unit=unit,
+        num_features=features,
+        channels=values or 1,
+        # where the number of features is not asked for, the most that any input has
+        law_error=noise.law_error((features or MAX_FEATURES) * (values or 1)),
+        num_named=num_named,
     )

@@ -87,6 +87,8 @@ def certify_network(
         check_asked(str(model), label_choice)
         taken = Reading() if reading is None else reading
         in_memory = in_memory_unless_named(x, labels)
+        if in_memory is None:
+            taken.check(str(x))
         dataset = taken.load(str(x)) if in_memory is None else in_memory.load(taken)
         with stages(progress) as stage:
             results = bound_dataset(

@@ -24,6 +24,11 @@ class Origin(ABC):
     def setting(self) -> str:
         """The numbers that decide them beside the method, as a name of a curve has them."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of how it was read, a line each."""
+        return ()
+
     @abstractmethod
     def promise(self, table: CertificateTable) -> str:
         """What the radii mean, in words."""

@@ -36,6 +36,8 @@ def request_of(
     data = in_memory_unless_named(x, labels)
     in_memory = None if isinstance(smoothed.model, (str, Path)) else ModelInMemory(smoothed.model)
     taken = Reading() if reading is None else reading
+    if data is None:
+        taken.check(str(x))
     if smoothed.class_names is not None:
         taken = replace(taken, class_names=smoothed.class_names)
     return Request(

@@ -14,7 +14,7 @@ from topcert.audit.bounds import audit_bounds
 from topcert.audit.replaying import parse_replay
 from topcert.classifiers.model_in_memory import ModelInMemory
 from topcert.datasets.from_memory import in_memory_unless_named
-from topcert.progress.shown import Shown, stages
+from topcert.progress.shown import Shown, StageContext, stages
 from topcert.theory.scalars import whole
 
 
@@ -135,30 +135,60 @@ def verify(
     ValueError: there is no folder nowhere; name the folder of a run, as given to out
     """
     with python_words():
-        in_memory = (
-            None if model is None or isinstance(model, (str, Path)) else ModelInMemory(model)
-        )
-        inputs = in_memory_unless_named(data, labels)
-        asked = Audit(
-            model=str(model)
-            if in_memory is None and model is not None
-            else getattr(in_memory, "name", None),
-            model_in_memory=in_memory,
-            data=str(data)
-            if inputs is None and data is not None
-            else getattr(inputs, "name", None),
-            data_in_memory=inputs,
-            data_dir=None if data_dir is None else Path(data_dir),
+        asked = audit_of(
+            model,
+            data=data,
+            labels=labels,
+            replay=replay,
+            fresh_seed=fresh_seed,
+            num_samples=num_samples,
+            data_dir=data_dir,
             device=device,
-            num_classes=None if num_classes is None else whole(num_classes, "num_classes"),
+            num_classes=num_classes,
             output=output,
-            replay=parse_replay(None if replay is None else str(replay)),
-            fresh_seed=None if fresh_seed is None else whole(fresh_seed, "fresh_seed"),
-            samples=None if num_samples is None else whole(num_samples, "num_samples"),
         )
-        where = Path(folder)
-        check = audit_bounds if (where / "bounds.json").is_file() else audit
-        found = check(where, asked, log=AuditLog(), stages=partial(stages, progress))
+        found = audit_folder(Path(folder), asked, log=AuditLog(), stages=partial(stages, progress))
         if found.open is not None:
             raise ValueError(found.open)
     return Verification(found)
+
+
+def audit_of(
+    model: Any,
+    *,
+    data: Any,
+    labels: Any = None,
+    replay: int | str | None,
+    fresh_seed: int | None,
+    num_samples: int | None,
+    data_dir: str | Path | None,
+    device: str,
+    num_classes: int | None,
+    output: str | None,
+) -> Audit:
+    """What an auditor asks, in the words of `verify`. Raises ValueError where it does not fit."""
+    named = model is None or isinstance(model, (str, Path))
+    in_memory = None if named else ModelInMemory(model)
+    inputs = in_memory_unless_named(data, labels)
+    return Audit(
+        model=None if model is None else str(model) if in_memory is None else in_memory.name,
+        model_in_memory=in_memory,
+        data=None if data is None else str(data) if inputs is None else inputs.name,
+        data_in_memory=inputs,
+        data_dir=None if data_dir is None else Path(data_dir),
+        device=device,
+        num_classes=None if num_classes is None else whole(num_classes, "num_classes"),
+        output=output,
+        replay=parse_replay(None if replay is None else str(replay)),
+        fresh_seed=None if fresh_seed is None else whole(fresh_seed, "fresh_seed"),
+        samples=None if num_samples is None else whole(num_samples, "num_samples"),
+    )
+
+
+def audit_folder(folder: Path, asked: Audit, *, log: AuditLog, stages: StageContext) -> Verdict:
+    """Check a folder of votes, or of certificates of a network's weights.
+
+    Raises ValueError where it cannot be checked.
+    """
+    check = audit_bounds if (folder / "bounds.json").is_file() else audit
+    return check(folder, asked, log=log, stages=stages)

@@ -36,6 +36,7 @@ def certify_bounds(
             f"{out} already holds certificates; pass --resume to make them again, or choose another"
             " --out"
         )
+    reading.check(data)
     check_asked(model, label)
     dataset = reading.load(data)
     print_notes(dataset)

@@ -2,45 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from topcert.api.certificates import Certificates
+from topcert.api.certification import CertifiedRun
 from topcert.api.origins import FromVotes
 from topcert.api.votes import Votes
+from topcert.cli.best_possible import print_best
 from topcert.cli.progress import pairs_bar
-from topcert.evaluation.results import Results
-from topcert.methods.certificate_table import LabelChoice
-from topcert.methods.method import DesignMethod
-from topcert.methods.registered_methods import find_method
+from topcert.cli.running import run_to_ledger
+from topcert.evaluation.results import Results, smoothing_of
 from topcert.progress.shown import Shown
-from topcert.voting.ledger import Ledger
+from topcert.voting.open_inputs import stopping_test_of
 
 
-def with_bar(certify: Callable[[Shown], Certificates]) -> Results:
+def with_bar(certify: Callable[[Shown], Certificates]) -> Certificates:
     """What `certify`, which is given the progress to tell, makes of votes."""
     with pairs_bar() as update:
-        found = certify(lambda _stage, done, total: update(done, total))
+        return certify(lambda _stage, done, total: update(done, total))
+
+
+def results_of(found: Certificates) -> Results:
+    """All that follows from the votes of these certificates."""
     assert isinstance(found.origin, FromVotes)
     return found.origin.results
 
 
-def save_certificates(
-    ledger: Ledger,
-    *,
-    method: str,
-    bounds: str | None = None,
-    ks: Sequence[int],
-    alpha: float,
-    choice: LabelChoice,
-) -> Results:
-    """Derive, write and draw everything that follows from a full ledger, into its folder."""
-    chance = None if isinstance(find_method(method), DesignMethod) else alpha
-
-    def certify(progress: Shown) -> Certificates:
-        found = Votes(ledger).certify(
-            method, k=ks, alpha=chance, label_choice=choice, bounds=bounds, progress=progress
-        )
-        found.save()
-        return found
-
-    return with_bar(certify)
+def certify_in_view(run: CertifiedRun) -> Certificates:
+    """Say what can be certified at best, vote, and save the certificates beside the votes."""
+    prepared = run.opened.prepared
+    planned = prepared.manifest("")
+    print_best(
+        run.certifier,
+        smoothing=smoothing_of(planned),
+        num_classes=prepared.classifier.num_classes,
+        num_samples=prepared.request.num_samples,
+        ks=run.k,
+        alpha=run.alpha,
+        label_choice=run.label_choice,
+        bounds=run.bounds,
+        stopping_test=stopping_test_of(planned),
+    )
+    votes = Votes(run_to_ledger(run.opened))
+    return with_bar(lambda progress: run.save(votes, progress=progress))

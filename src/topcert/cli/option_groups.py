@@ -9,11 +9,13 @@ from typing import Annotated, Any, final
 
 import typer
 
+from topcert.api.smoothed_classifier import SmoothedClassifier
 from topcert.cli import options
 from topcert.cli.grouping import Group, parameter
 from topcert.datasets.class_order import read_class_names
 from topcert.datasets.reading import Reading
 from topcert.noise.ablation import Ablation
+from topcert.noise.law import Noise
 from topcert.noise.registered_laws import all_noises
 
 
@@ -57,6 +59,19 @@ class ModelOptions:
     classes: options.Classes = None
     output: options.Output = None
     batch_size: options.BatchSize = None
+
+    def smoothed(self, model: str, *, noise: Noise, num_named: int = 1) -> SmoothedClassifier:
+        """The model under that noise, as the library takes it."""
+        return SmoothedClassifier(
+            model,
+            noise=noise,
+            unit=self.unit,
+            num_named=num_named,
+            num_classes=self.classes,
+            output=self.output,
+            device=self.device,
+            batch_size=self.batch_size,
+        )
 
 
 @final

@@ -10,6 +10,8 @@ from typing import Any, Final, final
 
 from topcert.datasets.dataset import Dataset, load_dataset
 
+KEPT_IN_A_FOLDER: Final = ("cifar10", "cifar10-held-out", "imagenet", "modelnet40")
+
 
 @final
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +97,25 @@ class Reading:
             channels=self.channels,
             value_range=self.value_range,
         )
+
+    def check(self, name: str) -> None:
+        """Refuse, before anything is read, what says nothing of such data.
+
+        Parameters
+        ----------
+        name
+            The name of a set, a folder, or a file.
+
+        Raises
+        ------
+        ValueError
+            For the folder of a set beside data that lies where its own name says, or is made.
+        """
+        if self.data_dir is not None and name not in KEPT_IN_A_FOLDER:
+            sets = f"{', '.join(KEPT_IN_A_FOLDER[:-1])} and {KEPT_IN_A_FOLDER[-1]}"
+            raise ValueError(
+                f"--data-dir {self.data_dir} is for {sets}, and DATA is {name!r}; leave it out"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """What a manifest records: the first four always, the others where they are used."""

@@ -25,14 +25,11 @@ from topcert.evaluation.columns import (
     LABEL,
     VOTES,
     class_columns,
-    hint_of_extra_column,
-    total_column,
 )
 from topcert.evaluation.naming import CLASS, NAME, class_column, names_of, without_names
 from topcert.evaluation.tables import decoded, index_columns, name_of, read_table, whole_numbers
 from topcert.files import first_line, replacing
 from topcert.noise.law import IID
-from topcert.theory.confidence import trials_of
 from topcert.voting.given_names import NAMELESS, Names
 from topcert.voting.manifest import FIXED, Manifest
 
@@ -113,81 +110,15 @@ def read_counts(
     cell is not a non-negative integer, there are fewer than two classes or no rows, a label is no
     class, or a column `votes` is not the number of votes of each row.
     """
-    found = _read(path, mark, num_named)
+    found = read_table_of_counts(path, mark, num_named)
     return found.counts, found.labels
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Votes:
-    """Counts int64 `(inputs, classes)`, labels int64 `(inputs,)` or None, and what a table calls
-    its rows and classes.
-    """
+class CountTable:
+    """What a table of counts holds: `classes` are the headings of its counts."""
 
-    counts: NDArray[np.int64]
-    labels: NDArray[np.int64] | None
-    names: Names
-
-
-def read_votes(path: Path, *, samples: int | None, num_named: int = 1) -> Votes:
-    """As `read_counts`, of a table that anybody made; `-` is standard input. Every row has votes,
-    and how many is sure.
-
-    All rows sum to `samples`; or, where that is None, to their cell of a column `votes`; or,
-    without one, to one number: `num_named` times that, where each vote names so many labels. Raises
-    ValueError else, where no such votes give a row, and where a column is the sum of all others
-    while nothing says how many votes there are.
-    """
-    if samples is not None and samples < 1:
-        raise ValueError(f"--samples must be at least 1, got {samples}")
-    found, source = _read(path, None, num_named, asked=True), name_of(path)
-    counts, sums = found.counts, found.counts.sum(axis=1)
-    if (sums == 0).any():
-        raise ValueError(f"{source}: row {int((sums == 0).argmax())} holds no votes")
-    if not 1 <= num_named < counts.shape[1]:
-        most = counts.shape[1] - 1
-        raise ValueError(
-            f"--ballot must lie in 1 .. {most}, one less than the {most + 1} classes of {source};"
-            f" got {num_named}"
-        )
-    wanted = None if samples is None else samples * num_named
-    if wanted is not None and (sums != wanted).any():
-        row = int((sums != wanted).argmax())
-        hint = hint_of_extra_column(counts, found.classes, wanted=wanted)
-        times = "" if num_named == 1 else f" times --ballot {num_named}"
-        raise ValueError(
-            f"{source}: the counts of row {row} sum to {sums[row]}, not to --samples"
-            f" {samples}{times}{hint}"
-        )
-    try:
-        trials_of(counts, num_named)
-    except ValueError as error:
-        raise ValueError(
-            f"{source}: {error}; give --ballot the number that was counted of each vote"
-        ) from error
-    made = Votes(counts=counts, labels=found.labels, names=found.names)
-    if samples is not None or found.has_vote_column:
-        return made
-    if (sums != sums[0]).any():
-        row = int((sums != sums[0]).argmax())
-        raise ValueError(
-            f"{source}: the counts of row 0 sum to {sums[0]}, those of row {row} to"
-            f" {sums[row]}{hint_of_extra_column(counts, found.classes)}; leave out what is no"
-            f" class, or say in a column `{VOTES}` how many votes each row has"
-        )
-    total = total_column(counts, found.classes)
-    if total is not None:
-        raise ValueError(
-            f"{source}: column {total!r} is the sum of all others in every row, as a total is;"
-            f" leave it out, or call it `{VOTES}`, or, where it is a class, say with --samples that"
-            f" every input has {sums[0] // num_named} votes"
-        )
-    return made
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class _Table:
     classes: list[str]
     counts: NDArray[np.int64]
     labels: NDArray[np.int64] | None
@@ -195,7 +126,13 @@ class _Table:
     has_vote_column: bool
 
 
-def _read(path: Path, mark: Mark | None, num_named: int = 1, *, asked: bool = False) -> _Table:
+def read_table_of_counts(
+    path: Path, mark: Mark | None, num_named: int = 1, *, asked: bool = False
+) -> CountTable:
+    """All of such a table. `asked`: a person says by --ballot what its votes name.
+
+    Raises ValueError as `read_counts`.
+    """
     table, source = read_table(path), name_of(path)
     _check_mark(source, table, mark)
     _check_named(source, table, num_named, asked=asked)
@@ -227,7 +164,7 @@ def _read(path: Path, mark: Mark | None, num_named: int = 1, *, asked: bool = Fa
         called = names_of(whole, classes)
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from error
-    return _Table(
+    return CountTable(
         classes=classes, counts=counts, labels=labels, names=called, has_vote_column=VOTES in names
     )
 

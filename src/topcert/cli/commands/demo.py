@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
-import joblib
-import numpy as np
 import typer
 from rich.table import Table
 
+from topcert.api.certificates import Certificates
+from topcert.api.certification import Certification
+from topcert.api.demo import KS, Demo, make_demo
+from topcert.api.smoothed_classifier import SmoothedClassifier
 from topcert.cli import options
-from topcert.cli.commands.certify import run_certification
+from topcert.cli.certifying import certify_in_view
 from topcert.cli.own_commands import OwnCommand
 from topcert.cli.printing import print_curves, print_promise
 from topcert.cli.progress import console
-from topcert.datasets.dataset import digits_split
-from topcert.evaluation.results import Results
-from topcert.files import check_out_folder, replacing
-from topcert.noise.ablation import Ablation
-from topcert.randomization.masks import draw_masks
-from topcert.report.figures import draw_gallery
-from topcert.theory.certified_radius import ABSTAIN
-from topcert.training.digits import train_digits
-from topcert.voting.request import Request
-
-KEEP: Final = 10
-SHOWN: Final = 6
-VIEWS: Final = 3
 
 
 def demo(
@@ -45,86 +35,43 @@ def demo(
     """Train on the UCI digits, certify 360 held-out ones for k = 1 and 3, and draw what came out.
     Under a minute.
     """
-    check_out_folder(out)
-    if (out / "manifest.json").exists() or (out / "digits.joblib").exists():
-        raise ValueError(f"{out} already holds a demo; remove it or choose another --out")
-    images, labels, test = digits_split()
-    console.print(
-        f"training a small network on {(~test).sum()} digits, {KEEP} of 64 pixels kept ...",
-        highlight=False,
-    )
-    network = train_digits(images[~test], labels[~test], num_kept=KEEP, seed=seed)
-    out.mkdir(parents=True, exist_ok=True)
-    model = out / "digits.joblib"
-    with replacing(model) as aside:
-        joblib.dump(network, aside)
-    request = Request(
-        data="digits",
-        model=str(model),
-        noise=Ablation(num_kept=KEEP),
-        num_samples=samples,
-        seed=seed,
-    )
-    results = run_certification(
-        request, method="ablation", out=out, ks=[1, 3], alpha=alpha, label="given", resume=False
-    )
-    _draw(results, images[test], out, seed=seed)
+    asked = Certification(k=KS, alpha=alpha, label_choice="given", num_samples=samples)
+    certify = partial(_certify, asked, seed=seed)
+    made = make_demo(out, alpha=alpha, seed=seed, certify=certify, tell=_tell)
+    results = made.results
     print_curves(results.curves, unit="pixel")
-    _print_inputs(results)
+    _print_inputs(made)
     print_promise(results.certificates, results.ledger)
     console.print(
         f"\nEverything is in {out}: look at gallery.png and accuracy.png; re-check it with\n"
-        f"  topcert verify {out} --model {model} --replay 20",
+        f"  topcert verify {out} --model {made.model} --replay 20",
         highlight=False,
         soft_wrap=True,
     )
 
 
-def _chosen(results: Results) -> list[int]:
-    """Rows from the best certified to the worst, evenly spread."""
-    first = results.certificates.radius[results.certificates.k == 3]
-    order = np.argsort(-first, kind="stable")
-    return [int(row) for row in order[np.linspace(0, len(order) - 1, SHOWN).round().astype(int)]]
+def _tell(line: str) -> None:
+    console.print(line, highlight=False)
 
 
-def _radii(results: Results, row: int) -> dict[int, int]:
-    made = results.certificates
-    own_rows = made.index == results.index[row]
-    return dict(zip(made.k[own_rows].tolist(), made.radius[own_rows].tolist(), strict=True))
+def _certify(
+    asked: Certification, smoothed: SmoothedClassifier, folder: Path, *, seed: int
+) -> Certificates:
+    request = asked.request(smoothed, "digits", seed=seed, reading=None)
+    return certify_in_view(asked.open(request, folder, resume=False))
 
 
-def _draw(results: Results, images: np.ndarray, out: Path, *, seed: int) -> None:
-    assert results.labels is not None
-    rows = _chosen(results)
-    masks = draw_masks(seed=seed, start=0, stop=VIEWS, num_features=64, num_kept=KEEP)
-    kept = np.zeros((VIEWS, 64), np.bool_)
-    np.put_along_axis(kept, masks.astype(np.int64), True, axis=1)
-    draw_gallery(
-        images[rows],
-        np.tile(kept.reshape(1, VIEWS, 8, 8), (len(rows), 1, 1, 1)),
-        results.counts[rows],
-        results.labels[rows],
-        [_radii(results, row) for row in rows],
-        class_names=tuple("0123456789"),
-        unit="pixel",
-        stem=out / "gallery",
-    )
-
-
-def _print_inputs(results: Results) -> None:
-    assert results.labels is not None
+def _print_inputs(made: Demo) -> None:
     table = Table(title="some inputs", title_justify="left")
     for heading in ("input", "label", "votes for it", "radius, top 1", "radius, top 3"):
         table.add_column(heading, justify="right")
-    for row in _chosen(results):
-        label = int(results.labels[row])
-        radii = _radii(results, row)
-        cells = ("abstains" if radii[k] == ABSTAIN else str(radii[k]) for k in (1, 3))
+    for row in made.rows():
+        radii = (row[f"radius_{k}"] for k in KS)
         table.add_row(
-            str(results.index[row]),
-            str(label),
-            f"{results.counts[row, label]} of {results.counts[row].sum()}",
-            *cells,
+            str(row["index"]),
+            str(row["label"]),
+            f"{row['votes']} of {row['total']}",
+            *("abstains" if radius is None else str(radius) for radius in radii),
         )
     console.print(table)
 

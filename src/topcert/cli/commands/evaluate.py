@@ -10,7 +10,7 @@ import typer
 from topcert.api.evaluate import evaluate as evaluate_folder
 from topcert.cli import options
 from topcert.cli.best_possible import print_where_nothing
-from topcert.cli.certifying import with_bar
+from topcert.cli.certifying import results_of, with_bar
 from topcert.cli.listing import print_inputs
 from topcert.cli.machine import choose_json, print_json, summary
 from topcert.cli.own_commands import OwnCommand
@@ -68,7 +68,7 @@ def evaluate(
         if as_json:
             raise ValueError(f"--json and --out {out} both ask for standard output; leave one out")
         choose_json(True)  # the CSV is alone there
-    results = with_bar(
+    made = with_bar(
         lambda progress: evaluate_folder(
             folder,
             method,
@@ -80,6 +80,7 @@ def evaluate(
             progress=progress,
         )
     )
+    results = results_of(made)
     ledger = results.ledger
     print_curves(results.curves, unit=ledger.manifest.unit, radii=radius)
     print_inputs(results.certificates, folder)

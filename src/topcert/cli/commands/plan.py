@@ -10,12 +10,12 @@ from rich.table import Table
 
 from topcert.api.cost import time_passes
 from topcert.api.plan import numbers_of, settings_of
+from topcert.api.request_of import request_of
 from topcert.cli import options
 from topcert.cli.grouping import grouped
 from topcert.cli.machine import print_json, radius_or_none
 from topcert.cli.option_groups import Kept, ModelOptions, ReadingOptions
 from topcert.cli.own_commands import OwnCommand
-from topcert.cli.parsing import check_data_dir
 from topcert.cli.progress import console
 from topcert.cli.suggesting import suggest
 from topcert.evaluation.accuracy import floored
@@ -27,7 +27,6 @@ from topcert.noise.make_noise import make_noise
 from topcert.theory.certified_radius import ABSTAIN
 from topcert.voting.prepare import prepare
 from topcert.voting.prepared_run import Prepared
-from topcert.voting.request import Request
 
 _FEWEST: Final = ("one rival has it all", "as few rivals as can have it all")
 
@@ -76,24 +75,17 @@ def plan(
         raise ValueError("--keep is needed with DATA and MODEL, which are timed under such masks")
     if (data is None) != (model is None):
         raise ValueError("give both DATA and MODEL to time them, or neither")
-    if data is not None:
-        check_data_dir(data, reading.data_dir)
     prepared = None
     name = "feature"
     if data is not None and model is not None:
-        request = Request(
-            data=data,
-            model=model,
+        request = request_of(
+            asked.smoothed(model, noise=make_noise(Ablation, noise), num_named=ballot),
+            data,
+            None,
             num_samples=samples,
-            num_named=ballot,
-            noise=make_noise(Ablation, noise),
-            unit=asked.unit,
+            seed=0,
             reading=reading.reading(),
             unmatched="leave out",
-            device=asked.device,
-            num_classes=classes,
-            output=asked.output,
-            batch_size=asked.batch_size,
         )
         prepared = prepare(request)
         for option, given, found in (

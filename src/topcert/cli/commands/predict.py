@@ -12,6 +12,7 @@ from typing import Annotated, Final, final
 import typer
 
 from topcert.api.prediction import Prediction
+from topcert.api.request_of import request_of
 from topcert.api.votes import Votes
 from topcert.api.voting_run import open_for
 from topcert.cli import options
@@ -20,7 +21,6 @@ from topcert.cli.grouping import grouped
 from topcert.cli.machine import print_json
 from topcert.cli.option_groups import Masks, ModelOptions, PrintOptions, ReadingOptions
 from topcert.cli.own_commands import OwnCommand
-from topcert.cli.parsing import check_data_dir
 from topcert.cli.progress import messages
 from topcert.cli.running import run_to_ledger
 from topcert.evaluation.choices import choose_samples
@@ -99,25 +99,18 @@ def predict(
     """
     design = noise["design"]
     wanted = Prediction.of(method, design=design, alpha=votes.alpha, num_named=votes.ballot)
-    check_data_dir(data, reading.data_dir)
     if noise["num_kept"] is None and (design is None or read_strides(design) is None):
         raise ValueError("--keep is needed: how many features each mask keeps (e)")
     if resume and out is None:
         raise ValueError("--resume needs --out")
-    request = Request(
-        data=data,
-        model=model,
-        noise=make_noise(Ablation, noise),
+    request = request_of(
+        asked.smoothed(model, noise=make_noise(Ablation, noise), num_named=votes.ballot),
+        data,
+        None,
         num_samples=choose_samples(votes.samples, design),
-        num_named=votes.ballot,
         seed=wanted.seed(votes.seed, out if resume else None),
-        unit=asked.unit,
         reading=reading.reading(),
         unmatched="leave out",
-        device=asked.device,
-        num_classes=asked.classes,
-        output=asked.output,
-        batch_size=asked.batch_size,
         refuse_labels=False,  # the inputs may be an attacker's
     )
     run = partial(_run, request, asked=wanted, k=k)

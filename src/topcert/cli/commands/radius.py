@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Final, TextIO
+from typing import Annotated, Any, Final, TextIO, cast
 
 import typer
 
+from topcert.api.certificates import Certificates
+from topcert.api.certify_counts import FromCounts, certify_counts
+from topcert.api.read_counts import read_counts
 from topcert.cli import options
 from topcert.cli.best_possible import print_best
 from topcert.cli.grouping import grouped
@@ -19,19 +20,13 @@ from topcert.cli.option_groups import Needed
 from topcert.cli.own_commands import OwnCommand
 from topcert.cli.parsing import check_out
 from topcert.cli.progress import messages
-from topcert.datasets.class_order import lacks_label_zero
 from topcert.evaluation.accuracy import floored_float
-from topcert.evaluation.choices import check_alpha, check_ballot, choose_ks, choose_label, law_of
-from topcert.evaluation.counts import read_votes
+from topcert.evaluation.choices import check_ballot, choose_ks, law_of
 from topcert.files import printable, replacing
-from topcert.methods.certificate_table import CertificateTable
-from topcert.methods.certify import certify
-from topcert.methods.method import Method, Smoothing
+from topcert.methods.certificate_table import CertificateTable, LabelChoice
 from topcert.methods.registered_methods import find_vote_method
 from topcert.noise.make_noise import make_noise
-from topcert.noise.registered_laws import all_noises
 from topcert.theory.certified_radius import ABSTAIN
-from topcert.theory.counting import MAX_FEATURES
 
 
 @grouped
@@ -77,50 +72,25 @@ def radius(
     labels, and rows sum to W times the number of votes. Methods of Gaussian noise add `l2_radius`,
     floored at six decimals.
     """
-    check_alpha(alpha)
     check_out(out, read=counts)
     certifier = find_vote_method(method)
-    smoothing = replace(
-        _smoothing(
-            certifier,
-            given=noise,
-            features=features,
-            channels=channels,
-        ),
-        num_named=ballot,
-    )
+    law = make_noise(law_of(certifier), noise)
     choose_ks(k, method)  # what the method does not certify is refused before anything is read
     check_ballot(ballot, certifier)
-    found = read_votes(counts, samples=samples, num_named=ballot)
-    votes, labels, names = found.counts, found.labels, found.names
-    ks = choose_ks(k, method, votes.shape[1])
-    if labels is not None and lacks_label_zero(int(labels.min()), len(labels), votes.shape[1]):
-        messages.print(
-            f"note: none of the {len(labels):,} labels is 0, the lowest is {labels.min()}, and"
-            f" there are {votes.shape[1]} classes, from 0; if they count from 1, subtract 1",
-            highlight=False,
-            soft_wrap=True,
-        )
-    choice = choose_label(label, certifier, num_selection=0, has_labels=labels is not None)
-    print_best(
-        certifier,
-        smoothing=smoothing,
-        num_classes=votes.shape[1],
-        num_samples=int(votes.sum(axis=1).max()) // ballot,
-        ks=ks,
+    made = certify_counts(
+        read_counts(counts, num_samples=samples, num_named=ballot),
+        noise=law,
+        num_features=features,
+        channels=channels,
+        method=method,
+        k=k,
         alpha=alpha,
-        label_choice=choice,
-        only_nothing=True,
+        label_choice=cast("LabelChoice | None", label),
     )
-    certificates = certify(
-        certifier,
-        votes,
-        smoothing=smoothing,
-        labels=labels,
-        label_choice=choice,
-        ks=ks,
-        alpha=alpha,
-    ).named(None if names.inputs is None else dict(enumerate(names.inputs)), names.classes)
+    for note in made.notes:
+        messages.print(f"note: {note}", highlight=False, soft_wrap=True)
+    _print_where_nothing(made)
+    certificates = made.table
     if as_json:
         if out is not None:
             raise ValueError(f"--json prints what --out {out} would hold as CSV; leave one out")
@@ -133,53 +103,19 @@ def radius(
         _write(certificates, file)
 
 
-def _smoothing(
-    method: Method,
-    *,
-    given: Mapping[str, Any],
-    features: int | None,
-    channels: int | None,
-) -> Smoothing:
-    """What the options say the votes were drawn under; refuses what is missing and what belongs to
-    another noise.
-    """
-    law = law_of(method)
-    own = law.options()
-    for name in law.missing(given):
-        raise ValueError(f"--method {method.name} needs {own[name].flag}, {own[name].meaning}")
-    for other in all_noises().values():
-        for name, asked in other.options().items():
-            if name not in own and given.get(name) is not None:
-                raise ValueError(
-                    f"{asked.flag} is not an option of --method {method.name}; leave it out"
-                )
-    if features is not None and not 1 <= features <= MAX_FEATURES:
-        raise ValueError(f"--features must lie in 1 .. {MAX_FEATURES:,}, got {features}")
-    if law.by_value:
-        if channels is None or not 1 <= channels <= MAX_FEATURES:
-            got = "" if channels is None else f", got {channels}"
-            raise ValueError(
-                f"--method {method.name} needs --channels, the values of a feature: 3 for a colour"
-                f" pixel{got}"
-            )
-        why = ": its noise is drawn for all values of an input"
-    else:
-        if channels is not None:
-            raise ValueError(
-                f"--channels is for Gaussian and discrete noise, not for {method.name}; leave"
-                " it out"
-            )
-        why = ", the number of features of an input (d)"
-    noise = make_noise(law, given)
-    if law.needs_features and features is None:
-        raise ValueError(f"--method {method.name} needs --features{why}")
-    return Smoothing(
-        noise=noise,
-        unit="feature",
-        num_features=features,
-        channels=channels or 1,
-        # where the number of features is not asked for, the most that any input has
-        law_error=noise.law_error((features or MAX_FEATURES) * (channels or 1)),
+def _print_where_nothing(made: Certificates) -> None:
+    """Say it of each k at which nothing could be certified."""
+    origin = made.origin
+    assert isinstance(origin, FromCounts)
+    print_best(
+        find_vote_method(made.method),
+        smoothing=origin.smoothing,
+        num_classes=origin.counts.counts.shape[1],
+        num_samples=origin.counts.num_samples,
+        ks=made.k,
+        alpha=made.alpha,
+        label_choice=made.table.label_choice,
+        only_nothing=True,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Final, final
 import typer
 from rich.table import Table
 
+from topcert.api.request_of import request_of
 from topcert.api.tune import INPUTS, SAMPLES, Claim, try_settings
 from topcert.api.votes import Votes
 from topcert.api.voting_run import open_for
@@ -19,7 +20,6 @@ from topcert.cli.machine import print_json
 from topcert.cli.numbers import choose_ballot, flattened, several
 from topcert.cli.option_groups import ModelOptions, PrintOptions, ReadingOptions, Shown
 from topcert.cli.own_commands import OwnCommand
-from topcert.cli.parsing import check_data_dir
 from topcert.cli.progress import console
 from topcert.cli.running import run_to_ledger
 from topcert.cli.suggesting import certify_command
@@ -101,7 +101,6 @@ def tune(
     command to go on after a stop.
     """
     check_out_folder(out)
-    check_data_dir(data, reading.data_dir)
     design, keep = tried.design, tried.keep
     designs = [None] if design is None else [part.strip() for part in design.split(",")]
     kept_all: list[int | None] = [None] if keep is None else list(dict.fromkeys(keep))
@@ -116,18 +115,16 @@ def tune(
                 " --keep 40,50"
             )
     requests = [
-        Request(
-            data=data,
-            model=model,
-            noise=make_noise(Ablation, {"num_kept": kept, "design": one, **shown}),
+        request_of(
+            asked.smoothed(
+                model, noise=make_noise(Ablation, {"num_kept": kept, "design": one, **shown})
+            ),
+            data,
+            None,
             num_samples=choose_samples(tried.samples, one, usual=SAMPLES),
             seed=tried.seed,
-            unit=asked.unit,
             reading=reading.reading(limit=INPUTS),
-            device=asked.device,
-            num_classes=asked.classes,
-            output=asked.output,
-            batch_size=asked.batch_size,
+            unmatched="refuse",
         )
         for one, kept in settings
     ]

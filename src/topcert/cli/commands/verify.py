@@ -10,10 +10,9 @@ from typing import Annotated, Final
 import typer
 from rich.text import Text
 
+from topcert.api.verify import audit_folder, audit_of
 from topcert.audit.audit_log import AuditLog
-from topcert.audit.auditing import Audit, Verdict, audit
-from topcert.audit.bounds import audit_bounds
-from topcert.audit.replaying import parse_replay
+from topcert.audit.auditing import Verdict
 from topcert.cli import options
 from topcert.cli.machine import print_json
 from topcert.cli.own_commands import OwnCommand
@@ -61,21 +60,20 @@ def verify(
     they rule out (all together, a true one falls with probability at most 0.001). A .joblib file or
     module:function runs code of whoever made it; an .onnx file does not.
     """
-    asked = Audit(
-        model=model,
+    asked = audit_of(
+        model,
         data=data,
+        replay=replay,
+        fresh_seed=fresh_seed,
+        num_samples=samples,
         data_dir=data_dir,
         device=device,
         num_classes=classes,
         output=output,
-        replay=parse_replay(replay),
-        fresh_seed=fresh_seed,
-        samples=samples,
     )
     log = AuditLog(on_line=_print_line, on_note=_note)
-    check = audit_bounds if (folder / "bounds.json").is_file() else audit
     with stoppable("nothing was found so far"):
-        found = check(folder, asked, log=log, stages=progress_stages)
+        found = audit_folder(folder, asked, log=log, stages=progress_stages)
     if as_json and (found.findings or found.open is None):
         print_json(_object(found))
     print_findings(found.findings)
