@@ -39,7 +39,7 @@ class Counts:
     --------
     >>> import numpy as np, topcert
     >>> topcert.Counts(counts=np.array([[90, 10, 0]]), labels=None).num_samples
-    90
+    100
     """
 
     counts: NDArray[np.int64]
