@@ -3,7 +3,6 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from topcert.api.count_votes import count_votes
 from topcert.noise.ablation import Ablation
 from topcert.noise.discrete import Discrete
 from topcert.noise.gaussian import Gaussian
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from topcert.api.certify_counts import certify_counts
     from topcert.api.certify_network import certify_network
     from topcert.api.cost import Cost
+    from topcert.api.count_votes import count_votes
     from topcert.api.demo import Demo, demo
     from topcert.api.evaluate import evaluate
     from topcert.api.plan import Plan, plan
@@ -112,6 +112,7 @@ _LATER = {
     "certify_counts": "topcert.api.certify_counts",
     "certify_network": "topcert.api.certify_network",
     "compare": "topcert.api.accuracy_curves",
+    "count_votes": "topcert.api.count_votes",
     "demo": "topcert.api.demo",
     "evaluate": "topcert.api.evaluate",
     "open_votes": "topcert.api.votes",

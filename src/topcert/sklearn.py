@@ -258,7 +258,7 @@ class TopKCertifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         return SmoothedClassifier(
             self.estimator_,
-            noise=Ablation(num_kept=self.num_kept_, encoding=ENCODING, fill=self.fill_),
+            noise=self._noise(),
             unit="column",
         )
 
@@ -271,13 +271,14 @@ class TopKCertifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return count_votes(
             self.estimator_,
             rows,
-            num_kept=self.num_kept_,
+            noise=self._noise(),
             num_samples=self.num_samples,
             seed=self.seed,
-            encoding=ENCODING,
             unit="column",
-            fill=self.fill_,
         )
+
+    def _noise(self) -> Ablation:
+        return Ablation(num_kept=self.num_kept_, encoding=ENCODING, fill=self.fill_)
 
     def _numbers(self, y: ArrayLike) -> NDArray[np.int64]:
         """Classes as their places in `classes_`."""

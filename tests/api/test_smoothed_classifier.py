@@ -36,7 +36,9 @@ def vote(**given: Any) -> topcert.Votes:
 
 
 def test_the_votes_are_those_of_count_votes_under_the_same_seed() -> None:
-    counts = topcert.count_votes(model, X, num_kept=4, num_samples=120, seed=5)
+    counts = topcert.count_votes(
+        model, X, noise=topcert.Ablation(num_kept=4), num_samples=120, seed=5
+    )
     found = vote()
     assert np.array_equal(found.counts, counts)
     assert np.array_equal(found.labels, LABELS)

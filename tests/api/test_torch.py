@@ -20,7 +20,12 @@ def test_its_shares_are_those_of_the_votes_under_the_same_seed() -> None:
     shares = module(images)
     assert BASE.training  # as it was
     counts = topcert.count_votes(
-        BASE, images.numpy(), num_kept=4, num_samples=130, seed=2, channels="first"
+        BASE,
+        images.numpy(),
+        noise=noise,
+        num_samples=130,
+        seed=2,
+        reading=topcert.Reading(channels="first"),
     )
     assert np.allclose(shares.numpy() * 130, counts)
     assert not shares.requires_grad

@@ -187,7 +187,7 @@ def test_data_labels_that_count_from_one_are_told_so(
 
 
 def test_count_votes_warns_of_votes_without_an_answer(odd: Path) -> None:
-    x = np.load("attacked.npz")["x"]
+    x, noise = np.load("attacked.npz")["x"], library.Ablation(num_kept=4)
 
     def scores(batch: np.ndarray) -> np.ndarray:
         return np.where(batch > 1e6, np.nan, batch)[:, :5]
@@ -195,10 +195,10 @@ def test_count_votes_warns_of_votes_without_an_answer(odd: Path) -> None:
     with pytest.warns(
         UserWarning, match=r"the model had no answer for \d+ of the 480 votes cast now"
     ):
-        counts = library.count_votes(scores, x, num_kept=4, num_samples=60, seed=1)
+        counts = library.count_votes(scores, x, noise=noise, num_samples=60, seed=1)
     assert counts.sum(axis=1).tolist() == [60] * 8
     pairs = library.count_votes(
-        lambda batch: (batch, scores(batch)), x[:2], num_kept=4, num_samples=60, seed=1, output="1"
+        lambda batch: (batch, scores(batch)), x[:2], noise=noise, num_samples=60, seed=1, output="1"
     )
     np.testing.assert_array_equal(pairs, counts[:2])
 

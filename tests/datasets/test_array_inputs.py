@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 import topcert
 from topcert.datasets import load_dataset
 from topcert.datasets.array_inputs import read_inputs
+from topcert.datasets.data_in_memory import ArraysInMemory
 from topcert.modalities.image import channels_come_first
 
 GENERATOR = np.random.default_rng(0)
@@ -45,10 +46,9 @@ def test_every_dtype_is_read_the_same_in_a_file_and_in_python(
     def model(batch: NDArray[Any]) -> NDArray[Any]:
         return np.stack([batch.reshape(len(batch), -1).sum(1), np.zeros(len(batch))], axis=1)
 
-    counts = topcert.count_votes(model, x, num_kept=5, num_samples=20, seed=0)
-    np.testing.assert_array_equal(
-        counts, topcert.count_votes(model, found.x, num_kept=5, num_samples=20, seed=0)
-    )
+    options: dict[str, Any] = {"noise": topcert.Ablation(num_kept=5), "num_samples": 20, "seed": 0}
+    counts = topcert.count_votes(model, x, **options)
+    np.testing.assert_array_equal(counts, topcert.count_votes(model, found.x, **options))
 
 
 @pytest.mark.parametrize(
@@ -123,11 +123,18 @@ def test_channels_first_are_counted_as_channels_last() -> None:
     def model(batch: NDArray[Any]) -> NDArray[Any]:
         return np.stack([batch[:, 0].sum((1, 2)), batch[:, 1].sum((1, 2))], axis=1)
 
-    options: dict[str, Any] = {"num_kept": 9, "num_samples": 50, "seed": 1, "encoding": "constant"}
-    last = topcert.count_votes(model, x, fill=fill, **options)
+    options: dict[str, Any] = {
+        "noise": topcert.Ablation(num_kept=9, encoding="mean"),
+        "num_samples": 50,
+        "seed": 1,
+    }
+    last = topcert.count_votes(model, ArraysInMemory(x, reference=fill[None]), **options)
+    turned = fill.transpose(2, 0, 1)
     first = topcert.count_votes(
-        model, x.transpose(0, 3, 1, 2), fill=fill.transpose(2, 0, 1), **options
+        model, ArraysInMemory(x.transpose(0, 3, 1, 2), reference=turned[None]), **options
     )
+    grey = topcert.Ablation(num_kept=9, encoding="constant")
+    assert (last != topcert.count_votes(model, x, **options | {"noise": grey})).any()
     np.testing.assert_array_equal(first, last)
 
 
@@ -178,9 +185,8 @@ def test_values_outside_are_refused_for_every_encoding_and_input(
         topcert.count_votes(
             lambda batch: np.zeros((len(batch), 2)),
             x,
-            num_kept=5,
+            noise=topcert.Ablation(num_kept=5, encoding=encoding),
             num_samples=10,
-            encoding=encoding,
         )
 
 
@@ -213,7 +219,11 @@ def test_hidden_pixels_are_the_middle_of_the_range() -> None:
 
     x = np.full((1, 8, 8, 3), 200, np.uint8)
     topcert.count_votes(
-        model, x, num_kept=5, num_samples=4, encoding="constant", value_range=(0, 255)
+        model,
+        x,
+        noise=topcert.Ablation(num_kept=5, encoding="constant"),
+        num_samples=4,
+        reading=topcert.Reading(value_range=(0, 255)),
     )
     # rows are tried among others as well, some of them dim: the votes are a batch of its own
     assert {127.5, 200.0} in [set(np.unique(batch).tolist()) for batch in seen if len(batch) == 4]
@@ -223,5 +233,9 @@ def test_hidden_pixels_are_the_middle_of_the_range() -> None:
 def test_a_seed_that_is_none_is_refused(seed: Any) -> None:
     with pytest.raises(ValueError, match=r"seed must (be a whole number|lie in 0 \.\. 2)"):
         topcert.count_votes(
-            lambda batch: np.zeros((len(batch), 2)), BITS, num_kept=5, num_samples=4, seed=seed
+            lambda batch: np.zeros((len(batch), 2)),
+            BITS,
+            noise=topcert.Ablation(num_kept=5),
+            num_samples=4,
+            seed=seed,
         )

@@ -309,5 +309,5 @@ def test_an_encoder_that_shows_what_is_hidden_is_refused(package: Path) -> None:
         smoothed.vote(X, num_samples=10, progress=False)
     with pytest.raises(ValueError, match="the encoder Flagged shows features that a mask hides"):
         topcert.count_votes(
-            lambda batch: batch[:, 0, :2], X, num_kept=KEPT, num_samples=9, unit="entry"
+            lambda batch: batch[:, 0, :2], X, noise=noise, num_samples=9, unit="entry"
         )

@@ -31,6 +31,7 @@ from topcert.voting.voter import Voter
 
 WEIGHTS = np.random.default_rng(0).normal(size=(6 * 64, 5)).astype(np.float32)
 IMAGES = np.random.default_rng(1).random((2, 8, 8, 3)).astype(np.float32)
+NOISE = Ablation(num_kept=20)
 
 
 def flat(batch: np.ndarray) -> np.ndarray:
@@ -90,7 +91,7 @@ def votes(
     model: Any, *, batch_size: int | None = None, num_samples: int = 120, **more: Any
 ) -> np.ndarray:
     return count_votes(
-        model, IMAGES, num_kept=20, num_samples=num_samples, batch_size=batch_size, seed=0, **more
+        model, IMAGES, noise=NOISE, num_samples=num_samples, batch_size=batch_size, seed=0, **more
     )
 
 
@@ -205,7 +206,7 @@ def test_a_scale_that_every_row_of_the_data_saturates_is_found() -> None:
 
     with pytest.raises(RowsError, match="among other rows"):
         count_votes(
-            bright, np.ones_like(IMAGES), num_kept=20, num_samples=120, batch_size=40, seed=0
+            bright, np.ones_like(IMAGES), noise=NOISE, num_samples=120, batch_size=40, seed=0
         )
 
 
@@ -232,7 +233,7 @@ def test_what_is_fitted_to_the_first_batch_is_fitted_to_no_input() -> None:
             return alone(batch / seen[0])
 
         votes_of = count_votes(
-            lazy, IMAGES * np.float32(bright), num_kept=20, num_samples=40, seed=0
+            lazy, IMAGES * np.float32(bright), noise=NOISE, num_samples=40, seed=0
         )
         assert votes_of.sum() == 80
         assert seen == [0.5]

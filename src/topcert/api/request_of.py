@@ -30,11 +30,16 @@ def request_of(
     reading: Reading | None,
     unmatched: Unmatched,
     refuse_labels: bool = True,
+    second: bool = True,
 ) -> Request:
-    """The run that a person asks for. Raises ValueError where the inputs are in doubt."""
+    """The run that a person asks for; `second`: another instance of the model is to be asked too.
+
+    Raises ValueError where the inputs are in doubt.
+    """
     check_columns(smoothed.model, x, labels)
     data = in_memory_unless_named(x, labels)
-    in_memory = None if isinstance(smoothed.model, (str, Path)) else ModelInMemory(smoothed.model)
+    named = isinstance(smoothed.model, (str, Path))
+    in_memory = None if named else ModelInMemory(smoothed.model, second=second)
     taken = Reading() if reading is None else reading
     if data is None:
         taken.check(str(x))

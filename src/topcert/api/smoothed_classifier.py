@@ -61,6 +61,9 @@ class SmoothedClassifier:
     batch_size
         Noisy copies a batch; None for what suits the model. Part of the record: another batch size
         may round otherwise.
+    executor
+        Who computes the votes (`topcert.voting.executors`); None for this process. The votes are
+        the same whoever does.
 
     Raises
     ------
@@ -92,6 +95,7 @@ class SmoothedClassifier:
         output: str | None = None,
         device: str = "auto",
         batch_size: int | None = None,
+        executor: Executor | None = None,
     ) -> None:
         if not isinstance(noise, Noise):
             raise ValueError(
@@ -107,6 +111,7 @@ class SmoothedClassifier:
         self.output = output
         self.device = device
         self.batch_size = None if batch_size is None else whole(batch_size, "batch_size")
+        self.executor = executor
 
     def __repr__(self) -> str:
         named = "" if self.num_named == 1 else f", num_named={self.num_named}"
@@ -126,7 +131,6 @@ class SmoothedClassifier:
         resume: bool = True,
         reading: Reading | None = None,
         progress: Shown = None,
-        executor: Executor | None = None,
     ) -> Votes:
         """Ask the model about noisy copies of each input, and keep every vote.
 
@@ -164,9 +168,6 @@ class SmoothedClassifier:
         progress
             None for a bar in a terminal or notebook and lines in a log, False for nothing, or a
             function that is called with the stage, what is done and the total.
-        executor
-            Who computes the votes (`topcert.voting.executors`); None for this process. The votes
-            are the same whoever does.
 
         Returns
         -------
@@ -197,7 +198,7 @@ class SmoothedClassifier:
                 unmatched="leave out" if chosen in ("predicted", "selected") else "refuse",
             )
             run = VotingRun(request, out, resume=resume)
-            return run.votes(progress, choice=chosen, executor=executor)
+            return run.votes(progress, choice=chosen, executor=self.executor)
 
     def predict(
         self,
@@ -271,7 +272,8 @@ class SmoothedClassifier:
             )
             run = VotingRun(request, folder, method=asked.method)
             k = asked.k(k, run.num_classes)
-            return asked.show(run.votes(progress, choice="predicted"), k, keep=folder is not None)
+            votes = run.votes(progress, choice="predicted", executor=self.executor)
+            return asked.show(votes, k, keep=folder is not None)
 
     def cost(
         self,
@@ -342,6 +344,7 @@ class SmoothedClassifier:
             output=self.output,
             device=self.device,
             batch_size=self.batch_size,
+            executor=self.executor,
         )
 
     def _samples(self, given: int | None, stop: Stopping | None) -> int:

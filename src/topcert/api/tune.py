@@ -326,7 +326,9 @@ def tune(
         ]
 
         def collect(request: Request, method: SampledMethod, folder: Path | None) -> Votes:
-            return VotingRun(request, folder, method=method).votes(progress, choice="given")
+            return VotingRun(request, folder, method=method).votes(
+                progress, choice="given", executor=base.executor
+            )
 
         where = None if out is None else Path(out)
         if where is not None:

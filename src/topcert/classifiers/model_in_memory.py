@@ -26,16 +26,19 @@ class ModelInMemory:
 
     `name` is what manifests and messages call it. A copy is made at once, before the model is asked
     anything: the second instance, which knows nothing of what the first one remembers. Of a
-    function there is none.
+    function there is none, nor where no `second` is to be asked.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, *, second: bool = True) -> None:
         self.model = model
         self.name = f"{_called(model)} in memory"
         self._copy: Any = None
         self._why = f"{self.name} cannot be copied"
         if _is_code(model):
             self._why = f"{self.name} is code, which cannot be loaded a second time"
+            return
+        if not second:
+            self._why = f"{self.name} was not copied"
             return
         try:
             self._copy = copy.deepcopy(model)

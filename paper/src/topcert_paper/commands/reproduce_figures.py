@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, final
 
 import typer
 from rich.table import Table
 
 from topcert.cli import options
+from topcert.cli.grouping import flags_given, grouped
 from topcert.cli.progress import console, messages, progress_bar, stoppable
 from topcert.evaluation.accuracy import floored
 from topcert_paper.carried import carried_counts, read_budget
@@ -72,6 +74,37 @@ Limit = Annotated[
 ]
 
 
+@final
+@dataclass(frozen=True, kw_only=True)
+class ImagenetPanel:
+    """What is measured on ImageNet, and with which model; nothing without its images."""
+
+    imagenet_dir: ImagenetDir = None
+    imagenet_model: ImagenetModel = None
+    imagenet_encoding: ImagenetEncoding = None
+    rehearse: Rehearse = False
+    samples: Samples = None
+    limit: Limit = None
+
+    def check(self) -> None:
+        """Raise ValueError where these options contradict each other."""
+        others = [flag for flag in flags_given(self) if flag != "--imagenet-dir"]
+        if others and self.imagenet_dir is None:
+            raise ValueError(
+                f"{others[0]} is for the ImageNet panel; name its images with --imagenet-dir, or"
+                f" leave {others[0]} out"
+            )
+        if self.imagenet_encoding is not None and self.imagenet_model is None:
+            raise ValueError(
+                "--imagenet-encoding belongs to --imagenet-model; name the model, or leave the"
+                " encoding out"
+            )
+        if self.rehearse and self.imagenet_model is not None:
+            raise ValueError(
+                "--rehearse is for networks that are missing; leave it out, or --imagenet-model"
+            )
+
+
 def figure_command(figure: PaperFigure) -> Callable[..., None]:
     """The command of one figure."""
 
@@ -82,40 +115,14 @@ def figure_command(figure: PaperFigure) -> Callable[..., None]:
         budget: SizeOption = "small",
         from_counts: FromCounts = False,
         skip_cifar10: SkipCifar10 = False,
-        imagenet_dir: ImagenetDir = None,
-        imagenet_model: ImagenetModel = None,
-        imagenet_encoding: ImagenetEncoding = None,
-        rehearse: Rehearse = False,
-        samples: Samples = None,
-        limit: Limit = None,
+        imagenet: ImagenetPanel,
         device: options.Device = "auto",
         _progress: options.Progress = None,
     ) -> None:
         size = read_budget(budget)
-        asked = {
-            "--imagenet-model": imagenet_model,
-            "--imagenet-encoding": imagenet_encoding,
-            "--rehearse": rehearse or None,
-            "--samples": samples,
-            "--limit": limit,
-        }
-        alone = next((name for name, value in asked.items() if value is not None), None)
-        if alone is not None and imagenet_dir is None:
-            raise ValueError(
-                f"{alone} is for the ImageNet panel; name its images with --imagenet-dir, or leave"
-                f" {alone} out"
-            )
-        if imagenet_encoding is not None and imagenet_model is None:
-            raise ValueError(
-                "--imagenet-encoding belongs to --imagenet-model; name the model, or leave the"
-                " encoding out"
-            )
-        if rehearse and imagenet_model is not None:
-            raise ValueError(
-                "--rehearse is for networks that are missing; leave it out, or --imagenet-model"
-            )
+        imagenet.check()
         if from_counts:
-            if imagenet_dir is not None:
+            if imagenet.imagenet_dir is not None:
                 raise ValueError("--from-counts measures nothing; leave --imagenet-dir out")
             _finish(
                 figure,
@@ -126,19 +133,9 @@ def figure_command(figure: PaperFigure) -> Callable[..., None]:
             return
         if not skip_cifar10:
             _measure_cifar10(figure, TABLE1_EFFORT[size], out, data_dir=data_dir, device=device)
-        if imagenet_dir is not None:
-            _measure_imagenet(
-                figure,
-                out,
-                images=imagenet_dir,
-                model=imagenet_model,
-                encoding=imagenet_encoding,
-                rehearse=rehearse,
-                num_samples=DEFAULT_SAMPLES if samples is None else samples,
-                limit=DEFAULT_LIMIT if limit is None else limit,
-                device=device,
-            )
-        if rehearse and (out / "rehearsal" / "counts").is_dir():
+        if imagenet.imagenet_dir is not None:
+            _measure_imagenet(figure, out, imagenet, images=imagenet.imagenet_dir, device=device)
+        if imagenet.rehearse and (out / "rehearsal" / "counts").is_dir():
             stem = out / "rehearsal" / f"{figure.name}-rehearsal"
             _finish(
                 figure,
@@ -165,7 +162,7 @@ def figure_command(figure: PaperFigure) -> Callable[..., None]:
     lacks, and goes on where it was stopped: repeat the command. ImageNet needs --imagenet-dir, and
     --imagenet-model or OUT/networks/imagenet-ablation-E/resnet50.onnx.
     """
-    return draw
+    return grouped(draw)
 
 
 def _measure_cifar10(
@@ -190,16 +187,7 @@ def _measure_cifar10(
 
 
 def _measure_imagenet(
-    figure: PaperFigure,
-    out: Path,
-    *,
-    images: Path,
-    model: str | None,
-    encoding: str | None,
-    rehearse: bool,
-    num_samples: int,
-    limit: int,
-    device: str,
+    figure: PaperFigure, out: Path, asked: ImagenetPanel, *, images: Path, device: str
 ) -> None:
     if not images.is_dir():
         raise ValueError(
@@ -208,8 +196,8 @@ def _measure_imagenet(
     for num_kept in figure.kepts(IMAGENET):
         name, where = IMAGENET.record_name(num_kept), out
         network = out / "networks" / name / "resnet50.onnx"
-        if model is None and not network.is_file():
-            if not rehearse:
+        if asked.imagenet_model is None and not network.is_file():
+            if not asked.rehearse:
                 messages.print(
                     f"ImageNet, e = {num_kept}: no network at {network}",
                     highlight=False,
@@ -223,11 +211,11 @@ def _measure_imagenet(
         messages.print(f"ImageNet, e = {num_kept}{untrained}", highlight=False)
         request = imagenet_request(
             num_kept,
-            str(network) if model is None else model,
+            str(network) if asked.imagenet_model is None else asked.imagenet_model,
             images=images,
-            encoding=encoding,
-            num_samples=num_samples,
-            limit=limit,
+            encoding=asked.imagenet_encoding,
+            num_samples=DEFAULT_SAMPLES if asked.samples is None else asked.samples,
+            limit=DEFAULT_LIMIT if asked.limit is None else asked.limit,
             device=device,
         )
         with stoppable(_what_is_kept(out)), progress_bar("votes", unit="passes") as update:

@@ -63,7 +63,7 @@ class Executor(ABC):
     """Computes blocks of votes.
 
     A final subclass lies in a file of its own and is given to a run as an object:
-    `SmoothedClassifier.vote(..., executor=...)`.
+    `SmoothedClassifier(..., executor=...)`.
 
     Examples
     --------
