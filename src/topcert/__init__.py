@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from topcert.evaluation.given_counts import Counts
     from topcert.evaluation.predictions import Predictions
     from topcert.modalities.raw_input import RawInput
+    from topcert.voting.executors.in_process import InProcess
+    from topcert.voting.executors.processes import Processes
+    from topcert.voting.executors.ray_cluster import Ray
 
 __all__ = [
     "ABSTAIN",
@@ -49,9 +52,12 @@ __all__ = [
     "Demo",
     "Discrete",
     "Gaussian",
+    "InProcess",
     "Plan",
     "Predictions",
+    "Processes",
     "RawInput",
+    "Ray",
     "Reading",
     "Recipe",
     "RowCast",
@@ -95,9 +101,12 @@ _LATER = {
     "Cost": "topcert.api.cost",
     "Counts": "topcert.evaluation.given_counts",
     "Demo": "topcert.api.demo",
+    "InProcess": "topcert.voting.executors.in_process",
     "Plan": "topcert.api.plan",
     "Predictions": "topcert.evaluation.predictions",
+    "Processes": "topcert.voting.executors.processes",
     "RawInput": "topcert.modalities.raw_input",
+    "Ray": "topcert.voting.executors.ray_cluster",
     "Reading": "topcert.datasets.reading",
     "Recipe": "topcert.api.train_network",
     "RowCast": "topcert.datasets.casting",

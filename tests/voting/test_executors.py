@@ -24,6 +24,7 @@ from topcert.voting.executors.executor import (
     compute_block,
 )
 from topcert.voting.executors.in_process import InProcess
+from topcert.voting.executors.processes import Processes
 from topcert.voting.executors.voter_recipe import VoterRecipe
 from topcert.voting.ledger import Ledger
 from topcert.voting.request import Request
@@ -98,7 +99,11 @@ def files(folder: str) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("request_", [FIXED, STOPPING], ids=["fixed", "stopping"])
-@pytest.mark.parametrize("executor", [Shuffled(), Threads()], ids=["shuffled", "threads"])
+@pytest.mark.parametrize(
+    "executor",
+    [Shuffled(), Threads(), Processes(workers=3)],
+    ids=["shuffled", "threads", "processes"],
+)
 def test_another_executor_leaves_the_same_folder(
     workplace: Path, monkeypatch: pytest.MonkeyPatch, request_: Request, executor: Executor
 ) -> None:

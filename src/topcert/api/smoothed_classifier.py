@@ -62,8 +62,9 @@ class SmoothedClassifier:
         Noisy copies a batch; None for what suits the model. Part of the record: another batch size
         may round otherwise.
     executor
-        Who computes the votes (`topcert.voting.executors`); None for this process. The votes are
-        the same whoever does.
+        Who computes the votes: `topcert.InProcess`, `topcert.Processes`, `topcert.Ray`, or one of
+        your own; None for this process, or several where these are faster. The votes are the same
+        whoever does.
 
     Raises
     ------

@@ -34,6 +34,7 @@ def recorded_request(manifest: Manifest, *, model: str, data: str | None) -> Req
         num_named=manifest.depth,
         output=manifest.output,
         batch_size=manifest.batch_size,
+        threads=manifest.threads,
         refuse_labels=False,  # a run of predict has them counted
         stopping=None if manifest.stopping == FIXED else Stopping.read(manifest.stopping),
     )

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from topcert.classifiers.answers import (
     AnswerError,
@@ -48,6 +50,8 @@ class Classifier(ABC):
     makes of a NaN, because a library may do that otherwise from one release to the next. What stops
     a run instead: memory that runs out, and a device or file that fails. That is nobody's row.
 
+    `threads` is how many the model may run in; None for as many as it likes.
+
     `refuse_labels`: raise on a label out of range instead. A certified input is nobody's attack, so
     there it tells of another count of classes.
     """
@@ -62,6 +66,18 @@ class Classifier(ABC):
     refuse_labels: bool = True
     depth: int = 1
     undefined: Undefined = field(default_factory=Undefined)
+    threads: int | None = field(default=None, init=False)
+
+    def limit_threads(self, threads: int | None) -> None:
+        """Have the model run in so many threads from now on; None for as many as it likes, as it
+        does at first. What runs on a GPU does not mind.
+        """
+        self.threads = threads
+        self._pools = ThreadpoolController()
+
+    def _limited(self) -> AbstractContextManager[Any]:
+        """Within it the model keeps to its threads: those of BLAS and OpenMP."""
+        return nullcontext() if self.threads is None else self._pools.limit(limits=self.threads)
 
     @abstractmethod
     def run(self, batch: NDArray[np.floating]) -> Any:
@@ -79,7 +95,8 @@ class Classifier(ABC):
         the device or the memory.
         """
         try:
-            output = self.run(batch)
+            with self._limited():
+                output = self.run(batch)
         except AnswerError:
             raise
         except (KeyboardInterrupt, GeneratorExit):

@@ -41,6 +41,10 @@ class Mirrored(Classifier):
         )
         self._network, self._width, self._stride = network, width, stride
 
+    def limit_threads(self, threads: int | None) -> None:
+        super().limit_threads(threads)
+        self._network.limit_threads(threads)
+
     def run(self, batch: NDArray[np.floating]) -> Any:
         one = self._network.answer(batch)
         other = self._network.answer(mirrored(batch, width=self._width, stride=self._stride))

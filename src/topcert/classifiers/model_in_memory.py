@@ -32,6 +32,7 @@ class ModelInMemory:
     def __init__(self, model: Any, *, second: bool = True) -> None:
         self.model = model
         self.name = f"{_called(model)} in memory"
+        self._source = _source(model)  # once: a function that came from another process has none
         self._copy: Any = None
         self._why = f"{self.name} cannot be copied"
         if _is_code(model):
@@ -63,7 +64,7 @@ class ModelInMemory:
             num_classes=num_classes,
             output=output,
             depth=depth,
-            fingerprint=_source(self.model),
+            fingerprint=self._source,
             refuse_labels=refuse_labels,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -49,17 +50,8 @@ class OnnxClassifier(Classifier):
     ) -> None:
         if not path.is_file():
             raise ValueError(f"{path} does not exist")
-        providers = _providers(device)
-        options = onnxruntime.SessionOptions()
-        options.use_deterministic_compute = True
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
-        # ONNX Runtime has no common base class for what a bad file raises
-        except Exception as error:
-            raise ValueError(
-                f"{path} is not a network that ONNX Runtime can load: {first_line(error)}"
-            ) from error
+        self._path, self._providers = path, _providers(device)
+        self._session = self._open()
         # it falls back to the CPU by itself
         on_cuda = "CUDAExecutionProvider" in self._session.get_providers()
         if device.startswith("cuda") and not on_cuda:
@@ -107,6 +99,27 @@ class OnnxClassifier(Classifier):
             coupling=coupling_of_graph(read_graph(path)),
             depth=depth,
         )
+
+    def limit_threads(self, threads: int | None) -> None:
+        self.threads = threads
+        self._session = self._open(threads)
+
+    def _limited(self) -> AbstractContextManager[None]:
+        return nullcontext()  # threads are those of a session
+
+    def _open(self, threads: int | None = None) -> onnxruntime.InferenceSession:
+        """A session of so many threads, None for one a core."""
+        options = onnxruntime.SessionOptions()
+        options.use_deterministic_compute = True
+        options.log_severity_level = 3
+        options.intra_op_num_threads = threads or 0  # 0: one a core
+        try:
+            return onnxruntime.InferenceSession(str(self._path), options, providers=self._providers)
+        # ONNX Runtime has no common base class for what a bad file raises
+        except Exception as error:
+            raise ValueError(
+                f"{self._path} is not a network that ONNX Runtime can load: {first_line(error)}"
+            ) from error
 
     def run(self, batch: NDArray[np.floating]) -> dict[str, Any]:
         # what float16 cannot hold becomes infinite, as the total rule has it

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any, final
 
@@ -58,6 +60,18 @@ class TorchClassifier(Classifier):
             coupling=coupling_of_module(module),
             depth=depth,
         )
+
+    @contextmanager
+    def _limited(self) -> Iterator[None]:
+        """PyTorch's own count of threads, which is one of the whole process, as it was before."""
+        usual = torch.get_num_threads()
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+        try:
+            yield
+        finally:
+            if self.threads is not None:
+                torch.set_num_threads(usual)
 
     @torch.inference_mode()
     def run(self, batch: NDArray[np.floating]) -> Any:

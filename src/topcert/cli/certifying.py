@@ -13,6 +13,7 @@ from topcert.cli.progress import pairs_bar
 from topcert.cli.running import run_to_ledger
 from topcert.evaluation.results import Results, smoothing_of
 from topcert.progress.shown import Shown
+from topcert.voting.executors.executor import Executor
 from topcert.voting.open_inputs import stopping_test_of
 
 
@@ -28,7 +29,7 @@ def results_of(found: Certificates) -> Results:
     return found.origin.results
 
 
-def certify_in_view(run: CertifiedRun) -> Certificates:
+def certify_in_view(run: CertifiedRun, *, executor: Executor | None = None) -> Certificates:
     """Say what can be certified at best, vote, and save the certificates beside the votes."""
     prepared = run.opened.prepared
     planned = prepared.manifest("")
@@ -43,5 +44,5 @@ def certify_in_view(run: CertifiedRun) -> Certificates:
         bounds=run.bounds,
         stopping_test=stopping_test_of(planned),
     )
-    votes = Votes(run_to_ledger(run.opened))
+    votes = Votes(run_to_ledger(run.opened, executor=executor))
     return with_bar(lambda progress: run.save(votes, progress=progress))

@@ -17,6 +17,8 @@ from topcert.datasets.reading import Reading
 from topcert.noise.ablation import Ablation
 from topcert.noise.law import Noise
 from topcert.noise.registered_laws import all_noises
+from topcert.voting.executors.executor import Executor
+from topcert.voting.executors.named import AUTO, make_executor, read_resources
 
 
 @final
@@ -71,6 +73,30 @@ class ModelOptions:
             output=self.output,
             device=self.device,
             batch_size=self.batch_size,
+        )
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class ExecutorOptions:
+    """Who casts the votes, and where."""
+
+    executor: options.ExecutorName = AUTO
+    workers: options.Workers = None
+    ray: options.RayAddress = None
+    num_cpus: options.NumCpus = None
+    num_gpus: options.NumGpus = None
+    resources: options.Resources = None
+
+    def made(self) -> Executor:
+        """As the library takes it. Raises ValueError where options do not go together."""
+        return make_executor(
+            self.executor,
+            workers=self.workers,
+            ray=self.ray,
+            num_cpus=self.num_cpus,
+            num_gpus=self.num_gpus,
+            resources=read_resources(self.resources),
         )
 
 

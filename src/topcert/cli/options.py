@@ -200,6 +200,35 @@ BatchSize = Annotated[
         min=1, max=10**6, help="Votes a batch; chosen for you, recorded, kept when a run goes on."
     ),
 ]
+ExecutorName = Annotated[
+    str,
+    typer.Option(
+        "--executor",
+        help="Who casts the votes: auto (this process, or processes where these are faster),"
+        " in-process, processes or ray. The votes are the same.",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="processes: how many, one a core without it; ray: how many at most."),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        help="ray: auto for the cluster that this machine belongs to, or HOST:PORT; without it one"
+        " of this machine alone.",
+    ),
+]
+NumCpus = Annotated[
+    float | None, typer.Option(min=0, help="ray: cores that a worker takes of a node; 1.")
+]
+NumGpus = Annotated[
+    float | None, typer.Option(min=0, help="ray: GPUs that a worker takes of a node; 0.")
+]
+Resources = Annotated[
+    str | None, typer.Option(help="ray: what else it takes, NAME=AMOUNT, with commas between.")
+]
 Progress = Annotated[
     str | None,
     typer.Option(

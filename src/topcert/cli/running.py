@@ -12,13 +12,16 @@ from topcert.datasets.dataset import Dataset
 from topcert.methods.certificate_table import certified_under
 from topcert.progress.bars import Update
 from topcert.voting.checks import read_check, second_in_words
+from topcert.voting.executors.executor import Executor
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import FIXED, Manifest
 from topcert.voting.run import Opened, collect_votes
 from topcert.voting.sampling import flip_rate
 
 
-def run_to_ledger(opened: Opened, *, kept: str | None = None, promise: str = "") -> Ledger:
+def run_to_ledger(
+    opened: Opened, *, kept: str | None = None, promise: str = "", executor: Executor | None = None
+) -> Ledger:
     """Fill the ledger with a progress bar; on Ctrl-C say what is `kept` and leave with exit code
     130.
 
@@ -29,8 +32,10 @@ def run_to_ledger(opened: Opened, *, kept: str | None = None, promise: str = "")
     with stoppable(kept or partial(_kept, opened.folder)), progress_stages() as stage:
         reading = stage("read", unit="inputs", ends=False)
         votes = _Accepted(opened, stage("votes", unit="passes"), promise)
-        ledger = collect_votes(opened, on_progress=votes, on_inputs=reading)
+        ledger = collect_votes(opened, on_progress=votes, on_inputs=reading, executor=executor)
     votes.accept()
+    if executor is not None and executor.in_words():
+        _print(f"votes cast by {executor.in_words()}")
     prepared = opened.prepared
     note_undefined(prepared.classifier)
     checked = read_check(opened.folder, ledger.manifest.digest())

@@ -44,12 +44,13 @@ def fill(
         replay(ledger, voter, _chosen(batches))
     done = sum(map(ledger.schedule.num_votes_of, present))
     done += sum(len(ledger.partial_votes(block)) for block in missing)
-    while True:
-        done = _fill_stage(
-            ledger, voter, executor=executor, recipe=recipe, done=done, on_progress=on_progress
-        )
-        if not ledger.extend():
-            break
+    with closing(executor):
+        while True:
+            done = _fill_stage(
+                ledger, voter, executor=executor, recipe=recipe, done=done, on_progress=on_progress
+            )
+            if not ledger.extend():
+                break
     if ledger.stopping_test is not None:
         on_progress(done, done, "")
     # Also where nothing was missing: the last run may have been killed, or stopped by this very
@@ -77,7 +78,7 @@ def _fill_stage(
     def on_votes(votes: int, position: int) -> None:
         nonlocal done
         done += votes
-        on_progress(done, total, _where(ledger, position))
+        on_progress(done, total, _where(ledger, position, executor.in_words()))
 
     waiting = {block: _task(ledger, block) for block in ledger.missing_blocks()}
     computed = executor.compute(
@@ -124,11 +125,11 @@ def _check(executor: Executor, task: BlockTask | None, found: BlockVotes, depth:
         )
 
 
-def _where(ledger: Ledger, position: int) -> str:
-    inputs = ledger.manifest.num_inputs
+def _where(ledger: Ledger, position: int, who: str) -> str:
+    inputs, by = ledger.manifest.num_inputs, f", {who}" if who else ""
     if ledger.stopping_test is None:
-        return f"input {position + 1} of {inputs}"
-    return f"{ledger.num_open} of {inputs} inputs still open"
+        return f"input {position + 1} of {inputs}{by}"
+    return f"{ledger.num_open} of {inputs} inputs still open{by}"
 
 
 def _chosen(batches: Sequence[int]) -> set[int]:

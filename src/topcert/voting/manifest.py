@@ -28,7 +28,7 @@ from topcert.voting.manifest_types import (
 
 FORMAT: Final = "topcert-ledger-2"
 # entries that stand only where they say something
-_OPTIONAL: Final = frozenset({"num_named", "output"})
+_OPTIONAL: Final = frozenset({"num_named", "output", "threads"})
 FIXED: Final = "fixed"  # stopping: the number of votes was set beforehand
 
 
@@ -72,6 +72,7 @@ class Manifest:
     batches_per_block: int
     output: str | None = None
     num_named: int | None = None
+    threads: int | None = None
     format: str = FORMAT
 
     @property

@@ -78,6 +78,10 @@ def check_types(path: Path, found: dict[str, Any], *, texts: Iterable[str]) -> N
         raise ValueError(f"{path}: output must be text, got {found['output']!r}")
     if "num_named" in found and type(found["num_named"]) is not int:
         raise ValueError(f"{path}: num_named must be a whole number, got {found['num_named']!r}")
+    if "threads" in found and (type(found["threads"]) is not int or found["threads"] < 1):
+        raise ValueError(
+            f"{path}: threads must be a whole number of at least 1, got {found['threads']!r}"
+        )
     for name in texts:
         if not isinstance(found[name], str):
             raise ValueError(f"{path}: {name} must be text, got {found[name]!r}")

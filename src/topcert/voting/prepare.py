@@ -79,6 +79,8 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
         raise ValueError(
             _other_size(request, dataset, example.shape[1:], error.wanted) or str(error)
         ) from error
+    if request.threads is not None:
+        classifier.limit_threads(request.threads)
     if request.num_classes not in (None, classifier.num_classes):
         raise ValueError(
             f"{request.num_classes} classes are named, {request.model} has"

@@ -106,6 +106,7 @@ class Prepared:
             output=request.output,
             num_named=None if request.num_named == 1 else request.num_named,
             runtime=self.classifier.runtime,
+            threads=request.threads,
             noise=request.noise,
             stopping=FIXED if request.stopping is None else request.stopping.to_text(),
             seed=request.seed,

@@ -34,6 +34,7 @@ class Request:
     output: str | None = None  # of a model with several, which is the answer
     num_named: int = 1  # labels that each ballot names, ranked
     batch_size: int | None = None
+    threads: int | None = None  # of a model on a CPU, where its answers depend on them
     stopping: Stopping | None = None  # then `num_samples` is the cap
     # labels out of range; else they count as `UNDEFINED_LABEL`: inputs may be an attacker's
     refuse_labels: bool = True

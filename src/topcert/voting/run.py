@@ -15,7 +15,7 @@ from topcert.classifiers.second_instance import second_instance
 from topcert.datasets.dataset import Dataset
 from topcert.voting.checks import SecondCheck, write_check
 from topcert.voting.executors.executor import Executor
-from topcert.voting.executors.in_process import InProcess
+from topcert.voting.executors.fastest import Fastest
 from topcert.voting.executors.voter_recipe import VoterRecipe
 from topcert.voting.fill import fill
 from topcert.voting.given_names import given_names
@@ -24,6 +24,7 @@ from topcert.voting.inputs import as_recorded, fingerprint_inputs, inputs_table
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest
 from topcert.voting.open_inputs import stopping_test_of
+from topcert.voting.pinned_threads import pin_threads
 from topcert.voting.prepare import prepare
 from topcert.voting.prepared_run import Prepared
 from topcert.voting.request import Request
@@ -62,12 +63,10 @@ def open_run(request: Request, folder: Path, *, resume: bool) -> Opened:
         raise ValueError(f"--out {folder} is a file; name a folder")
     recorded = Manifest.read(path) if path.exists() else None
     if recorded is not None:
-        request = replace(request, noise=request.noise.resuming(recorded.noise))
-    return Opened(
-        folder=folder,
-        prepared=prepare(request, recorded_batch_size=recorded.batch_size if recorded else None),
-        recorded=recorded,
-    )
+        noise = request.noise.resuming(recorded.noise)
+        request = replace(request, noise=noise, threads=recorded.threads)
+    prepared = prepare(request, recorded_batch_size=recorded.batch_size if recorded else None)
+    return Opened(folder=folder, prepared=prepared, recorded=recorded)
 
 
 def read_inputs_table(
@@ -98,7 +97,7 @@ def collect_votes(
 ) -> Ledger:
     """Fill the ledger: start it, or go on with it.
 
-    The `executor` computes the votes; None for this process, a block after another.
+    The `executor` computes the votes; None for the fastest on this machine.
     `on_progress(done, total, note)` counts votes, `on_inputs` of what comes before the first of
     them. That rows are judged alone is tried before the first vote and after the last, each time of
     a second instance of the model too, and `ledger/checks.json` then says so. A finished run may be
@@ -111,6 +110,8 @@ def collect_votes(
     if recorded is not None:
         inputs = as_recorded(inputs, recorded.data_fingerprint, first=recorded.num_inputs)
     fingerprint = fingerprint_inputs(inputs)
+    if recorded is None:
+        prepared = pin_threads(prepared)
     manifest = prepared.manifest(fingerprint)
     stopping_test_of(manifest)  # a question without an answer is refused before any work
     elsewhere = False
@@ -163,7 +164,7 @@ def collect_votes(
             fill(
                 ledger,
                 voter,
-                executor=InProcess() if executor is None else executor,
+                executor=Fastest() if executor is None else executor,
                 recipe=_recipe(prepared, manifest, inputs),
                 on_progress=on_progress,
             )

@@ -18,7 +18,13 @@ from topcert.cli.certifying import certify_in_view, results_of
 from topcert.cli.grouping import flags_given, grouped
 from topcert.cli.listing import print_inputs
 from topcert.cli.machine import print_json, summary
-from topcert.cli.option_groups import Laws, ModelOptions, PrintOptions, ReadingOptions
+from topcert.cli.option_groups import (
+    ExecutorOptions,
+    Laws,
+    ModelOptions,
+    PrintOptions,
+    ReadingOptions,
+)
 from topcert.cli.own_commands import OwnCommand
 from topcert.cli.printing import print_curves, print_promise, print_unlabelled
 from topcert.cli.progress import console
@@ -77,6 +83,7 @@ def certify(
     reading: ReadingOptions,
     asked: ModelOptions,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    work: ExecutorOptions,
     printing: PrintOptions,
 ) -> None:
     """Certify how many features an attacker may change before a label can leave the top k.
@@ -93,7 +100,7 @@ def certify(
     check_out_folder(out)
     certifier = find_method(method)
     if not isinstance(certifier, SampledMethod):
-        _refuse_votes(method, noise, votes, asked, reading)
+        _refuse_votes(method, noise, votes, asked, work, reading)
         certify_bounds(
             data,
             model,
@@ -106,6 +113,7 @@ def certify(
             as_json=printing.as_json,
         )
         return
+    executor = work.made()
     if max_radius is not None:
         raise ValueError(f"--max-radius is for the method chiang, not for {method}; leave it out")
     certification = Certification(
@@ -127,7 +135,9 @@ def certify(
         reading=reading.reading(),
         folder=out if resume else None,
     )
-    results = results_of(certify_in_view(certification.open(request, out, resume=resume)))
+    results = results_of(
+        certify_in_view(certification.open(request, out, resume=resume), executor=executor)
+    )
     print_curves(results.curves, unit=results.certificates.unit)
     print_inputs(results.certificates, out)
     print_unlabelled(results.curves, results.certificates)
@@ -145,12 +155,13 @@ def _refuse_votes(
     noise: Mapping[str, Any],
     votes: VoteOptions,
     asked: ModelOptions,
+    work: ExecutorOptions,
     reading: ReadingOptions,
 ) -> None:
     """Refuse what is for methods on votes alone."""
     laws = {name: one.flag for law in all_noises().values() for name, one in law.options().items()}
     given = [laws[name] for name, value in noise.items() if value is not None]
-    for flag in (*given, *flags_given(votes), *flags_given(asked)):
+    for flag in (*given, *flags_given(votes), *flags_given(asked), *flags_given(work)):
         raise ValueError(f"{flag} is for methods on votes, not for {method}; leave it out")
     if reading.value_range is not None:
         raise ValueError(

@@ -19,7 +19,13 @@ from topcert.cli import options
 from topcert.cli.best_possible import print_best
 from topcert.cli.grouping import grouped
 from topcert.cli.machine import print_json
-from topcert.cli.option_groups import Masks, ModelOptions, PrintOptions, ReadingOptions
+from topcert.cli.option_groups import (
+    ExecutorOptions,
+    Masks,
+    ModelOptions,
+    PrintOptions,
+    ReadingOptions,
+)
 from topcert.cli.own_commands import OwnCommand
 from topcert.cli.progress import messages
 from topcert.cli.running import run_to_ledger
@@ -31,6 +37,7 @@ from topcert.noise.ablation import Ablation
 from topcert.noise.law import IID
 from topcert.noise.make_noise import make_noise
 from topcert.randomization.lattices import read_strides
+from topcert.voting.executors.executor import Executor
 from topcert.voting.request import Request
 
 
@@ -81,6 +88,7 @@ def predict(
         typer.Option(help="Folder to keep the run in: as that of certify, and predictions.csv."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    work: ExecutorOptions,
     printing: PrintOptions,
 ) -> None:
     """Show the k labels of the smoothed classifier, each with its certified radius; a label without
@@ -113,7 +121,7 @@ def predict(
         unmatched="leave out",
         refuse_labels=False,  # the inputs may be an attacker's
     )
-    run = partial(_run, request, asked=wanted, k=k)
+    run = partial(_run, request, asked=wanted, k=k, executor=work.made())
     if out is not None:
         made = run(out, resume=resume, kept=None)
     else:
@@ -134,6 +142,7 @@ def _run(
     k: int | None,
     resume: bool,
     kept: str | None,
+    executor: Executor,
 ) -> Predictions:
     """Vote, and show what the votes say; a folder that is to be kept is finished (`kept` None)."""
     method = asked.method
@@ -152,7 +161,7 @@ def _run(
     promise, raw = _promise(request, method, asked.alpha), opened.prepared.dataset.raw
     if raw is not None:
         promise += f"; {raw.in_words(unit=opened.prepared.unit)}"
-    ledger = run_to_ledger(opened, kept=kept, promise=promise)
+    ledger = run_to_ledger(opened, kept=kept, promise=promise, executor=executor)
     return asked.show(Votes(ledger), k, keep=kept is None)
 
 

@@ -75,11 +75,11 @@ class Executor(ABC):
     ...     def compute(self, tasks, *, voter, recipe, on_votes):
     ...         for task in reversed(tasks):
     ...             yield compute_block(voter, task, on_votes=on_votes)
-    >>> smoothed = topcert.SmoothedClassifier(
-    ...     lambda batch: batch[:, :3], noise=topcert.Ablation(num_kept=6))
     >>> x = np.random.default_rng(0).random((4, 12))
     >>> votes, again = (
-    ...     smoothed.vote(x, label_choice="predicted", num_samples=50, progress=False, executor=one)
+    ...     topcert.SmoothedClassifier(
+    ...         lambda batch: batch[:, :3], noise=topcert.Ablation(num_kept=6), executor=one
+    ...     ).vote(x, label_choice="predicted", num_samples=50, progress=False)
     ...     for one in (None, Backwards()))
     >>> bool((votes.counts == again.counts).all())
     True
@@ -97,8 +97,7 @@ class Executor(ABC):
         """The votes of each task, once, in any order, as they are done.
 
         A generator: the run stores a block before it asks for the next, and closes the generator
-        when it is stopped. Whatever was started for the tasks (threads, processes) ends then, and
-        at the end.
+        when it is stopped. It is called once for each stage of a run, and `close` after the last.
 
         Parameters
         ----------
@@ -120,6 +119,15 @@ class Executor(ABC):
             Where the model has no answer that counts, a device fails, or a worker finds other
             inputs or another model than the run. What is stored stays.
         """
+
+    def close(self) -> None:  # noqa: B027 - an executor that starts nothing has nothing to end
+        """End whatever was started (threads, processes), also where a run was stopped."""
+
+    def in_words(self) -> str:
+        """Who computes, in a few words for a person; nothing where that is the process of the
+        run.
+        """
+        return ""
 
 
 def compute_block(voter: Voter, task: BlockTask, *, on_votes: OnVotes | None = None) -> BlockVotes:

@@ -1,4 +1,4 @@
-"""Blocks one after another in the process of the run; the usual executor."""
+"""Blocks one after another in the process of the run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,19 @@ from topcert.voting.voter import Voter
 
 @final
 class InProcess(Executor):
-    """Computes each block in turn, with the voter of the run."""
+    """Blocks one after another in the process of the run.
+
+    Examples
+    --------
+    >>> import numpy as np, topcert
+    >>> smoothed = topcert.SmoothedClassifier(
+    ...     lambda batch: batch[:, :3], noise=topcert.Ablation(num_kept=6),
+    ...     executor=topcert.InProcess())
+    >>> x = np.random.default_rng(0).random((2, 12))
+    >>> votes = smoothed.vote(x, num_samples=50, progress=False)
+    >>> votes.counts.sum(axis=1)
+    array([50, 50])
+    """
 
     def compute(
         self,

@@ -1,0 +1,130 @@
+"""In the process of the run, or in one process a core: whichever is faster, by a trial.
+
+The trial is part of the work. The first blocks are computed in this process and timed; where much
+is left to do, processes are started and timed over their first parts; whoever is faster goes on.
+The votes are the same whoever casts them, so nothing of the choice is part of the record.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from typing import Final, final
+
+from topcert.voting.executors.executor import (
+    BlockTask,
+    BlockVotes,
+    Executor,
+    OnVotes,
+    compute_block,
+)
+from topcert.voting.executors.processes import Processes, cpu_count
+from topcert.voting.executors.voter_recipe import VoterRecipe
+from topcert.voting.executors.worker import NotSharedError
+from topcert.voting.voter import Voter
+
+TIMED: Final = 3.0  # seconds of each side of the trial
+WORTH: Final = 60.0  # seconds of work left that are worth starting processes
+GAIN: Final = 1.03  # how much faster processes must be
+
+
+@final
+class Fastest(Executor):
+    """This process, or several of one thread each where these are faster: the usual executor.
+
+    Processes are tried where a minute of work or more is left, the model runs on a CPU with several
+    cores, and both model and data can be given to another process.
+
+    Parameters
+    ----------
+    workers
+        How many processes are tried; None for one a core, 8 at most.
+    """
+
+    def __init__(self, *, workers: int | None = None) -> None:
+        self._processes = Processes(workers=workers)
+        self._seconds = self._votes = 0.0  # of what this process computed
+        self._chosen: str | None = None  # "" for this process
+
+    def __repr__(self) -> str:
+        return f"Fastest(workers={self._processes.workers})"
+
+    def compute(
+        self, tasks: Sequence[BlockTask], *, voter: Voter, recipe: VoterRecipe, on_votes: OnVotes
+    ) -> Generator[BlockVotes, None, None]:
+        waiting = {task.block: task for task in tasks}
+
+        def shared() -> Generator[BlockVotes, None, None]:
+            return self._processes.compute(
+                list(waiting.values()), voter=voter, recipe=recipe, on_votes=on_votes
+            )
+
+        if not _can_share(voter):
+            self._chosen = ""
+        while waiting:
+            timed = self._votes > 0 and self._seconds >= TIMED
+            if self._chosen is None and timed and self._left(waiting) >= WORTH:
+                yield from self._try_processes(waiting, shared)
+            elif self._chosen:
+                with closing(shared()) as computed:
+                    for found in computed:
+                        del waiting[found.block]
+                        yield found
+            else:
+                began, task = time.perf_counter(), next(iter(waiting.values()))
+                found = compute_block(voter, task, on_votes=on_votes)
+                self._seconds += time.perf_counter() - began
+                self._votes += task.num_votes
+                del waiting[found.block]
+                yield found
+
+    def _left(self, waiting: dict[int, BlockTask]) -> float:
+        """Seconds of work in this process."""
+        return sum(task.num_votes for task in waiting.values()) * self._seconds / self._votes
+
+    def _try_processes(
+        self,
+        waiting: dict[int, BlockTask],
+        shared: Callable[[], Generator[BlockVotes, None, None]],
+    ) -> Generator[BlockVotes, None, None]:
+        """Blocks by processes, until it is known whether they are faster. The first block of each
+        is not timed, as they load the model then.
+        """
+        began, votes, seen = 0.0, 0, 0
+        try:
+            with closing(shared()) as computed:
+                for found in computed:
+                    task = waiting.pop(found.block)
+                    seen += 1
+                    now = time.perf_counter()
+                    if began:
+                        votes += task.num_votes
+                    elif seen >= self._processes.num_started:
+                        began = now
+                    if began and votes and now - began > TIMED:
+                        gain = votes / (now - began) * self._seconds / self._votes
+                        if gain < GAIN:
+                            self._chosen = ""
+                            yield found
+                            break
+                        self._chosen = f"{gain:.2f} times as fast as one"
+                    yield found
+        except NotSharedError:
+            self._chosen = ""
+        if self._chosen == "":
+            self._processes.close()
+
+    def close(self) -> None:
+        self._processes.close()
+
+    def in_words(self) -> str:
+        who = "" if self._chosen == "" else self._processes.in_words()
+        return f"{who}, {self._chosen}" if who and self._chosen else who
+
+
+def _can_share(voter: Voter) -> bool:
+    """Whether processes could be faster at all."""
+    alone = cpu_count() == 1 or multiprocessing.current_process().daemon
+    return "cpu" in voter.classifier.runtime and not alone

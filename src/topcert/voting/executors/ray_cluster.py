@@ -1,0 +1,268 @@
+"""Blocks by workers on a Ray cluster (extra `ray`; Ray core alone)."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Final, final
+
+from topcert.theory.scalars import whole
+from topcert.voting.executors.crew import Crew, Done, work_off
+from topcert.voting.executors.executor import BlockTask, BlockVotes, Executor, OnVotes
+from topcert.voting.executors.voter_recipe import VoterRecipe
+from topcert.voting.executors.worker import NotSharedError, Refusal, compute_part, make_voter
+from topcert.voting.voter import Voter
+
+WAIT: Final = 1.0  # seconds until workers that joined the cluster are counted again
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Needs:
+    """What a worker takes of a node: cores, GPUs (a share of one will do) and other resources by
+    the names that the cluster has for them.
+    """
+
+    num_cpus: float = 1
+    num_gpus: float = 0
+    resources: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for flag, value in (("--num-cpus", self.num_cpus), ("--num-gpus", self.num_gpus)):
+            if not 0 <= value < 10_000:
+                raise ValueError(f"{flag} must lie in 0 .. 9,999, got {value}")
+
+    def fit(self, free: Mapping[str, float]) -> int:
+        """How many workers find a place in what is free."""
+        wanted = {"CPU": self.num_cpus, "GPU": self.num_gpus, **self.resources}
+        needed = {name: amount for name, amount in wanted.items() if amount}
+        if not needed:
+            return 1
+        return int(min(free.get(name, 0.0) // amount for name, amount in needed.items()))
+
+    def in_words(self) -> str:
+        """What a worker takes."""
+        more = [f"{amount:g} {name}" for name, amount in self.resources.items()]
+        return ", ".join([f"{self.num_cpus:g} CPU", f"{self.num_gpus:g} GPU", *more])
+
+
+@final
+class Ray(Executor):
+    """Workers on a Ray cluster: the votes are those of any other executor, to the bit.
+
+    The process of the run alone writes. Each worker loads data and model once and compares both and
+    its runtime with those of the run; one that has others is given nothing. So the data lies under
+    the same name on every node, and nodes of another kind of processor stay idle. A node that is
+    lost costs the votes that it was computing; one that joins is given work.
+
+    Parameters
+    ----------
+    address
+        "auto" for the cluster that this machine belongs to, else "HOST:PORT" or "ray://HOST:PORT";
+        None for one of this machine alone, which ends with the run.
+    workers
+        How many at most; None for as many as find a place.
+    num_cpus, num_gpus, resources
+        What each takes of a node.
+
+    Raises
+    ------
+    ValueError
+        Where a number is none, and when votes are cast: where Ray is not installed or not found.
+
+    Examples
+    --------
+    Votes on all nodes of the cluster that this machine belongs to, two cores a worker:
+
+    >>> import topcert
+    >>> topcert.Ray("auto", num_cpus=2)
+    Ray('auto', workers=None)
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        workers: int | None = None,
+        num_cpus: float = 1,
+        num_gpus: float = 0,
+        resources: Mapping[str, float] | None = None,
+    ) -> None:
+        self.address = address
+        self.workers = None if workers is None else whole(workers, "workers")
+        if self.workers is not None and self.workers < 1:
+            raise ValueError(f"--workers must be at least 1, got {workers}")
+        self.needs = Needs(num_cpus=num_cpus, num_gpus=num_gpus, resources=dict(resources or {}))
+        self._crew: _Actors | None = None
+        self._recipe: VoterRecipe | None = None
+        self._words = ""
+
+    def __repr__(self) -> str:
+        return f"Ray({self.address!r}, workers={self.workers})"
+
+    def compute(
+        self, tasks: Sequence[BlockTask], *, voter: Voter, recipe: VoterRecipe, on_votes: OnVotes
+    ) -> Generator[BlockVotes, None, None]:
+        if not tasks:
+            return
+        if self._crew is None or self._recipe is not recipe:
+            self.close()
+            self._crew = _Actors(connect(self.address), recipe, self.needs, self.workers)
+            self._recipe = recipe
+        yield from work_off(
+            self._crew,
+            tasks,
+            depth=recipe.request.num_named,
+            num_classes=recipe.num_classes,
+            on_votes=on_votes,
+        )
+
+    def close(self) -> None:
+        self.in_words()  # which outlive the workers
+        if self._crew is not None:
+            self._crew.close()
+        self._crew = self._recipe = None
+
+    def in_words(self) -> str:
+        if self._crew is not None:
+            self._words = self._crew.in_words()
+        return self._words
+
+
+def connect(address: str | None) -> Any:
+    """Ray, connected. Raises ValueError where it is not installed, or there is no cluster."""
+    try:
+        ray: Any = import_module("ray")
+    except ImportError as error:
+        raise ValueError(
+            "--executor ray needs Ray, which is not installed: pip install 'topcert[ray]'"
+        ) from error
+    if ray.is_initialized():
+        return ray
+    alone = {"include_dashboard": False} if address is None else {}
+    try:
+        ray.init(
+            address="local" if address is None else address,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            **alone,
+        )
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        text = str(error).strip().partition("\n")[0]
+        raise ValueError(
+            f"--ray {address}: no Ray cluster answers there ({text}); start one with ray start"
+            " --head, or leave --ray out for one of this machine alone"
+        ) from error
+    return ray
+
+
+@final
+class _Worker:
+    """What lives on a node: the voter of the run, made when the worker starts."""
+
+    def __init__(self, recipe: VoterRecipe, threads: int) -> None:
+        self._voter = make_voter(recipe, threads)
+
+    def compute(self, part: BlockTask) -> BlockVotes | Refusal:
+        """The votes of a part."""
+        if isinstance(self._voter, Refusal):
+            return self._voter
+        return compute_part(self._voter, part)
+
+
+@final
+class _Actors(Crew):
+    """Actors on a cluster; lost ones are replaced where there is room, and more come with it."""
+
+    def __init__(self, ray: Any, recipe: VoterRecipe, needs: Needs, most: int | None) -> None:
+        self._ray, self._needs, self._most = ray, needs, most
+        try:
+            self._recipe = ray.put(recipe)
+        except Exception as error:  # a person's object can raise anything
+            raise NotSharedError(
+                f"{recipe.request.model} cannot be given to another machine"
+                f" ({type(error).__name__}); use --executor in-process"
+            ) from error
+        self._actor = ray.remote(
+            num_cpus=needs.num_cpus,
+            num_gpus=needs.num_gpus,
+            resources=dict(needs.resources) or None,
+            max_restarts=0,
+            max_concurrency=1,
+        )(_Worker)
+        self._parts: dict[Any, dict[Any, BlockTask]] = {}  # of each actor: what it was asked
+        self._unfit: list[Any] = []  # actors that are given nothing; they keep their places
+        self._looked = 0.0
+        total = ray.cluster_resources()
+        if not needs.fit(total):
+            raise ValueError(
+                f"no worker finds a place: it takes {needs.in_words()}, and the cluster has"
+                f" {total.get('CPU', 0):g} CPU, {total.get('GPU', 0):g} GPU in all; take less of"
+                " --num-cpus, --num-gpus or --resources"
+            )
+        self._grow()
+
+    @property
+    def workers(self) -> int:
+        return max(1, len(self._parts))
+
+    def in_words(self) -> str:
+        unfit = f", {len(self._unfit)} refused" if self._unfit else ""
+        return f"{self.workers} worker{'s' * (self.workers > 1)} of a Ray cluster{unfit}"
+
+    def _grow(self) -> None:
+        """Start as many more workers as find a place now."""
+        self._looked = time.monotonic()
+        free = self._needs.fit(self._ray.available_resources())
+        if not self._parts:  # it waits for a place, and says so to Ray
+            free = max(1, free)
+        if self._most is not None:
+            free = min(free, self._most - len(self._parts) - len(self._unfit))
+        for _ in range(free):
+            actor = self._actor.remote(self._recipe, max(1, int(self._needs.num_cpus)))
+            self._parts[actor] = {}
+
+    def give(self, part: BlockTask) -> None:
+        if not self._parts:
+            self._grow()
+        actor = min(self._parts, key=lambda one: len(self._parts[one]))
+        self._parts[actor][actor.compute.remote(part)] = part
+
+    def take(self) -> list[Done]:
+        asked = {one: actor for actor, parts in self._parts.items() for one in parts}
+        ready, _ = self._ray.wait(list(asked), num_returns=1, timeout=WAIT)
+        found: list[Done] = []
+        lost: list[tuple[Any, str]] = []
+        for one in ready:
+            try:
+                votes = self._ray.get(one)
+            except self._ray.exceptions.RayActorError as error:
+                lost.append((asked[one], str(error).partition("\n")[0]))
+                continue
+            if isinstance(votes, Refusal) and not votes.unfit:
+                raise ValueError(votes.text)
+            if isinstance(votes, Refusal):
+                self._unfit.append(asked[one])
+                lost.append((asked[one], votes.text))
+                continue
+            found.append(Done(part=self._parts[asked[one]].pop(one), votes=votes))
+        for actor, why in lost:
+            parts = self._parts.pop(actor).values()
+            found.extend(Done(part=part, votes=None, lost=why) for part in parts)
+        if self._unfit and not self._parts:
+            raise ValueError(f"every worker was refused: {lost[-1][1]}")
+        if time.monotonic() - self._looked >= WAIT:
+            self._grow()
+        return found
+
+    def drop(self) -> None:
+        for actor in (*self._parts, *self._unfit):
+            self._ray.kill(actor)
+        self._parts, self._unfit = {}, []
+
+    def close(self) -> None:
+        self.drop()
+        del self._recipe
