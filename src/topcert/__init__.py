@@ -16,22 +16,25 @@ from topcert.version import __version__
 
 if TYPE_CHECKING:
     from topcert.api.ablate import ablate
-    from topcert.api.accuracy_curves import Accuracy, compare
+    from topcert.api.accuracy_curves import Accuracy
     from topcert.api.certificates import Certificates
     from topcert.api.certify_counts import certify_counts
     from topcert.api.certify_network import certify_network
+    from topcert.api.comparison import compare
     from topcert.api.cost import Cost
     from topcert.api.count_votes import count_votes
     from topcert.api.demo import Demo, demo
     from topcert.api.evaluate import evaluate
+    from topcert.api.open_votes import open_votes
     from topcert.api.plan import Plan, plan
     from topcert.api.read_counts import read_counts
     from topcert.api.smoothed_classifier import SmoothedClassifier
     from topcert.api.train_network import Recipe, Teaching, Trained, train_network
     from topcert.api.training_noise import TrainingNoise
     from topcert.api.tune import Claim, Tuned, tune
-    from topcert.api.verify import Verification, verify
-    from topcert.api.votes import Votes, open_votes
+    from topcert.api.verification import Verification
+    from topcert.api.verify import verify
+    from topcert.api.votes import Votes
     from topcert.datasets.casting import RowCast
     from topcert.datasets.reading import Reading
     from topcert.evaluation.given_counts import Counts
@@ -115,16 +118,16 @@ _LATER = {
     "Trained": "topcert.api.train_network",
     "TrainingNoise": "topcert.api.training_noise",
     "Tuned": "topcert.api.tune",
-    "Verification": "topcert.api.verify",
+    "Verification": "topcert.api.verification",
     "Votes": "topcert.api.votes",
     "ablate": "topcert.api.ablate",
     "certify_counts": "topcert.api.certify_counts",
     "certify_network": "topcert.api.certify_network",
-    "compare": "topcert.api.accuracy_curves",
+    "compare": "topcert.api.comparison",
     "count_votes": "topcert.api.count_votes",
     "demo": "topcert.api.demo",
     "evaluate": "topcert.api.evaluate",
-    "open_votes": "topcert.api.votes",
+    "open_votes": "topcert.api.open_votes",
     "plan": "topcert.api.plan",
     "read_counts": "topcert.api.read_counts",
     "train_network": "topcert.api.train_network",

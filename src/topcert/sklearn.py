@@ -215,7 +215,7 @@ class TopKCertifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         Certificates
-            Their labels are places in `classes_`.
+            Their labels are places in `classes_`, and each row has the class beside it.
 
         Raises
         ------
@@ -260,7 +260,13 @@ class TopKCertifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             self.estimator_,
             noise=self._noise(),
             unit="column",
+            class_names=self._class_names(),
         )
+
+    def _class_names(self) -> tuple[str, ...] | None:
+        """What certificates call the classes; None where their text does not tell them apart."""
+        names = tuple(str(name) for name in self.classes_.tolist())
+        return names if all(map(str.strip, names)) and len(set(names)) == len(names) else None
 
     def _rows(self, X: ArrayLike) -> NDArray[np.float64]:  # noqa: N803
         check_is_fitted(self)

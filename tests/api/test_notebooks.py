@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from xml.etree import ElementTree
 
@@ -25,6 +27,7 @@ def results() -> dict[str, Any]:
         "certificates": found,
         "accuracy": found.accuracy(),
         "predictions": smoothed.predict(X, k=2, num_samples=60, progress=False),
+        "verification": verified(votes),
         "plan": topcert.plan(num_features=12, num_kept=6, num_classes=3, num_samples=60),
         "tuned": topcert.tune(
             smoothed,
@@ -37,6 +40,13 @@ def results() -> dict[str, Any]:
             progress=False,
         ),
     }
+
+
+def verified(votes: topcert.Votes) -> topcert.Verification:
+    """An audit of the same votes in a folder."""
+    with TemporaryDirectory() as folder:
+        votes.certify(k=2).save(Path(folder) / "kept")
+        return topcert.verify(Path(folder) / "kept", progress=False)
 
 
 def test_each_result_is_shown_as_a_table() -> None:

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol, final
+from typing import Any, Final, final
 
+from topcert.api.accuracy_tables import (
+    Line,
+    as_csv,
+    as_latex,
+    as_markdown,
+    cells_of,
+    rows_of,
+    share_at,
+)
 from topcert.data_frames import to_frame
-from topcert.evaluation.accuracy import AccuracyCurve, floored
-from topcert.evaluation.accuracy_intervals import interval_of, share_in_words
+from topcert.evaluation.accuracy import AccuracyCurve
+from topcert.evaluation.accuracy_intervals import interval_of
+from topcert.evaluation.plotting import SUFFIXES, plot_lines, save_figure
 from topcert.evaluation.wording import shown_radii
 from topcert.files import replacing
 from topcert.html_tables import html_table
 from topcert.modalities.registered_modalities import plural_of
 
 TABLES: Final = (".csv", ".md", ".tex")
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class Line:
-    """One curve and the run that it is of."""
-
-    name: str
-    curve: AccuracyCurve
-    unit: str
 
 
 @final
@@ -138,20 +135,7 @@ class Accuracy:
 
     def rows(self) -> list[dict[str, Any]]:
         """One row a run, k and radius: certified, total, share and both ends of its interval."""
-        return [
-            {
-                "run": line.name,
-                "k": line.curve.k,
-                "radius": radius,
-                "certified": hits,
-                "total": line.curve.total,
-                "share": line.curve.at(radius),
-                "lower": interval_of(line.curve, radius)[0],
-                "upper": interval_of(line.curve, radius)[1],
-            }
-            for line in self.lines
-            for radius, hits in enumerate(line.curve.certified.tolist())
-        ]
+        return rows_of(self.lines)
 
     def to_pandas(self) -> Any:
         """`rows` as a DataFrame. Raises ImportError where there is no pandas."""
@@ -160,12 +144,7 @@ class Accuracy:
 
     def to_csv(self) -> str:
         """`rows` as CSV."""
-        rows = self.rows()
-        written = io.StringIO()
-        writer = csv.DictWriter(written, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        return written.getvalue()
+        return as_csv(self.rows())
 
     def to_markdown(self, radii: Sequence[int] | None = None) -> str:
         """A Markdown table: a row for each run and k, a column for each radius.
@@ -184,9 +163,7 @@ class Accuracy:
         ValueError
             For a negative radius.
         """
-        header, *rows = self._cells(radii)
-        ruled = ["---"] * 2 + ["---:"] * (len(header) - 2)
-        return "\n".join(f"| {' | '.join(row)} |" for row in (header, ruled, *rows)) + "\n"
+        return as_markdown(cells_of(self.lines, radii))
 
     def to_latex(self, radii: Sequence[int] | None = None) -> str:
         """The table of `to_markdown` as a LaTeX tabular, for the package booktabs.
@@ -205,38 +182,7 @@ class Accuracy:
         ValueError
             For a negative radius.
         """
-        header, *rows = [[_escaped(cell) for cell in row] for row in self._cells(radii)]
-        lines = [" & ".join(row) + r" \\" for row in rows]
-        return "\n".join(
-            [
-                rf"\begin{{tabular}}{{ll{'r' * (len(header) - 2)}}}",
-                r"\toprule",
-                " & ".join(header) + r" \\",
-                r"\midrule",
-                *lines,
-                r"\bottomrule",
-                r"\end{tabular}",
-                "",
-            ]
-        )
-
-    def _cells(self, radii: Sequence[int] | None) -> list[list[str]]:
-        shown = shown_radii(max(len(line.curve.certified) for line in self.lines))
-        places = shown if radii is None else list(radii)
-        if any(radius < 0 for radius in places):
-            raise ValueError(f"a radius must be at least 0, got {min(places)}")
-        header = ["run", "k", *(f"r = {radius}" for radius in places)]
-        return [
-            header,
-            *(
-                [
-                    line.name.replace("|", "/"),
-                    str(line.curve.k),
-                    *(share_in_words(line.curve, radius) for radius in places),
-                ]
-                for line in self.lines
-            ),
-        ]
+        return as_latex(cells_of(self.lines, radii))
 
     def plot(self, ax: Any = None, *, intervals: bool = True) -> Any:
         """Draw all curves, and their intervals as bands.
@@ -252,8 +198,6 @@ class Accuracy:
         -------
         matplotlib.axes.Axes
         """
-        from topcert.report.plotting import plot_lines
-
         several = len({line.name for line in self.lines}) > 1
         named = [
             (f"{line.name}, k = {line.curve.k}" if several else f"k = {line.curve.k}", line.curve)
@@ -285,10 +229,8 @@ class Accuracy:
             with replacing(where) as aside:
                 aside.write_text(made[where.suffix](), encoding="utf-8")
             return where
-        if where.suffix not in (".png", ".svg", ".pdf"):
-            raise ValueError(f"{where} must end in .csv, .md, .tex, .png, .svg or .pdf")
-        from topcert.report.plotting import save_figure
-
+        if where.suffix not in SUFFIXES:
+            raise ValueError(f"{where} must end in {', '.join((*TABLES, *SUFFIXES))}")
         save_figure(self.plot().figure, where)
         return where
 
@@ -296,79 +238,12 @@ class Accuracy:
         lines = [f"<Accuracy: {self.quantity}, r in {plural_of(self.unit)}"]
         radii = shown_radii(max(len(line.curve.certified) for line in self.lines))
         for line in self.lines:
-            shares = ", ".join(f"{radius}: {_share(line.curve, radius)}" for radius in radii)
+            shares = ", ".join(f"{radius}: {share_at(line.curve, radius)}" for radius in radii)
             lines.append(f"  {line.name}, k = {line.curve.k}: {shares}")
         return "\n".join(lines) + ">"
 
     def _repr_html_(self) -> str:
-        header, *rows = self._cells(None)
+        header, *rows = cells_of(self.lines, None)
         return html_table(
             header, rows, most=len(rows), caption=f"{self.quantity}, r in {plural_of(self.unit)}"
         )
-
-
-class Curved(Protocol):
-    """What has an accuracy: certificates."""
-
-    def accuracy(self) -> Accuracy: ...
-
-
-def compare(runs: Sequence[Curved | Accuracy], names: Sequence[str] | None = None) -> Accuracy:
-    """Several runs on one plot and in one table.
-
-    Parameters
-    ----------
-    runs
-        Certificates, or accuracies of them.
-    names
-        What to call each run; by default its method and setting.
-
-    Returns
-    -------
-    Accuracy
-        All their curves: `plot`, `to_pandas`, `to_markdown`, `to_latex`, `save`.
-
-    Raises
-    ------
-    ValueError
-        Where radii count different things, or there are not as many names as runs.
-
-    Examples
-    --------
-    >>> import numpy as np, topcert
-    >>> smoothed = topcert.SmoothedClassifier(
-    ...     lambda batch: batch[:, :3], noise=topcert.Ablation(num_kept=6))
-    >>> x = np.random.default_rng(0).random((4, 12))
-    >>> votes = smoothed.vote(x, [0, 1, 1, 0], num_samples=200, progress=False)
-    >>> both = topcert.compare(
-    ...     [votes.certify(name, k=1) for name in ("ablation", "located")], ["paper", "located"])
-    >>> both.at(0, name="paper") <= both.at(0, name="located")
-    True
-    """
-    found = [run if isinstance(run, Accuracy) else run.accuracy() for run in runs]
-    if names is not None and len(names) != len(found):
-        raise ValueError(f"{len(names)} names are given for {len(found)} runs; name each of them")
-    if names is not None and len(set(names)) < len(names):
-        raise ValueError(f"two runs have one name: {', '.join(names)}; name each differently")
-    return Accuracy(
-        [
-            Line(
-                name=line.name if names is None else names[place],
-                curve=line.curve,
-                unit=line.unit,
-            )
-            for place, accuracy in enumerate(found)
-            for line in accuracy.lines
-        ]
-    )
-
-
-def _share(curve: AccuracyCurve, radius: int) -> str:
-    hits = int(curve.certified[radius]) if radius < len(curve.certified) else 0
-    return floored(hits, curve.total, 3)
-
-
-def _escaped(text: str) -> str:
-    for sign in "\\&%$#_{}":
-        text = text.replace(sign, r"\textbackslash " if sign == "\\" else f"\\{sign}")
-    return text

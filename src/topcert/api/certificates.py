@@ -9,7 +9,8 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.api.accuracy_curves import Accuracy, Line
+from topcert.api.accuracy_curves import Accuracy
+from topcert.api.accuracy_tables import Line
 from topcert.api.origins import Origin
 from topcert.data_frames import to_frame
 from topcert.evaluation.accuracy import AccuracyCurve

@@ -1,13 +1,13 @@
-"""What an audit of a folder found, as an object."""
+"""An audit of a folder, as Python asks for it."""
 
 from __future__ import annotations
 
-import html
 from functools import partial
 from pathlib import Path
-from typing import Any, final
+from typing import Any
 
-from topcert.api.python_words import in_python, python_words
+from topcert.api.python_words import python_words
+from topcert.api.verification import Verification
 from topcert.audit.audit_log import AuditLog
 from topcert.audit.auditing import Audit, Verdict, audit
 from topcert.audit.bounds import audit_bounds
@@ -16,68 +16,6 @@ from topcert.classifiers.model_in_memory import ModelInMemory
 from topcert.datasets.from_memory import in_memory_unless_named
 from topcert.progress.shown import Shown, StageContext, stages
 from topcert.theory.scalars import whole
-
-
-@final
-class Verification:
-    """What an audit found: `bool()` of it is whether everything that was checked holds.
-
-    Attributes
-    ----------
-    findings
-        What does not hold, a line each.
-    not_checked
-        What nobody looked at, a line each.
-    to_judge
-        What only a reader can judge, such as who chose the seed, a line each.
-    lines
-        Everything that was said on the way.
-
-    Examples
-    --------
-    >>> import numpy as np, topcert
-    >>> smoothed = topcert.SmoothedClassifier(
-    ...     lambda batch: batch[:, :3], noise=topcert.Ablation(num_kept=11))
-    >>> votes = smoothed.vote(
-    ...     np.eye(3, 12), [0, 1, 2], num_samples=100, out="eye", progress=False)
-    >>> folder = votes.certify(k=1).save()
-    >>> found = votes.verify(progress=False)
-    >>> bool(found), found.findings
-    (True, ())
-    """
-
-    def __init__(self, verdict: Verdict) -> None:
-        self.verdict = verdict
-        self.findings = tuple(map(in_python, verdict.findings))
-        self.not_checked = tuple(map(in_python, verdict.log.not_checked))
-        self.to_judge = tuple(map(in_python, verdict.log.to_judge))
-        self.lines = tuple(map(in_python, verdict.log.lines))
-
-    @property
-    def good(self) -> bool:
-        """Whether everything that was checked holds."""
-        return not self.findings
-
-    @property
-    def replayed_votes(self) -> int | None:
-        """How many votes were computed again, None where none was asked for."""
-        return self.verdict.replayed_votes
-
-    def __bool__(self) -> bool:
-        return self.good
-
-    def _result(self) -> list[str]:
-        if self.good:
-            return [f"good: {in_python(self.verdict.good)}"]
-        return [f"does not hold: {finding}" for finding in self.findings]
-
-    def __repr__(self) -> str:
-        text = "\n  ".join([*self.lines, *self._result()])
-        return f"<Verification of {self.verdict.folder}\n  {text}>"
-
-    def _repr_html_(self) -> str:
-        items = "".join(f"<li>{html.escape(line)}</li>" for line in (*self.lines, *self._result()))
-        return f"<p>Verification of {html.escape(str(self.verdict.folder))}</p><ul>{items}</ul>"
 
 
 def verify(

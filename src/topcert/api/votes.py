@@ -16,6 +16,7 @@ from topcert.api.python_words import python_words
 from topcert.api.temporary_folder import TemporaryFolder
 from topcert.data_frames import to_frame
 from topcert.evaluation.choices import choose_alpha, choose_ks, choose_label, listed_ks
+from topcert.evaluation.plotting import plot_classes, plot_shares
 from topcert.evaluation.results import derive
 from topcert.evaluation.usual_method import usual_method
 from topcert.evaluation.wording import noise_in_words, raw_of, votes_in_words
@@ -32,7 +33,7 @@ from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import Manifest
 
 if TYPE_CHECKING:
-    from topcert.api.verify import Verification
+    from topcert.api.verification import Verification
 
 USUAL_ALPHA: Final = 0.001
 
@@ -323,6 +324,54 @@ class Votes:
         copy_votes(self.folder, where)
         return Votes(Ledger.open(where), raw=self.raw, notes=self.notes, choice=self._choice)
 
+    def plot(self, ax: Any = None, *, row: int | None = None) -> Any:
+        """Draw what the votes say.
+
+        Parameters
+        ----------
+        ax
+            Axes to draw on; without any a new figure is made (`ax.figure`).
+        row
+            One input, `0 .. len(votes) - 1`: the classes that most of its votes name. None for all
+            inputs: how many of them give which share of their votes to one label, and whether that
+            is the true one, where labels are known.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ValueError
+            Where there is no such row, or `ax` are no axes.
+
+        Examples
+        --------
+        >>> import numpy as np, topcert
+        >>> smoothed = topcert.SmoothedClassifier(
+        ...     lambda batch: batch[:, :3], noise=topcert.Ablation(num_kept=11))
+        >>> votes = smoothed.vote(np.eye(3, 12), [0, 1, 2], num_samples=100, progress=False)
+        >>> votes.plot().get_ylabel(), votes.plot(row=0).get_title()
+        ('inputs', 'input 0: 100 votes')
+        """
+        cast = self.counts.sum(axis=1) // self.num_named
+        shares = self.counts / cast[:, None]
+        if row is None:
+            most = self.counts.argmax(axis=1)
+            right = None if self.labels is None else most == self.labels
+            return plot_shares(shares.max(axis=1), right, ax=ax)
+        place = whole(row, "row")
+        if not 0 <= place < len(self):
+            raise ValueError(f"row must lie in 0 .. {len(self) - 1}, the inputs; got {row}")
+        called = "" if self.names.inputs is None else f", {self.names.inputs[place]}"
+        return plot_classes(
+            [self.names.of_class(label) or str(label) for label in range(self.num_classes)],
+            shares[place],
+            None if self.labels is None else int(self.labels[place]),
+            title=f"input {self.index[place]}{called}: {cast[place]:,} votes",
+            ax=ax,
+        )
+
     def to_pandas(self) -> Any:
         """Counts as a DataFrame: a row an input, a column a class (by its name, where it has one).
 
@@ -344,31 +393,3 @@ class Votes:
         for label in range(self.num_classes):
             columns[self.names.of_class(label) or str(label)] = self.counts[:, label]
         return columns
-
-
-def open_votes(folder: str | Path) -> Votes:
-    """The votes of a finished run, as a folder holds them.
-
-    Parameters
-    ----------
-    folder
-        The folder of `SmoothedClassifier.vote(out=...)` or of `topcert certify --out`.
-
-    Returns
-    -------
-    Votes
-
-    Raises
-    ------
-    ValueError
-        Where the folder holds no run, or the run was being given more inputs when it was stopped.
-
-    Examples
-    --------
-    >>> import topcert
-    >>> topcert.open_votes("nowhere")
-    Traceback (most recent call last):
-    ValueError: there is no folder nowhere; name the folder of a run, as given to out
-    """
-    with python_words():
-        return Votes(Ledger.open(Path(folder)))

@@ -69,10 +69,10 @@ def accuracy_curves(
                 " needed"
             )
         if true_labels is None:
-            curves.append(_curve(k, PREDICTION, radius[first], total=len(inputs)))
+            curves.append(curve_of(k, PREDICTION, radius[first], total=len(inputs)))
         else:
             named = label == np.array([true_labels[place] for place in index.tolist()])
-            curves.append(_curve(k, ACCURACY, radius[named], total=len(inputs)))
+            curves.append(curve_of(k, ACCURACY, radius[named], total=len(inputs)))
     return curves
 
 
@@ -83,10 +83,11 @@ def shown_curves(certificates: CertificateTable) -> list[AccuracyCurve]:
     radii = {
         k: certificates.radius[certificates.k == k] for k in np.unique(certificates.k).tolist()
     }
-    return [_curve(k, SHOWN, radius, total=len(radius)) for k, radius in radii.items()]
+    return [curve_of(k, SHOWN, radius, total=len(radius)) for k, radius in radii.items()]
 
 
-def _curve(k: int, quantity: str, radius: NDArray[np.int64], *, total: int) -> AccuracyCurve:
+def curve_of(k: int, quantity: str, radius: NDArray[np.int64], *, total: int) -> AccuracyCurve:
+    """The curve of certificates with these radii, of which `total` stand for the whole."""
     beyond = max(int(radius.max(initial=-1)) + 1, 0)
     certified = np.array([int((radius >= r).sum()) for r in range(beyond + 1)], np.int64)
     return AccuracyCurve(k=k, quantity=quantity, certified=certified, total=total)

@@ -13,20 +13,23 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, Final, final, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topcert.data_frames import to_frame
+from topcert.evaluation.accuracy import curve_of
+from topcert.evaluation.plotting import SUFFIXES, plot_lines, save_figure
 from topcert.files import replacing
 from topcert.html_tables import ROWS_SHOWN, html_table
 from topcert.methods.ablation import METHOD
 from topcert.methods.certify import certified_top_k
 from topcert.modalities.registered_modalities import plural_of
 from topcert.theory.certified_radius import ABSTAIN
+from topcert.theory.scalars import whole
 from topcert.voting.given_names import Names
 
 FILE: Final = "predictions.csv"
@@ -34,6 +37,7 @@ ABSTAINS: Final = "abstains"
 # the rank that release 0.1.0 gave to an input of which one label abstained
 WHOLE_INPUT: Final = "abstain"
 SHOWN_INPUTS: Final = 10
+BY_RANK: Final = "share of inputs whose label of that rank is certified at r"
 
 
 @final
@@ -87,6 +91,8 @@ class Predictions:
     >>> shown = smoothed.predict(np.eye(3, 12), k=1, num_samples=200, seed=0, progress=False)
     >>> shown.labels[:, 0], shown[2][0].radius
     (array([0, 1, 2]), 0)
+    >>> shown[1:].index, shown[1:].save("shown.csv").name
+    (array([1, 2]), 'shown.csv')
     """
 
     k: int
@@ -110,8 +116,21 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.index)
 
-    def __getitem__(self, row: int) -> tuple[ShownLabel, ...]:
-        """The labels that are shown for one input, most voted first."""
+    @overload
+    def __getitem__(self, row: int) -> tuple[ShownLabel, ...]: ...
+
+    @overload
+    def __getitem__(self, row: slice) -> Predictions: ...
+
+    def __getitem__(self, row: int | slice) -> tuple[ShownLabel, ...] | Predictions:
+        """The labels that are shown for one input, most voted first; or the predictions of some
+        inputs, `shown[:10]`.
+
+        Raises IndexError where there is no such input, ValueError for what is no place.
+        """
+        if isinstance(row, slice):
+            return self._some(row)
+        row = whole(row, "a place among the inputs")
         return tuple(
             ShownLabel(
                 label=label,
@@ -120,6 +139,17 @@ class Predictions:
                 radius=None if self.radii[row, rank] == ABSTAIN else int(self.radii[row, rank]),
             )
             for rank, label in enumerate(self.labels[row].tolist())
+        )
+
+    def _some(self, rows: slice) -> Predictions:
+        named = self.names.inputs
+        return replace(
+            self,
+            names=Names(inputs=None if named is None else named[rows], classes=self.names.classes),
+            index=self.index[rows],
+            labels=self.labels[rows],
+            votes=self.votes[rows],
+            radii=self.radii[rows],
         )
 
     def __iter__(self) -> Iterator[tuple[ShownLabel, ...]]:
@@ -220,6 +250,60 @@ class Predictions:
         csv.writer(written, lineterminator="\n").writerows(self.rows())
         return written.getvalue()
 
+    def plot(self, ax: Any = None) -> Any:
+        """Draw which share of the inputs has a certified label at each radius, a line for each
+        rank.
+
+        Parameters
+        ----------
+        ax
+            Axes to draw on; without any a new figure is made (`ax.figure`).
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ValueError
+            Where there are no inputs, or `ax` are no axes.
+        """
+        if not len(self):
+            raise ValueError("there are no predictions to draw; take at least one input")
+        ranks = range(self.radii.shape[1])
+        curves = [
+            curve_of(rank + 1, BY_RANK, self.radii[:, rank], total=len(self)) for rank in ranks
+        ]
+        named = [(f"rank {curve.k}", curve) for curve in curves]
+        return plot_lines(named, unit=self.unit, ax=ax, intervals=False)
+
+    def save(self, path: str | Path) -> Path:
+        """Write a table or a picture, by the suffix.
+
+        Parameters
+        ----------
+        path
+            Ends in .csv for the lines of `rows`, in .png, .svg or .pdf for the picture of `plot`.
+
+        Returns
+        -------
+        Path
+            The path.
+
+        Raises
+        ------
+        ValueError
+            For another suffix.
+        """
+        where = Path(path)
+        if where.suffix in SUFFIXES:
+            save_figure(self.plot().figure, where)
+            return where
+        if where.suffix != ".csv":
+            raise ValueError(f"{where} must end in {', '.join(('.csv', *SUFFIXES))}")
+        self._write(where)
+        return where
+
     def write(self, folder: Path) -> None:
         """Write predictions.csv into a folder.
 
@@ -228,10 +312,10 @@ class Predictions:
         folder
             A folder that is there.
         """
-        with (
-            replacing(folder / FILE) as aside,
-            aside.open("w", newline="", encoding="utf-8") as file,
-        ):
+        self._write(folder / FILE)
+
+    def _write(self, path: Path) -> None:
+        with replacing(path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
             file.write(self.text())
 
     def as_objects(self) -> Iterator[dict[str, Any]]:
