@@ -98,7 +98,7 @@ def write_table(cells: list[Cell], stem: Path, *, caption: str) -> list[Path]:
     with replacing(paths[0]) as aside, aside.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows(_values(cell) for cell in cells)
+        writer.writerows(values_of(cell) for cell in cells)
     for path, text in zip(
         paths[1:], (_markdown(cells, caption), _latex(cells, caption)), strict=True
     ):
@@ -107,7 +107,8 @@ def write_table(cells: list[Cell], stem: Path, *, caption: str) -> list[Path]:
     return paths
 
 
-def _values(cell: Cell) -> list[object]:
+def values_of(cell: Cell) -> list[object]:
+    """A cell under COLUMNS."""
     origin = cell.origin
     return [
         cell.k,

@@ -4,6 +4,7 @@ package carries.
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import importlib
 import json
@@ -22,11 +23,12 @@ from topcert.datasets.imagenet import read_wnids
 from topcert.models.residual import Bottleneck, ResNet
 from topcert_paper.carried import table1_cells
 from topcert_paper.collecting import Effort, IntervalEffort
-from topcert_paper.rendering import write_table
-from topcert_paper.tables import TABLE1, TABLE2
+from topcert_paper.reproduce.table1 import reproduce_table1
+from topcert_paper.reproduce.table2 import reproduce_table2
+from topcert_paper.tables import TABLE2
 
 collecting = importlib.import_module("topcert_paper.collecting")
-command = importlib.import_module("topcert_paper.commands.reproduce")
+command = importlib.import_module("topcert_paper.reproduce.table1")
 RESULTS = Path(__file__).parents[3] / "docs" / "results" / "table1-small"
 
 
@@ -73,9 +75,10 @@ def test_table1_is_made_from_nothing_and_gone_on_with(
     shutil.rmtree("t/counts")
     next(Path("t/runs/ablation-50/ledger").glob("block-*")).unlink()
     Path("t/table1.csv").unlink()
-    again = topcert("reproduce", "table1", "--out", "t")
-    assert again.code == 0, again.err
+    again = reproduce_table1(out="t", progress=False)
     assert Path("t/table1.csv").read_bytes() == made
+    assert [str(path) for path in again.paths] == ["t/table1.csv", "t/table1.md", "t/table1.tex"]
+    assert [setting.name for setting in again.useless][:1] == ["gaussian-0.1"]
 
 
 @pytest.mark.usefixtures("tiny_cifar")
@@ -100,8 +103,13 @@ def test_the_carried_counts_redraw_the_committed_table(
             Path(f"t/table1.{suffix}").read_bytes() == (RESULTS / f"table1.{suffix}").read_bytes()
         )
     assert "not measured" not in Path("t/table1.csv").read_text(encoding="utf-8")
-    for path in write_table(table1_cells(), Path("python/table1"), caption=TABLE1.caption):
+    made = reproduce_table1(out="python", from_counts=True)
+    assert list(made.cells) == table1_cells()
+    assert len(made.paths) == 3
+    for path in made.paths:
         assert path.read_bytes() == Path("t", path.name).read_bytes()
+    with Path("t/table1.csv").open(encoding="utf-8") as file:
+        assert [row["ours"] for row in made.rows()] == [row["ours"] for row in csv.DictReader(file)]
 
 
 def test_counts_that_are_not_carried_are_not_made_up(
@@ -111,6 +119,8 @@ def test_counts_that_are_not_carried_are_not_made_up(
     assert run.code == 2
     assert "carries no vote counts" in run.err
     assert topcert("reproduce", "table1", "--budget", "huge", "--out", "t").code == 2
+    with pytest.raises(ValueError, match="carries no vote counts of table1 at budget paper"):
+        reproduce_table1(out="t", budget="paper", from_counts=True)
     assert not Path("t").exists()
 
 
@@ -165,6 +175,17 @@ def test_table2_walks_its_whole_path_and_measures_nothing_without_weights(
     assert run.code == 0, run.err
     text = Path("t/table2.csv").read_text(encoding="utf-8")
     assert text.count("not measured") == 5 * 3  # Cohen, Lee and Jia 2020
+    again = reproduce_table2(
+        data_dir="val",
+        num_samples=6,
+        num_selection=2,
+        limit=2,
+        every_setting=True,
+        out="t",
+        progress=False,
+    )
+    assert again.rehearsed is None
+    assert Path("t/table2.csv").read_text(encoding="utf-8") == text
 
 
 def test_table2_needs_a_folder(workplace: Path, topcert: Callable[..., Outcome]) -> None:

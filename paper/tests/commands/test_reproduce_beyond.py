@@ -27,7 +27,7 @@ from topcert_paper.beyond_drawing import cells_of
 from topcert_paper.beyond_votes import MEASURES, asked_for
 from topcert_paper.kept import open_kept
 
-command = importlib.import_module("topcert_paper.commands.reproduce_beyond")
+command = importlib.import_module("topcert_paper.reproduce.beyond")
 ROOT = Path(__file__).parents[3]
 CARRIED = ROOT / "paper" / "src" / "topcert_paper" / "votes" / "beyond"
 RESULTS = ROOT / "docs" / "results" / "beyond"
@@ -184,7 +184,17 @@ def test_it_goes_on_and_is_redrawn_from_what_is_kept(
     assert not list(Path("f").glob("ballots.*"))
     blocks = {path: path.stat().st_mtime_ns for path in Path("f").rglob("block-*")}
     # nothing is measured twice, and what was measured stays
-    assert topcert(*some).code == 0
+    again = command.reproduce_beyond(
+        out="f",
+        measures=["sampled", "radius=5", "located-table"],
+        models=["sums:net"],
+        num_samples=60,
+        num_masks=45,
+        max_samples=64,
+        limit=6,
+        progress=False,
+    )
+    assert set(again.paths) == set(made)
     assert {path: path.stat().st_mtime_ns for path in Path("f").rglob("block-*")} == blocks
     assert {path: path.read_bytes() for path in made} == made
     # what is kept names no folder of this machine, and is a ledger of the same votes

@@ -22,7 +22,7 @@ from topcert.models.residual import Bottleneck, ResNet
 from topcert.voting.ledger import Ledger
 from topcert_paper.collecting import Effort
 
-command = importlib.import_module("topcert_paper.commands.reproduce_figures")
+command = importlib.import_module("topcert_paper.reproduce.figure")
 ROOT = Path(__file__).parents[3]
 CARRIED = ROOT / "paper" / "src" / "topcert_paper" / "votes" / "figures-small"
 RESULTS = ROOT / "docs" / "results" / "figures-small"
@@ -76,7 +76,9 @@ def test_figures_share_their_votes_go_on_and_are_redrawn(
     shutil.rmtree("f/counts")
     for path in made:
         path.unlink()
-    assert topcert("reproduce", "figure3", "--out", "f").code == 0
+    again = command.reproduce_figure("figure3", out="f", progress=False)
+    assert set(again.paths) == set(made)
+    assert [(data.title, num_kept) for data, num_kept in again.missing] == [("ImageNet", 1000)]
     assert {path: path.read_bytes() for path in made} == made
     # other figures at e = 50 need no training and no passes
     blocks = {path: path.stat().st_mtime_ns for path in Path("f").rglob("block-*")}
@@ -206,6 +208,15 @@ def test_the_imagenet_panel_is_rehearsed_apart_and_measured_with_networks_of_one
     assert "ImageNet, e = 500: not measured" in run.out
     rows = Path("f/figure2.csv").read_text(encoding="utf-8").splitlines()[1:]
     assert {row.split(",")[2] for row in rows} == {"1000"}
+    # and Python draws the same
+    made = {path: path.read_bytes() for path in Path("f").glob("figure2.*")}
+    panel = command.ImagenetPanel(images="val", num_samples=3, limit=1)
+    again = command.reproduce_figure(
+        "figure2", skip_cifar10=True, imagenet=panel, out="f", progress=False
+    )
+    assert {path: path.read_bytes() for path in again.paths} == made
+    with pytest.raises(ValueError, match=r"^encoding belongs to model; name the model"):
+        command.ImagenetPanel(images="val", encoding="constant")
     # another model for the same votes is refused; in a folder of its own it is taken, and named
     (photographs.parent / "mine.py").write_text(
         "def model():\n    return lambda batch: batch.reshape(len(batch), -1)[:, :1000]\n"

@@ -22,6 +22,7 @@ from tests.conftest import Outcome
 from topcert.datasets.imagenet import INPUT_IN_WORDS
 
 command = importlib.import_module("topcert_paper.commands.reproduce_infill")
+work = importlib.import_module("topcert_paper.reproduce.infill")
 fills = importlib.import_module("topcert_paper.fills")
 RESULTS = Path(__file__).parents[3] / "docs" / "results" / "infill"
 
@@ -65,7 +66,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
             onnx.save_model(model, path)
         return path
 
-    monkeypatch.setattr(command, "write_network", write)
+    monkeypatch.setattr(work, "write_network", write)
     monkeypatch.setattr(fills, "DRAWN_KS", (3,))
 
 
@@ -102,7 +103,10 @@ def test_it_is_made_from_images_gone_on_with_and_redrawn(
     # a run that lost its counts and a block of votes goes on from what is left
     next(Path("f/runs/infill-1000/ledger").glob("block-*")).unlink()
     shutil.rmtree("f/counts")
-    assert topcert("reproduce", "infill", *arguments).code == 0
+    again = work.reproduce_infill(
+        data_dir="val", num_samples=4, limit=2, num_kept=[1000], out="f", progress=False
+    )
+    assert set(again.paths) == set(made)
     assert {path: path.read_bytes() for path in made} == made
     # other votes do not get in
     arguments[3] = 9
@@ -110,7 +114,7 @@ def test_it_is_made_from_images_gone_on_with_and_redrawn(
     assert refused.code == 2
     assert "num_samples = 4, and 9 are asked for" in refused.err
     # from the counts alone: the same bytes
-    monkeypatch.setattr(command, "carried_counts", lambda *_: Path("f/counts"))
+    monkeypatch.setattr(work, "carried_counts", lambda *_: Path("f/counts"))
     assert topcert("reproduce", "infill", "--from-counts", "--out", "g").code == 0
     assert [Path("g", path.name).read_bytes() for path in made] == list(made.values())
 
@@ -120,6 +124,8 @@ def test_it_needs_a_folder(workplace: Path, topcert: Callable[..., Outcome]) -> 
         run = topcert("reproduce", "infill", *arguments)
         assert run.code == 2
         assert "--data-dir must name a folder of ImageNet validation images" in run.err
+    with pytest.raises(ValueError, match=r"^data_dir must name a folder of ImageNet"):
+        work.reproduce_infill(data_dir="absent")
 
 
 def test_counts_that_are_not_carried_are_not_made_up(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Final
 
 # The argument that each option is in Python.
@@ -74,8 +75,10 @@ _NAMES: Final = re.compile(r"--class-names FILE, a name a line in the model's or
 _OPTION: Final = re.compile(r"(?<![\w./-])--[a-z]+(?:-[a-z]+)*(?![\w/-])")
 
 
-def in_python(text: str) -> str:
+def in_python(text: str, more: Mapping[str, str] = MappingProxyType({})) -> str:
     """A message with the arguments of Python in the place of options.
+
+    `more` are arguments of another distribution's calls, by their options.
 
     Examples
     --------
@@ -88,7 +91,7 @@ def in_python(text: str) -> str:
     """
     text = _NAMES.sub("class_names=, in the model's order", text)
     text = _EITHER.sub(r"\1", _BOTH.sub(r"\1", text))
-    return _OPTION.sub(lambda found: ARGUMENTS.get(found[0], found[0]), text)
+    return _OPTION.sub(lambda found: more.get(found[0]) or ARGUMENTS.get(found[0], found[0]), text)
 
 
 _told_as_options: Final = ContextVar("told_as_options", default=False)
@@ -105,8 +108,8 @@ def option_words() -> Iterator[None]:
 
 
 @contextmanager
-def python_words() -> Iterator[None]:
-    """Within it, a ValueError says what Python calls things."""
+def python_words(more: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
+    """Within it, a ValueError says what Python calls things; `more` as of `in_python`."""
     if _told_as_options.get():
         yield
         return
@@ -114,5 +117,5 @@ def python_words() -> Iterator[None]:
         yield
     except ValueError as error:
         if error.args and isinstance(error.args[0], str):
-            error.args = (in_python(error.args[0]), *error.args[1:])
+            error.args = (in_python(error.args[0], more), *error.args[1:])
         raise

@@ -10,30 +10,18 @@ from rich.table import Table
 
 from topcert.cli import options
 from topcert.cli.help import Command, Group
-from topcert.cli.progress import console, messages, progress_bar, stoppable
-from topcert.datasets.reading import Reading
-from topcert_paper.carried import read_budget, table1_counts
-from topcert_paper.cells import all_cells
-from topcert_paper.collecting import (
-    INTERVAL_EFFORT,
-    TABLE1_EFFORT,
-    bound_images,
-    count_setting,
-    request_for,
-    train_interval,
-    train_setting,
-    untrained_resnet50,
-    useful_settings,
-)
+from topcert.cli.progress import console
 from topcert_paper.commands.reproduce_beyond import beyond
 from topcert_paper.commands.reproduce_figures import figure_command
 from topcert_paper.commands.reproduce_infill import infill
 from topcert_paper.commands.reproduce_points import points
-from topcert_paper.commands.reproducing import FromCounts, need_torch
+from topcert_paper.commands.reproducing import FromCounts, PrintedSteps, print_written
 from topcert_paper.figures import FIGURES
-from topcert_paper.records import write_counted
-from topcert_paper.rendering import by_row, conditions, ours, write_table
-from topcert_paper.tables import NUM_SELECTION, RADII, TABLE1, TABLE2, PaperTable
+from topcert_paper.rendering import by_row, conditions, ours
+from topcert_paper.reproduce.made_table import MadeTable
+from topcert_paper.reproduce.table1 import reproduce_table1
+from topcert_paper.reproduce.table2 import reproduce_table2
+from topcert_paper.tables import RADII
 
 app = typer.Typer(
     cls=Group,
@@ -69,49 +57,17 @@ def table1(
     on where it was stopped: repeat the command. A network of your own is taken if it lies at
     OUT/networks/SETTING/NETWORK.onnx.
     """
-    size = read_budget(budget)
-    effort = TABLE1_EFFORT[size]
-    if from_counts:
-        _finish(TABLE1, table1_counts(size), out, num_samples=effort.num_samples)
-        return
-    counts = out / "counts"
-    settings = (
-        TABLE1.settings
-        if every_setting
-        else useful_settings(TABLE1, num_samples=effort.num_samples)
-    )
-    kept = f"what is finished is kept in {out}: repeat the command"
-    for number, setting in enumerate(settings, 1):
-        messages.print(f"{number} of {len(settings) + 1}: {setting.name}", highlight=False)
-        folder = out / "networks" / setting.name
-        need_torch(folder / f"{effort.network}.onnx")
-        with stoppable(kept), progress_bar("train", unit="steps") as update:
-            network = train_setting(
-                setting, effort, folder, data_dir=data_dir, device=device, on_step=update
-            )
-        request = request_for(
-            setting,
-            network,
-            data="cifar10",
-            reading=Reading(data_dir=data_dir),
-            num_samples=effort.num_samples,
-            num_selection=NUM_SELECTION,
+    _print(
+        reproduce_table1(
+            out=out,
+            budget=budget,
+            from_counts=from_counts,
+            every_setting=every_setting,
+            data_dir=data_dir,
             device=device,
+            progress=PrintedSteps(out),
         )
-        with stoppable(kept), progress_bar("votes", unit="passes") as update:
-            write_counted(
-                counts,
-                setting.name,
-                count_setting(request, out / "runs" / setting.name, on_progress=update),
-            )
-    messages.print(f"{len(settings) + 1} of {len(settings) + 1}: interval bounds", highlight=False)
-    folder = out / "networks" / "interval"
-    need_torch(folder / f"{INTERVAL_EFFORT.network}.onnx")
-    with stoppable(kept), progress_bar("train", unit="steps") as update:
-        network = train_interval(INTERVAL_EFFORT, folder, data_dir=data_dir, on_step=update)
-    with stoppable(kept), progress_bar("bounds", unit="images") as update:
-        bound_images(network, INTERVAL_EFFORT, counts, data_dir=data_dir, on_progress=update)
-    _finish(TABLE1, counts, out, num_samples=effort.num_samples)
+    )
 
 
 @app.command(cls=Command, short_help="Table 2: ImageNet, every method.")
@@ -144,74 +100,49 @@ def table2(
     measured". With --rehearse the votes of missing networks are collected from an untrained
     ResNet-50 under OUT/rehearsal, and enter no cell.
     """
-    if data_dir is None or not data_dir.is_dir():
-        raise ValueError(
-            f"--data-dir must name a folder of validation images, WNID/*.jpg; got {data_dir}"
-        )
-    counts = out / "counts"
-    settings = TABLE2.settings if every_setting else useful_settings(TABLE2, num_samples=samples)
-    kept = f"what is finished is kept in {out}: repeat the command"
-    for number, setting in enumerate(settings, 1):
-        network, where = out / "networks" / setting.name / "resnet50.onnx", out
-        if not network.is_file():
-            if not rehearse:
-                continue
-            where = out / "rehearsal"
-            need_torch(network)
-            network = untrained_resnet50(setting, where / "networks")
-        untrained = " (untrained: enters no cell)" if where != out else ""
-        messages.print(f"{number} of {len(settings)}: {setting.name}{untrained}", highlight=False)
-        request = request_for(
-            setting,
-            network,
-            data="imagenet",
-            reading=Reading(data_dir=data_dir, stride=stride, limit=limit),
+    _print(
+        reproduce_table2(
+            data_dir=data_dir,
+            out=out,
             num_samples=samples,
             num_selection=selection,
+            limit=limit,
+            stride=stride,
+            rehearse=rehearse,
+            every_setting=every_setting,
             device=device,
+            progress=PrintedSteps(out),
         )
-        with stoppable(kept), progress_bar("votes", unit="passes") as update:
-            counted = count_setting(request, where / "runs" / setting.name, on_progress=update)
-        write_counted(where / "counts", setting.name, counted)
-    if rehearse:
-        rehearsed = sum(
-            cell.certified is not None for cell in all_cells(TABLE2, out / "rehearsal" / "counts")
-        )
+    )
+
+
+def _print(made: MadeTable) -> None:
+    """The table, what each row was measured with, and what was written."""
+    if made.rehearsed is not None:
         console.print(
-            f"rehearsed {rehearsed} cells with untrained networks; they are not in the table",
+            f"rehearsed {made.rehearsed} cells with untrained networks; they are not in the table",
             highlight=False,
         )
-    _finish(TABLE2, counts, out, num_samples=samples)
-
-
-def _finish(table: PaperTable, counts: Path, out: Path, *, num_samples: int) -> None:
-    """Draw the table from counts: print it, and write it in three forms."""
-    cells = all_cells(table, counts)
-    shown = Table(title=table.caption, title_justify="left")
+    shown = Table(title=made.table.caption, title_justify="left")
     for heading in ("k", "method", *(f"r = {radius}" for radius in RADII)):
         shown.add_column(heading)
-    for row in by_row(cells):
+    for row in by_row(made.cells):
         shown.add_row(
             str(row[0].k), row[0].title, *(f"{ours(cell)} ({cell.paper})" for cell in row)
         )
     console.print(shown)
-    for row in by_row(cells):
+    for row in by_row(made.cells):
         console.print(
             f"k = {row[0].k}, {row[0].title}: {conditions(row)}", highlight=False, soft_wrap=True
         )
-    useless = [
-        setting.in_words()
-        for setting in table.settings
-        if setting not in useful_settings(table, num_samples=num_samples)
-    ]
-    if useless:
+    if made.useless:
+        settings = ", ".join(setting.in_words() for setting in made.useless)
         console.print(
-            f"no votes could certify a pixel at n = {num_samples:,} with {', '.join(useless)}",
+            f"no votes could certify a pixel at n = {made.num_samples:,} with {settings}",
             highlight=False,
             soft_wrap=True,
         )
-    for path in write_table(cells, out / table.name, caption=table.caption):
-        console.print(f"wrote {path}", highlight=False, soft_wrap=True)
+    print_written(made.paths)
 
 
 app.command(cls=Command, short_help="Appendix C: sets of points, PointNet.")(points)

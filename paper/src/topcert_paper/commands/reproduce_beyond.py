@@ -5,33 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Final
 
-import numpy as np
 import typer
 from rich.table import Table
 
-from topcert.classifiers.loading import load_classifier
 from topcert.cli import options
-from topcert.cli.progress import console, messages, progress_bar, stoppable
-from topcert_paper.beyond import Line, measured_lines
-from topcert_paper.beyond_drawing import (
-    CAPTION,
-    COLUMNS,
-    cells_of,
-    conditions,
-    write_comparison,
-)
-from topcert_paper.beyond_votes import (
-    MEASURES,
-    NETWORK,
-    USUAL,
-    asked_for,
-    check_measures,
-    keep_votes,
-    requests_for,
-    shape_of,
-)
-from topcert_paper.carried import carried_counts
-from topcert_paper.commands.reproducing import FromCounts
+from topcert.cli.progress import console
+from topcert_paper.beyond import Line
+from topcert_paper.beyond_drawing import CAPTION, COLUMNS, cells_of, conditions
+from topcert_paper.beyond_votes import MEASURES, NETWORK, USUAL
+from topcert_paper.commands.reproducing import FromCounts, PrintedSteps, print_written
+from topcert_paper.reproduce.beyond import reproduce_beyond
 
 SHOWN: Final = ("r1", "r3", "r5")  # as many as a terminal of 80 columns holds
 
@@ -81,38 +64,20 @@ def beyond(
     that it takes. Collects the votes that OUT/runs lacks, and goes on where it was stopped: repeat
     the command. The table holds what was measured.
     """
-    if from_counts:
-        _finish(carried_counts("beyond", "beyond"), out)
-        return
-    check_measures(measure or MEASURES)
-    asked = asked_for(measure, model)
-    shapes = {(network, shape_of(wanted)) for network, wanted in asked}
-    # better known before the work than after that of another network
-    for network, shape in sorted(shapes):
-        load_classifier(network, example=np.full((2, *shape), 0.5, np.float32), device=device)
-    for network, wanted in asked:
-        requests = requests_for(
-            network,
-            wanted,
-            data_dir=data_dir,
-            limit=limit,
-            num_samples=samples,
-            num_masks=masks,
-            max_samples=max_samples,
-            device=device,
-        )
-        for name, request in requests.items():
-            messages.print(name, highlight=False)
-            kept = f"what is finished is kept in {out}: repeat the command"
-            with stoppable(kept), progress_bar("votes", unit="passes") as update:
-                keep_votes(name, request, out, on_progress=update)
-    _finish(out / "counts", out)
-
-
-def _finish(counts: Path, out: Path) -> None:
-    """Draw table and figure from kept votes: print the table in short, and write all."""
-    with progress_bar("table", unit="rows") as update:
-        lines = measured_lines(counts, on_row=update)
+    made = reproduce_beyond(
+        out=out,
+        measures=measure,
+        models=model,
+        num_samples=samples,
+        num_masks=masks,
+        max_samples=max_samples,
+        limit=limit,
+        from_counts=from_counts,
+        data_dir=data_dir,
+        device=device,
+        progress=PrintedSteps(out),
+    )
+    lines = made.lines
     places = [COLUMNS.index(name) for name in ("method", "passes", *SHOWN, "area")]
     for network in dict.fromkeys(line.network for line in lines):
         for k in sorted({line.k for line in lines}):
@@ -122,8 +87,7 @@ def _finish(counts: Path, out: Path) -> None:
                 title=f"{network}, k = {k}",
             )
     console.print(f"{CAPTION}: {conditions(lines)}", highlight=False, soft_wrap=True)
-    for path in write_comparison(lines, out / "beyond"):
-        console.print(f"wrote {path}", highlight=False, soft_wrap=True)
+    print_written(made.paths)
 
 
 def _show(lines: list[Line], places: list[int], *, title: str) -> None:

@@ -10,24 +10,12 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from topcert.cli import options
-from topcert.cli.progress import console, messages, progress_bar, stoppable
+from topcert.cli.progress import console
 from topcert.datasets.imagenet import INPUT_IN_WORDS
-from topcert.datasets.reading import Reading
 from topcert.evaluation.accuracy import floored
-from topcert.noise.ablation import Ablation
-from topcert.voting.request import Request
-from topcert_paper.carried import carried_counts
-from topcert_paper.commands.reproducing import FromCounts, need_torch
-from topcert_paper.fills import (
-    FILLS,
-    KEPTS,
-    conditions,
-    count_fill,
-    measured_lines,
-    network_path,
-    write_fills,
-    write_network,
-)
+from topcert_paper.commands.reproducing import FromCounts, PrintedSteps, print_written
+from topcert_paper.fills import FILLS, KEPTS, conditions
+from topcert_paper.reproduce.infill import reproduce_infill
 
 SHOWN_RADII: Final = (0, 1, 2, 5, 10, 20)
 
@@ -71,40 +59,16 @@ def infill(
     network as ONNX first (extras `torch` and `pretrained`). Goes on where it was stopped: repeat
     the command. Few votes certify small radii only; `topcert plan` says how large.
     """
-    if from_counts:
-        _finish(carried_counts("infill", "infill"), out)
-        return
-    if data_dir is None or not data_dir.is_dir():
-        raise ValueError(
-            "--data-dir must name a folder of ImageNet validation images, WNID/*.JPEG; got"
-            f" {data_dir}"
-        )
-    need_torch(network_path(out / "networks"))
-    model = write_network(out / "networks")
-    settings = [
-        (encoding, num_kept) for num_kept in dict.fromkeys(keep or KEPTS) for encoding in FILLS
-    ]
-    for number, (encoding, num_kept) in enumerate(settings, 1):
-        messages.print(
-            f"{number} of {len(settings)}: {FILLS[encoding]}, e = {num_kept}", highlight=False
-        )
-        request = Request(
-            data="imagenet",
-            reading=Reading(data_dir=data_dir, limit=limit),
-            model=str(model),
-            noise=Ablation(num_kept=num_kept, encoding=encoding),
-            num_samples=samples,
-            device=device,
-        )
-        kept = f"what is finished is kept in {out}: repeat the command"
-        with stoppable(kept), progress_bar("votes", unit="passes") as update:
-            count_fill(request, out, on_progress=update)
-    _finish(out / "counts", out)
-
-
-def _finish(counts: Path, out: Path) -> None:
-    """Draw the table and the figure from counts: print them, and write them."""
-    lines = measured_lines(counts)
+    made = reproduce_infill(
+        data_dir=data_dir,
+        out=out,
+        num_kept=keep or KEPTS,
+        num_samples=samples,
+        limit=limit,
+        from_counts=from_counts,
+        device=device,
+        progress=PrintedSteps(out),
+    )
     shown = Table(
         title="certified top-k accuracy (votes: the label is among the k most voted)",
         title_justify="left",
@@ -113,7 +77,7 @@ def _finish(counts: Path, out: Path) -> None:
     )
     for heading in ("k", "e", "fill", "votes", *(f"r={radius}" for radius in SHOWN_RADII), "max r"):
         shown.add_column(heading, no_wrap=True)
-    for line in lines:
+    for line in made.lines:
         hits, total = line.curve.certified.tolist(), line.curve.total
         shares = [floored(hits[r] if r < len(hits) else 0, total, 3) for r in SHOWN_RADII]
         largest = str(len(hits) - 2) if len(hits) > 1 else "none"
@@ -127,9 +91,8 @@ def _finish(counts: Path, out: Path) -> None:
         )
     console.print(shown)
     console.print(
-        f"{conditions(lines)}. The certified input is {INPUT_IN_WORDS}.",
+        f"{conditions(made.lines)}. The certified input is {INPUT_IN_WORDS}.",
         highlight=False,
         soft_wrap=True,
     )
-    for path in write_fills(lines, out / "infill"):
-        console.print(f"wrote {path}", highlight=False, soft_wrap=True)
+    print_written(made.paths)

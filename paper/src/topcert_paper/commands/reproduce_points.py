@@ -9,22 +9,10 @@ import typer
 from rich.table import Table
 
 from topcert.cli import options
-from topcert.cli.progress import console, progress_bar, stoppable
-from topcert_paper.carried import carried_counts
-from topcert_paper.collecting import count_setting
-from topcert_paper.commands.reproducing import FromCounts, need_torch
-from topcert_paper.points import (
-    NETWORK,
-    NUM_SAMPLES,
-    POINT_DATA,
-    RADII,
-    PointData,
-    point_request,
-    read_curves,
-    train_points,
-    write_points,
-)
-from topcert_paper.records import write_counted
+from topcert.cli.progress import console
+from topcert_paper.commands.reproducing import FromCounts, PrintedSteps, print_written
+from topcert_paper.points import NUM_SAMPLES, RADII
+from topcert_paper.reproduce.points import reproduce_points
 
 
 def points(
@@ -54,38 +42,26 @@ def points(
     OUT/networks lacks (extra `torch`), collects the votes that OUT/runs lacks, and goes on where it
     was stopped: repeat the command.
     """
-    if data not in POINT_DATA:
-        raise ValueError(f"--data must be one of {', '.join(POINT_DATA)}, got {data!r}")
-    chosen = POINT_DATA[data]
-    if from_counts:
-        _finish(chosen, carried_counts(f"points-{data}", f"points on {data}"), out)
-        return
-    folder, kept = out / "networks" / data, f"what is finished is kept in {out}: repeat the command"
-    need_torch(folder / f"{NETWORK}.onnx")
-    with stoppable(kept), progress_bar("train", unit="steps") as update:
-        network = train_points(
-            chosen, folder, epochs=epochs, data_dir=data_dir, device=device, on_step=update
-        )
-    request = point_request(
-        chosen, network, data_dir=data_dir, num_samples=samples, limit=limit, device=device
+    made = reproduce_points(
+        data=data,
+        out=out,
+        num_samples=samples,
+        epochs=epochs,
+        limit=limit,
+        from_counts=from_counts,
+        data_dir=data_dir,
+        device=device,
+        progress=PrintedSteps(out),
     )
-    with stoppable(kept), progress_bar("votes", unit="passes") as update:
-        counted = count_setting(request, out / "runs" / data, on_progress=update)
-    write_counted(out / "counts", data, counted)
-    _finish(chosen, out / "counts", out)
-
-
-def _finish(data: PointData, counts: Path, out: Path) -> None:
-    """Draw table and figure from counts: print the table, and write both."""
-    made = read_curves(data, counts)
+    measured = made.measured
     shown = Table()
     for heading in ("k", *(f"r = {radius}" for radius in RADII)):
         shown.add_column(heading)
-    for curve in made.curves:
-        shown.add_row(str(curve.k), *(made.cell(curve, column) for column in range(len(RADII))))
+    for curve in measured.curves:
+        cells = (measured.cell(curve, column) for column in range(len(RADII)))
+        shown.add_row(str(curve.k), *cells)
     # as a title the narrow table would break it
-    console.print(data.caption, highlight=False, soft_wrap=True)
+    console.print(measured.data.caption, highlight=False, soft_wrap=True)
     console.print(shown)
-    console.print(f"measured with: {made.conditions()}", highlight=False, soft_wrap=True)
-    for path in write_points(made, out / f"points-{data.name}"):
-        console.print(f"wrote {path}", highlight=False, soft_wrap=True)
+    console.print(f"measured with: {measured.conditions()}", highlight=False, soft_wrap=True)
+    print_written(made.paths)

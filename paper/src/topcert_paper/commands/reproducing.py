@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, final
 
 import typer
+
+from topcert.cli.progress import console, messages, progress_bar, stoppable
+from topcert.progress.bars import Update
+from topcert_paper.reproduce.steps import Steps
 
 FromCounts = Annotated[
     bool,
@@ -14,9 +19,23 @@ FromCounts = Annotated[
 ]
 
 
-def need_torch(network: Path) -> None:
-    if not network.is_file() and (find_spec("torch") is None or find_spec("onnxscript") is None):
-        raise ValueError(
-            "training needs PyTorch and the ONNX exporter; install them with: pip install"
-            " 'topcert[torch]'"
-        )
+@final
+class PrintedSteps(Steps):
+    """Steps as the command shows them; on Ctrl-C it says what `out` keeps."""
+
+    def __init__(self, out: Path) -> None:
+        self._kept = f"what is finished is kept in {out}: repeat the command"
+
+    def tell(self, line: str) -> None:
+        messages.print(line, highlight=False, soft_wrap=True)
+
+    @contextmanager
+    def work(self, title: str, *, unit: str) -> Iterator[Update]:
+        with stoppable(self._kept), progress_bar(title, unit=unit) as update:
+            yield update
+
+
+def print_written(paths: Iterable[Path]) -> None:
+    """Name the files."""
+    for path in paths:
+        console.print(f"wrote {path}", highlight=False, soft_wrap=True)

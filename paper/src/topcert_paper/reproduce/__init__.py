@@ -1,0 +1,1 @@
+"""What `topcert reproduce` does, one file a subcommand: measured again, or redrawn from votes."""
