@@ -43,7 +43,7 @@ from topcert.modalities.make_encoder import make_encoder
 from topcert.modalities.registered_modalities import to_planes
 from topcert.noise.ablation import Ablation
 from topcert.noise.law import of_law
-from topcert.theory.labels import most_voted
+from topcert.theory.ranking import most_voted
 from topcert.voting.ledger import Ledger
 from topcert.voting.prepared_run import Prepared
 from topcert.voting.request import Request

@@ -18,7 +18,7 @@ from topcert.evaluation.predictions import Predictions
 from topcert.modalities.make_encoder import make_encoder
 from topcert.noise.ablation import Ablation
 from topcert.randomization.masks import TRAIN, draw_masks
-from topcert.theory.labels import most_voted
+from topcert.theory.ranking import most_voted
 
 ENCODING: Final = "sentinel"  # hidden columns are shown as one number
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 import topcert.methods
 from tests.conftest import Outcome
 from topcert.methods import lee
-from topcert.methods.certificate_table import CertificateTable, LabelChoice
+from topcert.methods.certificate_table import LABEL_CHOICES, CertificateTable, LabelChoice
 from topcert.methods.certify import certify
 from topcert.methods.method import Method, Radii, SampledMethod, Smoothing, VoteMethod
 from topcert.methods.registered_methods import (
@@ -263,6 +263,39 @@ def test_rows_go_by_input_then_k_then_votes() -> None:
     assert (made.unit, made.method, made.alpha) == ("pixel", "jia-2020", 0.05)
     assert made.l2_radius is not None
     np.testing.assert_array_equal(np.isnan(made.l2_radius), made.radius == ABSTAIN)
+
+
+@pytest.mark.parametrize("name", ON_VOTES)
+@pytest.mark.parametrize("classes", [6, 40])
+def test_bounds_of_the_strongest_rivals_are_all_that_is_needed(
+    name: str, classes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method, generator = find_vote_method(name), np.random.default_rng(classes)
+    shares = generator.dirichlet(np.full(classes, 0.1), size=60)
+    counts = np.stack([generator.multinomial(300 + row, p) for row, p in enumerate(shares)])
+    labels = np.where(np.arange(60) % 3, counts.argmax(axis=1), np.arange(60) % classes)
+    found = []
+    for near in (True, False):
+        if not near:  # the slow way: bounds of all counts
+            monkeypatch.setattr("topcert.methods.certify.count_bounds_by", lambda *_, **__: None)
+        for rule in method.rules or (None,):
+            for choice in LABEL_CHOICES:
+                made = certify(
+                    method,
+                    counts,
+                    smoothing=NOISES[method.noise],
+                    labels=labels,
+                    selection=counts,
+                    label_choice=choice,
+                    ks=[1] if method.only_top_1 else [1, 2, 5],
+                    alpha=0.01,
+                    bounds=rule,
+                )
+                assert made.radius.max() >= 0
+                found.append((made.label, made.radius, made.l2_radius, made.bounds))
+    half = len(found) // 2
+    for fast, slow in zip(found[:half], found[half:], strict=True):
+        np.testing.assert_equal(fast, slow)
 
 
 # Closed forms.

@@ -337,7 +337,9 @@ def test_one_label_named_has_the_bar_of_eq_6(won: int, rivals: list[int], more: 
     capped = np.minimum(taken, grid - won)[None]
     t = np.arange(1, len(rivals) + 1)
     expected = ((capped + grid + t * (grid - won)) // (t + 1)).min(axis=1)
-    assert _bar(np.array([won]), capped, len(rivals) + more, 1, grid).tolist() == expected.tolist()
+    weakest_first = np.array(sorted(rivals))[:, None]
+    found = _bar(np.array([won]), weakest_first, len(rivals) + more, 1, grid)
+    assert found.tolist() == expected.tolist()
     assert _room(len(rivals)) == _room(len(rivals), 1) == 1 << (62 - (len(rivals) + 2).bit_length())
 
 

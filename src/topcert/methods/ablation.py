@@ -16,7 +16,8 @@ from topcert.methods.method import Radii, Smoothing, VoteMethod
 from topcert.methods.rules import RULES
 from topcert.noise.ablation import Ablation
 from topcert.theory.certified_radius import certified_radius
-from topcert.theory.confidence import simultaneous_bounds
+from topcert.theory.confidence import simultaneous, simultaneous_bounds
+from topcert.theory.count_bounds import CountBounds
 
 
 @final
@@ -40,6 +41,11 @@ class Jia2022(VoteMethod):
         num_named: int = 1,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return simultaneous_bounds(counts, alpha=alpha, labels=labels, num_named=num_named)
+
+    def count_bounds(
+        self, *, alpha: float, classes: int, named: bool, num_named: int = 1
+    ) -> CountBounds:
+        return simultaneous(alpha=alpha, classes=classes, named=named)
 
     def theorem(
         self,

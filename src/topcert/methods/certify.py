@@ -19,9 +19,12 @@ from topcert.methods.method import (
     VoteMethod,
 )
 from topcert.methods.registered_methods import all_methods
-from topcert.methods.rules import bounds_by, check_rule
+from topcert.methods.rules import bounds_by, check_rule, count_bounds_by
 from topcert.theory.certified_radius import ABSTAIN
-from topcert.theory.labels import checked_labels, most_voted
+from topcert.theory.confidence import counted
+from topcert.theory.count_bounds import CountBounds
+from topcert.theory.labels import checked_labels
+from topcert.theory.ranking import most_voted, nearest_counts
 
 
 def certify(
@@ -76,7 +79,9 @@ def certify(
         bounds=rule,
         votes=votes,
     )
-    shown = method.shown(counts, distinct[-1], votes=votes) if named is None else named[:, None]
+    shown = radii.shown if named is None else named[:, None]
+    if shown is None:
+        shown = method.shown(counts, distinct[-1], votes=votes)
     pairs = [
         (column, rank)
         for column, k in enumerate(distinct)
@@ -164,38 +169,76 @@ def radii_of(
             return Radii(method.radii(counts, votes, named, ks=ks))
         return Radii(method.radii(counts, votes, named, ks=ks, alpha=alpha, smoothing=smoothing))
     assert isinstance(method, VoteMethod)
+    how = count_bounds_by(
+        method,
+        bounds,
+        alpha=alpha,
+        classes=classes,
+        named=named is not None,
+        k=most,
+        num_named=smoothing.num_named,
+    )
+    if how is not None:
+        return _radii_of_near(method, how, counts, named, smoothing=smoothing, ks=ks)
     lower, upper = bounds_by(
         method, bounds, counts, alpha=alpha, labels=named, k=most, num_named=smoothing.num_named
     )
     if named is None:
-        return _radii_of_most_voted(method, counts, lower, upper, smoothing=smoothing, ks=ks)
+        # A label's k strongest rivals are among the k + 1 most voted, for bounds rise with votes:
+        # the rest is not needed, but for ballots, whose theorem asks how many labels there are.
+        order = most_voted(counts, most + 1 if smoothing.num_named == 1 else classes)
+        lower, upper = (np.take_along_axis(side, order, axis=1) for side in (lower, upper))
+        return _radii_of_ranks(method, lower, upper, smoothing=smoothing, ks=ks)
     found = method.theorem(lower, upper, named, ks=ks, smoothing=smoothing)
     return _part(found, (slice(None), None, slice(None)))
 
 
-def _radii_of_most_voted(
+def _radii_of_near(
     method: VoteMethod,
+    how: CountBounds,
     counts: NDArray[np.int64],
+    named: NDArray[np.int64] | None,
+    *,
+    smoothing: Smoothing,
+    ks: Sequence[int],
+) -> Radii:
+    """The same from the bounds of the label and its strongest rivals alone.
+
+    Bounds rise with votes, so the strongest rivals are the most voted. Theorems on ballots of w
+    labels ask how many labels there are, but only whether k + w or more.
+    """
+    votes, trials = counted(counts, smoothing.num_named)
+    rivals = min(votes.shape[1], max(ks) + smoothing.num_named) - 1
+    if named is None:
+        order = most_voted(votes, 1 + rivals)
+        lower, upper = how.of_all(np.take_along_axis(votes, order, axis=1), trials)
+        found = _radii_of_ranks(method, lower, upper, smoothing=smoothing, ks=ks)
+        return found._replace(shown=order[:, : max(ks)])
+    first = np.zeros(len(votes), np.int64)
+    lower, upper = how.of_named(nearest_counts(votes, named, rivals), trials, first)
+    found = method.theorem(lower, upper, first, ks=ks, smoothing=smoothing)
+    return _part(found, (slice(None), None, slice(None)))
+
+
+def _radii_of_ranks(
+    method: VoteMethod,
     lower: NDArray[np.float64],
     upper: NDArray[np.float64],
     *,
     smoothing: Smoothing,
     ks: Sequence[int],
 ) -> Radii:
-    most = max(ks)
-    # A label's k strongest rivals are among the k + 1 most voted, for bounds rise with votes: the
-    # rest is not needed, but for ballots, whose theorem asks how many labels there are.
-    order = most_voted(counts, most + 1 if smoothing.num_named == 1 else counts.shape[1])
-    near_lower, near_upper = (np.take_along_axis(side, order, axis=1) for side in (lower, upper))
-    radius = np.full((len(counts), most, len(ks)), ABSTAIN)
+    """Radii of the max(ks) most voted labels, from bounds of labels in order of their votes."""
+    inputs, most = len(lower), max(ks)
+    radius = np.full((inputs, most, len(ks)), ABSTAIN)
     l2 = np.full(radius.shape, np.nan)
     known = True
     for rank in range(most):
         wanted = [column for column, k in enumerate(ks) if k > rank]
         found = method.theorem(
-            near_lower,
-            near_upper,
-            np.full(len(counts), rank),
+            lower,
+            upper,
+            np.full(inputs, rank),
             ks=[ks[column] for column in wanted],
             smoothing=smoothing,
         )

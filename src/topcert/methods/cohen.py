@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from topcert.methods.method import Radii, Smoothing, VoteMethod
 from topcert.noise.gaussian import Gaussian
-from topcert.theory.confidence import one_sided_bounds
+from topcert.theory.confidence import one_sided, one_sided_bounds
+from topcert.theory.count_bounds import CountBounds
 from topcert.theory.counting import MAX_FEATURES
 from topcert.theory.gaussian_radius import changed_units, l2_radius_majority
 
@@ -42,6 +43,11 @@ class Cohen(VoteMethod):
         num_named: int = 1,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return one_sided_bounds(counts, alpha=alpha, labels=labels)
+
+    def count_bounds(
+        self, *, alpha: float, classes: int, named: bool, num_named: int = 1
+    ) -> CountBounds:
+        return one_sided(alpha=alpha, classes=classes, named=named)
 
     def theorem(
         self,

@@ -14,7 +14,7 @@ from topcert.methods.fpa import over_partition
 from topcert.methods.method import DesignMethod, DesignVotes
 from topcert.theory.certified_radius import ABSTAIN
 from topcert.theory.design_radius import design_radius, near_rivals, tie_adjusted
-from topcert.theory.labels import most_voted
+from topcert.theory.ranking import most_voted
 
 Ints = NDArray[np.int64]
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from topcert.methods.method import DesignMethod, DesignVotes
 from topcert.theory.certified_radius import ABSTAIN
 from topcert.theory.design_radius import partition_radius
-from topcert.theory.labels import most_voted
 from topcert.theory.partition import ballots_radius
+from topcert.theory.ranking import most_voted
 
 Ints = NDArray[np.int64]
 

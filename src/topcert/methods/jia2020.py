@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from topcert.methods.method import Radii, Smoothing, VoteMethod
 from topcert.noise.gaussian import Gaussian
-from topcert.theory.confidence import simultaneous_bounds
+from topcert.theory.confidence import simultaneous, simultaneous_bounds
+from topcert.theory.count_bounds import CountBounds
 from topcert.theory.counting import MAX_FEATURES
 from topcert.theory.gaussian_radius import changed_units, l2_radius
 
@@ -38,6 +39,11 @@ class Jia2020(VoteMethod):
         num_named: int = 1,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return simultaneous_bounds(counts, alpha=alpha, labels=labels)
+
+    def count_bounds(
+        self, *, alpha: float, classes: int, named: bool, num_named: int = 1
+    ) -> CountBounds:
+        return simultaneous(alpha=alpha, classes=classes, named=named)
 
     def theorem(
         self,

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from topcert.methods.method import Radii, Smoothing, VoteMethod
 from topcert.noise.discrete import Discrete
 from topcert.theory.certified_radius import ABSTAIN
-from topcert.theory.confidence import one_sided_bounds
+from topcert.theory.confidence import one_sided, one_sided_bounds
+from topcert.theory.count_bounds import CountBounds
 from topcert.theory.discrete_radius import MAX_RADIUS, NUM_VALUES, lee_radius
 
 
@@ -41,6 +42,11 @@ class Lee(VoteMethod):
         num_named: int = 1,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return one_sided_bounds(counts, alpha=alpha, labels=labels)
+
+    def count_bounds(
+        self, *, alpha: float, classes: int, named: bool, num_named: int = 1
+    ) -> CountBounds:
+        return one_sided(alpha=alpha, classes=classes, named=named)
 
     def theorem(
         self,

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from topcert.methods.method import Radii, Smoothing, VoteMethod
 from topcert.noise.ablation import Ablation
 from topcert.theory.certified_radius import certified_radius
-from topcert.theory.confidence import one_sided_bounds
+from topcert.theory.confidence import one_sided, one_sided_bounds
+from topcert.theory.count_bounds import CountBounds
 
 
 @final
@@ -39,6 +40,11 @@ class LevineFeizi(VoteMethod):
         num_named: int = 1,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return one_sided_bounds(counts, alpha=alpha, labels=labels)
+
+    def count_bounds(
+        self, *, alpha: float, classes: int, named: bool, num_named: int = 1
+    ) -> CountBounds:
+        return one_sided(alpha=alpha, classes=classes, named=named)
 
     def theorem(
         self,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from topcert.methods.method import MaskMethod, MaskVotes, Radii, Smoothing
 from topcert.noise.ablation import Ablation
-from topcert.theory.certified_radius import ABSTAIN, strongest_rivals
+from topcert.theory.certified_radius import ABSTAIN
 from topcert.theory.confidence import check_alpha
 from topcert.theory.counting import survival
 from topcert.theory.intersection import lower_bound_by_mass
@@ -28,6 +28,7 @@ from topcert.theory.located_radius import (
 )
 from topcert.theory.paired import at_best as pairs_at_best
 from topcert.theory.paired import tighten
+from topcert.theory.ranking import strongest_rivals
 from topcert.theory.surviving_votes import SurvivingVotes, near_labels, surviving_votes
 
 Ints = NDArray[np.int64]

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.noise.law import Law, Noise, of_law
-from topcert.theory.labels import most_voted
+from topcert.theory.count_bounds import CountBounds
+from topcert.theory.ranking import most_voted
 
 
 @final
@@ -52,11 +53,12 @@ class Smoothing:
 
 class Radii(NamedTuple):
     """Certified radii, int64 `(inputs, len(ks))` with ABSTAIN, and the l2 radii behind them where
-    the method has any.
+    the method has any; and the labels that are shown where these were ranked on the way.
     """
 
     radius: NDArray[np.int64]
     l2_radius: NDArray[np.float64] | None = None
+    shown: NDArray[np.int64] | None = None
 
 
 class MaskVotes(Protocol):
@@ -176,6 +178,17 @@ class VoteMethod(SampledMethod):
         `theorem` uses of them must hold jointly with probability at least 1 - alpha for each input.
         Each vote names `num_named` labels: 1, but for methods of `ballots`.
         """
+
+    def count_bounds(
+        self, *, alpha: float, classes: int, named: bool, num_named: int = 1
+    ) -> CountBounds | None:
+        """How `bounds` are made, where each count is bounded by itself and `theorem` uses no bounds
+        but the label's lower one and, of the others' upper ones, the k largest.
+
+        Then no others are computed. None, where either is not so: `bounds` are asked for all
+        counts. `named`: of labels named before the votes.
+        """
+        return None
 
     @abstractmethod
     def theorem(

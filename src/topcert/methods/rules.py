@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.methods.method import SampledMethod, VoteMethod
-from topcert.theory.intersection import intersection_union_bounds
+from topcert.theory.count_bounds import CountBounds
+from topcert.theory.intersection import intersection_union, intersection_union_bounds
 
 INTERSECTION_UNION: Final = "intersection-union"
 RULES: Final = ("simuem", INTERSECTION_UNION)
@@ -49,3 +50,21 @@ def bounds_by(
             return method.bounds(counts, alpha=alpha, labels=labels)
         return method.bounds(counts, alpha=alpha, labels=labels, num_named=num_named)
     return intersection_union_bounds(counts, alpha=alpha, labels=labels, k=k, num_named=num_named)
+
+
+def count_bounds_by(
+    method: VoteMethod,
+    rule: str | None,
+    *,
+    alpha: float,
+    classes: int,
+    named: bool,
+    k: int,
+    num_named: int = 1,
+) -> CountBounds | None:
+    """How `bounds_by` bounds each count, where the theorem needs few of them: see
+    `VoteMethod.count_bounds`.
+    """
+    if check_rule(method, rule) is None:
+        return method.count_bounds(alpha=alpha, classes=classes, named=named, num_named=num_named)
+    return intersection_union(alpha=alpha, classes=classes, k=k, named=named, num_named=num_named)

@@ -35,19 +35,17 @@ import operator
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any, Final, SupportsIndex, cast
+from typing import Any, Final, NoReturn, SupportsIndex, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from topcert.theory.counting import kept_sets, survival
 from topcert.theory.labels import checked_labels, checked_num_named
+from topcert.theory.ranking import parts, strongest_rivals
 from topcert.theory.scalars import whole as as_whole
 
 ABSTAIN: Final = -1  # not even r = 0 is certified; radius 0 is a real guarantee
-
-# cells partitioned at a time: bounds the copy, stays near the cache
-_ROWS_PER_CHUNK_CELLS: Final = 1 << 20
 
 
 def certified_radius(
@@ -123,34 +121,33 @@ def certified_radius(
     won, rivals = won.astype(whole), rivals.astype(whole)
 
     falling = _negated_survivors(num_features, num_kept, most, grid, grid <= room)
+    weakest_first = np.ascontiguousarray(rivals.T)
     radii = np.empty((len(rows), len(ks)), np.int64)
     for column, size in enumerate(ks):
-        taken = np.cumsum(rivals[:, most - size :], axis=1)
-        bar = _bar(
-            won, np.minimum(taken, (named * grid - won)[:, None]), lows.shape[1], named, grid
-        )
+        bar = _bar(won, weakest_first[most - size :], lows.shape[1], named, grid)
         radii[:, column] = np.searchsorted(falling, -bar, side="left") - 1
     return radii[:, 0] if is_single(k) else radii
 
 
 def _bar(
-    won: NDArray[Any], taken: NDArray[Any], classes: int, named: int, grid: int
+    won: NDArray[Any], rivals: NDArray[Any], classes: int, named: int, grid: int
 ) -> NDArray[Any]:
-    """What M = beta(r) G must exceed, one whole number an input; `taken` `(inputs, k)` are P_t in
-    units of 1/G.
+    """What M = beta(r) G must exceed, one whole number an input; `rivals` `(k, inputs)` are upper
+    bounds in units of 1/G, the weakest first.
 
-    q M > need is M > need // q in integers, so one bar per input decides every r at once. `taken`
-    is at most w G - won: by itself that gives nothing beyond the second line, and it keeps all
-    numbers below (k + min(k, w) + w) G.
+    q M > need is M > need // q in integers, so one bar per input decides every r at once. P_t is
+    taken for w G - won at most: by itself that gives nothing beyond the second line, and it keeps
+    all numbers below (k + min(k, w) + w) G.
     """
-    k = taken.shape[1]
-    t = np.arange(1, k + 1)
-    voided = (t + np.minimum(t, named) - np.maximum(0, named - classes + t)).astype(won.dtype)
-    need = taken + voided * grid - t.astype(won.dtype) * won[:, None]
-    bars = [need // voided]
-    if k >= named:
-        bars.append((((k + 1) * (grid - won) + named * grid) // (k + 1))[:, None])
-    return np.asarray(np.concatenate(bars, axis=1).min(axis=1))
+    k = len(rivals)
+    rest = named * grid - won
+    bars = [((k + 1) * (grid - won) + named * grid) // (k + 1)] if k >= named else []
+    taken = np.zeros_like(won)
+    for t, rival in enumerate(rivals, start=1):
+        taken = taken + rival
+        voided = t + min(t, named) - max(0, named - classes + t)
+        bars.append((np.minimum(taken, rest) + voided * grid - t * won) // voided)
+    return np.asarray(np.minimum.reduce(bars))
 
 
 def uses_quanta(num_features: int, num_kept: int) -> bool:
@@ -175,7 +172,7 @@ def counted_bounds(
     return int(label_lower[0]), {j: int(limit) for j, limit in enumerate(limits[0]) if j != label}
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def _negated_survivors(
     num_features: int, num_kept: int, k: int, grid: int, fits: bool
 ) -> NDArray[Any]:
@@ -190,35 +187,23 @@ def _negated_survivors(
     return out
 
 
-def strongest_rivals(upper: NDArray[Any], labels: NDArray[np.int64], count: int) -> NDArray[Any]:
-    """The `count` largest upper bounds of labels other than `labels[i]`, ascending, `(inputs,
-    count)`.
-    """
-    inputs, classes = upper.shape
-    out = np.empty((inputs, count), upper.dtype)
-    step = max(1, _ROWS_PER_CHUNK_CELLS // classes)
-    for start in range(0, inputs, step):
-        part = upper[start : start + step].copy()
-        part[np.arange(len(part)), labels[start : start + step]] = -1
-        if part.dtype != object:
-            part.partition(classes - count, axis=1)
-        else:
-            part.sort(axis=1)
-        out[start : start + step] = np.sort(part[:, classes - count :], axis=1)
-    return out
-
-
 def _onto_grid(values: NDArray[Any], grid: int, *, outward: int, quantize: bool) -> NDArray[Any]:
     """Bounds in units of 1/grid: inward by Eq. 4 where `quantize`, else outward (-1 down, +1
     up).
     """
     if values.dtype.kind in "iu":
         return values
+    upward = (outward < 0) == quantize
     floats = values.dtype.kind == "f"
+    if floats and values.dtype.itemsize <= 8 and grid.bit_count() == 1 and grid < 2**63:
+        # A float times a power of two is exact, and so is its floor.
+        moved = np.nextafter(values, values.dtype.type(outward * np.inf)).astype(np.float64)
+        scaled = np.ldexp(moved, grid.bit_length() - 1)
+        whole = np.ceil(scaled) if upward else np.floor(scaled)
+        return np.asarray(np.clip(whole, 0.0, float(grid)), np.int64)
     distinct, where = np.unique(values, return_inverse=True)
     if floats:
         distinct = np.nextafter(distinct, values.dtype.type(outward * np.inf))
-    upward = (outward < 0) == quantize
     cells = []
     for value in distinct.tolist():
         if isinstance(value, int):
@@ -280,18 +265,24 @@ def checked_bounds(
             for bounds in (lows, ups)
         )
     if lows.size:
-        for name, bounds in (("lower", lows), ("upper", ups)):
-            least, greatest = bounds.min(), bounds.max()
-            if not (least >= 0 and greatest <= limit):
-                bad = least if not least >= 0 else greatest
-                raise ValueError(f"{name} bounds must be {unit}, got {bad}")
-        if (lows > ups).any():
-            row, column = np.argwhere(lows > ups)[0]
-            raise ValueError(
-                f"lower bound {lows[row, column]} is above upper bound {ups[row, column]} for input"
-                f" {row}, class {column}"
-            )
+        for rows in parts(*lows.shape):
+            low, up = lows[rows], ups[rows]
+            if not (low.min() >= 0 and up.max() <= limit and (low <= up).all()):
+                _refuse(lows, ups, limit, unit)
     return lows, ups
+
+
+def _refuse(lows: NDArray[Any], ups: NDArray[Any], limit: int, unit: str) -> NoReturn:
+    for name, bounds in (("lower", lows), ("upper", ups)):
+        least, greatest = bounds.min(), bounds.max()
+        if not (least >= 0 and greatest <= limit):
+            bad = least if not least >= 0 else greatest
+            raise ValueError(f"{name} bounds must be {unit}, got {bad}")
+    row, column = np.argwhere(lows > ups)[0]
+    raise ValueError(
+        f"lower bound {lows[row, column]} is above upper bound {ups[row, column]} for input"
+        f" {row}, class {column}"
+    )
 
 
 def _all_integers(bounds: NDArray[Any]) -> bool:

@@ -10,13 +10,15 @@ both with a high-precision reference).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, betaincc, betainccinv, betaincinv, betaln
 
+from topcert.theory.count_bounds import CountBounds
 from topcert.theory.labels import checked_labels, checked_num_named
+from topcert.theory.ranking import parts
 from topcert.theory.scalars import real
 
 # Both relative. For n up to 10**7 and SciPy 1.17, the function's own error stayed below 1e-11, the
@@ -26,8 +28,6 @@ MARGIN: Final = 1e-10  # of `error`, left to the function's own error
 NUDGE: Final = 2e-10  # of the bound: the first step outward, doubled until the bound stands
 
 MAX_SAMPLES: Final = 10**8  # as far as the errors above were measured
-
-Bound = Callable[[ArrayLike, ArrayLike, float], NDArray[np.float64]]
 
 
 def lower_bound(successes: ArrayLike, trials: ArrayLike, error: ArrayLike) -> NDArray[np.float64]:
@@ -103,23 +103,23 @@ def simultaneous_bounds(
     >>> lower.round(3), upper.round(3)
     (array([[0.761, 0.   , 0.   ]]), array([[1.   , 0.212, 0.119]]))
     """
-    votes = checked_counts(counts)
-    check_alpha(alpha)
+    votes, trials = counted(counts, num_named)
     inputs, classes = votes.shape
-    trials = trials_of(votes, num_named)
+    rule = simultaneous(alpha=alpha, classes=classes, named=labels is not None)
     if labels is None:
-        error = alpha / (2 * classes)
-        return by_table(votes, trials, error, lower_bound), by_table(
-            votes, trials, error, upper_bound
-        )
+        return rule.of_all(votes, trials)
     named = checked_labels(labels, inputs=inputs, classes=classes)
-    error = alpha / classes
-    rows = np.arange(inputs)
-    lower = np.zeros(votes.shape)
-    lower[rows, named] = lower_bound(votes[rows, named], trials, error)
-    upper = by_table(votes, trials, error, upper_bound)
-    upper[rows, named] = 1.0
-    return lower, upper
+    return rule.of_named(votes, trials, named)
+
+
+def simultaneous(*, alpha: float, classes: int, named: bool) -> CountBounds:
+    """How `simultaneous_bounds` bounds each count, of labels `named` before the votes or not.
+
+    Raises ValueError for alpha outside (0, 1).
+    """
+    check_alpha(alpha)
+    error = alpha / classes if named else alpha / (2 * classes)
+    return CountBounds(lower=lower_bound, lower_error=error, upper=upper_bound, upper_error=error)
 
 
 def one_sided_bounds(
@@ -132,18 +132,23 @@ def one_sided_bounds(
     others (Cohen et al. 2019, Levine & Feizi 2019, Lee et al. 2019). Without them: of all labels,
     at alpha/c. Raises ValueError as `simultaneous_bounds` does.
     """
-    votes = checked_counts(counts)
-    check_alpha(alpha)
+    votes, trials = counted(counts)
     inputs, classes = votes.shape
-    trials = votes.sum(axis=1)
-    upper = np.ones(votes.shape)
+    rule = one_sided(alpha=alpha, classes=classes, named=labels is not None)
     if labels is None:
-        return lower_bound(votes, trials[:, None], alpha / classes), upper
+        return rule.of_all(votes, trials)
     named = checked_labels(labels, inputs=inputs, classes=classes)
-    lower = np.zeros(votes.shape)
-    rows = np.arange(inputs)
-    lower[rows, named] = lower_bound(votes[rows, named], trials, alpha)
-    return lower, upper
+    return rule.of_named(votes, trials, named)
+
+
+def one_sided(*, alpha: float, classes: int, named: bool) -> CountBounds:
+    """How `one_sided_bounds` bounds each count, of labels `named` before the votes or not.
+
+    Raises ValueError for alpha outside (0, 1).
+    """
+    check_alpha(alpha)
+    error = alpha if named else alpha / classes
+    return CountBounds(lower=lower_bound, lower_error=error, upper=None, upper_error=error)
 
 
 def _polished(
@@ -207,27 +212,42 @@ def _checked_trials(
     return wins.astype(np.int64), total.astype(np.int64), chance
 
 
-def by_table(
-    votes: NDArray[np.int64], trials: NDArray[np.int64], error: float, bound: Bound
-) -> NDArray[np.float64]:
-    """`bound` of every cell, evaluated once for each distinct (count, n): an input has few distinct
-    counts.
+def counted(counts: ArrayLike, num_named: int = 1) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """`counts` as int64 `(inputs, classes)`, and how many ballots each row is made of, `(inputs,)`.
+
+    Raises ValueError where counts are not whole, negative, too many or of fewer than two classes,
+    and as `trials_of` does.
     """
-    out = np.empty(votes.shape)
-    distinct = np.unique(trials)
-    for n in distinct.tolist():
-        rows = slice(None) if len(distinct) == 1 else np.flatnonzero(trials == n)
-        part = votes[rows]
-        if n < part.size:
-            seen = np.zeros(n + 1, np.bool_)
-            seen[part] = True
-            table = np.empty(n + 1)
-            table[seen] = bound(np.flatnonzero(seen), n, error)
-            out[rows] = table[part]
-        else:
-            values, where = np.unique(part, return_inverse=True)
-            out[rows] = bound(values, n, error)[where].reshape(part.shape)
-    return out
+    votes = np.asarray(counts)
+    if votes.ndim != 2 or votes.shape[1] < 2:
+        raise ValueError(
+            f"counts must be (inputs, classes) with at least 2 classes, got shape {votes.shape}"
+        )
+    if votes.dtype.kind not in "iu":
+        raise ValueError(f"counts must be integers, got {votes.dtype}")
+    sums = np.empty(len(votes), np.int64)
+    for rows in parts(*votes.shape):
+        part = votes[rows].astype(np.int64, copy=False)
+        # what is negative is more than 2^63 here, and what is not too large has an exact sum
+        few = part.view(np.uint64).max() <= MAX_SAMPLES
+        sums[rows] = part.sum(axis=1)
+        if not few or sums[rows].max() > MAX_SAMPLES:
+            _refuse(votes)
+    votes = votes.astype(np.int64, copy=False)
+    return votes, _ballots_of(votes, sums, num_named)
+
+
+def _refuse(votes: NDArray[np.integer]) -> NoReturn:
+    sums = votes.sum(axis=1, dtype=np.float64)
+    if votes.max() > MAX_SAMPLES or sums.max() > MAX_SAMPLES:
+        raise ValueError(
+            f"input {sums.argmax()} has more than {MAX_SAMPLES:,} votes, beyond which bounds are"
+            " not known to be sound"
+        )
+    row, column = np.argwhere(votes < 0)[0]
+    raise ValueError(
+        f"counts must not be negative, got {votes[row, column]} for input {row}, class {column}"
+    )
 
 
 def trials_of(counts: NDArray[np.int64], num_named: int = 1) -> NDArray[np.int64]:
@@ -237,8 +257,13 @@ def trials_of(counts: NDArray[np.int64], num_named: int = 1) -> NDArray[np.int64
     Raises ValueError where a row is made of none: its sum is no multiple of `num_named`, or a label
     is named more often than there are ballots.
     """
+    return _ballots_of(counts, counts.sum(axis=1), num_named)
+
+
+def _ballots_of(
+    counts: NDArray[np.int64], sums: NDArray[np.int64], num_named: int
+) -> NDArray[np.int64]:
     named = checked_num_named(num_named, classes=counts.shape[1])
-    sums = counts.sum(axis=1)
     trials = sums // named
     if (uneven := np.flatnonzero(sums % named)).size:
         row = int(uneven[0])
@@ -253,27 +278,3 @@ def trials_of(counts: NDArray[np.int64], num_named: int = 1) -> NDArray[np.int64
             f" ballots of {named} labels each, and a ballot names a label once at most"
         )
     return np.asarray(trials)
-
-
-def checked_counts(counts: ArrayLike) -> NDArray[np.int64]:
-    votes = np.asarray(counts)
-    if votes.ndim != 2 or votes.shape[1] < 2:
-        raise ValueError(
-            f"counts must be (inputs, classes) with at least 2 classes, got shape {votes.shape}"
-        )
-    if votes.dtype.kind not in "iu":
-        raise ValueError(f"counts must be integers, got {votes.dtype}")
-    if votes.size and (
-        votes.max() > MAX_SAMPLES or votes.sum(axis=1, dtype=np.float64).max() > MAX_SAMPLES
-    ):
-        row = int(votes.sum(axis=1, dtype=np.float64).argmax())
-        raise ValueError(
-            f"input {row} has more than {MAX_SAMPLES:,} votes, beyond which bounds are not known to"
-            " be sound"
-        )
-    if votes.size and votes.min() < 0:
-        row, column = np.argwhere(votes < 0)[0]
-        raise ValueError(
-            f"counts must not be negative, got {votes[row, column]} for input {row}, class {column}"
-        )
-    return votes.astype(np.int64, copy=False)

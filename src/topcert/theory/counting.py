@@ -86,7 +86,7 @@ def survival(num_features: int, num_kept: int, *, k: int | None = None) -> Survi
     return _survival(whole(num_features, "num_features"), whole(num_kept, "num_kept"), size)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)  # one for each of ten k, and more
 def _survival(num_features: int, num_kept: int, k: int | None) -> Survival:
     numerator = denominator = kept_sets(num_features, num_kept)
     numerators = [numerator]

@@ -38,9 +38,9 @@ from topcert.theory.certified_radius import (
     checked_bounds,
     checked_ks,
     is_single,
-    strongest_rivals,
 )
 from topcert.theory.labels import checked_labels
+from topcert.theory.ranking import strongest_rivals
 
 Floats = NDArray[np.float64]
 

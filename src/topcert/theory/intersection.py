@@ -15,13 +15,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from topcert.theory.confidence import (
-    by_table,
     check_alpha,
-    checked_counts,
+    counted,
     lower_bound,
-    trials_of,
     upper_bound,
 )
+from topcert.theory.count_bounds import CountBounds
 from topcert.theory.labels import checked_labels
 from topcert.theory.scalars import whole
 
@@ -75,23 +74,39 @@ def intersection_union_bounds(
     >>> lower.round(3), upper.round(3)
     (array([[0.766, 0.   , 0.   ]]), array([[1.   , 0.207, 0.115]]))
     """
-    votes = checked_counts(counts)
-    check_alpha(alpha)
+    votes, trials = counted(counts, num_named)
     inputs, classes = votes.shape
+    rule = intersection_union(
+        alpha=alpha, classes=classes, k=k, named=labels is not None, num_named=num_named
+    )
+    if labels is None:
+        return rule.of_all(votes, trials)
+    named = checked_labels(labels, inputs=inputs, classes=classes)
+    return rule.of_named(votes, trials, named)
+
+
+def intersection_union(
+    *, alpha: float, classes: int, k: int, named: bool, num_named: int = 1
+) -> CountBounds:
+    """How `intersection_union_bounds` bounds each count, of labels `named` before the votes or not.
+
+    Raises ValueError for alpha outside (0, 1) and k outside 1 .. classes - 1.
+    """
+    check_alpha(alpha)
     k = whole(k, "k")
     if not 1 <= k < classes:
         raise ValueError(f"k must lie in 1 .. classes - 1 = {classes - 1}, got {k}")
-    trials = trials_of(votes, num_named)
-    if labels is None:
-        lower = by_table(votes, trials, alpha / (2 * num_named), lower_bound_by_mass)
-        return lower, by_table(votes, trials, alpha / (2 * (k + 1)), upper_bound)
-    named = checked_labels(labels, inputs=inputs, classes=classes)
-    rows = np.arange(inputs)
-    lower = np.zeros(votes.shape)
-    lower[rows, named] = lower_bound(votes[rows, named], trials, alpha / (k + 1))
-    upper = by_table(votes, trials, alpha / (k + 1), upper_bound)
-    upper[rows, named] = 1.0
-    return lower, upper
+    if named:
+        error = alpha / (k + 1)
+        return CountBounds(
+            lower=lower_bound, lower_error=error, upper=upper_bound, upper_error=error
+        )
+    return CountBounds(
+        lower=lower_bound_by_mass,
+        lower_error=alpha / (2 * num_named),
+        upper=upper_bound,
+        upper_error=alpha / (2 * (k + 1)),
+    )
 
 
 def lower_bound_by_mass(

@@ -38,10 +38,3 @@ def checked_num_named(num_named: int, *, classes: int) -> int:
             f"a vote can name 1 .. classes - 1 = {classes - 1} labels, got num_named {named}"
         )
     return named
-
-
-def most_voted(counts: NDArray[np.int64], k: int) -> NDArray[np.int64]:
-    """The k labels with the most votes, most voted first (ties: lower index first), int64 `(inputs,
-    k)`.
-    """
-    return np.argsort(-counts, axis=1, kind="stable")[:, :k]
