@@ -69,7 +69,7 @@ def certify(
         )
     rule = check_rule(method, bounds)
     named = None if label_choice == "predicted" else _named(labels, selection, label_choice)
-    radii = radii_of(
+    radii, shown = _radii_and_shown(
         method,
         counts,
         named,
@@ -79,9 +79,6 @@ def certify(
         bounds=rule,
         votes=votes,
     )
-    shown = radii.shown if named is None else named[:, None]
-    if shown is None:
-        shown = method.shown(counts, distinct[-1], votes=votes)
     pairs = [
         (column, rank)
         for column, k in enumerate(distinct)
@@ -154,43 +151,70 @@ def radii_of(
     Ranks beyond a k hold ABSTAIN there. All radii of an input hold together with probability at
     least 1 - alpha.
     """
+    return _radii_and_shown(
+        method,
+        counts,
+        labels,
+        smoothing=smoothing,
+        ks=ks,
+        alpha=alpha,
+        bounds=bounds,
+        votes=votes,
+    )[0]
+
+
+def _radii_and_shown(
+    method: SampledMethod,
+    counts: NDArray[np.int64],
+    labels: NDArray[np.int64] | None,
+    *,
+    smoothing: Smoothing,
+    ks: Sequence[int],
+    alpha: float,
+    bounds: str | None,
+    votes: DesignVotes | None,
+) -> tuple[Radii, NDArray[np.int64]]:
+    """The same, and the labels that these radii are of, `(inputs, labels)`."""
     classes, most = counts.shape[1], max(ks)
     if not 1 <= min(ks) <= most < classes:
         raise ValueError(f"k must lie in 1 .. classes - 1 = {classes - 1}, got {list(ks)}")
     check_ballots(method, smoothing.num_named)
     named = None if labels is None else checked_labels(labels, inputs=len(counts), classes=classes)
+    if isinstance(method, VoteMethod):
+        how = count_bounds_by(
+            method,
+            bounds,
+            alpha=alpha,
+            classes=classes,
+            named=named is not None,
+            k=most,
+            num_named=smoothing.num_named,
+        )
+        if how is not None:
+            return _radii_of_near(method, how, counts, named, smoothing=smoothing, ks=ks)
+    if votes is None and isinstance(method, (MaskMethod, DesignMethod)):
+        raise ValueError(
+            f"the method {method.name} asks under which mask each vote was cast, which counts do"
+            " not tell; certify the ledger of a run"
+        )
+    shown = method.shown(counts, most, votes=votes) if named is None else named[:, None]
     if isinstance(method, (MaskMethod, DesignMethod)):
-        if votes is None:
-            raise ValueError(
-                f"the method {method.name} asks under which mask each vote was cast, which counts"
-                " do not tell; certify the ledger of a run"
-            )
+        assert votes is not None
         if isinstance(method, DesignMethod):
-            return Radii(method.radii(counts, votes, named, ks=ks))
-        return Radii(method.radii(counts, votes, named, ks=ks, alpha=alpha, smoothing=smoothing))
+            return Radii(method.radii(counts, votes, named, ks=ks)), shown
+        found = method.radii(counts, votes, named, ks=ks, alpha=alpha, smoothing=smoothing)
+        return Radii(found), shown
     assert isinstance(method, VoteMethod)
-    how = count_bounds_by(
-        method,
-        bounds,
-        alpha=alpha,
-        classes=classes,
-        named=named is not None,
-        k=most,
-        num_named=smoothing.num_named,
-    )
-    if how is not None:
-        return _radii_of_near(method, how, counts, named, smoothing=smoothing, ks=ks)
     lower, upper = bounds_by(
         method, bounds, counts, alpha=alpha, labels=named, k=most, num_named=smoothing.num_named
     )
-    if named is None:
-        # A label's k strongest rivals are among the k + 1 most voted, for bounds rise with votes:
-        # the rest is not needed, but for ballots, whose theorem asks how many labels there are.
-        order = most_voted(counts, most + 1 if smoothing.num_named == 1 else classes)
-        lower, upper = (np.take_along_axis(side, order, axis=1) for side in (lower, upper))
-        return _radii_of_ranks(method, lower, upper, smoothing=smoothing, ks=ks)
-    found = method.theorem(lower, upper, named, ks=ks, smoothing=smoothing)
-    return _part(found, (slice(None), None, slice(None)))
+    if named is not None:
+        return _of_one(method.theorem(lower, upper, named, ks=ks, smoothing=smoothing)), shown
+    # A label's k strongest rivals are among the k + 1 most voted, for bounds rise with votes: the
+    # rest is not needed, but for ballots, whose theorem asks how many labels there are.
+    order = most_voted(counts, most + 1 if smoothing.num_named == 1 else classes)
+    lower, upper = (np.take_along_axis(side, order, axis=1) for side in (lower, upper))
+    return _radii_of_ranks(method, lower, upper, smoothing=smoothing, ks=ks), shown
 
 
 def _radii_of_near(
@@ -201,7 +225,7 @@ def _radii_of_near(
     *,
     smoothing: Smoothing,
     ks: Sequence[int],
-) -> Radii:
+) -> tuple[Radii, NDArray[np.int64]]:
     """The same from the bounds of the label and its strongest rivals alone.
 
     Bounds rise with votes, so the strongest rivals are the most voted. Theorems on ballots of w
@@ -213,10 +237,15 @@ def _radii_of_near(
         order = most_voted(votes, 1 + rivals)
         lower, upper = how.of_all(np.take_along_axis(votes, order, axis=1), trials)
         found = _radii_of_ranks(method, lower, upper, smoothing=smoothing, ks=ks)
-        return found._replace(shown=order[:, : max(ks)])
+        return found, order[:, : max(ks)]
     first = np.zeros(len(votes), np.int64)
     lower, upper = how.of_named(nearest_counts(votes, named, rivals), trials, first)
     found = method.theorem(lower, upper, first, ks=ks, smoothing=smoothing)
+    return _of_one(found), named[:, None]
+
+
+def _of_one(found: Radii) -> Radii:
+    """The radii of one label an input, as those of several labels stand."""
     return _part(found, (slice(None), None, slice(None)))
 
 

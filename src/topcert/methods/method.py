@@ -53,12 +53,11 @@ class Smoothing:
 
 class Radii(NamedTuple):
     """Certified radii, int64 `(inputs, len(ks))` with ABSTAIN, and the l2 radii behind them where
-    the method has any; and the labels that are shown where these were ranked on the way.
+    the method has any.
     """
 
     radius: NDArray[np.int64]
     l2_radius: NDArray[np.float64] | None = None
-    shown: NDArray[np.int64] | None = None
 
 
 class MaskVotes(Protocol):
