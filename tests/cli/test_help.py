@@ -183,11 +183,11 @@ def test_an_empty_word_is_no_current_folder(
         ),
         (
             ["radius", "c.csv"],
-            "--method ablation needs --keep, how many features each mask keeps (e)",
+            "the noise ablation needs --keep, how many features each mask keeps (e)",
         ),
         (
             ["radius", "c.csv", "--method", "cohen"],
-            "--method cohen needs --sigma, the standard deviation of its noise",
+            "the noise gaussian needs --sigma, the standard deviation of its noise",
         ),
     ],
 )

@@ -61,6 +61,7 @@ def test_certify_and_evaluate_print_their_curves(
         "column",
     )
     assert "certified top-k accuracy" in made.err
+    assert found["raw_input"] is None
     again = topcert("evaluate", "o", "--json")
     assert json.loads(again.out) == found
     assert "certified top-k accuracy" in topcert("evaluate", "o").out

@@ -167,16 +167,28 @@ def test_a_package_adds_a_kind_of_input_and_a_method(
     run = topcert(
         *("certify", "inputs.series", "model_for_tests:make", "--method", "half-series"),
         *("--keep", str(KEPT), "--samples", str(SAMPLES), "--seed", "3", "--k", "1"),
-        *("--out", "run"),
+        *("--out", "run", "--json"),
     )
     assert run.code == 0, run.err
-    shown = " ".join(run.out.split())
+    shown = " ".join(run.err.split())
     assert f"the array of {STEPS} values whose entries are ablated (3 of 12 kept)" in shown
     assert "however an attacker rewrites up to r of its entries, the label" in shown
-    assert (
+    sentence = (
         "Of a recording that was smoothed, one changed sample moves 2 entries of the certified"
-        " array." in shown
+        " array."
     )
+    assert sentence in shown
+    predict = ["predict", "inputs.series", "model_for_tests:make", "--keep", 3, "--samples", 20]
+    for told in (
+        run,
+        topcert("evaluate", "run", "--json"),
+        topcert(*predict, "--k", 1, "--json"),
+        topcert("verify", "run", "--json"),
+    ):
+        assert json.loads(told.out)["raw_input"] == sentence
+    page = " ".join(topcert("certify", "--help").out.split())
+    assert "one feature: pixel, feature, point, column or entry." in page
+    assert " flagged; by default what the network was trained on" in page
     message = json.loads(Path("run/manifest.json").read_text())
     assert (message["unit"], message["encoding"], message["num_features"]) == (
         "entry",

@@ -21,7 +21,7 @@ from topcert.evaluation.checks_with_model import check_recorded_rows, refuted, s
 from topcert.evaluation.results import Results
 from topcert.evaluation.unread_files import check_plain
 from topcert.evaluation.verification import recompute
-from topcert.evaluation.wording import gap_in_words
+from topcert.evaluation.wording import gap_in_words, raw_in_words
 from topcert.noise.law import IID
 from topcert.progress.shown import StageContext
 from topcert.report.draw_results import draw_results
@@ -77,7 +77,9 @@ class Audit:
 class Verdict:
     """What came of an audit. `findings`: what does not hold, a line each; none where all is good.
 
-    `open`: what rounding on another runtime leaves open, where it does; `good`: what is good.
+    `raw_input`: what an attacker of the raw input can do to the certified array, where that was
+    made of something else. `open`: what rounding on another runtime leaves open, where it does;
+    `good`: what is good.
     """
 
     folder: Path
@@ -89,6 +91,7 @@ class Verdict:
     replayed_votes: int | None
     fresh_votes_an_input: int | None
     not_covered: str | None
+    raw_input: str | None
     open: str | None
     good: str
     log: AuditLog
@@ -146,6 +149,7 @@ def audit(folder: Path, asked: Audit, *, log: AuditLog, stages: StageContext) ->
         replayed_votes=replayed.votes,
         fresh_votes_an_input=asked.samples,
         not_covered=gap_in_words(manifest),
+        raw_input=raw_in_words(manifest),
         open=replayed.open,
         good="; ".join(
             [

@@ -75,6 +75,7 @@ def audit_bounds(folder: Path, asked: Audit, *, log: AuditLog, stages: StageCont
         replayed_votes=None,
         fresh_votes_an_input=None,
         not_covered=None,
+        raw_input=None if raw is None else raw.sentence(unit=IMAGE.unit),
         open=None,
         good="every certificate follows from the weights",
         log=log,

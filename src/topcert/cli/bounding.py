@@ -57,14 +57,15 @@ def certify_bounds(
     print_inputs(results.certificates, out)
     print_unlabelled(results.curves, results.certificates)
     shape = " x ".join(map(str, dataset.shape))
+    raw = None if dataset.raw is None else dataset.raw.sentence(unit="pixel")
     console.print(
         f"The certified input is the {shape} array itself, and the classifier the network itself:"
         f" no vote, no sampling, no failure probability. Radius r (up to {max_radius}): however an"
         " attacker rewrites up to r of its pixels within [0, 1], the label stays in the top k."
-        + ("" if dataset.raw is None else f" {dataset.raw.sentence(unit='pixel')}")
+        + ("" if raw is None else f" {raw}")
     )
     if warning := label_zero_in_words(results.bounds.data_options):
         console.print(f"For you to judge: {warning}.", highlight=False)
     console.print(f"wrote {out}", soft_wrap=True)
     if as_json:
-        print_json(summary(results.certificates, results.curves, out))
+        print_json(summary(results.certificates, results.curves, out, raw_input=raw))

@@ -5,12 +5,14 @@ numbers in words.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, Final, final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from topcert.modalities.registered_modalities import all_encodings, all_modalities
 
 METAVARS: Final = {
     "<int>": "N",
@@ -97,7 +99,9 @@ def write_options(command: Any, ctx: Any, formatter: Any) -> None:
             name = (
                 name.replace(" <str>", "").replace(" <path>", "") if place == "Arguments" else name
             )
-            sections[place].append((_METAVAR.sub(_metavar, name), _unbroken(in_words(text))))
+            sections[place].append(
+                (_METAVAR.sub(_metavar, name), _unbroken(in_words(filled(text))))
+            )
     for title, records in sections.items():
         if records:
             with formatter.section(title):
@@ -111,6 +115,21 @@ def _unbroken(text: str) -> str:
 
 def _metavar(found: re.Match[str]) -> str:
     return METAVARS.get(found[0], found[0])
+
+
+def filled(text: str) -> str:
+    """What is there of a kind, those of installed packages among them, in the place of `{units}`
+    and `{encodings}`.
+    """
+    if "{" not in text:
+        return text
+    units = dict.fromkeys(one.name for kind in all_modalities() for one in kind.units)
+    return text.replace("{units}", _listed(units)).replace("{encodings}", _listed(all_encodings()))
+
+
+def _listed(names: Iterable[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} or {last}"
 
 
 def in_words(text: str) -> str:

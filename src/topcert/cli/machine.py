@@ -45,12 +45,14 @@ def summary(
     curves: Sequence[AccuracyCurve],
     folder: Path,
     *,
+    raw_input: str | None,
     radii: Sequence[int] | None = None,
 ) -> dict[str, Any]:
     """What `certify` and `evaluate` found: shares floored at six decimals, at each radius up to the
     first that none has.
 
-    Or at `radii` alone, each once and in order.
+    Or at `radii` alone, each once and in order. `raw_input` says what an attacker of the raw input
+    can do to the certified array; None where the array is that input.
     """
     return {
         "folder": str(folder),
@@ -60,6 +62,7 @@ def summary(
         "label_choice": certificates.label_choice,
         "unit": certificates.unit,
         "num_named": certificates.num_named,
+        "raw_input": raw_input,
         "curves": [
             _curve(curve, range(len(curve.certified)) if radii is None else radii)
             for curve in curves

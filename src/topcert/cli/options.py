@@ -130,7 +130,7 @@ Label = Annotated[
 ]
 UnitOption = Annotated[
     str | None,
-    typer.Option("--unit", help="What counts as one feature: pixel, feature, column or point."),
+    typer.Option("--unit", help="What counts as one feature: {units}."),
 ]
 DataDir = Annotated[
     Path | None,

@@ -372,7 +372,7 @@ def _file(
     if "x" not in arrays:
         raise ValueError(f"{path} holds no {modality.called}")
     found = read_arrays(arrays, f"{path}: ", unit=unit or modality.unit, value_range=value_range)
-    return _of_arrays(path, found)
+    return replace(_of_arrays(path, found), raw=modality.raw(str(path), {}))
 
 
 def _npz(

@@ -87,6 +87,12 @@ def raw_of(manifest: Manifest) -> RawInput | None:
     return recorded_raw(modality, data=manifest.data, options=manifest.data_options)
 
 
+def raw_in_words(manifest: Manifest) -> str | None:
+    """What an attacker of the raw input can do to the certified arrays, or None."""
+    raw = raw_of(manifest)
+    return None if raw is None else raw.sentence(unit=manifest.unit)
+
+
 def shown_radii(longest: int) -> list[int]:
     """Of 0 .. `longest` - 1 every r up to 5, then round ones, ten at most, and the last two: the
     largest r, and one more.

@@ -108,8 +108,7 @@ class Ablation(Noise):
             "--encoding",
             meaning="how hidden features are shown",
             help_text=(
-                "six-channel, constant, mean, median, infill, sentinel, keep-only or lattice; by"
-                " default what the network was trained on, or suits the data."
+                "{encodings}; by default what the network was trained on, or suits the data."
             ),
         ),
     )

@@ -30,7 +30,7 @@ from topcert.cli.printing import print_curves, print_promise, print_unlabelled
 from topcert.cli.progress import console
 from topcert.cli.stop_messages import print_stopping
 from topcert.evaluation.choices import check_design, law_of
-from topcert.evaluation.wording import gap_in_words
+from topcert.evaluation.wording import gap_in_words, raw_in_words
 from topcert.files import check_out_folder
 from topcert.methods.method import SampledMethod
 from topcert.methods.registered_methods import find_method
@@ -146,8 +146,10 @@ def certify(
     print_where_nothing(results)
     console.print(f"wrote {out}", soft_wrap=True)
     if printing.as_json:
-        gap = gap_in_words(results.ledger.manifest)
-        print_json(summary(results.certificates, results.curves, out) | {"not_covered": gap})
+        manifest = results.ledger.manifest
+        raw = raw_in_words(manifest)
+        found = summary(results.certificates, results.curves, out, raw_input=raw)
+        print_json(found | {"not_covered": gap_in_words(manifest)})
 
 
 def _refuse_votes(

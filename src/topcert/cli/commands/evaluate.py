@@ -19,7 +19,7 @@ from topcert.cli.printing import print_curves, print_promise, print_unlabelled
 from topcert.cli.progress import console
 from topcert.cli.stop_messages import print_stopping
 from topcert.evaluation.accuracy import write_accuracy
-from topcert.evaluation.wording import gap_in_words
+from topcert.evaluation.wording import gap_in_words, raw_in_words
 from topcert.files import is_standard_output
 from topcert.methods.certificate_table import LabelChoice
 
@@ -93,7 +93,8 @@ def evaluate(
         console.print(f"wrote {out}", soft_wrap=True)
     if as_json:
         gap = gap_in_words(ledger.manifest)
-        found = summary(results.certificates, results.curves, folder, radii=radius)
+        raw = raw_in_words(ledger.manifest)
+        found = summary(results.certificates, results.curves, folder, raw_input=raw, radii=radius)
         print_json(found | {"not_covered": gap})
 
 

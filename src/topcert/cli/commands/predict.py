@@ -123,13 +123,13 @@ def predict(
     )
     run = partial(_run, request, asked=wanted, k=k, executor=work.made())
     if out is not None:
-        made = run(out, resume=resume, kept=None)
+        made, raw_input = run(out, resume=resume, kept=None)
     else:
         with tempfile.TemporaryDirectory(prefix="topcert-") as folder:
-            made = run(Path(folder), resume=False, kept="nothing is kept without --out")
+            made, raw_input = run(Path(folder), resume=False, kept="nothing is kept without --out")
     _print_what_abstains(made)
     if printing.as_json:
-        print_json(_as_object(made, request))
+        print_json(_as_object(made, request, raw_input))
     else:
         sys.stdout.write(made.text())
 
@@ -143,8 +143,11 @@ def _run(
     resume: bool,
     kept: str | None,
     executor: Executor,
-) -> Predictions:
-    """Vote, and show what the votes say; a folder that is to be kept is finished (`kept` None)."""
+) -> tuple[Predictions, str | None]:
+    """Vote, and show what the votes say; a folder that is to be kept is finished (`kept` None).
+
+    Beside it stands what an attacker of the raw input can do, or None.
+    """
     method = asked.method
     opened = open_for(method, request, folder, resume=resume)
     num_classes = opened.prepared.classifier.num_classes
@@ -159,10 +162,12 @@ def _run(
         label_choice="predicted",
     )
     promise, raw = _promise(request, method, asked.alpha), opened.prepared.dataset.raw
+    unit = opened.prepared.unit
     if raw is not None:
-        promise += f"; {raw.in_words(unit=opened.prepared.unit)}"
+        promise += f"; {raw.in_words(unit=unit)}"
     ledger = run_to_ledger(opened, kept=kept, promise=promise, executor=executor)
-    return asked.show(Votes(ledger), k, keep=kept is None)
+    made = asked.show(Votes(ledger), k, keep=kept is None)
+    return made, None if raw is None else raw.sentence(unit=unit)
 
 
 def _promise(request: Request, method: SampledMethod, alpha: float) -> str:
@@ -193,7 +198,7 @@ def _print_what_abstains(made: Predictions) -> None:
         )
 
 
-def _as_object(made: Predictions, request: Request) -> dict[str, object]:
+def _as_object(made: Predictions, request: Request, raw_input: str | None) -> dict[str, object]:
     return {
         "k": made.k,
         "alpha": made.alpha,
@@ -203,6 +208,7 @@ def _as_object(made: Predictions, request: Request) -> dict[str, object]:
         "num_named": request.num_named,
         "method": made.method,
         "design": None if request.noise.law == IID else request.noise.law,
+        "raw_input": raw_input,
         "inputs": list(made.as_objects()),
     }
 

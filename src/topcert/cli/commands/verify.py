@@ -91,6 +91,7 @@ def _object(found: Verdict) -> dict[str, object]:
         "model": found.model,
         "not_checked": found.log.not_checked,
         "to_judge": found.log.to_judge,
+        "raw_input": found.raw_input,
     }
     if found.votes:
         record |= {
