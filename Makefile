@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types unit docs coverage lowest bench clean
+.PHONY: demo test lint types unit docs coverage lowest cluster bench clean
 
 demo: .venv/demo.stamp  ## the main job on the embedded data
 	rm -rf topcert-demo
@@ -43,6 +43,10 @@ lowest: .venv-lowest/test.stamp  ## the tests with the lowest versions that pypr
 	.venv-lowest/bin/python -m pip install --quiet --constraint tests/lowest.txt \
 		--editable '.[test]' --editable ./paper
 	touch $@
+
+cluster: .venv/test.stamp  ## votes on a Ray cluster of this machine that loses nodes
+	$(BIN)/python -m pip install --quiet --editable '.[ray]'
+	$(BIN)/python -m pytest tests/voting/test_ray.py
 
 bench: .venv/test.stamp  ## timings, as ratios measured in turn
 	$(BIN)/python benchmarks/arithmetic.py

@@ -116,6 +116,8 @@ class Prepared:
             unit=self.unit,
             batch_size=self.batch_size,
             batches_per_block=batches_per_block(
-                batch_size=self.batch_size, cells_per_input=self.cells_per_input
+                batch_size=self.batch_size,
+                cells_per_input=self.cells_per_input,
+                total_votes=len(self.dataset) * (request.num_selection + request.num_samples),
             ),
         )

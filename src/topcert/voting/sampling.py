@@ -11,15 +11,17 @@ from topcert.voting.voter import Voter, not_deterministic
 
 BLOCK_CELLS: Final = 1 << 25  # what a kill can cost: 5,461 passes of a six-channel 32 x 32 image
 MAX_BLOCK_VOTES: Final = 1 << 14
+MANY_BLOCKS: Final = 30_000  # files that a folder takes well
 
 
-def batches_per_block(*, batch_size: int, cells_per_input: int) -> int:
+def batches_per_block(*, batch_size: int, cells_per_input: int, total_votes: int) -> int:
     """How many batches make a block: about `BLOCK_CELLS` values of randomized input, which is a
-    second or two of work for a network that fits its input size. It depends on shapes alone, so
-    that the same run gives the same files.
+    second or two of work for a network that fits its input size; more where these would be more
+    than `MANY_BLOCKS` files. It depends on the run alone, so that the same run gives the same
+    files.
     """
-    votes = max(1, min(BLOCK_CELLS // cells_per_input, MAX_BLOCK_VOTES))
-    return max(1, votes // batch_size)
+    votes = max(BLOCK_CELLS // cells_per_input, -(-total_votes // MANY_BLOCKS))
+    return max(1, min(votes, MAX_BLOCK_VOTES) // batch_size)
 
 
 @final

@@ -7,11 +7,12 @@ lost with a worker.
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Final, final
+from typing import ClassVar, Final, final
 
 import numpy as np
 
@@ -33,7 +34,13 @@ class Done:
 
 
 class Crew(ABC):
-    """Workers, each with a voter of its own, that take parts and give their votes."""
+    """Workers, each with a voter of its own, that take parts and give their votes.
+
+    `patience`: for how many seconds workers may be lost again and again: until a cluster has
+    noticed that a node is gone, it starts more of them there.
+    """
+
+    patience: ClassVar[float] = 0.0
 
     @property
     @abstractmethod
@@ -72,6 +79,7 @@ def work_off(
     parts = parts_of(tasks, workers=crew.workers, votes_bytes=votes_bytes)
     again: deque[BlockTask] = deque()
     out = losses = 0
+    last = time.monotonic()
     try:
         while True:
             while out < AHEAD * crew.workers:
@@ -85,12 +93,14 @@ def work_off(
             back = crew.take()
             if back:
                 losses = 0 if any(done.votes is not None for done in back) else losses + 1
+            if not losses:
+                last = time.monotonic()
             for done in back:
                 out -= 1
                 if done.votes is None:
-                    if losses == LOSSES:
+                    if losses >= LOSSES and time.monotonic() - last >= crew.patience:
                         raise ValueError(
-                            f"workers ended {LOSSES} times in a row before they had computed"
+                            f"workers ended {losses} times in a row before they had computed"
                             f" anything ({done.lost}); where memory ran out, take fewer --workers"
                             " or a smaller --batch-size; what is stored stays: go on with --resume"
                         )

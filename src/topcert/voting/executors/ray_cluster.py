@@ -7,7 +7,7 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, Final, final
+from typing import Any, ClassVar, Final, final
 
 from topcert.theory.scalars import whole
 from topcert.voting.executors.crew import Crew, Done, work_off
@@ -177,6 +177,8 @@ class _Worker:
 class _Actors(Crew):
     """Actors on a cluster; lost ones are replaced where there is room, and more come with it."""
 
+    patience: ClassVar[float] = 120.0
+
     def __init__(self, ray: Any, recipe: VoterRecipe, needs: Needs, most: int | None) -> None:
         self._ray, self._needs, self._most = ray, needs, most
         try:
@@ -227,6 +229,7 @@ class _Actors(Crew):
 
     def give(self, part: BlockTask) -> None:
         if not self._parts:
+            time.sleep(WAIT)  # until the cluster knows that a node is gone
             self._grow()
         actor = min(self._parts, key=lambda one: len(self._parts[one]))
         self._parts[actor][actor.compute.remote(part)] = part
@@ -239,7 +242,9 @@ class _Actors(Crew):
         for one in ready:
             try:
                 votes = self._ray.get(one)
-            except self._ray.exceptions.RayActorError as error:
+            except self._ray.exceptions.RayTaskError:
+                raise  # a fault of ours: a worker answers with a Refusal
+            except self._ray.exceptions.RayError as error:  # its node, its actor or its answer
                 lost.append((asked[one], str(error).partition("\n")[0]))
                 continue
             if isinstance(votes, Refusal) and not votes.unfit:
@@ -250,7 +255,9 @@ class _Actors(Crew):
                 continue
             found.append(Done(part=self._parts[asked[one]].pop(one), votes=votes))
         for actor, why in lost:
-            parts = self._parts.pop(actor).values()
+            parts = self._parts.pop(actor, {}).values()
+            if actor not in self._unfit:
+                self._ray.kill(actor)
             found.extend(Done(part=part, votes=None, lost=why) for part in parts)
         if self._unfit and not self._parts:
             raise ValueError(f"every worker was refused: {lost[-1][1]}")
