@@ -17,7 +17,9 @@ import topcert.methods
 import topcert.noise
 from tests.conftest import Outcome
 from topcert import plugins
+from topcert.api.python_words import in_python
 from topcert.api.smoothed_classifier import SmoothedClassifier
+from topcert.cli.app import as_options
 from topcert.cli.option_groups import LawFields
 from topcert.noise.make_noise import make_noise
 from topcert.noise.registered_laws import all_noises, find_noise
@@ -166,6 +168,8 @@ def test_one_file_adds_a_law(files: Path, topcert: Callable[..., Outcome]) -> No
     np.savez("table.npz", x=TABLE, y=np.argmax(TABLE[:, :3], axis=1))
     smoothed = SmoothedClassifier("columns_for_tests:make", noise=noise)
     votes = smoothed.vote("table.npz", num_samples=400, seed=3, out="run", progress=False)
+    assert in_python("the noise flips needs --rate") == "the noise flips needs rate"
+    assert as_options("rate must lie below 1, got 2") == "--rate must lie below 1, got 2"
     found = votes.certify()  # by the one method of that noise
     found.save()
     counts = np.zeros((4, 3), np.int64)

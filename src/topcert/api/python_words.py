@@ -91,7 +91,19 @@ def in_python(text: str, more: Mapping[str, str] = MappingProxyType({})) -> str:
     """
     text = _NAMES.sub("class_names=, in the model's order", text)
     text = _EITHER.sub(r"\1", _BOTH.sub(r"\1", text))
-    return _OPTION.sub(lambda found: more.get(found[0]) or ARGUMENTS.get(found[0], found[0]), text)
+    return _OPTION.sub(lambda found: more.get(found[0]) or _argument(found[0]), text)
+
+
+def _argument(option: str) -> str:
+    """The argument that an option is, of a law of noise too; else the option itself."""
+    if option in ARGUMENTS:
+        return ARGUMENTS[option]
+    from topcert.noise.registered_laws import all_noises
+
+    fields = {
+        asked.flag: name for law in all_noises().values() for name, asked in law.options().items()
+    }
+    return fields.get(option, option)
 
 
 _told_as_options: Final = ContextVar("told_as_options", default=False)

@@ -17,6 +17,7 @@ from topcert.cli.machine import choose_json
 from topcert.cli.plugged_commands import Root
 from topcert.cli.progress import messages
 from topcert.files import printable
+from topcert.noise.registered_laws import all_noises
 from topcert.version import __version__
 
 app = typer.Typer(
@@ -85,26 +86,26 @@ def _fix(usage: str) -> str:
     return ""
 
 
-# What the functions of the package call what a person gives as an option.
+# What the functions of the package call what a person gives as an option; fields of laws of noise
+# have theirs.
 _OPTIONS: Final = {
-    "num_kept": "--keep",
-    "sigma": "--sigma",
-    "fill": "--fill",
-    "encoding": "--encoding",
     "num_features": "--features",
     "num_values": "--values",
-    "keep_probability": "--keep-probability",
     "max_radius": "--max-radius",
 }
 
 
-def _as_options(text: str) -> str:
+def as_options(text: str) -> str:
     """A message about a number by the name of its option, where the number is what the message is
     about.
     """
-    if re.match(rf"({'|'.join(_OPTIONS)}) (must|is for) ", text) is None:
+    fields = {
+        name: asked.flag for law in all_noises().values() for name, asked in law.options().items()
+    }
+    options = {**fields, **_OPTIONS}
+    if re.match(rf"({'|'.join(options)}) (must|is for) ", text) is None:
         return text
-    return re.sub(rf"\b({'|'.join(_OPTIONS)})\b", lambda found: _OPTIONS[found[0]], text)
+    return re.sub(rf"\b({'|'.join(options)})\b", lambda found: options[found[0]], text)
 
 
 def _print_error(error: Exception) -> None:
@@ -116,7 +117,7 @@ def _print_error(error: Exception) -> None:
             " or --help after a command"
         )
     elif isinstance(error, (ValueError, OSError, MemoryError)):
-        text = _as_options(str(error) or type(error).__name__)
+        text = as_options(str(error) or type(error).__name__)
     else:
         text = f"unexpected {type(error).__name__}: {error} (set TOPCERT_TRACEBACK=1 to see where)"
     line = printable(" ".join(text.split()))
