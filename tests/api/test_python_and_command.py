@@ -293,9 +293,9 @@ def test_radius_lee_table_and_methods_say_the_same(
     ):
         with pytest.raises(ValueError, match=message):
             library.read_counts("named.csv", **given)
-    with pytest.raises(ValueError, match="channels is needed for gaussian noise"):
+    with pytest.raises(ValueError, match="method cohen needs channels, the values"):
         library.certify_counts([[9, 1]], noise=library.Gaussian(sigma=0.5))
-    with pytest.raises(ValueError, match="num_features is needed for ablation noise"):
+    with pytest.raises(ValueError, match="method ablation needs num_features"):
         library.certify_counts([[9, 1]], noise=library.Ablation(num_kept=2))
     thresholds = told(
         topcert("lee-table", "--keep-probability", 0.5, "--values", 2, "--max-radius", 2, "--json")

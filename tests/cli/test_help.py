@@ -183,11 +183,11 @@ def test_an_empty_word_is_no_current_folder(
         ),
         (
             ["radius", "c.csv"],
-            "the noise ablation needs --keep, how many features each mask keeps (e)",
+            "--method ablation needs --keep, how many features each mask keeps (e)",
         ),
         (
             ["radius", "c.csv", "--method", "cohen"],
-            "the noise gaussian needs --sigma, the standard deviation of its noise",
+            "--method cohen needs --sigma, the standard deviation of its noise",
         ),
     ],
 )

@@ -24,7 +24,7 @@ from topcert.evaluation.given_counts import Counts
 from topcert.evaluation.usual_method import usual_method
 from topcert.methods.certificate_table import CertificateTable, LabelChoice
 from topcert.methods.certify import certify
-from topcert.methods.method import Smoothing
+from topcert.methods.method import Method, Smoothing
 from topcert.methods.registered_methods import find_vote_method
 from topcert.methods.rules import check_rule
 from topcert.modalities.registered_modalities import plural_of
@@ -134,6 +134,7 @@ def certify_counts(
         certifier = find_vote_method(method)
         check_ballot(found.num_named, certifier, classes)
         smoothing = _smoothing(
+            certifier,
             noise,
             num_features=num_features,
             channels=channels,
@@ -187,6 +188,7 @@ def _counts(counts: ArrayLike | Counts, labels: ArrayLike | None, num_named: int
 
 
 def _smoothing(
+    method: Method,
     noise: Noise,
     *,
     num_features: int | None,
@@ -202,18 +204,21 @@ def _smoothing(
     if features is not None and not 1 <= features <= MAX_FEATURES:
         raise ValueError(f"--features must lie in 1 .. {MAX_FEATURES:,}, got {features}")
     if noise.needs_features and features is None:
-        raise ValueError(
-            f"--features is needed for {noise.name} noise: the number of features of an input (d)"
+        why = (
+            ": its noise is drawn for all values of an input"
+            if noise.by_value
+            else ", the number of features of an input (d)"
         )
+        raise ValueError(f"--method {method.name} needs --features{why}")
     if noise.by_value and (values is None or not 1 <= values <= MAX_FEATURES):
         got = "" if values is None else f", got {values}"
         raise ValueError(
-            f"--channels is needed for {noise.name} noise: the values of a feature, 3 for a colour"
+            f"--method {method.name} needs --channels, the values of a feature: 3 for a colour"
             f" pixel{got}"
         )
     if not noise.by_value and values is not None:
         raise ValueError(
-            f"--channels is for noise on each value, not for {noise.name}; leave it out"
+            f"--channels is for Gaussian and discrete noise, not for {method.name}; leave it out"
         )
     return Smoothing(
         noise=noise,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, TextIO, cast
 
@@ -24,8 +25,11 @@ from topcert.evaluation.accuracy import floored_float
 from topcert.evaluation.choices import check_ballot, choose_ks, law_of
 from topcert.files import printable, replacing
 from topcert.methods.certificate_table import CertificateTable, LabelChoice
+from topcert.methods.method import Method
 from topcert.methods.registered_methods import find_vote_method
+from topcert.noise.law import Noise
 from topcert.noise.make_noise import make_noise
+from topcert.noise.registered_laws import all_noises
 from topcert.theory.certified_radius import ABSTAIN
 
 
@@ -74,7 +78,7 @@ def radius(
     """
     check_out(out, read=counts)
     certifier = find_vote_method(method)
-    law = make_noise(law_of(certifier), noise)
+    law = _noise(certifier, noise)
     choose_ks(k, method)  # what the method does not certify is refused before anything is read
     check_ballot(ballot, certifier)
     made = certify_counts(
@@ -101,6 +105,23 @@ def radius(
         return
     with replacing(out) as aside, aside.open("w", newline="", encoding="utf-8") as file:
         _write(certificates, file)
+
+
+def _noise(method: Method, given: Mapping[str, Any]) -> Noise:
+    """What the options say the votes were drawn under; refuses what is missing and what belongs to
+    another noise.
+    """
+    law = law_of(method)
+    own = law.options()
+    for name in law.missing(given):
+        raise ValueError(f"--method {method.name} needs {own[name].flag}, {own[name].meaning}")
+    for other in all_noises().values():
+        for name, asked in other.options().items():
+            if name not in own and given.get(name) is not None:
+                raise ValueError(
+                    f"{asked.flag} is not an option of --method {method.name}; leave it out"
+                )
+    return make_noise(law, given)
 
 
 def _print_where_nothing(made: Certificates) -> None:
