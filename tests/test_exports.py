@@ -49,6 +49,7 @@ NAMES = [
     "demo",
     "evaluate",
     "intersection_union_bounds",
+    "merge",
     "open_votes",
     "plan",
     "read_counts",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from topcert.api.count_votes import count_votes
     from topcert.api.demo import Demo, demo
     from topcert.api.evaluate import evaluate
+    from topcert.api.merge import merge
     from topcert.api.open_votes import open_votes
     from topcert.api.plan import Plan, plan
     from topcert.api.read_counts import read_counts
@@ -84,6 +85,7 @@ __all__ = [
     "demo",
     "evaluate",
     "intersection_union_bounds",
+    "merge",
     "open_votes",
     "plan",
     "read_counts",
@@ -127,6 +129,7 @@ _LATER = {
     "count_votes": "topcert.api.count_votes",
     "demo": "topcert.api.demo",
     "evaluate": "topcert.api.evaluate",
+    "merge": "topcert.api.merge",
     "open_votes": "topcert.api.open_votes",
     "plan": "topcert.api.plan",
     "read_counts": "topcert.api.read_counts",

@@ -17,6 +17,7 @@ from topcert.cli.help import in_words, usage_in_words
 COMMANDS = [
     "demo",
     "certify",
+    "merge",
     "predict",
     "evaluate",
     "radius",

@@ -28,6 +28,8 @@ from topcert.theory.scalars import whole
 from topcert.theory.stopping_rules import Stopping
 from topcert.voting.executors.executor import Executor
 from topcert.voting.prepare import prepare
+from topcert.voting.request import Request
+from topcert.voting.share import Share
 
 
 @final
@@ -182,24 +184,103 @@ class SmoothedClassifier:
             function of one row. What is stored stays.
         """
         with python_words():
-            _check_choice(label_choice, stop)
-            if stop is not None:
-                stop = replace(stop, num_named=self.num_named)
-            chosen = label_choice or (None if stop is None else stop.label)
-            selecting = SELECTION if chosen == "selected" else 0
-            request = request_of(
-                self,
+            chosen, request = self._asked(
                 x,
                 labels,
-                num_samples=self._samples(num_samples, stop),
-                num_selection=selecting if num_selection is None else num_selection,
-                stopping=stop,
+                num_samples=num_samples,
+                num_selection=num_selection,
+                label_choice=label_choice,
+                stop=stop,
                 seed=seed,
                 reading=reading,
-                unmatched="leave out" if chosen in ("predicted", "selected") else "refuse",
             )
             run = VotingRun(request, out, resume=resume)
             return run.votes(progress, choice=chosen, executor=self.executor)
+
+    def vote_share(
+        self,
+        x: Any,
+        labels: Any = None,
+        *,
+        share: str,
+        out: str | Path,
+        num_samples: int | None = None,
+        num_selection: int | None = None,
+        label_choice: LabelChoice | None = None,
+        seed: int = 0,
+        reading: Reading | None = None,
+        progress: Shown = None,
+    ) -> Path:
+        """Compute a share of a run's blocks into a folder, for `topcert.merge` to put together.
+
+        For machines that have nothing in common but a way to copy files; `topcert.Ray` needs no
+        shares. After `merge` call `vote` with the merged folder as `out`: it replays some of the
+        votes, and computes what is missing.
+
+        Parameters
+        ----------
+        share
+            "I/N" is share I of N, counted from 1.
+        out
+            A folder for it; a share that was stopped goes on there.
+        x, labels, num_samples, num_selection, label_choice, seed, reading, progress
+            As of `vote`, the same for every share.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        ValueError
+            As `vote`, and where the share is none.
+        """
+        with python_words():
+            asked = Share.read(share)
+            chosen, request = self._asked(
+                x,
+                labels,
+                num_samples=num_samples,
+                num_selection=num_selection,
+                label_choice=label_choice,
+                stop=None,
+                seed=seed,
+                reading=reading,
+            )
+            run = VotingRun(request, out, resume=True)
+            run.votes(progress, choice=chosen, executor=self.executor, share=asked)
+        return Path(out)
+
+    def _asked(
+        self,
+        x: Any,
+        labels: Any,
+        *,
+        num_samples: int | None,
+        num_selection: int | None,
+        label_choice: LabelChoice | None,
+        stop: Stopping | None,
+        seed: int,
+        reading: Reading | None,
+    ) -> tuple[LabelChoice | None, Request]:
+        """Which labels are to be certified, and the run that `vote` is asked for."""
+        _check_choice(label_choice, stop)
+        if stop is not None:
+            stop = replace(stop, num_named=self.num_named)
+        chosen = label_choice or (None if stop is None else stop.label)
+        selecting = SELECTION if chosen == "selected" else 0
+        return chosen, request_of(
+            self,
+            x,
+            labels,
+            num_samples=self._samples(num_samples, stop),
+            num_selection=selecting if num_selection is None else num_selection,
+            stopping=stop,
+            seed=seed,
+            reading=reading,
+            unmatched="leave out" if chosen in ("predicted", "selected") else "refuse",
+        )
 
     def predict(
         self,

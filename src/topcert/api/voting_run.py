@@ -16,6 +16,7 @@ from topcert.voting.executors.executor import Executor
 from topcert.voting.notices import notices
 from topcert.voting.request import Request
 from topcert.voting.run import Opened, collect_votes, open_run
+from topcert.voting.share import Share
 
 
 def open_for(
@@ -56,9 +57,14 @@ class VotingRun:
         return self.opened.prepared.classifier.num_classes
 
     def votes(
-        self, progress: Shown, *, choice: LabelChoice | None, executor: Executor | None = None
+        self,
+        progress: Shown,
+        *,
+        choice: LabelChoice | None,
+        executor: Executor | None = None,
+        share: Share | None = None,
     ) -> Votes:
-        """Fill the ledger."""
+        """Fill the ledger, or its `share`."""
         prepared = self.opened.prepared
         with stages(progress) as stage:
             ledger = collect_votes(
@@ -66,6 +72,7 @@ class VotingRun:
                 on_progress=stage("votes", unit="passes"),
                 on_inputs=stage("read", unit="inputs", ends=False),
                 executor=executor,
+                share=share,
             )
         unanswered = prepared.classifier.undefined.in_words()
         if unanswered:

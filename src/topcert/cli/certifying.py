@@ -9,12 +9,13 @@ from topcert.api.certification import CertifiedRun
 from topcert.api.origins import FromVotes
 from topcert.api.votes import Votes
 from topcert.cli.best_possible import print_best
-from topcert.cli.progress import pairs_bar
+from topcert.cli.progress import console, pairs_bar
 from topcert.cli.running import run_to_ledger
 from topcert.evaluation.results import Results, smoothing_of
 from topcert.progress.shown import Shown
 from topcert.voting.executors.executor import Executor
 from topcert.voting.open_inputs import stopping_test_of
+from topcert.voting.share import Share
 
 
 def with_bar(certify: Callable[[Shown], Certificates]) -> Certificates:
@@ -46,3 +47,15 @@ def certify_in_view(run: CertifiedRun, *, executor: Executor | None = None) -> C
     )
     votes = Votes(run_to_ledger(run.opened, executor=executor))
     return with_bar(lambda progress: run.save(votes, progress=progress))
+
+
+def vote_share_in_view(run: CertifiedRun, share: Share, *, executor: Executor) -> None:
+    """Vote a share of the blocks, and say what is to be done with it."""
+    ledger = run_to_ledger(run.opened, executor=executor, share=share)
+    blocks, folder = len(ledger.present_blocks()), ledger.folder
+    console.print(
+        f"share {share} of the run: {blocks} of {ledger.num_blocks} blocks of votes are in"
+        f" {folder}; topcert merge puts the folders of all shares together",
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -79,8 +79,9 @@ class ModelOptions:
 @final
 @dataclass(frozen=True, kw_only=True)
 class ExecutorOptions:
-    """Who casts the votes, and where."""
+    """Who casts the votes, where, and whether some are there already."""
 
+    resume: options.Resume = False
     executor: options.ExecutorName = AUTO
     workers: options.Workers = None
     ray: options.RayAddress = None

@@ -200,6 +200,13 @@ BatchSize = Annotated[
         min=1, max=10**6, help="Votes a batch; chosen for you, recorded, kept when a run goes on."
     ),
 ]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        help="I/N: only share I of N of the votes, for merge; each share has an --out of its own."
+    ),
+]
 ExecutorName = Annotated[
     str,
     typer.Option(

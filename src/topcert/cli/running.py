@@ -17,13 +17,19 @@ from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import FIXED, Manifest
 from topcert.voting.run import Opened, collect_votes
 from topcert.voting.sampling import flip_rate
+from topcert.voting.share import Share
 
 
 def run_to_ledger(
-    opened: Opened, *, kept: str | None = None, promise: str = "", executor: Executor | None = None
+    opened: Opened,
+    *,
+    kept: str | None = None,
+    promise: str = "",
+    executor: Executor | None = None,
+    share: Share | None = None,
 ) -> Ledger:
-    """Fill the ledger with a progress bar; on Ctrl-C say what is `kept` and leave with exit code
-    130.
+    """Fill the ledger, or its `share`, with a progress bar; on Ctrl-C say what is `kept` and leave
+    with exit code 130.
 
     `promise` is printed once data and classifier are accepted.
     """
@@ -32,12 +38,16 @@ def run_to_ledger(
     with stoppable(kept or partial(_kept, opened.folder)), progress_stages() as stage:
         reading = stage("read", unit="inputs", ends=False)
         votes = _Accepted(opened, stage("votes", unit="passes"), promise)
-        ledger = collect_votes(opened, on_progress=votes, on_inputs=reading, executor=executor)
+        ledger = collect_votes(
+            opened, on_progress=votes, on_inputs=reading, executor=executor, share=share
+        )
     votes.accept()
     if executor is not None and executor.in_words():
         _print(f"votes cast by {executor.in_words()}")
     prepared = opened.prepared
     note_undefined(prepared.classifier)
+    if share is not None:
+        return ledger
     checked = read_check(opened.folder, ledger.manifest.digest())
     if checked is not None:
         messages.print(

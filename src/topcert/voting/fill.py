@@ -17,6 +17,7 @@ from topcert.voting.executors.executor import BlockTask, BlockVotes, Executor
 from topcert.voting.executors.voter_recipe import VoterRecipe
 from topcert.voting.ledger import Ledger
 from topcert.voting.sampling import replay
+from topcert.voting.share import Share
 from topcert.voting.voter import Voter
 
 REPLAYED_BATCHES: Final = 4
@@ -29,9 +30,10 @@ def fill(
     executor: Executor,
     recipe: VoterRecipe,
     on_progress: Callable[[int, int, str], None],
+    share: Share | None = None,
 ) -> None:
-    """Have the executor compute what the ledger lacks; then replay some of it. Raises ValueError
-    where a replay differs.
+    """Have the executor compute what the ledger lacks, or its `share` of it; then replay some of
+    it. Raises ValueError where a replay differs.
     """
     # stages of a stopping rule that are there already
     while not ledger.missing_blocks() and ledger.extend():
@@ -47,7 +49,13 @@ def fill(
     with closing(executor):
         while True:
             done = _fill_stage(
-                ledger, voter, executor=executor, recipe=recipe, done=done, on_progress=on_progress
+                ledger,
+                voter,
+                executor=executor,
+                recipe=recipe,
+                done=done,
+                on_progress=on_progress,
+                share=share,
             )
             if not ledger.extend():
                 break
@@ -55,7 +63,11 @@ def fill(
         on_progress(done, done, "")
     # Also where nothing was missing: the last run may have been killed, or stopped by this very
     # check, just before.
-    replay(ledger, voter, _chosen(range(ledger.num_batches)))
+    there = [
+        batch for block in ledger.present_blocks() for batch in ledger.schedule.batches_of(block)
+    ]
+    if there:  # else the share is empty
+        replay(ledger, voter, _chosen(there))
 
 
 def _fill_stage(
@@ -66,11 +78,14 @@ def _fill_stage(
     recipe: VoterRecipe,
     done: int,
     on_progress: Callable[[int, int, str], None],
+    share: Share | None,
 ) -> int:
     """Compute and store the missing blocks of all known stages, `done` votes being there. Returns
     how many are there then.
     """
     total = ledger.num_stored
+    if share is not None:
+        total = sum(map(ledger.schedule.num_votes_of, _blocks_of(ledger, share)))
     if ledger.stopping_test is not None:
         total += ledger.num_open  # this is not the end of it
     on_progress(done, total, "")
@@ -80,7 +95,8 @@ def _fill_stage(
         done += votes
         on_progress(done, total, _where(ledger, position, executor.in_words()))
 
-    waiting = {block: _task(ledger, block) for block in ledger.missing_blocks()}
+    missing = [block for block in ledger.missing_blocks() if share is None or block in share]
+    waiting = {block: _task(ledger, block) for block in missing}
     computed = executor.compute(
         list(waiting.values()), voter=voter, recipe=recipe, on_votes=on_votes
     )
@@ -96,6 +112,12 @@ def _fill_stage(
             " out; what is stored stays: go on with --resume and another executor"
         )
     return done
+
+
+def _blocks_of(ledger: Ledger, share: Share) -> list[int]:
+    """The blocks of a share, and what is there of others."""
+    there = set(ledger.present_blocks())
+    return [block for block in range(ledger.num_blocks) if block in share or block in there]
 
 
 def _task(ledger: Ledger, block: int) -> BlockTask:

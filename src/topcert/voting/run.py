@@ -22,7 +22,7 @@ from topcert.voting.given_names import given_names
 from topcert.voting.growth import begin_growth, carry_over, end_growth, grown_manifest, read_before
 from topcert.voting.inputs import as_recorded, fingerprint_inputs, inputs_table
 from topcert.voting.ledger import Ledger
-from topcert.voting.manifest import Manifest
+from topcert.voting.manifest import FIXED, Manifest
 from topcert.voting.open_inputs import stopping_test_of
 from topcert.voting.pinned_threads import pin_threads
 from topcert.voting.prepare import prepare
@@ -30,6 +30,7 @@ from topcert.voting.prepared_run import Prepared
 from topcert.voting.request import Request
 from topcert.voting.rows import check_run, quiet
 from topcert.voting.second_check import check_second, rows_to_load
+from topcert.voting.share import Share
 from topcert.voting.voter import Voter
 
 
@@ -94,8 +95,10 @@ def collect_votes(
     on_progress: Callable[[int, int, str], None],
     on_inputs: Callable[[int, int, str], None] | None = None,
     executor: Executor | None = None,
+    share: Share | None = None,
 ) -> Ledger:
-    """Fill the ledger: start it, or go on with it.
+    """Fill the ledger: start it, or go on with it; of a `share` only its blocks, and it is no
+    finished run.
 
     The `executor` computes the votes; None for the fastest on this machine.
     `on_progress(done, total, note)` counts votes, `on_inputs` of what comes before the first of
@@ -113,6 +116,8 @@ def collect_votes(
     if recorded is None:
         prepared = pin_threads(prepared)
     manifest = prepared.manifest(fingerprint)
+    if share is not None and manifest.stopping != FIXED:
+        raise ValueError("--shard is for a fixed number of votes; leave --stop out")
     stopping_test_of(manifest)  # a question without an answer is refused before any work
     elsewhere = False
     if recorded is not None:
@@ -167,8 +172,11 @@ def collect_votes(
                 executor=Fastest() if executor is None else executor,
                 recipe=_recipe(prepared, manifest, inputs),
                 on_progress=on_progress,
+                share=share,
             )
             end_growth(folder)
+            if share is not None:
+                return ledger
             # other rows than at the beginning; those of the same run are the same, and so is the
             # record of them
             generator = np.random.default_rng((manifest.seed, 1))

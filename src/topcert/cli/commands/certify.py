@@ -14,7 +14,7 @@ from topcert.api.certify_network import MAX_RADIUS
 from topcert.cli import options
 from topcert.cli.best_possible import print_where_nothing
 from topcert.cli.bounding import certify_bounds
-from topcert.cli.certifying import certify_in_view, results_of
+from topcert.cli.certifying import certify_in_view, results_of, vote_share_in_view
 from topcert.cli.grouping import flags_given, grouped
 from topcert.cli.listing import print_inputs
 from topcert.cli.machine import print_json, summary
@@ -36,6 +36,7 @@ from topcert.methods.method import SampledMethod
 from topcert.methods.registered_methods import find_method
 from topcert.noise.make_noise import make_noise
 from topcert.noise.registered_laws import all_noises
+from topcert.voting.share import Share
 
 
 @final
@@ -60,6 +61,7 @@ class VoteOptions:
     max_samples: options.MaxSamples = None
     alpha: options.MethodAlpha = None
     seed: options.Seed = 0
+    shard: options.Shard = None
 
 
 @grouped
@@ -82,7 +84,6 @@ def certify(
     ] = None,
     reading: ReadingOptions,
     asked: ModelOptions,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     work: ExecutorOptions,
     printing: PrintOptions,
 ) -> None:
@@ -94,8 +95,9 @@ def certify(
     anew. With --stop (ablation or located) each input has as many votes as its answer takes, for
     one k and alpha: no other certificate may be made of them. With --ballot W each ablated input
     names its W best labels instead of one; evaluate --ballot w then certifies any smaller w from
-    the same votes. The method chiang has no votes: its bounds.json takes the place of the first
-    three.
+    the same votes. With --shard I/N only the blocks of share I of N are computed, and nothing is
+    certified: merge puts shares together. The method chiang has no votes: its bounds.json takes the
+    place of the first three.
     """
     check_out_folder(out)
     certifier = find_method(method)
@@ -109,7 +111,7 @@ def certify(
             label=claim.label,
             max_radius=MAX_RADIUS if max_radius is None else max_radius,
             reading=reading.reading(),
-            resume=resume,
+            resume=work.resume,
             as_json=printing.as_json,
         )
         return
@@ -133,11 +135,14 @@ def certify(
         data,
         seed=votes.seed,
         reading=reading.reading(),
-        folder=out if resume else None,
+        folder=out if work.resume else None,
     )
-    results = results_of(
-        certify_in_view(certification.open(request, out, resume=resume), executor=executor)
-    )
+    share = None if votes.shard is None else Share.read(votes.shard)
+    opened = certification.open(request, out, resume=work.resume)
+    if share is not None:
+        vote_share_in_view(opened, share, executor=executor)
+        return
+    results = results_of(certify_in_view(opened, executor=executor))
     print_curves(results.curves, unit=results.certificates.unit)
     print_inputs(results.certificates, out)
     print_unlabelled(results.curves, results.certificates)
@@ -163,7 +168,8 @@ def _refuse_votes(
     """Refuse what is for methods on votes alone."""
     laws = {name: one.flag for law in all_noises().values() for name, one in law.options().items()}
     given = [laws[name] for name, value in noise.items() if value is not None]
-    for flag in (*given, *flags_given(votes), *flags_given(asked), *flags_given(work)):
+    working = set(flags_given(work)) - {"--resume"}
+    for flag in (*given, *flags_given(votes), *flags_given(asked), *sorted(working)):
         raise ValueError(f"{flag} is for methods on votes, not for {method}; leave it out")
     if reading.value_range is not None:
         raise ValueError(

@@ -87,7 +87,6 @@ def predict(
         Path | None,
         typer.Option(help="Folder to keep the run in: as that of certify, and predictions.csv."),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     work: ExecutorOptions,
     printing: PrintOptions,
 ) -> None:
@@ -109,21 +108,21 @@ def predict(
     wanted = Prediction.of(method, design=design, alpha=votes.alpha, num_named=votes.ballot)
     if noise["num_kept"] is None and (design is None or read_strides(design) is None):
         raise ValueError("--keep is needed: how many features each mask keeps (e)")
-    if resume and out is None:
+    if work.resume and out is None:
         raise ValueError("--resume needs --out")
     request = request_of(
         asked.smoothed(model, noise=make_noise(Ablation, noise), num_named=votes.ballot),
         data,
         None,
         num_samples=choose_samples(votes.samples, design),
-        seed=wanted.seed(votes.seed, out if resume else None),
+        seed=wanted.seed(votes.seed, out if work.resume else None),
         reading=reading.reading(),
         unmatched="leave out",
         refuse_labels=False,  # the inputs may be an attacker's
     )
     run = partial(_run, request, asked=wanted, k=k, executor=work.made())
     if out is not None:
-        made, raw_input = run(out, resume=resume, kept=None)
+        made, raw_input = run(out, resume=work.resume, kept=None)
     else:
         with tempfile.TemporaryDirectory(prefix="topcert-") as folder:
             made, raw_input = run(Path(folder), resume=False, kept="nothing is kept without --out")
