@@ -101,6 +101,6 @@ def only_one(plugins: list[Plugin]) -> Plugin:
     return plugins[0]
 
 
-def taken(plugin: Plugin) -> str:
+def name_is_taken(plugin: Plugin) -> str:
     """What is said of a plug-in under a name that topcert itself has."""
     return f"{plugin} is left out: topcert has a {plugin.kind} of that name, rename the plug-in"

@@ -11,7 +11,7 @@ from topcert.api.python_words import python_words
 from topcert.modalities.input_form import Form
 from topcert.modalities.registered_modalities import usual_modality
 from topcert.noise.law import Noise
-from topcert.theory.scalars import whole
+from topcert.theory.scalars import whole_number
 
 
 @final
@@ -67,10 +67,10 @@ class Smoothed(nn.Module):
             raise ValueError(f"noise must be a topcert.Ablation or another law, got {noise!r}")
         self.module = module
         self.noise = noise
-        self.num_samples = whole(num_samples, "num_samples")
-        self.seed = whole(seed, "seed")
+        self.num_samples = whole_number(num_samples, "num_samples")
+        self.seed = whole_number(seed, "seed")
         self.unit = unit
-        self.batch_size = whole(batch_size, "batch_size")
+        self.batch_size = whole_number(batch_size, "batch_size")
         if self.num_samples < 1 or self.batch_size < 1:
             raise ValueError(
                 f"num_samples and batch_size must be at least 1, got {num_samples} and {batch_size}"

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from topcert.modalities.encodings.encoding import Encoder
 from topcert.modalities.encodings.filled import GREY, SENTINEL_FILL
-from topcert.modalities.image import IMAGE as images
+from topcert.modalities.image import IMAGE as PICTURES
 from topcert.modalities.make_encoder import make_encoder
 from topcert.modalities.registered_modalities import all_encodings, to_planes
-from topcert.modalities.table import TABLE as tables
+from topcert.modalities.table import TABLE as COLUMNS
 
 IMAGE, TABLE, POINTS = (3, 4, 2), (7,), (9, 3)
 
@@ -26,7 +26,7 @@ IMAGE, TABLE, POINTS = (3, 4, 2), (7,), (9, 3)
 FIXED = [
     name
     for name, encoding in all_encodings().items()
-    if encoding in (*images.encodings, *tables.encodings) and name not in ("infill", "lattice")
+    if encoding in (*PICTURES.encodings, *COLUMNS.encodings) and name not in ("infill", "lattice")
 ]
 COMBINATIONS: list[tuple[str, str, tuple[int, ...]]] = [
     *((name, unit, IMAGE) for name in FIXED for unit in ("pixel", "feature")),

@@ -36,7 +36,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from topcert.modalities.encodings.encoding import Asked, Encoder, Encoding
+from topcert.modalities.encodings.encoding import EncoderSpec, Encoder, Encoding
 from topcert.modalities.modality import Modality, Unit
 from topcert.modalities.raw_input import RawInput
 
@@ -56,7 +56,7 @@ class Flagged(Encoder):
         return batch
 
 
-def make(asked: Asked) -> Encoder:
+def make(asked: EncoderSpec) -> Encoder:
     form = asked.form
     return Flagged(batch_size=asked.batch_size, steps=form.num_features, dtype=form.dtype)
 

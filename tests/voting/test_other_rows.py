@@ -12,7 +12,7 @@ import pytest
 from topcert.classifiers.functions import FunctionClassifier
 from topcert.modalities.make_encoder import make_encoder
 from topcert.randomization.randomizer import Masking
-from topcert.voting.other_rows import Asker
+from topcert.voting.other_rows import RowwiseClassifier
 from topcert.voting.row_trial import RowCheck, RowsError
 from topcert.voting.rows import check_rows
 from topcert.voting.voter import Voter
@@ -221,13 +221,13 @@ def test_how_far_a_model_goes_is_found() -> None:
         up_to(batch, 255, least=-3)
         return alone(batch)
 
-    ask = Asker(FunctionClassifier(within, num_classes=5))
+    ask = RowwiseClassifier(FunctionClassifier(within, num_classes=5))
     batch = np.zeros((2, 6, 8, 8), np.float32)
     assert 255 * 0.97 < ask.farthest(batch, 3e38) <= 255
     assert -3 <= ask.farthest(batch, -3e38) < -3 * 0.97
     assert (
-        Asker(FunctionClassifier(lambda batch: up_to(batch, 0.1), num_classes=5)).farthest(
-            batch, 3e38
-        )
+        RowwiseClassifier(
+            FunctionClassifier(lambda batch: up_to(batch, 0.1), num_classes=5)
+        ).farthest(batch, 3e38)
         == 0
     )

@@ -14,7 +14,7 @@ from topcert.modalities.input_form import Form
 from topcert.modalities.make_encoder import make_encoder
 from topcert.modalities.registered_modalities import known_modality, usual_modality
 from topcert.randomization.masks import TRAIN, draw_masks
-from topcert.theory.scalars import whole
+from topcert.theory.scalars import whole_number
 
 
 def ablate(
@@ -79,9 +79,9 @@ def ablate(
         values = batch.detach().cpu().numpy() if tensor else np.asarray(batch)
         shown = _shown(
             values,
-            num_kept=whole(num_kept, "num_kept"),
-            seed=whole(seed, "seed"),
-            start=whole(start, "start"),
+            num_kept=whole_number(num_kept, "num_kept"),
+            seed=whole_number(seed, "seed"),
+            start=whole_number(start, "start"),
             encoding=encoding,
             unit=unit,
             fill=fill,

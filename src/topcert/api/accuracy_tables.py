@@ -11,7 +11,7 @@ from typing import Any, final
 from topcert.evaluation.accuracy import AccuracyCurve, floored
 from topcert.evaluation.accuracy_intervals import interval_of, share_in_words
 from topcert.evaluation.wording import shown_radii
-from topcert.theory.scalars import whole
+from topcert.theory.scalars import whole_number
 
 
 @final
@@ -75,7 +75,7 @@ def cells_of(lines: Sequence[Line], radii: Sequence[int] | None) -> list[list[st
 
 def checked_radius(radius: Any) -> int:
     """A whole number of features. Raises ValueError for another, and for a negative one."""
-    found = whole(radius, "radius")
+    found = whole_number(radius, "radius")
     if found < 0:
         raise ValueError(f"a radius must be at least 0, got {found}")
     return found

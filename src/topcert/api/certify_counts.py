@@ -31,7 +31,7 @@ from topcert.modalities.registered_modalities import plural_of
 from topcert.noise.law import Noise
 from topcert.theory.counting import MAX_FEATURES
 from topcert.theory.labels import checked_labels
-from topcert.theory.scalars import whole
+from topcert.theory.scalars import whole_number
 
 
 @final
@@ -165,7 +165,7 @@ def certify_counts(
 
 def _counts(counts: ArrayLike | Counts, labels: ArrayLike | None, num_named: int | None) -> Counts:
     """What was counted, from arrays or a table. Raises ValueError where that is no such thing."""
-    asked = None if num_named is None else whole(num_named, "num_named")
+    asked = None if num_named is None else whole_number(num_named, "num_named")
     if isinstance(counts, Counts):
         if labels is not None:
             raise ValueError("the labels of a table are a column `label` of it; leave labels out")
@@ -199,8 +199,8 @@ def _smoothing(
     """What the votes were drawn under. Raises ValueError for what its radii need and is not given,
     and for what is given and says nothing of it.
     """
-    features = None if num_features is None else whole(num_features, "num_features")
-    values = None if channels is None else whole(channels, "channels")
+    features = None if num_features is None else whole_number(num_features, "num_features")
+    values = None if channels is None else whole_number(channels, "channels")
     if features is not None and not 1 <= features <= MAX_FEATURES:
         raise ValueError(f"--features must lie in 1 .. {MAX_FEATURES:,}, got {features}")
     if noise.needs_features and features is None:

@@ -17,7 +17,7 @@ from topcert.evaluation.bounded_results import certify_network as bound_network
 from topcert.evaluation.choices import listed_ks
 from topcert.methods.certificate_table import LabelChoice
 from topcert.progress.shown import Shown, stages
-from topcert.theory.scalars import whole
+from topcert.theory.scalars import whole_number
 from topcert.voting.named_files import absolute_if_file
 
 MAX_RADIUS: Final = 32
@@ -85,19 +85,19 @@ def certify_network(
     """
     with python_words():
         check_asked(str(model), label_choice)
-        taken = Reading() if reading is None else reading
+        reading = reading or Reading()
         in_memory = in_memory_unless_named(x, labels)
         if in_memory is None:
-            taken.check(str(x))
-        dataset = taken.load(str(x)) if in_memory is None else in_memory.load(taken)
+            reading.check(str(x))
+        dataset = reading.load(str(x)) if in_memory is None else in_memory.load(reading)
         with stages(progress) as stage:
             results = bound_dataset(
                 dataset,
                 Path(model),
                 data=str(x) if in_memory is None else in_memory.name,
-                reading=taken,
+                reading=reading,
                 ks=listed_ks(k) or [1],
-                max_radius=whole(max_radius, "max_radius"),
+                max_radius=whole_number(max_radius, "max_radius"),
                 label=label_choice,
                 on_progress=stage("bounds", unit="images"),
             )

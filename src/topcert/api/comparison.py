@@ -9,13 +9,13 @@ from topcert.api.accuracy_curves import Accuracy
 from topcert.api.accuracy_tables import Line
 
 
-class Curved(Protocol):
+class HasAccuracy(Protocol):
     """What has an accuracy: certificates."""
 
     def accuracy(self) -> Accuracy: ...
 
 
-def compare(runs: Sequence[Curved | Accuracy], names: Sequence[str] | None = None) -> Accuracy:
+def compare(runs: Sequence[HasAccuracy | Accuracy], names: Sequence[str] | None = None) -> Accuracy:
     """Several runs on one plot and in one table.
 
     Parameters

@@ -14,7 +14,7 @@ from topcert.api.request_of import request_of
 from topcert.api.smoothed_classifier import SmoothedClassifier
 from topcert.datasets.reading import Reading
 from topcert.noise.law import Noise
-from topcert.theory.scalars import whole
+from topcert.theory.scalars import whole_number
 from topcert.voting.prepare import prepare
 from topcert.voting.rows import check_rows, refuse_places, why_places_matter
 from topcert.voting.voter import count_all
@@ -116,7 +116,7 @@ def count_votes(
                 smoothed,
                 x,
                 None,
-                num_samples=whole(num_samples, "num_samples"),
+                num_samples=whole_number(num_samples, "num_samples"),
                 seed=secrets.randbits(63) if seed is None else seed,
                 reading=reading,
                 unmatched="leave out",

@@ -22,7 +22,7 @@ from topcert.noise.ablation import Ablation
 from topcert.progress.shown import Shown
 from topcert.randomization.masks import draw_masks
 from topcert.theory.certified_radius import ABSTAIN
-from topcert.theory.scalars import whole
+from topcert.theory.scalars import whole_number
 
 KEPT: Final = 10
 KS: Final = (1, 3)
@@ -167,7 +167,7 @@ def demo(
     ValueError: alpha must lie in (0, 1), got 2; it is the chance of a wrong certificate, ...
     """
     with python_words():
-        samples, drawn = whole(num_samples, "num_samples"), whole(seed, "seed")
+        samples, drawn = whole_number(num_samples, "num_samples"), whole_number(seed, "seed")
 
         def certify(smoothed: SmoothedClassifier, folder: Path) -> Certificates:
             votes = smoothed.vote(

@@ -17,7 +17,7 @@ from topcert.methods.planning import Setting, shown_radii
 from topcert.methods.suggestions import Reach, reaches
 from topcert.theory.certified_radius import ABSTAIN
 from topcert.theory.counting import check_counts
-from topcert.theory.scalars import whole
+from topcert.theory.scalars import whole_number
 
 
 @final
@@ -123,7 +123,7 @@ class Plan:
         [(100, 12, 7), (90, 10, 9), (75, 7, 11), (60, 5, 14)]
         """
         with python_words():
-            return reaches(self._one(k), whole(radius, "radius"))
+            return reaches(self._one(k), whole_number(radius, "radius"))
 
     def to_pandas(self) -> Any:
         """`rows` as a DataFrame. Raises ImportError where there is no pandas."""
@@ -194,13 +194,13 @@ def plan(
     with python_words():
         asked = listed_ks(k)
         settings = settings_of(
-            num_features=whole(num_features, "num_features"),
-            num_kept=whole(num_kept, "num_kept"),
-            num_classes=whole(num_classes, "num_classes"),
+            num_features=whole_number(num_features, "num_features"),
+            num_kept=whole_number(num_kept, "num_kept"),
+            num_classes=whole_number(num_classes, "num_classes"),
             ks=asked,
-            num_samples=whole(num_samples, "num_samples"),
+            num_samples=whole_number(num_samples, "num_samples"),
             alpha=alpha,
-            num_named=whole(num_named, "num_named"),
+            num_named=whole_number(num_named, "num_named"),
         )
         return Plan(settings, unit=unit)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from topcert.api.python_words import python_words
 from topcert.evaluation.given_counts import Counts, read_given_counts
-from topcert.theory.scalars import whole
+from topcert.theory.scalars import whole_number
 
 
 def read_counts(path: str | Path, *, num_samples: int | None = None, num_named: int = 1) -> Counts:
@@ -47,6 +47,6 @@ def read_counts(path: str | Path, *, num_samples: int | None = None, num_named: 
     with python_words():
         return read_given_counts(
             Path(path),
-            samples=None if num_samples is None else whole(num_samples, "num_samples"),
-            num_named=whole(num_named, "num_named"),
+            samples=None if num_samples is None else whole_number(num_samples, "num_samples"),
+            num_named=whole_number(num_named, "num_named"),
         )

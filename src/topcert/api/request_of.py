@@ -10,7 +10,7 @@ from topcert.classifiers.model_in_memory import ModelInMemory
 from topcert.datasets.class_order import Unmatched
 from topcert.datasets.from_memory import in_memory_unless_named
 from topcert.datasets.reading import Reading
-from topcert.theory.scalars import whole
+from topcert.theory.scalars import whole_number
 from topcert.theory.stopping_rules import Stopping
 from topcert.voting.request import Request
 
@@ -40,11 +40,11 @@ def request_of(
     data = in_memory_unless_named(x, labels)
     named = isinstance(smoothed.model, (str, Path))
     in_memory = None if named else ModelInMemory(smoothed.model, second=second)
-    taken = Reading() if reading is None else reading
+    reading = reading or Reading()
     if data is None:
-        taken.check(str(x))
+        reading.check(str(x))
     if smoothed.class_names is not None:
-        taken = replace(taken, class_names=smoothed.class_names)
+        reading = replace(reading, class_names=smoothed.class_names)
     return Request(
         data=str(x) if data is None else data.name,
         model=str(smoothed.model) if in_memory is None else in_memory.name,
@@ -52,11 +52,11 @@ def request_of(
         model_in_memory=in_memory,
         noise=smoothed.noise,
         num_samples=num_samples,
-        num_selection=whole(num_selection, "num_selection"),
+        num_selection=whole_number(num_selection, "num_selection"),
         stopping=stopping,
-        seed=whole(seed, "seed"),
+        seed=whole_number(seed, "seed"),
         unit=smoothed.unit,
-        reading=taken,
+        reading=reading,
         unmatched=unmatched,
         device=smoothed.device,
         num_classes=smoothed.num_classes,

@@ -24,7 +24,7 @@ from topcert.methods.certificate_table import LABEL_CHOICES, LabelChoice
 from topcert.noise.ablation import Ablation
 from topcert.noise.law import IID, Noise
 from topcert.progress.shown import Shown
-from topcert.theory.scalars import whole
+from topcert.theory.scalars import whole_number
 from topcert.theory.stopping_rules import Stopping
 from topcert.voting.executors.executor import Executor
 from topcert.voting.prepare import prepare
@@ -108,12 +108,12 @@ class SmoothedClassifier:
         self.model = model
         self.noise = noise
         self.unit = unit
-        self.num_named = whole(num_named, "num_named")
-        self.num_classes = None if num_classes is None else whole(num_classes, "num_classes")
+        self.num_named = whole_number(num_named, "num_named")
+        self.num_classes = None if num_classes is None else whole_number(num_classes, "num_classes")
         self.class_names = None if class_names is None else _checked_names(class_names)
         self.output = output
         self.device = device
-        self.batch_size = None if batch_size is None else whole(batch_size, "batch_size")
+        self.batch_size = None if batch_size is None else whole_number(batch_size, "batch_size")
         self.executor = executor
 
     def __repr__(self) -> str:
@@ -347,7 +347,7 @@ class SmoothedClassifier:
                 x,
                 None,
                 num_samples=self._samples(num_samples, None),
-                seed=asked.seed(None if seed is None else whole(seed, "seed"), folder),
+                seed=asked.seed(None if seed is None else whole_number(seed, "seed"), folder),
                 reading=reading,
                 unmatched="leave out",
                 refuse_labels=False,
@@ -433,7 +433,7 @@ class SmoothedClassifier:
         """Votes an input: what was asked for, else the usual number."""
         if stop is not None and given is None:
             return MAX_SAMPLES
-        asked = None if given is None else whole(given, "num_samples")
+        asked = None if given is None else whole_number(given, "num_samples")
         return choose_samples(asked, self.noise.law)
 
 

@@ -17,7 +17,7 @@ from topcert.datasets.cifar10 import HELD_OUT
 from topcert.files import check_out_folder
 from topcert.progress.bars import Update
 from topcert.progress.shown import Shown, stages
-from topcert.theory.scalars import whole
+from topcert.theory.scalars import whole_number
 
 if TYPE_CHECKING:
     import torch
@@ -208,7 +208,7 @@ def train_network(
             noise=TrainingNoise() if noise is None else noise,
             recipe=Recipe() if recipe is None else recipe,
             teaching=Teaching() if teaching is None else teaching,
-            seed=whole(seed, "seed"),
+            seed=whole_number(seed, "seed"),
             device=device,
             data_dir=None if data_dir is None else Path(data_dir),
             resume=resume,

@@ -40,7 +40,7 @@ from topcert.methods.rules import check_rule
 from topcert.noise.ablation import Ablation
 from topcert.noise.law import IID, Noise
 from topcert.progress.shown import Shown
-from topcert.theory.scalars import whole
+from topcert.theory.scalars import whole_number
 from topcert.voting.prepare import prepare
 from topcert.voting.request import Request
 
@@ -301,12 +301,12 @@ def tune(
     with python_words():
         if not noises:
             raise ValueError("noises is empty; give laws to try, such as Ablation(num_kept=50)")
-        taken = Reading() if reading is None else reading
-        if isinstance(x, (str, Path)) and taken.limit is None:
-            taken = replace(taken, limit=INPUTS)
+        reading = reading or Reading()
+        if isinstance(x, (str, Path)) and reading.limit is None:
+            reading = replace(reading, limit=INPUTS)
         check_columns(getattr(model, "model", model), x, labels)
         in_memory = in_memory_unless_named(x, labels)
-        asked = None if num_samples is None else whole(num_samples, "num_samples")
+        asked = None if num_samples is None else whole_number(num_samples, "num_samples")
         base = (
             model
             if isinstance(model, SmoothedClassifier)
@@ -319,7 +319,7 @@ def tune(
                 None,
                 num_samples=choose_samples(asked, noise.law, usual=SAMPLES),
                 seed=seed,
-                reading=taken,
+                reading=reading,
                 unmatched="refuse",
             )
             for noise in noises
@@ -336,8 +336,8 @@ def tune(
         found = try_settings(
             requests,
             Claim() if claim is None else claim,
-            k=whole(k, "k"),
-            radius=whole(radius, "radius"),
+            k=whole_number(k, "k"),
+            radius=whole_number(radius, "radius"),
             out=where,
             collect=collect,
         )

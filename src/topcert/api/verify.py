@@ -15,7 +15,7 @@ from topcert.audit.replaying import parse_replay
 from topcert.classifiers.model_in_memory import ModelInMemory
 from topcert.datasets.from_memory import in_memory_unless_named
 from topcert.progress.shown import Shown, StageContext, stages
-from topcert.theory.scalars import whole
+from topcert.theory.scalars import whole_number
 
 
 def verify(
@@ -115,11 +115,11 @@ def audit_of(
         data_in_memory=inputs,
         data_dir=None if data_dir is None else Path(data_dir),
         device=device,
-        num_classes=None if num_classes is None else whole(num_classes, "num_classes"),
+        num_classes=None if num_classes is None else whole_number(num_classes, "num_classes"),
         output=output,
         replay=parse_replay(None if replay is None else str(replay)),
-        fresh_seed=None if fresh_seed is None else whole(fresh_seed, "fresh_seed"),
-        samples=None if num_samples is None else whole(num_samples, "num_samples"),
+        fresh_seed=None if fresh_seed is None else whole_number(fresh_seed, "fresh_seed"),
+        samples=None if num_samples is None else whole_number(num_samples, "num_samples"),
     )
 
 

@@ -26,7 +26,7 @@ from topcert.methods.registered_methods import find_sampled_method
 from topcert.methods.rules import check_rule
 from topcert.modalities.raw_input import RawInput
 from topcert.progress.shown import Shown, stages
-from topcert.theory.scalars import whole
+from topcert.theory.scalars import whole_number
 from topcert.voting.given_names import Names
 from topcert.voting.inputs import Inputs
 from topcert.voting.ledger import Ledger
@@ -230,7 +230,7 @@ class Votes:
                     num_selection=self.manifest.num_selection,
                     has_labels=self.labels is not None,
                 ),
-                num_named=None if num_named is None else whole(num_named, "num_named"),
+                num_named=None if num_named is None else whole_number(num_named, "num_named"),
                 on_pairs=lambda done, total: update(done, total, ""),
             )
         return Certificates(
@@ -360,7 +360,7 @@ class Votes:
             most = self.counts.argmax(axis=1)
             right = None if self.labels is None else most == self.labels
             return plot_shares(shares.max(axis=1), right, ax=ax)
-        place = whole(row, "row")
+        place = whole_number(row, "row")
         if not 0 <= place < len(self):
             raise ValueError(f"row must lie in 0 .. {len(self) - 1}, the inputs; got {row}")
         called = "" if self.names.inputs is None else f", {self.names.inputs[place]}"

@@ -22,7 +22,7 @@ WARM: Final = 0.5  # in all values of the first batch that a model sees
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Tried:
+class TrialResult:
     """What came of it."""
 
     choice: Choice
@@ -37,7 +37,7 @@ def try_model(
     output: str | None,
     num_classes: int | None,
     depth: int = 1,
-) -> Tried:
+) -> TrialResult:
     """Run a model on `example`, ablated inputs `(rows, ...)`, and choose its output: `output`, or
     by the rule.
 
@@ -68,7 +68,7 @@ def try_model(
                 " and --classes"
             )
             choice = replace(choice, note="; ".join(filter(None, (choice.note, taken_as))))
-        return Tried(choice=choice, num_classes=int(classes))
+        return TrialResult(choice=choice, num_classes=int(classes))
     classes = num_classes or getattr(model, "num_classes", None) or len(names_of(model, None) or ())
     if not classes and as_array(choice.of(given)).dtype.kind == "b":
         classes = 2
@@ -77,7 +77,7 @@ def try_model(
             "the model returns labels, so say how many classes there are: --classes, or num_classes"
             " in Python"
         )
-    return Tried(choice=choice, num_classes=classes)
+    return TrialResult(choice=choice, num_classes=classes)
 
 
 def may_be_labels(answer: NDArray[Any]) -> bool:

@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 from topcert.cli.help import Command, Group, write_options
 from topcert.cli.own_commands import own_command, own_names
 from topcert.files import first_line
-from topcert.plugins import COMMANDS, Plugin, find_plugins, only_one, taken
+from topcert.plugins import COMMANDS, Plugin, find_plugins, name_is_taken, only_one
 
 # Commands of distributions that topcert knows of, with what is said where one is not installed.
 KNOWN: Final = {
@@ -42,7 +42,10 @@ class Root(TyperGroup):
         self.format_commands(ctx, formatter)
         own = own_names()
         refused = [
-            taken(plugin) for name, plugins in _added().items() if name in own for plugin in plugins
+            name_is_taken(plugin)
+            for name, plugins in _added().items()
+            if name in own
+            for plugin in plugins
         ]
         if refused:
             with formatter.section("Left out"):

@@ -38,15 +38,15 @@ class _Output(Console):
     """What is printed may hold what strangers wrote: no character of it moves the cursor."""
 
     def print(self, *objects: Any, **options: Any) -> None:
-        super().print(*map(_tame, objects), **options)
+        super().print(*map(_printable, objects), **options)
 
 
-def _tame(found: Any) -> Any:
+def _printable(found: Any) -> Any:
     if isinstance(found, str):
         return "\n".join(map(printable, found.split("\n")))
     if isinstance(found, Text):
         found = found.copy()
-        found.plain = _tame(found.plain)
+        found.plain = _printable(found.plain)
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.datasets.dataset import Dataset, taken
+from topcert.datasets.dataset import Dataset, select_inputs
 from topcert.datasets.npz import Arrays, read_arrays
 from topcert.datasets.reading import Reading
 from topcert.modalities.raw_input import RawInput
@@ -24,7 +24,7 @@ class DataInMemory(ABC):
     name: str
 
     @abstractmethod
-    def whole(self, reading: Reading, *, unit: str | None) -> Dataset:
+    def all_inputs(self, reading: Reading, *, unit: str | None) -> Dataset:
         """All inputs. Raises ValueError where what they are is in doubt."""
 
     @final
@@ -41,7 +41,8 @@ class DataInMemory(ABC):
                 raise ValueError(
                     f"{option} is for files, and the data is {self.name}; leave it out"
                 )
-        return taken(self.whole(reading, unit=unit), stride=reading.stride, limit=reading.limit)
+        found = self.all_inputs(reading, unit=unit)
+        return select_inputs(found, stride=reading.stride, limit=reading.limit)
 
 
 @final
@@ -67,7 +68,7 @@ class ArraysInMemory(DataInMemory):
         self._raw = raw
         self._input_names = None if input_names is None else tuple(input_names)
 
-    def whole(self, reading: Reading, *, unit: str | None) -> Dataset:
+    def all_inputs(self, reading: Reading, *, unit: str | None) -> Dataset:
         found = read_arrays(
             self._arrays,
             "",
@@ -100,7 +101,7 @@ class ItemsInMemory(DataInMemory):
         self._items = items
         self._labels = labels
 
-    def whole(self, reading: Reading, *, unit: str | None) -> Dataset:
+    def all_inputs(self, reading: Reading, *, unit: str | None) -> Dataset:
         first = self._input(0)
         if not np.array_equal(first, self._input(0), equal_nan=True):
             raise ValueError(

@@ -20,7 +20,7 @@ from topcert.datasets.imagenet import CROP, CUT, SUBSET, load_imagenet
 from topcert.datasets.modelnet40 import holds_modelnet40, load_modelnet40
 from topcert.datasets.npz import Arrays, read_arrays, read_npz
 from topcert.datasets.picture_folder import PictureFolder, open_pictures
-from topcert.datasets.pictures import Cut
+from topcert.datasets.pictures import ResizeAndCrop
 from topcert.datasets.surfaces import CLASS_NAMES as SURFACE_NAMES
 from topcert.datasets.surfaces import NUM_POINTS, label_surfaces, make_surfaces
 from topcert.files import first_line
@@ -149,7 +149,7 @@ def load_dataset(
     elif name == "surfaces":
         whole = _surfaces()
     elif folder:
-        cut = Cut(resize=resize, crop=crop)
+        cut = ResizeAndCrop(resize=resize, crop=crop)
         found = open_pictures(Path(name), cut, stride=stride, limit=limit, skip=skip_unreadable)
         raw = IMAGE.raw(name, {"resize": resize, "crop": crop})
         return replace(_pictures(found, value_range), raw=raw)
@@ -161,7 +161,7 @@ def load_dataset(
         raise ValueError(_unknown(name))
     if value_range is not None and not whole.modality.ranged:
         raise ValueError(f"--range is for images, and {name} holds none; leave it out")
-    return replace(taken(whole, stride=stride, limit=limit), name=name)
+    return replace(select_inputs(whole, stride=stride, limit=limit), name=name)
 
 
 def _unknown(name: str) -> str:
@@ -206,7 +206,7 @@ def _places(whole: Dataset, stride: int | None, limit: int | None) -> NDArray[np
     return places
 
 
-def taken(whole: Dataset, *, stride: int | None, limit: int | None) -> Dataset:
+def select_inputs(whole: Dataset, *, stride: int | None, limit: int | None) -> Dataset:
     """Every `stride`-th input of a data set, at most `limit`. Raises ValueError where none is."""
     for option, value in (("--stride", stride), ("--limit", limit)):
         if value is not None and value < 1:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.datasets.folder import list_pictures, named
-from topcert.datasets.pictures import Cut, decode_picture, read_picture, traits_of
+from topcert.datasets.pictures import ResizeAndCrop, decode_picture, read_picture, traits_of
 
 
 @final
@@ -32,7 +32,7 @@ class PictureFolder:
     names: tuple[str, ...]
     notes: tuple[str, ...]
     files: tuple[Path, ...]
-    cut: Cut
+    cut: ResizeAndCrop
 
     def read(self, position: int) -> NDArray[np.uint8]:
         """One picture, uint8 `(H, W, 3)`. Raises ValueError where it cannot be read or has another
@@ -51,7 +51,7 @@ class PictureFolder:
 
 
 def open_pictures(
-    folder: Path, cut: Cut, *, stride: int | None, limit: int | None, skip: bool
+    folder: Path, cut: ResizeAndCrop, *, stride: int | None, limit: int | None, skip: bool
 ) -> PictureFolder:
     """Every `stride`-th picture, at most `limit`, without those that cannot be read where they are
     to `skip`.

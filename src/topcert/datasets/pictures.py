@@ -37,7 +37,7 @@ _ORIENTATION: Final = 0x0112
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Cut:
+class ResizeAndCrop:
     """What is made of a decoded picture before anything is certified: the certified input is the
     result.
     """
@@ -52,7 +52,7 @@ class Cut:
             raise ValueError(f"--crop must be at least 1, got {self.crop}")
 
 
-def read_picture(path: Path, name: str, cut: Cut) -> NDArray[np.uint8]:
+def read_picture(path: Path, name: str, cut: ResizeAndCrop) -> NDArray[np.uint8]:
     """The picture in a file as uint8 `(H, W, 3)`, by the rules above. Raises ValueError, with
     `name`, where it is none.
     """

@@ -14,7 +14,7 @@ from topcert.noise.law import IID, Noise
 from topcert.noise.registered_laws import find_noise
 from topcert.randomization.designs import kind_of
 from topcert.randomization.lattices import read_strides
-from topcert.theory.scalars import whole
+from topcert.theory.scalars import whole_number
 from topcert.theory.stopping_rules import LABELS, RULES, Stopping, StoppingLabel, check_question
 
 SELECTION: Final = 100
@@ -86,7 +86,7 @@ def listed_ks(k: int | Sequence[int] | None) -> list[int] | None:
     no whole number.
     """
     asked = k if k is None or isinstance(k, Sequence) else [k]
-    return None if asked is None else [whole(one, "k") for one in asked]
+    return None if asked is None else [whole_number(one, "k") for one in asked]
 
 
 def choose_ks(ks: Sequence[int] | None, method: str, num_classes: int | None = None) -> list[int]:

@@ -29,7 +29,7 @@ from topcert.methods.ablation import METHOD
 from topcert.methods.certify import certified_top_k
 from topcert.modalities.registered_modalities import plural_of
 from topcert.theory.certified_radius import ABSTAIN
-from topcert.theory.scalars import whole
+from topcert.theory.scalars import whole_number
 from topcert.voting.given_names import Names
 
 FILE: Final = "predictions.csv"
@@ -130,7 +130,7 @@ class Predictions:
         """
         if isinstance(row, slice):
             return self._some(row)
-        row = whole(row, "a place among the inputs")
+        row = whole_number(row, "a place among the inputs")
         return tuple(
             ShownLabel(
                 label=label,

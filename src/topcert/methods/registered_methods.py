@@ -11,7 +11,7 @@ from typing import Final
 
 import topcert.methods
 from topcert.methods.method import Method, SampledMethod, VoteMethod
-from topcert.plugins import METHODS, Plugin, find_plugins, only_one, taken
+from topcert.plugins import METHODS, Plugin, find_plugins, name_is_taken, only_one
 
 ALIASES: Final = {"levine-feizi-simuem": "ablation"}  # the same certificate, at k = 1
 
@@ -38,7 +38,7 @@ def find_method(name: str) -> Method:
     found = own.get(ALIASES.get(name, name))
     if found is not None:
         for plugin in added.get(name, ()):
-            warnings.warn(taken(plugin), stacklevel=2)
+            warnings.warn(name_is_taken(plugin), stacklevel=2)
         return found
     if name in added:
         return _load(only_one(added[name]))
@@ -92,7 +92,7 @@ def _find_all() -> tuple[dict[str, Method], list[str]]:
     own = {*methods, *ALIASES}
     for name, plugins in find_plugins(METHODS, kind="method").items():
         if name in own:
-            refused += [taken(plugin) for plugin in plugins]
+            refused += [name_is_taken(plugin) for plugin in plugins]
             continue
         try:
             methods[name] = _load(only_one(plugins))

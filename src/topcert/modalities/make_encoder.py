@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.modalities.encodings.encoding import Asked, Encoder
+from topcert.modalities.encodings.encoding import Encoder, EncoderSpec
 from topcert.modalities.input_form import Form
 from topcert.modalities.registered_modalities import all_encodings
 
@@ -37,7 +37,7 @@ def make_encoder(
         raise ValueError(f"unknown encoding {name!r}; choose one of: {', '.join(all_encodings())}")
     encoding.check(form, stride=stride)
     if encoding.null == "nothing":
-        return encoding.make(Asked(form=form, batch_size=batch_size, stride=stride))
+        return encoding.make(EncoderSpec(form=form, batch_size=batch_size, stride=stride))
     if fill is None:
         if encoding.null == "statistic":
             raise ValueError(
@@ -49,4 +49,4 @@ def make_encoder(
     if not np.isfinite(whole).all():
         raise ValueError(f"the fill of encoding {name} must be finite, got {fill}")
     planes = form.planes(whole)
-    return encoding.make(Asked(form=form, batch_size=batch_size, fill=planes, stride=stride))
+    return encoding.make(EncoderSpec(form=form, batch_size=batch_size, fill=planes, stride=stride))

@@ -27,7 +27,7 @@ from topcert.randomization.mask_streams import STREAMS, usual_stream
 from topcert.randomization.randomizer import Masking, Randomizer
 from topcert.theory.certified_radius import uses_quanta
 from topcert.theory.counting import check_counts
-from topcert.theory.scalars import real, whole
+from topcert.theory.scalars import real, whole_number
 
 
 @final
@@ -124,7 +124,7 @@ class Ablation(Noise):
 
     def __post_init__(self) -> None:
         if self.num_kept is not None:
-            object.__setattr__(self, "num_kept", whole(self.num_kept, "num_kept"))
+            object.__setattr__(self, "num_kept", whole_number(self.num_kept, "num_kept"))
             if self.num_kept < 1:
                 raise ValueError(f"num_kept must be at least 1, got {self.num_kept}")
         strided = self.design is not None and designs.kind_of(self.design) != self.design

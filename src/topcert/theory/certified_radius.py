@@ -43,7 +43,7 @@ from numpy.typing import ArrayLike, NDArray
 from topcert.theory.counting import kept_sets, survival
 from topcert.theory.labels import checked_labels, checked_num_named
 from topcert.theory.ranking import parts, strongest_rivals
-from topcert.theory.scalars import whole as as_whole
+from topcert.theory.scalars import whole_number as as_whole
 
 ABSTAIN: Final = -1  # not even r = 0 is certified; radius 0 is a real guarantee
 

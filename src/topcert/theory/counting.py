@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.theory.scalars import whole
+from topcert.theory.scalars import whole_number
 
 MAX_FEATURES: Final = 10**7
 
@@ -80,10 +80,12 @@ def survival(num_features: int, num_kept: int, *, k: int | None = None) -> Survi
     >>> beta.numerators, beta.denominator
     ((10, 6, 3, 1), 10)
     """
-    size = None if k is None else whole(k, "k")
+    size = None if k is None else whole_number(k, "k")
     if size is not None and size < 1:
         raise ValueError(f"k must be at least 1, got {k}")
-    return _survival(whole(num_features, "num_features"), whole(num_kept, "num_kept"), size)
+    return _survival(
+        whole_number(num_features, "num_features"), whole_number(num_kept, "num_kept"), size
+    )
 
 
 @lru_cache(maxsize=16)  # one for each of ten k, and more
@@ -115,7 +117,10 @@ def _kept_sets(num_features: int, num_kept: int) -> int:
 
 def check_counts(num_features: int, num_kept: int) -> None:
     """Raise ValueError where `1 <= num_kept <= num_features` fails, or one is no integer."""
-    num_features, num_kept = whole(num_features, "num_features"), whole(num_kept, "num_kept")
+    num_features, num_kept = (
+        whole_number(num_features, "num_features"),
+        whole_number(num_kept, "num_kept"),
+    )
     if not 1 <= num_features <= MAX_FEATURES:
         raise ValueError(f"num_features must lie in 1 .. {MAX_FEATURES:,}, got {num_features}")
     if not 1 <= num_kept <= num_features:

@@ -22,7 +22,7 @@ from topcert.theory.confidence import (
 )
 from topcert.theory.count_bounds import CountBounds
 from topcert.theory.labels import checked_labels
-from topcert.theory.scalars import whole
+from topcert.theory.scalars import whole_number
 
 _LEAST: Final = 2.0**-30  # lower bounds below this are taken for 0
 # with s votes, each leaves about 1/s of ln(L / bound), which is at most 21 in the beginning
@@ -93,7 +93,7 @@ def intersection_union(
     Raises ValueError for alpha outside (0, 1) and k outside 1 .. classes - 1.
     """
     check_alpha(alpha)
-    k = whole(k, "k")
+    k = whole_number(k, "k")
     if not 1 <= k < classes:
         raise ValueError(f"k must lie in 1 .. classes - 1 = {classes - 1}, got {k}")
     if named:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from topcert.theory.scalars import whole
+from topcert.theory.scalars import whole_number
 
 
 def checked_labels(labels: ArrayLike, *, inputs: int, classes: int) -> NDArray[np.int64]:
@@ -32,7 +32,7 @@ def checked_num_named(num_named: int, *, classes: int) -> int:
     """How many labels a vote names, as an int. Raises ValueError where it lies outside 1 .. classes
     - 1.
     """
-    named = whole(num_named, "num_named")
+    named = whole_number(num_named, "num_named")
     if not 1 <= named < classes:
         raise ValueError(
             f"a vote can name 1 .. classes - 1 = {classes - 1} labels, got num_named {named}"

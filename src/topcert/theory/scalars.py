@@ -9,7 +9,7 @@ import operator
 from typing import Any
 
 
-def whole(value: Any, name: str) -> int:
+def whole_number(value: Any, name: str) -> int:
     """An integer of Python or NumPy as an int. Raises ValueError, naming it, for all else: 50.0 and
     True too.
     """

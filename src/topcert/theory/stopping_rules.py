@@ -10,7 +10,7 @@ from typing import Final, Literal, final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.theory.scalars import real, whole
+from topcert.theory.scalars import real, whole_number
 
 Ints = NDArray[np.int64]
 
@@ -94,7 +94,7 @@ class Stopping:
         if not 0 < real(self.alpha, "alpha") < 1:
             raise ValueError(f"alpha must lie strictly between 0 and 1, got {self.alpha}")
         for name, number in (("k", self.k), ("num_named", self.num_named)):
-            if whole(number, name) < 1:
+            if whole_number(number, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {number}")
 
     def to_text(self) -> str:

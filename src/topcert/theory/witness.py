@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from topcert.theory.certified_radius import certified_radius, counted_bounds
-from topcert.theory.scalars import whole
+from topcert.theory.scalars import whole_number
 
 MAX_ABLATED_INPUTS: Final = 10**6
 
@@ -107,8 +107,15 @@ def tightness_witness(
     >>> found.radius, found.changed
     (1, array([0, 1]))
     """
-    k, label, named = whole(k, "k"), whole(label, "label"), whole(num_named, "num_named")
-    num_features, num_kept = whole(num_features, "num_features"), whole(num_kept, "num_kept")
+    k, label, named = (
+        whole_number(k, "k"),
+        whole_number(label, "label"),
+        whole_number(num_named, "num_named"),
+    )
+    num_features, num_kept = (
+        whole_number(num_features, "num_features"),
+        whole_number(num_kept, "num_kept"),
+    )
     lows, ups = np.asarray(lower)[None], np.asarray(upper)[None]
     radius = int(
         certified_radius(

@@ -45,7 +45,7 @@ class SecondCheck:
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Checked:
+class CheckRecord:
     """What a record says: `rows` judged again among others; all `passes` of the checks; None where
     no second instance was spoken of.
     """
@@ -76,7 +76,7 @@ def write_check(
         aside.write_text(text + "\n", encoding="utf-8")
 
 
-def read_check(folder: Path, manifest: str) -> Checked | None:
+def read_check(folder: Path, manifest: str) -> CheckRecord | None:
     """What was tried; None where no record says.
 
     Raises ValueError where the record is damaged or of another run.
@@ -113,10 +113,10 @@ def read_check(folder: Path, manifest: str) -> Checked | None:
         raise ValueError(
             f"{path} is of another run, or was changed; delete it and go on with --resume"
         )
-    return Checked(rows=counted[0], passes=counted[1] + sum(more[1:]), second=second)
+    return CheckRecord(rows=counted[0], passes=counted[1] + sum(more[1:]), second=second)
 
 
-def in_words(found: Checked | None) -> str:
+def in_words(found: CheckRecord | None) -> str:
     """What prints say of it."""
     if found is None:
         return "That the classifier judges each row by itself was not recorded as checked."

@@ -26,7 +26,7 @@ LEAST: Final = 0.5
 
 
 @final
-class Asker:
+class RowwiseClassifier:
     """Asks a classifier for answers, row by row where it fails on a batch; counts what it asked."""
 
     def __init__(self, classifier: Classifier) -> None:

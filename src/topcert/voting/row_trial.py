@@ -19,7 +19,7 @@ from topcert.voting.other_rows import (
     LOW,
     MILD,
     SLACK,
-    Asker,
+    RowwiseClassifier,
     clipped,
     other_rows,
 )
@@ -71,7 +71,7 @@ class Trial:
             position,
             generator,
         )
-        self._ask = Asker(voter.classifier)
+        self._ask = RowwiseClassifier(voter.classifier)
         self.first = self._ask(batch)
         self.known = self._ask.known
         self._scored = are_scores(self.first, voter.classifier.num_classes)

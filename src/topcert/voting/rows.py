@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from topcert.classifiers.answers import are_scores
 from topcert.noise.law import IID, Noise
 from topcert.voting.manifest import FIXED, Manifest
-from topcert.voting.other_rows import FEW, HIGH, LADDER, LOW, MIDDLE, Asker, other_rows
+from topcert.voting.other_rows import FEW, HIGH, LADDER, LOW, MIDDLE, RowwiseClassifier, other_rows
 from topcert.voting.row_trial import (
     FORGETS,
     RowCheck,
@@ -152,7 +152,7 @@ def _check_single(
     voter: Voter, batches: Sequence[tuple[int, int]], generator: np.random.Generator
 ) -> RowCheck:
     """Batches of one row have no mates: what is left to find is a memory of earlier rows."""
-    ask = Asker(voter.classifier)
+    ask = RowwiseClassifier(voter.classifier)
     drawn = [
         voter.batch(position, start + step)
         for position, start in batches

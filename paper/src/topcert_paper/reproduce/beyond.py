@@ -10,7 +10,7 @@ from typing import final
 import numpy as np
 
 from topcert.classifiers.loading import load_classifier
-from topcert.theory.scalars import whole
+from topcert.theory.scalars import whole_number
 from topcert_paper.beyond import Line, measured_lines
 from topcert_paper.beyond_drawing import write_comparison
 from topcert_paper.beyond_votes import (
@@ -120,9 +120,9 @@ def reproduce_beyond(
                 wanted,
                 data_dir=None if data_dir is None else Path(data_dir),
                 limit=limit,
-                num_samples=whole(num_samples, "num_samples"),
-                num_masks=whole(num_masks, "num_masks"),
-                max_samples=whole(max_samples, "max_samples"),
+                num_samples=whole_number(num_samples, "num_samples"),
+                num_masks=whole_number(num_masks, "num_masks"),
+                max_samples=whole_number(max_samples, "max_samples"),
                 device=device,
             )
             for name, request in requests.items():

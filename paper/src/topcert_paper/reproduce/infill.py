@@ -9,7 +9,7 @@ from typing import final
 
 from topcert.datasets.reading import Reading
 from topcert.noise.ablation import Ablation
-from topcert.theory.scalars import whole
+from topcert.theory.scalars import whole_number
 from topcert.voting.request import Request
 from topcert_paper.carried import carried_counts
 from topcert_paper.fills import (
@@ -107,7 +107,7 @@ def reproduce_infill(
         need_torch(network_path(folder / "networks"))
         model = write_network(folder / "networks")
         settings = [
-            (encoding, whole(kept, "num_kept"))
+            (encoding, whole_number(kept, "num_kept"))
             for kept in dict.fromkeys(num_kept)
             for encoding in FILLS
         ]
@@ -118,7 +118,7 @@ def reproduce_infill(
                 reading=Reading(data_dir=images, limit=limit),
                 model=str(model),
                 noise=Ablation(num_kept=kept, encoding=encoding),
-                num_samples=whole(num_samples, "num_samples"),
+                num_samples=whole_number(num_samples, "num_samples"),
                 device=device,
             )
             with steps.work("votes", unit="passes") as update:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-from topcert.theory.scalars import whole
+from topcert.theory.scalars import whole_number
 from topcert_paper.carried import carried_counts
 from topcert_paper.collecting import count_setting
 from topcert_paper.needs import need_torch
@@ -115,7 +115,7 @@ def reproduce_points(
             chosen,
             network,
             data_dir=where,
-            num_samples=whole(num_samples, "num_samples"),
+            num_samples=whole_number(num_samples, "num_samples"),
             limit=limit,
             device=device,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from topcert.datasets.reading import Reading
-from topcert.theory.scalars import whole
+from topcert.theory.scalars import whole_number
 from topcert_paper.cells import all_cells
 from topcert_paper.collecting import (
     count_setting,
@@ -82,7 +82,7 @@ def reproduce_table2(
             "validation images, WNID/*.jpg",
         )
         folder, steps = Path(out), steps_of(progress)
-        samples = whole(num_samples, "num_samples")
+        samples = whole_number(num_samples, "num_samples")
         settings = (
             TABLE2.settings if every_setting else useful_settings(TABLE2, num_samples=samples)
         )
@@ -102,7 +102,7 @@ def reproduce_table2(
                 data="imagenet",
                 reading=Reading(data_dir=images, stride=stride, limit=limit),
                 num_samples=samples,
-                num_selection=whole(num_selection, "num_selection"),
+                num_selection=whole_number(num_selection, "num_selection"),
                 device=device,
             )
             with steps.work("votes", unit="passes") as update:

@@ -47,7 +47,7 @@ class Encoder(ABC):
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class EncoderSpec:
     """What an encoder is made for: inputs of a form, in batches of a size.
 
     `fill` are the planes of NULL, of encodings that have one; `stride` that of the rows and of the
@@ -83,7 +83,7 @@ class Encoding:
     """
 
     name: str
-    make: Callable[[Asked], Encoder]
+    make: Callable[[EncoderSpec], Encoder]
     null: Null = "nothing"
     usual_fill: Callable[[tuple[float, float] | None], float] | None = None
     on_grid: bool = False

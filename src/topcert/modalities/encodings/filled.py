@@ -7,7 +7,7 @@ from typing import Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.modalities.encodings.encoding import Asked, Encoder, Encoding
+from topcert.modalities.encodings.encoding import Encoder, EncoderSpec, Encoding
 from topcert.modalities.encodings.scatter_buffer import ScatterBuffer
 
 GREY: Final = 0.5  # the default fill of `constant`: the middle of [0, 1]
@@ -38,7 +38,7 @@ def grey_of(value_range: tuple[float, float] | None) -> float:
     return GREY if value_range is None else (value_range[0] + value_range[1]) / 2
 
 
-def _make(asked: Asked) -> Encoder:
+def _make(asked: EncoderSpec) -> Encoder:
     assert asked.fill is not None, "an encoding with a NULL is given it"
     return Fill(asked.fill, shape=asked.form.layout(copies=1), batch_size=asked.batch_size)
 

@@ -7,7 +7,7 @@ from typing import Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.modalities.encodings.encoding import Asked, Encoder, Encoding
+from topcert.modalities.encodings.encoding import Encoder, EncoderSpec, Encoding
 from topcert.modalities.encodings.infiller import Infiller
 from topcert.modalities.encodings.scatter_buffer import ScatterBuffer
 
@@ -45,7 +45,7 @@ class Infill(Encoder):
         )
 
 
-def _make(asked: Asked) -> Encoder:
+def _make(asked: EncoderSpec) -> Encoder:
     return Infill(
         shape=asked.form.layout(copies=1), batch_size=asked.batch_size, dtype=asked.form.dtype
     )

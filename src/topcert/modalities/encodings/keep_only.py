@@ -7,7 +7,7 @@ from typing import Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.modalities.encodings.encoding import Asked, Encoder, Encoding
+from topcert.modalities.encodings.encoding import Encoder, EncoderSpec, Encoding
 
 
 @final
@@ -23,7 +23,7 @@ class KeepOnly(Encoder):
         return planes.T[kept].astype(self._dtype, copy=False)
 
 
-def _make(asked: Asked) -> Encoder:
+def _make(asked: EncoderSpec) -> Encoder:
     return KeepOnly(dtype=asked.form.dtype)
 
 

@@ -7,7 +7,7 @@ from typing import Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.modalities.encodings.encoding import Asked, Encoder, Encoding
+from topcert.modalities.encodings.encoding import Encoder, EncoderSpec, Encoding
 from topcert.modalities.encodings.scatter_buffer import ScatterBuffer
 
 
@@ -58,7 +58,7 @@ class Lattice(Encoder):
         return pictures
 
 
-def _make(asked: Asked) -> Encoder:
+def _make(asked: EncoderSpec) -> Encoder:
     assert asked.stride is not None, "an encoding of grids is given their stride"
     return Lattice(
         shape=asked.form.shape,

@@ -7,7 +7,7 @@ from typing import Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.modalities.encodings.encoding import Asked, Encoder, Encoding
+from topcert.modalities.encodings.encoding import Encoder, EncoderSpec, Encoding
 from topcert.modalities.encodings.scatter_buffer import ScatterBuffer
 
 
@@ -35,7 +35,7 @@ class SixChannel(Encoder):
         )
 
 
-def _make(asked: Asked) -> Encoder:
+def _make(asked: EncoderSpec) -> Encoder:
     return SixChannel(
         shape=asked.form.layout(copies=2),
         width=asked.form.split[0],

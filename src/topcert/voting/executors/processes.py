@@ -15,7 +15,7 @@ from pathlib import Path
 from queue import Queue
 from typing import Final, final
 
-from topcert.theory.scalars import whole
+from topcert.theory.scalars import whole_number
 from topcert.voting.executors.crew import Crew, Done, work_off
 from topcert.voting.executors.executor import BlockTask, BlockVotes, Executor, OnVotes
 from topcert.voting.executors.voter_recipe import VoterRecipe
@@ -58,7 +58,7 @@ class Processes(Executor):
     """
 
     def __init__(self, *, workers: int | None = None) -> None:
-        self.workers = None if workers is None else whole(workers, "workers")
+        self.workers = None if workers is None else whole_number(workers, "workers")
         if self.workers is not None and not 1 <= self.workers <= MOST:
             raise ValueError(f"--workers must lie in 1 .. {MOST:,}, got {workers}")
         self._crew: _Workers | None = None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, ClassVar, Final, final
 
-from topcert.theory.scalars import whole
+from topcert.theory.scalars import whole_number
 from topcert.voting.executors.crew import Crew, Done, work_off
 from topcert.voting.executors.executor import BlockTask, BlockVotes, Executor, OnVotes
 from topcert.voting.executors.voter_recipe import VoterRecipe
@@ -92,7 +92,7 @@ class Ray(Executor):
         resources: Mapping[str, float] | None = None,
     ) -> None:
         self.address = address
-        self.workers = None if workers is None else whole(workers, "workers")
+        self.workers = None if workers is None else whole_number(workers, "workers")
         if self.workers is not None and self.workers < 1:
             raise ValueError(f"--workers must be at least 1, got {workers}")
         self.needs = Needs(num_cpus=num_cpus, num_gpus=num_gpus, resources=dict(resources or {}))
