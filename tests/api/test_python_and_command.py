@@ -103,7 +103,7 @@ def discrete() -> None:
     votes(noise, "images.npz", num_samples=60, label_choice="selected").certify("lee").save()
 
 
-def grown() -> None:
+def more_inputs() -> None:
     noise = library.Ablation(num_kept=2)
     votes(noise, num_samples=60, reading=library.Reading(limit=3))
     votes(noise, num_samples=60, reading=library.Reading(limit=5)).certify(k=1).save()
@@ -142,7 +142,7 @@ JOBS: dict[Callable[[], None], list[str]] = {
         "IMAGES --method jia-2020 --sigma 0.5 --samples 60 --k 1,2 --selection 0 --label given"
     ],
     discrete: ["IMAGES --method lee --keep-probability 0.2 --samples 60"],
-    grown: [
+    more_inputs: [
         "TABLE --keep 2 --samples 60 --k 1 --limit 3",
         "TABLE --keep 2 --samples 60 --k 1 --limit 5 --resume",
     ],

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import Outcome
-from topcert.classifiers.undefined import Undefined
+from topcert.classifiers.undefined import UnansweredVotes
 from topcert.voting.voter import Voter
 
 MODEL = "models_for_tests:linear"
@@ -41,7 +41,12 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
     votes, cast = Voter.votes, []
 
     def stopped(
-        self: Voter, position: int, start: int, stop: int, *, undefined: Undefined | None = None
+        self: Voter,
+        position: int,
+        start: int,
+        stop: int,
+        *,
+        undefined: UnansweredVotes | None = None,
     ) -> np.ndarray:
         if undefined is not None:
             if len(cast) == batches:

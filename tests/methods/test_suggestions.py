@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from topcert.methods.planning import Setting
-from topcert.methods.suggestions import PERCENTS, Reach, reaches
+from topcert.methods.suggestions import PERCENTS, SufficientSetting, reaches
 from topcert.theory.certified_radius import certified_radius
 from topcert.theory.confidence import lower_bound, upper_bound
 from topcert.theory.design_radius import partition_radius
@@ -18,7 +18,7 @@ from topcert.theory.partition import ballots_radius
 SETTING = Setting(num_features=64, num_kept=1, num_classes=10, k=3, num_samples=1000, alpha=0.001)
 
 
-def by_percent(found: list[Reach], w: int) -> dict[int, Reach]:
+def by_percent(found: list[SufficientSetting], w: int) -> dict[int, SufficientSetting]:
     return {reach.percent: reach for reach in found if reach.num_named == w}
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import onnxruntime
 import torch
 
-from topcert.classifiers.coupling import coupling_of_graph
 from topcert.classifiers.onnx_graph import read_graph
+from topcert.classifiers.row_mixing import row_mixing_of_graph
 from topcert.models.cost import multiply_adds, num_parameters
 from topcert.models.lattice import LatticeNet
 from topcert.training.export import export_onnx
@@ -63,4 +63,4 @@ def test_one_file_takes_pictures_of_several_sizes(tmp_path: Path) -> None:
             wanted = network(pictures).numpy()
         (scores,) = session.run(None, {"ablated": pictures.numpy()})
         np.testing.assert_allclose(scores, wanted, rtol=1e-4, atol=1e-5)
-    assert coupling_of_graph(read_graph(path)) is None
+    assert row_mixing_of_graph(read_graph(path)) is None

@@ -14,7 +14,12 @@ from numpy.typing import NDArray
 
 from topcert.randomization.masks import draw_masks
 from topcert.theory import paired
-from topcert.theory.paired import at_best, least_met_by_pairs, most_met_by_pairs, tighten
+from topcert.theory.paired import (
+    least_met_by_pairs,
+    most_met_by_pairs,
+    tighten,
+    tightened_by_chance,
+)
 from topcert.theory.surviving_votes import (
     SurvivingVotes,
     least_met,
@@ -167,7 +172,7 @@ def test_only_what_is_asked_for_is_sharpened_and_never_blunted() -> None:
         )
         assert sharp.most_left[0, 0, r] == found.most_left[0, 0, r]
         # hardly more can be said than what chance would have
-        hoped = at_best(found)
+        hoped = tightened_by_chance(found)
         assert hoped.least_left[0, 0, r] >= sharp.least_left[0, 0, r] - 5
         assert (hoped.most_left[0, 1:, r] <= sharp.most_left[0, 1:, r] + 5).all()
         assert hoped.others_left[0, 0, r] <= sharp.others_left[0, 0, r] + 5

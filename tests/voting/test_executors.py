@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from topcert.classifiers.undefined import Undefined
+from topcert.classifiers.undefined import UnansweredVotes
 from topcert.noise.ablation import Ablation
 from topcert.theory.stopping_rules import Stopping
 from topcert.voting import sampling
@@ -220,7 +220,10 @@ def test_a_worker_that_finds_other_inputs_or_another_model_says_so(
 
 
 def test_answers_that_are_missing_are_counted_wherever_votes_are_cast() -> None:
-    one, other = Undefined(raised=2, asked=10, reason="why"), Undefined(label=7, out_of_range=1)
+    one, other = (
+        UnansweredVotes(raised=2, asked=10, reason="why"),
+        UnansweredVotes(label=7, out_of_range=1),
+    )
     other.asked = 5
     one.add(other)
-    assert one == Undefined(raised=2, out_of_range=1, asked=15, reason="why", label=7)
+    assert one == UnansweredVotes(raised=2, out_of_range=1, asked=15, reason="why", label=7)

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import Outcome
-from topcert.classifiers.undefined import Undefined
+from topcert.classifiers.undefined import UnansweredVotes
 from topcert.datasets.reading import Reading
 from topcert.noise.ablation import Ablation
 from topcert.voting import sampling
@@ -84,7 +84,7 @@ class Calls:
         cast = Voter.votes
 
         def counted(
-            voter: Voter, position: int, start: int, stop: int, **options: Undefined | None
+            voter: Voter, position: int, start: int, stop: int, **options: UnansweredVotes | None
         ) -> np.ndarray:
             if options.get("undefined") is not None:
                 self.made.append((position, start))

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import topcert
-from topcert.classifiers.undefined import Undefined
+from topcert.classifiers.undefined import UnansweredVotes
 from topcert.noise.ablation import Ablation
 from topcert.voting import sampling
 from topcert.voting.executors import fastest
@@ -259,7 +259,7 @@ def test_parts_cover_every_batch_once_and_are_small(
     for number in np.random.default_rng(0).permutation(len(parts)).tolist():
         part = parts[number]
         votes = np.concatenate([np.arange(start, stop) for _, start, stop in part.batches])
-        undefined = Undefined(asked=part.num_votes)
+        undefined = UnansweredVotes(asked=part.num_votes)
         found = joiner.add(
             part, BlockVotes(block=part.block, votes=votes[:, None], undefined=undefined)
         )

@@ -14,7 +14,7 @@ from topcert.evaluation.wording import best_in_words
 from topcert.html_tables import html_table
 from topcert.methods.ablation import METHOD
 from topcert.methods.planning import Setting, shown_radii
-from topcert.methods.suggestions import Reach, reaches
+from topcert.methods.suggestions import SufficientSetting, reaches
 from topcert.theory.certified_radius import ABSTAIN
 from topcert.theory.counting import check_counts
 from topcert.theory.scalars import whole_number
@@ -90,7 +90,7 @@ class Plan:
                 )
         return made
 
-    def reaches(self, radius: int, k: int | None = None) -> list[Reach]:
+    def reaches(self, radius: int, k: int | None = None) -> list[SufficientSetting]:
         """Which numbers kept, ballots and designs can reach a radius at each share of votes.
 
         Which of them a network names most often, only votes tell: try them by `topcert.tune`.
@@ -104,7 +104,7 @@ class Plan:
 
         Returns
         -------
-        list of Reach
+        list of SufficientSetting
             For each w of 1 .. k and each share of votes for the label (100, 90, 75 and 60 %): the
             most features that a mask may keep (`num_kept`), and the fewest blocks of a design that
             share no feature (`num_blocks`); None where nothing reaches it.

@@ -2,6 +2,6 @@
 
 from topcert.classifiers.answers import AnswerError, ReadAnswer
 from topcert.classifiers.classifier import Classifier
-from topcert.classifiers.undefined import Undefined
+from topcert.classifiers.undefined import UnansweredVotes
 
-__all__ = ["AnswerError", "Classifier", "ReadAnswer", "Undefined"]
+__all__ = ["AnswerError", "Classifier", "ReadAnswer", "UnansweredVotes"]

@@ -21,9 +21,9 @@ from topcert.classifiers.answers import (
     out_of_range,
     read_answer,
 )
-from topcert.classifiers.coupling import Coupling
 from topcert.classifiers.outputs import WHOLE, Choice
-from topcert.classifiers.undefined import Undefined
+from topcert.classifiers.row_mixing import RowMixing
+from topcert.classifiers.undefined import UnansweredVotes
 from topcert.files import first_line
 
 
@@ -36,8 +36,8 @@ class Classifier(ABC):
     device that compute it ("LIBRARY VERSION, cpu KIND", or a GPU): together with the batch shape
     they decide every vote. `batch_size` is None unless only one size is possible. `class_names` are
     those that the model knows, in the order of its labels. `choice` is what is taken of what `run`
-    gives. `coupling` is what in the model is known to mix the rows of a batch. `depth` is how many
-    labels a ballot names, 1 .. num_classes - 1.
+    gives. `row_mixing` is what in the model is known to mix the rows of a batch. `depth` is how
+    many labels a ballot names, 1 .. num_classes - 1.
 
     The total rule. A row whose scores are all finite has the labels of its largest (the first of
     equal ones); different labels in 0 .. num_classes - 1 are taken as they are. A row with a score
@@ -62,10 +62,10 @@ class Classifier(ABC):
     batch_size: int | None = None
     class_names: tuple[str, ...] | None = None
     choice: Choice = WHOLE
-    coupling: Coupling | None = None
+    row_mixing: RowMixing | None = None
     refuse_labels: bool = True
     depth: int = 1
-    undefined: Undefined = field(default_factory=Undefined)
+    undefined: UnansweredVotes = field(default_factory=UnansweredVotes)
     threads: int | None = field(default=None, init=False)
 
     def limit_threads(self, threads: int | None) -> None:
@@ -133,7 +133,7 @@ class Classifier(ABC):
         batch: NDArray[np.floating],
         *,
         num_votes: int | None = None,
-        undefined: Undefined | None = None,
+        undefined: UnansweredVotes | None = None,
     ) -> NDArray[np.int64]:
         """Ballots int64 `(B, depth)`, of which the first `num_votes` count as votes of the run:
         None for all.

@@ -36,7 +36,7 @@ class Mirrored(Classifier):
             runtime=network.runtime,
             batch_size=network.batch_size,
             class_names=network.class_names,
-            coupling=network.coupling,
+            row_mixing=network.row_mixing,
             depth=network.depth,
         )
         self._network, self._width, self._stride = network, width, stride

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from topcert.classifiers.class_names import names_in_metadata
 from topcert.classifiers.classifier import Classifier, ShapeError, check_device
-from topcert.classifiers.coupling import coupling_of_graph
 from topcert.classifiers.onnx_graph import external_path, parse_graph, read_graph
 from topcert.classifiers.processor import this_cpu
+from topcert.classifiers.row_mixing import row_mixing_of_graph
 from topcert.classifiers.trial import in_batches, try_model
 from topcert.files import first_line
 
@@ -96,7 +96,7 @@ class OnnxClassifier(Classifier):
                 self._session.get_modelmeta().custom_metadata_map, tried.num_classes
             ),
             choice=tried.choice,
-            coupling=coupling_of_graph(read_graph(path)),
+            row_mixing=row_mixing_of_graph(read_graph(path)),
             depth=depth,
         )
 

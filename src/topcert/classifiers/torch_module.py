@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from topcert.classifiers.class_names import names_of
 from topcert.classifiers.classifier import Classifier, check_device
-from topcert.classifiers.coupling import coupling_of_module
 from topcert.classifiers.processor import this_cpu
+from topcert.classifiers.row_mixing import row_mixing_of_module
 from topcert.classifiers.trial import try_model
 
 
@@ -57,7 +57,7 @@ class TorchClassifier(Classifier):
             runtime=f"torch {torch.__version__}, {name}",
             class_names=names_of(module, tried.num_classes),
             choice=tried.choice,
-            coupling=coupling_of_module(module),
+            row_mixing=row_mixing_of_module(module),
             depth=depth,
         )
 

@@ -14,7 +14,7 @@ _KINDS: Final = ("not_finite", "raised", "out_of_range", "repeated")
 
 @final
 @dataclass
-class Undefined:
+class UnansweredVotes:
     """How many votes had no answer of the model, or one with a fault, and got labels by the total
     rule: by what was wrong.
     """
@@ -34,7 +34,7 @@ class Undefined:
 
     def count(self, found: ReadAnswer, num_votes: int) -> None:
         """Count the first `num_votes` ballots of a batch."""
-        one = Undefined(
+        one = UnansweredVotes(
             asked=len(found.ballots[:num_votes]),
             reason=found.reason,
             label=found.label,
@@ -44,7 +44,7 @@ class Undefined:
             setattr(one, kind, int(np.count_nonzero(getattr(found, kind)[:num_votes])))
         self.add(one)
 
-    def add(self, other: Undefined) -> None:
+    def add(self, other: UnansweredVotes) -> None:
         """Count what another has counted, after what is counted already."""
         for kind in (*_KINDS, "asked"):
             setattr(self, kind, getattr(self, kind) + getattr(other, kind))

@@ -12,7 +12,7 @@ from rich.table import Table
 from topcert.cli.progress import console
 from topcert.evaluation.tuning import Trial
 from topcert.methods.planning import Setting
-from topcert.methods.suggestions import PERCENTS, Reach, reaches
+from topcert.methods.suggestions import PERCENTS, SufficientSetting, reaches
 from topcert.modalities.registered_modalities import plural_of
 from topcert.noise.law import IID
 from topcert.randomization.lattices import read_strides
@@ -108,7 +108,7 @@ def _table(title: str, cells: Mapping[tuple[int, int], int | None]) -> None:
 
 
 def _tune_commands(
-    setting: Setting, radius: int, found: Sequence[Reach], *, grid: bool
+    setting: Setting, radius: int, found: Sequence[SufficientSetting], *, grid: bool
 ) -> list[str]:
     """What tries them: of each share of votes but the best, the e and the blocks of the best w."""
     shares = [[reach for reach in found if reach.percent == percent] for percent in PERCENTS[1:]]

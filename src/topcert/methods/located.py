@@ -26,8 +26,7 @@ from topcert.theory.located_radius import (
     picked_label_share,
     rival_shares,
 )
-from topcert.theory.paired import at_best as pairs_at_best
-from topcert.theory.paired import tighten
+from topcert.theory.paired import tighten, tightened_by_chance
 from topcert.theory.ranking import strongest_rivals
 from topcert.theory.surviving_votes import SurvivingVotes, near_labels, surviving_votes
 
@@ -110,7 +109,7 @@ class Located(MaskMethod):
 METHOD = Located()
 
 
-def at_best(
+def largest_radii(
     num_samples: int, *, named: bool, ks: Sequence[int], alpha: float, smoothing: Smoothing
 ) -> Ints:
     """Radii that no such number of votes exceeds, `(1, labels, len(ks))`; `named`: of labels named
@@ -163,7 +162,7 @@ def _tightened(
 
     Pairs of an input are counted only where they might help. They tell nothing at r = 0 and 1.
     """
-    best, named = claim(pairs_at_best(found)), radii.shape[1]
+    best, named = claim(tightened_by_chance(found)), radii.shape[1]
     improvable = (best > radii) & (radii > 0)
     rows = np.flatnonzero(improvable.any(axis=(1, 2)))
     for row, pairs in zip(rows.tolist(), votes.kept_pairs(rows, near[rows]), strict=True):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from topcert.methods.certificate_table import LabelChoice
 from topcert.methods.certify import radii_of
 from topcert.methods.located import METHOD as LOCATED
-from topcert.methods.located import at_best, unanimous_votes
+from topcert.methods.located import largest_radii, unanimous_votes
 from topcert.methods.method import DesignMethod, SampledMethod, Smoothing
 from topcert.theory.certified_radius import ABSTAIN, certified_radius
 from topcert.theory.confidence import lower_bound, upper_bound
@@ -140,7 +140,9 @@ def best_radii(
         return None
     named = label_choice != "predicted"
     if method.name == LOCATED.name:
-        found = at_best(num_samples, named=named, ks=distinct, alpha=alpha, smoothing=smoothing)
+        found = largest_radii(
+            num_samples, named=named, ks=distinct, alpha=alpha, smoothing=smoothing
+        )
     else:
         w = smoothing.num_named
         votes = np.concatenate(

@@ -20,7 +20,7 @@ _MOST_BLOCKS: Final = 64  # for each feature that may change
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Reach:
+class SufficientSetting:
     """What reaches the radius where `percent` of the votes name the label among their `num_named`.
 
     `num_kept` is the largest number of features that a mask may keep, `num_blocks` the fewest
@@ -33,7 +33,7 @@ class Reach:
     num_blocks: int | None
 
 
-def reaches(setting: Setting, radius: int) -> list[Reach]:
+def reaches(setting: Setting, radius: int) -> list[SufficientSetting]:
     """What reaches `radius`, for each w of 1 .. k and each of `PERCENTS`.
 
     Parameters
@@ -45,7 +45,7 @@ def reaches(setting: Setting, radius: int) -> list[Reach]:
 
     Returns
     -------
-    list of Reach
+    list of SufficientSetting
         By w, and then from the largest share of votes to the smallest. `num_kept` is by Theorem 1
         with SimuEM on given labels (Eq. 6, 8), `num_blocks` by Theorem E (docs/beyond.md, section
         3) for the methods `design` and `fpa`, whatever the place of the label among the classes.
@@ -70,7 +70,7 @@ def reaches(setting: Setting, radius: int) -> list[Reach]:
             f" {radius}"
         )
     return [
-        Reach(
+        SufficientSetting(
             num_named=w,
             percent=percent,
             num_kept=_most_kept(replace(setting, num_named=w), radius, percent),

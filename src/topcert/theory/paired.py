@@ -90,7 +90,7 @@ def tighten(
     return replace(found, least_left=least_left, most_left=most_left, others_left=others_left)
 
 
-def at_best(found: SurvivingVotes) -> SurvivingVotes:
+def tightened_by_chance(found: SurvivingVotes) -> SurvivingVotes:
     """What `tighten` would leave if the features that meet most, or fewest, shared as many masks as
     chance has it.
 

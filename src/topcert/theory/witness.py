@@ -144,13 +144,13 @@ def tightness_witness(
     # the changed features are the first ones, without loss of generality
     touched = (kept < radius).any(axis=1)
     clean_votes, attacked_votes = (np.empty((total, named), np.int64) for _ in range(2))
-    clean_votes[touched] = dealt(
+    clean_votes[touched] = spread_over_ballots(
         {label: label_count - clean.left} | clean.voided, len(kept) - common, named
     )
-    clean_votes[~touched] = attacked_votes[~touched] = dealt(
+    clean_votes[~touched] = attacked_votes[~touched] = spread_over_ballots(
         {label: clean.left} | clean.common, common, named
     )
-    attacked_votes[touched] = dealt(attacked, len(kept) - common, named)
+    attacked_votes[touched] = spread_over_ballots(attacked, len(kept) - common, named)
     return TightnessWitness(
         radius=radius - 1,
         changed=np.arange(radius, dtype=np.int64),
@@ -219,7 +219,7 @@ def _filled(start: dict[int, int], ends: tuple[dict[int, int], ...], more: int) 
     return out
 
 
-def dealt(counts: dict[int, int], size: int, named: int) -> NDArray[np.int64]:
+def spread_over_ballots(counts: dict[int, int], size: int, named: int) -> NDArray[np.int64]:
     """Ballots `(size, named)`, all different in a row, that name each label so often: dealt out in
     turn.
 

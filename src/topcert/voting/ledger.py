@@ -152,7 +152,7 @@ class Ledger:
         if self._open is None or self.stopping_test is None or not self.stopping_test.needs_votes:
             yield np.arange(self.manifest.num_inputs), None
             return
-        yield from self._open.by_look(self.stopping_labels())
+        yield from self._open.by_votes_spent(self.stopping_labels())
 
     def complete(self) -> None:
         """Know all stages. Raises ValueError where votes are missing, damaged, or more than the

@@ -76,7 +76,9 @@ class OpenInputs:
         details = self.details(inputs, labels)
         return inputs[~self._test.stops(self._counts[inputs], labels[inputs], details)]
 
-    def by_look(self, labels: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], VoteDetails]]:
+    def by_votes_spent(
+        self, labels: NDArray[np.int64]
+    ) -> Iterator[tuple[NDArray[np.int64], VoteDetails]]:
         """The inputs that stopped at one look, and `details` of them; all in turn."""
         spent = self._counts.sum(axis=1) // self._manifest.depth
         for number in np.unique(spent):

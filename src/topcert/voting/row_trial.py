@@ -241,7 +241,7 @@ def differing_rows(differ: int, rows: int, when: str, why: str) -> str:
 
 def cause_and_fix(classifier: Classifier) -> str:
     """What to say of a classifier whose answer depends on more than the row."""
-    cause = CAUSES if classifier.coupling is None else classifier.coupling.text
+    cause = CAUSES if classifier.row_mixing is None else classifier.row_mixing.text
     return f"a vote must be a function of its own row: {cause}; {fix_in_words(classifier)}"
 
 

@@ -68,8 +68,8 @@ def check_rows(
     if voter.batch_size == 1:
         with quiet():
             return _check_single(voter, batches, generator)
-    if classifier.coupling is not None and classifier.coupling.certain:
-        raise RowsError(f"{classifier.coupling.text}; {fix_in_words(classifier)}")
+    if classifier.row_mixing is not None and classifier.row_mixing.certain:
+        raise RowsError(f"{classifier.row_mixing.text}; {fix_in_words(classifier)}")
     found = RowCheck(rows=0, passes=0, moved=0.0)
     with quiet():
         for number, (position, start) in enumerate(batches):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.classifiers.classifier import Classifier
-from topcert.classifiers.undefined import Undefined
+from topcert.classifiers.undefined import UnansweredVotes
 from topcert.randomization.randomizer import Randomizer
 
 BATCH_CELLS: Final = 1 << 21  # values in a default batch on a CPU: 8 MiB of float32, near the cache
@@ -69,7 +69,7 @@ class Voter:
             raise ValueError(f"{self._in_words(position)}: {error}") from error
 
     def votes(
-        self, position: int, start: int, stop: int, *, undefined: Undefined | None = None
+        self, position: int, start: int, stop: int, *, undefined: UnansweredVotes | None = None
     ) -> NDArray[np.int64]:
         """Ballots under noise `start .. stop - 1` of one input, int64 `(stop - start, depth)`; one
         batch at most.

@@ -21,7 +21,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.classifiers.undefined import Undefined
+from topcert.classifiers.undefined import UnansweredVotes
 from topcert.voting.executors.voter_recipe import VoterRecipe
 from topcert.voting.voter import Voter
 
@@ -56,7 +56,7 @@ class BlockVotes:
 
     block: int
     votes: NDArray[np.int64]
-    undefined: Undefined
+    undefined: UnansweredVotes
 
 
 class Executor(ABC):
@@ -151,7 +151,7 @@ def compute_block(voter: Voter, task: BlockTask, *, on_votes: OnVotes | None = N
     ValueError
         Where the model has no answer that counts, or a device fails.
     """
-    undefined, parts = Undefined(), []
+    undefined, parts = UnansweredVotes(), []
     for position, start, stop in task.batches:
         parts.append(voter.votes(position, start, stop, undefined=undefined))
         if on_votes is not None:

@@ -13,7 +13,7 @@ from typing import Final, final
 
 import numpy as np
 
-from topcert.classifiers.undefined import Undefined
+from topcert.classifiers.undefined import UnansweredVotes
 from topcert.voting.executors.executor import BlockTask, BlockVotes
 
 ANSWER_BYTES: Final = 1 << 15  # of the votes of a part, as they travel
@@ -56,7 +56,7 @@ class Joiner:
         found[part.batches[0]] = votes
         if sum(len(one.votes) for one in found.values()) < task.num_votes:
             return None
-        undefined = Undefined()
+        undefined = UnansweredVotes()
         ordered = [found[batch] for batch in task.batches if batch in found]
         for one in ordered:
             undefined.add(one.undefined)

@@ -32,14 +32,14 @@ _DYNAMIC_TORCH: Final = ("torch.ao.nn.quantized.dynamic", "torch.nn.quantized.dy
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Coupling:
+class RowMixing:
     """What mixes rows, in words; `certain` where it does so in every batch of more than one row."""
 
     text: str
     certain: bool
 
 
-def coupling_of_graph(graph: OnnxGraph) -> Coupling | None:
+def row_mixing_of_graph(graph: OnnxGraph) -> RowMixing | None:
     """What in an ONNX file mixes the rows of a batch; None where no operator is known to.
 
     Subgraphs of `If`, `Loop` and `Scan` and the functions that the file defines are part of it.
@@ -47,10 +47,10 @@ def coupling_of_graph(graph: OnnxGraph) -> Coupling | None:
     for node in graph.nodes:
         why = _certain(node)
         if why is not None:
-            return Coupling(text=f"the model's operator {_named(node)} {why}", certain=True)
+            return RowMixing(text=f"the model's operator {_named(node)} {why}", certain=True)
     for node in graph.nodes:
         if _along_first(node, graph):
-            return Coupling(
+            return RowMixing(
                 text=f"the model's operator {_named(node)} works along axis 0, that of the batch",
                 certain=False,
             )
@@ -97,14 +97,14 @@ def _named(node: OnnxNode) -> str:
     )
 
 
-def coupling_of_module(module: torch.nn.Module) -> Coupling | None:
+def row_mixing_of_module(module: torch.nn.Module) -> RowMixing | None:
     """What in a torch module, in evaluation mode, mixes the rows of a batch; None where no layer is
     known to.
     """
     for name, layer in module.named_modules():
         why = _layer(layer)
         if why is not None:
-            return Coupling(
+            return RowMixing(
                 text=f"the model's layer {_kind(layer)} ({name or 'itself'}) {why}", certain=True
             )
     return None

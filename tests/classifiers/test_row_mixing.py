@@ -11,9 +11,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from tests.conftest import Outcome
-from topcert.classifiers.coupling import coupling_of_graph
 from topcert.classifiers.loading import CARRIED, carried_path
 from topcert.classifiers.onnx_graph import read_graph
+from topcert.classifiers.row_mixing import row_mixing_of_graph
 
 WEIGHTS = np.random.default_rng(0).normal(size=(12, 5)).astype(np.float32)
 INPUT = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 12])
@@ -55,7 +55,7 @@ def test_dynamic_quantization_is_named_and_fine_one_by_one(
     workplace: Path, tmp_path: Path, topcert: Callable[..., Outcome]
 ) -> None:
     path = dynamically_quantized(tmp_path / "a.onnx")
-    found = coupling_of_graph(read_graph(path))
+    found = row_mixing_of_graph(read_graph(path))
     assert found is not None
     assert found.certain
     assert found.text.startswith(
@@ -97,7 +97,9 @@ def test_batch_normalization_in_training_is_named(
         helper.make_node("Identity", ["b"], ["scores"]),
     ]
     arrays = {"one": np.ones(5, np.float32), "zero": np.zeros(5, np.float32)}
-    found = coupling_of_graph(read_graph(write(tmp_path / "a.onnx", nodes, opset=opset, **arrays)))
+    found = row_mixing_of_graph(
+        read_graph(write(tmp_path / "a.onnx", nodes, opset=opset, **arrays))
+    )
     assert (found is not None) == mixes
     assert found is None or (
         found.certain and "BatchNormalization normalizes by the statistics" in found.text
@@ -111,7 +113,7 @@ def test_a_reduction_over_the_batch_is_only_suspected(
     tmp_path: Path, axes: list[int] | None, suspect: bool
 ) -> None:
     path = centred(tmp_path / "a.onnx", "ReduceMean", **({} if axes is None else {"axes": axes}))
-    found = coupling_of_graph(read_graph(path))
+    found = row_mixing_of_graph(read_graph(path))
     assert (found is not None) == suspect
     assert found is None or (
         not found.certain and "ReduceMean (spot) works along axis 0" in found.text
@@ -126,12 +128,12 @@ def test_axes_as_an_input_are_read(tmp_path: Path) -> None:
             helper.make_node("MatMul", ["d", "w"], ["scores"]),
         ]
         path = write(tmp_path / "a.onnx", nodes, opset=18, axes=np.array([axis], np.int64))
-        assert (coupling_of_graph(read_graph(path)) is not None) == suspect
+        assert (row_mixing_of_graph(read_graph(path)) is not None) == suspect
 
 
 @pytest.mark.parametrize("name", CARRIED)
 def test_a_carried_network_is_not_suspected(name: str) -> None:
-    assert coupling_of_graph(read_graph(carried_path(name))) is None
+    assert row_mixing_of_graph(read_graph(carried_path(name))) is None
 
 
 def within_if(nodes: list[onnx.NodeProto]) -> list[onnx.NodeProto]:
@@ -187,7 +189,7 @@ def test_subgraphs_are_entered_and_what_they_mix_is_refused(
         (CENTRED, "ReduceMean", "works along axis 0"),
     ):
         path = write(tmp_path / f"{name}.onnx", within(nodes), **SWITCHES)
-        found = coupling_of_graph(read_graph(path))
+        found = row_mixing_of_graph(read_graph(path))
         assert found is not None
         assert found.certain == (nodes is QUANTIZED)
         assert (
@@ -237,11 +239,11 @@ def in_function(path: Path, *, main: int, own: int, **attributes: object) -> Pat
 
 def test_a_function_of_the_file_is_entered_and_has_its_own_opset(tmp_path: Path) -> None:
     path = in_function(tmp_path / "a.onnx", main=9, own=15, training_mode=1)
-    found = coupling_of_graph(read_graph(path))
+    found = row_mixing_of_graph(read_graph(path))
     assert found is not None
     assert found.certain
     assert "BatchNormalization in function Norm normalizes by the statistics" in found.text
-    assert coupling_of_graph(read_graph(in_function(path, main=6, own=15))) is None
+    assert row_mixing_of_graph(read_graph(in_function(path, main=6, own=15))) is None
 
 
 def test_a_scan_along_the_batch_is_suspected(tmp_path: Path) -> None:
@@ -268,6 +270,6 @@ def test_a_scan_along_the_batch_is_suspected(tmp_path: Path) -> None:
             [scan, helper.make_node("MatMul", ["d", "w"], ["scores"])],
             start=np.zeros(12, np.float32),
         )
-        found = coupling_of_graph(read_graph(path))
+        found = row_mixing_of_graph(read_graph(path))
         assert (found is not None) == suspect
         assert found is None or not found.certain
