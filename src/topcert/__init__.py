@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from topcert.api.certificates import Certificates
     from topcert.api.certify_counts import certify_counts
     from topcert.api.certify_network import certify_network
+    from topcert.api.claim import Claim
     from topcert.api.comparison import compare
     from topcert.api.cost import Cost
     from topcert.api.count_votes import count_votes
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from topcert.api.smoothed_classifier import SmoothedClassifier
     from topcert.api.train_network import Recipe, Teaching, Trained, train_network
     from topcert.api.training_noise import TrainingNoise
-    from topcert.api.tune import Claim, Tuned, tune
+    from topcert.api.tune import tune
+    from topcert.api.tuned import Tuned
     from topcert.api.verification import Verification
     from topcert.api.verify import verify
     from topcert.api.votes import Votes
@@ -102,7 +104,7 @@ __all__ = [
 _LATER = {
     "Accuracy": "topcert.api.accuracy_curves",
     "Certificates": "topcert.api.certificates",
-    "Claim": "topcert.api.tune",
+    "Claim": "topcert.api.claim",
     "Cost": "topcert.api.cost",
     "Counts": "topcert.evaluation.given_counts",
     "Demo": "topcert.api.demo",
@@ -119,7 +121,7 @@ _LATER = {
     "Teaching": "topcert.api.train_network",
     "Trained": "topcert.api.train_network",
     "TrainingNoise": "topcert.api.training_noise",
-    "Tuned": "topcert.api.tune",
+    "Tuned": "topcert.api.tuned",
     "Verification": "topcert.api.verification",
     "Votes": "topcert.api.votes",
     "ablate": "topcert.api.ablate",

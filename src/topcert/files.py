@@ -166,6 +166,15 @@ def local(path: Path) -> Path:
     return path.absolute()
 
 
+def path_of(value: object, name: str) -> Path:
+    """A path, of text or a path. Raises ValueError, naming it, for all else, and for no name."""
+    if not isinstance(value, (str, os.PathLike)) or isinstance(os.fspath(value), bytes):
+        raise ValueError(f"{name} must be a path, as text or a Path, got {value!r}")
+    if not str(value).strip():
+        raise ValueError(f"{name} is {str(value)!r}; name a place, or leave it out")
+    return Path(value)
+
+
 def check_out_folder(out: Path) -> None:
     """Refuse an --out that can be no folder, before any work."""
     if out == STANDARD_OUTPUT:

@@ -7,7 +7,9 @@ from typing import Any, final
 import torch
 from torch import nn
 
+from topcert.api.arguments import check_noise, check_object
 from topcert.api.python_words import python_words
+from topcert.datasets.data_in_memory import plain
 from topcert.modalities.input_form import Form
 from topcert.modalities.registered_modalities import usual_modality
 from topcert.noise.law import Noise
@@ -63,8 +65,8 @@ class Smoothed(nn.Module):
         batch_size: int = 250,
     ) -> None:
         super().__init__()
-        if not isinstance(noise, Noise):
-            raise ValueError(f"noise must be a topcert.Ablation or another law, got {noise!r}")
+        check_noise(noise)
+        check_object(module, nn.Module, "module", such_as="a network that you trained")
         self.module = module
         self.noise = noise
         self.num_samples = whole_number(num_samples, "num_samples")
@@ -97,12 +99,13 @@ class Smoothed(nn.Module):
             Where the noise has no place for such inputs.
         """
         with python_words():
+            check_object(x, torch.Tensor, "x", such_as="torch.as_tensor(x)")
             modality = usual_modality(x.ndim - 1)
             if modality is None:
                 raise ValueError(
                     f"inputs have 1, 2 or 3 axes each, got a batch of {tuple(x.shape)}"
                 )
-            inputs = modality.from_channels_first(x.detach().cpu().numpy())
+            inputs = modality.from_channels_first(plain(x))
             training = self.module.training
             self.module.eval()
             try:

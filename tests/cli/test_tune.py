@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from tests.conftest import Outcome
-from topcert.api.tune import Claim, tune
+from topcert.api.claim import Claim
+from topcert.api.tune import tune
 from topcert.evaluation.tuning import Trial, ranked
 from topcert.noise.ablation import Ablation
 

@@ -12,6 +12,7 @@ from topcert.api.accuracy_tables import (
     as_latex,
     as_markdown,
     cells_of,
+    checked_radius,
     rows_of,
     share_at,
 )
@@ -20,7 +21,7 @@ from topcert.evaluation.accuracy import AccuracyCurve
 from topcert.evaluation.accuracy_intervals import interval_of
 from topcert.evaluation.plotting import SUFFIXES, plot_lines, save_figure
 from topcert.evaluation.wording import shown_radii
-from topcert.files import replacing
+from topcert.files import path_of, replacing
 from topcert.html_tables import html_table
 from topcert.modalities.registered_modalities import plural_of
 
@@ -94,9 +95,9 @@ class Accuracy:
         Raises
         ------
         ValueError
-            Where that leaves none, or more than one.
+            Where that leaves none, or more than one, and for what is no radius.
         """
-        return self._one(k, name).at(radius)
+        return self._one(k, name).at(checked_radius(radius))
 
     def interval(
         self, radius: int, *, k: int | None = None, name: str | None = None
@@ -118,7 +119,7 @@ class Accuracy:
         ValueError
             As `at`.
         """
-        return interval_of(self._one(k, name), radius)
+        return interval_of(self._one(k, name), checked_radius(radius))
 
     def _one(self, k: int | None, name: str | None) -> AccuracyCurve:
         found = [
@@ -223,7 +224,7 @@ class Accuracy:
         ValueError
             For another suffix.
         """
-        where = Path(path)
+        where = path_of(path, "path")
         if where.suffix in TABLES:
             made = {".csv": self.to_csv, ".md": self.to_markdown, ".tex": self.to_latex}
             with replacing(where) as aside:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
+from topcert.api.arguments import listed
 from topcert.evaluation.accuracy import AccuracyCurve, floored
 from topcert.evaluation.accuracy_intervals import interval_of, share_in_words
 from topcert.evaluation.wording import shown_radii
@@ -58,7 +59,11 @@ def cells_of(lines: Sequence[Line], radii: Sequence[int] | None) -> list[list[st
     Raises ValueError for what is no radius.
     """
     shown = shown_radii(max(len(line.curve.certified) for line in lines))
-    places = shown if radii is None else [checked_radius(radius) for radius in radii]
+    places = (
+        shown
+        if radii is None
+        else [checked_radius(radius) for radius in listed(radii, "radii", such_as="[0, 1, 5]")]
+    )
     header = ["run", "k", *(f"r = {radius}" for radius in places)]
     return [
         header,

@@ -15,6 +15,7 @@ from topcert.api.origins import Origin
 from topcert.data_frames import to_frame
 from topcert.evaluation.accuracy import AccuracyCurve
 from topcert.evaluation.wording import ballot_in_words, chance_in_words, method_in_words
+from topcert.files import path_of
 from topcert.html_tables import html_table
 from topcert.methods.certificate_table import CertificateTable
 from topcert.modalities.registered_modalities import plural_of
@@ -195,7 +196,7 @@ class Certificates:
             Where the folder holds something already, or votes in memory are to be saved beside
             themselves.
         """
-        return self.origin.save(None if folder is None else Path(folder))
+        return self.origin.save(None if folder is None else path_of(folder, "folder"))
 
     def promise(self) -> str:
         """What the radii mean, in words, and what an attacker of the raw input can do."""

@@ -9,6 +9,7 @@ from typing import final
 import numpy as np
 from numpy.typing import ArrayLike
 
+from topcert.api.arguments import check_noise
 from topcert.api.certificates import Certificates
 from topcert.api.origins import Origin
 from topcert.api.python_words import python_words
@@ -125,6 +126,7 @@ def certify_counts(
     (array([13,  0]), array([20,  5]))
     """
     with python_words():
+        check_noise(noise)
         check_alpha(alpha)
         found = _counts(counts, labels, num_named)
         classes = found.counts.shape[1]

@@ -15,6 +15,7 @@ from topcert.datasets.reading import Reading
 from topcert.evaluation.bounded_results import BoundedResults
 from topcert.evaluation.bounded_results import certify_network as bound_network
 from topcert.evaluation.choices import listed_ks
+from topcert.files import path_of
 from topcert.methods.certificate_table import LabelChoice
 from topcert.progress.shown import Shown, stages
 from topcert.theory.scalars import whole_number
@@ -93,7 +94,7 @@ def certify_network(
         with stages(progress) as stage:
             results = bound_dataset(
                 dataset,
-                Path(model),
+                path_of(model, "model"),
                 data=str(x) if in_memory is None else in_memory.name,
                 reading=reading,
                 ks=listed_ks(k) or [1],

@@ -7,6 +7,8 @@ from typing import Protocol
 
 from topcert.api.accuracy_curves import Accuracy
 from topcert.api.accuracy_tables import Line
+from topcert.api.arguments import listed
+from topcert.theory.scalars import shown, text
 
 
 class HasAccuracy(Protocol):
@@ -47,7 +49,12 @@ def compare(runs: Sequence[HasAccuracy | Accuracy], names: Sequence[str] | None 
     >>> both.at(0, name="paper") <= both.at(0, name="located")
     True
     """
-    found = [run if isinstance(run, Accuracy) else run.accuracy() for run in runs]
+    found = [_accuracy(run) for run in listed(runs, "runs", such_as="[one, other]")]
+    if names is not None:
+        names = [
+            text(name, "each of names", such_as="paper")
+            for name in listed(names, "names", such_as="['paper', 'located']")
+        ]
     if names is not None and len(names) != len(found):
         raise ValueError(f"{len(names)} names are given for {len(found)} runs; name each of them")
     if names is not None and len(set(names)) < len(names):
@@ -63,3 +70,11 @@ def compare(runs: Sequence[HasAccuracy | Accuracy], names: Sequence[str] | None 
             for line in accuracy.lines
         ]
     )
+
+
+def _accuracy(run: Curved | Accuracy) -> Accuracy:
+    if isinstance(run, Accuracy):
+        return run
+    if not callable(getattr(run, "accuracy", None)):
+        raise ValueError(f"each of runs must be Certificates or Accuracy, got {shown(run)}")
+    return run.accuracy()

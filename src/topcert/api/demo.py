@@ -17,7 +17,7 @@ from topcert.api.smoothed_classifier import SmoothedClassifier
 from topcert.datasets.dataset import digits_split
 from topcert.evaluation.choices import check_alpha
 from topcert.evaluation.results import Results
-from topcert.files import check_out_folder, replacing
+from topcert.files import check_out_folder, path_of, replacing
 from topcert.noise.ablation import Ablation
 from topcert.progress.shown import Shown
 from topcert.randomization.masks import draw_masks
@@ -177,7 +177,7 @@ def demo(
             found.save()
             return found
 
-        return make_demo(Path(out), alpha=alpha, seed=drawn, certify=certify)
+        return make_demo(path_of(out, "out"), alpha=alpha, seed=drawn, certify=certify)
 
 
 def make_demo(

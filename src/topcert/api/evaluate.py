@@ -11,6 +11,7 @@ from topcert.api.certificates import Certificates
 from topcert.api.python_words import python_words
 from topcert.api.votes import USUAL_ALPHA, Votes
 from topcert.evaluation.choices import choose_ks, listed_ks
+from topcert.files import path_of
 from topcert.methods.certificate_table import CertificateTable, LabelChoice
 from topcert.methods.method import DesignMethod
 from topcert.methods.registered_methods import find_method
@@ -67,7 +68,7 @@ def evaluate(
     >>> found.k, found.alpha, topcert.evaluate("three", k=2).k
     ((1,), 0.05, (2,))
     """
-    where = Path(folder)
+    where = path_of(folder, "folder")
     with python_words():
         if (where / "bounds.json").is_file():
             raise ValueError(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from topcert.api.python_words import python_words
 from topcert.api.votes import Votes
+from topcert.files import path_of
 from topcert.voting.ledger import Ledger
 
 
@@ -34,4 +35,4 @@ def open_votes(folder: str | Path) -> Votes:
     ValueError: there is no folder nowhere; name the folder of a run, as given to out
     """
     with python_words():
-        return Votes(Ledger.open(Path(folder)))
+        return Votes(Ledger.open(path_of(folder, "folder")))

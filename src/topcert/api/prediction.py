@@ -17,6 +17,7 @@ from topcert.evaluation.predictions import Predictions
 from topcert.methods.ablation import METHOD
 from topcert.methods.certify import check_ballots
 from topcert.methods.method import DesignMethod, SampledMethod
+from topcert.theory.scalars import whole_number
 from topcert.voting.manifest import Manifest
 
 
@@ -54,7 +55,8 @@ class Prediction:
 
     def k(self, asked: int | None, num_classes: int) -> int:
         """How many labels are shown."""
-        (k,) = choose_ks(None if asked is None else [asked], self.method.name, num_classes)
+        one = None if asked is None else [whole_number(asked, "k")]
+        (k,) = choose_ks(one, self.method.name, num_classes)
         return k
 
     def show(self, votes: Votes, k: int, *, keep: bool) -> Predictions:

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Final
 
-# The argument that each option is in Python.
+# The argument that each option is in Python; those of laws of noise are their own fields.
 ARGUMENTS: Final = {
     "--alpha": "alpha",
     "--ballot": "num_named",
@@ -21,19 +21,14 @@ ARGUMENTS: Final = {
     "--crop": "crop",
     "--data": "data",
     "--data-dir": "data_dir",
-    "--design": "design",
     "--device": "device",
-    "--encoding": "encoding",
     "--epochs": "epochs",
     "--executor": "executor",
     "--features": "num_features",
-    "--fill": "fill",
     "--fresh-seed": "fresh_seed",
     "--hold-out": "hold_out",
     "--k": "k",
-    "--keep": "num_kept",
     "--keep-at-first": "num_kept_at_first",
-    "--keep-probability": "keep_probability",
     "--label": "label_choice",
     "--limit": "limit",
     "--masks": "num_masks",
@@ -60,7 +55,6 @@ ARGUMENTS: Final = {
     "--seed": "seed",
     "--selection": "num_selection",
     "--shard": "share",
-    "--sigma": "sigma",
     "--skip-unreadable": "skip_unreadable",
     "--start-from": "start_from",
     "--stop": "stop",

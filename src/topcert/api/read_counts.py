@@ -6,6 +6,7 @@ from pathlib import Path
 
 from topcert.api.python_words import python_words
 from topcert.evaluation.given_counts import Counts, read_given_counts
+from topcert.files import path_of
 from topcert.theory.scalars import whole_number
 
 
@@ -46,7 +47,7 @@ def read_counts(path: str | Path, *, num_samples: int | None = None, num_named: 
     """
     with python_words():
         return read_given_counts(
-            Path(path),
+            path_of(path, "path"),
             samples=None if num_samples is None else whole_number(num_samples, "num_samples"),
             num_named=whole_number(num_named, "num_named"),
         )

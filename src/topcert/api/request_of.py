@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from topcert.api.arguments import check_object
 from topcert.classifiers.model_in_memory import ModelInMemory
 from topcert.datasets.class_order import Unmatched
 from topcert.datasets.from_memory import in_memory_unless_named
@@ -40,7 +41,7 @@ def request_of(
     data = in_memory_unless_named(x, labels)
     named = isinstance(smoothed.model, (str, Path))
     in_memory = None if named else ModelInMemory(smoothed.model, second=second)
-    reading = reading or Reading()
+    reading = checked_reading(reading)
     if data is None:
         reading.check(str(x))
     if smoothed.class_names is not None:
@@ -65,6 +66,14 @@ def request_of(
         batch_size=smoothed.batch_size,
         refuse_labels=refuse_labels,
     )
+
+
+def checked_reading(reading: Reading | None) -> Reading:
+    """How data is read. Raises ValueError for what says nothing of it."""
+    if reading is None:
+        return Reading()
+    check_object(reading, Reading, "reading", such_as="topcert.Reading(limit=100)")
+    return reading
 
 
 def check_columns(model: Any, x: Any, labels: Any) -> None:

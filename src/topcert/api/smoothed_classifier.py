@@ -7,24 +7,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
 
+from topcert.api.arguments import check_noise, check_object
 from topcert.api.cost import Cost, time_passes
+from topcert.api.labels_asked import LabelsAsked
 from topcert.api.prediction import Prediction
 from topcert.api.python_words import python_words
 from topcert.api.request_of import request_of
 from topcert.api.votes import Votes
 from topcert.api.voting_run import VotingRun
+from topcert.classifiers.classifier import check_device
+from topcert.datasets.class_order import checked_names
 from topcert.datasets.reading import Reading
-from topcert.evaluation.choices import (
-    MAX_SAMPLES,
-    SELECTION,
-    choose_samples,
-)
+from topcert.evaluation.choices import MAX_SAMPLES, choose_samples
 from topcert.evaluation.predictions import Predictions
-from topcert.methods.certificate_table import LABEL_CHOICES, LabelChoice
+from topcert.files import path_of
+from topcert.methods.certificate_table import LabelChoice
 from topcert.noise.ablation import Ablation
 from topcert.noise.law import IID, Noise
 from topcert.progress.shown import Shown
-from topcert.theory.scalars import whole_number
+from topcert.theory.scalars import switch, whole_number
 from topcert.theory.stopping_rules import Stopping
 from topcert.voting.executors.executor import Executor
 from topcert.voting.prepare import prepare
@@ -100,18 +101,18 @@ class SmoothedClassifier:
         batch_size: int | None = None,
         executor: Executor | None = None,
     ) -> None:
-        if not isinstance(noise, Noise):
-            raise ValueError(
-                f"noise must be a topcert.Ablation, Gaussian or Discrete, got {noise!r}; such as"
-                " topcert.Ablation(num_kept=50)"
-            )
+        check_noise(noise)
+        if executor is not None:
+            check_object(executor, Executor, "executor", such_as="topcert.Processes()")
         self.model = model
         self.noise = noise
         self.unit = unit
         self.num_named = whole_number(num_named, "num_named")
         self.num_classes = None if num_classes is None else whole_number(num_classes, "num_classes")
-        self.class_names = None if class_names is None else _checked_names(class_names)
+        self.class_names = None if class_names is None else checked_names(class_names)
         self.output = output
+        with python_words():
+            check_device(device)
         self.device = device
         self.batch_size = None if batch_size is None else whole_number(batch_size, "batch_size")
         self.executor = executor
@@ -194,8 +195,9 @@ class SmoothedClassifier:
                 seed=seed,
                 reading=reading,
             )
-            run = VotingRun(request, out, resume=resume)
-            return run.votes(progress, choice=chosen, executor=self.executor)
+            run = VotingRun(request, out, resume=switch(resume, "resume"))
+            chosen.check(has_labels=run.has_labels)
+            return run.votes(progress, choice=chosen.choice, executor=self.executor)
 
     def vote_share(
         self,
@@ -248,9 +250,11 @@ class SmoothedClassifier:
                 seed=seed,
                 reading=reading,
             )
-            run = VotingRun(request, out, resume=True)
-            run.votes(progress, choice=chosen, executor=self.executor, share=asked)
-        return Path(out)
+            folder = path_of(out, "out")
+            run = VotingRun(request, folder, resume=True)
+            chosen.check(has_labels=run.has_labels)
+            run.votes(progress, choice=chosen.choice, executor=self.executor, share=asked)
+        return folder
 
     def _asked(
         self,
@@ -263,23 +267,21 @@ class SmoothedClassifier:
         stop: Stopping | None,
         seed: int,
         reading: Reading | None,
-    ) -> tuple[LabelChoice | None, Request]:
+    ) -> tuple[LabelsAsked, Request]:
         """Which labels are to be certified, and the run that `vote` is asked for."""
-        _check_choice(label_choice, stop)
+        chosen = LabelsAsked.of(label_choice, stop=stop, num_selection=num_selection)
         if stop is not None:
             stop = replace(stop, num_named=self.num_named)
-        chosen = label_choice or (None if stop is None else stop.label)
-        selecting = SELECTION if chosen == "selected" else 0
         return chosen, request_of(
             self,
             x,
             labels,
             num_samples=self._samples(num_samples, stop),
-            num_selection=selecting if num_selection is None else num_selection,
+            num_selection=chosen.num_selection,
             stopping=stop,
             seed=seed,
             reading=reading,
-            unmatched="leave out" if chosen in ("predicted", "selected") else "refuse",
+            unmatched=chosen.unmatched,
         )
 
     def predict(
@@ -341,7 +343,7 @@ class SmoothedClassifier:
                     f"predict is for the noise ablation, and this is {self.noise!r}; use vote, and"
                     " certify with label_choice='predicted'"
                 )
-            folder = None if out is None else Path(out)
+            folder = None if out is None else path_of(out, "out")
             request = request_of(
                 self,
                 x,
@@ -442,25 +444,3 @@ def _called(model: Any) -> str:
     if isinstance(model, (str, Path)):
         return repr(str(model))
     return str(getattr(model, "__qualname__", type(model).__name__))
-
-
-def _check_choice(choice: str | None, stop: Stopping | None) -> None:
-    if choice not in (None, *LABEL_CHOICES):
-        raise ValueError(
-            f"label_choice must be given, predicted or selected, or None, got {choice!r}"
-        )
-    if stop is not None and choice not in (None, stop.label):
-        raise ValueError(
-            f"the stopping rule is for labels that are {stop.label}, and label_choice is"
-            f" {choice!r}; leave it out"
-        )
-
-
-def _checked_names(class_names: Sequence[str]) -> tuple[str, ...]:
-    names = () if isinstance(class_names, str) else tuple(map(str, class_names))
-    if len(set(names)) < max(len(names), 1) or not all(name.strip() for name in names):
-        raise ValueError(
-            f"class_names must be different names, one a class, in the model's order; got"
-            f" {class_names!r}"
-        )
-    return names

@@ -14,7 +14,7 @@ from topcert.api.python_words import in_python, python_words
 from topcert.api.training_noise import TrainingNoise, checked_at_first, training_noise
 from topcert.data_frames import to_frame
 from topcert.datasets.cifar10 import HELD_OUT
-from topcert.files import check_out_folder
+from topcert.files import check_out_folder, path_of
 from topcert.progress.bars import Update
 from topcert.progress.shown import Shown, stages
 from topcert.theory.scalars import whole_number
@@ -204,13 +204,13 @@ def train_network(
         training = prepare_training(
             data,
             network,
-            out=Path(out),
+            out=path_of(out, "out"),
             noise=TrainingNoise() if noise is None else noise,
             recipe=Recipe() if recipe is None else recipe,
             teaching=Teaching() if teaching is None else teaching,
             seed=whole_number(seed, "seed"),
             device=device,
-            data_dir=None if data_dir is None else Path(data_dir),
+            data_dir=None if data_dir is None else path_of(data_dir, "data_dir"),
             resume=resume,
             tell=notes.append,
         )

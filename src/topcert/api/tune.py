@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, Final
 
+from topcert.api.arguments import check_object, listed
+from topcert.api.claim import Claim, method_of, most_named
 from topcert.api.python_words import python_words
-from topcert.api.request_of import check_columns, request_of
+from topcert.api.request_of import check_columns, checked_reading, request_of
 from topcert.api.smoothed_classifier import SmoothedClassifier
+from topcert.api.tuned import Tuned
 from topcert.api.votes import USUAL_ALPHA, Votes
 from topcert.api.voting_run import VotingRun
-from topcert.data_frames import to_frame
 from topcert.datasets.from_memory import in_memory_unless_named
 from topcert.datasets.reading import Reading
-from topcert.evaluation.accuracy import floored
-from topcert.evaluation.choices import (
-    check_ballot,
-    check_design,
-    check_ks,
-    choose_alpha,
-    choose_samples,
-)
-from topcert.evaluation.tuning import (
-    Trial,
-    folder_of,
-    ranked,
-    setting_in_words,
-    try_ballots,
-)
-from topcert.evaluation.usual_method import usual_method
-from topcert.files import check_out_folder, replacing
-from topcert.html_tables import html_table
+from topcert.evaluation.choices import choose_alpha, choose_ks, choose_samples
+from topcert.evaluation.tuning import Trial, folder_of, try_ballots
+from topcert.files import check_out_folder, path_of
 from topcert.methods.method import SampledMethod
-from topcert.methods.registered_methods import find_sampled_method
 from topcert.methods.rules import check_rule
-from topcert.noise.ablation import Ablation
-from topcert.noise.law import IID, Noise
+from topcert.noise.law import Noise
 from topcert.progress.shown import Shown
 from topcert.theory.scalars import whole_number
 from topcert.voting.prepare import prepare
@@ -48,153 +32,6 @@ SAMPLES: Final = 1_000
 INPUTS: Final = 200  # of data that is named
 
 
-@final
-class Tuned:
-    """What each setting certifies, the best first.
-
-    They were chosen by these inputs: certify others, for a setting may do a little worse there.
-
-    Attributes
-    ----------
-    trials
-        The settings with what each certifies, the best first.
-    k, radius
-        What was asked.
-
-    Examples
-    --------
-    >>> import numpy as np, topcert
-    >>> found = topcert.tune(
-    ...     lambda batch: batch[:, :3], np.eye(3, 12), [0, 1, 2], k=1, radius=0, num_samples=100,
-    ...     noises=[topcert.Ablation(num_kept=11)], progress=False)
-    >>> found.best.certified, found.best.total
-    (3, 3)
-    """
-
-    def __init__(self, trials: Sequence[Trial], *, k: int, radius: int) -> None:
-        self.trials = tuple(ranked(trials))
-        self.k = k
-        self.radius = radius
-
-    @property
-    def best(self) -> Trial:
-        """What certifies most; of equal ones that of fewer passes, then of smaller w."""
-        return self.trials[0]
-
-    def rows(self) -> list[dict[str, Any]]:
-        """One row a setting, the best first, with the 95 % interval of its share."""
-        return [
-            {
-                **asdict(trial),
-                "share": trial.certified / trial.total,
-                "share_lower": trial.interval[0],
-                "share_upper": trial.interval[1],
-            }
-            for trial in self.trials
-        ]
-
-    def save(self, path: str | Path) -> Path:
-        """Write `rows` as CSV.
-
-        Parameters
-        ----------
-        path
-            The file.
-
-        Returns
-        -------
-        Path
-            The path.
-        """
-        where, rows = Path(path), self.rows()
-        with replacing(where) as aside, aside.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-        return where
-
-    def to_pandas(self) -> Any:
-        """`rows` as a DataFrame. Raises ImportError where there is no pandas."""
-        rows = self.rows()
-        return to_frame({name: [row[name] for row in rows] for name in rows[0]})
-
-    def _repr_html_(self) -> str:
-        rows = self.rows()
-        cells = [list(row.values()) for row in rows]
-        return html_table(
-            list(rows[0]), cells, caption=f"certified top-{self.k} accuracy at r = {self.radius}"
-        )
-
-    def __repr__(self) -> str:
-        lines = [f"<Tuned: certified top-{self.k} accuracy at r = {self.radius}"]
-        for trial in self.trials:
-            named = "" if trial.num_named == 1 else f", w = {trial.num_named}"
-            low, high = trial.interval
-            lines.append(
-                f"  {setting_in_words(trial.law, trial.num_kept)}{named}:"
-                f" {floored(trial.certified, trial.total, 3)} ({low:.3f} to {high:.3f}),"
-                f" {trial.passes:,} votes"
-            )
-        return "\n".join(lines) + ">"
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class Claim:
-    """What is claimed of each setting that `tune` tries; None takes what is usual.
-
-    Parameters
-    ----------
-    method
-        The certificate; None for the usual one of each noise.
-    bounds
-        As of `Votes.certify`.
-    alpha
-        The chance that any certificate of an input is wrong; 0.001.
-    num_named
-        Votes of 1 .. so many labels are tried; None for up to k, where the method certifies such.
-
-    Examples
-    --------
-    >>> import topcert
-    >>> topcert.Claim(method="located", alpha=0.01).bounds is None
-    True
-    """
-
-    method: str | None = None
-    bounds: str | None = None
-    alpha: float | None = None
-    num_named: int | None = None
-
-
-def method_of(claim: Claim, noise: Noise, k: int) -> SampledMethod:
-    """What certifies votes under that noise.
-
-    Raises ValueError where it does not, or cannot keep to the bounds and alpha.
-    """
-    method = claim.method or usual_method(noise.name, noise.law, [k])
-    certifier = find_sampled_method(method)
-    if certifier.noise != Ablation.name:
-        raise ValueError(
-            f"tune is for ablated inputs, and {method} is for {certifier.noise} noise; leave"
-            " --method out"
-        )
-    if noise.name != Ablation.name:
-        raise ValueError(f"tune is for ablated inputs, and not for {noise!r}; give Ablation")
-    check_design(None if noise.law == IID else noise.law, certifier)
-    check_rule(certifier, claim.bounds)
-    choose_alpha(claim.alpha, certifier, usual=USUAL_ALPHA)
-    return certifier
-
-
-def most_named(claim: Claim, certifier: SampledMethod, k: int, num_classes: int) -> int:
-    """How many labels votes name at most."""
-    usual = min(k, num_classes - 1) if certifier.ballots else 1
-    most = claim.num_named or usual
-    check_ballot(most, certifier, num_classes)
-    return most
-
-
 Collect = Callable[[Request, SampledMethod, Path | None], Votes]
 
 
@@ -202,20 +39,21 @@ def try_settings(
     requests: Sequence[Request],
     claim: Claim,
     *,
-    k: int,
+    k: int | None,
     radius: int,
     out: Path | None,
     collect: Collect,
 ) -> Tuned:
     """Try what is requested, each by votes of its own.
 
-    `collect` fills a run, in a folder of `out` where there is one. Raises ValueError, before any
+    `k` None is 3, or fewer where there are fewer classes. `collect` fills a run, in a folder of
+    `out` where there is one. Raises ValueError, before any
     vote, where a setting cannot be certified or the inputs have no labels.
     """
     methods = [method_of(claim, request.noise, k) for request in requests]
     prepared = prepare(requests[0])  # how many classes there are is known only then
     num_classes = prepared.classifier.num_classes
-    check_ks([k], num_classes)
+    (k,) = choose_ks(None if k is None else [k], methods[0].name, num_classes)
     if prepared.dataset.labels is None:
         raise ValueError(
             f"{requests[0].data} has no labels, and certified accuracy needs them; tune on labelled"
@@ -246,7 +84,7 @@ def tune(
     *,
     noises: Sequence[Noise],
     radius: int,
-    k: int = 3,
+    k: int | None = None,
     claim: Claim | None = None,
     num_samples: int | None = None,
     seed: int = 0,
@@ -264,7 +102,7 @@ def tune(
     noises
         What to try, such as `[topcert.Ablation(num_kept=e) for e in (40, 50, 60)]`.
     radius, k
-        What matters to you.
+        What matters to you; k is 3, or fewer where there are fewer classes.
     claim
         By which method, bounds and alpha, and how many labels votes may name.
     num_samples
@@ -299,9 +137,12 @@ def tune(
     (2, True)
     """
     with python_words():
-        if not noises:
+        tried = listed(noises, "noises", such_as="[topcert.Ablation(num_kept=50)]")
+        if not tried:
             raise ValueError("noises is empty; give laws to try, such as Ablation(num_kept=50)")
-        reading = reading or Reading()
+        asked_claim = Claim() if claim is None else claim
+        check_object(asked_claim, Claim, "claim", such_as='topcert.Claim(method="located")')
+        reading = checked_reading(reading)
         if isinstance(x, (str, Path)) and reading.limit is None:
             reading = replace(reading, limit=INPUTS)
         check_columns(getattr(model, "model", model), x, labels)
@@ -310,7 +151,7 @@ def tune(
         base = (
             model
             if isinstance(model, SmoothedClassifier)
-            else SmoothedClassifier(model, noise=noises[0])
+            else SmoothedClassifier(model, noise=tried[0])
         )
         requests = [
             request_of(
@@ -322,7 +163,7 @@ def tune(
                 reading=reading,
                 unmatched="refuse",
             )
-            for noise in noises
+            for noise in tried
         ]
 
         def collect(request: Request, method: SampledMethod, folder: Path | None) -> Votes:
@@ -330,13 +171,13 @@ def tune(
                 progress, choice="given", executor=base.executor
             )
 
-        where = None if out is None else Path(out)
+        where = None if out is None else path_of(out, "out")
         if where is not None:
             check_out_folder(where)
         found = try_settings(
             requests,
-            Claim() if claim is None else claim,
-            k=whole_number(k, "k"),
+            asked_claim,
+            k=None if k is None else whole_number(k, "k"),
             radius=whole_number(radius, "radius"),
             out=where,
             collect=collect,

@@ -10,7 +10,7 @@ from typing import Any, final
 from topcert.api.python_words import in_python
 from topcert.audit.auditing import Verdict
 from topcert.data_frames import to_frame
-from topcert.files import replacing
+from topcert.files import path_of, replacing
 from topcert.html_tables import html_table
 
 
@@ -107,7 +107,7 @@ class Verification:
         ValueError
             For another suffix.
         """
-        where = Path(path)
+        where = path_of(path, "path")
         if where.suffix not in (".csv", ".txt"):
             raise ValueError(f"{where} must end in .csv or .txt")
         with replacing(where) as aside, aside.open("w", newline="", encoding="utf-8") as file:

@@ -14,6 +14,7 @@ from topcert.audit.bounds import audit_bounds
 from topcert.audit.replaying import parse_replay
 from topcert.classifiers.model_in_memory import ModelInMemory
 from topcert.datasets.from_memory import in_memory_unless_named
+from topcert.files import path_of
 from topcert.progress.shown import Shown, StageContext, stages
 from topcert.theory.scalars import whole_number
 
@@ -73,6 +74,7 @@ def verify(
     ValueError: there is no folder nowhere; name the folder of a run, as given to out
     """
     with python_words():
+        where = path_of(folder, "folder")
         asked = audit_of(
             model,
             data=data,
@@ -85,7 +87,7 @@ def verify(
             num_classes=num_classes,
             output=output,
         )
-        found = audit_folder(Path(folder), asked, log=AuditLog(), stages=partial(stages, progress))
+        found = audit_folder(where, asked, log=AuditLog(), stages=partial(stages, progress))
         if found.open is not None:
             raise ValueError(found.open)
     return Verification(found)
@@ -113,7 +115,7 @@ def audit_of(
         model_in_memory=in_memory,
         data=None if data is None else str(data) if inputs is None else inputs.name,
         data_in_memory=inputs,
-        data_dir=None if data_dir is None else Path(data_dir),
+        data_dir=None if data_dir is None else path_of(data_dir, "data_dir"),
         device=device,
         num_classes=None if num_classes is None else whole_number(num_classes, "num_classes"),
         output=output,

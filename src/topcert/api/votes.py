@@ -20,6 +20,7 @@ from topcert.evaluation.plotting import plot_classes, plot_shares
 from topcert.evaluation.results import derive
 from topcert.evaluation.usual_method import usual_method
 from topcert.evaluation.wording import noise_in_words, raw_of, votes_in_words
+from topcert.files import path_of
 from topcert.html_tables import html_table
 from topcert.methods.certificate_table import LabelChoice
 from topcert.methods.registered_methods import find_sampled_method
@@ -319,7 +320,7 @@ class Votes:
         ValueError
             Where something lies there already.
         """
-        where = Path(folder)
+        where = path_of(folder, "folder")
         check_new(where)
         copy_votes(self.folder, where)
         return Votes(Ledger.open(where), raw=self.raw, notes=self.notes, choice=self._choice)

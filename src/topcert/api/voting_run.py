@@ -9,6 +9,8 @@ from typing import final
 from topcert.api.python_words import in_python
 from topcert.api.temporary_folder import TemporaryFolder
 from topcert.api.votes import Votes
+from topcert.datasets.class_order import IN_ORDER_OF_TEXT
+from topcert.files import path_of
 from topcert.methods.certificate_table import LabelChoice
 from topcert.methods.method import DesignMethod, SampledMethod
 from topcert.progress.shown import Shown, stages
@@ -46,11 +48,16 @@ class VotingRun:
         resume: bool = True,
         method: SampledMethod | None = None,
     ) -> None:
-        if out is not None and not str(out).strip():
-            raise ValueError(f"out is {str(out)!r}; name a folder, or leave it out")
-        self._keeper = TemporaryFolder() if out is None else None
-        folder = Path(out or "") if self._keeper is None else self._keeper.path
+        named = None if out is None else path_of(out, "out")
+        self._keeper = TemporaryFolder() if named is None else None
+        folder = named if self._keeper is None else self._keeper.path
+        assert folder is not None
         self.opened = open_for(method, request, folder, resume=resume)
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether true labels are known."""
+        return self.opened.prepared.dataset.labels is not None
 
     @property
     def num_classes(self) -> int:
@@ -66,6 +73,9 @@ class VotingRun:
     ) -> Votes:
         """Fill the ledger, or its `share`."""
         prepared = self.opened.prepared
+        for note in prepared.dataset.notes:
+            if note.startswith(IN_ORDER_OF_TEXT):
+                warnings.warn(in_python(note), stacklevel=3)
         with stages(progress) as stage:
             ledger = collect_votes(
                 self.opened,

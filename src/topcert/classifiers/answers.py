@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.files import first_line
+from topcert.theory.scalars import kind_in_words
 
 UNDEFINED_LABEL: Final = 0  # of a row without an answer; of a ballot of w labels 0 .. w - 1
 _ROWS: Final = 1 << 22  # ranks times ranks of the rows that are mended at a time
@@ -72,12 +73,12 @@ def described(value: Any) -> str:
     if isinstance(value, str):
         return "text"
     if isinstance(value, Mapping):
-        return f"a {type(value).__name__} of {', '.join(map(repr, list(value)[:5])) or 'nothing'}"
+        return f"{kind_in_words(value)} of {', '.join(map(repr, list(value)[:5])) or 'nothing'}"
     if isinstance(value, Sequence):
         kinds = sorted({type(item).__name__ for item in value})
-        return f"a {type(value).__name__} of {len(value)} {'/'.join(kinds[:3]) or 'items'}"
+        return f"{kind_in_words(value)} of {len(value)} {'/'.join(kinds[:3]) or 'items'}"
     if not hasattr(value, "shape") or not hasattr(value, "dtype"):
-        return f"a {type(value).__name__}"
+        return kind_in_words(value)
     dtype = str(value.dtype).removeprefix("torch.")
     return (
         f"{'text' if isinstance(value, np.ndarray) and _is_text(value) else dtype}"

@@ -173,10 +173,13 @@ class Classifier(ABC):
         return ReadAnswer(ballots=ballots, reason=given, label=label, **wrong)
 
 
-def check_device(name: str) -> None:
+def check_device(name: object) -> None:
     """Raises ValueError for a name that is not of a device."""
-    if re.fullmatch("auto|cpu|cuda(:[0-9]+)?", name) is None:
-        raise ValueError(f"--device must be auto, cpu, cuda or cuda:N, got {name!r}")
+    if isinstance(name, str) and re.fullmatch("auto|cpu|cuda(:[0-9]+)?", name) is not None:
+        return
+    text = f"cuda:{name}" if isinstance(name, int) and name >= 0 else str(name)
+    fix = "" if isinstance(name, str) else f"; write {text!r}"
+    raise ValueError(f"--device must be auto, cpu, cuda or cuda:N, got {name!r}{fix}")
 
 
 _BROKEN: Final = re.compile(

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from topcert.classifiers.classifier import Classifier, check_device
 from topcert.classifiers.trial import check_ballot, check_trial, try_model
 from topcert.datasets.cifar10 import CLASS_NAMES  # of all networks that are carried
+from topcert.theory.scalars import kind_in_words
 
 CARRIED: Final = {  # networks inside the package, in topcert/models
     "compact": "compact.onnx",
@@ -266,7 +267,7 @@ def _wrap(
         return SklearnClassifier(model, fingerprint=fingerprint, depth=depth)
     if not callable(model):
         raise ValueError(
-            f"the model is a {type(model).__name__}, not a torch module, a fitted estimator or a"
+            f"the model is {kind_in_words(model)}, not a torch module, a fitted estimator or a"
             " callable"
         )
     _only_cpu(device, model)

@@ -15,6 +15,7 @@ import typer.main
 
 import topcert.cli.commands
 from topcert.cli.help import Command, Group
+from topcert.theory.scalars import kind_in_words
 
 LAST: Final = 1_000
 
@@ -59,5 +60,5 @@ def _modules() -> dict[str, str]:
 def _read(module: str) -> OwnCommand | None:
     found = getattr(importlib.import_module(module), "COMMAND", None)
     if found is not None and not isinstance(found, OwnCommand):
-        raise ValueError(f"COMMAND of {module} is no OwnCommand, but a {type(found).__name__}")
+        raise ValueError(f"COMMAND of {module} is no OwnCommand, but {kind_in_words(found)}")
     return found

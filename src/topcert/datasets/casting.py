@@ -109,6 +109,7 @@ class RowCast:
             For a column of text or objects whose categories nobody names: its codes would depend on
             the other rows.
         """
+        check_columns(frame)
         pandas = sys.modules["pandas"]
         named = dict(categories or {})
         made = []
@@ -139,6 +140,7 @@ class RowCast:
         Raises ValueError, naming row and column, where a cell has no number, or a column is
         missing.
         """
+        check_columns(frame)
         by_name = {str(name): name for name in frame.columns}
         cast = np.empty((len(frame), len(self.columns)))
         for place, column in enumerate(self.columns):
@@ -177,11 +179,8 @@ class RowCast:
         ValueError
             Where a cell has no number, or a column is missing.
         """
+        check_columns(frame, label=labels if isinstance(labels, str) else None)
         if isinstance(labels, str):
-            if labels not in frame.columns:
-                raise ValueError(
-                    f"there is no column {labels!r} in the DataFrame to take labels of"
-                )
             labels = frame[labels]
         if labels is not None:
             labels = np.asarray(labels)
@@ -198,3 +197,19 @@ class RowCast:
         """A line for each column, and one on what an attacker of a row can do."""
         lines = [column.in_words() for column in self.columns]
         return "\n".join([*lines, self.raw.in_words(unit="column")])
+
+
+def check_columns(frame: Any, *, label: str | None = None) -> None:
+    """Raise ValueError where two columns of a DataFrame have one name, or none is `label`."""
+    names = list(map(str, frame.columns))
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(
+            f"the DataFrame has {names.count(twice)} columns {twice!r}, and columns go by their"
+            " names; rename one"
+        )
+    if label is not None and label not in frame.columns:
+        raise ValueError(
+            f"there is no column {label!r} in the DataFrame to take labels of; it has"
+            f" {', '.join(map(repr, names[:5]))}{', ...' if len(names) > 5 else ''}"
+        )

@@ -10,18 +10,24 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 
 from topcert.datasets.dataset import Dataset
+from topcert.theory.scalars import shown
 
 Unmatched = Literal["refuse", "leave out", "keep"]
 FIX: Final = "--class-names FILE, a name a line in the model's order"
 SELDOM: Final = 0.01
+# how the note begins where a model names no classes, and labels are text
+IN_ORDER_OF_TEXT: Final = (
+    "the model names no classes, and those of the labels are taken for its 0, 1, ... in the order"
+    " of text"
+)
 _NUMERAL: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _SHOWN: Final = 3
 
@@ -77,7 +83,25 @@ def order_classes(
         note = f"labels are left out, for no label is certified that the data gives: {error}"
         return replace(dataset, labels=None, class_names=known, notes=(*dataset.notes, note))
     ordered = known or tuple(dataset.class_names[place] for place in np.argsort(places))
-    return replace(dataset, labels=places[dataset.labels], class_names=ordered)
+    notes = dataset.notes
+    if dataset.sorted_names and names is None:
+        note = f"{IN_ORDER_OF_TEXT}: {_listed(ordered)}; say its own order with {FIX}"
+        notes = (*notes, note)
+    return replace(dataset, labels=places[dataset.labels], class_names=ordered, notes=notes)
+
+
+def checked_names(class_names: Any) -> tuple[str, ...]:
+    """Names of classes, in the model's order. Raises ValueError for what are none, or not different
+    ones.
+    """
+    single = isinstance(class_names, (str, bytes)) or not isinstance(class_names, Iterable)
+    names = () if single else tuple(map(str, class_names))
+    if len(set(names)) < max(len(names), 1) or not all(name.strip() for name in names):
+        raise ValueError(
+            "class_names must be different names, one a class, in the model's order; got"
+            f" {shown(class_names)}"
+        )
+    return names
 
 
 def warning_of_label_zero(dataset: Dataset, num_classes: int) -> str:

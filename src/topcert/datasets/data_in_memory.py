@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, final
 
@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 from topcert.datasets.dataset import Dataset, select_inputs
 from topcert.datasets.npz import Arrays, read_arrays
 from topcert.datasets.reading import Reading
+from topcert.files import first_line
 from topcert.modalities.raw_input import RawInput
+from topcert.theory.scalars import kind_in_words
 
+TRIED: Final = 8  # items that are asked for twice
 IN_MEMORY: Final = "in memory"  # the end of what manifests call such data
 
 
@@ -75,6 +78,7 @@ class ArraysInMemory(DataInMemory):
             unit=unit,
             channels=reading.channels,
             value_range=reading.value_range,
+            label_name="labels",
         )
         made = dataset_of(found, self.name)
         return replace(made, raw=self._raw, input_names=self._input_names)
@@ -103,11 +107,8 @@ class ItemsInMemory(DataInMemory):
 
     def all_inputs(self, reading: Reading, *, unit: str | None) -> Dataset:
         first = self._input(0)
-        if not np.array_equal(first, self._input(0), equal_nan=True):
-            raise ValueError(
-                f"item 0 of {type(self._items).__name__} is another each time that it is asked for;"
-                " a certified input must stay the same: switch random transforms off"
-            )
+        for position in np.linspace(0, self._count - 1, min(self._count, TRIED)).astype(int):
+            self._check_fixed(int(position))
         labels = self._labels
         if labels is None and len(self._item(0)) == 2:
             labels = [self._label(position) for position in range(self._count)]
@@ -124,7 +125,9 @@ class ItemsInMemory(DataInMemory):
 
         example = read(first, "item 0: ")
         whole = read_arrays(
-            {"x": np.zeros((self._count, 1))} | ({} if labels is None else {"y": plain(labels)}), ""
+            {"x": np.zeros((self._count, 1))} | ({} if labels is None else {"y": plain(labels)}),
+            "",
+            label_name="labels",
         )
 
         def read_one(position: int) -> NDArray[np.floating]:
@@ -142,10 +145,20 @@ class ItemsInMemory(DataInMemory):
             indices=np.arange(self._count),
             labels=whole.labels,
             class_names=whole.class_names,
+            sorted_names=whole.sorted_names,
             label_range=label_range(whole.labels),
             label_count=0 if whole.class_names or whole.labels is None else self._count,
             read=read_one,
         )
+
+    def _check_fixed(self, position: int) -> None:
+        """Raise ValueError where an input is another when it is asked for again."""
+        one, again = self._input(position), self._input(position)
+        if not np.array_equal(one, again, equal_nan=one.dtype.kind == "f"):
+            raise ValueError(
+                f"item {position} of {type(self._items).__name__} is another each time that it is"
+                " asked for; a certified input must stay the same: switch random transforms off"
+            )
 
     def _input(self, position: int) -> NDArray[Any]:
         return np.asarray(plain(self._item(position)[0]))
@@ -162,6 +175,12 @@ class ItemsInMemory(DataInMemory):
     def _item(self, position: int) -> tuple[Any, ...]:
         """An input, and its label where it has one."""
         item = self._items[position]
+        if isinstance(item, Mapping):
+            parts = f"{kind_in_words(item)} of {', '.join(map(repr, list(item)[:5]))}"
+            raise ValueError(
+                f"item {position} of {type(self._items).__name__} is {parts},"
+                " and must be an input, or (input, label); give a Dataset that returns these of it"
+            )
         if not isinstance(item, (tuple, list)):
             return (item,)
         if len(item) not in (1, 2):
@@ -175,7 +194,11 @@ class ItemsInMemory(DataInMemory):
 def plain(values: Any) -> Any:
     """A tensor, wherever it lies, as an array; all else that makes one as that array."""
     if hasattr(values, "detach") and hasattr(values, "cpu"):
-        values = values.detach().cpu().numpy()
+        values = _of_tensor(values)
+    if hasattr(values, "toarray") and hasattr(values, "nnz"):
+        raise ValueError(
+            f"the data is {kind_in_words(values)}, which is sparse; give its toarray()"
+        )
     if np.ma.isMaskedArray(values) and np.ma.getmaskarray(values).any():
         raise ValueError(
             "the array has masked values, and a certified input has a value everywhere; fill them:"
@@ -190,6 +213,20 @@ def plain(values: Any) -> Any:
         return found
     except Exception as error:  # ragged lists, and whatever a stranger's object raises
         raise ValueError(f"the data cannot be read as an array: {error}") from error
+
+
+def _of_tensor(values: Any) -> NDArray[Any]:
+    """A tensor as an array. Raises ValueError, naming the fix, for one that NumPy has none of."""
+    try:
+        return np.asarray(values.detach().cpu().numpy())
+    except (TypeError, RuntimeError) as error:
+        layout, kind = str(values.layout), str(values.dtype)
+        if layout != "torch.strided":
+            raise ValueError(f"a tensor is sparse ({layout}); give its to_dense()") from error
+        raise ValueError(
+            f"a tensor is of {kind}, which NumPy does not have ({first_line(error)}); give its"
+            " float()"
+        ) from error
 
 
 def label_range(labels: NDArray[np.int64] | None) -> tuple[int, int] | None:
@@ -209,6 +246,7 @@ def dataset_of(arrays: Arrays, name: str) -> Dataset:
         labels=arrays.labels,
         read=lambda position: x[position],
         class_names=arrays.class_names,
+        sorted_names=arrays.sorted_names,
         label_range=label_range(arrays.labels),
         label_count=0 if arrays.labels is None or arrays.class_names else len(arrays.labels),
         notes=arrays.notes,

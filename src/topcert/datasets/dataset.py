@@ -64,6 +64,7 @@ class Dataset:
     labels: NDArray[np.int64] | None
     read: Callable[[int], NDArray[np.floating]]
     class_names: tuple[str, ...] = ()
+    sorted_names: bool = False  # of labels that are text, in the order of text, which is no one's
     input_names: tuple[str, ...] | None = None
     label_range: tuple[int, int] | None = None
     label_count: int = 0
@@ -393,6 +394,7 @@ def _of_arrays(path: Path, arrays: Arrays) -> Dataset:
         labels=labels,
         read=lambda position: x[position],
         class_names=arrays.class_names,
+        sorted_names=arrays.sorted_names,
         label_range=None if labels is None else (int(labels.min()), int(labels.max())),
         label_count=0 if labels is None or arrays.class_names else len(labels),
         notes=arrays.notes,

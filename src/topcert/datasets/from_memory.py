@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from topcert.datasets.casting import RowCast
+from topcert.datasets.casting import RowCast, check_columns
 from topcert.datasets.data_in_memory import ArraysInMemory, DataInMemory, ItemsInMemory
 
 
@@ -23,9 +23,9 @@ def in_memory(x: Any, labels: Any = None, *, reference: Any = None) -> DataInMem
         return x
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(x, pandas.DataFrame):
-        return RowCast.of(x.drop(columns=labels) if isinstance(labels, str) else x).in_memory(
-            x, labels, reference=reference
-        )
+        check_columns(x, label=labels if isinstance(labels, str) else None)
+        inputs = x.drop(columns=labels) if isinstance(labels, str) else x
+        return RowCast.of(inputs).in_memory(x, labels, reference=reference)
     if isinstance(labels, str):
         raise ValueError(
             f"labels={labels!r} names a column of a DataFrame, and x is none; give an array"

@@ -29,6 +29,7 @@ class Arrays:
     x: NDArray[np.floating]
     labels: NDArray[np.int64] | None
     class_names: tuple[str, ...]
+    sorted_names: bool  # they are of labels that are text, in the order of text
     reference: NDArray[np.floating] | None
     notes: tuple[str, ...]
 
@@ -55,12 +56,15 @@ def read_arrays(
     unit: str | None = None,
     channels: str | None = None,
     value_range: tuple[float, float] | None = None,
+    label_name: str = "y",
 ) -> Arrays:
     """Inputs of arrays `x` and perhaps `y`, `class_names` and `x_train`; `what` stands before their
-    names in errors.
+    names in errors, and `label_name` is what `y` is called there.
     """
     y = arrays.get("y")
-    labels, names = (None, ()) if y is None else _labels(y, arrays["x"].shape[:1], what)
+    labels, names = (
+        (None, ()) if y is None else _labels(y, arrays["x"].shape[:1], f"{what}{label_name}")
+    )
     if "class_names" in arrays:
         names = _names(arrays["class_names"], labels, names, what)
     options: dict[str, Any] = {"channels": channels, "value_range": value_range}
@@ -77,6 +81,7 @@ def read_arrays(
         x=found.x,
         labels=labels,
         class_names=names,
+        sorted_names=bool(names) and "class_names" not in arrays,
         reference=None if reference is None else _reference(reference, found, what, value_range),
         notes=notes,
     )
@@ -108,24 +113,26 @@ def _labels(
     y: NDArray[Any], wanted: tuple[int, ...], what: str
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Labels, and their names where they are text."""
+    of = what.rpartition(" ")[2]
     if y.dtype.kind == "U" and y.shape == wanted:
         names, labels = np.unique(y, return_inverse=True)
         return labels.astype(np.int64), tuple(names.tolist())
     if y.dtype.kind not in "iu" or y.shape != wanted:
         fix = ""
         if y.ndim == 2 and y.shape == (*wanted, 1):
-            fix = "; give y.ravel()"
+            fix = f"; give {of}.ravel()"
         elif y.ndim == 2 and y.shape[:1] == wanted:
-            fix = "; give y.argmax(axis=1) if these are one-hot"
+            fix = f"; give {of}.argmax(axis=1) if these are one-hot"
         elif y.dtype.kind in "fb" and y.shape == wanted:
-            fix = "; give y.astype(int) if these are class indices"
+            fix = f"; give {of}.astype(int) if these are class indices"
         raise ValueError(
-            f"{what}y must be integers or names of shape {_tuple(wanted)}, got {y.dtype}"
+            f"{what} must be integers or names of shape {_tuple(wanted)}, got {y.dtype}"
             f" {y.shape}{fix}"
         )
     for label in (y.min(), y.max()) if y.size else ():
         if not 0 <= label < 2**31:
-            raise ValueError(f"{what}y holds the label {label}; labels are class indices from 0")
+            held = "hold" if of == "labels" else "holds"
+            raise ValueError(f"{what} {held} the label {label}; labels are class indices from 0")
     return y.astype(np.int64), ()
 
 

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
 
+from topcert.datasets.class_order import checked_names
 from topcert.datasets.dataset import Dataset, load_dataset
+from topcert.files import path_of
+from topcert.theory.scalars import whole_number
 
 KEPT_IN_A_FOLDER: Final = ("cifar10", "cifar10-held-out", "imagenet", "modelnet40")
 
@@ -64,7 +67,12 @@ class Reading:
 
     def __post_init__(self) -> None:
         if self.data_dir is not None:  # people write paths as text
-            object.__setattr__(self, "data_dir", Path(self.data_dir))
+            object.__setattr__(self, "data_dir", path_of(self.data_dir, "data_dir"))
+        for name in ("limit", "stride", "crop", "resize"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, whole_number(getattr(self, name), name))
+        if self.class_names is not None:
+            object.__setattr__(self, "class_names", checked_names(self.class_names))
 
     def load(self, name: str, *, unit: str | None = None) -> Dataset:
         """Read a data set, its classes in the data's own order.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, cast, get_args
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, cast, get_args
+
+import numpy as np
 
 from topcert.evaluation.results import default_choice
 from topcert.methods.certificate_table import LABEL_CHOICES, LabelChoice
@@ -14,7 +16,7 @@ from topcert.noise.law import IID, Noise
 from topcert.noise.registered_laws import find_noise
 from topcert.randomization.designs import kind_of
 from topcert.randomization.lattices import read_strides
-from topcert.theory.scalars import whole_number
+from topcert.theory.scalars import real, shown, whole_number
 from topcert.theory.stopping_rules import LABELS, RULES, Stopping, StoppingLabel, check_question
 
 SELECTION: Final = 100
@@ -24,7 +26,7 @@ MAX_SAMPLES: Final = 100_000
 
 
 def check_alpha(alpha: float) -> None:
-    if not 0.0 < alpha < 1.0:
+    if not 0.0 < real(alpha, "--alpha") < 1.0:
         raise ValueError(
             f"--alpha must lie in (0, 1), got {alpha}; it is the chance of a wrong certificate,"
             " such as 0.001"
@@ -81,12 +83,19 @@ def check_ballot(ballot: int, method: Method, num_classes: int | None = None) ->
         )
 
 
-def listed_ks(k: int | Sequence[int] | None) -> list[int] | None:
+def listed_ks(k: Any) -> list[int] | None:
     """One k or several, as a list; None where nothing was asked for. Raises ValueError for what is
     no whole number.
     """
-    asked = k if k is None or isinstance(k, Sequence) else [k]
-    return None if asked is None else [whole_number(one, "k") for one in asked]
+    if k is None:
+        return None
+    several = isinstance(k, Iterable) and not isinstance(k, (str, bytes, Mapping))
+    if not several or np.ndim(k) == 0:
+        return [whole_number(k, "k")]
+    found = [whole_number(one, "k") for one in k]
+    if not found:
+        raise ValueError(f"k is {shown(k)}, which asks about no k; give one or several, (1, 3)")
+    return found
 
 
 def choose_ks(ks: Sequence[int] | None, method: str, num_classes: int | None = None) -> list[int]:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from topcert.data_frames import to_frame
 from topcert.evaluation.accuracy import curve_of
 from topcert.evaluation.plotting import SUFFIXES, plot_lines, save_figure
-from topcert.files import replacing
+from topcert.files import path_of, replacing
 from topcert.html_tables import ROWS_SHOWN, html_table
 from topcert.methods.ablation import METHOD
 from topcert.methods.certify import certified_top_k
@@ -295,7 +295,7 @@ class Predictions:
         ValueError
             For another suffix.
         """
-        where = Path(path)
+        where = path_of(path, "path")
         if where.suffix in SUFFIXES:
             save_figure(self.plot().figure, where)
             return where

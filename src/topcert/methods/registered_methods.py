@@ -12,6 +12,7 @@ from typing import Final
 import topcert.methods
 from topcert.methods.method import Method, SampledMethod, VoteMethod
 from topcert.plugins import METHODS, Plugin, find_plugins, name_is_taken, only_one
+from topcert.theory.scalars import kind_in_words
 
 ALIASES: Final = {"levine-feizi-simuem": "ablation"}  # the same certificate, at k = 1
 
@@ -106,7 +107,7 @@ def _load(plugin: Plugin) -> Method:
     found = plugin.load()
     if not isinstance(found, Method):
         raise ValueError(
-            f"{plugin} is no method: {plugin.entry.value} is a {type(found).__name__}, not an"
+            f"{plugin} is no method: {plugin.entry.value} is {kind_in_words(found)}, not an"
             " instance of a subclass of topcert.methods.method.Method"
         )
     for attribute in ("name", "noise", "norm", "needs", "guarantee"):

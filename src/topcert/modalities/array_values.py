@@ -4,12 +4,14 @@ guessed.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from topcert.files import first_line
+from topcert.theory.scalars import real
 
 _EXACT: Final = 2**53  # whole numbers up to here are doubles
 
@@ -72,14 +74,14 @@ def check_range(value_range: tuple[float, float] | None) -> None:
     """Raise ValueError where a range is none."""
     if value_range is None:
         return
-    if (
-        len(value_range) != 2
-        or not all(np.isfinite(end) for end in value_range)
-        or value_range[0] >= value_range[1]
-    ):
-        ends = " ".join(str(end) for end in value_range)
+    try:
+        low, high = (real(end, "value_range") for end in value_range)
+    except (TypeError, ValueError):
+        low, high = math.nan, math.nan
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise ValueError(
-            f"--range LOW HIGH (value_range=) needs two finite numbers, LOW < HIGH; got {ends}"
+            "--range LOW HIGH (value_range=) needs two finite numbers, LOW < HIGH; got"
+            f" {value_range!r}"
         )
 
 

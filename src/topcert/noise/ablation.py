@@ -27,7 +27,7 @@ from topcert.randomization.mask_streams import STREAMS, usual_stream
 from topcert.randomization.randomizer import Masking, Randomizer
 from topcert.theory.certified_radius import uses_quanta
 from topcert.theory.counting import check_counts
-from topcert.theory.scalars import real, whole_number
+from topcert.theory.scalars import real, text, whole_number
 
 
 @final
@@ -127,6 +127,8 @@ class Ablation(Noise):
             object.__setattr__(self, "num_kept", whole_number(self.num_kept, "num_kept"))
             if self.num_kept < 1:
                 raise ValueError(f"num_kept must be at least 1, got {self.num_kept}")
+        if self.design is not None:
+            text(self.design, "design", such_as="partitions")
         strided = self.design is not None and designs.kind_of(self.design) != self.design
         if self.num_kept is None and not strided:
             raise ValueError("num_kept must be given: how many features each mask keeps (e)")

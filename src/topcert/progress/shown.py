@@ -38,6 +38,11 @@ def stages(shown: Shown) -> Iterator[Stages]:
     on standard error; False: nothing; a function: it is called with the stage, what is done and the
     total.
     """
+    if shown is not None and not isinstance(shown, bool) and not callable(shown):
+        raise ValueError(
+            "progress must be None, False, or a function of the stage, what is done and the total;"
+            f" got {shown!r}"
+        )
     if shown is False:
         yield lambda _title, *, unit, ends=True: lambda _done, _total, _note: None  # noqa: ARG005
         return

@@ -61,7 +61,7 @@ def read_strides(name: str) -> Strides | None:
         raise ValueError(
             f"unknown design {name!r}; say lattice:5x4 (every 5th row, every 4th column),"
             " lattice:p=23 (slanted, 23 masks a round) or lattice (a square stride, which follows"
-            " from --keep)"
+            " from the number kept)"
         )
     if found[3] is not None:
         return Strides(rows=1, columns=int(found[3]), level=False)

@@ -10,8 +10,9 @@ from typing import Annotated, Final, final
 import typer
 from rich.table import Table
 
+from topcert.api.claim import Claim
 from topcert.api.request_of import request_of
-from topcert.api.tune import INPUTS, SAMPLES, Claim, try_settings
+from topcert.api.tune import INPUTS, SAMPLES, try_settings
 from topcert.api.votes import Votes
 from topcert.api.voting_run import open_for
 from topcert.cli import options
@@ -86,7 +87,10 @@ def tune(
     radius: Annotated[
         int, typer.Option(min=0, help="The radius that matters to you, in features.")
     ],
-    k: Annotated[int, typer.Option(min=1, help="The k that matters to you.")] = 3,
+    k: Annotated[
+        int | None,
+        typer.Option(min=1, help="The k that matters to you; 3, or fewer where classes are fewer."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the votes of each setting and tune.csv.")],
     tried: TrialOptions,
     shown: Shown,
@@ -130,7 +134,7 @@ def tune(
     ]
     found = try_settings(requests, claim, k=k, radius=radius, out=out, collect=_votes)
     order = found.trials
-    _print(order, k=k, radius=radius)
+    _print(order, k=found.k, radius=radius)
     best = order[0]
     more = {
         "--encoding": shown["encoding"],
@@ -141,7 +145,7 @@ def tune(
     }
     console.print(
         f"best on these {best.total} inputs:"
-        f" {certify_command(best, requests[0], k=k, more=more)}\nthey chose it:"
+        f" {certify_command(best, requests[0], k=found.k, more=more)}\nthey chose it:"
         " certify others than these, for it may do a little worse on them",
         highlight=False,
         soft_wrap=True,
@@ -150,7 +154,7 @@ def tune(
     found.save(out / "tune.csv")
     console.print(f"wrote {out / 'tune.csv'}", soft_wrap=True)
     if printing.as_json:
-        print_json({"k": k, "radius": radius, "trials": found.rows()})
+        print_json({"k": found.k, "radius": radius, "trials": found.rows()})
 
 
 def _votes(request: Request, method: SampledMethod, folder: Path | None) -> Votes:
