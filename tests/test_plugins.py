@@ -9,8 +9,10 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import topcert as library
 from tests.cli.help_pages import assert_reads_well
 from tests.conftest import Outcome
 from tests.packages import install
@@ -78,13 +80,30 @@ class Silent(Half):
 SILENT = Silent()
 '''
 
+EMPTY = '''
+"""A method that prints when it is loaded, and whose `{of}` gives what is none of it."""
+from topcert.methods.{file} import METHOD as WHOLE
+print("hello from a package")
+
+class Empty(type(WHOLE)):
+    name = "empty"
+
+    def count_bounds(self, **options):
+        return None
+
+    def {of}(self, *given, **options):
+        return {value}
+
+METHOD = Empty()
+'''
+
 
 @pytest.fixture(autouse=True)
 def _forget() -> Iterator[None]:
     """Modules of packages that a test installed."""
     before = set(sys.modules)
     yield
-    for name in ("greeting", "half", "broken", "sly"):
+    for name in ("greeting", "half", "empty", "broken", "sly"):
         if name not in before:
             sys.modules.pop(name, None)
 
@@ -249,7 +268,7 @@ def test_a_package_adds_a_method(
             " topcert-odd",
         ),
         ("odd", "half:METHOD", {"half": HALF}, "topcert-odd calls itself 'half'; its entry point"),
-        ("odd", "half:Half", {"half": HALF}, "is no method: half:Half is a ABCMeta, not an"),
+        ("odd", "half:Half", {"half": HALF}, "is no method: half:Half is an ABCMeta, not an"),
         ("silent", "half:SILENT", {"half": HALF}, "does not say its `needs`"),
     ],
 )
@@ -308,3 +327,31 @@ def test_an_unknown_method_is_told_those_of_packages_too(install_here: Install) 
     with pytest.raises(ValueError, match=r"choose one of: .*half, "):
         find_method("haff")
     assert "half" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("file", "of", "value", "says"),
+    [
+        ("ablation", "theorem", "None", "`theorem` of the method empty must return Radii, and"),
+        ("ablation", "bounds", "None", "`bounds` .* lower and upper bounds, and returned a None"),
+        ("ablation", "shown", "given[0] * 1.5", r"`shown` .* shape \(2, 1\), and returned float64"),
+        ("located", "radii", "[0]", r"`radii` .* integers of shape \(2, 1, 1\), and .* a list"),
+    ],
+)
+def test_a_method_that_returns_nothing_of_use_is_named(
+    install_here: Install,
+    capsys: pytest.CaptureFixture[str],
+    file: str,
+    of: str,
+    value: str,
+    says: str,
+) -> None:
+    source = EMPTY.format(file=file, of=of, value=value)
+    install_here("topcert-empty", METHODS, {"empty": "empty:METHOD"}, {"empty": source})
+    x = np.eye(2, 8)
+    smoothed = library.SmoothedClassifier(lambda b: b[:, :3], noise=library.Ablation(num_kept=5))
+    votes = smoothed.vote(x, num_samples=20, progress=False)
+    with pytest.raises(ValueError, match=says):
+        votes.certify("empty", k=1, label_choice="predicted", progress=False)
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", "hello from a package\n")

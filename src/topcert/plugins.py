@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
@@ -39,7 +39,7 @@ class Plugin:
         return f"the {self.kind} {self.name!r} of the package {self.package}"
 
     def load(self) -> object:
-        """The object that the entry point names.
+        """The object that the entry point names; what its package prints goes to standard error.
 
         Raises
         ------
@@ -47,7 +47,8 @@ class Plugin:
             Where it cannot be imported, whatever the reason: a plug-in may raise anything.
         """
         try:
-            return self.entry.load()
+            with redirect_stdout(sys.stderr):  # what a command prints may be read by a program
+                return self.entry.load()
         except (Exception, SystemExit) as error:
             raise ValueError(
                 f"{self} does not load ({type(error).__name__}: {first_line(error)}); mend the"

@@ -19,6 +19,7 @@ from topcert.methods.method import (
     VoteMethod,
 )
 from topcert.methods.registered_methods import all_methods
+from topcert.methods.returned import checked_radii, checked_theorem
 from topcert.methods.rules import bounds_by, check_rule, count_bounds_by
 from topcert.theory.certified_radius import ABSTAIN
 from topcert.theory.confidence import counted
@@ -197,19 +198,27 @@ def _radii_and_shown(
             f"the method {method.name} asks under which mask each vote was cast, which counts do"
             " not tell; certify the ledger of a run"
         )
-    shown = method.shown(counts, most, votes=votes) if named is None else named[:, None]
+    inputs = len(counts)
+    if named is None:
+        picked = method.shown(counts, most, votes=votes)
+        shown = checked_radii(picked, method, (inputs, most), of="shown")
+    else:
+        shown = named[:, None]
     if isinstance(method, (MaskMethod, DesignMethod)):
         assert votes is not None
-        if isinstance(method, DesignMethod):
-            return Radii(method.radii(counts, votes, named, ks=ks)), shown
-        found = method.radii(counts, votes, named, ks=ks, alpha=alpha, smoothing=smoothing)
-        return Radii(found), shown
+        found = (
+            method.radii(counts, votes, named, ks=ks)
+            if isinstance(method, DesignMethod)
+            else method.radii(counts, votes, named, ks=ks, alpha=alpha, smoothing=smoothing)
+        )
+        return Radii(checked_radii(found, method, (*shown.shape, len(ks)))), shown
     assert isinstance(method, VoteMethod)
     lower, upper = bounds_by(
         method, bounds, counts, alpha=alpha, labels=named, k=most, num_named=smoothing.num_named
     )
     if named is not None:
-        return _of_one(method.theorem(lower, upper, named, ks=ks, smoothing=smoothing)), shown
+        proven = method.theorem(lower, upper, named, ks=ks, smoothing=smoothing)
+        return _of_one(checked_theorem(proven, method, (inputs, len(ks)))), shown
     # A label's k strongest rivals are among the k + 1 most voted, for bounds rise with votes: the
     # rest is not needed, but for ballots, whose theorem asks how many labels there are.
     order = most_voted(counts, most + 1 if smoothing.num_named == 1 else classes)
@@ -240,8 +249,8 @@ def _radii_of_near(
         return found, order[:, : max(ks)]
     first = np.zeros(len(votes), np.int64)
     lower, upper = how.of_named(nearest_counts(votes, named, rivals), trials, first)
-    found = method.theorem(lower, upper, first, ks=ks, smoothing=smoothing)
-    return _of_one(found), named[:, None]
+    proven = method.theorem(lower, upper, first, ks=ks, smoothing=smoothing)
+    return _of_one(checked_theorem(proven, method, (len(votes), len(ks)))), named[:, None]
 
 
 def _of_one(found: Radii) -> Radii:
@@ -264,13 +273,14 @@ def _radii_of_ranks(
     known = True
     for rank in range(most):
         wanted = [column for column, k in enumerate(ks) if k > rank]
-        found = method.theorem(
+        proven = method.theorem(
             lower,
             upper,
             np.full(inputs, rank),
             ks=[ks[column] for column in wanted],
             smoothing=smoothing,
         )
+        found = checked_theorem(proven, method, (inputs, len(wanted)))
         radius[:, rank, wanted] = found.radius
         known = found.l2_radius is not None
         if found.l2_radius is not None:

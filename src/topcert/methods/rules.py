@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.methods.method import SampledMethod, VoteMethod
+from topcert.methods.returned import checked_bounds
 from topcert.theory.count_bounds import CountBounds
 from topcert.theory.intersection import intersection_union, intersection_union_bounds
 
@@ -47,8 +48,9 @@ def bounds_by(
     """
     if check_rule(method, rule) is None:
         if num_named == 1:  # a method that certifies no ballots need not know of them
-            return method.bounds(counts, alpha=alpha, labels=labels)
-        return method.bounds(counts, alpha=alpha, labels=labels, num_named=num_named)
+            return checked_bounds(method.bounds(counts, alpha=alpha, labels=labels), method)
+        found = method.bounds(counts, alpha=alpha, labels=labels, num_named=num_named)
+        return checked_bounds(found, method)
     return intersection_union_bounds(counts, alpha=alpha, labels=labels, k=k, num_named=num_named)
 
 
