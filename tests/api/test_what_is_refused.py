@@ -81,7 +81,7 @@ def test_class_names_that_name_no_classes(names: Any) -> None:
 
 def test_no_folder_is_the_current_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match="out is ''; name a folder"):
+    with pytest.raises(ValueError, match="out is ''; name a place"):
         smoothed().vote(X, LABELS, num_samples=5, out="")
     assert not list(tmp_path.iterdir())
 

@@ -208,7 +208,7 @@ BAD: dict[str, tuple[Any, str]] = {
         r"gave float32 \(16, 4, 1, 1\) for a batch of 16",
     ),
     "dictionaries": (lambda b: [{"a": 1.0} for _ in b], "gave a list of 16 dict for a batch of 16"),
-    "an object": (lambda b: object(), "gave a object for a batch of 16"),  # noqa: ARG005
+    "an object": (lambda b: object(), "gave an object for a batch of 16"),  # noqa: ARG005
     "a generator": (lambda b: (row for row in b), "gave a generator for a batch of 16"),
     "one row": (lambda b: scores(b)[:1], r"scores of shape \(1, 4\) for a batch of 16"),
     "classes by rows": (lambda b: scores(b).T, r"scores of shape \(4, 16\) for a batch of 16"),

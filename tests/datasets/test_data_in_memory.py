@@ -111,7 +111,7 @@ def test_what_is_in_doubt_is_refused() -> None:
         in_memory(torch.utils.data.DataLoader(Items(), collate_fn=lambda items: items))
     with pytest.raises(ValueError, match="--resize is for files"):
         in_memory(X).load(Reading(resize=4))
-    with pytest.raises(ValueError, match="y must be integers or names of shape"):
+    with pytest.raises(ValueError, match="labels must be integers or names of shape"):
         in_memory(X, LABELS[:3]).load(Reading())
     with pytest.raises(ValueError, match="x is none"):
         in_memory(X, "label")
