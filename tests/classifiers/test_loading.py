@@ -323,7 +323,7 @@ def test_what_is_neither_a_module_nor_callable_is_refused(write: Write) -> None:
     name = write("def make():\n    return np.zeros(3)\n")
     with pytest.raises(
         ValueError,
-        match="the model is a ndarray, not a torch module, a fitted estimator or a callable",
+        match="the model is an ndarray, not a torch module, a fitted estimator or a callable",
     ):
         load(f"{name}:make")
 
