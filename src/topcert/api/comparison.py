@@ -72,7 +72,7 @@ def compare(runs: Sequence[HasAccuracy | Accuracy], names: Sequence[str] | None 
     )
 
 
-def _accuracy(run: Curved | Accuracy) -> Accuracy:
+def _accuracy(run: HasAccuracy | Accuracy) -> Accuracy:
     if isinstance(run, Accuracy):
         return run
     if not callable(getattr(run, "accuracy", None)):
