@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, ClassVar, Final, final
 
 from topcert.theory.scalars import whole_number
-from topcert.voting.executors.crew import Crew, Done, work_off
+from topcert.voting.executors.crew import AHEAD, Crew, Done, work_off
 from topcert.voting.executors.executor import BlockTask, BlockVotes, Executor, OnVotes
 from topcert.voting.executors.voter_recipe import VoterRecipe
 from topcert.voting.executors.worker import NotSharedError, Refusal, compute_part, make_voter
@@ -166,20 +167,34 @@ class _Worker:
     def __init__(self, recipe: VoterRecipe, threads: int) -> None:
         self._voter = make_voter(recipe, threads)
 
+    def ready(self) -> Refusal | None:
+        """Why it can do nothing; None where it can work."""
+        return self._voter if isinstance(self._voter, Refusal) else None
+
     def compute(self, part: BlockTask) -> BlockVotes | Refusal:
         """The votes of a part."""
-        if isinstance(self._voter, Refusal):
-            return self._voter
+        assert not isinstance(self._voter, Refusal)
         return compute_part(self._voter, part)
 
 
 @final
 class _Actors(Crew):
-    """Actors on a cluster; lost ones are replaced where there is room, and more come with it."""
+    """Actors on a cluster; lost ones are replaced where there is room, and more come with it.
+
+    An actor is given work once it is ready: one that has found no place yet would keep what it was
+    given. One that is unfit is given nothing, and keeps its place: another one would start there.
+    """
 
     patience: ClassVar[float] = 120.0
 
     def __init__(self, ray: Any, recipe: VoterRecipe, needs: Needs, most: int | None) -> None:
+        total = ray.cluster_resources()
+        if not needs.fit(total):
+            raise ValueError(
+                f"no worker finds a place: it takes {needs.in_words()}, and the cluster has"
+                f" {total.get('CPU', 0):g} CPU, {total.get('GPU', 0):g} GPU in all; take less of"
+                " --num-cpus, --num-gpus or --resources"
+            )
         self._ray, self._needs, self._most = ray, needs, most
         try:
             self._recipe = ray.put(recipe)
@@ -195,16 +210,11 @@ class _Actors(Crew):
             max_restarts=0,
             max_concurrency=1,
         )(_Worker)
-        self._parts: dict[Any, dict[Any, BlockTask]] = {}  # of each actor: what it was asked
-        self._unfit: list[Any] = []  # actors that are given nothing; they keep their places
-        self._looked = 0.0
-        total = ray.cluster_resources()
-        if not needs.fit(total):
-            raise ValueError(
-                f"no worker finds a place: it takes {needs.in_words()}, and the cluster has"
-                f" {total.get('CPU', 0):g} CPU, {total.get('GPU', 0):g} GPU in all; take less of"
-                " --num-cpus, --num-gpus or --resources"
-            )
+        self._waiting: deque[BlockTask] = deque()  # parts that nobody has
+        self._starting: dict[Any, Any] = {}  # actors by the answer that they are ready
+        self._parts: dict[Any, dict[Any, BlockTask]] = {}  # of each that is: what it was asked
+        self._unfit: list[Any] = []
+        self._heard = self._looked = time.monotonic()
         self._grow()
 
     @property
@@ -216,59 +226,79 @@ class _Actors(Crew):
         return f"{self.workers} worker{'s' * (self.workers > 1)} of a Ray cluster{unfit}"
 
     def _grow(self) -> None:
-        """Start as many more workers as find a place now."""
+        """Start as many more actors as find a place now, and one that waits where there is none."""
         self._looked = time.monotonic()
-        free = self._needs.fit(self._ray.available_resources())
-        if not self._parts:  # it waits for a place, and says so to Ray
+        free = self._needs.fit(self._ray.available_resources()) - len(self._starting)
+        there = len(self._starting) + len(self._parts)
+        if not there:
             free = max(1, free)
         if self._most is not None:
-            free = min(free, self._most - len(self._parts) - len(self._unfit))
+            free = min(free, self._most - there - len(self._unfit))
         for _ in range(free):
             actor = self._actor.remote(self._recipe, max(1, int(self._needs.num_cpus)))
-            self._parts[actor] = {}
+            self._starting[actor.ready.remote()] = actor
 
     def give(self, part: BlockTask) -> None:
-        if not self._parts:
-            time.sleep(WAIT)  # until the cluster knows that a node is gone
-            self._grow()
-        actor = min(self._parts, key=lambda one: len(self._parts[one]))
-        self._parts[actor][actor.compute.remote(part)] = part
+        self._waiting.append(part)
+
+    def _hand_out(self) -> None:
+        while self._waiting and self._parts:
+            actor = min(self._parts, key=lambda one: len(self._parts[one]))
+            if len(self._parts[actor]) >= AHEAD:
+                return
+            part = self._waiting.popleft()
+            self._parts[actor][actor.compute.remote(part)] = part
 
     def take(self) -> list[Done]:
+        self._hand_out()
         asked = {one: actor for actor, parts in self._parts.items() for one in parts}
-        ready, _ = self._ray.wait(list(asked), num_returns=1, timeout=WAIT)
+        refs = [*self._starting, *asked]
+        ready = self._ray.wait(refs, num_returns=1, timeout=WAIT)[0] if refs else []
         found: list[Done] = []
-        lost: list[tuple[Any, str]] = []
         for one in ready:
+            starts = one in self._starting
+            actor = self._starting.pop(one) if starts else asked[one]
             try:
-                votes = self._ray.get(one)
+                answer = self._ray.get(one)
             except self._ray.exceptions.RayTaskError:
                 raise  # a fault of ours: a worker answers with a Refusal
             except self._ray.exceptions.RayError as error:  # its node, its actor or its answer
-                lost.append((asked[one], str(error).partition("\n")[0]))
+                found += self._lose(actor, str(error).partition("\n")[0])
                 continue
-            if isinstance(votes, Refusal) and not votes.unfit:
-                raise ValueError(votes.text)
-            if isinstance(votes, Refusal):
-                self._unfit.append(asked[one])
-                lost.append((asked[one], votes.text))
-                continue
-            found.append(Done(part=self._parts[asked[one]].pop(one), votes=votes))
-        for actor, why in lost:
-            parts = self._parts.pop(actor, {}).values()
-            if actor not in self._unfit:
-                self._ray.kill(actor)
-            found.extend(Done(part=part, votes=None, lost=why) for part in parts)
-        if self._unfit and not self._parts:
-            raise ValueError(f"every worker was refused: {lost[-1][1]}")
+            self._heard = time.monotonic()
+            if starts and answer is None:
+                self._parts[actor] = {}
+            elif starts:
+                self._refuse(actor, answer)
+            elif isinstance(answer, Refusal):
+                raise ValueError(answer.text)
+            else:
+                found.append(Done(part=self._parts[actor].pop(one), votes=answer))
         if time.monotonic() - self._looked >= WAIT:
             self._grow()
         return found
 
+    def _refuse(self, actor: Any, why: Refusal) -> None:
+        self._unfit.append(actor)
+        if not self._parts and not self._starting:
+            raise ValueError(f"every worker was refused: {why.text}")
+
+    def _lose(self, actor: Any, why: str) -> list[Done]:
+        """What an actor had that is lost. Raises ValueError where none lives for long."""
+        self._ray.kill(actor)
+        if time.monotonic() - self._heard > self.patience:
+            raise ValueError(
+                f"every worker is lost as soon as it starts ({why}); what is stored stays: go on"
+                " with --resume"
+            )
+        parts = self._parts.pop(actor, {}).values()
+        return [Done(part=part, votes=None, lost=why) for part in parts]
+
     def drop(self) -> None:
-        for actor in (*self._parts, *self._unfit):
+        for actor in (*self._parts, *self._unfit, *self._starting.values()):
             self._ray.kill(actor)
-        self._parts, self._unfit = {}, []
+        self._parts, self._unfit, self._starting = {}, [], {}
+        self._waiting.clear()
 
     def close(self) -> None:
         self.drop()
