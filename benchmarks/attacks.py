@@ -35,7 +35,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.datasets.dataset import Dataset, load_dataset
+from topcert.datasets.dataset import Dataset
+from topcert.datasets.load_dataset import load_dataset
 from topcert.datasets.reading import Reading
 from topcert.evaluation.results import derive
 from topcert.methods.certificate_table import CertificateTable

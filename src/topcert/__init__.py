@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from topcert.api.plan import Plan, plan
     from topcert.api.read_counts import read_counts
     from topcert.api.smoothed_classifier import SmoothedClassifier
-    from topcert.api.train_network import Recipe, Teaching, Trained, train_network
+    from topcert.api.train_network import train_network
+    from topcert.api.trained_network import Trained
     from topcert.api.training_noise import TrainingNoise
+    from topcert.api.training_recipe import Recipe, Teaching
     from topcert.api.tune import tune
     from topcert.api.tuned import Tuned
     from topcert.api.verification import Verification
@@ -115,11 +117,11 @@ _LATER = {
     "RawInput": "topcert.modalities.raw_input",
     "Ray": "topcert.voting.executors.ray_cluster",
     "Reading": "topcert.datasets.reading",
-    "Recipe": "topcert.api.train_network",
+    "Recipe": "topcert.api.training_recipe",
     "RowCast": "topcert.datasets.casting",
     "SmoothedClassifier": "topcert.api.smoothed_classifier",
-    "Teaching": "topcert.api.train_network",
-    "Trained": "topcert.api.train_network",
+    "Teaching": "topcert.api.training_recipe",
+    "Trained": "topcert.api.trained_network",
     "TrainingNoise": "topcert.api.training_noise",
     "Tuned": "topcert.api.tuned",
     "Verification": "topcert.api.verification",

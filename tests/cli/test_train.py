@@ -238,7 +238,7 @@ def test_the_noise_that_is_named_is_trained_under(
 def test_a_teacher_of_whole_images_is_trained_and_listened_to(
     workplace: Path, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importlib.import_module("topcert.api.train_network"), "HELD_OUT", 8)
+    monkeypatch.setattr(importlib.import_module("topcert.api.prepare_training"), "HELD_OUT", 8)
     run = topcert("train", "cifar10", "whole", "--epochs", 1, "--batch-size", 16, "--out", "t")
     assert run.code == 0, run.err
     assert onnxruntime.InferenceSession("t/whole.onnx").get_inputs()[0].shape[1:] == [3, 32, 32]

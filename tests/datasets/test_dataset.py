@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 
 from tests.datasets.cifar_files import PER_FILE, TEST, TRAIN, make_records, write_binary
 from topcert.datasets import cifar10, load_dataset
-from topcert.datasets.dataset import digits_split
+from topcert.datasets.built_in_sets import digits_split
 
 
 @pytest.fixture
@@ -181,7 +181,7 @@ def test_the_default_of_cifar10_is_five_hundred_images(
         assert (split, data_dir) == ("test", tmp_path)
         return np.broadcast_to(np.uint8(0), (10_000, 32, 32, 3)), np.zeros(10_000, np.int64)
 
-    monkeypatch.setattr("topcert.datasets.dataset.load_cifar10", read)
+    monkeypatch.setattr("topcert.datasets.built_in_sets.load_cifar10", read)
     dataset = load_dataset("cifar10", data_dir=tmp_path)
     np.testing.assert_array_equal(dataset.indices, np.arange(0, 10_000, 20))
 
@@ -190,7 +190,7 @@ def test_held_out_images_of_cifar10_are_the_last_of_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cifar10, "_PER_FILE", PER_FILE)
-    monkeypatch.setattr("topcert.datasets.dataset.HELD_OUT", 3)
+    monkeypatch.setattr("topcert.datasets.built_in_sets.HELD_OUT", 3)
     write_binary(tmp_path, (*TEST, *TRAIN))
     images, labels = make_records("data_batch_5")
     dataset = load_dataset("cifar10-held-out", data_dir=tmp_path)

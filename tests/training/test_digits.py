@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from topcert.classifiers.sklearn_estimator import SklearnClassifier
-from topcert.datasets.dataset import digits_split
+from topcert.datasets.built_in_sets import digits_split
 from topcert.modalities.make_encoder import make_encoder
 from topcert.modalities.registered_modalities import to_planes
 from topcert.randomization import masks

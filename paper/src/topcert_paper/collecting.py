@@ -16,7 +16,7 @@ from typing import Final, final
 import numpy as np
 
 from topcert.classifiers.loading import CARRIED, MIRRORED, carried_path
-from topcert.datasets.dataset import load_dataset
+from topcert.datasets.load_dataset import load_dataset
 from topcert.datasets.reading import Reading
 from topcert.evaluation.bounded_results import certify_network
 from topcert.methods.registered_methods import find_vote_method

@@ -47,7 +47,7 @@ def tiny_cifar(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         )
         return images.astype(np.uint8), labels
 
-    for name in ("topcert.training.networks", "topcert.datasets.dataset"):
+    for name in ("topcert.training.networks", "topcert.datasets.built_in_sets"):
         monkeypatch.setattr(importlib.import_module(name), "load_cifar10", load)
     effort = Effort(network="small", epochs=1, num_samples=40)
     interval = IntervalEffort(epochs=1)

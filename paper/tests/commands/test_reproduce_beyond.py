@@ -69,7 +69,7 @@ def tiny(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         )
         return images.astype(np.uint8), labels
 
-    monkeypatch.setattr(importlib.import_module("topcert.datasets.dataset"), "load_cifar10", load)
+    monkeypatch.setattr("topcert.datasets.built_in_sets.load_cifar10", load)
     (workplace / "sums.py").write_text(MODEL, encoding="utf-8")
     return workplace
 

@@ -42,7 +42,7 @@ def tiny_cifar(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         )
         return images.astype(np.uint8), labels
 
-    for name in ("topcert.training.networks", "topcert.datasets.dataset"):
+    for name in ("topcert.training.networks", "topcert.datasets.built_in_sets"):
         monkeypatch.setattr(importlib.import_module(name), "load_cifar10", load)
     monkeypatch.setattr(
         command, "TABLE1_EFFORT", {"small": Effort(network="small", epochs=2, num_samples=40)}

@@ -14,7 +14,7 @@ from topcert.api.certificates import Certificates
 from topcert.api.origins import FromVotes
 from topcert.api.python_words import python_words
 from topcert.api.smoothed_classifier import SmoothedClassifier
-from topcert.datasets.dataset import digits_split
+from topcert.datasets.built_in_sets import digits_split
 from topcert.evaluation.choices import check_alpha
 from topcert.evaluation.results import Results
 from topcert.files import check_out_folder, path_of, replacing

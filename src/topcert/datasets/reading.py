@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from topcert.datasets.class_order import checked_names
-from topcert.datasets.dataset import Dataset, load_dataset
+from topcert.datasets.dataset import Dataset
+from topcert.datasets.load_dataset import load_dataset
 from topcert.files import path_of
 from topcert.theory.scalars import whole_number
 

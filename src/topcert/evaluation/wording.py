@@ -7,8 +7,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from topcert.datasets.built_in_sets import BUILT_IN
 from topcert.datasets.data_in_memory import IN_MEMORY
-from topcert.datasets.dataset import BUILT_IN
 from topcert.datasets.imagenet import INPUT_IN_WORDS
 from topcert.datasets.recorded_raw import recorded_raw
 from topcert.methods.certificate_table import CertificateTable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from topcert.classifiers.loading import CARRIED
-from topcert.datasets.dataset import BUILT_IN
+from topcert.datasets.built_in_sets import BUILT_IN
 
 
 def absolute_if_file(name: str) -> str:

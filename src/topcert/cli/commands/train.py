@@ -9,8 +9,9 @@ from typing import Annotated, Final, final
 import typer
 from rich.table import Table
 
-from topcert.api.train_network import Recipe, Teaching, prepare_training
+from topcert.api.prepare_training import prepare_training
 from topcert.api.training_noise import TrainingNoise
+from topcert.api.training_recipe import Recipe, Teaching
 from topcert.cli import options
 from topcert.cli.grouping import grouped
 from topcert.cli.own_commands import OwnCommand
