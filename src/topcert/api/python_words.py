@@ -43,6 +43,7 @@ ARGUMENTS: Final = {
     "--out": "out",
     "--output": "output",
     "--precision": "precision",
+    "--price": "price",
     "--radius": "radius",
     "--range": "value_range",
     "--ray": "address",

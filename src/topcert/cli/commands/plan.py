@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Annotated, Any, Final
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Final, final
 
 import typer
 from rich.table import Table
@@ -31,6 +31,20 @@ from topcert.voting.prepared_run import Prepared
 _FEWEST: Final = ("one rival has it all", "as few rivals as can have it all")
 
 
+@final
+@dataclass(frozen=True, kw_only=True)
+class SharingOptions:
+    """Who is to share the work, and what they cost."""
+
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="With DATA and MODEL: what so many workers take, each as here."),
+    ] = None
+    price: Annotated[
+        float | None, typer.Option(min=0, help="Of an hour of one worker, in any money.")
+    ] = None
+
+
 @grouped
 def plan(
     data: Annotated[
@@ -55,6 +69,7 @@ def plan(
     alpha: options.Alpha = 0.001,
     reading: ReadingOptions,
     asked: ModelOptions,
+    sharing: SharingOptions,
     as_json: options.AsJson = False,
 ) -> None:
     """Say what can be certified at best, which vote shares it takes, and (with DATA and MODEL) what
@@ -73,6 +88,10 @@ def plan(
         )
     if keep is None and data is not None:
         raise ValueError("--keep is needed with DATA and MODEL, which are timed under such masks")
+    if sharing.price is not None and sharing.workers is None:
+        raise ValueError("--price is that of an hour of --workers; say how many")
+    if sharing.workers is not None and data is None:
+        raise ValueError("--workers needs DATA and MODEL, which are timed")
     if (data is None) != (model is None):
         raise ValueError("give both DATA and MODEL to time them, or neither")
     prepared = None
@@ -119,7 +138,7 @@ def plan(
             settings.append(_print_setting(setting, name))
         if radius is not None:
             suggested.append(suggest(setting, radius, unit=name, grid=grid))
-    cost = None if prepared is None else _print_cost(prepared)
+    cost = None if prepared is None else _print_cost(prepared, sharing)
     if as_json:
         more = {} if radius is None else {"suggested": suggested}
         print_json({"unit": name, "settings": settings, "cost": cost, **more})
@@ -173,7 +192,7 @@ def _raised(part: int, whole: int) -> str:
     return floored(-(-part * 10**4 // whole), 10**4, 4)
 
 
-def _print_cost(prepared: Prepared) -> dict[str, Any]:
+def _print_cost(prepared: Prepared, sharing: SharingOptions) -> dict[str, Any]:
     """Time some passes and print what all take; returns it as well, for --json."""
     found = time_passes(prepared)
     inputs, samples = len(prepared.dataset), prepared.request.num_samples
@@ -181,11 +200,22 @@ def _print_cost(prepared: Prepared) -> dict[str, Any]:
         f"cost here: {inputs} inputs x {samples:,} masks = {found.passes:,} passes;"
         f" {found.passes_per_second:,.0f} passes a second in batches of {prepared.batch_size}"
         f" ({found.runtime}): {duration_in_words(found.seconds)}; at most"
-        f" {found.bytes / 2**20:,.1f} MiB of votes on disk",
+        f" {found.bytes / 2**20:,.1f} MiB of votes on disk, in {found.blocks:,}"
+        f" block{'s' * (found.blocks > 1)}",
         highlight=False,
         soft_wrap=True,
     )
-    return asdict(found)
+    if sharing.workers is None:
+        return asdict(found)
+    shared = found.shared(sharing.workers, price=sharing.price)
+    money = "" if shared.money is None else f", {shared.money:,.2f} at {sharing.price:g} an hour"
+    console.print(
+        f"{shared.workers:,} worker{'s' * (shared.workers > 1)} as fast as this process:"
+        f" {duration_in_words(shared.seconds)}, {shared.worker_hours:,.2f} worker hours{money}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return asdict(found) | {"shared": asdict(shared)}
 
 
 def duration_in_words(seconds: float) -> str:
