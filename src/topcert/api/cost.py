@@ -38,7 +38,7 @@ class Cost:
     --------
     >>> from topcert.api.cost import Cost
     >>> made = Cost(passes=36_000, passes_per_second=5.0, seconds=7200.0, runtime="numpy",
-    ...     bytes=36_000, blocks=3)
+    ...     bytes=36_000, blocks=30)
     >>> made.passes / made.passes_per_second
     7200.0
     >>> made.shared(4, price=2.5)
