@@ -50,6 +50,7 @@ cluster: .venv/test.stamp  ## votes on a Ray cluster of this machine that loses 
 
 bench: .venv/test.stamp  ## timings, as ratios measured in turn
 	$(BIN)/python benchmarks/arithmetic.py
+	$(BIN)/python benchmarks/masks.py
 	$(BIN)/python benchmarks/overhead.py
 
 .venv/bin/python:

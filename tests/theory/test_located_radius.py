@@ -390,7 +390,7 @@ def hope(found: SurvivingVotes) -> SurvivingVotes:
 def test_the_fast_way_is_the_slow_one(
     num_features: int, num_kept: int, classes: int, pairs: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("topcert.methods.located.largest_radii", hope)
+    monkeypatch.setattr("topcert.methods.located.tightened_by_chance", hope)
     generator = np.random.default_rng(classes)
     every = every_mask(num_features, num_kept)
     ks = list(range(1, classes))

@@ -89,6 +89,26 @@ def test_no_features_meet_more_or_fewer(num_features: int, num_kept: int) -> Non
     assert tight >= 15
 
 
+@pytest.mark.parametrize("num_features", [40, 300])
+def test_rows_are_passed_over_only_where_they_cannot_count(
+    num_features: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # the largest sums of all rows, looked at a few at a time and in two kinds of numbers
+    monkeypatch.setattr(paired, "_CELLS", 7 * num_features)
+    monkeypatch.setattr(paired, "_ROWS", 5)
+    kept = draw_masks(seed=1, start=0, stop=90, num_features=num_features, num_kept=9)
+    keeps = keeps_of(kept, num_features)
+    pairs = keeps.T @ keeps
+    for r, scale, few in itertools.product((2, 3, 9, 30), (1, 10**8), (0, 12, 100)):
+        monkeypatch.setattr(paired, "_PRUNED", few)
+        for alone, both in ((r, -2 * (r - 1)), (-1, r - 1), (-3, r - 1)):
+            known, single = scale * pairs, scale * np.diagonal(pairs)
+            links = alone * (single[:, None] + single) + both * known
+            off = np.sort(links[~np.eye(num_features, dtype=bool)].reshape(num_features, -1))
+            slow = np.sort(off[:, 1 - r :].sum(axis=1))[-r:].sum()
+            assert paired._most_linked(known, r, alone=alone, both=both) == slow
+
+
 def count_pairs_too_often(monkeypatch: pytest.MonkeyPatch, share: float) -> None:
     """Let the bounds take `share` times as many pairs as they may."""
     linked = paired._most_linked

@@ -100,6 +100,16 @@ def test_pairs_of_features_are_counted_under_the_votes_that_kept_both(
             of = [np.array(both)[votes[row][20:] == label].sum(axis=0).tolist() for label in asked]
             assert counts.tolist() == of
     assert shown == 2 * [(1, 3), (2, 3), (3, 3)]
+    # one label has most masks, or few; labels share masks, as ballots do, or all, or have none
+    some = np.random.default_rng(0).random(90)
+    for named in (
+        [some < 0.8, (some >= 0.8) & (some < 0.9), some >= 0.95],
+        [some < 0.3, (some >= 0.3) & (some < 0.4)],
+        [some < 0.8, some >= 0.3, some < 0.1],
+        [some < 2, some > 2],
+    ):
+        direct = [np.array(both)[chosen].sum(axis=0).tolist() for chosen in named]
+        assert replayed._pairs_by_label(named).tolist() == direct
 
 
 def test_pairs_are_not_counted_where_that_takes_long(

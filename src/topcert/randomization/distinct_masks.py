@@ -28,6 +28,7 @@ _LOW: Final = np.uint64(0xFFFFFFFF)
 _HALF: Final = np.uint64(32)
 _PLACES: Final = (0, 64, 128, 192)
 _SPARSE: Final = 64  # features a drawn one, from where sorting costs less than marking
+_FEW: Final = 40  # missing features, of which a loop costs less than another round
 
 
 def draw_distinct_masks(
@@ -43,15 +44,11 @@ def draw_distinct_masks(
     count = min(num_kept, num_features - num_kept)
     find = _by_sorting if num_features > _SPARSE * count else _by_marking
     draws = _Draws(seed, domain, num_features)
+    marked = np.empty(num_features, np.bool_)
     for row, number in enumerate(range(start, stop)):
         draws.begin(number)
-        found = find(draws, count)
-        if count == num_kept:
-            kept[row] = found
-        else:
-            others = np.ones(num_features, np.bool_)
-            others[found] = False
-            kept[row] = np.flatnonzero(others)
+        marked.fill(False)
+        kept[row] = find(draws, count, marked, complement=count != num_kept)
     return kept
 
 
@@ -76,29 +73,50 @@ class _Draws:
     def take(self, count: int) -> NDArray[np.int64]:
         """What the next `count` halves draw; fewer where some draw none."""
         words = self._generator.random_raw((count - len(self._rest) + 1) // 2)
-        halves = np.concatenate([self._rest, words.astype("<u8", copy=False).view("<u4")])
-        taken, self._rest = halves[:count], halves[count:]
-        products = taken.astype(np.uint64) * np.uint64(self.num_features)
-        drawn = (products & _LOW) >= np.uint64(2**32 % self.num_features)
-        return np.asarray((products[drawn] >> _HALF).astype(np.int64))
+        halves = words.astype("<u8", copy=False).view("<u4")
+        if len(self._rest):
+            halves = np.concatenate([self._rest, halves])
+        self._rest = halves[count:]
+        products = halves[:count].astype(np.uint64)
+        products *= np.uint64(self.num_features)
+        least, low = np.uint64(2**32 % self.num_features), products & _LOW
+        if low.size and low.min() < least:  # seldom
+            products = products[low >= least]
+        products >>= _HALF
+        return products.view(np.int64)
 
 
-def _by_marking(draws: _Draws, count: int) -> NDArray[np.int64]:
-    """The first `count` different features, ascending.
+def _by_marking(
+    draws: _Draws, count: int, marked: NDArray[np.bool_], *, complement: bool
+) -> NDArray[np.int64]:
+    """The first `count` different features, ascending, or all others; `marked` is False throughout
+    and may be changed.
 
-    As many are drawn as are missing, so that there are never too many, in whatever order they came.
+    As many are drawn as are missing, so that there are never too many, in whatever order they came;
+    the last few are taken one by one.
     """
-    marked = np.zeros(draws.num_features, np.bool_)
     missing = count
-    while missing:
+    while missing > _FEW:
         marked[draws.take(missing)] = True
         missing = count - int(np.count_nonzero(marked))
-    return np.flatnonzero(marked)
+    while missing:
+        for feature in draws.take(2 * missing).tolist():
+            if not marked[feature]:
+                marked[feature] = True
+                missing -= 1
+                if not missing:
+                    break
+    return np.flatnonzero(~marked if complement else marked)
 
 
-def _by_sorting(draws: _Draws, count: int) -> NDArray[np.int64]:
+def _by_sorting(
+    draws: _Draws, count: int, marked: NDArray[np.bool_], *, complement: bool
+) -> NDArray[np.int64]:
     """The same where they are few among very many."""
     found = np.empty(0, np.int64)
     while len(found) < count:
         found = np.unique(np.concatenate([found, draws.take(count - len(found))]))
-    return found
+    if not complement:
+        return found
+    marked[found] = True
+    return np.flatnonzero(~marked)

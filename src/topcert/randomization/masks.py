@@ -54,8 +54,7 @@ def draw_masks(
         block, accepted = _shuffle(
             _words(seed, domain, first, last, num_kept, attempt=0), num_features
         )
-        for row in np.flatnonzero(~accepted):
-            block[row] = _redraw(seed, domain, first + int(row), num_features, num_kept)
+        _redraw(block, np.flatnonzero(~accepted), seed, domain, first, num_features)
         block.sort(axis=1)
         kept[first - start : last - start] = block
     return kept
@@ -72,14 +71,23 @@ def check_masks(*, seed: int, start: int, stop: int, num_features: int, num_kept
 
 
 def _redraw(
-    seed: int, domain: int, number: int, num_features: int, num_kept: int
-) -> NDArray[np.int32]:
-    attempt = 1
-    while True:
-        words = _words(seed, domain, number, number + 1, num_kept, attempt=attempt)
-        block, accepted = _shuffle(words, num_features)
-        if accepted[0]:
-            return np.asarray(block[0])
+    block: NDArray[np.int32],
+    rows: NDArray[np.intp],
+    seed: int,
+    domain: int,
+    first: int,
+    num_features: int,
+) -> None:
+    """Fill in the rows of a block, whose masks begin at `first`, that had a biased draw."""
+    num_kept, attempt = block.shape[1], 1
+    while len(rows):
+        words = [
+            _words(seed, domain, number, number + 1, num_kept, attempt=attempt)
+            for number in (first + rows).tolist()
+        ]
+        drawn, accepted = _shuffle(np.concatenate(words), num_features)
+        block[rows[accepted]] = drawn[accepted]
+        rows = rows[~accepted]
         attempt += 1
 
 

@@ -13,7 +13,9 @@ features of R, r rows of r - 1 entries each: no R has more than the largest.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,10 @@ from topcert.theory.surviving_votes import SurvivingVotes
 
 Ints = NDArray[np.int64]
 Pairs = NDArray[np.signedinteger]
+
+_CELLS: Final = 1 << 17  # of a table of pairs, looked at together: they stay near the processor
+_ROWS: Final = 64  # looked at closely at a time
+_PRUNED: Final = 12  # features, beyond which nearly all rows must be looked at closely
 
 
 def most_met_by_pairs(pairs: Pairs, r: int) -> int:
@@ -48,16 +54,49 @@ def least_met_by_pairs(pairs: Pairs, r: int) -> int:
 def _most_linked(pairs: Pairs, r: int, *, alone: int, both: int) -> int:
     """At least the sum of alone (w_i + w_j) + both w_ij over the ordered pairs of any r
     features.
+
+    That is the sum of r rows, each of its r - 1 largest entries. No row has more than r - 1 times
+    its largest: so only the rows that may be among the r are looked at closely.
     """
     narrow = (2 * abs(alone) + abs(both)) * int(pairs.max(initial=0)) < 2**31  # twice as fast
-    known: Pairs = pairs.astype(np.int32 if narrow else np.int64, copy=False)
-    features = alone * np.diagonal(known)
-    links = both * known
-    links += features[:, None]
-    links += features
-    np.fill_diagonal(links, np.iinfo(links.dtype).min)
-    rows = np.partition(links, 1 - r, axis=1)[:, 1 - r :].sum(axis=1, dtype=np.int64)
-    return int(np.partition(rows, -r)[-r:].sum())
+    kind: type[np.signedinteger] = np.int32 if narrow else np.int64
+    features = alone * np.diagonal(pairs).astype(kind)
+    own, every = features.astype(np.int64), np.arange(len(pairs))
+    step = max(1, _CELLS // len(pairs))
+    room = np.empty((min(step, len(pairs)), len(pairs)), kind)
+
+    def by_row(look: Callable[[Pairs], Ints], rows: Ints) -> Ints:
+        """What `look` sees in some rows of links; what row i has in common, alone w_i, is left
+        out.
+        """
+        found = np.empty(len(rows), np.int64)
+        for start in range(0, len(rows), step):
+            some = rows[start : start + step]
+            links = room[: len(some)]
+            np.multiply(pairs[some], both, out=links, dtype=kind, casting="same_kind")
+            links += features
+            links[np.arange(len(some)), some] = np.iinfo(kind).min  # no feature is its own pair
+            found[start : start + step] = look(links)
+        return found
+
+    def sums(rows: Ints) -> Ints:
+        return by_row(lambda links: _sum_of_largest(links, r - 1), rows) + (r - 1) * own[rows]
+
+    if r > _PRUNED:
+        return int(np.partition(sums(every), -r)[-r:].sum())
+    most = (r - 1) * (by_row(lambda links: np.asarray(links.max(axis=1)), every) + own)
+    order, best, place = np.argsort(-most), np.empty(0, np.int64), 0
+    while place < len(order) and (place < r or most[order[place]] > best[0]):
+        rows = order[place : place + _ROWS]
+        best = np.sort(np.concatenate([best, sums(rows)]))[-r:]
+        place += len(rows)
+    return int(best.sum())
+
+
+def _sum_of_largest(links: Pairs, count: int) -> Ints:
+    """The sum of so many largest of each row, which is not needed any more afterwards."""
+    links.partition(-count, axis=1)
+    return np.asarray(links[:, -count:].sum(axis=1, dtype=np.int64))
 
 
 def tighten(

@@ -175,16 +175,43 @@ class ReplayedMasks:
         features, features)`.
         """
         asked = dict(zip(inputs.tolist(), labels, strict=True))
-        features, last, done = self._ledger.manifest.num_features, max(asked, default=-1), 0
+        last, done = max(asked, default=-1), 0
         for row, cast in enumerate(islice(self.cast(), last + 1)):
             if row in asked:
-                pairs = np.empty((len(asked[row]), features, features), np.int32)
-                for place, label in enumerate(asked[row].tolist()):
-                    pairs[place] = self._pairs(_name(cast, label))
-                yield pairs
+                yield self._pairs_by_label([_name(cast, label) for label in asked[row].tolist()])
                 done += 1
                 if self._on_pairs is not None:
                     self._on_pairs(done, len(asked))
+
+    def _pairs_by_label(self, named: list[NDArray[np.bool_]]) -> NDArray[np.int32]:
+        """The pairs of each label, `(labels, features, features)`; `named[j]` says which masks name
+        the j-th.
+
+        Of the label with the most masks pairs are not counted but left: all masks' without those of
+        the other labels and of no label, where no mask names two of them.
+        """
+        features = self._ledger.manifest.num_features
+        pairs = np.empty((len(named), features, features), np.int32)
+        largest = int(np.argmax([np.count_nonzero(chosen) for chosen in named]))
+        apart, rest = np.sum(named, axis=0).max(initial=0) <= 1, ~named[largest]
+        pairs[largest] = self.pair_degrees()
+        for place, chosen in enumerate(named):
+            if place != largest:
+                pairs[place] = self._fewer_pairs(chosen)
+                if apart:
+                    pairs[largest] -= pairs[place]
+                    rest &= ~chosen
+        if np.count_nonzero(rest) <= np.count_nonzero(named[largest]):
+            pairs[largest] -= self._pairs(rest)
+        else:
+            pairs[largest] = self._pairs(named[largest])
+        return pairs
+
+    def _fewer_pairs(self, chosen: NDArray[np.bool_]) -> NDArray[np.int32]:
+        """The pairs of the chosen masks; by those of the others where these are fewer."""
+        if 2 * np.count_nonzero(chosen) <= len(chosen):
+            return self._pairs(chosen)
+        return self.pair_degrees() - self._pairs(~chosen)
 
     def _pairs(self, chosen: NDArray[np.bool_]) -> NDArray[np.int32]:
         """How many of the chosen masks keep both of two features."""
@@ -195,8 +222,9 @@ class ReplayedMasks:
             for first in range(0, len(some), _DENSE_MASKS):
                 part = some[first : first + _DENSE_MASKS]
                 # what a design's mask repeats is beyond
-                keeps = np.zeros((len(part), features + 1), np.float32)
-                np.put_along_axis(keeps, part.astype(np.int64), 1, axis=1)
+                width = max(features, int(part.max(initial=0)) + 1)
+                keeps = np.zeros((len(part), width), np.float32)
+                keeps[np.arange(len(part))[:, None], part] = 1
                 keeps = keeps[:, :features]
                 pairs += (keeps.T @ keeps).astype(np.int32)
         return pairs
