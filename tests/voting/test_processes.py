@@ -195,6 +195,25 @@ def test_what_cannot_be_given_to_processes_stays_in_this_one(
     assert smoothed.vote(x, num_samples=100, progress=False).counts.sum() == 300
 
 
+def test_where_processes_fail_the_process_of_the_run_goes_on(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("TIMED", 0.0), ("WORTH", 0.0), ("cpu_count", lambda: 2)):
+        monkeypatch.setattr(fastest, name, value)
+    monkeypatch.setattr(sampling, "MAX_BLOCK_VOTES", 25)
+    (workplace / "failing_model.py").write_text(MORTAL.replace("calls > 3 and left", "left"))
+    (workplace / "DEATHS").write_bytes(b"x" * 1000)
+    request, told = replace(FIXED, model="failing_model:make"), []
+    collect_votes(
+        open_run(request, Path("o"), resume=True),
+        on_progress=lambda done, total, _: told.append((done, total)),
+    )
+    assert told[-1] == (800, 800)
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert run(request, "o", InProcess()) == run(request, "alone", InProcess())
+    assert len((workplace / "DEATHS").read_bytes()) < 1000
+
+
 # The answer depends on how many threads share the sum.
 SHARED = """
 import numpy as np

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import Final, final
 
@@ -22,7 +22,6 @@ from topcert.voting.executors.executor import (
 )
 from topcert.voting.executors.processes import Processes, cpu_count
 from topcert.voting.executors.voter_recipe import VoterRecipe
-from topcert.voting.executors.worker import NotSharedError
 from topcert.voting.voter import Voter
 
 TIMED: Final = 3.0  # seconds of each side of the trial
@@ -55,22 +54,23 @@ class Fastest(Executor):
         self, tasks: Sequence[BlockTask], *, voter: Voter, recipe: VoterRecipe, on_votes: OnVotes
     ) -> Generator[BlockVotes, None, None]:
         waiting = {task.block: task for task in tasks}
-
-        def shared() -> Generator[BlockVotes, None, None]:
-            return self._processes.compute(
-                list(waiting.values()), voter=voter, recipe=recipe, on_votes=on_votes
-            )
-
         if not _can_share(voter):
             self._chosen = ""
         while waiting:
             timed = self._votes > 0 and self._seconds >= TIMED
-            if self._chosen is None and timed and self._left(waiting) >= WORTH:
-                yield from self._try_processes(waiting, shared)
-            elif self._chosen:
-                with closing(shared()) as computed:
-                    for found in computed:
-                        del waiting[found.block]
+            tries = self._chosen is None and timed and self._left(waiting) >= WORTH
+            if tries or self._chosen:
+                with closing(
+                    self._processes.compute(
+                        list(waiting.values()),
+                        voter=voter,
+                        recipe=recipe,
+                        on_votes=lambda *_: None,
+                    )
+                ) as computed:
+                    for found in self._while_faster(computed):
+                        task = waiting.pop(found.block)
+                        on_votes(task.num_votes, task.batches[-1][0])
                         yield found
             else:
                 began, task = time.perf_counter(), next(iter(waiting.values()))
@@ -84,34 +84,29 @@ class Fastest(Executor):
         """Seconds of work in this process."""
         return sum(task.num_votes for task in waiting.values()) * self._seconds / self._votes
 
-    def _try_processes(
-        self,
-        waiting: dict[int, BlockTask],
-        shared: Callable[[], Generator[BlockVotes, None, None]],
+    def _while_faster(
+        self, computed: Generator[BlockVotes, None, None]
     ) -> Generator[BlockVotes, None, None]:
-        """Blocks by processes, until it is known whether they are faster. The first block of each
-        is not timed, as they load the model then.
+        """What processes compute, until it is known that they are not faster, or they fail: then
+        the process of the run goes on, and finds out for itself what is wrong. The first block of
+        each process is not timed, as it loads the model then.
         """
         began, votes, seen = 0.0, 0, 0
         try:
-            with closing(shared()) as computed:
-                for found in computed:
-                    task = waiting.pop(found.block)
-                    seen += 1
-                    now = time.perf_counter()
-                    if began:
-                        votes += task.num_votes
-                    elif seen >= self._processes.num_started:
-                        began = now
-                    if began and votes and now - began > TIMED:
-                        gain = votes / (now - began) * self._seconds / self._votes
-                        if gain < GAIN:
-                            self._chosen = ""
-                            yield found
-                            break
-                        self._chosen = f"{gain:.2f} times as fast as one"
-                    yield found
-        except NotSharedError:
+            for found in computed:
+                seen += 1
+                now = time.perf_counter()
+                if began:
+                    votes += len(found.votes)
+                elif seen >= self._processes.num_started:
+                    began = now
+                if self._chosen is None and votes and now - began > TIMED:
+                    gain = votes / (now - began) * self._seconds / self._votes
+                    self._chosen = f"{gain:.2f} times as fast as one" if gain >= GAIN else ""
+                yield found
+                if self._chosen == "":
+                    break
+        except ValueError:  # they cannot be started, or end again and again
             self._chosen = ""
         if self._chosen == "":
             self._processes.close()
