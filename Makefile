@@ -48,10 +48,8 @@ cluster: .venv/test.stamp  ## votes on a Ray cluster of this machine that loses 
 	$(BIN)/python -m pip install --quiet --editable '.[ray]'
 	$(BIN)/python -m pytest tests/voting/test_ray.py
 
-bench: .venv/test.stamp  ## timings, as ratios measured in turn
-	$(BIN)/python benchmarks/arithmetic.py
-	$(BIN)/python benchmarks/masks.py
-	$(BIN)/python benchmarks/overhead.py
+bench: .venv/test.stamp  ## timings, as ratios measured in turn, in build/bench
+	$(BIN)/python benchmarks/all.py --out build/bench
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

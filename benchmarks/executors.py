@@ -130,7 +130,7 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def rows(*, full: bool, rounds: int, seed: int) -> list[Row]:
+def rows(*, full: bool, rounds: int = 3, seed: int = 0) -> list[Row]:
     """All rows of this benchmark."""
     cores = cpu_count()
     with tempfile.TemporaryDirectory() as folder:
