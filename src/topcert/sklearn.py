@@ -19,6 +19,7 @@ from topcert.modalities.make_encoder import make_encoder
 from topcert.noise.ablation import Ablation
 from topcert.randomization.masks import TRAIN, draw_masks
 from topcert.theory.ranking import most_voted
+from topcert.theory.scalars import real
 
 ENCODING: Final = "sentinel"  # hidden columns are shown as one number
 
@@ -302,7 +303,7 @@ class TopKCertifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                     f"num_kept must lie in 1 .. {columns}, the columns; got {self.num_kept}"
                 )
             return int(self.num_kept)
-        if not 0 < self.num_kept <= 1:
+        if not 0 < real(self.num_kept, "num_kept") <= 1:
             raise ValueError(f"num_kept as a share must lie in (0, 1], got {self.num_kept}")
         return max(1, int(columns * self.num_kept))
 

@@ -17,6 +17,7 @@ import topcert
 from tests.packages import install
 from topcert.api.python_words import in_python
 from topcert.plugins import NOISES
+from topcert.sklearn import TopKCertifier
 from topcert.torch import Smoothed
 
 X = np.random.default_rng(0).random((6, 12))
@@ -55,6 +56,10 @@ def vote(x: Any = X, labels: Any = None, **options: Any) -> topcert.Votes:
 
 def smoothed(**options: Any) -> topcert.SmoothedClassifier:
     return topcert.SmoothedClassifier(model, noise=NOISE, **options)
+
+
+def train(**options: Any) -> topcert.Trained:
+    return topcert.train_network("cifar10", out="o", **options)
 
 
 def tune(**options: Any) -> topcert.Tuned:
@@ -114,6 +119,18 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: Smoothed(torch.nn.Linear(12, 3), noise=NOISE)(X), "x must be a Tensor, such as"),
     (lambda: Smoothed(5, noise=NOISE), "module must be a Module"),  # type: ignore[arg-type]
     (lambda: vote(x=X, reading=topcert.Reading(value_range=5)), "value_range"),
+    (lambda: vote(x=None), "x is None; give the inputs"),
+    (lambda: topcert.merge(5, out="o"), "folders must be a list"),  # type: ignore[arg-type]
+    (lambda: topcert.merge([5], out="o"), "each of folders must be a path"),  # type: ignore[list-item]
+    (lambda: SMOOTHED.vote_share(X, share=5, out="o"), "share must be I/N"),  # type: ignore[arg-type]
+    (lambda: topcert.RowCast.of(X), "frame must be a pandas DataFrame, got an ndarray"),
+    (lambda: topcert.Recipe(epochs="2"), "epochs must be a whole number"),  # type: ignore[arg-type]
+    (lambda: topcert.Teaching(teacher=5), "teacher must be a path"),  # type: ignore[arg-type]
+    (lambda: topcert.TrainingNoise(law=5), "law must be a text, got 5"),  # type: ignore[arg-type]
+    (lambda: train(recipe=5), "recipe must be a Recipe, such as"),
+    (lambda: train(device=0), "device must be auto, cpu, cuda or cuda:N, got 0"),
+    (lambda: topcert.ablate(TENSOR.bfloat16(), num_kept=2, seed=0), "of torch.bfloat16"),
+    (lambda: TopKCertifier(num_kept="3").fit(X, LABELS), "num_kept must be a number, got '3'"),
     (lambda: topcert.count_votes(5, X, noise=NOISE, num_samples=9), "the model is an int, not"),
 ]
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from topcert.api.python_words import python_words
 from topcert.datasets.array_inputs import read_inputs
+from topcert.datasets.data_in_memory import plain
 from topcert.modalities.input_form import Form
 from topcert.modalities.make_encoder import make_encoder
 from topcert.modalities.registered_modalities import known_modality, usual_modality
@@ -76,7 +77,7 @@ def ablate(
     with python_words():
         torch = sys.modules.get("torch")
         tensor = torch is not None and isinstance(batch, torch.Tensor)
-        values = batch.detach().cpu().numpy() if tensor else np.asarray(batch)
+        values = plain(batch) if tensor else np.asarray(batch)
         shown = _shown(
             values,
             num_kept=whole_number(num_kept, "num_kept"),

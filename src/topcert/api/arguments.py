@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from topcert.files import path_of
 from topcert.noise.law import Noise
-from topcert.theory.scalars import article, shown
+from topcert.theory.scalars import article, shown, whole_number
+from topcert.theory.scalars import real as real_number
 
 
 def check_object(value: object, kind: type, name: str, *, such_as: str) -> None:
@@ -22,6 +24,29 @@ def check_object(value: object, kind: type, name: str, *, such_as: str) -> None:
         raise ValueError(
             f"{name} must be {article(kind.__name__)}, such as {such_as}, got {shown(value)}"
         )
+
+
+def check_fields(
+    of: object,
+    *,
+    whole: Sequence[str] = (),
+    real: Sequence[str] = (),
+    texts: Sequence[str] = (),
+    paths: Sequence[str] = (),
+) -> None:
+    """Check the fields of a frozen dataclass that are not None: whole numbers become int, and text
+    that names a place a path. Raises ValueError, naming the field.
+    """
+    given = {name: value for name, value in vars(of).items() if value is not None}
+    for name in set(whole) & set(given):
+        object.__setattr__(of, name, whole_number(given[name], name))
+    for name in set(paths) & set(given):
+        object.__setattr__(of, name, path_of(given[name], name))
+    for name in set(real) & set(given):
+        real_number(given[name], name)
+    for name in set(texts) & set(given):
+        if not isinstance(given[name], str):
+            raise ValueError(f"{name} must be a text, got {shown(given[name])}")
 
 
 def check_noise(noise: object) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from topcert.api.arguments import listed
 from topcert.api.python_words import python_words
+from topcert.files import path_of
 from topcert.progress.shown import Shown, stages
 from topcert.voting.share import Merged, merge_shares
 
@@ -56,8 +58,9 @@ def merge(folders: Sequence[str | Path], *, out: str | Path, progress: Shown = N
     array([100, 100, 100, 100])
     """
     with python_words(), stages(progress) as stage:
+        given = listed(folders, "folders", such_as="['share-1', 'share-2']")
         return merge_shares(
-            [Path(folder) for folder in folders],
-            Path(out),
+            [path_of(folder, "each of folders") for folder in given],
+            path_of(out, "out"),
             on_progress=stage("merge", unit="blocks"),
         )

@@ -37,6 +37,8 @@ def request_of(
 
     Raises ValueError where the inputs are in doubt.
     """
+    if x is None:
+        raise ValueError("x is None; give the inputs, as an array or what a command takes as DATA")
     check_columns(smoothed.model, x, labels)
     data = in_memory_unless_named(x, labels)
     named = isinstance(smoothed.model, (str, Path))

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from topcert.api.arguments import check_object
 from topcert.api.prepare_training import prepare_training
 from topcert.api.python_words import in_python, python_words
 from topcert.api.trained_network import Trained
 from topcert.api.training_noise import TrainingNoise
 from topcert.api.training_recipe import Recipe, Teaching
+from topcert.classifiers.classifier import check_device
 from topcert.files import path_of
 from topcert.progress.shown import Shown, stages
-from topcert.theory.scalars import whole_number
+from topcert.theory.scalars import switch, whole_number
 
 
 def train_network(
@@ -76,18 +78,25 @@ def train_network(
     ValueError: unknown training data 'digits'; topcert trains on: cifar10, modelnet40, surfaces
     """
     notes: list[str] = []
+    noise = TrainingNoise() if noise is None else noise
+    recipe = Recipe() if recipe is None else recipe
+    teaching = Teaching() if teaching is None else teaching
     with python_words():
+        check_object(noise, TrainingNoise, "noise", such_as="topcert.TrainingNoise(num_kept=50)")
+        check_object(recipe, Recipe, "recipe", such_as="topcert.Recipe(epochs=2)")
+        check_object(teaching, Teaching, "teaching", such_as="topcert.Teaching(hold_out=True)")
+        check_device(device)
         training = prepare_training(
             data,
             network,
             out=path_of(out, "out"),
-            noise=TrainingNoise() if noise is None else noise,
-            recipe=Recipe() if recipe is None else recipe,
-            teaching=Teaching() if teaching is None else teaching,
+            noise=noise,
+            recipe=recipe,
+            teaching=teaching,
             seed=whole_number(seed, "seed"),
             device=device,
             data_dir=None if data_dir is None else path_of(data_dir, "data_dir"),
-            resume=resume,
+            resume=switch(resume, "resume"),
             tell=notes.append,
         )
         with stages(progress) as stage:

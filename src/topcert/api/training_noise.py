@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
+from topcert.api.arguments import check_fields
 from topcert.noise.gaussian import Gaussian
 from topcert.randomization.designs import kind_of, make_design
 from topcert.randomization.lattices import read_strides, stride_of
@@ -59,6 +60,14 @@ class TrainingNoise:
     sigma: float | None = None
     keep_probability: float | None = None
     radius: int | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(
+            self,
+            whole=("num_kept", "num_kept_at_first", "num_masks", "radius"),
+            real=("sigma", "keep_probability"),
+            texts=("law", "design"),
+        )
 
 
 def training_noise(shown: TrainingNoise, *, network: str, points: bool, seed: int) -> Noise:

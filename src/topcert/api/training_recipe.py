@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
+from topcert.api.arguments import check_fields
+from topcert.theory.scalars import switch
+
 
 @final
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +50,14 @@ class Recipe:
     average: float | None = None
     precision: str | None = None
 
+    def __post_init__(self) -> None:
+        check_fields(
+            self,
+            whole=("epochs", "batch_size", "views"),
+            real=("learning_rate", "weight_decay", "label_smoothing", "average"),
+            texts=("optimizer", "schedule", "precision"),
+        )
+
 
 @final
 @dataclass(frozen=True, kw_only=True)
@@ -74,3 +85,7 @@ class Teaching:
     teacher: Path | None = None
     teacher_share: float | None = None
     hold_out: bool = False
+
+    def __post_init__(self) -> None:
+        check_fields(self, real=("teacher_share",), paths=("start_from", "teacher"))
+        switch(self.hold_out, "hold_out")

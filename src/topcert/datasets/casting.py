@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from topcert.datasets.data_in_memory import ArraysInMemory
 from topcert.modalities.raw_input import RawInput
 from topcert.modalities.table import DATA_FRAME, ROW
+from topcert.theory.scalars import kind_in_words
 
 
 @final
@@ -109,8 +110,10 @@ class RowCast:
             For a column of text or objects whose categories nobody names: its codes would depend on
             the other rows.
         """
+        pandas = sys.modules.get("pandas")
+        if pandas is None or not isinstance(frame, pandas.DataFrame):
+            raise ValueError(f"frame must be a pandas DataFrame, got {kind_in_words(frame)}")
         check_columns(frame)
-        pandas = sys.modules["pandas"]
         named = dict(categories or {})
         made = []
         for name in frame.columns:

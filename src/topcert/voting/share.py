@@ -34,7 +34,7 @@ class Share:
         >>> Share.read("2/8")
         Share(number=2, of=8)
         """
-        found = re.fullmatch("([0-9]{1,6})/([0-9]{1,6})", text)
+        found = re.fullmatch("([0-9]{1,6})/([0-9]{1,6})", str(text))
         if found is None or not 1 <= int(found[1]) <= int(found[2]):
             raise ValueError(f"--shard must be I/N with I in 1 .. N, such as 2/8, got {text!r}")
         return Share(number=int(found[1]), of=int(found[2]))
