@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from topcert.api.certificates import Certificates
+from topcert.api.certified_votes import USUAL_ALPHA
 from topcert.api.request_of import request_of
 from topcert.api.smoothed_classifier import SmoothedClassifier
-from topcert.api.votes import USUAL_ALPHA, Votes
+from topcert.api.votes import Votes
 from topcert.api.voting_run import open_for
 from topcert.datasets.reading import Reading
 from topcert.evaluation.choices import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from topcert.api.votes import USUAL_ALPHA
+from topcert.api.certified_votes import USUAL_ALPHA
 from topcert.evaluation.choices import check_ballot, check_design, choose_alpha
 from topcert.evaluation.usual_method import usual_method
 from topcert.methods.method import SampledMethod

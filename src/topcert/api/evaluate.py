@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from topcert.api.certificates import Certificates
+from topcert.api.certified_votes import USUAL_ALPHA
 from topcert.api.python_words import python_words
-from topcert.api.votes import USUAL_ALPHA, Votes
+from topcert.api.votes import Votes
 from topcert.evaluation.choices import choose_ks, listed_ks
 from topcert.files import path_of
 from topcert.methods.certificate_table import CertificateTable, LabelChoice

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, final
 
-from topcert.api.votes import USUAL_ALPHA, Votes
+from topcert.api.certified_votes import USUAL_ALPHA
+from topcert.api.votes import Votes
 from topcert.evaluation.choices import check_design, choose_alpha, choose_ks
 from topcert.evaluation.other_certificates import has_other_certificates
 from topcert.evaluation.predicting import find_predictor, predict_labels

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from topcert.api.arguments import check_object, listed
+from topcert.api.certified_votes import USUAL_ALPHA
 from topcert.api.claim import Claim, method_of, most_named
 from topcert.api.python_words import python_words
 from topcert.api.request_of import check_columns, checked_reading, request_of
 from topcert.api.smoothed_classifier import SmoothedClassifier
 from topcert.api.tuned import Tuned
-from topcert.api.votes import USUAL_ALPHA, Votes
+from topcert.api.votes import Votes
 from topcert.api.voting_run import VotingRun
 from topcert.datasets.from_memory import in_memory_unless_named
 from topcert.datasets.reading import Reading

@@ -5,26 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topcert.api.certificates import Certificates
+from topcert.api.certified_votes import certified
 from topcert.api.origins import FromVotes, check_new, copy_votes
 from topcert.api.python_words import python_words
 from topcert.api.temporary_folder import TemporaryFolder
+from topcert.api.vote_pictures import picture
 from topcert.data_frames import to_frame
-from topcert.evaluation.choices import choose_alpha, choose_ks, choose_label, listed_ks
-from topcert.evaluation.plotting import plot_classes, plot_shares
-from topcert.evaluation.results import derive
-from topcert.evaluation.usual_method import usual_method
 from topcert.evaluation.wording import noise_in_words, raw_of, votes_in_words
 from topcert.files import path_of
 from topcert.html_tables import html_table
 from topcert.methods.certificate_table import LabelChoice
-from topcert.methods.registered_methods import find_sampled_method
-from topcert.methods.rules import check_rule
 from topcert.modalities.raw_input import RawInput
 from topcert.progress.shown import Shown, stages
 from topcert.theory.scalars import whole_number
@@ -35,8 +31,6 @@ from topcert.voting.manifest import Manifest
 
 if TYPE_CHECKING:
     from topcert.api.verification import Verification
-
-USUAL_ALPHA: Final = 0.001
 
 
 @final
@@ -208,30 +202,15 @@ class Votes:
         """
         with python_words(), stages(progress) as stage:
             update = stage("pairs of features", unit="inputs")
-            rule = None if self.ledger.stopping_test is None else self.ledger.stopping_test.rule
-            ks = listed_ks(k)
-            if rule is not None:  # it was made for one of each
-                method = rule.method if method is None else method
-                ks = [rule.k] if ks is None else ks
-                alpha = rule.alpha if alpha is None else alpha
-                label_choice = label_choice or rule.label
-            if method is None:
-                law, named = self.manifest.law, num_named or self.num_named
-                method = usual_method(self.manifest.noise.name, law, ks, num_named=named)
-            certifier = find_sampled_method(method)
-            results = derive(
+            results = certified(
                 self.ledger,
                 method=method,
-                bounds=check_rule(certifier, bounds) if rule is None else bounds,
-                ks=choose_ks(ks, method, self.num_classes),
-                alpha=choose_alpha(alpha, certifier, usual=USUAL_ALPHA),
-                label_choice=choose_label(
-                    label_choice or self._choice,
-                    certifier,
-                    num_selection=self.manifest.num_selection,
-                    has_labels=self.labels is not None,
-                ),
-                num_named=None if num_named is None else whole_number(num_named, "num_named"),
+                k=k,
+                alpha=alpha,
+                label_choice=label_choice,
+                usual_choice=self._choice,
+                bounds=bounds,
+                num_named=num_named,
                 on_pairs=lambda done, total: update(done, total, ""),
             )
         return Certificates(
@@ -355,23 +334,7 @@ class Votes:
         >>> votes.plot().get_ylabel(), votes.plot(row=0).get_title()
         ('inputs', 'input 0: 100 votes')
         """
-        cast = self.counts.sum(axis=1) // self.num_named
-        shares = self.counts / cast[:, None]
-        if row is None:
-            most = self.counts.argmax(axis=1)
-            right = None if self.labels is None else most == self.labels
-            return plot_shares(shares.max(axis=1), right, ax=ax)
-        place = whole_number(row, "row")
-        if not 0 <= place < len(self):
-            raise ValueError(f"row must lie in 0 .. {len(self) - 1}, the inputs; got {row}")
-        called = "" if self.names.inputs is None else f", {self.names.inputs[place]}"
-        return plot_classes(
-            [self.names.of_class(label) or str(label) for label in range(self.num_classes)],
-            shares[place],
-            None if self.labels is None else int(self.labels[place]),
-            title=f"input {self.index[place]}{called}: {cast[place]:,} votes",
-            ax=ax,
-        )
+        return picture(self, ax, None if row is None else whole_number(row, "row"))
 
     def to_pandas(self) -> Any:
         """Counts as a DataFrame: a row an input, a column a class (by its name, where it has one).
