@@ -60,6 +60,19 @@ def folder(place: Path, topcert: Callable[..., Outcome]) -> Path:
     return place / "o"
 
 
+def test_python_leaves_the_same_folder(folder: Path) -> None:
+    found = certify_network(
+        "net.onnx", "images.npz", k=(1, 2), label_choice="predicted", progress=False
+    )
+    found.save("p")
+    one, other = (
+        {path.name: path.read_bytes() for path in Path(where).iterdir() if path.is_file()}
+        for where in ("o", "p")
+    )
+    assert one == other
+    assert {"bounds.json", "certificates.parquet", "accuracy.csv", "accuracy.svg"} <= one.keys()
+
+
 def test_certificates_are_those_of_the_theory(
     folder: Path, topcert: Callable[..., Outcome]
 ) -> None:
