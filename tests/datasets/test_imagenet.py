@@ -131,7 +131,7 @@ def test_the_subset_is_spread_evenly_unless_it_is_named(
 def test_of_all_images_the_subset_is_the_fields(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from topcert.datasets import dataset, imagenet
+    from topcert.datasets import built_in_sets, imagenet
 
     labels = np.repeat(np.arange(1000), 50)
     whole = imagenet.Photographs(
@@ -140,7 +140,7 @@ def test_of_all_images_the_subset_is_the_fields(
         class_names=read_wnids(),
         read=lambda _: np.zeros((224, 224, 3), np.uint8),
     )
-    monkeypatch.setattr(dataset, "load_imagenet", lambda _: whole)
+    monkeypatch.setattr(built_in_sets, "load_imagenet", lambda _: whole)
     found = load(tmp_path)
     assert found.indices.tolist() == list(range(0, 50_000, 100))
     assert found.labels is not None
