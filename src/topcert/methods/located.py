@@ -72,13 +72,13 @@ class Located(MaskMethod):
             num_named=smoothing.num_named,
         )
         rule = _of_picked if labels is None else _of_named
-        claim = partial(rule, ks=ks, alpha=alpha, beta=beta, num_named=smoothing.num_named)
-        radii = claim(found)
+        claim = partial(rule, ks=ks, alpha=alpha, num_named=smoothing.num_named)
+        radii = claim(found, beta=beta)
         if not votes.counts_pairs:
             return radii
         # Rivals of picked labels are counted over all masks: their pairs tell nothing.
         return _tightened(
-            radii, found, near if labels is not None else near[:, :most], votes, claim
+            radii, found, near if labels is not None else near[:, :most], votes, claim, beta=beta
         )
 
     def favourable(
@@ -155,14 +155,16 @@ def _tightened(
     found: SurvivingVotes,
     near: Ints,
     votes: MaskVotes,
-    claim: Callable[[SurvivingVotes], Ints],
+    claim: Callable[..., Ints],
+    *,
+    beta: Floats,
 ) -> Ints:
     """The same where pairs of features are asked as well: at the first r that single ones did not
     prove, and so on.
 
     Pairs of an input are counted only where they might help. They tell nothing at r = 0 and 1.
     """
-    best, named = claim(tightened_by_chance(found)), radii.shape[1]
+    best, named = claim(tightened_by_chance(found), beta=beta), radii.shape[1]
     improvable = (best > radii) & (radii > 0)
     rows = np.flatnonzero(improvable.any(axis=(1, 2)))
     for row, pairs in zip(rows.tolist(), votes.kept_pairs(rows, near[rows]), strict=True):
@@ -174,7 +176,11 @@ def _tightened(
             for r in wanted:
                 one = tighten(one, pairs, votes.pair_degrees(), r, labels=named)
             done |= wanted
-            radii[row] = claim(one)[0]
+            # what is proven stays so, and where r = 0 or 1 is not proven pairs change nothing
+            above = radii[row] > 0
+            first = int(radii[row][above].min()) + 1
+            again = claim(one.beyond(first), beta=beta[first:])[0] + first
+            radii[row] = np.where(above, again, radii[row])
     return radii
 
 

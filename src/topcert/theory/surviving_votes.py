@@ -9,7 +9,7 @@ feature of R alone meets, at its worst.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import final
 
 import numpy as np
@@ -45,6 +45,15 @@ class SurvivingVotes:
         """The same of one input."""
         return SurvivingVotes(
             **{field.name: getattr(self, field.name)[row : row + 1] for field in fields(self)}
+        )
+
+    def beyond(self, r: int) -> SurvivingVotes:
+        """The same for radii from r on."""
+        return replace(
+            self,
+            least_left=self.least_left[:, :, r:],
+            most_left=self.most_left[:, :, r:],
+            others_left=self.others_left[:, :, r:],
         )
 
     def rivals(self, k: int) -> Ints:

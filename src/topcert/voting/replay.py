@@ -197,26 +197,31 @@ class ReplayedMasks:
         pairs[largest] = self.pair_degrees()
         for place, chosen in enumerate(named):
             if place != largest:
-                pairs[place] = self._fewer_pairs(chosen)
+                self._fewer_pairs(chosen, pairs[place])
                 if apart:
                     pairs[largest] -= pairs[place]
                     rest &= ~chosen
         if np.count_nonzero(rest) <= np.count_nonzero(named[largest]):
             pairs[largest] -= self._pairs(rest)
         else:
-            pairs[largest] = self._pairs(named[largest])
+            self._pairs(named[largest], pairs[largest])
         return pairs
 
-    def _fewer_pairs(self, chosen: NDArray[np.bool_]) -> NDArray[np.int32]:
-        """The pairs of the chosen masks; by those of the others where these are fewer."""
+    def _fewer_pairs(self, chosen: NDArray[np.bool_], pairs: NDArray[np.int32]) -> None:
+        """Write the pairs of the chosen masks; by those of the others where these are fewer."""
         if 2 * np.count_nonzero(chosen) <= len(chosen):
-            return self._pairs(chosen)
-        return self.pair_degrees() - self._pairs(~chosen)
+            self._pairs(chosen, pairs)
+        else:
+            np.subtract(self.pair_degrees(), self._pairs(~chosen), out=pairs)
 
-    def _pairs(self, chosen: NDArray[np.bool_]) -> NDArray[np.int32]:
-        """How many of the chosen masks keep both of two features."""
+    def _pairs(
+        self, chosen: NDArray[np.bool_], pairs: NDArray[np.int32] | None = None
+    ) -> NDArray[np.int32]:
+        """How many of the chosen masks keep both of two features; written to `pairs`, if given."""
         features = self._ledger.manifest.num_features
-        pairs = np.zeros((features, features), np.int32)
+        if pairs is None:
+            pairs = np.empty((features, features), np.int32)
+        written = False
         for start, kept in self._masks():
             some = kept[chosen[start : start + len(kept)]]
             for first in range(0, len(some), _DENSE_MASKS):
@@ -226,7 +231,14 @@ class ReplayedMasks:
                 keeps = np.zeros((len(part), width), np.float32)
                 keeps[np.arange(len(part))[:, None], part] = 1
                 keeps = keeps[:, :features]
-                pairs += (keeps.T @ keeps).astype(np.int32)
+                found = keeps.T @ keeps  # whole numbers
+                if written:
+                    pairs += found.astype(np.int32)
+                else:
+                    np.copyto(pairs, found, casting="unsafe")
+                    written = True
+        if not written:
+            pairs.fill(0)
         return pairs
 
     def _certifying(self, votes: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:
