@@ -33,6 +33,23 @@ _FEWEST: Final = ("one rival has it all", "as few rivals as can have it all")
 
 @final
 @dataclass(frozen=True, kw_only=True)
+class ClaimOptions:
+    """Of which inputs and k, and what radius is wished for."""
+
+    features: Annotated[
+        int | None, typer.Option(help="Features of an input (d); read from DATA if given.")
+    ] = None
+    radius: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Say which e, w and designs can reach this radius, and how to choose."
+        ),
+    ] = None
+    k: options.Ks = None
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
 class SharingOptions:
     """Who is to share the work, and what they cost."""
 
@@ -53,17 +70,8 @@ def plan(
     ] = None,
     model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="As for certify.")] = None,
     *,
-    features: Annotated[
-        int | None, typer.Option(help="Features of an input (d); read from DATA if given.")
-    ] = None,
     noise: Kept,
-    radius: Annotated[
-        int | None,
-        typer.Option(
-            min=0, help="Say which e, w and designs can reach this radius, and how to choose."
-        ),
-    ] = None,
-    k: options.Ks = None,
+    claim: ClaimOptions,
     ballot: options.Ballot = 1,
     samples: options.Samples = 10_000,
     alpha: options.Alpha = 0.001,
@@ -80,6 +88,7 @@ def plan(
     them on a labelled sample.
     """
     keep, classes = noise["num_kept"], asked.classes
+    features, radius = claim.features, claim.radius
     check_alpha(alpha)
     if keep is None and radius is None:
         raise ValueError(
@@ -126,7 +135,7 @@ def plan(
         num_features=features,
         num_kept=1 if keep is None else keep,
         num_classes=classes,
-        ks=k,
+        ks=claim.k,
         num_samples=samples,
         alpha=alpha,
         num_named=ballot,
