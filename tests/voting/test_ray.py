@@ -16,6 +16,7 @@ from topcert.noise.ablation import Ablation
 from topcert.voting import sampling
 from topcert.voting.executors import ray_cluster
 from topcert.voting.executors.in_process import InProcess
+from topcert.voting.executors.named import make_executor
 from topcert.voting.executors.processes import Processes
 from topcert.voting.executors.ray_cluster import Needs, Ray
 from topcert.voting.request import Request
@@ -41,8 +42,9 @@ REQUEST = Request(
 
 def test_without_ray_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ValueError, match=r"pip install 'topcert\[ray\]'"):
-        ray_cluster.connect(None)
+    for ask in (lambda: ray_cluster.connect(None), lambda: make_executor("ray")):
+        with pytest.raises(ValueError, match=r"pip install 'topcert\[ray\]'"):
+            ask()
 
 
 def test_how_many_workers_find_a_place() -> None:

@@ -9,7 +9,7 @@ from topcert.voting.executors.executor import Executor
 from topcert.voting.executors.fastest import Fastest
 from topcert.voting.executors.in_process import InProcess
 from topcert.voting.executors.processes import Processes
-from topcert.voting.executors.ray_cluster import Ray
+from topcert.voting.executors.ray_cluster import Ray, ray_itself
 
 AUTO: Final = "auto"
 EXECUTORS: Final = (AUTO, "in-process", "processes", "ray")
@@ -46,7 +46,7 @@ def make_executor(
     Raises
     ------
     ValueError
-        Where there is no such executor, or it has no workers, or no cluster.
+        Where there is no such executor, it has no workers or no cluster, or Ray is not installed.
 
     Examples
     --------
@@ -65,6 +65,7 @@ def make_executor(
         if name != "ray" and value is not None:
             raise ValueError(f"{flag} is for --executor ray, not for {name}; leave it out")
     if name == "ray":
+        ray_itself()  # better known before the run is prepared
         return Ray(
             ray,
             workers=workers,

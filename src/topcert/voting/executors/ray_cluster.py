@@ -133,14 +133,19 @@ class Ray(Executor):
         return self._words
 
 
-def connect(address: str | None) -> Any:
-    """Ray, connected. Raises ValueError where it is not installed, or there is no cluster."""
+def ray_itself() -> Any:
+    """Ray. Raises ValueError where it is not installed."""
     try:
-        ray: Any = import_module("ray")
+        return import_module("ray")
     except ImportError as error:
         raise ValueError(
             "--executor ray needs Ray, which is not installed: pip install 'topcert[ray]'"
         ) from error
+
+
+def connect(address: str | None) -> Any:
+    """Ray, connected. Raises ValueError where it is not installed, or there is no cluster."""
+    ray = ray_itself()
     if ray.is_initialized():
         return ray
     alone = {"include_dashboard": False} if address is None else {}
