@@ -18,6 +18,11 @@ class ScatterBuffer:
         self._background = background
         self._batch = np.repeat(background[None], batch_size, axis=0)
         self._flat = self._batch.reshape(-1)
+        # the one value of each plane, where it has but one, to the bit
+        self._nulls = [
+            plane[0] if plane.tobytes() == plane[0].tobytes() * len(plane) else None
+            for plane in background
+        ]
         width, num_features = background.shape
         self._rows = np.arange(batch_size)[:, None] * (width * num_features)
         self._last: NDArray[np.int32] | None = None
@@ -27,13 +32,13 @@ class ScatterBuffer:
     ) -> NDArray[np.floating]:
         num_features = self._background.shape[1]
         # the same masks overwrite their own places
-        if self._last is not None and self._last is not kept:
-            cells = self._rows + self._last
-            for plane in self._background:
-                self._flat[cells] = plane[self._last]
-                cells += num_features
-        cells = self._rows + kept
-        for shown in values:
+        last = None if self._last is kept else self._last
+        cells, before = self._rows + kept, None if last is None else self._rows + last
+        # plane by plane, so that what is restored is still near when it is written
+        for plane, null, shown in zip(self._background, self._nulls, values, strict=True):
+            if last is not None and before is not None:
+                self._flat[before] = plane[last] if null is None else null
+                before += num_features
             self._flat[cells] = shown
             cells += num_features
         self._last = kept
