@@ -54,12 +54,12 @@ class Fastest(Executor):
         self, tasks: Sequence[BlockTask], *, voter: Voter, recipe: VoterRecipe, on_votes: OnVotes
     ) -> Generator[BlockVotes, None, None]:
         waiting = {task.block: task for task in tasks}
-        if not _can_share(voter):
-            self._chosen = ""
         while waiting:
             timed = self._votes > 0 and self._seconds >= TIMED
             tries = self._chosen is None and timed and self._left(waiting) >= WORTH
-            if tries or self._chosen:
+            if tries and not _can_share(voter):
+                self._chosen = ""
+            elif tries or self._chosen:
                 with closing(
                     self._processes.compute(
                         list(waiting.values()),
