@@ -348,10 +348,10 @@ def test_more_named_labels_keep_all_numbers_below_63_bits() -> None:
         for named in {1, 2, classes // 2, classes - 1}:
             k = classes - 1
             grid = _room(k, named)
+            rivals = np.full((k, 1), grid, object)  # each may have all
             for own in (0, grid):
-                taken = np.minimum(np.arange(1, k + 1, dtype=object) * grid, named * grid - own)
-                exact = _bar(np.array([own], object), taken[None], classes, named, grid)
-                fast = _bar(np.array([own]), taken[None].astype(np.int64), classes, named, grid)
+                exact = _bar(np.array([own], object), rivals, classes, named, grid)
+                fast = _bar(np.array([own]), rivals.astype(np.int64), classes, named, grid)
                 assert exact.tolist() == fast.tolist()
 
 

@@ -14,6 +14,7 @@ from topcert.datasets.dataset import Dataset, select_inputs
 from topcert.datasets.npz import Arrays, read_arrays
 from topcert.datasets.reading import Reading
 from topcert.files import first_line
+from topcert.modalities.array_values import as_array
 from topcert.modalities.raw_input import RawInput
 from topcert.theory.scalars import kind_in_words
 
@@ -206,13 +207,10 @@ def plain(values: Any) -> Any:
         )
     if isinstance(values, (list, tuple)):
         values = [plain(value) for value in values]
-    try:
-        found = np.asarray(values)
-        if found.dtype == object and all(isinstance(value, str) for value in found.flat):
-            return found.astype(str)  # of pandas
-        return found
-    except Exception as error:  # ragged lists, and whatever a stranger's object raises
-        raise ValueError(f"the data cannot be read as an array: {error}") from error
+    found = as_array(values, "the data")
+    if found.dtype == object and all(isinstance(value, str) for value in found.flat):
+        return found.astype(str)  # of pandas
+    return found
 
 
 def _of_tensor(values: Any) -> NDArray[Any]:

@@ -47,8 +47,12 @@ def in_memory_unless_named(x: Any, labels: Any = None) -> DataInMemory | None:
     if x is not None and not isinstance(x, (str, Path)):
         return in_memory(x, labels)
     if labels is not None:
-        what = "the folder's data" if x is None else str(x)
-        raise ValueError(f"the labels of {what} lie beside its inputs; leave labels out")
+        if x is None:
+            raise ValueError("labels of the folder's data lie beside its inputs; leave labels out")
+        raise ValueError(
+            f"x is {str(x)!r}, the name of data that is read with its labels, so labels go with"
+            " arrays alone: leave labels out, or read the file yourself and give both"
+        )
     return None
 
 

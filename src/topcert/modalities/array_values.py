@@ -24,6 +24,13 @@ def as_array(values: ArrayLike, what: str) -> NDArray[Any]:
         return np.asarray(values)
     # ragged lists, tensors on a device or with a gradient: each raises its own
     except Exception as error:
+        parts = values if isinstance(values, (list, tuple)) else ()
+        sizes = {len(part) for part in parts if hasattr(part, "__len__")}
+        if len(sizes) > 1:
+            raise ValueError(
+                f"{what} has parts of different sizes ({min(sizes)} to {max(sizes)} values), and a"
+                " certified input has the shape of all others: pad or cut them"
+            ) from error
         raise ValueError(f"{what} cannot be read as an array: {first_line(error)}") from error
 
 

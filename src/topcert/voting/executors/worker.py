@@ -91,7 +91,7 @@ def compute_part(voter: Voter, part: BlockTask) -> BlockVotes | Refusal:
     """The votes of a part, in as few bytes as their labels need."""
     try:
         found = compute_block(voter, part)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         return Refusal(text=str(error))
     small = np.min_scalar_type(voter.classifier.num_classes - 1)
     return BlockVotes(block=found.block, votes=found.votes.astype(small), undefined=found.undefined)
@@ -116,12 +116,13 @@ def main() -> None:
     os.dup2(2, 1)
     recipe = Path(sys.argv[1])
     voter = make_voter(read_recipe(recipe), int(sys.argv[2]))
-    while True:
-        try:
+    try:
+        while True:
             part = pickle.load(parts)
-        except EOFError:  # the process of the run was killed, or else this one would have been
-            shutil.rmtree(recipe.parent, ignore_errors=True)
-            return
-        found = voter if isinstance(voter, Refusal) else compute_part(voter, part)
-        pickle.dump(found, answers)
-        answers.flush()
+            found = voter if isinstance(voter, Refusal) else compute_part(voter, part)
+            pickle.dump(found, answers)
+            answers.flush()
+    # the process of the run was killed, or else this one would have been
+    except (EOFError, OSError, pickle.UnpicklingError):
+        shutil.rmtree(recipe.parent, ignore_errors=True)
+        os._exit(1)  # what could not be answered is not tried again
