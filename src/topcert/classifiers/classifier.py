@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final, final
 
@@ -74,6 +75,20 @@ class Classifier(ABC):
         """
         self.threads = threads
         self._pools = ThreadpoolController()
+
+    def other_threads(self) -> tuple[int, ...]:
+        """Numbers of threads that may differ from what the model takes by itself: one, several."""
+        return (1, 2)
+
+    @contextmanager
+    def in_threads(self, threads: int) -> Iterator[None]:
+        """Within it the model runs in so many threads, afterwards as it did before."""
+        before = self.threads
+        self.limit_threads(threads)
+        try:
+            yield
+        finally:
+            self.limit_threads(before)
 
     def _limited(self) -> AbstractContextManager[Any]:
         """Within it the model keeps to its threads: those of BLAS and OpenMP."""

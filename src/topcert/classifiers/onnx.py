@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import AbstractContextManager, nullcontext
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -103,6 +105,18 @@ class OnnxClassifier(Classifier):
     def limit_threads(self, threads: int | None) -> None:
         self.threads = threads
         self._session = self._open(threads)
+
+    def other_threads(self) -> tuple[int, ...]:
+        return (1,) if (os.cpu_count() or 1) > 1 else (2,)  # by itself it takes one a core
+
+    @contextmanager
+    def in_threads(self, threads: int) -> Iterator[None]:
+        before, session = self.threads, self._session
+        self.limit_threads(threads)
+        try:
+            yield
+        finally:
+            self.threads, self._session = before, session
 
     def _limited(self) -> AbstractContextManager[None]:
         return nullcontext()  # threads are those of a session

@@ -9,7 +9,7 @@ seen, and then it is the one number that every machine has.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,6 @@ from topcert.classifiers.answers import AnswerError
 from topcert.classifiers.classifier import Classifier
 from topcert.voting.prepared_run import Prepared
 from topcert.voting.rows import quiet
-
-SOME: Final = 2  # threads, on a machine of any number of cores
 
 
 def pin_threads(prepared: Prepared) -> Prepared:
@@ -43,15 +41,11 @@ def depends_on_threads(classifier: Classifier, batch: NDArray[np.floating]) -> b
     the model takes by itself.
     """
     usual = _bits(classifier, batch)
-    if _bits(classifier, batch) != usual:
-        return False
-    try:
-        for threads in (1, SOME):
-            classifier.limit_threads(threads)
-            if _bits(classifier, batch) != usual:
-                return True
-    finally:
-        classifier.limit_threads(None)
+    for threads in classifier.other_threads():
+        with classifier.in_threads(threads):
+            other = _bits(classifier, batch)
+        if other != usual:
+            return _bits(classifier, batch) == usual
     return False
 
 

@@ -30,12 +30,13 @@ class ScatterBuffer:
     def write(
         self, kept: NDArray[np.int32], values: list[NDArray[np.floating]]
     ) -> NDArray[np.floating]:
+        """Show `values` of the first planes at the kept features; the others are the caller's."""
         num_features = self._background.shape[1]
         # the same masks overwrite their own places
         last = None if self._last is kept else self._last
         cells, before = self._rows + kept, None if last is None else self._rows + last
         # plane by plane, so that what is restored is still near when it is written
-        for plane, null, shown in zip(self._background, self._nulls, values, strict=True):
+        for plane, null, shown in zip(self._background, self._nulls, values, strict=False):
             if last is not None and before is not None:
                 self._flat[before] = plane[last] if null is None else null
                 before += num_features
