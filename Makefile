@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types unit docs coverage lowest cluster bench clean
+.PHONY: demo test lint types unit docs coverage lowest rehearse cluster bench clean
 
 demo: .venv/demo.stamp  ## the main job on the embedded data
 	rm -rf topcert-demo
@@ -18,18 +18,12 @@ lint: .venv/test.stamp
 types: .venv/test.stamp
 	$(BIN)/mypy
 
-# Rehearsals of whole experiments, minutes in all: `make coverage` and `make lowest` run them.
-REHEARSALS := \
-	--deselect paper/tests/commands/test_reproduce.py::test_table2_walks_its_whole_path_and_measures_nothing_without_weights \
-	--deselect paper/tests/commands/test_reproduce_points.py::test_points_are_reproduced_from_nothing_gone_on_with_and_certified \
-	--deselect paper/tests/commands/test_reproduce_figures.py::test_the_imagenet_panel_is_rehearsed_apart_and_measured_with_networks_of_ones_own \
-	--deselect paper/tests/commands/test_reproduce_beyond.py::test_it_goes_on_and_is_redrawn_from_what_is_kept \
-	--deselect tests/cli/test_train.py::test_a_trained_network_is_certified_and_started_from \
-	--deselect tests/cli/test_train.py::test_a_teacher_of_whole_images_is_trained_and_listened_to \
-	--deselect tests/voting/test_growth.py::test_a_kill_at_any_file_operation_loses_nothing[chain1]
-
 unit: .venv/test.stamp
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 $(REHEARSALS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 \
+		-m "not rehearsal"
+
+rehearse: .venv/test.stamp  ## the paper's longest protocols, walked from end to end
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 -m rehearsal
 
 docs: .venv/test.stamp  ## the site, in build/site; a warning is an error, and nothing is fetched
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -1,6 +1,6 @@
 """Every ratio in one table: masks, certificates of stored votes, runs and their workers.
 
-    python benchmarks/all.py [--full] [--out FOLDER]
+    python benchmarks/all.py [--full] [--rounds 3] [--out FOLDER]
 
 Each row is measured beside something else in turn. The exit code is 1 where a ratio is beyond its
 limit, which is far from what is measured on a quiet machine: then something became slower.
@@ -8,33 +8,20 @@ limit, which is far from what is measured on a quiet machine: then something bec
 
 from __future__ import annotations
 
-import argparse
-import sys
-from pathlib import Path
-
 import arithmetic
 import executors
 import masks
-from table import failed, to_markdown, write
+from table import Row, main
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--full", action="store_true")
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
-    found = [
-        *masks.rows(full=options.full),
-        *arithmetic.rows(full=options.full),
-        *executors.rows(full=options.full),
+def rows(*, full: bool, rounds: int) -> list[Row]:
+    """Those of all."""
+    return [
+        row
+        for benchmark in (masks, arithmetic, executors)
+        for row in benchmark.rows(full=full, rounds=rounds)
     ]
-    print(to_markdown(found))
-    if options.out is not None:
-        write(found, options.out)
-    for line in failed(found):
-        print(line, file=sys.stderr)
-    return 1 if failed(found) else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(__doc__, rows)

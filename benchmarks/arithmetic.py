@@ -15,15 +15,13 @@ votes, and most inputs are clear.
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from table import Row, compared, failed, to_markdown, write
+from table import Row, compared, main
 
 import topcert
 from topcert.methods.certify import certify
@@ -156,18 +154,5 @@ def rows(*, full: bool, rounds: int = 3) -> list[Row]:
     return [*found, carried_row()] if full else found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--full", action="store_true")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
-    found = rows(full=options.full, rounds=options.rounds)
-    print(to_markdown(found), end="")
-    if options.out is not None:
-        write(found, options.out)
-    sys.exit("\n".join(failed(found)) or None)
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, rows)

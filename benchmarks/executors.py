@@ -1,6 +1,6 @@
 """What a run costs over the bare network, and what several workers gain.
 
-    python benchmarks/executors.py [--full] [--rounds 3] [--out FOLDER] [--seed 0]
+    python benchmarks/executors.py [--full] [--rounds 3] [--out FOLDER]
 
 Whole runs of the carried network `compact` on random images (fingerprints, checks, masks,
 encoding, votes, blocks, replays, and the start of the workers) beside ONNX Runtime alone on one
@@ -15,7 +15,6 @@ round does all of them in turn; a ratio is the median over rounds.
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 import tempfile
@@ -26,7 +25,7 @@ from statistics import median
 
 import numpy as np
 import onnxruntime
-from table import Row, failed, to_markdown, write
+from table import Row, main
 
 from topcert.classifiers.loading import carried_path
 from topcert.noise.ablation import Ablation
@@ -60,10 +59,10 @@ def make():
 class Bench:
     """Random images in a folder, and runs on them."""
 
-    def __init__(self, folder: Path, *, images: int, samples: int, seed: int) -> None:
+    def __init__(self, folder: Path, *, images: int, samples: int) -> None:
         self.folder, self.images, self.samples = folder, images, samples
         self.data = folder / "images.npz"
-        generator = np.random.default_rng(seed)
+        generator = np.random.default_rng(0)
         np.savez(self.data, x=generator.integers(0, 256, (images, 32, 32, 3)).astype(np.uint8))
         self._number = 0
 
@@ -130,11 +129,11 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def rows(*, full: bool, rounds: int = 3, seed: int = 0) -> list[Row]:
+def rows(*, full: bool, rounds: int = 3) -> list[Row]:
     """All rows of this benchmark."""
     cores = cpu_count()
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder), images=8, samples=10_000 if full else 1_500, seed=seed)
+        bench = Bench(Path(folder), images=8, samples=10_000 if full else 1_500)
         first = bench.ledger(InProcess())
         works = {
             "raw": bench.raw(first.manifest.batch_size),
@@ -199,21 +198,5 @@ def rows(*, full: bool, rounds: int = 3, seed: int = 0) -> list[Row]:
     ]
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--full", action="store_true")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
-    found = rows(full=options.full, rounds=options.rounds, seed=options.seed)
-    print(to_markdown(found))
-    if options.out is not None:
-        write(found, options.out)
-    for line in failed(found):
-        print(line, file=sys.stderr)
-    return 1 if failed(found) else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    main(__doc__, rows)

@@ -1,19 +1,16 @@
 """What masks cost, each: by the streams that new runs take, beside NumPy's own sampling.
 
-    python benchmarks/masks.py [--full] [--rounds 5] [--out FOLDER]
+    python benchmarks/masks.py [--full] [--rounds 3] [--out FOLDER]
 
 NumPy's `Generator.choice` without replacement makes the same sets, unordered, of no fixed stream.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
-from table import Row, compared, failed, to_markdown, write
+from table import Row, compared, main
 
 from topcert.randomization.mask_streams import STREAMS, usual_stream
 
@@ -69,18 +66,5 @@ def rows(*, full: bool, rounds: int = 5) -> list[Row]:
     return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--full", action="store_true")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
-    found = rows(full=options.full, rounds=options.rounds)
-    print(to_markdown(found), end="")
-    if options.out is not None:
-        write(found, options.out)
-    sys.exit("\n".join(failed(found)) or None)
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, rows)

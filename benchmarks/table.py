@@ -7,8 +7,10 @@ does, so only ratios have limits.
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -135,3 +137,19 @@ def failed(rows: Sequence[Row]) -> list[str]:
         for row in rows
         if not row.holds
     ]
+
+
+def main(about: str, rows: Callable[..., list[Row]]) -> None:
+    """The command line of a benchmark: print its rows, write them with `--out`; the exit code is 1
+    where a ratio is beyond its limit. `rows` takes `full` and `rounds`.
+    """
+    parser = argparse.ArgumentParser(description=about.split("\n\n")[0])
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    found = rows(full=options.full, rounds=options.rounds)
+    print(to_markdown(found), end="")
+    if options.out is not None:
+        write(found, options.out)
+    sys.exit("\n".join(failed(found)) or None)

@@ -37,6 +37,7 @@ def read(folder: Path, **changes: object) -> Manifest:
         {"input_shape": (4, 3), "unit": "point", "encoding": "keep-only", "fill": None},
         {"data_options": {"limit": 3, "stride": 20, "crop": None, "data_dir": "d"}},
         {**IMAGE, "data_options": {"crop": 2}},
+        {"threads": 1},
         {"model_fingerprint": ""},
     ],
 )
@@ -95,6 +96,9 @@ def test_entries_that_go_together_are_read(tmp_path: Path, changes: dict[str, ob
             "under the law random",
         ),
         ({"seed": True}, "seed must lie in"),
+        ({"threads": 0}, r"threads must be a whole number in 1 .. 1,024, got 0"),
+        ({"threads": True}, r"threads must be a whole number in 1 .. 1,024, got True"),
+        ({"threads": 10**9}, r"threads must be a whole number in 1 .. 1,024, got 1000000000"),
         (
             {"input_shape": (True, 4), "num_features": 4, "unit": "feature"},
             "input_shape must be a list of positive numbers",

@@ -138,6 +138,7 @@ def photographs(workplace: Path) -> Path:
     return workplace / "val"
 
 
+@pytest.mark.rehearsal
 def test_table2_walks_its_whole_path_and_measures_nothing_without_weights(
     photographs: Path, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -171,6 +171,7 @@ def test_ballots_have_a_row_for_each_w_and_a_table_for_each_k(
     assert [f"sums-net, k = {k}\n" in text for k in (1, 2, 3)] == [True] * 3
 
 
+@pytest.mark.rehearsal
 def test_it_goes_on_and_is_redrawn_from_what_is_kept(
     tiny: Path, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:

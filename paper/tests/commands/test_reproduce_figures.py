@@ -161,6 +161,7 @@ def photographs(workplace: Path) -> Path:
     return workplace / "val"
 
 
+@pytest.mark.rehearsal
 def test_the_imagenet_panel_is_rehearsed_apart_and_measured_with_networks_of_ones_own(
     photographs: Path, topcert: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:

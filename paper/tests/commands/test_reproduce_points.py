@@ -31,6 +31,7 @@ RESULTS = Path(__file__).parents[3] / "docs" / "results" / "points-surfaces"
 REPRODUCE = ["reproduce", "points", "--epochs", 1, "--samples", 60, "--limit", 4, "--out", "t"]
 
 
+@pytest.mark.rehearsal
 def test_points_are_reproduced_from_nothing_gone_on_with_and_certified(
     workplace: Path, topcert: Callable[..., Outcome]
 ) -> None:

@@ -68,13 +68,15 @@ class Classifier(ABC):
     depth: int = 1
     undefined: UnansweredVotes = field(default_factory=UnansweredVotes)
     threads: int | None = field(default=None, init=False)
+    _pools: ThreadpoolController | None = field(default=None, init=False, repr=False)
 
     def limit_threads(self, threads: int | None) -> None:
         """Have the model run in so many threads from now on; None for as many as it likes, as it
         does at first. What runs on a GPU does not mind.
         """
         self.threads = threads
-        self._pools = ThreadpoolController()
+        if threads is not None and self._pools is None:
+            self._pools = ThreadpoolController()
 
     def other_threads(self) -> tuple[int, ...]:
         """Numbers of threads that may differ from what the model takes by itself: one, several."""
@@ -92,7 +94,10 @@ class Classifier(ABC):
 
     def _limited(self) -> AbstractContextManager[Any]:
         """Within it the model keeps to its threads: those of BLAS and OpenMP."""
-        return nullcontext() if self.threads is None else self._pools.limit(limits=self.threads)
+        if self.threads is None or self._pools is None:
+            return nullcontext()
+        limited: AbstractContextManager[Any] = self._pools.limit(limits=self.threads)
+        return limited
 
     @abstractmethod
     def run(self, batch: NDArray[np.floating]) -> Any:

@@ -63,10 +63,11 @@ def fill(
         on_progress(done, done, "")
     # Also where nothing was missing: the last run may have been killed, or stopped by this very
     # check, just before.
-    there = [
-        batch for block in ledger.present_blocks() for batch in ledger.schedule.batches_of(block)
-    ]
-    if there:  # else the share is empty
+    there: Sequence[int] = range(ledger.num_batches)
+    if share is not None:
+        blocks = ledger.present_blocks()
+        there = [batch for block in blocks for batch in ledger.schedule.batches_of(block)]
+    if there:  # a share may be empty
         replay(ledger, voter, _chosen(there))
 
 

@@ -47,7 +47,8 @@ class Manifest:
     `num_samples` after them certify. Votes are computed in batches of `batch_size` draws for one
     input, the last one filled up with the draws that follow. `output` is the one that was named of
     a model with several, and no entry where none was. `num_named` is how many labels a ballot names
-    where it names several, and no entry where it names one, as in the paper. `data` and
+    where it names several, and no entry where it names one, as in the paper. `threads` is how many
+    the model ran in where its answers depend on that, and no entry where they do not. `data` and
     `data_options` say where the data was; what it was is `data_fingerprint`.
     """
 

@@ -17,6 +17,7 @@ from topcert.theory.counting import MAX_FEATURES
 
 # entries of the first laws, which stand in every manifest, null where the law is another
 FIRST_ENTRIES: Final = ("num_kept", "sigma", "keep_probability", "encoding", "fill")
+MAX_THREADS: Final = 1_024  # in which a model is run
 _WHOLE: Final = {  # the most that a run can have
     "num_inputs": 10**8,
     "num_classes": 10**6,
@@ -78,9 +79,10 @@ def check_types(path: Path, found: dict[str, Any], *, texts: Iterable[str]) -> N
         raise ValueError(f"{path}: output must be text, got {found['output']!r}")
     if "num_named" in found and type(found["num_named"]) is not int:
         raise ValueError(f"{path}: num_named must be a whole number, got {found['num_named']!r}")
-    if "threads" in found and (type(found["threads"]) is not int or found["threads"] < 1):
+    threads = found.get("threads", 1)
+    if type(threads) is not int or not 1 <= threads <= MAX_THREADS:
         raise ValueError(
-            f"{path}: threads must be a whole number of at least 1, got {found['threads']!r}"
+            f"{path}: threads must be a whole number in 1 .. {MAX_THREADS:,}, got {threads!r}"
         )
     for name in texts:
         if not isinstance(found[name], str):

@@ -89,6 +89,7 @@ def merge_shares(
                     " the model is not deterministic, or one of them was changed"
                 )
             owners.setdefault(block, ledger)
+    ledgers[0].read_inputs()  # raises where they are not those of the manifest
     return _write(out, manifest, ledgers[0], owners, on_progress)
 
 
@@ -107,7 +108,6 @@ def _write(
     merged = Ledger(out, manifest)
     with merged.lock():
         manifest.write(out / "manifest.json")
-        first.read_inputs()  # those of the manifest
         merged.write_inputs(pq.read_table(first.inputs_path))
         for done, block in enumerate(sorted(owners)):
             if owners[block].folder != out:

@@ -9,15 +9,15 @@ import sys
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Generator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import Queue
 from typing import Final, final
 
 from topcert.theory.scalars import whole_number
-from topcert.voting.executors.crew import Crew, Done, work_off
-from topcert.voting.executors.executor import BlockTask, BlockVotes, Executor, OnVotes
+from topcert.voting.executors.by_crew import ByCrew
+from topcert.voting.executors.crew import Crew, Done, Losses
+from topcert.voting.executors.executor import BlockTask, BlockVotes
 from topcert.voting.executors.voter_recipe import VoterRecipe
 from topcert.voting.executors.worker import Refusal, write_recipe
 from topcert.voting.voter import Voter
@@ -28,7 +28,7 @@ _THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @final
-class Processes(Executor):
+class Processes(ByCrew):
     """Several processes of this machine, which divide its cores.
 
     Each loads the model once. What is computed does not depend on how many they are. A process that
@@ -61,48 +61,18 @@ class Processes(Executor):
         self.workers = None if workers is None else whole_number(workers, "workers")
         if self.workers is not None and not 1 <= self.workers <= MOST:
             raise ValueError(f"--workers must lie in 1 .. {MOST:,}, got {workers}")
-        self._crew: _Workers | None = None
-        self._recipe: VoterRecipe | None = None
-        self._words = ""
-
-    @property
-    def num_started(self) -> int:
-        """How many processes there are now."""
-        return 0 if self._crew is None else self._crew.workers
+        super().__init__()
 
     def __repr__(self) -> str:
         return f"Processes(workers={self.workers})"
 
-    def compute(
-        self, tasks: Sequence[BlockTask], *, voter: Voter, recipe: VoterRecipe, on_votes: OnVotes
-    ) -> Generator[BlockVotes, None, None]:
-        if not tasks:
-            return
+    def start(self, recipe: VoterRecipe, voter: Voter) -> Crew:
         if "cpu" not in voter.classifier.runtime:
             raise ValueError(
                 f"--executor processes divides the cores of a CPU, and the model runs on"
                 f" {voter.classifier.runtime}; use --executor in-process, or --device cpu"
             )
-        if self._crew is None or self._recipe is not recipe:
-            self.close()
-            workers = self.workers or min(cpu_count(), MOST_WORKERS)
-            self._crew, self._recipe = _Workers(recipe, workers), recipe
-            self._words = self._crew.in_words()
-        yield from work_off(
-            self._crew,
-            tasks,
-            depth=recipe.request.num_named,
-            num_classes=recipe.num_classes,
-            on_votes=on_votes,
-        )
-
-    def close(self) -> None:
-        if self._crew is not None:
-            self._crew.close()
-        self._crew = self._recipe = None
-
-    def in_words(self) -> str:
-        return self._words
+        return _Workers(recipe, self.workers or min(cpu_count(), MOST_WORKERS))
 
 
 @final
@@ -113,6 +83,7 @@ class _Workers(Crew):
         self.threads = max(1, cpu_count() // workers)
         self._workers: list[_Worker | None] = [None] * workers
         self._came: Queue[tuple[_Worker, BlockVotes | Refusal | None]] = Queue()
+        self._losses = Losses()
         self._folder = tempfile.TemporaryDirectory(prefix="topcert-")
         self._path = Path(self._folder.name) / "recipe.pickle"
         try:
@@ -126,7 +97,6 @@ class _Workers(Crew):
         return len(self._workers)
 
     def in_words(self) -> str:
-        """How many processes, of how many threads each."""
         processes = f"{self.workers} process{'es' * (self.workers > 1)}"
         return f"{processes} of {self.threads} thread{'s' * (self.threads > 1)}"
 
@@ -148,10 +118,11 @@ class _Workers(Crew):
         if isinstance(found, Refusal):
             raise ValueError(found.text)
         if found is not None:
+            self._losses.end()
             return [Done(part=worker.parts.popleft(), votes=found)]
         self._workers[self._workers.index(worker)] = None
-        lost = f"exit code {worker.end()}"
-        return [Done(part=part, votes=None, lost=lost) for part in worker.parts]
+        self._losses.add(f"exit code {worker.end()}")
+        return [Done(part=part, votes=None) for part in worker.parts]
 
     def drop(self) -> None:
         for worker in self._workers:

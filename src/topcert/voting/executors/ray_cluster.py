@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, ClassVar, Final, final
+from typing import Any, Final, final
 
 from topcert.theory.scalars import whole_number
-from topcert.voting.executors.crew import AHEAD, Crew, Done, work_off
-from topcert.voting.executors.executor import BlockTask, BlockVotes, Executor, OnVotes
+from topcert.voting.executors.by_crew import ByCrew
+from topcert.voting.executors.crew import AHEAD, Crew, Done, Losses
+from topcert.voting.executors.executor import BlockTask, BlockVotes
 from topcert.voting.executors.voter_recipe import VoterRecipe
 from topcert.voting.executors.worker import NotSharedError, Refusal, compute_part, make_voter
 from topcert.voting.voter import Voter
 
+PATIENCE: Final = 120.0  # seconds
 WAIT: Final = 1.0  # seconds until workers that joined the cluster are counted again
 
 
@@ -51,7 +53,7 @@ class Needs:
 
 
 @final
-class Ray(Executor):
+class Ray(ByCrew):
     """Workers on a Ray cluster: the votes are those of any other executor, to the bit.
 
     The process of the run alone writes. Each worker loads data and model once and compares both and
@@ -63,7 +65,8 @@ class Ray(Executor):
     ----------
     address
         "auto" for the cluster that this machine belongs to, else "HOST:PORT" or "ray://HOST:PORT";
-        None for one of this machine alone, which ends with the run.
+        None for one of this machine alone, which ends with the run. Where Ray is connected already,
+        that cluster.
     workers
         How many at most; None for as many as find a place.
     num_cpus, num_gpus, resources
@@ -97,40 +100,14 @@ class Ray(Executor):
         if self.workers is not None and self.workers < 1:
             raise ValueError(f"--workers must be at least 1, got {workers}")
         self.needs = Needs(num_cpus=num_cpus, num_gpus=num_gpus, resources=dict(resources or {}))
-        self._crew: _Actors | None = None
-        self._recipe: VoterRecipe | None = None
-        self._words = ""
+        super().__init__()
 
     def __repr__(self) -> str:
         return f"Ray({self.address!r}, workers={self.workers})"
 
-    def compute(
-        self, tasks: Sequence[BlockTask], *, voter: Voter, recipe: VoterRecipe, on_votes: OnVotes
-    ) -> Generator[BlockVotes, None, None]:
-        if not tasks:
-            return
-        if self._crew is None or self._recipe is not recipe:
-            self.close()
-            self._crew = _Actors(connect(self.address), recipe, self.needs, self.workers)
-            self._recipe = recipe
-        yield from work_off(
-            self._crew,
-            tasks,
-            depth=recipe.request.num_named,
-            num_classes=recipe.num_classes,
-            on_votes=on_votes,
-        )
-
-    def close(self) -> None:
-        self.in_words()  # which outlive the workers
-        if self._crew is not None:
-            self._crew.close()
-        self._crew = self._recipe = None
-
-    def in_words(self) -> str:
-        if self._crew is not None:
-            self._words = self._crew.in_words()
-        return self._words
+    def start(self, recipe: VoterRecipe, voter: Voter) -> Crew:
+        ray, connected = connect(self.address)
+        return _Actors(ray, recipe, self.needs, self.workers, ends_ray=connected)
 
 
 def ray_itself() -> Any:
@@ -143,11 +120,14 @@ def ray_itself() -> Any:
         ) from error
 
 
-def connect(address: str | None) -> Any:
-    """Ray, connected. Raises ValueError where it is not installed, or there is no cluster."""
+def connect(address: str | None) -> tuple[Any, bool]:
+    """Ray, connected, and whether it was not before.
+
+    Raises ValueError where it is not installed, or there is no cluster.
+    """
     ray = ray_itself()
     if ray.is_initialized():
-        return ray
+        return ray, False
     alone = {"include_dashboard": False} if address is None else {}
     try:
         ray.init(
@@ -162,7 +142,7 @@ def connect(address: str | None) -> Any:
             f"--ray {address}: no Ray cluster answers there ({text}); start one with ray start"
             " --head, or leave --ray out for one of this machine alone"
         ) from error
-    return ray
+    return ray, True
 
 
 @final
@@ -190,9 +170,9 @@ class _Actors(Crew):
     given. One that is unfit is given nothing, and keeps its place: another one would start there.
     """
 
-    patience: ClassVar[float] = 120.0
-
-    def __init__(self, ray: Any, recipe: VoterRecipe, needs: Needs, most: int | None) -> None:
+    def __init__(
+        self, ray: Any, recipe: VoterRecipe, needs: Needs, most: int | None, *, ends_ray: bool
+    ) -> None:
         total = ray.cluster_resources()
         if not needs.fit(total):
             raise ValueError(
@@ -200,7 +180,7 @@ class _Actors(Crew):
                 f" {total.get('CPU', 0):g} CPU, {total.get('GPU', 0):g} GPU in all; take less of"
                 " --num-cpus, --num-gpus or --resources"
             )
-        self._ray, self._needs, self._most = ray, needs, most
+        self._ray, self._needs, self._most, self._ends_ray = ray, needs, most, ends_ray
         try:
             self._recipe = ray.put(recipe)
         except Exception as error:  # a person's object can raise anything
@@ -219,7 +199,8 @@ class _Actors(Crew):
         self._starting: dict[Any, Any] = {}  # actors by the answer that they are ready
         self._parts: dict[Any, dict[Any, BlockTask]] = {}  # of each that is: what it was asked
         self._unfit: list[Any] = []
-        self._heard = self._looked = time.monotonic()
+        self._losses = Losses(patience=PATIENCE)
+        self._looked = 0.0
         self._grow()
 
     @property
@@ -258,6 +239,8 @@ class _Actors(Crew):
         self._hand_out()
         asked = {one: actor for actor, parts in self._parts.items() for one in parts}
         refs = [*self._starting, *asked]
+        if not refs:
+            time.sleep(WAIT)
         ready = self._ray.wait(refs, num_returns=1, timeout=WAIT)[0] if refs else []
         found: list[Done] = []
         for one in ready:
@@ -270,7 +253,7 @@ class _Actors(Crew):
             except self._ray.exceptions.RayError as error:  # its node, its actor or its answer
                 found += self._lose(actor, str(error).partition("\n")[0])
                 continue
-            self._heard = time.monotonic()
+            self._losses.end()
             if starts and answer is None:
                 self._parts[actor] = {}
             elif starts:
@@ -291,13 +274,9 @@ class _Actors(Crew):
     def _lose(self, actor: Any, why: str) -> list[Done]:
         """What an actor had that is lost. Raises ValueError where none lives for long."""
         self._ray.kill(actor)
-        if time.monotonic() - self._heard > self.patience:
-            raise ValueError(
-                f"every worker is lost as soon as it starts ({why}); what is stored stays: go on"
-                " with --resume"
-            )
+        self._losses.add(why)
         parts = self._parts.pop(actor, {}).values()
-        return [Done(part=part, votes=None, lost=why) for part in parts]
+        return [Done(part=part, votes=None) for part in parts]
 
     def drop(self) -> None:
         for actor in (*self._parts, *self._unfit, *self._starting.values()):
@@ -308,3 +287,5 @@ class _Actors(Crew):
     def close(self) -> None:
         self.drop()
         del self._recipe
+        if self._ends_ray:
+            self._ray.shutdown()
