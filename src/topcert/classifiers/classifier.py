@@ -75,7 +75,7 @@ class Classifier(ABC):
         does at first. What runs on a GPU does not mind.
         """
         self.threads = threads
-        if threads is not None and self._pools is None:
+        if threads is not None:  # pools that are there by now: a library may have come since
             self._pools = ThreadpoolController()
 
     def other_threads(self) -> tuple[int, ...]:
