@@ -49,6 +49,7 @@ def check_second(voter: Voter, again: SecondInstance, position: int, start: int)
     first, second = voter.classifier, again.classifier
     if second is None:
         return SecondCheck(rows=0, passes=0, how=again.how)
+    second.limit_threads(first.threads)
     rows, changed = (_drawn(voter, position, start, changed=changed) for changed in (False, True))
     size = _asked_at_once(voter)
     passes = 2 * len(rows)
