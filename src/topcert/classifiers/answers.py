@@ -213,7 +213,7 @@ def read_answer(answer: NDArray[Any], *, num_classes: int, depth: int = 1) -> Re
     repeated = ~wrong & (np.diff(np.sort(named, axis=1), axis=1) == 0).any(axis=1)
     ballots = named.astype(np.int64)
     broken = np.flatnonzero(wrong | repeated)
-    for rows in np.array_split(broken, max(1, -(-len(broken) * depth**2 // _ROWS))):
+    for rows in np.array_split(broken, -(-len(broken) * depth**2 // _ROWS)) if len(broken) else ():
         ballots[rows] = _without_faults(ballots[rows], outside[rows])
     first = int(named[outside][0]) if wrong.any() else None
     return ReadAnswer(

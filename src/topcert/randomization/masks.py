@@ -32,9 +32,7 @@ TRAIN: Final = int.from_bytes(b"training", "big")
 
 _WORD: Final = np.uint64(32)
 _LOW: Final = np.uint64(0xFFFFFFFF)
-# of shuffle state at a time: stays near the cache
-_CHUNK_BYTES: Final = 1 << 25
-_SPARSE: Final = 64  # features a kept one, from where a shuffle lays out only what it touches
+_CHUNK: Final = 1 << 17  # draws at a time: what is made of them stays near the cache
 
 
 def draw_masks(
@@ -47,7 +45,7 @@ def draw_masks(
     start <= stop` fails.
     """
     check_masks(seed=seed, start=start, stop=stop, num_features=num_features, num_kept=num_kept)
-    chunk = max(1, _CHUNK_BYTES // (4 * min(num_features, _SPARSE * num_kept)))
+    chunk = max(1, _CHUNK // num_kept)
     kept = np.empty((stop - start, num_kept), np.int32)
     for first in range(start, stop, chunk):
         last = min(first + chunk, stop)
@@ -100,49 +98,37 @@ def _words(
     counter = (start * blocks + (attempt << 192) - 1) % 2**256
     generator = np.random.Philox(key=seed + (domain << 64), counter=counter)
     raw = generator.random_raw((stop - start) * blocks * 4)
-    halves = np.stack([raw & _LOW, raw >> _WORD], axis=-1)
-    return halves.reshape(stop - start, blocks * 8)[:, :num_kept]
+    halves = raw.astype("<u8", copy=False).view("<u4")  # the low one first
+    return halves.reshape(stop - start, blocks * 8)[:, :num_kept].astype(np.uint64)
 
 
 def _shuffle(
     words: NDArray[np.uint64], num_features: int
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """Partial Fisher-Yates for every row at once; also which rows had no biased draw."""
+    """Partial Fisher-Yates for every row at once, all its steps together: the features taken, in no
+    order; also which rows had no biased draw.
+
+    Step t takes what lies at place draw[t] >= t, and puts there what lay at place t. So the first
+    step that draws a place takes the feature of that number, and each later one what lay at the
+    place t of the step t before it, when that step began: feature t, or, where some step had drawn
+    place t already, what lay at the place of the last of those, and so on.
+    """
     num_masks, num_kept = words.shape
     ranges = np.arange(num_features, num_features - num_kept, -1, dtype=np.uint64)
     products = words * ranges
     accepted = np.all((products & _LOW) >= np.uint64(2**32) % ranges, axis=1)
-    draws = (products >> _WORD).astype(np.int64) + np.arange(num_kept)
-    columns, order = _places(draws, num_features)
-    rows = np.arange(num_masks)
-    for t in range(num_kept):
-        chosen = columns[:, t]
-        taken = order[rows, chosen]
-        order[rows, chosen] = order[:, t]
-        order[:, t] = taken
-    return order[:, :num_kept].copy(), accepted
-
-
-def _places(
-    draws: NDArray[np.int64], num_features: int
-) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """The features that a shuffle touches, in a row each, the first `num_kept` before the others;
-    and in which column of these each draw lies.
-
-    Of many features few are touched: what is laid out is twice what is kept, not all of them.
-    """
-    num_masks, num_kept = draws.shape
-    if num_features <= _SPARSE * num_kept:
-        return draws, np.tile(np.arange(num_features, dtype=np.int32), (num_masks, 1))
-    ranks = draws.argsort(axis=1, kind="stable")
-    ascending = np.take_along_axis(draws, ranks, axis=1)
-    new = np.ones_like(ascending, np.bool_)
-    new[:, 1:] = ascending[:, 1:] != ascending[:, :-1]
-    first = np.maximum.accumulate(np.where(new, np.arange(num_kept), 0), axis=1)
-    columns = np.empty_like(draws)
-    np.put_along_axis(columns, ranks, first + num_kept, axis=1)
-    columns = np.where(draws < num_kept, draws, columns)
-    order = np.empty((num_masks, 2 * num_kept), np.int32)
-    order[:, :num_kept] = np.arange(num_kept)
-    order[:, num_kept:] = ascending
-    return columns, order
+    steps, bits = np.arange(num_kept), num_kept.bit_length()
+    # draws in the order of places, those of one place in the order of steps
+    keys = (((products >> _WORD).astype(np.int64) + steps) << bits) | steps
+    keys.sort(axis=1)
+    places, at = keys >> bits, keys & ((1 << bits) - 1)
+    # the last step before t that drew place t; t where none did
+    origin = np.tile(steps, (num_masks, 1))
+    rows, columns = np.nonzero((places < num_kept) & (at < places))
+    origin[rows, places[rows, columns]] = at[rows, columns]
+    rows, columns = np.nonzero(places[:, 1:] == places[:, :-1])
+    found = at[rows, columns]
+    while not np.array_equal(origin[rows, found], found):
+        found = origin[rows, found]
+    places[rows, columns + 1] = found
+    return places.astype(np.int32), accepted

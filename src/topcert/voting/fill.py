@@ -33,7 +33,7 @@ def fill(
     share: Share | None = None,
 ) -> None:
     """Have the executor compute what the ledger lacks, or its `share` of it; then replay some of
-    it. Raises ValueError where a replay differs.
+    it. Raises ValueError where a replay differs. The executor is not closed.
     """
     # stages of a stopping rule that are there already
     while not ledger.missing_blocks() and ledger.extend():
@@ -46,19 +46,18 @@ def fill(
         replay(ledger, voter, _chosen(batches))
     done = sum(map(ledger.schedule.num_votes_of, present))
     done += sum(len(ledger.partial_votes(block)) for block in missing)
-    with closing(executor):
-        while True:
-            done = _fill_stage(
-                ledger,
-                voter,
-                executor=executor,
-                recipe=recipe,
-                done=done,
-                on_progress=on_progress,
-                share=share,
-            )
-            if not ledger.extend():
-                break
+    while True:
+        done = _fill_stage(
+            ledger,
+            voter,
+            executor=executor,
+            recipe=recipe,
+            done=done,
+            on_progress=on_progress,
+            share=share,
+        )
+        if not ledger.extend():
+            break
     if ledger.stopping_test is not None:
         on_progress(done, done, "")
     # Also where nothing was missing: the last run may have been killed, or stopped by this very

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -108,6 +109,17 @@ def collect_votes(
     ValueError where the folder holds another run or a vote is no function of its own row; what is
     stored stays.
     """
+    with closing(Fastest() if executor is None else executor) as by:
+        return _collect(opened, on_progress, on_inputs, by, share)
+
+
+def _collect(
+    opened: Opened,
+    on_progress: Callable[[int, int, str], None],
+    on_inputs: Callable[[int, int, str], None] | None,
+    executor: Executor,
+    share: Share | None,
+) -> Ledger:
     folder, prepared, recorded = opened.folder, opened.prepared, opened.recorded
     inputs = read_inputs_table(prepared.dataset, on_inputs=on_inputs)
     if recorded is not None:
@@ -136,6 +148,9 @@ def collect_votes(
         for position in range(manifest.num_inputs):
             voter.check_input(position)
     began = second = None  # where no vote is to come
+    recipe = _recipe(prepared, manifest, inputs)
+    if recorded is None:
+        executor.expect(voter=voter, recipe=recipe)
     if not elsewhere:
         began = check_run(voter, manifest, [(0, 0)], generator=np.random.default_rng(manifest.seed))
         second = _ask_second(prepared, voter, 0, 0)
@@ -169,8 +184,8 @@ def collect_votes(
             fill(
                 ledger,
                 voter,
-                executor=Fastest() if executor is None else executor,
-                recipe=_recipe(prepared, manifest, inputs),
+                executor=executor,
+                recipe=recipe,
                 on_progress=on_progress,
                 share=share,
             )

@@ -12,7 +12,7 @@ from topcert.voting.voter import Voter
 
 
 class ByCrew(Executor):
-    """Starts a crew for the first tasks of a run, and ends it with the run."""
+    """Starts a crew when the tasks of a run are expected, and ends it with the run."""
 
     def __init__(self) -> None:
         self._crew: Crew | None = None
@@ -33,16 +33,22 @@ class ByCrew(Executor):
     ) -> Generator[BlockVotes, None, None]:
         if not tasks:
             return
-        if self._crew is None or self._recipe is not recipe:
-            self.close()
-            self._crew, self._recipe = self.start(recipe, voter), recipe
         yield from work_off(
-            self._crew,
+            self._started(recipe, voter),
             tasks,
             depth=recipe.request.num_named,
             num_classes=recipe.num_classes,
             on_votes=on_votes,
         )
+
+    def expect(self, *, voter: Voter, recipe: VoterRecipe) -> None:
+        self._started(recipe, voter)
+
+    def _started(self, recipe: VoterRecipe, voter: Voter) -> Crew:
+        if self._crew is None or self._recipe is not recipe:
+            self.close()
+            self._crew, self._recipe = self.start(recipe, voter), recipe
+        return self._crew
 
     def close(self) -> None:
         self.in_words()  # which outlive the workers

@@ -120,6 +120,13 @@ class Executor(ABC):
             inputs or another model than the run. What is stored stays.
         """
 
+    def expect(self, *, voter: Voter, recipe: VoterRecipe) -> None:  # noqa: B027
+        """Be told that the tasks of a run will come soon: workers may load its model meanwhile.
+
+        A run calls it while it still tries the classifier, and `close` if that fails. Arguments and
+        errors are those of `compute`.
+        """
+
     def close(self) -> None:  # noqa: B027 - an executor that starts nothing has nothing to end
         """End whatever was started (threads, processes), also where a run was stopped."""
 

@@ -81,7 +81,6 @@ class _Workers(Crew):
 
     def __init__(self, recipe: VoterRecipe, workers: int) -> None:
         self.threads = max(1, cpu_count() // workers)
-        self._workers: list[_Worker | None] = [None] * workers
         self._came: Queue[tuple[_Worker, BlockVotes | Refusal | None]] = Queue()
         self._losses = Losses()
         self._folder = tempfile.TemporaryDirectory(prefix="topcert-")
@@ -91,6 +90,10 @@ class _Workers(Crew):
         except BaseException:
             self._folder.cleanup()
             raise
+        self._workers: list[_Worker | None] = [self._start() for _ in range(workers)]
+
+    def _start(self) -> _Worker:
+        return _Worker(self._path, self.threads, self._came)
 
     @property
     def workers(self) -> int:
@@ -104,7 +107,7 @@ class _Workers(Crew):
         place = min(range(self.workers), key=self._busy)
         worker = self._workers[place]
         if worker is None:
-            worker = self._workers[place] = _Worker(self._path, self.threads, self._came)
+            worker = self._workers[place] = self._start()
         worker.give(part)
 
     def _busy(self, place: int) -> int:
