@@ -55,6 +55,7 @@ HEAVY = {
         "topcert.models.residual",
         "topcert.models.small",
         "topcert.models.whole",
+        "topcert.randomization.on_device",
         "topcert.training.augmentation",
         "topcert.training.checkpoint",
         "topcert.training.clouds",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ from topcert.randomization.float_noise import draw_normals
 from topcert.randomization.grid_noise import draw_steps, steps_of
 from topcert.randomization.mask_streams import STREAMS
 from topcert.theory.discrete_radius import NUM_VALUES
+
+if TYPE_CHECKING:
+    from topcert.randomization.on_device import DeviceRandomizer
 
 _CACHE_BYTES: Final = 1 << 29
 _NEAR: Final = 1e-3  # of a step between 8-bit values: what scaling in float32 leaves
@@ -45,6 +48,10 @@ class Randomizer(ABC):
     @abstractmethod
     def batch(self, prepared: NDArray[Any], start: int) -> NDArray[np.floating]:
         """Randomized inputs `start .. start + batch_size - 1`, `(batch_size, ...)`."""
+
+    def on_device(self, device: Any) -> DeviceRandomizer | None:
+        """The same on a torch device, to the bit; None where there is none."""
+        return None
 
 
 @final
@@ -113,6 +120,12 @@ class Masking(Randomizer):
     def batch(self, prepared: NDArray[Any], start: int) -> NDArray[np.floating]:
         return self._encoder(prepared, self._masks(start))
 
+    def on_device(self, device: Any) -> DeviceRandomizer | None:
+        from topcert.randomization.on_device import MaskingOnDevice
+
+        encoder = self._encoder.on_device(device)
+        return None if encoder is None else MaskingOnDevice(self._masks, encoder, device)
+
 
 @final
 class GaussianNoise(Randomizer):
@@ -158,6 +171,12 @@ class GaussianNoise(Randomizer):
             self._sums, np.float32(grid_noise.TOP * self._steps), out=self._batch, dtype=np.float32
         )
         return self._batch.reshape(self._shape)
+
+    def on_device(self, device: Any) -> DeviceRandomizer | None:
+        from topcert.randomization.on_device import GaussianOnDevice
+
+        step = np.float32(grid_noise.TOP * self._steps)
+        return GaussianOnDevice(self._noise, step=step, shape=self._shape, device=device)
 
 
 @final
@@ -241,6 +260,12 @@ class DiscreteNoise(Randomizer):
         np.add(self._shifts(start), prepared, out=self._values)  # uint8 wraps around at 256 values
         np.divide(self._values, np.float32(NUM_VALUES - 1), out=self._batch, dtype=np.float32)
         return self._batch.reshape(self._shape)
+
+    def on_device(self, device: Any) -> DeviceRandomizer | None:
+        from topcert.randomization.on_device import DiscreteOnDevice
+
+        values = np.arange(NUM_VALUES, dtype=np.float32) / np.float32(NUM_VALUES - 1)
+        return DiscreteOnDevice(self._shifts, values=values, shape=self._shape, device=device)
 
 
 @final

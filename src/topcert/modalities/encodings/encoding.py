@@ -10,8 +10,8 @@ Only kept features are touched (`infill` is the exception: it computes every hid
 is one buffer in which the last masks are undone and the next ones written, so a batch costs the
 kept features, not all of them. The batch that is returned is overwritten by the next call.
 
-Encoders work on the host. One that works where the network is would be made by a second maker of
-`Encoding`, beside `make`, from the same form.
+Encoders work on the host. One whose work is exact on any device says so by `on_device`, which makes
+its twin there; the rows of an encoder without one are made on the host and copied.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, final
+from typing import TYPE_CHECKING, Any, Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from topcert.modalities.encodings.device_encoder import DeviceEncoder
 
 if TYPE_CHECKING:
     from topcert.modalities.input_form import Form
@@ -43,6 +45,12 @@ class Encoder(ABC):
         """`planes` `(width, num_features)`, `kept` int32 `(B, num_kept)`; the batch is valid until
         the next call.
         """
+
+    def on_device(self, device: Any) -> DeviceEncoder | None:
+        """The same encoding on a torch device, for batches of any size; None where there is none
+        that gives the same rows to the bit.
+        """
+        return None
 
 
 @final

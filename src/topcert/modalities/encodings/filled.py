@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.modalities.encodings.device_encoder import DeviceEncoder, shown_over
 from topcert.modalities.encodings.encoding import Encoder, EncoderSpec, Encoding
 from topcert.modalities.encodings.scatter_buffer import ScatterBuffer
+
+if TYPE_CHECKING:
+    import torch
 
 GREY: Final = 0.5  # the default fill of `constant`: the middle of [0, 1]
 # the default fill of `sentinel`: outside [0, 1], where scaled columns lie
@@ -29,6 +33,24 @@ class Fill(Encoder):
         self, planes: NDArray[np.floating], kept: NDArray[np.int32]
     ) -> NDArray[np.floating]:
         return self._buffer.write(kept, [plane[kept] for plane in planes]).reshape(self._shape)
+
+    def on_device(self, device: Any) -> DeviceEncoder | None:
+        return FillOnDevice(self._buffer.background, shape=self._shape[1:], device=device)
+
+
+@final
+class FillOnDevice(DeviceEncoder):
+    """The same where the network runs."""
+
+    def __init__(
+        self, fill: NDArray[np.floating], *, shape: tuple[int, ...], device: torch.device
+    ) -> None:
+        import torch
+
+        self._fill, self._shape = torch.tensor(fill, device=device), shape
+
+    def __call__(self, planes: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+        return shown_over(self._fill, kept, planes[:, kept]).reshape(-1, *self._shape)
 
 
 def grey_of(value_range: tuple[float, float] | None) -> float:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.modalities.encodings.device_encoder import DeviceEncoder, shown_over
 from topcert.modalities.encodings.encoding import Encoder, EncoderSpec, Encoding
 from topcert.modalities.encodings.scatter_buffer import ScatterBuffer
+
+if TYPE_CHECKING:
+    import torch
 
 
 @final
@@ -55,6 +59,60 @@ class Lattice(Encoder):
         first, last = (batch.dtype.type(max(size - 1, 1)) for size in self._stride)
         pictures[:, -2] = (down[1][:, :1].astype(batch.dtype) / first)[:, :, None]
         pictures[:, -1] = (offset.astype(batch.dtype) / last)[:, :, None]
+        return pictures
+
+    def on_device(self, device: Any) -> DeviceEncoder | None:
+        return LatticeOnDevice(
+            self._buffer.background,
+            shape=self._shape[1:],
+            width=self._width,
+            stride=self._stride,
+            device=device,
+        )
+
+
+@final
+class LatticeOnDevice(DeviceEncoder):
+    """The same where the network runs. How far down and to the right is looked up: a device may
+    divide by a number as it would multiply by one over it.
+    """
+
+    def __init__(
+        self,
+        nothing: NDArray[np.floating],
+        *,
+        shape: tuple[int, ...],
+        width: int,
+        stride: tuple[int, int],
+        device: torch.device,
+    ) -> None:
+        import torch
+
+        self._nothing = torch.tensor(nothing, device=device)
+        self._shape, self._width, self._stride = shape, width, stride
+        self._offsets = [
+            torch.tensor(
+                np.arange(size).astype(nothing.dtype) / nothing.dtype.type(max(size - 1, 1)),
+                device=device,
+            )
+            for size in stride
+        ]
+
+    def __call__(self, planes: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        rows, columns = kept // self._width, kept % self._width
+        (place, down), (beside, right) = (
+            (at // size, at % size) for at, size in zip((rows, columns), self._stride, strict=True)
+        )
+        shown = planes[:, kept]
+        values = torch.cat([shown, torch.ones_like(shown[:1])])
+        _, tall, wide = self._shape
+        pictures = shown_over(self._nothing, place * wide + beside, values)
+        pictures = pictures.reshape(-1, *self._shape)
+        offset = right[:, -1:].repeat(1, tall).scatter_(1, place, right)
+        pictures[:, -2] = self._offsets[0][down[:, :1]][:, :, None]
+        pictures[:, -1] = self._offsets[1][offset][:, :, None]
         return pictures
 
 

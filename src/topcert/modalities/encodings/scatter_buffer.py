@@ -15,7 +15,7 @@ class ScatterBuffer:
     """
 
     def __init__(self, background: NDArray[np.floating], batch_size: int) -> None:
-        self._background = background
+        self.background = background
         self._batch = np.repeat(background[None], batch_size, axis=0)
         self._flat = self._batch.reshape(-1)
         # the one value of each plane, where it has but one, to the bit
@@ -31,12 +31,12 @@ class ScatterBuffer:
         self, kept: NDArray[np.int32], values: list[NDArray[np.floating]]
     ) -> NDArray[np.floating]:
         """Show `values` of the first planes at the kept features; the others are the caller's."""
-        num_features = self._background.shape[1]
+        num_features = self.background.shape[1]
         # the same masks overwrite their own places
         last = None if self._last is kept else self._last
         cells, before = self._rows + kept, None if last is None else self._rows + last
         # plane by plane, so that what is restored is still near when it is written
-        for plane, null, shown in zip(self._background, self._nulls, values, strict=False):
+        for plane, null, shown in zip(self.background, self._nulls, values, strict=False):
             if last is not None and before is not None:
                 self._flat[before] = plane[last] if null is None else null
                 before += num_features

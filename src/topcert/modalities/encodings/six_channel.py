@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.modalities.encodings.device_encoder import DeviceEncoder, shown_over
 from topcert.modalities.encodings.encoding import Encoder, EncoderSpec, Encoding
 from topcert.modalities.encodings.scatter_buffer import ScatterBuffer
+
+if TYPE_CHECKING:
+    import torch
 
 
 @final
@@ -20,7 +24,6 @@ class SixChannel(Encoder):
     def __init__(
         self, *, shape: tuple[int, ...], width: int, batch_size: int, dtype: np.dtype[np.floating]
     ) -> None:
-        self._width = width
         self._buffer = ScatterBuffer(
             np.zeros((2 * width, int(np.prod(shape)) // (2 * width)), dtype), batch_size
         )
@@ -33,6 +36,28 @@ class SixChannel(Encoder):
         return self._buffer.write(kept, shown + [1 - values for values in shown]).reshape(
             self._shape
         )
+
+    def on_device(self, device: Any) -> DeviceEncoder | None:
+        return SixChannelOnDevice(self._buffer.background, shape=self._shape[1:], device=device)
+
+
+@final
+class SixChannelOnDevice(DeviceEncoder):
+    """The same where the network runs."""
+
+    def __init__(
+        self, nothing: NDArray[np.floating], *, shape: tuple[int, ...], device: torch.device
+    ) -> None:
+        import torch
+
+        self._nothing, self._shape = torch.tensor(nothing, device=device), shape
+
+    def __call__(self, planes: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        shown = planes[:, kept]
+        both = torch.cat([shown, 1 - shown])
+        return shown_over(self._nothing, kept, both).reshape(-1, *self._shape)
 
 
 def _make(asked: EncoderSpec) -> Encoder:
