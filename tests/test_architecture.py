@@ -45,6 +45,7 @@ FORBIDDEN = {
 # Where a heavy package may be imported as a module is, not only when a function is called.
 HEAVY = {
     "torch": {
+        "topcert.classifiers.device_ballots",
         "topcert.classifiers.torch_module",
         "topcert.models.bounded_network",
         "topcert.models.compact",

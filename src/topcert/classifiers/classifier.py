@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final, final
@@ -114,9 +114,24 @@ class Classifier(ABC):
         Raises AnswerError where the model raises or gives anything else, ValueError where it was
         the device or the memory.
         """
+        with self._guarded(batch.shape):
+            output = self.run(batch)
+        # a copy: a model may give the same buffer at every call
+        return checked_answer(
+            self.choice.of(output),
+            batch_size=len(batch),
+            num_classes=self.num_classes,
+            depth=self.depth,
+        ).copy()
+
+    @contextmanager
+    def _guarded(self, shape: tuple[int, ...]) -> Iterator[None]:
+        """Within it the model is asked about a batch of that shape, in its threads; what it raises
+        becomes what `answer` raises.
+        """
         try:
             with self._limited():
-                output = self.run(batch)
+                yield
         except AnswerError:
             raise
         except (KeyboardInterrupt, GeneratorExit):
@@ -125,18 +140,25 @@ class Classifier(ABC):
         except BaseException as error:
             if breaks(error):
                 raise ValueError(
-                    f"the model could not be run on a batch of shape {batch.shape}:"
+                    f"the model could not be run on a batch of shape {shape}:"
                     f" {type(error).__name__}: {first_line(error)}; free memory, lower"
                     " --batch-size, or mend the device"
                 ) from error
-            raise AnswerError(failure(batch.shape, error)) from error
-        # a copy: a model may give the same buffer at every call
-        return checked_answer(
-            self.choice.of(output),
-            batch_size=len(batch),
-            num_classes=self.num_classes,
-            depth=self.depth,
-        ).copy()
+            raise AnswerError(failure(shape, error)) from error
+
+    def rows_device(self) -> Any:
+        """The torch device on which `begin` is given rows; None where rows are made on the host."""
+        return None
+
+    def begin(
+        self, make_rows: Callable[[], Any], shape: tuple[int, ...]
+    ) -> Callable[[], ReadAnswer]:
+        """Ask about the rows that `make_rows` makes on `rows_device`, a batch of that shape, and
+        return before the answer is there; the function that is returned waits for it.
+
+        Both raise as `answer` does.
+        """
+        raise NotImplementedError("rows for this model are made on the host")
 
     def read(self, batch: NDArray[np.floating]) -> ReadAnswer:
         """The ballots of a batch by the total rule; nothing is counted or refused.
@@ -162,11 +184,17 @@ class Classifier(ABC):
 
         Raises ValueError as `read` does, and for a label out of range where `refuse_labels`.
         """
-        found = self.read(batch)
+        size = len(batch) if num_votes is None else num_votes
+        return self.counted(self.read(batch), num_votes=size, undefined=undefined)
+
+    def counted(
+        self, found: ReadAnswer, *, num_votes: int, undefined: UnansweredVotes | None
+    ) -> NDArray[np.int64]:
+        """The ballots of what was read, of which the first `num_votes` are counted as by a call."""
         if self.refuse_labels and found.label is not None:
             raise ValueError(out_of_range(found.label, self.num_classes))
         counter = self.undefined if undefined is None else undefined
-        counter.count(found, len(batch) if num_votes is None else num_votes)
+        counter.count(found, num_votes)
         return found.ballots
 
     def _row_by_row(self, batch: NDArray[np.floating], reason: str) -> ReadAnswer:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from topcert.classifiers.answers import ReadAnswer, checked_answer, read_answer
 from topcert.classifiers.class_names import names_of
 from topcert.classifiers.classifier import Classifier, check_device
+from topcert.classifiers.device_ballots import are_scores_there, begin_ballots
 from topcert.classifiers.processor import this_cpu
 from topcert.classifiers.row_mixing import row_mixing_of_module
 from topcert.classifiers.trial import try_model
@@ -32,6 +34,8 @@ class TorchClassifier(Classifier):
     the buffers and the printed structure. Raises ValueError for a device that is not there, a
     module that fails on all of `example`, or one whose answer is not certain.
     """
+
+    rows_on_cpu: ClassVar[bool] = False  # whether a CPU makes rows by torch too
 
     def __init__(
         self,
@@ -78,12 +82,44 @@ class TorchClassifier(Classifier):
         # what float32 cannot hold becomes infinite, as the total rule has it
         with np.errstate(over="ignore"):
             single = batch.astype(np.float32)  # a copy: a module may work in place
-        output = self._module(torch.from_numpy(single).to(self._device))
+        return self._forward(torch.from_numpy(single).to(self._device))
+
+    def _forward(self, rows: torch.Tensor) -> Any:
+        """What the module gives for float32 rows on its device, which are its own to change."""
+        output = self._module(rows)
         return (
             output.float()
             if isinstance(output, torch.Tensor) and output.is_floating_point()
             else output
         )
+
+    def rows_device(self) -> torch.device | None:
+        return self._device if self._device.type != "cpu" or self.rows_on_cpu else None
+
+    @torch.inference_mode()
+    def begin(
+        self, make_rows: Callable[[], torch.Tensor], shape: tuple[int, ...]
+    ) -> Callable[[], ReadAnswer]:
+        with self._guarded(shape):
+            # what float32 cannot hold becomes infinite there too
+            output = self.choice.of(self._forward(make_rows().float()))
+            classes = self.num_classes
+            if not are_scores_there(output, num_rows=shape[0], num_classes=classes):
+                found = self._read(output, shape)  # at once: a module may use its buffer again
+                return lambda: found
+            wait = begin_ballots(output, self.depth)
+
+        def read() -> ReadAnswer:
+            with self._guarded(shape):
+                return wait()
+
+        return read
+
+    def _read(self, output: Any, shape: tuple[int, ...]) -> ReadAnswer:
+        answer = checked_answer(
+            output, batch_size=shape[0], num_classes=self.num_classes, depth=self.depth
+        )
+        return read_answer(answer, num_classes=self.num_classes, depth=self.depth)
 
 
 def resolve_device(name: str) -> torch.device:

@@ -49,7 +49,7 @@ class Randomizer(ABC):
     def batch(self, prepared: NDArray[Any], start: int) -> NDArray[np.floating]:
         """Randomized inputs `start .. start + batch_size - 1`, `(batch_size, ...)`."""
 
-    def on_device(self, device: Any) -> DeviceRandomizer | None:
+    def on_device(self, device: Any) -> DeviceRandomizer | None:  # noqa: ARG002
         """The same on a torch device, to the bit; None where there is none."""
         return None
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.classifiers.answers import AnswerError, ReadAnswer
 from topcert.classifiers.classifier import Classifier
 from topcert.classifiers.undefined import UnansweredVotes
 from topcert.randomization.randomizer import Randomizer
+from topcert.voting.device_path import DevicePath
 
 BATCH_CELLS: Final = 1 << 21  # values in a default batch on a CPU: 8 MiB of float32, near the cache
 MAX_BATCH: Final = 256
 TRIAL_ROWS: Final = 16  # ablated inputs that a model is tried on before a run
+AHEAD: Final = 1  # batches that are begun before the ballots of one are waited for
+
+Batch = tuple[int, int, int]  # an input, the first draw of the noise and the draw after the last
 
 
 def default_batch_size(*, num_samples: int, cells_per_input: int, classifier: Classifier) -> int:
@@ -60,6 +66,7 @@ class Voter:
         self._in_words = in_words
         self.batch_size = randomizer.batch_size
         self._current: tuple[int, NDArray[Any]] = (-1, np.empty(0))
+        self._path = DevicePath.of(randomizer, classifier)
 
     def check_input(self, position: int) -> None:
         """Raise ValueError, naming the input, where the noise has no place for it."""
@@ -85,6 +92,57 @@ class Voter:
             undefined=undefined,
         )[:size]
 
+    def votes_in_turn(
+        self, batches: Iterable[Batch]
+    ) -> Iterator[tuple[NDArray[np.int64], UnansweredVotes]]:
+        """The votes of each batch in turn, and how many of them had no answer; those of `votes`.
+
+        Where rows are made beside the network, the next batch is begun before one is waited for.
+        """
+        if self._path is None:
+            for batch in batches:
+                undefined = UnansweredVotes()
+                yield self.votes(*batch, undefined=undefined), undefined
+            return
+        begun: deque[tuple[Batch, Callable[[], ReadAnswer] | None]] = deque()
+        for batch in batches:
+            begun.append((batch, self._begin(self._path, *batch[:2])))
+            if len(begun) > AHEAD:
+                yield self._end(*begun.popleft())
+        while begun:
+            yield self._end(*begun.popleft())
+
+    def _begin(
+        self, path: DevicePath, position: int, start: int
+    ) -> Callable[[], ReadAnswer] | None:
+        """A batch that is being asked beside this process; None where it is to be asked by rows of
+        the host, which tells what is wrong with which of them.
+        """
+        try:
+            return path.begin(
+                position,
+                self._prepared(position),
+                start,
+                on_host=lambda: self._batch(position, start),
+            )
+        except AnswerError:
+            return None
+
+    def _end(
+        self, batch: Batch, wait: Callable[[], ReadAnswer] | None
+    ) -> tuple[NDArray[np.int64], UnansweredVotes]:
+        position, start, stop = batch
+        undefined = UnansweredVotes()
+        try:
+            found = None if wait is None else wait()
+        except AnswerError:
+            found = None
+        if found is None:
+            return self.votes(position, start, stop, undefined=undefined), undefined
+        size = stop - start
+        ballots = self.classifier.counted(found, num_votes=size, undefined=undefined)
+        return ballots[:size], undefined
+
     def batch(self, position: int, start: int, *, changed: bool = False) -> NDArray[np.floating]:
         """The rows that the classifier is asked under noise `start` and on of one input; the caller
         may keep them.
@@ -99,9 +157,12 @@ class Voter:
         return self._batch(position, start).copy()
 
     def _batch(self, position: int, start: int) -> NDArray[np.floating]:
+        return self._randomizer.batch(self._prepared(position), start)
+
+    def _prepared(self, position: int) -> NDArray[Any]:
         if self._current[0] != position:
             self._current = (position, self._randomizer.prepare(self._read(position)))
-        return self._randomizer.batch(self._current[1], start)
+        return self._current[1]
 
 
 def count_all(
@@ -119,14 +180,16 @@ def count_all(
     `num_named`: only so many labels of each ballot count, the best; None for all.
     """
     counts = np.zeros((num_inputs, num_classes), np.int64)
-    for position in range(num_inputs):
-        for start in range(0, num_samples, voter.batch_size):
-            stop = min(start + voter.batch_size, num_samples)
-            ballots = voter.votes(position, start, stop, undefined=voter.classifier.undefined)[
-                :, :num_named
-            ]
-            counts[position] += np.bincount(ballots.reshape(-1), minlength=num_classes)
-            on_progress(position * num_samples + stop, num_inputs * num_samples, "")
+    batches = [
+        (position, start, min(start + voter.batch_size, num_samples))
+        for position in range(num_inputs)
+        for start in range(0, num_samples, voter.batch_size)
+    ]
+    for batch, (ballots, undefined) in zip(batches, voter.votes_in_turn(batches), strict=True):
+        position, _, stop = batch
+        voter.classifier.undefined.add(undefined)
+        counts[position] += np.bincount(ballots[:, :num_named].reshape(-1), minlength=num_classes)
+        on_progress(position * num_samples + stop, num_inputs * num_samples, "")
     return counts
 
 

@@ -29,9 +29,7 @@ class DeviceEncoder(ABC):
         """
 
 
-def shown_over(
-    background: torch.Tensor, kept: torch.Tensor, values: torch.Tensor
-) -> torch.Tensor:
+def shown_over(background: torch.Tensor, kept: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
     """The background `(planes, num_features)` in every row, and over it `values` `(planes or fewer,
     B, num_kept)` of the first planes at the kept features.
 

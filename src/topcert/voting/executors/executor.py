@@ -13,8 +13,9 @@ in any order, once or again, and is the same. What is left to a run, whoever com
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -158,9 +159,25 @@ def compute_block(voter: Voter, task: BlockTask, *, on_votes: OnVotes | None = N
     ValueError
         Where the model has no answer that counts, or a device fails.
     """
-    undefined, parts = UnansweredVotes(), []
-    for position, start, stop in task.batches:
-        parts.append(voter.votes(position, start, stop, undefined=undefined))
-        if on_votes is not None:
-            on_votes(stop - start, position)
-    return BlockVotes(block=task.block, votes=np.concatenate(parts), undefined=undefined)
+    (found,) = compute_blocks(voter, [task], on_votes=on_votes)
+    return found
+
+
+def compute_blocks(
+    voter: Voter, tasks: Iterable[BlockTask], *, on_votes: OnVotes | None = None
+) -> Generator[BlockVotes, None, None]:
+    """The votes of tasks in turn: what `compute_block` gives of each. On a GPU the next block is
+    begun while the run stores one.
+    """
+    first, second = itertools.tee(tasks)
+    computed = voter.votes_in_turn(batch for task in first for batch in task.batches)
+    for task in second:
+        undefined, parts = UnansweredVotes(), []
+        for (position, start, stop), (votes, unanswered) in zip(
+            task.batches, computed, strict=False
+        ):
+            parts.append(votes)
+            undefined.add(unanswered)
+            if on_votes is not None:
+                on_votes(stop - start, position)
+        yield BlockVotes(block=task.block, votes=np.concatenate(parts), undefined=undefined)

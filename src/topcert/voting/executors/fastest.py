@@ -19,6 +19,7 @@ from topcert.voting.executors.executor import (
     Executor,
     OnVotes,
     compute_block,
+    compute_blocks,
 )
 from topcert.voting.executors.processes import Processes, cpu_count
 from topcert.voting.executors.voter_recipe import VoterRecipe
@@ -53,11 +54,14 @@ class Fastest(Executor):
     def compute(
         self, tasks: Sequence[BlockTask], *, voter: Voter, recipe: VoterRecipe, on_votes: OnVotes
     ) -> Generator[BlockVotes, None, None]:
+        if "cpu" not in voter.classifier.runtime:
+            yield from compute_blocks(voter, tasks, on_votes=on_votes)
+            return
         waiting = {task.block: task for task in tasks}
         while waiting:
             timed = self._votes > 0 and self._seconds >= TIMED
             tries = self._chosen is None and timed and self._left(waiting) >= WORTH
-            if tries and not _can_share(voter):
+            if tries and not _can_share():
                 self._chosen = ""
             elif tries or self._chosen:
                 with closing(
@@ -119,7 +123,6 @@ class Fastest(Executor):
         return f"{who}, {self._chosen}" if who and self._chosen else who
 
 
-def _can_share(voter: Voter) -> bool:
+def _can_share() -> bool:
     """Whether processes could be faster at all."""
-    alone = cpu_count() == 1 or multiprocessing.current_process().daemon
-    return "cpu" in voter.classifier.runtime and not alone
+    return not (cpu_count() == 1 or multiprocessing.current_process().daemon)

@@ -10,7 +10,7 @@ from topcert.voting.executors.executor import (
     BlockVotes,
     Executor,
     OnVotes,
-    compute_block,
+    compute_blocks,
 )
 from topcert.voting.executors.voter_recipe import VoterRecipe
 from topcert.voting.voter import Voter
@@ -40,5 +40,4 @@ class InProcess(Executor):
         recipe: VoterRecipe,
         on_votes: OnVotes,
     ) -> Generator[BlockVotes, None, None]:
-        for task in tasks:
-            yield compute_block(voter, task, on_votes=on_votes)
+        yield from compute_blocks(voter, tasks, on_votes=on_votes)
