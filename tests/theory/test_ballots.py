@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tests.theory.oracle import ballots_hold, oracle_radius
 from tests.theory.test_exactness import true_radii as true_radii_of_votes
-from topcert.theory.certified_radius import ABSTAIN, _bar, _room, certified_radius
+from topcert.theory.certified_radius import ABSTAIN, _bar, certified_radius, room
 from topcert.theory.witness import TightnessWitness, tightness_witness
 
 many = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -340,14 +340,14 @@ def test_one_label_named_has_the_bar_of_eq_6(won: int, rivals: list[int], more: 
     weakest_first = np.array(sorted(rivals))[:, None]
     found = _bar(np.array([won]), weakest_first, len(rivals) + more, 1, grid)
     assert found.tolist() == expected.tolist()
-    assert _room(len(rivals)) == _room(len(rivals), 1) == 1 << (62 - (len(rivals) + 2).bit_length())
+    assert room(len(rivals)) == room(len(rivals), 1) == 1 << (62 - (len(rivals) + 2).bit_length())
 
 
 def test_more_named_labels_keep_all_numbers_below_63_bits() -> None:
     for classes in (3, 10, 1000):
         for named in {1, 2, classes // 2, classes - 1}:
             k = classes - 1
-            grid = _room(k, named)
+            grid = room(k, named)
             rivals = np.full((k, 1), grid, object)  # each may have all
             for own in (0, grid):
                 exact = _bar(np.array([own], object), rivals, classes, named, grid)

@@ -33,14 +33,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erfcx, ndtri
 
-from topcert.theory.certified_radius import (
-    ABSTAIN,
-    checked_bounds,
-    checked_ks,
-    is_single,
-)
+from topcert.theory.certified_radius import ABSTAIN, checked_ks, is_single
 from topcert.theory.labels import checked_labels
 from topcert.theory.ranking import strongest_rivals
+from topcert.theory.whole_bounds import checked_bounds
 
 Floats = NDArray[np.float64]
 
