@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types unit docs coverage lowest rehearse cluster bench clean
+.PHONY: demo test lint types unit docs ratios coverage lowest rehearse cluster bench clean
 
 demo: .venv/demo.stamp  ## the main job on the embedded data
 	rm -rf topcert-demo
@@ -10,6 +10,7 @@ demo: .venv/demo.stamp  ## the main job on the embedded data
 
 test: .venv/test.stamp  ## everything that must hold, two targets at a time
 	$(MAKE) --jobs 2 lint types docs unit
+	$(MAKE) ratios
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check .
@@ -52,6 +53,9 @@ lowest: .venv-lowest/test.stamp  ## the tests with the lowest versions that pypr
 cluster: .venv/test.stamp  ## votes on a Ray cluster of this machine that loses nodes
 	$(BIN)/python -m pip install --quiet --editable '.[ray]'
 	$(BIN)/python -m pytest tests/voting/test_ray.py
+
+ratios: .venv/test.stamp  ## what costs processor time, beside something else in turn: a guard
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/ratios.py
 
 bench: .venv/test.stamp  ## timings, as ratios measured in turn, in build/bench
 	$(BIN)/python benchmarks/all.py --out build/bench

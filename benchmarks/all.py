@@ -1,4 +1,5 @@
-"""Every ratio in one table: masks, certificates of stored votes, runs and their workers.
+"""Every ratio in one table: masks, encoding, certificates of stored votes, runs and their workers,
+and other libraries.
 
     python benchmarks/all.py [--full] [--rounds 3] [--out FOLDER]
 
@@ -8,9 +9,9 @@ limit, which is far from what is measured on a quiet machine: then something bec
 
 from __future__ import annotations
 
-import arithmetic
 import executors
-import masks
+import peers
+import ratios
 from table import Row, main
 
 
@@ -18,7 +19,7 @@ def rows(*, full: bool, rounds: int) -> list[Row]:
     """Those of all."""
     return [
         row
-        for benchmark in (masks, arithmetic, executors)
+        for benchmark in (ratios, executors, peers)
         for row in benchmark.rows(full=full, rounds=rounds)
     ]
 

@@ -75,7 +75,7 @@ def counts_rows(*, inputs: int, rounds: int) -> list[Row]:
         np.argsort(-counts, axis=1, kind="stable")
 
     found = []
-    for choice, one, ten in (("given", 3.0, 15.0), ("predicted", 6.0, 20.0)):
+    for choice, one, ten in (("given", 6.0, 40.0), ("predicted", 16.0, 60.0)):
         given = choice == "given"
         for name, limit, ks in (
             ("one call, k = 1 .. 10", one, [range(1, 11)]),
@@ -133,7 +133,7 @@ def located_row(name: str, ledger: Votes, *, rounds: int, goal: float | None = N
         rounds=rounds,
         clock=time.process_time,
         goal=goal,
-        limit=3.0,
+        limit=5.0,
     )
 
 

@@ -16,12 +16,12 @@ from topcert.randomization.mask_streams import STREAMS, usual_stream
 
 # features, kept ones, milliseconds a mask at most, times NumPy's at most
 SIZES = (
-    (1_024, 50, None, 3.0),
-    (50_176, 1_000, None, 20.0),
+    (1_024, 50, None, 1.5),
+    (50_176, 1_000, None, 15.0),
     (50_176, 10_000, 0.3, 5.0),
-    (50_176, 40_000, None, 3.0),
-    (3_000_000, 100_000, 30.0, 6.0),
-    (3_000_000, 2_900_000, None, 1.0),
+    (50_176, 40_000, None, 4.0),
+    (3_000_000, 100_000, 30.0, 8.0),
+    (3_000_000, 2_900_000, None, 0.5),
 )
 
 
