@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 from topcert.noise.ablation import Ablation
 from topcert.noise.discrete import Discrete
 from topcert.noise.gaussian import Gaussian
+from topcert.theory.attacker import Attacker
 from topcert.theory.certified_radius import ABSTAIN, certified_radius
 from topcert.theory.confidence import simultaneous_bounds
 from topcert.theory.counting import Survival, survival
+from topcert.theory.edit_radius import edit_radius
 from topcert.theory.intersection import intersection_union_bounds
+from topcert.theory.stay_radius import stay_radius
 from topcert.theory.stopping_rules import Stopping
 from topcert.theory.witness import TightnessWitness, tightness_witness
 from topcert.version import __version__
@@ -53,6 +56,7 @@ __all__ = [
     "ABSTAIN",
     "Ablation",
     "Accuracy",
+    "Attacker",
     "Certificates",
     "Claim",
     "Cost",
@@ -87,6 +91,7 @@ __all__ = [
     "compare",
     "count_votes",
     "demo",
+    "edit_radius",
     "evaluate",
     "intersection_union_bounds",
     "merge",
@@ -94,6 +99,7 @@ __all__ = [
     "plan",
     "read_counts",
     "simultaneous_bounds",
+    "stay_radius",
     "survival",
     "tightness_witness",
     "train_network",

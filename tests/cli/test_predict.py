@@ -16,10 +16,14 @@ from PIL import Image
 
 from tests.conftest import Outcome
 from topcert.evaluation.predicting import predict_labels
+from topcert.evaluation.prediction_rows import older_rows
 from topcert.evaluation.results import smoothing_of
 from topcert.methods.ablation import METHOD
 from topcert.methods.certify import most_voted, radii_of
+from topcert.theory.confidence import simultaneous_bounds
+from topcert.theory.stay_radius import stay_radius
 from topcert.voting.ledger import Ledger
+from topcert.voting.manifest import Manifest
 
 MODEL = "models_for_tests:linear"
 COMMAND = ["predict", "table.npz", MODEL, "--keep", 2, "--k", 2, "--samples", 3000, "--seed", 4]
@@ -27,6 +31,13 @@ COMMAND = ["predict", "table.npz", MODEL, "--keep", 2, "--k", 2, "--samples", 30
 
 def rows_of(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(text.splitlines()))
+
+
+def theorem_s(counts: np.ndarray, labels: np.ndarray, manifest: Manifest) -> np.ndarray:
+    """How far at least m of the labels stay, by bounds of all classes."""
+    lower, upper = simultaneous_bounds(counts, alpha=0.001)
+    space = {"num_features": manifest.num_features, "num_kept": manifest.noise.kept}
+    return stay_radius(lower, upper, labels, k=labels.shape[1], **space)
 
 
 def test_each_label_has_its_own_radius_or_abstains_alone(
@@ -53,6 +64,14 @@ def test_each_label_has_its_own_radius_or_abstains_alone(
     ).reshape(-1).tolist()
     shown = [-1 if row["radius"] == "abstains" else int(row["radius"]) for row in rows]
     assert shown == radii.reshape(-1).tolist()
+    stay = [-1 if row["stay"] == "abstains" else int(row["stay"]) for row in rows]
+    expected = theorem_s(counts, labels, ledger.manifest)
+    assert stay == expected.reshape(-1).tolist()
+    assert (expected >= -np.sort(-radii, axis=1)).all()
+    assert (expected > -np.sort(-radii, axis=1)).any()
+    assert "labels that an input is shown, at least so many stay on average:" in " ".join(
+        run.err.split()
+    )
     some = (radii >= 0).sum(axis=1)
     # on some inputs one label abstains and the other keeps its radius
     assert {1, 2} <= set(some.tolist())
@@ -96,7 +115,9 @@ def test_the_folder_is_verified_and_evaluated(
     assert again.out == Path("o/predictions.csv").read_text()
 
 
-@pytest.mark.parametrize("column", ["index", "rank", "label", "votes", "radius", "unit", "alpha"])
+@pytest.mark.parametrize(
+    "column", ["index", "rank", "label", "votes", "radius", "stay", "unit", "alpha"]
+)
 def test_a_changed_cell_of_predictions_is_found(
     workplace: Path, topcert: Callable[..., Outcome], column: str
 ) -> None:
@@ -115,6 +136,23 @@ def test_a_changed_cell_of_predictions_is_found(
     found = topcert("verify", "o")
     assert found.code == 1
     assert "predictions.csv is not what the votes show" in " ".join(found.out.split())
+
+
+def test_predictions_of_an_earlier_release_are_kept_and_damaged_ones_written_again(
+    workplace: Path, topcert: Callable[..., Outcome]
+) -> None:
+    assert topcert(*COMMAND, "--out", "o").code == 0
+    path = Path("o/predictions.csv")
+    written = path.read_text()
+    lines = [line.split(",") for line in written.splitlines()]
+    place = lines[0].index("stay")
+    older = "\n".join(",".join(line[:place] + line[place + 1 :]) for line in lines) + "\n"
+    path.write_text(older)
+    assert topcert("verify", "o").code == 0
+    for found, kept in ((older, older), ("\0", written), (older.replace("0", "1"), written)):
+        path.write_text(found)
+        assert topcert(*COMMAND, "--out", "o", "--resume").code == 0
+        assert path.read_text() == kept
 
 
 @pytest.mark.parametrize("text", ["", "nonsense\n", "index,rank,label\n", "\0"])
@@ -144,7 +182,7 @@ def test_predictions_of_the_release_before_are_still_checked(
     assert topcert(*COMMAND, "--out", "o").code == 0
     made = predict_labels(Ledger.open(Path("o")), k=2, alpha=0.001)
     path = Path("o/predictions.csv")
-    lines = made.older_rows()
+    lines = older_rows(made)
     assert {line[1] for line in lines} == {"rank", "abstain", "1", "2"}
     path.write_text("".join(",".join(line) + "\n" for line in lines))
     assert topcert("verify", "o").code == 0
@@ -198,6 +236,7 @@ def test_photographs_go_by_their_files_and_labels_by_their_classes(
         "class",
         "votes",
         "radius",
+        "stay",
         "unit",
         "alpha",
     ]
@@ -231,7 +270,8 @@ def test_labels_of_data_without_names_go_by_the_classes_of_the_model(
     run = topcert("predict", "bare.npz", "named:Model", *COMMAND[3:], "--out", "o")
     assert run.code == 0, run.err
     rows = rows_of(run.out)
-    assert list(rows[0]) == ["index", "rank", "label", "class", "votes", "radius", "unit", "alpha"]
+    first = ["index", "rank", "label", "class", "votes"]
+    assert list(rows[0]) == [*first, "radius", "stay", "unit", "alpha"]
     assert all(row["class"] == "abcde"[int(row["label"])] for row in rows)
     made = pq.read_table("o/certificates.parquet").to_pylist()
     assert [row["class"] for row in made] == [row["class"] for row in rows]

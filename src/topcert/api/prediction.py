@@ -15,6 +15,7 @@ from topcert.evaluation.choices import check_design, choose_alpha, choose_ks
 from topcert.evaluation.other_certificates import has_other_certificates
 from topcert.evaluation.predicting import find_predictor, predict_labels
 from topcert.evaluation.predictions import Predictions
+from topcert.evaluation.predictions_file import keep_predictions
 from topcert.methods.ablation import METHOD
 from topcert.methods.certify import check_ballots
 from topcert.methods.method import DesignMethod, SampledMethod
@@ -71,5 +72,5 @@ class Prediction:
                 votes.certify(
                     self.method.name, k=k, alpha=alpha, label_choice="predicted", progress=False
                 ).save()
-            made.write(votes.folder)
+            keep_predictions(made, votes.folder)
         return made

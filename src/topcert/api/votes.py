@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from topcert.api.certificates import Certificates
 from topcert.api.certified_votes import certified
 from topcert.api.origins import FromVotes, check_new, copy_votes
 from topcert.api.python_words import python_words
+from topcert.api.staying import stay_of_votes
 from topcert.api.temporary_folder import TemporaryFolder
 from topcert.api.vote_pictures import picture
 from topcert.data_frames import to_frame
@@ -218,6 +219,56 @@ class Votes:
             curves=results.curves,
             origin=FromVotes(results, raw=self.raw, keeper=self._keeper),
         )
+
+    def stay_radii(
+        self,
+        sets: ArrayLike | str = "predicted",
+        *,
+        k: int | None = None,
+        alpha: float | None = None,
+        bounds: str | None = None,
+    ) -> NDArray[np.int64]:
+        """How far at least 1, 2, .. labels of a set stay among the top k, by Theorem S.
+
+        Parameters
+        ----------
+        sets
+            Labels of each input that were named before the votes, such as all that are true, int
+            `(inputs, labels)`, -1 in the place of none; or "predicted" for the k most voted, or
+            "selected" for those of the first sample.
+        k
+            How many labels are shown; 3, or fewer where there are fewer classes.
+        alpha
+            The chance that any radius of an input is wrong; 0.001.
+        bounds
+            "simuem" (None) bounds all classes at once, "intersection-union" only what the claims
+            need: the better the more classes there are.
+
+        Returns
+        -------
+        ndarray
+            int64 `(inputs, min(k, labels))`, in column m - 1 the radius at which at least m labels
+            stay, `topcert.ABSTAIN` where none is certified. Over k it is the certified precision of
+            the top k, over the size of a set its recall.
+
+        Raises
+        ------
+        ValueError
+            For votes of a design, of a stopping rule or under other noise, and for what are no
+            sets.
+
+        Examples
+        --------
+        >>> import numpy as np, topcert
+        >>> smoothed = topcert.SmoothedClassifier(
+        ...     lambda batch: batch[:, :4], noise=topcert.Ablation(num_kept=6))
+        >>> x = np.tile(np.linspace(1, 0, 12), (2, 1))
+        >>> votes = smoothed.vote(x, num_samples=500, progress=False)
+        >>> votes.stay_radii(k=2), votes.stay_radii([[0, 3], [1, -1]], k=2)
+        (array([[0, 0], [0, 0]]), array([[ 0, -1], [ 0, -1]]))
+        """
+        with python_words():
+            return stay_of_votes(self.ledger, self.counts, sets, k=k, alpha=alpha, bounds=bounds)
 
     def verify(
         self,

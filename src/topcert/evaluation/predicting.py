@@ -11,6 +11,7 @@ from topcert.methods.ablation import METHOD
 from topcert.methods.certify import radii_of
 from topcert.methods.method import DesignMethod, SampledMethod
 from topcert.methods.registered_methods import all_methods, find_method
+from topcert.methods.stay import stay_of_shown
 from topcert.voting.ledger import Ledger
 from topcert.voting.manifest import FIXED
 from topcert.voting.replay import ReplayedMasks
@@ -62,15 +63,16 @@ def predict_labels(
     votes = ReplayedMasks(ledger) if certain else None
     index, _, _ = ledger.read_inputs()
     labels = method.shown(counted, k, votes=votes)
+    smoothing = smoothing_of(manifest)
     radii = radii_of(
         method,
         counted,
         None,
-        smoothing=smoothing_of(manifest),
+        smoothing=smoothing,
         ks=[k],
         alpha=alpha,
         votes=votes,
-    ).radius
+    ).radius[:, :, 0]
     return Predictions(
         k=k,
         alpha=alpha,
@@ -79,7 +81,8 @@ def predict_labels(
         index=index,
         labels=labels,
         votes=np.take_along_axis(counted, labels, axis=1),
-        radii=radii[:, :, 0],
+        radii=radii,
+        stay=stay_of_shown(method, counted, radii, alpha=alpha, smoothing=smoothing),
         num_named=manifest.depth,
         method=method.name,
     )

@@ -1,11 +1,12 @@
 """predictions.csv: the k labels that a smoothed classifier shows for each input, each with a
 certificate of its own.
 
-`index,name,rank,label,class,votes,radius,unit,alpha,num_named,method`, most voted first (ties:
+`index,name,rank,label,class,votes,radius,stay,unit,alpha,num_named,method`, most voted first (ties:
 lower index first); `name` and `class` where there are such names, `radius` "abstains" for a label
-that the bounds do not put among the top k, `num_named` where each ablated input names more than one
-label: `votes` then says how many named this one. `method` where it is not `ablation`: of a design
-alpha is 0.0, and no label that is shown abstains.
+that the bounds do not put among the top k, `stay` the radius at which at least as many of the k
+labels as the rank says stay, `num_named` where each ablated input names more than one label:
+`votes` then says how many named this one. `method` where it is not `ablation`: of a design alpha is
+0.0, and no label that is shown abstains.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from topcert.data_frames import to_frame
 from topcert.evaluation.accuracy import curve_of
 from topcert.evaluation.plotting import SUFFIXES, plot_lines, save_figure
+from topcert.evaluation.prediction_rows import ABSTAINS, objects, table_rows
 from topcert.files import path_of, replacing
 from topcert.html_tables import ROWS_SHOWN, html_table
 from topcert.methods.ablation import METHOD
@@ -33,9 +35,6 @@ from topcert.theory.scalars import whole_number
 from topcert.voting.given_names import Names
 
 FILE: Final = "predictions.csv"
-ABSTAINS: Final = "abstains"
-# the rank that release 0.1.0 gave to an input of which one label abstained
-WHOLE_INPUT: Final = "abstain"
 SHOWN_INPUTS: Final = 10
 BY_RANK: Final = "share of inputs whose label of that rank is certified at r"
 
@@ -78,6 +77,9 @@ class Predictions:
     labels, votes, radii
         int64 `(inputs, k)`, most voted first; a radius is `topcert.ABSTAIN` where the votes do not
         put the label among the top k.
+    stay
+        int64 `(inputs, k)`: in column m - 1 the radius at which at least m of the shown labels
+        stay among the top k, whichever they are.
     num_named
         How many labels each vote names.
     method
@@ -93,6 +95,8 @@ class Predictions:
     (array([0, 1, 2]), 0)
     >>> shown[1:].index, shown[1:].save("shown.csv").name
     (array([1, 2]), 'shown.csv')
+    >>> shown.num_staying(0), shown.num_staying(1)
+    (array([1, 1, 1]), array([0, 0, 0]))
     """
 
     k: int
@@ -103,6 +107,7 @@ class Predictions:
     labels: NDArray[np.int64]
     votes: NDArray[np.int64]
     radii: NDArray[np.int64]
+    stay: NDArray[np.int64]
     num_named: int = 1
     method: str = METHOD.name
 
@@ -112,6 +117,30 @@ class Predictions:
         `(inputs,)`.
         """
         return certified_top_k(self.radii, self.k)
+
+    def num_staying(self, radius: int) -> NDArray[np.int64]:
+        """How many of the k labels that an input is shown stay at least, whatever is changed within
+        a radius.
+
+        Parameters
+        ----------
+        radius
+            r, at least 0.
+
+        Returns
+        -------
+        ndarray
+            0 .. k, int64 `(inputs,)`.
+
+        Raises
+        ------
+        ValueError
+            For what is no such radius.
+        """
+        r = whole_number(radius, "radius")
+        if r < 0:
+            raise ValueError(f"radius must be at least 0, got {r}")
+        return np.asarray((self.stay >= r).sum(axis=1))
 
     def __len__(self) -> int:
         return len(self.index)
@@ -150,6 +179,7 @@ class Predictions:
             labels=self.labels[rows],
             votes=self.votes[rows],
             radii=self.radii[rows],
+            stay=self.stay[rows],
         )
 
     def __iter__(self) -> Iterator[tuple[ShownLabel, ...]]:
@@ -176,7 +206,8 @@ class Predictions:
         return html_table(header, rows, caption=caption, most=ROWS_SHOWN * self.k)
 
     def to_pandas(self) -> Any:
-        """One row an input and label: `index`, `rank`, `label`, `class`, `votes`, `radius`.
+        """One row an input and label: `index`, `rank`, `label`, `class`, `votes`, `radius`, and
+        `stay`, the radius at which at least `rank` of the input's labels stay.
 
         Raises ImportError, saying what to do, where there is no pandas.
         """
@@ -193,56 +224,14 @@ class Predictions:
                 "class": [one.name for _, _, one in shown],
                 "votes": [one.votes for _, _, one in shown],
                 "radius": [one.radius for _, _, one in shown],
+                "stay": [None if r == ABSTAIN else r for r in self.stay.ravel().tolist()],
             }
         )
-        return frame.astype({"radius": "Int64"})
+        return frame.astype({"radius": "Int64", "stay": "Int64"})
 
     def rows(self) -> list[list[str]]:
         """The lines of predictions.csv, its header first."""
-        inputs, classes = self.names.inputs, self.names.classes
-        named, called = ["name"] * (inputs is not None), ["class"] * bool(classes)
-        ballot = ["num_named"] * (self.num_named > 1)
-        method = ["method"] * (self.method != METHOD.name)
-        last = ["votes", "radius", "unit", "alpha", *ballot, *method]
-        lines = [["index", *named, "rank", "label", *called, *last]]
-        for row, place in enumerate(self.index.tolist()):
-            for rank, label in enumerate(self.labels[row].tolist()):
-                reach = self.radii[row, rank]
-                lines.append(
-                    [
-                        str(place),
-                        *([] if inputs is None else [inputs[row]]),
-                        str(rank + 1),
-                        str(label),
-                        *([self.names.of_class(label) or ""] if classes else []),
-                        str(self.votes[row, rank]),
-                        ABSTAINS if reach == ABSTAIN else str(reach),
-                        self.unit,
-                        repr(self.alpha),
-                        *[str(self.num_named) for _ in ballot],
-                        *[self.method for _ in method],
-                    ]
-                )
-        return lines
-
-    def older_rows(self) -> list[list[str]]:
-        """The lines that release 0.1.0 wrote: one for an input of which a label abstains."""
-        lines = [["index", "rank", "label", "votes", "radius", "unit", "alpha"]]
-        for row, place in enumerate(self.index.tolist()):
-            if not self.is_top_k[row]:
-                lines.append([str(place), WHOLE_INPUT, "", "", "", self.unit, repr(self.alpha)])
-                continue
-            for rank, label in enumerate(self.labels[row].tolist()):
-                cells = (
-                    place,
-                    rank + 1,
-                    label,
-                    self.votes[row, rank],
-                    self.radii[row, rank],
-                    self.unit,
-                )
-                lines.append([*map(str, cells), repr(self.alpha)])
-        return lines
+        return table_rows(self)
 
     def text(self) -> str:
         """predictions.csv."""
@@ -319,22 +308,7 @@ class Predictions:
             file.write(self.text())
 
     def as_objects(self) -> Iterator[dict[str, Any]]:
-        """One object an input, for JSON; `radius` is None where a label abstains."""
-        for row, place in enumerate(self.index.tolist()):
-            named = {} if self.names.inputs is None else {"name": self.names.inputs[row]}
-            yield {
-                "index": place,
-                **named,
-                "is_top_k": bool(self.is_top_k[row]),
-                "labels": [
-                    {
-                        "label": label,
-                        **({"class": self.names.of_class(label)} if self.names.classes else {}),
-                        "votes": int(self.votes[row, rank]),
-                        "radius": (
-                            None if self.radii[row, rank] == ABSTAIN else int(self.radii[row, rank])
-                        ),
-                    }
-                    for rank, label in enumerate(self.labels[row].tolist())
-                ],
-            }
+        """One object an input, for JSON; `radius` is None where a label abstains, and `stay` holds
+        the radius of m = 1 .. k.
+        """
+        return objects(self)

@@ -9,11 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.evaluation.predicting import find_predictor, predict_labels
-from topcert.evaluation.predictions import (
-    FILE,
-    WHOLE_INPUT,
-    Predictions,
-)
+from topcert.evaluation.prediction_rows import WHOLE_INPUT, rows_of_releases
+from topcert.evaluation.predictions import FILE, Predictions
 from topcert.files import first_line
 from topcert.methods.ablation import METHOD
 from topcert.voting.ledger import Ledger
@@ -28,7 +25,7 @@ def check_predictions(ledger: Ledger, counts: NDArray[np.int64]) -> list[str]:
         return []
     rows = _read(path)
     again = _same_setting(ledger, rows, counts)
-    if again is not None and rows in (again.rows(), again.older_rows()):
+    if again is not None and rows in rows_of_releases(again):
         return []
     return [f"{FILE} is not what the votes show"]
 
@@ -45,6 +42,19 @@ def alpha_of_predictions(folder: Path) -> str | None:
     return rows[1][place] if place < len(rows[1]) else None
 
 
+def keep_predictions(made: Predictions, folder: Path) -> None:
+    """Write predictions.csv into a folder, unless it is there and says the same, in the form of an
+    earlier release perhaps.
+    """
+    path = folder / FILE
+    try:
+        same = path.is_file() and _read(path) in rows_of_releases(made)
+    except ValueError:  # it is damaged
+        same = False
+    if not same:
+        made.write(folder)
+
+
 def renew_predictions(ledger: Ledger, counts: NDArray[np.int64]) -> None:
     """Write predictions.csv again where it is there, for its own k and alpha: the ledger may have
     more inputs now.
@@ -53,7 +63,7 @@ def renew_predictions(ledger: Ledger, counts: NDArray[np.int64]) -> None:
     if path.is_file():
         again = _same_setting(ledger, _read(path), counts)
         if again is not None:
-            again.write(ledger.folder)
+            keep_predictions(again, ledger.folder)
 
 
 def _read(path: Path) -> list[list[str]]:

@@ -18,6 +18,7 @@ from topcert.noise.ablation import Ablation
 from topcert.theory.certified_radius import certified_radius
 from topcert.theory.confidence import simultaneous, simultaneous_bounds
 from topcert.theory.count_bounds import CountBounds
+from topcert.theory.stay_radius import stay_radius
 
 
 @final
@@ -31,6 +32,7 @@ class Jia2022(VoteMethod):
     guarantee: ClassVar[str] = "holds with probability 1 - alpha; exactly tight given its bounds"
     ballots: ClassVar[bool] = True
     rules: ClassVar[tuple[str, ...]] = RULES
+    certifies_sets: ClassVar[bool] = True
 
     def bounds(
         self,
@@ -67,6 +69,26 @@ class Jia2022(VoteMethod):
                 num_kept=smoothing.noise_of(Ablation).kept,
                 num_named=smoothing.num_named,
             )
+        )
+
+    def stays(
+        self,
+        lower: NDArray[np.float64],
+        upper: NDArray[np.float64],
+        sets: NDArray[np.int64],
+        *,
+        k: int,
+        smoothing: Smoothing,
+    ) -> NDArray[np.int64]:
+        assert smoothing.num_features is not None
+        return stay_radius(
+            lower,
+            upper,
+            sets,
+            k=k,
+            num_features=smoothing.num_features,
+            num_kept=smoothing.noise_of(Ablation).kept,
+            num_named=smoothing.num_named,
         )
 
 

@@ -34,6 +34,10 @@ class Smoothing:
     law_error: float = 0.0
     num_named: int = 1
 
+    def of_inputs(self, rows: slice) -> Smoothing:
+        """The same of some of the inputs."""
+        return self
+
     def noise_of(self, law: type[Law]) -> Law:
         """The noise, as one of that law. Raises ValueError where it is of another."""
         return of_law(self.noise, law)
@@ -161,6 +165,9 @@ class SampledMethod(Method):
 class VoteMethod(SampledMethod):
     """A certificate from vote counts."""
 
+    # whether it also says how many labels of a set stay: `stays`
+    certifies_sets: ClassVar[bool] = False
+
     @abstractmethod
     def bounds(
         self,
@@ -205,6 +212,23 @@ class VoteMethod(SampledMethod):
         A method with more than one rule of bounds uses no bounds but the label's lower one and, of
         the others' upper ones, the k largest: `intersection-union` proves no more.
         """
+
+    def stays(
+        self,
+        lower: NDArray[np.float64],
+        upper: NDArray[np.float64],
+        sets: NDArray[np.int64],
+        *,
+        k: int,
+        smoothing: Smoothing,
+    ) -> NDArray[np.int64]:
+        """For m = 1, 2, .. the radius at which at least m labels of each set stay among the top k,
+        int64 `(inputs, min(k, labels))`, given that the bounds hold.
+
+        `sets` is int64 `(inputs, labels)`, -1 where a set has fewer. Asked of methods alone that
+        say so by `certifies_sets`.
+        """
+        raise NotImplementedError(f"the method {self.name} has no theorem of sets")
 
     def favourable(
         self,

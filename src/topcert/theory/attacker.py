@@ -56,18 +56,48 @@ class Attacker:
         return self.moves == (REWRITE,)
 
     def may(self, move: str) -> bool:
-        """Whether the move is one of his."""
+        """Whether the move is one of his.
+
+        Parameters
+        ----------
+        move
+            "insert", "delete" or "rewrite".
+
+        Returns
+        -------
+        bool
+        """
         return move in self.moves
 
     def in_words(self, plural: str) -> str:
-        """The end of "however an attacker": "rewrites up to r of its pixels"."""
+        """The end of "however an attacker": "rewrites up to r of its pixels".
+
+        Parameters
+        ----------
+        plural
+            The word for several features.
+
+        Returns
+        -------
+        str
+        """
         if self.rewrites_alone:
             return f"rewrites up to r of its {plural}"
         return f"{_listed([_DOES[move] for move in self.moves])} up to r of its {plural}"
 
     def done_in_words(self, count: int, unit: str) -> str:
-        """So many changed features: "5 tokens inserted, deleted or replaced"; `unit` is the word
-        for so many of them.
+        """So many changed features: "5 tokens inserted, deleted or replaced".
+
+        Parameters
+        ----------
+        count
+            How many.
+        unit
+            The word for so many of them.
+
+        Returns
+        -------
+        str
         """
         done = ["rewritten"] if self.rewrites_alone else [_DONE[move] for move in self.moves]
         return f"{count} {unit} {_listed(done)}"

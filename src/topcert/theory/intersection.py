@@ -109,6 +109,33 @@ def intersection_union(
     )
 
 
+def intersection_union_of_sets(
+    *, alpha: float, classes: int, k: int, size: int, named: bool, num_named: int = 1
+) -> CountBounds:
+    """How counts are bounded for Theorem S about sets of up to `size` labels, `named` before the
+    votes or picked by them; for every m and every k up to this one together.
+
+    Raises ValueError for alpha outside (0, 1), and k or size outside their ranges.
+    """
+    check_alpha(alpha)
+    if not 1 <= k < classes or not 1 <= size <= classes:
+        raise ValueError(
+            f"k must lie in 1 .. classes - 1 = {classes - 1} and a set has 1 .. {classes} labels,"
+            f" got k = {k} and {size} labels"
+        )
+    if named:
+        error = alpha / (k + size)
+        return CountBounds(
+            lower=lower_bound, lower_error=error, upper=upper_bound, upper_error=error
+        )
+    return CountBounds(
+        lower=lower_bound_by_mass,
+        lower_error=alpha / (2 * num_named),
+        upper=upper_bound,
+        upper_error=alpha / (2 * (k + size)),
+    )
+
+
 def lower_bound_by_mass(
     successes: ArrayLike, trials: ArrayLike, error: ArrayLike
 ) -> NDArray[np.float64]:

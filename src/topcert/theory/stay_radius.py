@@ -86,9 +86,9 @@ def stay_radius(
     Examples
     --------
     >>> from topcert.theory.stay_radius import stay_radius
-    >>> bounds = [[0.5, 0.3, 0.1, 0.05, 0.05]]
+    >>> bounds = [[0.4, 0.25, 0.2, 0.05, 0.05, 0.05]]
     >>> stay_radius(bounds, bounds, [[0, 1, 2]], k=3, num_features=100, num_kept=10)
-    array([[2, 1, 0]])
+    array([[4, 1, 0]])
     """
     found = np.asarray(sets)
     lows, ups = np.asarray(lower), np.asarray(upper)

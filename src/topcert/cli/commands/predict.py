@@ -29,6 +29,7 @@ from topcert.cli.option_groups import (
 from topcert.cli.own_commands import OwnCommand
 from topcert.cli.progress import messages
 from topcert.cli.running import run_to_ledger
+from topcert.evaluation.accuracy import floored
 from topcert.evaluation.choices import choose_samples
 from topcert.evaluation.predictions import Predictions
 from topcert.evaluation.results import smoothing_of
@@ -98,11 +99,12 @@ def predict(
     rewritten; of one that abstains nothing is claimed, and the others keep theirs. All claims about
     an input hold together with probability at least 1 - alpha. Where no label abstains, the shown
     set is the top k; the order within it is not certified. Prints CSV
-    `index,name,rank,label,class,votes,radius,unit,alpha` (`name` and `class` where files and
-    classes have names). With --ballot W each ablated input names its W best labels, `votes` says
-    how many name the label, and a column `num_named` W. With --design the vote over its published
-    masks is the classifier: every label that is shown has a radius, nothing is left to chance, and
-    a column `method` says by which rule.
+    `index,name,rank,label,class,votes,radius,stay,unit,alpha` (`name` and `class` where files and
+    classes have names). Up to radius `stay` at least as many of the labels that the input is shown
+    as the rank says are still among the top k, whichever they are. With --ballot W each ablated
+    input names its W best labels, `votes` says how many name the label, and a column `num_named` W.
+    With --design the vote over its published masks is the classifier: every label that is shown has
+    a radius, nothing is left to chance, and a column `method` says by which rule.
     """
     design = noise["design"]
     wanted = Prediction.of(method, design=design, alpha=votes.alpha, num_named=votes.ballot)
@@ -127,6 +129,7 @@ def predict(
         with tempfile.TemporaryDirectory(prefix="topcert-") as folder:
             made, raw_input = run(Path(folder), resume=False, kept="nothing is kept without --out")
     _print_what_abstains(made)
+    _print_how_many_stay(made)
     if printing.as_json:
         print_json(_as_object(made, request, raw_input))
     else:
@@ -183,6 +186,25 @@ def _promise(request: Request, method: SampledMethod, alpha: float) -> str:
         f" hold together with probability at least 1 - alpha, alpha = {alpha!r}; of a label that"
         " abstains nothing is claimed"
     )
+
+
+def _print_how_many_stay(made: Predictions) -> None:
+    """Of how many labels an input is shown how many stay, at a few radii."""
+    if made.k == 1 or not made.stay.size:
+        return
+    reach = int(made.stay.max())
+    shares = [
+        f"{floored(int(made.num_staying(r).sum()), len(made), 2)} at r = {r}"
+        for r in dict.fromkeys((0, 1, 3, 5, 10, reach))
+        if 0 <= r <= reach
+    ]
+    if shares:
+        messages.print(
+            f"of the {made.k} labels that an input is shown, at least so many stay on average:"
+            f" {', '.join(shares)}",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _print_what_abstains(made: Predictions) -> None:
