@@ -24,6 +24,19 @@ def test_lines_are_at_most_100_columns(page: Path) -> None:
     assert not long
 
 
+@pytest.mark.parametrize("page", HELD, ids=name_of)
+def test_no_section_begins_or_ends_within_a_sentence(page: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "(code)", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    broken = []
+    for section in re.split(r"^#+ .*$", text, flags=re.M):
+        lines = [line.strip() for line in section.splitlines() if line.strip()]
+        if lines and re.match(r"[a-z]{2,}\b(?! is )", lines[0]):
+            broken.append(lines[0])
+        if lines and not re.search(r"[.:?!)|>*$]$|^:::|^- |^    ", lines[-1]):
+            broken.append(lines[-1])
+    assert not broken
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_and_anchors_lead_somewhere(page: Path) -> None:
     lost = []
