@@ -171,7 +171,7 @@ def test_a_first_sample_of_ballots_may_select_the_label(
     ledger = Ledger.open(Path("o"))
     first = ledger.selection_counts()
     assert first is not None
-    assert ledger.stopping_labels().tolist() == first.argmax(axis=1).tolist()
+    assert ledger.asked_labels()[:, 0].tolist() == first.argmax(axis=1).tolist()
     assert topcert("verify", "o").code == 0
 
 

@@ -42,7 +42,7 @@ def certified(
         method = rule.method if method is None else method
         ks = [rule.k] if ks is None else ks
         alpha = rule.alpha if alpha is None else alpha
-        label_choice = label_choice or rule.label
+        label_choice = label_choice or rule.one_label
     if method is None:
         named = num_named or manifest.depth
         method = usual_method(manifest.noise.name, manifest.law, ks, num_named=named)

@@ -33,12 +33,12 @@ class LabelsAsked:
         if stop is not None:
             such_as = 'topcert.Stopping(question="exact", k=1, alpha=0.001)'
             check_object(stop, Stopping, "stop", such_as=such_as)
-            if choice not in (None, stop.label):
+            if choice not in (None, stop.one_label):
                 raise ValueError(
                     f"the stopping rule is for labels that are {stop.label}, and label_choice is"
                     f" {choice!r}; leave it out"
                 )
-        chosen = choice or (None if stop is None else stop.label)
+        chosen = choice or (None if stop is None else stop.one_label)
         if num_selection is None:
             return cls(choice=chosen, num_selection=SELECTION if chosen == "selected" else 0)
         votes = whole_number(num_selection, "num_selection")

@@ -34,6 +34,7 @@ ARGUMENTS: Final = {
     "--masks": "num_masks",
     "--max-radius": "max_radius",
     "--max-samples": "num_samples",
+    "--max-seconds": "max_seconds",
     "--method": "method",
     "--model": "model",
     "--noise": "law",

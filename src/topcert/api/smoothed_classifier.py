@@ -292,6 +292,8 @@ class SmoothedClassifier:
         method: str | None = None,
         alpha: float | None = None,
         num_samples: int | None = None,
+        stop: str | None = None,
+        max_seconds: float | None = None,
         seed: int | None = None,
         out: str | Path | None = None,
         reading: Reading | None = None,
@@ -306,12 +308,22 @@ class SmoothedClassifier:
         k
             Labels to show; 3, or fewer where there are fewer classes.
         method
-            The certificate: "ablation" of independent masks; of a design "design", its own, "fpa"
-            or "run-off".
+            The certificate: "ablation" of independent masks, with `stop` also "located"; of a
+            design "design", its own, "fpa" or "run-off".
         alpha
             The chance that any radius of an input is wrong; 0.001. A design has none.
         num_samples
-            Votes of each input; 10,000 unless a design says another number.
+            Votes of each input; 10,000 unless a design says another number. Under `stop` and
+            `max_seconds` the most that an input may have, 100,000.
+        stop
+            Each input has only as many votes as the answer to a question about its labels takes:
+            "radius=R" (are they at least R?), "table" (min(radius, 5)) or "exact" (the radii).
+            A first sample of 100 votes then chooses the k labels, each is certified at alpha / k,
+            and nothing is kept.
+        max_seconds
+            Seconds from this call on after which no more votes are cast. It ends `stop`, "exact"
+            where that is left out. Each input has 132 votes at the least, and the check of the
+            model after the last vote comes on top.
         seed
             Names the masks. Without one they are drawn afresh at every call, so that an attacker
             could not know them; the masks of a design are published, and those of seed 0.
@@ -337,6 +349,8 @@ class SmoothedClassifier:
                 design=None if self.noise.law == IID else self.noise.law,
                 alpha=alpha,
                 num_named=self.num_named,
+                stop=stop,
+                max_seconds=max_seconds,
             )
             if self.noise.name != Ablation.name:
                 raise ValueError(
@@ -344,11 +358,15 @@ class SmoothedClassifier:
                     " certify with label_choice='predicted'"
                 )
             folder = None if out is None else path_of(out, "out")
+            asked.check_folder(folder)
+            rule = asked.rule(k, self.num_named)
             request = request_of(
                 self,
                 x,
                 None,
-                num_samples=self._samples(num_samples, None),
+                num_samples=self._samples(num_samples, rule),
+                num_selection=asked.num_selection,
+                stopping=rule,
                 seed=asked.seed(None if seed is None else whole_number(seed, "seed"), folder),
                 reading=reading,
                 unmatched="leave out",
@@ -356,7 +374,9 @@ class SmoothedClassifier:
             )
             run = VotingRun(request, folder, method=asked.method)
             k = asked.k(k, run.num_classes)
-            votes = run.votes(progress, choice="predicted", executor=self.executor)
+            votes = run.votes(
+                progress, choice="predicted", executor=self.executor, budget=asked.budget
+            )
             return asked.show(votes, k, keep=folder is not None)
 
     def cost(

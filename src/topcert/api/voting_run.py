@@ -19,6 +19,7 @@ from topcert.voting.notices import notices
 from topcert.voting.request import Request
 from topcert.voting.run import Opened, collect_votes, open_run
 from topcert.voting.share import Share
+from topcert.voting.time_budget import TimeBudget
 
 
 def open_for(
@@ -70,8 +71,9 @@ class VotingRun:
         choice: LabelChoice | None,
         executor: Executor | None = None,
         share: Share | None = None,
+        budget: TimeBudget | None = None,
     ) -> Votes:
-        """Fill the ledger, or its `share`."""
+        """Fill the ledger, or its `share`, or what the `budget` allows."""
         prepared = self.opened.prepared
         for note in prepared.dataset.notes:
             if note.startswith(IN_ORDER_OF_TEXT):
@@ -83,6 +85,7 @@ class VotingRun:
                 on_inputs=stage("read", unit="inputs", ends=False),
                 executor=executor,
                 share=share,
+                budget=budget,
             )
         unanswered = prepared.classifier.undefined.in_words()
         if unanswered:

@@ -18,6 +18,7 @@ from topcert.voting.manifest import FIXED, Manifest
 from topcert.voting.run import Opened, collect_votes
 from topcert.voting.sampling import flip_rate
 from topcert.voting.share import Share
+from topcert.voting.time_budget import TimeBudget
 
 
 def run_to_ledger(
@@ -27,9 +28,10 @@ def run_to_ledger(
     promise: str = "",
     executor: Executor | None = None,
     share: Share | None = None,
+    budget: TimeBudget | None = None,
 ) -> Ledger:
-    """Fill the ledger, or its `share`, with a progress bar; on Ctrl-C say what is `kept` and leave
-    with exit code 130.
+    """Fill the ledger, or its `share`, or what the `budget` allows, with a progress bar; on Ctrl-C
+    say what is `kept` and leave with exit code 130.
 
     `promise` is printed once data and classifier are accepted.
     """
@@ -39,7 +41,12 @@ def run_to_ledger(
         reading = stage("read", unit="inputs", ends=False)
         votes = _Accepted(opened, stage("votes", unit="passes"), promise)
         ledger = collect_votes(
-            opened, on_progress=votes, on_inputs=reading, executor=executor, share=share
+            opened,
+            on_progress=votes,
+            on_inputs=reading,
+            executor=executor,
+            share=share,
+            budget=budget,
         )
     votes.accept()
     if executor is not None and executor.in_words():

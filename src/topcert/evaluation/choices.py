@@ -17,7 +17,13 @@ from topcert.noise.registered_laws import find_noise
 from topcert.randomization.designs import kind_of
 from topcert.randomization.lattices import read_strides
 from topcert.theory.scalars import real, shown, whole_number
-from topcert.theory.stopping_rules import LABELS, RULES, Stopping, StoppingLabel, check_question
+from topcert.theory.stopping_rules import (
+    CERTIFIED,
+    RULES,
+    Stopping,
+    StoppingLabel,
+    check_question,
+)
 
 SELECTION: Final = 100
 USUAL_K: Final = 3
@@ -208,7 +214,7 @@ def choose_stopping(
             f"{asked} needs a number of votes set beforehand; leave it out with --stop, or use"
             " --samples"
         )
-    if label not in (None, *LABELS):
+    if label not in (None, *CERTIFIED):
         raise ValueError(
             f"--stop certifies labels that are given or selected, got --label {label}; use --label"
             " selected"

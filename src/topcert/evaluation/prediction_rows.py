@@ -26,7 +26,8 @@ def table_rows(made: Predictions) -> list[list[str]]:
     ballot = ["num_named"] * (made.num_named > 1)
     method = ["method"] * (made.method != METHOD.name)
     last = ["votes", "radius", STAY, "unit", "alpha", *ballot, *method]
-    lines = [["index", *named, "rank", "label", *called, *last]]
+    stopped = [] if made.num_samples is None else ["samples"]
+    lines = [["index", *named, "rank", "label", *called, *last, *stopped]]
     for row, place in enumerate(made.index.tolist()):
         for rank, label in enumerate(made.labels[row].tolist()):
             lines.append(
@@ -43,6 +44,7 @@ def table_rows(made: Predictions) -> list[list[str]]:
                     repr(made.alpha),
                     *[str(made.num_named) for _ in ballot],
                     *[made.method for _ in method],
+                    *([] if made.num_samples is None else [str(made.num_samples[row])]),
                 ]
             )
     return lines
@@ -85,6 +87,8 @@ def objects(made: Predictions) -> Iterator[dict[str, Any]]:
             "index": place,
             **named,
             "is_top_k": bool(made.is_top_k[row]),
+            **({} if made.num_samples is None else {"samples": int(made.num_samples[row])}),
+            **({} if made.cut_short is None else {"cut_short": bool(made.cut_short[row])}),
             STAY: [None if r == ABSTAIN else r for r in made.stay[row].tolist()],
             "labels": [
                 {

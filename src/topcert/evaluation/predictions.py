@@ -6,7 +6,8 @@ lower index first); `name` and `class` where there are such names, `radius` "abs
 that the bounds do not put among the top k, `stay` the radius at which at least as many of the k
 labels as the rank says stay, `num_named` where each ablated input names more than one label:
 `votes` then says how many named this one. `method` where it is not `ablation`: of a design alpha is
-0.0, and no label that is shown abstains.
+0.0, and no label that is shown abstains. Where sampling stopped early a last column `samples` says
+after how many votes.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.data_frames import to_frame
-from topcert.evaluation.accuracy import curve_of
+from topcert.evaluation.accuracy import curve_of, floored
 from topcert.evaluation.plotting import SUFFIXES, plot_lines, save_figure
 from topcert.evaluation.prediction_rows import ABSTAINS, objects, table_rows
 from topcert.files import path_of, replacing
@@ -84,6 +85,11 @@ class Predictions:
         How many labels each vote names.
     method
         The name of the certificate.
+    num_samples
+        Votes that certify each input, int64 `(inputs,)`, where sampling stopped early; else None.
+    cut_short
+        Whether time ran out before an input had all votes that it asked for, bool `(inputs,)`,
+        where sampling stopped early; else None.
 
     Examples
     --------
@@ -110,6 +116,8 @@ class Predictions:
     stay: NDArray[np.int64]
     num_named: int = 1
     method: str = METHOD.name
+    num_samples: NDArray[np.int64] | None = None
+    cut_short: NDArray[np.bool_] | None = None
 
     @property
     def is_top_k(self) -> NDArray[np.bool_]:
@@ -180,6 +188,8 @@ class Predictions:
             votes=self.votes[rows],
             radii=self.radii[rows],
             stay=self.stay[rows],
+            num_samples=None if self.num_samples is None else self.num_samples[rows],
+            cut_short=None if self.cut_short is None else self.cut_short[rows],
         )
 
     def __iter__(self) -> Iterator[tuple[ShownLabel, ...]]:
@@ -198,7 +208,21 @@ class Predictions:
             lines.append(f"  input {place}: {shown_labels}")
         if len(self) > SHOWN_INPUTS:
             lines.append(f"  ... and {len(self) - SHOWN_INPUTS} more")
+        lines.extend(f"  {line}" for line in self.stopped_in_words())
         return "\n".join(lines) + ">"
+
+    def stopped_in_words(self) -> list[str]:
+        """Where sampling stopped early: after how many votes, and whether time ran out."""
+        if self.num_samples is None or self.cut_short is None or not len(self):
+            return []
+        spent = floored(int(self.num_samples.sum()), len(self), 1)
+        lines = [f"sampling stopped after {spent} votes an input on average"]
+        if self.cut_short.any():
+            lines.append(
+                f"time ran out before {self.cut_short.sum()} of {len(self)} inputs had all votes"
+                " that they asked for: what is shown of them holds, and more votes might prove more"
+            )
+        return lines
 
     def _repr_html_(self) -> str:
         header, *rows = self.rows()
@@ -207,10 +231,12 @@ class Predictions:
 
     def to_pandas(self) -> Any:
         """One row an input and label: `index`, `rank`, `label`, `class`, `votes`, `radius`, and
-        `stay`, the radius at which at least `rank` of the input's labels stay.
+        `stay`, the radius at which at least `rank` of the input's labels stay; `samples` where
+        sampling stopped early.
 
         Raises ImportError, saying what to do, where there is no pandas.
         """
+        k = self.radii.shape[1]
         shown = [
             (place, rank, one)
             for place, labels in zip(self.index.tolist(), self, strict=True)
@@ -225,6 +251,7 @@ class Predictions:
                 "votes": [one.votes for _, _, one in shown],
                 "radius": [one.radius for _, _, one in shown],
                 "stay": [None if r == ABSTAIN else r for r in self.stay.ravel().tolist()],
+                **({} if self.num_samples is None else {"samples": np.repeat(self.num_samples, k)}),
             }
         )
         return frame.astype({"radius": "Int64", "stay": "Int64"})

@@ -95,14 +95,14 @@ def derive(
             ledger.stopping_test,
             votes,
             details=_vote_details(ledger, whole=counts is None),
-            labels=ledger.stopping_labels(),
+            labels=ledger.asked_labels()[:, 0],
             index=index,
             unit=manifest.unit,
             method=certifier.name,
             bounds=bounds,
             ks=ks,
             alpha=alpha,
-            label_choice=label_choice or ledger.stopping_test.rule.label,
+            label_choice=label_choice or ledger.stopping_test.rule.one_label,
             num_named=named,
         )
     else:

@@ -77,13 +77,14 @@ def recompute(
             BOUNDS,
             [rule.k],
             rule.alpha,
-            rule.label,
+            rule.one_label,
         ):
             findings.append(
                 "certificates.parquet has other parameters than the stopping rule"
                 f" {ledger.manifest.stopping}"
             )
-        method, bounds, ks, alpha, choice = rule.method, BOUNDS, [rule.k], rule.alpha, rule.label
+        method, bounds, ks, alpha = rule.method, BOUNDS, [rule.k], rule.alpha
+        choice = rule.one_label
     if stored.num_named > ledger.manifest.depth:
         raise ValueError(
             f"{folder / 'certificates.parquet'} is about votes that name {stored.num_named} labels"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, Literal, final, get_args
+from typing import Final, Literal, cast, final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,9 @@ from topcert.theory.scalars import real, whole_number
 
 Ints = NDArray[np.int64]
 
-StoppingLabel = Literal["given", "selected"]
+StoppingLabel = Literal["given", "selected", "shown"]
 LABELS: Final[tuple[StoppingLabel, ...]] = get_args(StoppingLabel)
+CERTIFIED: Final = ("given", "selected")  # one label an input; "shown" are several, of predict
 
 # Whose theorem it is, and the name of all numbers of stopping_test.py and evidence.py.
 RULES: Final = {"ablation": "evidence-2", "located": "located-evidence-1"}
@@ -50,7 +51,8 @@ class Stopping:
         "ablation" goes by the counts of the votes, "located" also by which masks gave which vote.
     label
         "given", or "selected": the most voted one of a first sample, whose votes count for nothing
-        else.
+        else. "shown" is what `SmoothedClassifier.predict` asks: the k most voted ones of a first
+        sample, each with the chance alpha / k.
     num_named
         How many labels each vote names.
 
@@ -97,6 +99,31 @@ class Stopping:
             if whole_number(number, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {number}")
 
+    @property
+    def selects(self) -> bool:
+        """Whether a first sample chooses the labels."""
+        return self.label != "given"
+
+    @property
+    def one_label(self) -> Literal["given", "selected"]:
+        """Which one label of each input is asked about.
+
+        Raises ValueError where it is several.
+        """
+        if self.label == "shown":
+            raise ValueError(
+                "a stopping rule for labels that are shown asks about several of each input, which"
+                " only predict does; use label='given' or 'selected'"
+            )
+        return self.label
+
+    @property
+    def alpha_of_label(self) -> float:
+        """The chance that what is claimed of one label is wrong: all labels that are asked about
+        have `alpha` together.
+        """
+        return self.alpha / self.k if self.label == "shown" else self.alpha
+
     def to_text(self) -> str:
         """As a manifest records it."""
         rule = (RULES if self.num_named == 1 else BALLOT_RULES)[self.method]
@@ -130,14 +157,13 @@ class Stopping:
             num_named = int(found[6] or 1)
             rules = RULES if num_named == 1 else BALLOT_RULES
             methods = [method for method, name in rules.items() if name == found[5]]
-            label: StoppingLabel = "selected" if found[4] == "selected" else "given"
             with suppress(ValueError, IndexError):
                 rule = Stopping(
                     question=found[1],
                     k=int(found[2]),
                     alpha=float(found[3]),
                     method=methods[0],
-                    label=label,
+                    label=cast("StoppingLabel", found[4]),
                     num_named=num_named,
                 )
         if rule is None or rule.to_text() != text:

@@ -157,7 +157,8 @@ class StoppingTest:
         """
         every = slice(0, self._reach + 1)
         return proven_radius(
-            self._evidence.log_evidence(counts, labels, details, radii=every), self.rule.alpha
+            self._evidence.log_evidence(counts, labels, details, radii=every),
+            self.rule.alpha_of_label,
         )
 
     def stops(self, counts: Ints, labels: Ints, details: VoteDetails = None) -> NDArray[np.bool_]:
@@ -168,7 +169,7 @@ class StoppingTest:
             return np.ones(len(counts), np.bool_)
         some = slice(0, self._last + 1)
         found = self._evidence.log_evidence(counts, labels, details, radii=some)
-        proven = proven_radius(found, self.rule.alpha)
+        proven = proven_radius(found, self.rule.alpha_of_label)
         whole = self.rule.question.startswith("radius=")
         wanted = np.full(len(counts), self._last) if whole else np.minimum(proven + 1, self._last)
         reachable = self._evidence.may_reach(
@@ -177,7 +178,7 @@ class StoppingTest:
             details,
             wanted=wanted,
             futility_error=self._futility_error,
-            alpha=self.rule.alpha,
+            alpha=self.rule.alpha_of_label,
         )
         return np.asarray((proven >= self._last) | ~reachable)
 
@@ -191,7 +192,7 @@ class StoppingTest:
         look = (
             np.searchsorted(np.array(self.looks), counts.sum(axis=1) // self.rule.num_named) + 1.0
         )
-        error = self.rule.alpha / (look * (look + 1)) / counts.shape[1]
+        error = self.rule.alpha_of_label / (look * (look + 1)) / counts.shape[1]
         best = self._evidence.largest_possible(counts, labels, error=error)
         proven = self.proven(counts, labels, details)
         if self.rule.question.startswith("radius="):

@@ -18,6 +18,7 @@ from topcert.voting.executors.voter_recipe import VoterRecipe
 from topcert.voting.ledger import Ledger
 from topcert.voting.sampling import replay
 from topcert.voting.share import Share
+from topcert.voting.time_budget import TimeBudget
 from topcert.voting.voter import Voter
 
 REPLAYED_BATCHES: Final = 4
@@ -31,10 +32,14 @@ def fill(
     recipe: VoterRecipe,
     on_progress: Callable[[int, int, str], None],
     share: Share | None = None,
+    budget: TimeBudget | None = None,
 ) -> None:
-    """Have the executor compute what the ledger lacks, or its `share` of it; then replay some of
-    it. Raises ValueError where a replay differs. The executor is not closed.
+    """Have the executor compute what the ledger lacks, or its `share` of it, or what the `budget`
+    allows; then replay some of it. Raises ValueError where a replay differs. The executor is not
+    closed.
     """
+    if budget is not None:
+        budget.begin()
     # stages of a stopping rule that are there already
     while not ledger.missing_blocks() and ledger.extend():
         pass
@@ -57,6 +62,9 @@ def fill(
             share=share,
         )
         if not ledger.extend():
+            break
+        if budget is not None and not budget.allows(ledger.num_stored - done, done=done):
+            ledger.end()
             break
     if ledger.stopping_test is not None:
         on_progress(done, done, "")

@@ -31,7 +31,7 @@ from topcert.voting.given_names import Names
 from topcert.voting.inputs import Inputs, InputsFile, read_inputs_file
 from topcert.voting.ledger_folder import BEFORE, one_writer, refuse_other_blocks
 from topcert.voting.manifest import Manifest
-from topcert.voting.open_inputs import OpenInputs, stopping_test_of
+from topcert.voting.open_inputs import OpenInputs, selected_labels, stopping_test_of
 from topcert.voting.replay import check_depth
 from topcert.voting.schedule import Schedule
 from topcert.voting.stages import Stage
@@ -64,7 +64,9 @@ class Ledger:
                 batches_per_block=manifest.batches_per_block,
             )
         )
-        # the labels that a stopping rule asks about
+        # positions of inputs that would have had more votes, had time not run out
+        self.cut_short: NDArray[np.int64] = np.empty(0, np.int64)
+        # the labels that a stopping rule asks about, `(inputs, asked)`
         self._labels: NDArray[np.int64] | None = None
         # first votes of blocks that a run of fewer inputs ended in
         self._partial: dict[int, NDArray[np.unsignedinteger]] = {}
@@ -114,7 +116,7 @@ class Ledger:
         """
         if self._ended or self.stopping_test is None or self._open is None:
             return False
-        stage, labels = self.schedule.last, self.stopping_labels()
+        stage, labels = self.schedule.last, self.asked_labels()
         self._open.add(stage, self._votes_of(stage))
         still_open = self._open.still_open(stage.inputs, labels)
         self._ended = not len(still_open)
@@ -123,28 +125,41 @@ class Ledger:
             self.schedule.append(still_open, self.manifest.num_selection + look)
         return not self._ended
 
-    def stopping_labels(self) -> NDArray[np.int64]:
-        """The labels that a stopping rule asks about, int64 `(inputs,)`: given, or the most voted
-        of the first sample.
+    def asked_labels(self) -> NDArray[np.int64]:
+        """The labels that a stopping rule asks about, int64 `(inputs, asked)`: given, or the most
+        voted of the first sample.
 
         Raises ValueError where there are none, or the votes that select them are missing or
         damaged.
         """
         assert self.stopping_test is not None
-        if self._labels is None and self.stopping_test.rule.label == "selected":
+        rule = self.stopping_test.rule
+        if self._labels is None and rule.selects:
             first = self._votes_of(self.schedule.stages[0])[:, : self.manifest.num_selection]
-            self._labels = np.array([np.bincount(votes.reshape(-1)).argmax() for votes in first])
+            self._labels = selected_labels(
+                first,
+                num_classes=self.manifest.num_classes,
+                asked=rule.k if rule.label == "shown" else 1,
+            )
         elif self._labels is None:
-            _, self._labels, _ = self.read_inputs()
+            _, given, _ = self.read_inputs()
+            self._labels = None if given is None else given[:, None]
         if self._labels is None:
             raise ValueError(
                 f"{self.folder}: its stopping rule is for given labels, and inputs.parquet has none"
             )
         return self._labels
 
-    def vote_details(self) -> Iterator[tuple[NDArray[np.int64], VoteDetails]]:
+    def end(self) -> None:
+        """Have no votes cast of the stage that was laid out last, whatever the rule asks.
+
+        What is proven holds at any moment (docs, Theorem F). This object alone knows of it.
+        """
+        self.cut_short, self._ended = self.schedule.stages.pop().inputs, True
+
+    def vote_details(self, asked: int = 0) -> Iterator[tuple[NDArray[np.int64], VoteDetails]]:
         """Positions of inputs that stopped at one look, and what the rule needs of their votes
-        beside counts; all in turn.
+        beside counts, for the label of the place `asked`; all in turn.
 
         None where the stopping rule needs nothing else. Raises ValueError as `complete` does.
         """
@@ -152,7 +167,7 @@ class Ledger:
         if self._open is None or self.stopping_test is None or not self.stopping_test.needs_votes:
             yield np.arange(self.manifest.num_inputs), None
             return
-        yield from self._open.by_votes_spent(self.stopping_labels())
+        yield from self._open.by_votes_spent(self.asked_labels()[:, asked])
 
     def complete(self) -> None:
         """Know all stages. Raises ValueError where votes are missing, damaged, or more than the

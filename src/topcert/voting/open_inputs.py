@@ -16,6 +16,7 @@ from topcert.noise.ablation import Ablation
 from topcert.noise.law import of_law
 from topcert.theory.evidence_rules import VoteDetails
 from topcert.theory.located_ballots import JointAndSurviving
+from topcert.theory.ranking import most_voted
 from topcert.theory.stopping_rules import Stopping
 from topcert.theory.stopping_test import StoppingTest
 from topcert.voting.manifest import FIXED, Manifest
@@ -30,9 +31,8 @@ def stopping_test_of(manifest: Manifest) -> StoppingTest | None:
     if manifest.stopping == FIXED:
         return None
     rule = Stopping.read(manifest.stopping)
-    selects = rule.label == "selected"
     fits = rule.k < manifest.num_classes and rule.num_named == manifest.depth
-    if not manifest.noise.stops or selects != bool(manifest.num_selection) or not fits:
+    if not manifest.noise.stops or rule.selects != bool(manifest.num_selection) or not fits:
         raise ValueError(
             f"the manifest's stopping is {manifest.stopping!r}, which does not go with its other"
             " entries"
@@ -45,6 +45,16 @@ def stopping_test_of(manifest: Manifest) -> StoppingTest | None:
         max_votes=manifest.num_samples,
         batch_size=manifest.batch_size,
     )
+
+
+def selected_labels(
+    votes: NDArray[np.unsignedinteger], *, num_classes: int, asked: int
+) -> NDArray[np.int64]:
+    """The labels named most by the votes `(inputs, votes, depth)` of a first sample, int64
+    `(inputs, asked)`, the most voted first (ties: lower index first).
+    """
+    counts = [np.bincount(cast.reshape(-1), minlength=num_classes) for cast in votes]
+    return most_voted(np.stack(counts), asked)
 
 
 @final
@@ -70,11 +80,13 @@ class OpenInputs:
                 )
 
     def still_open(self, inputs: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Those of `inputs`, which have as many votes each, that do not stop; `labels` are of all
-        inputs.
+        """Those of `inputs`, which have as many votes each, that do not stop for all of their
+        labels; `labels` `(inputs, asked)` are of all inputs.
         """
-        details = self.details(inputs, labels)
-        return inputs[~self._test.stops(self._counts[inputs], labels[inputs], details)]
+        counts, stopped = self._counts[inputs], np.ones(len(inputs), np.bool_)
+        for asked in labels.T:
+            stopped &= self._test.stops(counts, asked[inputs], self.details(inputs, asked))
+        return inputs[~stopped]
 
     def by_votes_spent(
         self, labels: NDArray[np.int64]

@@ -33,9 +33,7 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
         raise ValueError(f"--samples must be at least 1, got {request.num_samples}")
     if request.num_selection < 0:
         raise ValueError(f"--selection must be at least 0, got {request.num_selection}")
-    if request.stopping is not None and (request.stopping.label == "selected") != bool(
-        request.num_selection
-    ):
+    if request.stopping is not None and request.stopping.selects != bool(request.num_selection):
         raise ValueError(
             f"--selection {request.num_selection} is a first sample that selects a label, and"
             f" --stop asks about labels that are {request.stopping.label}; --selection and --label"

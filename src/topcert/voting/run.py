@@ -32,6 +32,7 @@ from topcert.voting.request import Request
 from topcert.voting.rows import check_run, quiet
 from topcert.voting.second_check import check_second, rows_to_load
 from topcert.voting.share import Share
+from topcert.voting.time_budget import TimeBudget
 from topcert.voting.voter import Voter
 
 
@@ -97,9 +98,10 @@ def collect_votes(
     on_inputs: Callable[[int, int, str], None] | None = None,
     executor: Executor | None = None,
     share: Share | None = None,
+    budget: TimeBudget | None = None,
 ) -> Ledger:
     """Fill the ledger: start it, or go on with it; of a `share` only its blocks, and it is no
-    finished run.
+    finished run. Under a stopping rule a `budget` may end it before the rule does.
 
     The `executor` computes the votes; None for the fastest on this machine.
     `on_progress(done, total, note)` counts votes, `on_inputs` of what comes before the first of
@@ -110,7 +112,7 @@ def collect_votes(
     stored stays.
     """
     with closing(Fastest() if executor is None else executor) as by:
-        return _collect(opened, on_progress, on_inputs, by, share)
+        return _collect(opened, on_progress, on_inputs, by, share, budget)
 
 
 def _collect(
@@ -119,6 +121,7 @@ def _collect(
     on_inputs: Callable[[int, int, str], None] | None,
     executor: Executor,
     share: Share | None,
+    budget: TimeBudget | None,
 ) -> Ledger:
     folder, prepared, recorded = opened.folder, opened.prepared, opened.recorded
     inputs = read_inputs_table(prepared.dataset, on_inputs=on_inputs)
@@ -188,6 +191,7 @@ def _collect(
                 recipe=recipe,
                 on_progress=on_progress,
                 share=share,
+                budget=budget,
             )
             end_growth(folder)
             if share is not None:

@@ -30,15 +30,16 @@ from topcert.cli.own_commands import OwnCommand
 from topcert.cli.progress import messages
 from topcert.cli.running import run_to_ledger
 from topcert.evaluation.accuracy import floored
-from topcert.evaluation.choices import choose_samples
+from topcert.evaluation.choices import MAX_SAMPLES, choose_samples
 from topcert.evaluation.predictions import Predictions
 from topcert.evaluation.results import smoothing_of
-from topcert.methods.method import DesignMethod, SampledMethod
+from topcert.methods.method import DesignMethod
 from topcert.noise.ablation import Ablation
 from topcert.noise.law import IID
 from topcert.noise.make_noise import make_noise
 from topcert.randomization.lattices import read_strides
 from topcert.voting.executors.executor import Executor
+from topcert.voting.open_inputs import stopping_test_of
 from topcert.voting.request import Request
 
 
@@ -54,6 +55,20 @@ class VoteOptions:
             max=10**8,
             help="Votes an input (n); 10,000, or one round of a design with strides.",
         ),
+    ] = None
+    stop: Annotated[
+        str | None,
+        typer.Option(
+            help=(
+                "Sample until an answer is known about each label: radius=R (at least R?), table"
+                " (0 .. 5) or exact. A first sample of 100 chooses the labels."
+            )
+        ),
+    ] = None
+    max_samples: options.MaxSamples = None
+    max_seconds: Annotated[
+        float | None,
+        typer.Option(help="Cast no votes after so many seconds; --stop exact unless said."),
     ] = None
     ballot: options.Ballot = 1
     alpha: options.MethodAlpha = None
@@ -75,7 +90,12 @@ def predict(
     *,
     method: Annotated[
         str | None,
-        typer.Option(help="ablation; with --design: design, or fpa or run-off if said."),
+        typer.Option(
+            help=(
+                "ablation; with --stop also located; with --design: design, or fpa or run-off if"
+                " said."
+            )
+        ),
     ] = None,
     noise: Masks,
     k: Annotated[
@@ -104,19 +124,44 @@ def predict(
     as the rank says are still among the top k, whichever they are. With --ballot W each ablated
     input names its W best labels, `votes` says how many name the label, and a column `num_named` W.
     With --design the vote over its published masks is the classifier: every label that is shown has
-    a radius, nothing is left to chance, and a column `method` says by which rule.
+    a radius, nothing is left to chance, and a column `method` says by which rule. With --stop or
+    --max-seconds a first sample chooses the k labels of an input, each is certified at alpha / k
+    however long it samples, and a column `samples` says how many votes that took; nothing of it can
+    be kept.
     """
     design = noise["design"]
-    wanted = Prediction.of(method, design=design, alpha=votes.alpha, num_named=votes.ballot)
+    wanted = Prediction.of(
+        method,
+        design=design,
+        alpha=votes.alpha,
+        num_named=votes.ballot,
+        stop=votes.stop,
+        max_seconds=votes.max_seconds,
+    )
     if noise["num_kept"] is None and (design is None or read_strides(design) is None):
         raise ValueError("--keep is needed: how many features each mask keeps (e)")
     if work.resume and out is None:
         raise ValueError("--resume needs --out")
+    wanted.check_folder(out)
+    stops = wanted.question is not None
+    if stops and votes.samples is not None:
+        raise ValueError(
+            "--samples is a number of votes set beforehand; with --stop or --max-seconds give the"
+            " cap as --max-samples"
+        )
+    if votes.max_samples is not None and not stops:
+        raise ValueError(
+            "--max-samples is the cap of --stop; give a question with --stop, or use --samples"
+        )
     request = request_of(
         asked.smoothed(model, noise=make_noise(Ablation, noise), num_named=votes.ballot),
         data,
         None,
-        num_samples=choose_samples(votes.samples, design),
+        num_samples=(
+            votes.max_samples or MAX_SAMPLES if stops else choose_samples(votes.samples, design)
+        ),
+        num_selection=wanted.num_selection,
+        stopping=wanted.rule(k, votes.ballot),
         seed=wanted.seed(votes.seed, out if work.resume else None),
         reading=reading.reading(),
         unmatched="leave out",
@@ -154,26 +199,31 @@ def _run(
     opened = open_for(method, request, folder, resume=resume)
     num_classes = opened.prepared.classifier.num_classes
     k = asked.k(k, num_classes)
+    planned = opened.prepared.manifest("")
     print_best(
         method,
-        smoothing=smoothing_of(opened.prepared.manifest("")),
+        smoothing=smoothing_of(planned),
         num_classes=num_classes,
         num_samples=request.num_samples,
         ks=[k],
         alpha=asked.alpha,
         label_choice="predicted",
+        stopping_test=stopping_test_of(planned),
     )
-    promise, raw = _promise(request, method, asked.alpha), opened.prepared.dataset.raw
+    promise, raw = _promise(request, asked), opened.prepared.dataset.raw
     unit = opened.prepared.unit
     if raw is not None:
         promise += f"; {raw.in_words(unit=unit)}"
-    ledger = run_to_ledger(opened, kept=kept, promise=promise, executor=executor)
+    ledger = run_to_ledger(
+        opened, kept=kept, promise=promise, executor=executor, budget=asked.budget
+    )
     made = asked.show(Votes(ledger), k, keep=kept is None)
     return made, None if raw is None else raw.sentence(unit=unit)
 
 
-def _promise(request: Request, method: SampledMethod, alpha: float) -> str:
+def _promise(request: Request, asked: Prediction) -> str:
     """What is claimed of the labels that will be shown."""
+    method, rule = asked.method, request.stopping
     w = request.num_named
     named = "" if w == 1 else f", each naming its {w} best labels (w = {w})"
     if isinstance(method, DesignMethod):
@@ -181,10 +231,16 @@ def _promise(request: Request, method: SampledMethod, alpha: float) -> str:
             f"the {request.num_samples:,} published masks of {request.noise.law}{named}, method"
             f" {method.name}: the shown label {method.promise}; {method.guarantee}"
         )
+    many = f"n = {request.num_samples}"
+    if rule is not None:
+        many = (
+            f"n up to {request.num_samples}, until {rule.question} is answered for the {rule.k}"
+            f" labels that a first sample of {request.num_selection} chooses"
+        )
     return (
-        f"masks of seed {request.seed}, n = {request.num_samples}{named}; all radii of an input"
-        f" hold together with probability at least 1 - alpha, alpha = {alpha!r}; of a label that"
-        " abstains nothing is claimed"
+        f"masks of seed {request.seed}, {many}{named}; all radii of an input hold together with"
+        f" probability at least 1 - alpha, alpha = {asked.alpha!r}; of a label that abstains"
+        " nothing is claimed"
     )
 
 
@@ -208,6 +264,8 @@ def _print_how_many_stay(made: Predictions) -> None:
 
 
 def _print_what_abstains(made: Predictions) -> None:
+    for line in made.stopped_in_words():
+        messages.print(line, highlight=False, soft_wrap=True)
     abstaining = int((made.radii < 0).sum())
     if abstaining:
         messages.print(
@@ -226,6 +284,7 @@ def _as_object(made: Predictions, request: Request, raw_input: str | None) -> di
         "unit": made.unit,
         "seed": request.seed,
         "num_samples": request.num_samples,
+        "stop": None if request.stopping is None else request.stopping.question,
         "num_named": request.num_named,
         "method": made.method,
         "design": None if request.noise.law == IID else request.noise.law,

@@ -1,0 +1,36 @@
+"""How long votes may be cast under a stopping rule."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import final
+
+from topcert.theory.scalars import real
+
+
+@final
+class TimeBudget:
+    """Seconds from when it is made until no more votes are to be cast.
+
+    What is proven under a stopping rule holds at any moment, so that it may be any clock that ends
+    it. Raises ValueError for what is no positive number of seconds.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        if not 0 < real(seconds, "--max-seconds") < math.inf:
+            raise ValueError(f"--max-seconds must be a positive number of seconds, got {seconds}")
+        self.seconds = float(seconds)
+        self._end = time.monotonic() + seconds
+        self._began = self._end
+
+    def begin(self) -> None:
+        """The first vote is cast now."""
+        self._began = time.monotonic()
+
+    def allows(self, votes: int, *, done: int) -> bool:
+        """Whether so many votes more would be there in time, if they take as long as the `done`
+        ones took.
+        """
+        now = time.monotonic()
+        return now + votes * (now - self._began) / done <= self._end
