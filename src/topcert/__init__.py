@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from topcert.api.verification import Verification
     from topcert.api.verify import verify
     from topcert.api.votes import Votes
+    from topcert.classifiers.torch_options import TorchOptions
     from topcert.datasets.casting import RowCast
     from topcert.datasets.reading import Reading
     from topcert.evaluation.given_counts import Counts
@@ -78,6 +79,7 @@ __all__ = [
     "Survival",
     "Teaching",
     "TightnessWitness",
+    "TorchOptions",
     "Trained",
     "TrainingNoise",
     "Tuned",
@@ -127,6 +129,7 @@ _LATER = {
     "RowCast": "topcert.datasets.casting",
     "SmoothedClassifier": "topcert.api.smoothed_classifier",
     "Teaching": "topcert.api.training_recipe",
+    "TorchOptions": "topcert.classifiers.torch_options",
     "Trained": "topcert.api.trained_network",
     "TrainingNoise": "topcert.api.training_noise",
     "Tuned": "topcert.api.tuned",

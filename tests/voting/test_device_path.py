@@ -17,6 +17,7 @@ from torch import nn
 
 import topcert
 from topcert.classifiers.torch_module import TorchClassifier
+from topcert.classifiers.torch_options import TorchOptions
 from topcert.modalities.encodings.device_encoder import DeviceEncoder
 from topcert.modalities.encodings.six_channel import SixChannel
 from topcert.modalities.input_form import Form
@@ -120,6 +121,7 @@ def make_voter(
     dtype: type[np.floating] = np.float32,
     change: Callable[[torch.Tensor], Any] | None = None,
     depth: int = 1,
+    options: TorchOptions | None = None,
 ) -> Voter:
     shape = SHAPES[case.unit]
     generator = np.random.default_rng(3)
@@ -131,7 +133,11 @@ def make_voter(
     )
     example = randomizer.batch(randomizer.prepare(inputs[0]), 0).copy()
     classifier = TorchClassifier(
-        Scores(example[0].size, change), example=example, num_classes=CLASSES, depth=depth
+        Scores(example[0].size, change),
+        example=example,
+        num_classes=CLASSES,
+        depth=depth,
+        options=options,
     )
     return Voter(
         read=lambda place: inputs[place],
@@ -179,6 +185,12 @@ def test_votes_of_every_answer(name: str, depth: int, monkeypatch: pytest.Monkey
     if name in ("wrong", "refuses"):
         kind = {"wrong": "not_finite", "refuses": "raised"}[name]
         assert 0 < sum(getattr(one, kind) for one in unanswered) < len(BATCHES) * SIZE
+
+
+@pytest.mark.parametrize("precision", ["float16", "bfloat16"])
+def test_votes_in_half_precision(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = TorchOptions(precision=precision, channels_last=True)
+    assert_same_votes(monkeypatch, CASES["six-channel"], options=options, depth=2)
 
 
 def files(folder: Path) -> dict[str, bytes]:

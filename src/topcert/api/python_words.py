@@ -16,6 +16,7 @@ ARGUMENTS: Final = {
     "--batch-size": "batch_size",
     "--bounds": "bounds",
     "--channels": "channels",
+    "--channels-last": "channels_last",
     "--class-names": "class_names",
     "--classes": "num_classes",
     "--crop": "crop",

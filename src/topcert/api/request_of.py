@@ -65,6 +65,7 @@ def request_of(
         num_classes=smoothed.num_classes,
         output=smoothed.output,
         num_named=smoothed.num_named,
+        torch_options=smoothed.torch_options,
         batch_size=smoothed.batch_size,
         refuse_labels=refuse_labels,
     )

@@ -16,6 +16,7 @@ from topcert.api.request_of import request_of
 from topcert.api.votes import Votes
 from topcert.api.voting_run import VotingRun
 from topcert.classifiers.classifier import check_device
+from topcert.classifiers.torch_options import TorchOptions
 from topcert.datasets.class_order import checked_names
 from topcert.datasets.reading import Reading
 from topcert.evaluation.choices import MAX_SAMPLES, choose_samples
@@ -64,6 +65,9 @@ class SmoothedClassifier:
     batch_size
         Noisy copies a batch; None for what suits the model. Part of the record: another batch size
         may round otherwise.
+    torch_options
+        How a torch module is run: in half precision, say. Part of the record; None for what a run
+        that goes on was begun with, else the usual way.
     executor
         Who computes the votes: `topcert.InProcess`, `topcert.Processes`, `topcert.Ray`, or one of
         your own; None for this process, or several where these are faster. The votes are the same
@@ -99,6 +103,7 @@ class SmoothedClassifier:
         output: str | None = None,
         device: str = "auto",
         batch_size: int | None = None,
+        torch_options: TorchOptions | None = None,
         executor: Executor | None = None,
     ) -> None:
         check_noise(noise)
@@ -115,6 +120,10 @@ class SmoothedClassifier:
             check_device(device)
         self.device = device
         self.batch_size = None if batch_size is None else whole_number(batch_size, "batch_size")
+        if torch_options is not None:
+            such_as = "topcert.TorchOptions(precision='bfloat16')"
+            check_object(torch_options, TorchOptions, "torch_options", such_as=such_as)
+        self.torch_options = torch_options
         self.executor = executor
 
     def __repr__(self) -> str:
@@ -448,6 +457,7 @@ class SmoothedClassifier:
             output=self.output,
             device=self.device,
             batch_size=self.batch_size,
+            torch_options=self.torch_options,
             executor=self.executor,
         )
 

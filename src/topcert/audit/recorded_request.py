@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from topcert.classifiers.torch_options import TorchOptions
 from topcert.datasets.data_in_memory import IN_MEMORY
 from topcert.datasets.reading import Reading
 from topcert.theory.stopping_rules import Stopping
@@ -20,6 +21,7 @@ def recorded_request(manifest: Manifest, *, model: str, data: str | None) -> Req
             " and y), or give them as data= in Python"
         )
     manifest.noise.check_stream()
+    options = manifest.torch_options
     return Request(
         data=manifest.data if data is None else data,
         model=model,
@@ -33,6 +35,7 @@ def recorded_request(manifest: Manifest, *, model: str, data: str | None) -> Req
         num_classes=manifest.num_classes,
         num_named=manifest.depth,
         output=manifest.output,
+        torch_options=None if options is None else TorchOptions.read(options),
         batch_size=manifest.batch_size,
         threads=manifest.threads,
         refuse_labels=False,  # a run of predict has them counted

@@ -24,6 +24,7 @@ from topcert.classifiers.answers import (
 )
 from topcert.classifiers.outputs import WHOLE, Choice
 from topcert.classifiers.row_mixing import RowMixing
+from topcert.classifiers.torch_options import TorchOptions
 from topcert.classifiers.undefined import UnansweredVotes
 from topcert.files import first_line
 
@@ -38,7 +39,8 @@ class Classifier(ABC):
     they decide every vote. `batch_size` is None unless only one size is possible. `class_names` are
     those that the model knows, in the order of its labels. `choice` is what is taken of what `run`
     gives. `row_mixing` is what in the model is known to mix the rows of a batch. `depth` is how
-    many labels a ballot names, 1 .. num_classes - 1.
+    many labels a ballot names, 1 .. num_classes - 1. `torch_options` is how a torch module is run,
+    None where nobody said.
 
     The total rule. A row whose scores are all finite has the labels of its largest (the first of
     equal ones); different labels in 0 .. num_classes - 1 are taken as they are. A row with a score
@@ -66,6 +68,7 @@ class Classifier(ABC):
     row_mixing: RowMixing | None = None
     refuse_labels: bool = True
     depth: int = 1
+    torch_options: TorchOptions | None = None
     undefined: UnansweredVotes = field(default_factory=UnansweredVotes)
     threads: int | None = field(default=None, init=False)
     _pools: ThreadpoolController | None = field(default=None, init=False, repr=False)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.classifiers.classifier import Classifier, check_device
+from topcert.classifiers.torch_options import TorchOptions, only_modules
 from topcert.classifiers.trial import check_ballot, check_trial, try_model
 from topcert.datasets.cifar10 import CLASS_NAMES  # of all networks that are carried
 from topcert.theory.scalars import kind_in_words
@@ -26,6 +27,7 @@ CARRIED: Final = {  # networks inside the package, in topcert/models
     "lattice": "lattice.onnx",
     "lattice-mirrored": "lattice.onnx",
 }
+PICKLED: Final = (".joblib", ".pkl", ".pickle")
 MIRRORED: Final = {"lattice-mirrored": 32}  # asked about the mirror image too: width of its images
 
 
@@ -38,17 +40,19 @@ def load_classifier(
     output: str | None = None,
     refuse_labels: bool = True,
     depth: int = 1,
+    torch_options: TorchOptions | None = None,
 ) -> Classifier:
     """The classifier that `name` means: a carried network, an .onnx or joblib file, or
     `module:function`.
 
     `example` holds some ablated inputs `(rows, ...)`, on which the model is tried; `num_classes` is
     needed only where it gives labels, `output` only where it gives several things and which is the
-    answer is in doubt. Its ballots name `depth` labels. Raises ValueError where there is no such
-    model, it does not load, it does not fit, `depth` is none of 1 .. classes - 1, or it has no
-    answer to any of `example` (with `refuse_labels`: or a label out of range).
+    answer is in doubt. Its ballots name `depth` labels. `torch_options` are for torch modules
+    alone, None where nobody named any. Raises ValueError where there is no such model, it does not
+    load, it or `torch_options` do not fit, `depth` is none of 1 .. classes - 1, or it has no answer
+    to any of `example` (with `refuse_labels`: or a label out of range).
     """
-    made = _load(name, example, device, num_classes, output, depth)
+    made = _load(name, example, device, num_classes, output, depth, torch_options)
     made.refuse_labels = refuse_labels
     check_ballot(depth, made.num_classes)
     check_trial(made, example)
@@ -62,7 +66,11 @@ def _load(
     num_classes: int | None,
     output: str | None,
     depth: int,
+    torch_options: TorchOptions | None,
 ) -> Classifier:
+    path = Path(name)
+    if name in CARRIED or path.suffix in (".onnx", *PICKLED):
+        only_modules(torch_options, name)
     if name in CARRIED:
         made = _onnx(carried_path(name), example, device, num_classes, output, depth)
         made.class_names = CLASS_NAMES
@@ -73,15 +81,16 @@ def _load(
         width = MIRRORED[name]
         stride = stride_between(width=width, shown=example.shape[-1])
         return Mirrored(made, width=width, stride=stride)
-    path = Path(name)
     if path.suffix == ".onnx":
         return _onnx(path, example, device, num_classes, output, depth)
-    if path.suffix in (".joblib", ".pkl", ".pickle"):
+    if path.suffix in PICKLED:
         return _joblib(path, device, output, depth)
     module, colon, attribute = name.rpartition(":")
     if colon and attribute.isidentifier():
         _check_module(module, attribute)
-        return _function(module, attribute, example, device, num_classes, output, depth)
+        return _function(
+            module, attribute, example, device, num_classes, output, depth, torch_options
+        )
     named = f" (of {name} a function: {path.stem}:FUNCTION)" if path.suffix == ".py" else ""
     raise ValueError(
         f"unknown model {name!r}; give {', '.join(CARRIED)}, an .onnx file, a .joblib file or"
@@ -160,6 +169,7 @@ def _function(
     num_classes: int | None,
     output: str | None,
     depth: int,
+    torch_options: TorchOptions | None,
 ) -> Classifier:
     # as `python -m` does: a person's own file lies where they stand
     if str(Path.cwd()) not in sys.path:
@@ -191,7 +201,7 @@ def _function(
         if source
         else ""
     )
-    return _wrap(model, example, device, num_classes, output, depth, fingerprint)
+    return _wrap(model, example, device, num_classes, output, depth, fingerprint, torch_options)
 
 
 def wrap(
@@ -204,17 +214,19 @@ def wrap(
     depth: int = 1,
     fingerprint: str = "",
     refuse_labels: bool = True,
+    torch_options: TorchOptions | None = None,
 ) -> Classifier:
     """A classifier from a torch module, a fitted scikit-learn estimator or a callable.
 
     `example` holds some ablated inputs `(rows, ...)`, on which the model is tried; `num_classes` is
     needed only where it gives labels, `output` only where it gives several things and which is the
     answer is in doubt. Its ballots name `depth` labels. `fingerprint` goes into that of the
-    classifier, `refuse_labels` is its own. Raises ValueError where the model is none of the three,
-    has no answer to any of `example` or (with `refuse_labels`) a label out of range, has no use for
-    `device`, or `depth` is none of 1 .. classes - 1.
+    classifier, `refuse_labels` is its own, `torch_options` are for a torch module. Raises
+    ValueError where the model is none of the three, has no answer to any of `example` or (with
+    `refuse_labels`) a label out of range, has no use for `device` or `torch_options`, or `depth` is
+    none of 1 .. classes - 1.
     """
-    made = _wrap(model, example, device, num_classes, output, depth, fingerprint)
+    made = _wrap(model, example, device, num_classes, output, depth, fingerprint, torch_options)
     made.refuse_labels = refuse_labels
     check_ballot(depth, made.num_classes)
     check_trial(made, example)
@@ -229,6 +241,7 @@ def _wrap(
     output: str | None,
     depth: int,
     fingerprint: str,
+    torch_options: TorchOptions | None,
 ) -> Classifier:
     """The fingerprint of a module or an estimator covers its weights and the one that is given, a
     callable gets that.
@@ -249,12 +262,14 @@ def _wrap(
             num_classes=num_classes,
             output=output,
             depth=depth,
+            options=torch_options,
         )
         if fingerprint:  # weights do not say what forward does with them
             made.fingerprint = hashlib.sha256(
                 f"{fingerprint}{made.fingerprint}".encode()
             ).hexdigest()
         return made
+    only_modules(torch_options, kind_in_words(model))
     if hasattr(model, "predict") and hasattr(model, "classes_"):
         from topcert.classifiers.sklearn_estimator import SklearnClassifier
 

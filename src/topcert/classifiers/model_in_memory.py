@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from topcert.classifiers.classifier import Classifier
 from topcert.classifiers.loading import wrap
 from topcert.classifiers.second_instance import SecondInstance
+from topcert.classifiers.torch_options import TorchOptions
 
 COPIED: Final = "a copy of it, made before it was asked"
 
@@ -55,6 +56,7 @@ class ModelInMemory:
         output: str | None = None,
         refuse_labels: bool = True,
         depth: int = 1,
+        torch_options: TorchOptions | None = None,
     ) -> Classifier:
         """The classifier that it is; arguments and errors are those of `load_classifier`."""
         return wrap(
@@ -66,6 +68,7 @@ class ModelInMemory:
             depth=depth,
             fingerprint=self._source,
             refuse_labels=refuse_labels,
+            torch_options=torch_options,
         )
 
     @contextmanager
@@ -86,6 +89,7 @@ class ModelInMemory:
                 depth=first.depth,
                 fingerprint=first.fingerprint,
                 refuse_labels=False,
+                torch_options=first.torch_options,
             )
         except ValueError as error:
             yield SecondInstance(classifier=None, how=f"{COPIED}, failed: {error}")

@@ -89,6 +89,7 @@ def _load(
         output=first.choice.name if output is None else output,
         refuse_labels=False,
         depth=first.depth,
+        torch_options=first.torch_options,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +19,9 @@ from topcert.classifiers.classifier import Classifier, check_device
 from topcert.classifiers.device_ballots import are_scores_there, begin_ballots
 from topcert.classifiers.processor import this_cpu
 from topcert.classifiers.row_mixing import row_mixing_of_module
+from topcert.classifiers.torch_options import TorchOptions
 from topcert.classifiers.trial import try_model
+from topcert.files import first_line
 
 
 @final
@@ -30,9 +33,10 @@ class TorchClassifier(Classifier):
 
     Of several outputs (a tuple, a dictionary, a record) `output` is taken, or what `choose_output`
     finds. `example` holds some ablated inputs `(rows, ...)`, on which it is tried. `device` is
-    "auto" (CUDA where there is one), "cpu", "cuda" or "cuda:N". The fingerprint covers the weights,
-    the buffers and the printed structure. Raises ValueError for a device that is not there, a
-    module that fails on all of `example`, or one whose answer is not certain.
+    "auto" (CUDA where there is one), "cpu", "cuda" or "cuda:N"; `options` say how it is run. The
+    fingerprint covers the weights, the buffers and the printed structure. Raises ValueError for a
+    device that is not there, options that do not fit, a module that fails on all of `example`, or
+    one whose answer is not certain.
     """
 
     rows_on_cpu: ClassVar[bool] = False  # whether a CPU makes rows by torch too
@@ -46,9 +50,10 @@ class TorchClassifier(Classifier):
         num_classes: int | None = None,
         output: str | None = None,
         depth: int = 1,
+        options: TorchOptions | None = None,
     ) -> None:
-        self._device = resolve_device(device)
-        self._module = module.eval().to(self._device)
+        self._device, self._options = resolve_device(device), options or TorchOptions()
+        self._module = _as_asked(module.eval().to(self._device), self._options, example)
         tried = try_model(
             self.run, example, model=module, output=output, num_classes=num_classes, depth=depth
         )
@@ -63,6 +68,7 @@ class TorchClassifier(Classifier):
             choice=tried.choice,
             row_mixing=row_mixing_of_module(module),
             depth=depth,
+            torch_options=options,
         )
 
     @contextmanager
@@ -86,7 +92,7 @@ class TorchClassifier(Classifier):
 
     def _forward(self, rows: torch.Tensor) -> Any:
         """What the module gives for float32 rows on its device, which are its own to change."""
-        output = self._module(rows)
+        output = self._module(_rows_as_asked(rows, self._options))
         return (
             output.float()
             if isinstance(output, torch.Tensor) and output.is_floating_point()
@@ -139,6 +145,36 @@ def resolve_device(name: str) -> torch.device:
             f"--device {name}: the last CUDA device here is cuda:{torch.cuda.device_count() - 1}"
         )
     return device
+
+
+def _as_asked(
+    module: torch.nn.Module, options: TorchOptions, example: NDArray[np.floating]
+) -> torch.nn.Module:
+    """The module, or a copy of it that runs as the options have it."""
+    if options == TorchOptions():
+        return module
+    if options.channels_last and example.ndim != 4:
+        raise ValueError(
+            "--channels-last is for images, and the model is shown rows of shape"
+            f" {example.shape[1:]}; leave it out"
+        )
+    try:
+        made = copy.deepcopy(module)
+    except Exception as error:  # a person's object can raise anything
+        raise ValueError(
+            f"--precision and --channels-last run a copy of the module, and {type(module).__name__}"
+            f" cannot be copied ({type(error).__name__}: {first_line(error)}); leave them out"
+        ) from error
+    made = made.to(dtype=getattr(torch, options.precision))
+    if options.channels_last:
+        made.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return made
+
+
+def _rows_as_asked(rows: torch.Tensor, options: TorchOptions) -> torch.Tensor:
+    """Float32 rows as the options have them; what half precision cannot hold becomes infinite."""
+    rows = rows.to(dtype=getattr(torch, options.precision))
+    return rows.contiguous(memory_format=torch.channels_last) if options.channels_last else rows
 
 
 def _hash(module: torch.nn.Module) -> str:

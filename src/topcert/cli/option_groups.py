@@ -10,6 +10,7 @@ from typing import Annotated, Any, final
 import typer
 
 from topcert.api.smoothed_classifier import SmoothedClassifier
+from topcert.classifiers.torch_options import TorchOptions
 from topcert.cli import options
 from topcert.cli.grouping import Group, parameter
 from topcert.datasets.class_order import read_class_names
@@ -61,6 +62,8 @@ class ModelOptions:
     classes: options.Classes = None
     output: options.Output = None
     batch_size: options.BatchSize = None
+    precision: options.Precision = None
+    channels_last: options.ChannelsLast = False
 
     def smoothed(self, model: str, *, noise: Noise, num_named: int = 1) -> SmoothedClassifier:
         """The model under that noise, as the library takes it."""
@@ -73,6 +76,7 @@ class ModelOptions:
             output=self.output,
             device=self.device,
             batch_size=self.batch_size,
+            torch_options=TorchOptions.of(self.precision, channels_last=self.channels_last),
         )
 
 

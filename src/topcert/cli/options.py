@@ -194,6 +194,19 @@ Output = Annotated[
         ),
     ),
 ]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        help="Numbers that a torch module runs in: float32, float16 or bfloat16; recorded."
+    ),
+]
+ChannelsLast = Annotated[
+    bool,
+    typer.Option(
+        "--channels-last",
+        help="Run a torch module on images whose channels lie side by side in memory; recorded.",
+    ),
+]
 BatchSize = Annotated[
     int | None,
     typer.Option(

@@ -52,6 +52,9 @@ def certify_command(trial: Trial, asked: Request, *, k: int, more: Mapping[str, 
         **more,
     }
     words += [f"{option} {value}" for option, value in given.items() if value is not None]
+    if asked.torch_options is not None:
+        words += ["--precision", asked.torch_options.precision]
+        words += ["--channels-last"] if asked.torch_options.channels_last else []
     return " ".join([*words, "--out RUN"])
 
 

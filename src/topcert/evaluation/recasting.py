@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.classifiers.answers import AnswerError, are_scores
+from topcert.classifiers.torch_options import TorchOptions
 from topcert.evaluation.results import Results, derive
 from topcert.methods.certificate_table import L2_SLACK, CertificateTable
 from topcert.modalities.registered_modalities import plural_of
@@ -51,11 +52,12 @@ class Recast:
     votes: dict[int, NDArray[np.int64]] = field(default_factory=dict)
 
 
-def allowed_gap(recorded: str, here: str) -> float:
+def allowed_gap(recorded: str, here: str, options: TorchOptions | None = None) -> float:
     """How far apart scores may lie, in spreads, of which rounding changes the order from one
     runtime to another.
     """
-    return ROUNDING_CPU if ", cpu" in recorded and ", cpu" in here else ROUNDING
+    usual = ROUNDING_CPU if ", cpu" in recorded and ", cpu" in here else ROUNDING
+    return usual if options is None else max(usual, options.rounding)
 
 
 def recast_votes(
@@ -68,7 +70,8 @@ def recast_votes(
     """Compute the votes of `batches`, ascending, again in the recorded shape and compare them with
     the ledger's.
     """
-    found, allowed = Recast(), allowed_gap(ledger.manifest.runtime, voter.classifier.runtime)
+    found, classifier = Recast(), voter.classifier
+    allowed = allowed_gap(ledger.manifest.runtime, classifier.runtime, classifier.torch_options)
     places = ledger.read_inputs().indices
     block, stored, base = -1, np.empty((0, 1), np.uint8), 0
     for number, batch in enumerate(batches):

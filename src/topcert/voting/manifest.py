@@ -28,7 +28,7 @@ from topcert.voting.manifest_types import (
 
 FORMAT: Final = "topcert-ledger-2"
 # entries that stand only where they say something
-_OPTIONAL: Final = frozenset({"num_named", "output", "threads"})
+_OPTIONAL: Final = frozenset({"num_named", "output", "threads", "torch_options"})
 FIXED: Final = "fixed"  # stopping: the number of votes was set beforehand
 
 
@@ -48,7 +48,8 @@ class Manifest:
     input, the last one filled up with the draws that follow. `output` is the one that was named of
     a model with several, and no entry where none was. `num_named` is how many labels a ballot names
     where it names several, and no entry where it names one, as in the paper. `threads` is how many
-    the model ran in where its answers depend on that, and no entry where they do not. `data` and
+    the model ran in where its answers depend on that, and no entry where they do not.
+    `torch_options` is how a torch module ran, and no entry where that was the usual way. `data` and
     `data_options` say where the data was; what it was is `data_fingerprint`.
     """
 
@@ -74,6 +75,7 @@ class Manifest:
     output: str | None = None
     num_named: int | None = None
     threads: int | None = None
+    torch_options: str | None = None
     format: str = FORMAT
 
     @property

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from topcert.classifiers.torch_options import TorchOptions
 from topcert.modalities.registered_modalities import (
     known_modality,
     missing_unit,
@@ -77,6 +78,13 @@ def check_types(path: Path, found: dict[str, Any], *, texts: Iterable[str]) -> N
         raise ValueError(f"{path}: data_options must be an object, got {found['data_options']!r}")
     if "output" in found and not isinstance(found["output"], str):
         raise ValueError(f"{path}: output must be text, got {found['output']!r}")
+    if "torch_options" in found:
+        if not isinstance(found["torch_options"], str):
+            raise ValueError(f"{path}: torch_options must be text, got {found['torch_options']!r}")
+        try:
+            TorchOptions.read(found["torch_options"])
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
     if "num_named" in found and type(found["num_named"]) is not int:
         raise ValueError(f"{path}: num_named must be a whole number, got {found['num_named']!r}")
     threads = found.get("threads", 1)

@@ -72,6 +72,7 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
             output=request.output,
             refuse_labels=request.refuse_labels,
             depth=request.num_named,
+            torch_options=request.torch_options,
         )
     except ShapeError as error:
         raise ValueError(

@@ -90,7 +90,7 @@ class Prepared:
 
     def manifest(self, fingerprint: str) -> Manifest:
         """The manifest of this run on data of that fingerprint."""
-        request = self.request
+        request, options = self.request, self.classifier.torch_options
         return Manifest(
             topcert_version=__version__,
             data=absolute_if_file(request.data) if request.data_in_memory is None else request.data,
@@ -105,6 +105,7 @@ class Prepared:
             num_classes=self.classifier.num_classes,
             output=request.output,
             num_named=None if request.num_named == 1 else request.num_named,
+            torch_options=None if options is None else options.to_text(),
             runtime=self.classifier.runtime,
             threads=request.threads,
             noise=request.noise,

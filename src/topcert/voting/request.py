@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import final
 
 from topcert.classifiers.model_in_memory import ModelInMemory
+from topcert.classifiers.torch_options import TorchOptions
 from topcert.datasets.class_order import Unmatched
 from topcert.datasets.data_in_memory import DataInMemory
 from topcert.datasets.reading import Reading
@@ -33,6 +34,7 @@ class Request:
     num_classes: int | None = None
     output: str | None = None  # of a model with several, which is the answer
     num_named: int = 1  # labels that each ballot names, ranked
+    torch_options: TorchOptions | None = None  # how a torch module is run
     batch_size: int | None = None
     threads: int | None = None  # of a model on a CPU, where its answers depend on them
     stopping: Stopping | None = None  # then `num_samples` is the cap

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from topcert.classifiers.second_instance import second_instance
+from topcert.classifiers.torch_options import TorchOptions
 from topcert.datasets.dataset import Dataset
 from topcert.voting.checks import SecondCheck, write_check
 from topcert.voting.executors.executor import Executor
@@ -68,6 +69,9 @@ def open_run(request: Request, folder: Path, *, resume: bool) -> Opened:
     if recorded is not None:
         noise = request.noise.resuming(recorded.noise)
         request = replace(request, noise=noise, threads=recorded.threads)
+        if request.torch_options is None and recorded.torch_options is not None:
+            options = TorchOptions.read(recorded.torch_options)
+            request = replace(request, torch_options=options)
     prepared = prepare(request, recorded_batch_size=recorded.batch_size if recorded else None)
     return Opened(folder=folder, prepared=prepared, recorded=recorded)
 

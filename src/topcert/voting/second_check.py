@@ -144,7 +144,9 @@ def _compare(classifier: Classifier, first: NDArray[Any], again: NDArray[Any], h
     else:
         finite = np.isfinite(first)
         spread = np.ptp(np.where(finite, first, 0.0), axis=1, keepdims=True)
-        allowed = (ROUNDING_CPU if ", cpu" in classifier.runtime else ROUNDING) * spread
+        usual = ROUNDING_CPU if ", cpu" in classifier.runtime else ROUNDING
+        options = classifier.torch_options
+        allowed = (usual if options is None else max(usual, options.rounding)) * spread
         gaps = np.abs(np.where(finite, first, 0.0) - np.where(finite, again, 0.0))
         differ = int(((gaps > allowed) | (finite != np.isfinite(again))).any(axis=1).sum())
     if differ:
