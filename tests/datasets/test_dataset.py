@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 from tests.datasets.cifar_files import PER_FILE, TEST, TRAIN, make_records, write_binary
@@ -120,6 +122,23 @@ def test_a_fingerprint_is_that_of_the_input_whatever_is_taken_beside_it(table: s
     for position, index in enumerate(part.indices):
         assert part.fingerprint_input(position) == whole.fingerprint_input(int(index))
     assert len({whole.fingerprint_input(position) for position in range(10)}) == 10
+
+
+def test_an_input_is_compared_as_it_is_read_and_read_once(table: str) -> None:
+    whole = load_dataset(table)
+    reads: list[int] = []
+
+    def read(position: int) -> NDArray[np.floating]:
+        reads.append(position)
+        return whole.read(position)
+
+    hashes = [whole.fingerprint_input(position) for position in (0, 2, 2)]
+    reader = replace(whole, read=read).reader(hashes, reads="a worker reads another")
+    np.testing.assert_array_equal(reader(0), whole.read(0))
+    np.testing.assert_array_equal(reader(2), whole.read(2))
+    with pytest.raises(ValueError, match=r"^a worker reads another input 1 than the run; leave"):
+        reader(1)
+    assert reads == [0, 2, 1]
 
 
 def test_every_fifth_digit_is_held_out() -> None:

@@ -5,7 +5,7 @@ each.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -62,8 +62,31 @@ class Dataset:
 
     def fingerprint_input(self, position: int) -> str:
         """SHA-256 of one input: its shape, its dtype and its bytes."""
-        x = np.ascontiguousarray(self.read(position))
-        return hashlib.sha256(f"{x.shape}{x.dtype.str}".encode() + x.tobytes()).hexdigest()
+        return _fingerprint(self.read(position))
+
+    def reader(self, hashes: Sequence[str], *, reads: str) -> Callable[[int], NDArray[np.floating]]:
+        """`read`, which compares each input with its SHA-256 as it reads it.
+
+        It raises ValueError where one differs; `reads` begins that: "a worker reads another".
+        """
+
+        def read(position: int) -> NDArray[np.floating]:
+            x = self.read(position)
+            if _fingerprint(x) != hashes[position]:
+                raise ValueError(
+                    f"{reads} {self.in_words(position)} than the run; leave the files as they are"
+                    " until it is done, and give all workers the same"
+                )
+            return x
+
+        return read
+
+
+def _fingerprint(x: NDArray[np.floating]) -> str:
+    x = np.ascontiguousarray(x)
+    digest = hashlib.sha256(f"{x.shape}{x.dtype.str}".encode())
+    digest.update(x.data)
+    return digest.hexdigest()
 
 
 def _places(whole: Dataset, stride: int | None, limit: int | None) -> NDArray[np.int64]:

@@ -148,7 +148,8 @@ def _collect(
         )
         if manifest != recorded:  # more inputs do need votes
             grown_manifest(recorded, here, inputs, folder)
-    voter = prepared.voter()
+    hashes = inputs.column("sha256").to_pylist()
+    voter = prepared.voter(read=prepared.dataset.reader(hashes, reads="the data now has another"))
     if on_inputs is not None:
         on_inputs(len(inputs), len(inputs), "checking the classifier")
     if manifest.noise.refuses_inputs:  # better known before the work than after most of it

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from topcert.voting.prepare import prepare
 from topcert.voting.request import Request
 from topcert.voting.voter import Voter
@@ -58,12 +55,6 @@ class VoterRecipe:
                     " workers the same files, libraries and kind of processor"
                 )
 
-        def read(position: int) -> NDArray[np.floating]:
-            if dataset.fingerprint_input(position) != self.input_hashes[position]:
-                raise ValueError(
-                    f"a worker reads another {dataset.in_words(position)} than the run; give all"
-                    " workers the same files"
-                )
-            return dataset.read(position)
-
-        return prepared.voter(read=read)
+        return prepared.voter(
+            read=dataset.reader(self.input_hashes, reads="a worker reads another")
+        )
