@@ -7,13 +7,13 @@ resume and at the end, and one differing vote stops the run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import Final
 
 import numpy as np
 
-from topcert.voting.executors.executor import BlockTask, BlockVotes, Executor
+from topcert.voting.executors.executor import Batch, BlockTask, BlockVotes, Executor
 from topcert.voting.executors.voter_recipe import VoterRecipe
 from topcert.voting.ledger import Ledger
 from topcert.voting.sampling import replay
@@ -105,6 +105,7 @@ def _fill_stage(
 
     missing = [block for block in ledger.missing_blocks() if share is None or block in share]
     waiting = {block: _task(ledger, block) for block in missing}
+    executor.foresee(_foreseen(ledger))
     computed = executor.compute(
         list(waiting.values()), voter=voter, recipe=recipe, on_votes=on_votes
     )
@@ -120,6 +121,16 @@ def _fill_stage(
             " out; what is stored stays: go on with --resume and another executor"
         )
     return done
+
+
+def _foreseen(ledger: Ledger) -> Iterator[Batch]:
+    """The batches of the stage after the last, if no input stopped."""
+    stages = ledger.schedule.stages
+    looks = () if ledger.stopping_test is None else ledger.stopping_test.looks
+    if len(stages) < len(looks):
+        stop = ledger.manifest.num_selection + looks[len(stages)]
+        after = stages[-1].after(stages[-1].inputs, stop)
+        yield from map(after.place, range(after.first_batch, after.end_batch))
 
 
 def _blocks_of(ledger: Ledger, share: Share) -> list[int]:

@@ -198,6 +198,7 @@ def _collect(
                 share=share,
                 budget=budget,
             )
+            executor.close()
             end_growth(folder)
             if share is not None:
                 return ledger

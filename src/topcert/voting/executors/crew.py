@@ -10,12 +10,11 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, final
 
-import numpy as np
-
+from topcert.voting.executors.early import NO_BLOCK, Early
 from topcert.voting.executors.executor import BlockTask, BlockVotes, OnVotes
 from topcert.voting.executors.parts import Joiner, parts_of
 
@@ -91,36 +90,62 @@ class Crew(ABC):
         """End all workers."""
 
 
-def work_off(
-    crew: Crew, tasks: Sequence[BlockTask], *, depth: int, num_classes: int, on_votes: OnVotes
-) -> Generator[BlockVotes, None, None]:
-    """The votes of all tasks, as their blocks are done; arguments of ballots as a manifest has
-    them. Raises ValueError as `Crew.take`.
+@final
+class Work:
+    """What a crew has to do: the tasks of a stage, and while nothing is left of them what the next
+    stage may ask for.
     """
-    joiner = Joiner({task.block: task for task in tasks})
-    votes_bytes = depth * np.min_scalar_type(num_classes - 1).itemsize
-    parts = parts_of(tasks, workers=crew.workers, votes_bytes=votes_bytes)
-    again: deque[BlockTask] = deque()
-    out = 0
-    try:
-        while True:
-            while out < AHEAD * crew.workers:
-                part = again.popleft() if again else next(parts, None)
-                if part is None:
-                    break
-                crew.give(part)
-                out += 1
-            if not out:
-                return
-            for done in crew.take():
-                out -= 1
-                if done.votes is None:
-                    again.append(done.part)
-                    continue
-                on_votes(len(done.votes.votes), done.part.batches[-1][0])
-                block = joiner.add(done.part, done.votes)
-                if block is not None:
-                    yield block
-    finally:
-        if out:
-            crew.drop()
+
+    def __init__(self, crew: Crew, *, votes_bytes: int) -> None:
+        self.crew, self.early = crew, Early()
+        self._votes_bytes = votes_bytes  # of a ballot, as it travels
+        self._out = 0  # parts that the crew has
+
+    def off(
+        self, tasks: Sequence[BlockTask], *, on_votes: OnVotes
+    ) -> Generator[BlockVotes, None, None]:
+        """The votes of all tasks, as their blocks are done. Raises ValueError as `Crew.take`."""
+        joiner = Joiner({task.block: task for task in tasks})
+        rest, found = self.early.begin(tasks)
+        parts = parts_of(rest, workers=self.crew.workers, votes_bytes=self._votes_bytes)
+        again: deque[BlockTask] = deque()
+        left, complete = len(tasks), False
+        try:
+            while left:
+                for part, votes in found:
+                    on_votes(len(votes.votes), part.batches[-1][0])
+                    block = joiner.add(part, votes)
+                    if block is not None:
+                        left -= 1
+                        yield block
+                found = []
+                if left:
+                    self._hand_out(parts, again)
+                    found = self._take(again)
+            complete = True
+        finally:
+            if not complete:
+                self.crew.drop()
+                self.early, self._out = Early(), 0
+
+    def _hand_out(self, parts: Iterator[BlockTask], again: deque[BlockTask]) -> None:
+        while self._out < AHEAD * self.crew.workers:
+            part = again.popleft() if again else next(parts, None) or self.early.next_part()
+            if part is None:
+                break
+            self.crew.give(part)
+            self._out += 1
+
+    def _take(self, again: deque[BlockTask]) -> list[tuple[BlockTask, BlockVotes]]:
+        """What came back of the tasks; what was lost of them is for `again`."""
+        found = []
+        for done in self.crew.take():
+            self._out -= 1
+            part: BlockTask | None = done.part
+            if done.part.block == NO_BLOCK:
+                part = self.early.end(done.part, done.votes)
+            if part is not None and done.votes is None:
+                again.append(part)
+            elif part is not None and done.votes is not None:
+                found.append((part, done.votes))
+        return found

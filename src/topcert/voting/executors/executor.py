@@ -27,6 +27,7 @@ from topcert.voting.executors.voter_recipe import VoterRecipe
 from topcert.voting.voter import Voter
 
 OnVotes = Callable[[int, int], None]  # so many votes more are cast, of this input
+Batch = tuple[int, int, int]  # the position of an input, the first draw, the draw after the last
 
 
 @final
@@ -39,7 +40,7 @@ class BlockTask:
     """
 
     block: int
-    batches: tuple[tuple[int, int, int], ...]
+    batches: tuple[Batch, ...]
 
     @property
     def num_votes(self) -> int:
@@ -86,6 +87,13 @@ class Executor(ABC):
     True
     """
 
+    def foresee(self, batches: Iterable[Batch]) -> None:  # noqa: B027
+        """Be told, before the tasks of a stage, which batches the next one may ask for.
+
+        Workers that have nothing left to do may compute them, and keep the votes until their blocks
+        are asked for; which of them that will be follows from the votes of this stage.
+        """
+
     @abstractmethod
     def compute(
         self,
@@ -129,7 +137,9 @@ class Executor(ABC):
         """
 
     def close(self) -> None:  # noqa: B027 - an executor that starts nothing has nothing to end
-        """End whatever was started (threads, processes), also where a run was stopped."""
+        """End whatever was started (threads, processes), also where a run was stopped; again where
+        nothing is left.
+        """
 
     def in_words(self) -> str:
         """Who computes, in a few words for a person; nothing where that is the process of the

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from typing import Final, final
 
 from topcert.voting.executors.executor import (
+    Batch,
     BlockTask,
     BlockVotes,
     Executor,
@@ -83,6 +84,9 @@ class Fastest(Executor):
                 self._votes += task.num_votes
                 del waiting[found.block]
                 yield found
+
+    def foresee(self, batches: Iterable[Batch]) -> None:
+        self._processes.foresee(batches)
 
     def _left(self, waiting: dict[int, BlockTask]) -> float:
         """Seconds of work in this process."""

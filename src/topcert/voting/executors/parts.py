@@ -14,7 +14,7 @@ from typing import Final, final
 import numpy as np
 
 from topcert.classifiers.undefined import UnansweredVotes
-from topcert.voting.executors.executor import BlockTask, BlockVotes
+from topcert.voting.executors.executor import Batch, BlockTask, BlockVotes
 
 ANSWER_BYTES: Final = 1 << 15  # of the votes of a part, as they travel
 SHARES: Final = 3  # parts a worker that would be left at any time
@@ -28,7 +28,7 @@ def parts_of(tasks: Sequence[BlockTask], *, workers: int, votes_bytes: int) -> I
     """
     left = sum(task.num_votes for task in tasks)
     for task in tasks:
-        batches: list[tuple[int, int, int]] = []
+        batches: list[Batch] = []
         size = 0
         for batch in task.batches:
             votes = batch[2] - batch[1]
@@ -48,7 +48,7 @@ class Joiner:
     """Puts the votes of parts together, block by block."""
 
     tasks: dict[int, BlockTask]
-    _found: dict[int, dict[tuple[int, int, int], BlockVotes]] = field(default_factory=dict)
+    _found: dict[int, dict[Batch, BlockVotes]] = field(default_factory=dict)
 
     def add(self, part: BlockTask, votes: BlockVotes) -> BlockVotes | None:
         """Take the votes of a part; the votes of its block where it was the last one."""
