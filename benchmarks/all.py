@@ -9,6 +9,7 @@ limit, which is far from what is measured on a quiet machine: then something bec
 
 from __future__ import annotations
 
+import device
 import executors
 import peers
 import ratios
@@ -19,7 +20,7 @@ def rows(*, full: bool, rounds: int) -> list[Row]:
     """Those of all."""
     return [
         row
-        for benchmark in (ratios, executors, peers)
+        for benchmark in (ratios, executors, device, peers)
         for row in benchmark.rows(full=full, rounds=rounds)
     ]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -29,7 +30,8 @@ class Row:
     `value` and `beside_value` are in `unit`; `ratio` is the first over the second, the median over
     rounds, in each of which both were measured. `goal` is what `value` should come to on a quiet
     machine (two cores of 2.4 GHz), `limit` the ratio beyond which something is wrong on any;
-    `better` says which way. Either may be missing.
+    `better` says which way. Either may be missing. Values that are NaN were not measured, for want
+    of what measures them.
     """
 
     group: str
@@ -105,6 +107,9 @@ def to_markdown(rows: Sequence[Row]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
+        if math.isnan(row.ratio):
+            lines.append(f"| {row.group} | {row.name} | not measured | | {row.beside} | | |")
+            continue
         ratio = f"{row.ratio:.3g}" if row.holds else f"**{row.ratio:.3g}**"
         sign = "at most" if row.better == "less" else "at least"
         limit = "" if row.limit is None else f"{sign} {row.limit:g}"
@@ -120,7 +125,9 @@ def to_markdown(rows: Sequence[Row]) -> str:
 def to_json(rows: Sequence[Row]) -> str:
     """A list of objects, one a row, with `holds` beside the fields of `Row`."""
     found = [{**dataclasses.asdict(row), "holds": row.holds} for row in rows]
-    return json.dumps(found, indent=2) + "\n"
+    for row in found:  # JSON has no NaN
+        row |= {name: None for name, value in row.items() if value != value}
+    return json.dumps(found, indent=2, allow_nan=False) + "\n"
 
 
 def write(rows: Sequence[Row], folder: Path) -> None:

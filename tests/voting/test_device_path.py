@@ -25,6 +25,7 @@ from topcert.noise.discrete import Discrete
 from topcert.noise.gaussian import Gaussian
 from topcert.noise.law import Noise
 from topcert.randomization.on_device import MaskingOnDevice
+from topcert.voting import device_path
 from topcert.voting.device_path import DevicePath
 from topcert.voting.executors.executor import BlockTask, compute_blocks
 from topcert.voting.voter import AHEAD, Voter
@@ -159,7 +160,7 @@ def cast(voter: Voter, *, on_device: bool) -> tuple[np.ndarray, list[Any]]:
 
 def assert_same_votes(monkeypatch: pytest.MonkeyPatch, case: Case, **how: Any) -> list[Any]:
     here, unanswered_here = cast(make_voter(case, **how), on_device=False)
-    monkeypatch.setattr(TorchClassifier, "rows_on_cpu", True)
+    monkeypatch.setattr(device_path, "pays", lambda _: True)
     there, unanswered_there = cast(make_voter(case, **how), on_device=case.on_device)
     assert here.dtype == there.dtype == np.int64
     np.testing.assert_array_equal(here, there)
@@ -215,7 +216,7 @@ def test_a_run_leaves_the_same_folder(tmp_path: Path, monkeypatch: pytest.Monkey
     begun = []
     begin = DevicePath.begin
     monkeypatch.setattr(DevicePath, "begin", lambda *a, **k: begun.append(0) or begin(*a, **k))
-    monkeypatch.setattr(TorchClassifier, "rows_on_cpu", True)
+    monkeypatch.setattr(device_path, "pays", lambda _: True)
     assert run("device") == usual
     assert len(begun) == 3 * -(-100 // 16)  # replays ask by rows of the host
 
@@ -237,7 +238,7 @@ class Wrong(DeviceEncoder):
 
 def wrong_after(calls: int, monkeypatch: pytest.MonkeyPatch) -> None:
     made = SixChannel.on_device
-    monkeypatch.setattr(TorchClassifier, "rows_on_cpu", True)
+    monkeypatch.setattr(device_path, "pays", lambda _: True)
     monkeypatch.setattr(
         SixChannel, "on_device", lambda self, device: Wrong(made(self, device), calls)
     )
@@ -265,7 +266,7 @@ def test_the_next_batch_is_begun_before_one_is_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """In one block and across blocks."""
-    monkeypatch.setattr(TorchClassifier, "rows_on_cpu", True)
+    monkeypatch.setattr(device_path, "pays", lambda _: True)
     voter = make_voter(CASES["six-channel"])
     events: list[str] = []
     begin = TorchClassifier.begin
@@ -296,7 +297,7 @@ def test_the_next_batch_is_begun_before_one_is_waited_for(
 
 def test_a_device_that_fails_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory of a device runs out where rows are made: no row's fault, so none is asked alone."""
-    monkeypatch.setattr(TorchClassifier, "rows_on_cpu", True)
+    monkeypatch.setattr(device_path, "pays", lambda _: True)
     voter = make_voter(CASES["six-channel"])
     list(voter.votes_in_turn(BATCHES[:1]))
 

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
-from typing import Any, ClassVar, final
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -38,8 +38,6 @@ class TorchClassifier(Classifier):
     device that is not there, options that do not fit, a module that fails on all of `example`, or
     one whose answer is not certain.
     """
-
-    rows_on_cpu: ClassVar[bool] = False  # whether a CPU makes rows by torch too
 
     def __init__(
         self,
@@ -99,8 +97,8 @@ class TorchClassifier(Classifier):
             else output
         )
 
-    def rows_device(self) -> torch.device | None:
-        return self._device if self._device.type != "cpu" or self.rows_on_cpu else None
+    def rows_device(self) -> torch.device:
+        return self._device
 
     @torch.inference_mode()
     def begin(

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from topcert.randomization.on_device import DeviceRandomizer
 
 
+def pays(device: Any) -> bool:
+    """Whether rows are better made on a torch device: on a CPU numpy makes them as fast."""
+    return bool(device.type != "cpu")
+
+
 @final
 class DevicePath:
     """The randomizer and the classifier of a voter, on the device of the latter."""
@@ -34,10 +39,17 @@ class DevicePath:
         self._shape: tuple[int, ...] = ()  # of a batch; none before the first one was compared
 
     @staticmethod
-    def of(randomizer: Randomizer, classifier: Classifier) -> DevicePath | None:
-        """None where the model takes rows of the host, or the noise is made there alone."""
+    def of(
+        randomizer: Randomizer, classifier: Classifier, *, on_device: bool | None = None
+    ) -> DevicePath | None:
+        """None where the model takes rows of the host, or the noise is made there alone.
+
+        `on_device` as of `Voter`.
+        """
         device = classifier.rows_device()
-        made = None if device is None else randomizer.on_device(device)
+        if device is None or not (pays(device) if on_device is None else on_device):
+            return None
+        made = randomizer.on_device(device)
         return None if made is None else DevicePath(made, classifier)
 
     def begin(

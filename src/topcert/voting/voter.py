@@ -49,7 +49,8 @@ class Voter:
     be computed alone.
 
     `read(i)` gives input i of `num_inputs` as the data set holds it, `in_words(i)` what messages
-    call it.
+    call it. `on_device`: whether `votes_in_turn` has rows made where the network runs, where that
+    can be; None for unless that is a CPU.
     """
 
     def __init__(
@@ -60,13 +61,14 @@ class Voter:
         classifier: Classifier,
         num_inputs: int,
         in_words: Callable[[int], str] = "input {}".format,
+        on_device: bool | None = None,
     ) -> None:
         self._read, self._randomizer, self.classifier = read, randomizer, classifier
         self.num_inputs = num_inputs
         self._in_words = in_words
         self.batch_size = randomizer.batch_size
         self._current: tuple[int, NDArray[Any]] = (-1, np.empty(0))
-        self._path = DevicePath.of(randomizer, classifier)
+        self._path = DevicePath.of(randomizer, classifier, on_device=on_device)
 
     def check_input(self, position: int) -> None:
         """Raise ValueError, naming the input, where the noise has no place for it."""
