@@ -4,6 +4,7 @@ it.
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
 import tomllib
@@ -70,6 +71,14 @@ def test_cifar10_needs_one_only_where_it_is_downloaded(
     monkeypatch.setattr(cifar10, "_PER_FILE", PER_FILE)
     write_binary(tmp_path, TEST)
     assert len(load_cifar10("test", data_dir=tmp_path)[0]) == PER_FILE
+
+
+@pytest.mark.usefixtures("bare")
+def test_the_module_for_torch_says_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "topcert.torch", raising=False)
+    message = r"^topcert\.torch needs torch; install it with: pip install 'topcert\[torch\]'$"
+    with pytest.raises(ModuleNotFoundError, match=message):
+        importlib.import_module("topcert.torch")
 
 
 @pytest.mark.usefixtures("bare")

@@ -178,7 +178,7 @@ def test_python_and_the_command_leave_the_same_folder(
     assert topcert("verify", "python").code == 0
 
 
-def told(run: Outcome) -> Any:
+def printed(run: Outcome) -> Any:
     """What a command printed as JSON."""
     assert run.code == 0, run.err
     return json.loads(run.out)
@@ -207,7 +207,7 @@ def test_evaluate_and_verify_say_the_same(workplace: Path, topcert: Callable[...
         (["--method", "located", "--label", "predicted"], {"label_choice": "predicted"}),
     ]
     for options, given in asked:
-        command = told(topcert("evaluate", "python", *options, "--json"))
+        command = printed(topcert("evaluate", "python", *options, "--json"))
         method = "located" if "located" in options else None
         made = library.evaluate("python", method, **given, progress=False)
         for name in ("method", "bounds", "alpha", "label_choice", "num_named"):
@@ -218,7 +218,7 @@ def test_evaluate_and_verify_say_the_same(workplace: Path, topcert: Callable[...
             curve.certified.tolist() for curve in curves
         ]
     audit = ["--model", LINEAR, "--replay", 20, "--fresh-seed", 1, "--samples", 30]
-    command = told(topcert("verify", "python", *audit, "--json"))
+    command = printed(topcert("verify", "python", *audit, "--json"))
     verdict = library.verify(
         "python", LINEAR, replay=20, fresh_seed=1, num_samples=30, progress=False
     ).verdict
@@ -232,7 +232,7 @@ def test_evaluate_and_verify_say_the_same(workplace: Path, topcert: Callable[...
 def test_plan_says_the_same(workplace: Path, topcert: Callable[..., Outcome]) -> None:
     given = {"num_features": 12, "num_kept": 3, "num_classes": 5, "num_samples": 200}
     options = ["--keep", 3, "--samples", 200, "--k", "1,2", "--ballot", 2, "--json"]
-    command = told(topcert("plan", "table.npz", LINEAR, *options, "--radius", 1))
+    command = printed(topcert("plan", "table.npz", LINEAR, *options, "--radius", 1))
     found = library.plan(**given, k=(1, 2), num_named=2, unit="column")
     for setting, suggested in zip(command["settings"], command["suggested"], strict=True):
         k = setting["k"]
@@ -259,7 +259,7 @@ def test_radius_lee_table_and_methods_say_the_same(
 ) -> None:
     Path("counts.csv").write_text("label,0,1,2\n0,950,30,20\n1,300,500,200\n", encoding="utf-8")
     options = ["--keep", 10, "--features", 100, "--k", "1,2", "--alpha", 0.01]
-    command = told(topcert("radius", "counts.csv", *options, "--json"))
+    command = printed(topcert("radius", "counts.csv", *options, "--json"))
     made = library.certify_counts(
         [[950, 30, 20], [300, 500, 200]],
         [0, 1],
@@ -284,7 +284,7 @@ def test_radius_lee_table_and_methods_say_the_same(
         method="cohen",
         label_choice="predicted",
     )
-    assert told(run) == found.rows()
+    assert printed(run) == found.rows()
     assert run.err.strip() == f"note: {found.notes[0]}"
     assert "none of the 9 labels is 0" in found.notes[0]
     for given, message in (
@@ -297,12 +297,12 @@ def test_radius_lee_table_and_methods_say_the_same(
         library.certify_counts([[9, 1]], noise=library.Gaussian(sigma=0.5))
     with pytest.raises(ValueError, match="method ablation needs num_features"):
         library.certify_counts([[9, 1]], noise=library.Ablation(num_kept=2))
-    thresholds = told(
+    thresholds = printed(
         topcert("lee-table", "--keep-probability", 0.5, "--values", 2, "--max-radius", 2, "--json")
     )
     exact = lee_thresholds(keep_probability="0.5", num_values=2, max_radius=2)
     assert [float(row["threshold"]) for row in thresholds] == [float(one) for one in exact]
-    listed = [row["name"] for row in told(topcert("methods", "--json"))]
+    listed = [row["name"] for row in printed(topcert("methods", "--json"))]
     assert set(all_methods()) <= set(listed)
 
 

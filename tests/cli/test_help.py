@@ -115,7 +115,8 @@ def test_the_shell_completes_commands_and_options(tmp_path: Path) -> None:
     asked = {"_TOPCERT_COMPLETE": "complete_bash", "COMP_CWORD": "1"}
     assert ask([], COMP_WORDS="topcert ev", **asked).split() == ["evaluate"]
     options = ask([], COMP_WORDS="topcert radius --keep", **{**asked, "COMP_CWORD": "2"}).split()
-    assert options == ["--keep", "--keep-probability"]
+    assert {"--keep", "--keep-probability"} <= set(options)
+    assert all(option.startswith("--keep") for option in options)
     assert "complete -o default -F _topcert_completion topcert" in ask(
         ["--show-completion", "bash"]
     )
@@ -137,7 +138,7 @@ def test_a_set_stands_apart_from_a_path_in_the_help_of_data(
     text = " ".join(topcert("certify", "--help").out.split())
     assert (
         "modelnet40 or surfaces; or a path: to a folder of pictures (CLASS/*.jpg, or *.jpg), or to"
-        " an .npz file" in text
+        " an .npz or .npy file" in text
     )
 
 

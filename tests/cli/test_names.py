@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -223,7 +224,7 @@ def test_an_input_that_the_noise_has_no_place_for_goes_by_its_file(photos: Path)
             raise ValueError(f"{x.shape} is odd")
 
     dataset = load_dataset("photos", stride=2)
-    unused: Any = None
+    unused: Any = SimpleNamespace(rows_device=lambda: None)
     randomizer: Any = Refusing()
     voter = Voter(
         read=dataset.read,

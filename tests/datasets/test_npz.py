@@ -213,6 +213,17 @@ def test_no_damage_does_more_than_raise_a_value_error(tmp_path: Path) -> None:
     assert refused > 100
 
 
+def test_an_npy_file_is_inputs_without_labels(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).random((3, 5))
+    np.save(tmp_path / "one.npy", x)
+    found = load(tmp_path / "one.npy")
+    assert found.labels is None
+    assert all(np.array_equal(found.read(row), x[row]) for row in range(3))
+    (tmp_path / "one.npy").write_bytes(b"nothing")
+    with pytest.raises(ValueError, match=r"one\.npy is not a readable \.npy file"):
+        load(tmp_path / "one.npy")
+
+
 def test_a_single_array_under_a_false_name_is_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "one.npy", np.zeros((3, 2)))
     path = (tmp_path / "one.npy").rename(tmp_path / "one.npz")

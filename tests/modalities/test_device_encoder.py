@@ -17,8 +17,9 @@ from tests.modalities.test_encodings import (
     make_fill,
 )
 from topcert.modalities.encodings.encoding import Encoder
+from topcert.modalities.image import IMAGE as IMAGES
 from topcert.modalities.make_encoder import make_encoder
-from topcert.modalities.registered_modalities import all_encodings, to_planes
+from topcert.modalities.registered_modalities import to_planes
 from topcert.randomization.lattices import Lattice
 
 torch.set_num_threads(1)
@@ -87,7 +88,8 @@ def test_pictures_of_a_lattice_are_those_of_the_host(strides: tuple[int, int], d
 def test_what_a_device_may_round_otherwise_is_left_to_the_host() -> None:
     """All but `infill`, which is made of products of matrices."""
     made = {}
-    for name in all_encodings():
+    ours = ["keep-only", *(one.name for one in IMAGES.encodings)]
+    for name in ours:
         unit, shape = ("point", (9, 3)) if name == "keep-only" else ("pixel", IMAGE)
         made[name] = make_encoder(
             name,
