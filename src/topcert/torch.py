@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import Any, final
 
-import torch
-from torch import nn
+try:
+    import torch
+    from torch import nn
+except ModuleNotFoundError as error:
+    if error.name != "torch":
+        raise
+    raise ModuleNotFoundError(
+        "topcert.torch needs torch; install it with: pip install 'topcert[torch]'", name="torch"
+    ) from error
 
 from topcert.api.arguments import check_noise, check_object
 from topcert.api.python_words import python_words

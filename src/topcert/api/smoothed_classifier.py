@@ -153,7 +153,7 @@ class SmoothedClassifier:
             The inputs: an array or a tensor (images `(inputs, H, W, C)` or `(inputs, C, H, W)` in
             [0, 1], tables `(inputs, columns)`, sets of points `(inputs, points, coordinates)`), a
             DataFrame, a torch Dataset or a DataLoader that does not shuffle; or, as text or a path,
-            what the command takes: the name of a set, a folder of pictures, an .npz file.
+            what the command takes: the name of a set, a folder of pictures, an .npz or .npy file.
         labels
             True labels, integers or names `(inputs,)`, or the name of a column of a DataFrame.
         num_samples

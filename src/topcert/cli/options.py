@@ -18,7 +18,7 @@ Data = Annotated[
         help=(
             "A set by its name: digits, cifar10, cifar10-held-out, imagenet, modelnet40 or"
             " surfaces; or a path: to a folder of pictures (CLASS/*.jpg, or *.jpg), or to an .npz"
-            " file."
+            " or .npy file."
         ),
     ),
 ]

@@ -21,7 +21,7 @@ from topcert.datasets.dataset import Dataset, select_inputs
 from topcert.datasets.folder import SUFFIXES
 from topcert.datasets.imagenet import SUBSET
 from topcert.datasets.modelnet40 import holds_modelnet40
-from topcert.datasets.npz import Arrays, read_arrays, read_npz
+from topcert.datasets.npz import ARRAY_FILES, Arrays, read_arrays, read_npz
 from topcert.datasets.picture_folder import PictureFolder, open_pictures
 from topcert.datasets.pictures import ResizeAndCrop
 from topcert.files import first_line
@@ -46,8 +46,8 @@ def load_dataset(
 ) -> Dataset:
     """The data set that `name` means: `digits`, `cifar10`, `cifar10-held-out` (the last 2,000 of
     its training images, by which to choose), `imagenet`, `modelnet40` (or its folder), the
-    generated `surfaces`, a folder of pictures (`CLASS/*.jpg`, or unlabelled `*.jpg`), or an .npz
-    file.
+    generated `surfaces`, a folder of pictures (`CLASS/*.jpg`, or unlabelled `*.jpg`), an .npz or an
+    .npy file.
 
     Every `stride`-th input is taken, at most `limit`; by default all, but of CIFAR-10 the field's
     500 test images 0, 20, 40, ..., and of ImageNet `limit` (500) spread evenly: of all 50,000
@@ -94,7 +94,7 @@ def load_dataset(
         found = open_pictures(Path(name), cut, stride=stride, limit=limit, skip=skip_unreadable)
         raw = IMAGE.raw(name, {"resize": resize, "crop": crop})
         return replace(_pictures(found, value_range), raw=raw)
-    elif name.endswith(".npz"):
+    elif name.endswith(ARRAY_FILES):
         whole = _npz(Path(name), unit=unit, channels=channels, value_range=value_range)
     elif (modality := _of_file(Path(name))) is not None:
         whole = _file(Path(name), modality, unit=unit, value_range=value_range)
@@ -122,8 +122,8 @@ def _unknown(name: str) -> str:
     called = f", and the set is called {near[0]}" if near else ""
     return (
         f"{what}{called}; DATA is {', '.join(BUILT_IN[:-1])} or {BUILT_IN[-1]}, or the path of a"
-        " folder of pictures (CLASS/*.jpg, or *.jpg) or of an .npz file (numpy.savez(path,"
-        " x=inputs, y=labels))"
+        " folder of pictures (CLASS/*.jpg, or *.jpg), of an .npz file (numpy.savez(path, x=inputs,"
+        " y=labels)) or of an .npy file of inputs alone"
     )
 
 
@@ -136,7 +136,7 @@ def _check_options(
             raise ValueError(
                 f"--{option.replace('_', '-')} is for image folders, and {name} is none"
             )
-    if channels is not None and not name.endswith(".npz"):
+    if channels is not None and not name.endswith(ARRAY_FILES):
         raise ValueError(f"--channels is for arrays, .npz files, and {name} is none; leave it out")
 
 

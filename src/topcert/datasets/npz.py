@@ -1,5 +1,5 @@
 """An .npz file: inputs `x`, and optionally labels `y`, `class_names` and training inputs
-`x_train`.
+`x_train`; or an .npy file, which is `x` alone.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from topcert.datasets.array_inputs import read_inputs
 from topcert.modalities.array_values import as_array, check_numbers
 from topcert.modalities.modality import Inputs, Modality
 
+ARRAY_FILES: Final = (".npz", ".npy")
 _READ: Final = ("x", "y", "x_train", "class_names")
 
 
@@ -98,12 +99,14 @@ def _open(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with path.open("rb") as file:  # NumPy leaves a file that it cannot read open
             archive = np.load(file, allow_pickle=False)
+            if isinstance(archive, np.ndarray) and path.suffix == ".npy":
+                return {"x": archive}
             if isinstance(archive, np.ndarray):
                 raise ValueError("it is a single array; write it with numpy.savez(path, x=array)")
             arrays = {key: archive[key] for key in _READ if key in archive.files}
             present = archive.files
     except Exception as error:  # a damaged archive can raise anything
-        raise ValueError(f"{path} is not a readable .npz file ({error})") from error
+        raise ValueError(f"{path} is not a readable {path.suffix} file ({error})") from error
     if "x" not in arrays:
         raise ValueError(f"{path} has no array x; it has: {', '.join(present) or 'nothing'}")
     return arrays

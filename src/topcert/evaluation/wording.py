@@ -10,6 +10,7 @@ from typing import Any
 from topcert.datasets.built_in_sets import BUILT_IN
 from topcert.datasets.data_in_memory import IN_MEMORY
 from topcert.datasets.imagenet import INPUT_IN_WORDS
+from topcert.datasets.npz import ARRAY_FILES
 from topcert.datasets.recorded_raw import recorded_raw
 from topcert.methods.certificate_table import CertificateTable
 from topcert.methods.method import Smoothing
@@ -76,7 +77,7 @@ def source_in_words(manifest: Manifest) -> str:
         return ""
     if manifest.data == "imagenet":
         return INPUT_IN_WORDS
-    if manifest.data in BUILT_IN or Path(manifest.data).suffix == ".npz":
+    if manifest.data in BUILT_IN or Path(manifest.data).suffix in ARRAY_FILES:
         return ""
     return manifest.form.modality.made_in_words(manifest.data_options)
 

@@ -157,7 +157,7 @@ class CertificateTable:
         except FileNotFoundError as error:
             raise ValueError(
                 f"{path} is missing: the run is not finished; the whole command with --resume"
-                " writes it"
+                " writes it, or save() of certificates of its votes"
             ) from error
         except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is damaged ({first_line(error)})") from error
