@@ -35,6 +35,7 @@ NAMES = [
     "Survival",
     "Teaching",
     "TightnessWitness",
+    "TorchOptions",
     "Trained",
     "TrainingNoise",
     "Tuned",

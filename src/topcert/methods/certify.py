@@ -22,7 +22,7 @@ from topcert.methods.registered_methods import all_methods
 from topcert.methods.returned import checked_radii, checked_theorem
 from topcert.methods.rules import bounds_by, check_rule, count_bounds_by
 from topcert.theory.certified_radius import ABSTAIN
-from topcert.theory.confidence import counted
+from topcert.theory.confidence import check_alpha, counted
 from topcert.theory.count_bounds import CountBounds
 from topcert.theory.labels import checked_labels
 from topcert.theory.ranking import most_voted, nearest_counts
@@ -58,6 +58,8 @@ def certify(
         raise ValueError(
             f"the method {method.name} leaves nothing to chance: alpha must be 0, got {alpha}"
         )
+    if not isinstance(method, DesignMethod):
+        check_alpha(alpha)
     if smoothing.noise.name != method.noise:
         raise ValueError(
             f"the method {method.name} needs votes under the noise {method.noise}, not"
