@@ -163,6 +163,17 @@ class Classifier(ABC):
         """
         raise NotImplementedError("rows for this model are made on the host")
 
+    def _guarded_wait(
+        self, wait: Callable[[], ReadAnswer], shape: tuple[int, ...]
+    ) -> Callable[[], ReadAnswer]:
+        """The same, and what it raises is as of `answer`."""
+
+        def read() -> ReadAnswer:
+            with self._guarded(shape):
+                return wait()
+
+        return read
+
     def read(self, batch: NDArray[np.floating]) -> ReadAnswer:
         """The ballots of a batch by the total rule; nothing is counted or refused.
 

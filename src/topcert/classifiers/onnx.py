@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final, final
@@ -13,8 +13,10 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from topcert.classifiers.answers import ReadAnswer
 from topcert.classifiers.class_names import names_in_metadata
 from topcert.classifiers.classifier import Classifier, ShapeError, check_device
+from topcert.classifiers.onnx_binding import CUDA, Binding, bound_device
 from topcert.classifiers.onnx_graph import external_path, parse_graph, read_graph
 from topcert.classifiers.processor import this_cpu
 from topcert.classifiers.row_mixing import row_mixing_of_graph
@@ -55,7 +57,7 @@ class OnnxClassifier(Classifier):
         self._path, self._providers = path, _providers(device)
         self._session = self._open()
         # it falls back to the CPU by itself
-        on_cuda = "CUDAExecutionProvider" in self._session.get_providers()
+        on_cuda = CUDA in self._session.get_providers()
         if device.startswith("cuda") and not on_cuda:
             raise ValueError(
                 f"--device {device}: ONNX Runtime finds no usable CUDA device; use --device cpu"
@@ -101,6 +103,36 @@ class OnnxClassifier(Classifier):
             row_mixing=row_mixing_of_graph(read_graph(path)),
             depth=depth,
         )
+        self._binding = self._bound()
+
+    def _bound(self) -> Binding | None:
+        """How rows that torch made on CUDA are read there; None where rows are the host's, or the
+        answer is no float scores.
+        """
+        device = bound_device(self._session)
+        (output,) = (one for one in self._session.get_outputs() if one.name == self._outputs[0])
+        if device is None or output.type not in _DTYPES or len(output.shape) != 2:
+            return None
+        return Binding(
+            device,
+            given=(self._name, self._dtype),
+            output=(output.name, _DTYPES[output.type]),
+            num_classes=self.num_classes,
+        )
+
+    def rows_device(self) -> Any:
+        return None if self._binding is None else self._binding.device
+
+    def begin(
+        self, make_rows: Callable[[], Any], shape: tuple[int, ...]
+    ) -> Callable[[], ReadAnswer]:
+        from topcert.classifiers.device_ballots import begin_ballots  # torch
+
+        assert self._binding is not None, "rows for this network are made on the host"
+        with self._guarded(shape):
+            scores = self._binding.scores(self._session, make_rows())
+            wait = begin_ballots(scores, self.depth)
+        return self._guarded_wait(wait, shape)
 
     def limit_threads(self, threads: int | None) -> None:
         self.threads = threads
@@ -164,7 +196,7 @@ def _joined(values: list[Any], batch_size: int | None) -> Any:
 
 def _providers(device: str) -> list[Any]:
     check_device(device)
-    cuda = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    cuda = CUDA in onnxruntime.get_available_providers()
     if device == "cpu" or (device == "auto" and not cuda):
         return ["CPUExecutionProvider"]
     if not cuda:
@@ -173,7 +205,7 @@ def _providers(device: str) -> list[Any]:
             " --device cpu"
         )
     number = int(device.partition(":")[2] or 0)
-    return [("CUDAExecutionProvider", {"device_id": number}), "CPUExecutionProvider"]
+    return [(CUDA, {"device_id": number}), "CPUExecutionProvider"]
 
 
 def fingerprint_onnx(path: Path) -> str:

@@ -112,12 +112,7 @@ class TorchClassifier(Classifier):
                 found = self._read(output, shape)  # at once: a module may use its buffer again
                 return lambda: found
             wait = begin_ballots(output, self.depth)
-
-        def read() -> ReadAnswer:
-            with self._guarded(shape):
-                return wait()
-
-        return read
+        return self._guarded_wait(wait, shape)
 
     def _read(self, output: Any, shape: tuple[int, ...]) -> ReadAnswer:
         answer = checked_answer(

@@ -75,18 +75,17 @@ class DevicePath:
         return self._classifier.begin(lambda: self._made.batch(there, start), self._shape)
 
     def _compare(self, there: Any, here: NDArray[np.floating]) -> tuple[int, ...]:
-        """The shape of a batch. Raises ValueError where a bit of the rows differs as a network is
-        given them, or their layout in memory.
+        """The shape of a batch. Raises ValueError where a bit of the rows differs, their type or
+        their layout in memory.
         """
-        with np.errstate(over="ignore"):
-            wanted = here.astype(np.float32)
-        found = there.float().cpu().numpy()
-        if _layout(found) != _layout(wanted) or found.tobytes() != wanted.tobytes():
+        found = there.cpu().numpy()
+        same = found.dtype == here.dtype and _layout(found) == _layout(here)
+        if not same or found.tobytes() != here.tobytes():
             raise ValueError(
                 f"{type(self._made).__name__} makes other rows on {there.device} than on the host;"
                 " have its encoder or randomizer give None from on_device"
             )
-        return wanted.shape
+        return here.shape
 
 
 def _layout(rows: NDArray[np.floating]) -> list[tuple[int, int]]:
