@@ -320,7 +320,7 @@ def test_a_table_shows_where_each_curve_ends(
         return AccuracyCurve(k=k, quantity=ACCURACY, certified=certified, total=9)
 
     choose_json(False)  # of an earlier command
-    print_curves([curve(1, 13), curve(2, 21), curve(3, 27), curve(4, 0)], unit="pixel")
+    print_curves([curve(1, 13), curve(2, 21), curve(3, 27), curve(4, 0)], what="pixels")
     rows = [
         line.replace("│", " ").split()
         for line in capsys.readouterr().out.splitlines()

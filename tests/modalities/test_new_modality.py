@@ -273,7 +273,7 @@ def test_one_file_in_the_folder_adds_one(tmp_path: Path, monkeypatch: pytest.Mon
         ('name="flagged"', 'name="mean"', "another encoding of the name 'mean'; rename it"),
         ('= "series"', '= "rows"', "calls itself 'rows'; its entry point and its `name` must be"),
         ('= "series"', '= "image"', "calls itself 'image'"),
-        ("axes: Cl", 'changes = ("insert",); axes: Cl', "insert; the methods of this release cov"),
+        ("axes: Cl", 'changes = ("insert",); axes: Cl', "lets an attacker insert, which no method"),
         ("MODALITY = Series()", "MODALITY = Series", "is none: series_for_tests:MODALITY is no in"),
         ("import numpy", "import a_library_that_is_gone", "does not load (ModuleNotFoundError"),
     ],

@@ -14,18 +14,22 @@ from topcert.api.accuracy_tables import Line
 from topcert.api.origins import Origin
 from topcert.data_frames import to_frame
 from topcert.evaluation.accuracy import AccuracyCurve
-from topcert.evaluation.wording import ballot_in_words, chance_in_words, method_in_words
+from topcert.evaluation.wording import (
+    ballot_in_words,
+    chance_in_words,
+    counted_in_words,
+    method_in_words,
+)
 from topcert.files import path_of
 from topcert.html_tables import html_table
 from topcert.methods.certificate_table import CertificateTable
-from topcert.modalities.registered_modalities import plural_of
 from topcert.theory.certified_radius import ABSTAIN
 
 
 @final
 class Certificates:
     """Label `label[i]` of input `index[i]` stays among the top `k` while at most `radius[i]`
-    features are rewritten.
+    features are rewritten (or inserted or deleted, where `moves` says so).
 
     Made by `Votes.certify` or `certify_network`. All certificates of an input hold together with
     probability at least 1 - alpha over the noise; those of a design, and of a network's weights,
@@ -71,6 +75,11 @@ class Certificates:
     def unit(self) -> str:
         """What radii count: pixels, columns, ..."""
         return self.table.unit
+
+    @property
+    def moves(self) -> tuple[str, ...]:
+        """What an attacker may do, r times in all."""
+        return self.table.attacker.moves
 
     @property
     def label_choice(self) -> str:
@@ -208,7 +217,7 @@ class Certificates:
         return (
             f"{len(self):,} certificates, {certified:,} with a radius: {self.label_choice} labels,"
             f" k = {', '.join(map(str, self.k))}, {method_in_words(self.table)}, {choice},"
-            f" r in {plural_of(self.unit)}"
+            f" r in {counted_in_words(self.table)}"
         )
 
     def __repr__(self) -> str:

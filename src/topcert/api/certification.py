@@ -27,13 +27,15 @@ from topcert.evaluation.choices import (
     choose_selection,
     choose_stopping,
 )
+from topcert.evaluation.results import choose_attacker, smoothing_of
 from topcert.methods.certificate_table import LabelChoice
-from topcert.methods.certify import check_ballots
+from topcert.methods.certify import check_attacker, check_ballots
 from topcert.methods.method import DesignMethod, SampledMethod
 from topcert.methods.registered_methods import find_sampled_method
 from topcert.methods.rules import check_rule
 from topcert.noise.law import IID
 from topcert.progress.shown import Shown
+from topcert.theory.attacker import REWRITES, Attacker
 from topcert.voting.manifest import Manifest
 from topcert.voting.request import Request
 from topcert.voting.run import Opened
@@ -62,6 +64,8 @@ class Certification:
         Votes of each input, and those of a first sample that selects its label.
     stop, max_samples
         The question of a stopping rule, and the most votes that an input may then have.
+    moves
+        What an attacker may do, some of what he may do to such inputs; None for all of it.
 
     Examples
     --------
@@ -81,6 +85,7 @@ class Certification:
     num_selection: int | None = None
     stop: str | None = None
     max_samples: int | None = None
+    moves: Sequence[str] | None = None
 
     @property
     def certifier(self) -> SampledMethod:
@@ -158,6 +163,9 @@ class Certification:
         """
         certifier, stopping = self.certifier, request.stopping
         opened = open_for(certifier, request, folder, resume=resume)
+        planned = opened.prepared.manifest("")
+        attacker = choose_attacker(self.moves, planned)
+        check_attacker(certifier, smoothing_of(planned, attacker=attacker))
         num_classes = opened.prepared.classifier.num_classes
         if self.k is None and stopping is not None and stopping.k >= num_classes:
             raise ValueError(
@@ -176,6 +184,7 @@ class Certification:
                 num_selection=request.num_selection,
                 has_labels=opened.prepared.dataset.labels is not None,
             ),
+            attacker=attacker,
         )
 
 
@@ -190,6 +199,7 @@ class CertifiedRun:
     k: tuple[int, ...]
     alpha: float
     label_choice: LabelChoice
+    attacker: Attacker = REWRITES
 
     @property
     def certifier(self) -> SampledMethod:
@@ -204,6 +214,7 @@ class CertifiedRun:
             alpha=None if isinstance(self.certifier, DesignMethod) else self.alpha,
             label_choice=self.label_choice,
             bounds=self.bounds,
+            moves=self.attacker.moves,
             progress=progress,
         )
         found.save()

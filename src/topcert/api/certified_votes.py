@@ -27,6 +27,7 @@ def certified(
     usual_choice: LabelChoice | None,
     bounds: str | None,
     num_named: int | None,
+    moves: Sequence[str] | None = None,
     on_pairs: Callable[[int, int], None],
 ) -> Results:
     """What `Votes.certify` is asked for; `usual_choice` is what was said when votes were cast.
@@ -60,5 +61,6 @@ def certified(
             has_labels=ledger.read_inputs().labels is not None,
         ),
         num_named=None if num_named is None else whole_number(num_named, "num_named"),
+        moves=moves,
         on_pairs=on_pairs,
     )

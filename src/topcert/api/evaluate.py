@@ -29,6 +29,7 @@ def evaluate(
     label_choice: LabelChoice | None = None,
     bounds: str | None = None,
     num_named: int | None = None,
+    moves: Sequence[str] | None = None,
     progress: Shown = None,
 ) -> Certificates:
     """Certificates of the votes of a folder, with no new passes, as `topcert evaluate` has them.
@@ -40,7 +41,7 @@ def evaluate(
     ----------
     folder
         The folder of a finished run with certificates.
-    method, k, alpha, label_choice, bounds
+    method, k, alpha, label_choice, bounds, moves
         As of `Votes.certify`; None for those of the saved certificates, and of another method than
         theirs for what is usual, but for alpha.
     num_named
@@ -79,7 +80,7 @@ def evaluate(
         votes = Votes(Ledger.open(where))
         ks, usual, path = listed_ks(k), USUAL_ALPHA, where / "certificates.parquet"
         asked = (ks, alpha, label_choice, method)
-        if None in asked or (bounds is None and path.exists()):
+        if None in asked or (None in (bounds, moves) and path.exists()):
             stored, _ = CertificateTable.read(path)
             other = method is not None and find_method(method).name != stored.method
             method = stored.method if method is None else method
@@ -88,6 +89,7 @@ def evaluate(
             if label_choice is None and not other:
                 label_choice = stored.label_choice
             bounds = stored.bounds if bounds is None and method == stored.method else bounds
+            moves = stored.attacker.moves if moves is None and not other else moves
             ks = choose_ks(ks, method, votes.num_classes)
         if alpha is None and method and not isinstance(find_method(method), DesignMethod):
             alpha = usual
@@ -98,5 +100,6 @@ def evaluate(
             label_choice=label_choice,
             bounds=bounds,
             num_named=num_named,
+            moves=moves,
             progress=progress,
         )

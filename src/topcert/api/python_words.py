@@ -37,6 +37,7 @@ ARGUMENTS: Final = {
     "--max-samples": "num_samples",
     "--max-seconds": "max_seconds",
     "--method": "method",
+    "--moves": "moves",
     "--model": "model",
     "--noise": "law",
     "--num-cpus": "num_cpus",

@@ -305,6 +305,7 @@ class SmoothedClassifier:
         max_seconds: float | None = None,
         seed: int | None = None,
         out: str | Path | None = None,
+        moves: Sequence[str] | None = None,
         reading: Reading | None = None,
         progress: Shown = None,
     ) -> Predictions:
@@ -338,6 +339,8 @@ class SmoothedClassifier:
             could not know them; the masks of a design are published, and those of seed 0.
         out
             A folder to keep the run in.
+        moves
+            As of `Votes.certify`.
         reading, progress
             As of `vote`.
 
@@ -386,7 +389,7 @@ class SmoothedClassifier:
             votes = run.votes(
                 progress, choice="predicted", executor=self.executor, budget=asked.budget
             )
-            return asked.show(votes, k, keep=folder is not None)
+            return asked.show(votes, k, keep=folder is not None, moves=moves)
 
     def cost(
         self,

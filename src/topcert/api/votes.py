@@ -157,6 +157,7 @@ class Votes:
         label_choice: LabelChoice | None = None,
         bounds: str | None = None,
         num_named: int | None = None,
+        moves: Sequence[str] | None = None,
         progress: Shown = None,
     ) -> Certificates:
         """Certificates of these votes; the model is not asked.
@@ -177,6 +178,9 @@ class Votes:
             Of "ablation", "simuem" (its own) or "intersection-union".
         num_named
             Only so many labels of each vote count, the best; None for all.
+        moves
+            What an attacker may do, some of "insert", "delete" and "rewrite"; None for all that can
+            be done to such inputs.
         progress
             As of `SmoothedClassifier.vote`; only "located" takes long enough to show any.
 
@@ -212,6 +216,7 @@ class Votes:
                 usual_choice=self._choice,
                 bounds=bounds,
                 num_named=num_named,
+                moves=moves,
                 on_pairs=lambda done, total: update(done, total, ""),
             )
         return Certificates(

@@ -68,7 +68,7 @@ def print_where_nothing(results: Results) -> None:
     manifest, made = results.ledger.manifest, results.certificates
     print_best(
         results.method,
-        smoothing=smoothing_of(manifest, num_named=made.num_named),
+        smoothing=smoothing_of(manifest, num_named=made.num_named, attacker=made.attacker),
         num_classes=manifest.num_classes,
         num_samples=manifest.num_samples,
         ks=np.unique(made.k).tolist(),

@@ -53,7 +53,7 @@ def certify_bounds(
         )
     write_bounded(results, out)
     draw_bounded(results, out / "accuracy")
-    print_curves(results.curves, unit="pixel")
+    print_curves(results.curves, what="pixels")
     print_inputs(results.certificates, out)
     print_unlabelled(results.curves, results.certificates)
     shape = " x ".join(map(str, dataset.shape))

@@ -36,7 +36,7 @@ def certify_in_view(run: CertifiedRun, *, executor: Executor | None = None) -> C
     planned = prepared.manifest("")
     print_best(
         run.certifier,
-        smoothing=smoothing_of(planned),
+        smoothing=smoothing_of(planned, attacker=run.attacker),
         num_classes=prepared.classifier.num_classes,
         num_samples=prepared.request.num_samples,
         ks=run.k,

@@ -61,6 +61,7 @@ def summary(
         "alpha": certificates.alpha,
         "label_choice": certificates.label_choice,
         "unit": certificates.unit,
+        "moves": list(certificates.attacker.moves),
         "num_named": certificates.num_named,
         "raw_input": raw_input,
         "curves": [

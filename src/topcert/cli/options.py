@@ -44,6 +44,15 @@ Bounds = Annotated[
 ]
 
 
+Moves = Annotated[
+    str | None,
+    typer.Option(
+        help=(
+            "What an attacker may do: some of insert,delete,rewrite, as far as such inputs have"
+            " it; by default all of that."
+        )
+    ),
+]
 StoredBallot = Annotated[
     int | None,
     typer.Option(

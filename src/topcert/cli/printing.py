@@ -21,12 +21,12 @@ from topcert.voting.ledger import Ledger
 
 
 def print_curves(
-    curves: list[AccuracyCurve], *, unit: str, radii: Sequence[int] | None = None
+    curves: list[AccuracyCurve], *, what: str, radii: Sequence[int] | None = None
 ) -> None:
     """A table of shares at `radii`, or at `shown_radii` and where each curve ends, floored at three
-    decimals.
+    decimals; `what` radii count, in words.
     """
-    console.print(f"{curves[0].quantity}, r in {plural_of(unit)}")
+    console.print(f"{curves[0].quantity}, r in {what}")
     table = Table()
     table.add_column("r", justify="right")
     for curve in curves:

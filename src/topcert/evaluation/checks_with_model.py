@@ -88,7 +88,9 @@ def refuted(results: Results, fresh_counts: np.ndarray, *, error: float) -> list
     falls with probability at most `error`, all of them together.
     """
     made = results.certificates
-    smoothing = smoothing_of(results.ledger.manifest, num_named=made.num_named)
+    smoothing = smoothing_of(
+        results.ledger.manifest, num_named=made.num_named, attacker=made.attacker
+    )
     inputs = len(results.index)
     low, high = simultaneous_bounds(fresh_counts, alpha=error / inputs, num_named=made.num_named)
     rows_of = {int(place): row for row, place in enumerate(results.index)}
@@ -103,7 +105,7 @@ def refuted(results: Results, fresh_counts: np.ndarray, *, error: float) -> list
         best_lower[np.arange(len(rows)), labels] = high[places, labels]
         best_upper[np.arange(len(rows)), labels] = 1.0
         bound = results.method.favourable(
-            best_lower, best_upper, labels, ks=[int(k)], smoothing=smoothing
+            best_lower, best_upper, labels, ks=[int(k)], smoothing=smoothing.of_inputs(places)
         )
         best = bound.radius[:, 0]
         if made.l2_radius is not None and bound.l2_radius is not None:

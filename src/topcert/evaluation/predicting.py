@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from topcert.evaluation.predictions import Predictions
-from topcert.evaluation.results import smoothing_of
+from topcert.evaluation.results import choose_attacker, smoothing_of
 from topcert.methods.ablation import METHOD
 from topcert.methods.certify import radii_of
 from topcert.methods.method import DesignMethod, SampledMethod
@@ -41,11 +43,13 @@ def predict_labels(
     alpha: float,
     counts: NDArray[np.int64] | None = None,
     method: SampledMethod = METHOD,
+    moves: Sequence[str] | None = None,
 ) -> Predictions:
     """What the votes of a full ledger show, with all labels that each names; `counts` are read from
     it unless given.
 
-    Of a method of designs alpha is 0. Raises ValueError where the votes are no fixed number of
+    `moves` is what an attacker may do; None for all that can be done to such inputs. Of a method of
+    designs alpha is 0. Raises ValueError where the votes are no fixed number of
     those that the method takes (independent ones, for `ablation`), or as `radii_of` does.
     """
     manifest = ledger.manifest
@@ -63,7 +67,7 @@ def predict_labels(
     votes = ReplayedMasks(ledger) if certain else None
     index, _, _ = ledger.read_inputs()
     labels = method.shown(counted, k, votes=votes)
-    smoothing = smoothing_of(manifest)
+    smoothing = smoothing_of(manifest, attacker=choose_attacker(moves, manifest))
     radii = radii_of(
         method,
         counted,
@@ -85,4 +89,5 @@ def predict_labels(
         stay=stay_of_shown(method, counted, radii, alpha=alpha, smoothing=smoothing),
         num_named=manifest.depth,
         method=method.name,
+        attacker=smoothing.attacker,
     )

@@ -17,6 +17,7 @@ ABSTAINS: Final = "abstains"
 # the rank that release 0.1.0 gave to an input of which one label abstained
 WHOLE_INPUT: Final = "abstain"
 STAY: Final = "stay"
+MOVES: Final = "moves"
 
 
 def table_rows(made: Predictions) -> list[list[str]]:
@@ -25,7 +26,8 @@ def table_rows(made: Predictions) -> list[list[str]]:
     named, called = ["name"] * (inputs is not None), ["class"] * bool(classes)
     ballot = ["num_named"] * (made.num_named > 1)
     method = ["method"] * (made.method != METHOD.name)
-    last = ["votes", "radius", STAY, "unit", "alpha", *ballot, *method]
+    moves = [MOVES] * (not made.attacker.rewrites_alone)
+    last = ["votes", "radius", STAY, "unit", "alpha", *ballot, *moves, *method]
     stopped = [] if made.num_samples is None else ["samples"]
     lines = [["index", *named, "rank", "label", *called, *last, *stopped]]
     for row, place in enumerate(made.index.tolist()):
@@ -43,6 +45,7 @@ def table_rows(made: Predictions) -> list[list[str]]:
                     made.unit,
                     repr(made.alpha),
                     *[str(made.num_named) for _ in ballot],
+                    *[",".join(made.attacker.moves) for _ in moves],
                     *[made.method for _ in method],
                     *([] if made.num_samples is None else [str(made.num_samples[row])]),
                 ]

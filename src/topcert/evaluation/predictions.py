@@ -1,13 +1,13 @@
 """predictions.csv: the k labels that a smoothed classifier shows for each input, each with a
 certificate of its own.
 
-`index,name,rank,label,class,votes,radius,stay,unit,alpha,num_named,method`, most voted first (ties:
-lower index first); `name` and `class` where there are such names, `radius` "abstains" for a label
-that the bounds do not put among the top k, `stay` the radius at which at least as many of the k
-labels as the rank says stay, `num_named` where each ablated input names more than one label:
-`votes` then says how many named this one. `method` where it is not `ablation`: of a design alpha is
-0.0, and no label that is shown abstains. Where sampling stopped early a last column `samples` says
-after how many votes.
+`index,name,rank,label,class,votes,radius,stay,unit,alpha,num_named,moves,method`, most voted first
+(ties: lower index first); `name` and `class` where there are such names, `radius` "abstains" for a
+label that the bounds do not put among the top k, `stay` the radius at which at least as many of the
+k labels as the rank says stay, `num_named` where each ablated input names more than one label:
+`votes` then says how many named this one. `moves` where an attacker does more than rewrite.
+`method` where it is not `ablation`: of a design alpha is 0.0, and no label that is shown abstains.
+Where sampling stopped early a last column `samples` says after how many votes.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from topcert.html_tables import ROWS_SHOWN, html_table
 from topcert.methods.ablation import METHOD
 from topcert.methods.certify import certified_top_k
 from topcert.modalities.registered_modalities import plural_of
+from topcert.theory.attacker import REWRITES, Attacker
 from topcert.theory.certified_radius import ABSTAIN
 from topcert.theory.scalars import whole_number
 from topcert.voting.given_names import Names
@@ -85,6 +86,8 @@ class Predictions:
         How many labels each vote names.
     method
         The name of the certificate.
+    attacker
+        What an attacker may do, r times in all.
     num_samples
         Votes that certify each input, int64 `(inputs,)`, where sampling stopped early; else None.
     cut_short
@@ -118,6 +121,7 @@ class Predictions:
     method: str = METHOD.name
     num_samples: NDArray[np.int64] | None = None
     cut_short: NDArray[np.bool_] | None = None
+    attacker: Attacker = REWRITES
 
     @property
     def is_top_k(self) -> NDArray[np.bool_]:
@@ -198,7 +202,7 @@ class Predictions:
     def __repr__(self) -> str:
         lines = [
             f"<Predictions: {len(self)} inputs, the top {self.k}, alpha = {self.alpha:g}, radii in"
-            f" {plural_of(self.unit)}"
+            f" {self._counted()}"
         ]
         for place, shown in list(zip(self.index.tolist(), self, strict=True))[:SHOWN_INPUTS]:
             shown_labels = ", ".join(
@@ -224,9 +228,14 @@ class Predictions:
             )
         return lines
 
+    def _counted(self) -> str:
+        """What radii count, in words."""
+        plural = plural_of(self.unit)
+        return plural if self.attacker.rewrites_alone else self.attacker.changed_in_words(plural)
+
     def _repr_html_(self) -> str:
         header, *rows = self.rows()
-        caption = f"the top {self.k}, alpha = {self.alpha:g}, radii in {plural_of(self.unit)}"
+        caption = f"the top {self.k}, alpha = {self.alpha:g}, radii in {self._counted()}"
         return html_table(header, rows, caption=caption, most=ROWS_SHOWN * self.k)
 
     def to_pandas(self) -> Any:

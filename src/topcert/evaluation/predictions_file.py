@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.evaluation.predicting import find_predictor, predict_labels
-from topcert.evaluation.prediction_rows import WHOLE_INPUT, rows_of_releases
+from topcert.evaluation.prediction_rows import MOVES, WHOLE_INPUT, rows_of_releases
 from topcert.evaluation.predictions import FILE, Predictions
 from topcert.files import first_line
 from topcert.methods.ablation import METHOD
+from topcert.theory.attacker import REWRITE
 from topcert.voting.ledger import Ledger
 
 
@@ -85,12 +86,18 @@ def _same_setting(
         rank, alpha = header.index("rank"), header.index("alpha")
         named = lines[0][header.index("method")] if "method" in header else METHOD.name
         method = find_predictor(named)
+        moves = lines[0][header.index(MOVES)] if MOVES in header else REWRITE
         ranks = [int(line[rank]) for line in lines if line[rank] != WHOLE_INPUT]
         most = counts.shape[1] - 1
         # where 0.1.0 abstained on all inputs, it gave no k
         for k in [max(ranks)] if ranks else range(1, most + 1):
             found = predict_labels(
-                ledger, k=k, alpha=float(lines[0][alpha]), counts=counts, method=method
+                ledger,
+                k=k,
+                alpha=float(lines[0][alpha]),
+                counts=counts,
+                method=method,
+                moves=moves.split(","),
             )
             if ranks or not found.is_top_k.any():
                 return found

@@ -20,6 +20,8 @@ from topcert.methods.certificate_table import CertificateTable, LabelChoice
 from topcert.methods.certify import certify
 from topcert.methods.method import DesignMethod, MaskMethod, Method, SampledMethod, Smoothing
 from topcert.methods.registered_methods import find_sampled_method
+from topcert.modalities.registered_modalities import plural_of
+from topcert.theory.attacker import Attacker
 from topcert.theory.evidence_rules import VoteDetails
 from topcert.voting.given_names import Names
 from topcert.voting.ledger import Ledger
@@ -59,6 +61,7 @@ def derive(
     bounds: str | None = None,
     first: int | None = None,
     num_named: int | None = None,
+    moves: Sequence[str] | None = None,
     on_pairs: Callable[[int, int], None] | None = None,
 ) -> Results:
     """Certificates and curves of a full ledger by the method of that name.
@@ -71,7 +74,8 @@ def derive(
 
     `counts` int `(inputs, classes)` are read from the ledger unless given. With `first`, the votes
     are the first so many of each input: what a run of so many samples would have had. `num_named`:
-    only so many labels of each vote count, the best; None takes all. `on_pairs(done, total)` is
+    only so many labels of each vote count, the best; None takes all. `moves`: what an attacker may
+    do, some of what he may do to such inputs; None for all of it. `on_pairs(done, total)` is
     called with how many inputs pairs of features are counted, by `located` alone, as that takes a
     while. Raises ValueError where the ledger is incomplete or damaged, or a parameter is out of
     range.
@@ -113,7 +117,9 @@ def derive(
         certificates = certify(
             certifier,
             votes,
-            smoothing=smoothing_of(manifest, num_named=named),
+            smoothing=smoothing_of(
+                manifest, num_named=named, attacker=choose_attacker(moves, manifest)
+            ),
             labels=labels,
             selection=ledger.selection_counts(num_named=named),
             label_choice=label_choice
@@ -169,9 +175,28 @@ def default_choice(method: Method, num_selection: int, *, has_labels: bool) -> L
     return "given" if has_labels else "predicted"
 
 
-def smoothing_of(manifest: Manifest, *, num_named: int | None = None) -> Smoothing:
+def choose_attacker(moves: Sequence[str] | None, manifest: Manifest) -> Attacker:
+    """What an attacker may do: some of what he may do to such inputs, or all of that.
+
+    Raises ValueError where it is not.
+    """
+    modality = manifest.form.modality
+    if moves is None:
+        return modality.attacker
+    asked = Attacker(moves=tuple(moves))
+    if not set(asked.moves) <= set(modality.changes):
+        raise ValueError(
+            f"--moves must be some of {','.join(modality.attacker.moves)}, what an attacker may do"
+            f" to {plural_of(manifest.unit)}; got {','.join(asked.moves)}"
+        )
+    return asked
+
+
+def smoothing_of(
+    manifest: Manifest, *, num_named: int | None = None, attacker: Attacker | None = None
+) -> Smoothing:
     """What the votes of a ledger were drawn under; of each, `num_named` labels count, all where
-    that is None.
+    that is None. `attacker` None may do all that can be done to such inputs.
     """
     return Smoothing(
         noise=manifest.noise,
@@ -180,6 +205,7 @@ def smoothing_of(manifest: Manifest, *, num_named: int | None = None) -> Smoothi
         channels=manifest.form.width // manifest.num_features,
         law_error=manifest.noise.law_error(manifest.form.width),
         num_named=check_depth(num_named, manifest),
+        attacker=manifest.form.modality.attacker if attacker is None else attacker,
     )
 
 
@@ -195,6 +221,8 @@ def parameters_of(certificates: CertificateTable, manifest_digest: str) -> dict[
         asked["bounds"] = certificates.bounds
     if certificates.num_named > 1:
         asked["num_named"] = certificates.num_named
+    if not certificates.attacker.rewrites_alone:
+        asked["moves"] = list(certificates.attacker.moves)
     return {"parameters": json.dumps(asked, sort_keys=True), "manifest": manifest_digest}
 
 

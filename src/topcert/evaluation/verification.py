@@ -98,6 +98,7 @@ def recompute(
         label_choice=choice,
         bounds=bounds,
         num_named=stored.num_named,
+        moves=stored.attacker.moves,
         on_pairs=on_pairs,
     )
     made = results.certificates

@@ -16,7 +16,7 @@ from topcert.methods.certificate_table import CertificateTable
 from topcert.methods.method import Smoothing
 from topcert.methods.registered_methods import find_method
 from topcert.modalities.raw_input import RawInput
-from topcert.modalities.registered_modalities import count_in_words
+from topcert.modalities.registered_modalities import count_in_words, plural_of
 from topcert.noise.law import IID
 from topcert.theory.certified_radius import ABSTAIN
 from topcert.voting.checks import in_words, read_check
@@ -64,6 +64,13 @@ def ballot_in_words(num_named: int) -> str:
     others; else nothing.
     """
     return "" if num_named == 1 else f", w = {num_named}"
+
+
+def counted_in_words(certificates: CertificateTable) -> str:
+    """What radii count: "pixels", "tokens inserted, deleted or replaced"."""
+    plural = plural_of(certificates.unit)
+    attacker = certificates.attacker
+    return plural if attacker.rewrites_alone else attacker.changed_in_words(plural)
 
 
 def chance_in_words(alpha: float) -> str:
@@ -124,6 +131,12 @@ def promise_in_words(
     done = manifest.noise.done_in_words(unit, manifest.num_features)
     draws = manifest.noise.draws_in_words(manifest.num_samples)
     raw = raw_of(manifest) if raw is None else raw
+    attacker = certificates.attacker
+    attack = (
+        modality.attack_in_words(unit)
+        if attacker == modality.attacker
+        else attacker.in_words(plural_of(unit))
+    )
     if manifest.law == IID:
         chance = (
             f"Each input's certificates are wrong with probability at most {certificates.alpha!r}"
@@ -134,7 +147,7 @@ def promise_in_words(
         chance, after = "These masks are the classifier: there is no failure probability", ""
     return (
         f"The certified input is the {shape}{cut} whose {done}. Radius r: however an attacker"
-        f" {modality.attack_in_words(unit)}{manifest.noise.moves}, the label"
+        f" {attack}{manifest.noise.moves}, the label"
         f" {find_method(certificates.method).promise} over all {draws}. {chance} (method"
         f" {method_in_words(certificates)},"
         f" {votes_in_words(manifest)}{ballot_in_words(certificates.num_named)},"

@@ -1,5 +1,5 @@
 """The paper's certificate: SimuEM bounds (Eq. 8) and Theorem 1 (Eq. 6) on the votes over ablated
-inputs.
+inputs; where an attacker inserts and deletes, Theorem I in its place.
 
 At k = 1 this is Levine & Feizi's certificate with SimuEM bounds.
 """
@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from topcert.methods.method import Radii, Smoothing, VoteMethod
 from topcert.methods.rules import RULES
 from topcert.noise.ablation import Ablation
+from topcert.theory.attacker import MOVES
 from topcert.theory.certified_radius import certified_radius
 from topcert.theory.confidence import simultaneous, simultaneous_bounds
 from topcert.theory.count_bounds import CountBounds
+from topcert.theory.edit_radius import edit_radius
 from topcert.theory.stay_radius import stay_radius
 
 
@@ -33,6 +35,8 @@ class Jia2022(VoteMethod):
     ballots: ClassVar[bool] = True
     rules: ClassVar[tuple[str, ...]] = RULES
     certifies_sets: ClassVar[bool] = True
+    moves: ClassVar[tuple[str, ...]] = MOVES
+    any_size: ClassVar[bool] = True
 
     def bounds(
         self,
@@ -58,18 +62,29 @@ class Jia2022(VoteMethod):
         ks: Sequence[int],
         smoothing: Smoothing,
     ) -> Radii:
-        assert smoothing.num_features is not None
-        return Radii(
-            certified_radius(
+        num_kept, num_named = smoothing.noise_of(Ablation).kept, smoothing.num_named
+        if smoothing.plain and smoothing.num_features is not None:
+            found = certified_radius(
                 lower,
                 upper,
                 labels,
                 k=ks,
                 num_features=smoothing.num_features,
-                num_kept=smoothing.noise_of(Ablation).kept,
-                num_named=smoothing.num_named,
+                num_kept=num_kept,
+                num_named=num_named,
             )
-        )
+        else:
+            found = edit_radius(
+                lower,
+                upper,
+                labels,
+                k=ks,
+                num_features=smoothing.features,
+                num_kept=num_kept,
+                num_named=num_named,
+                attacker=smoothing.attacker,
+            )
+        return Radii(found)
 
     def stays(
         self,
@@ -80,15 +95,15 @@ class Jia2022(VoteMethod):
         k: int,
         smoothing: Smoothing,
     ) -> NDArray[np.int64]:
-        assert smoothing.num_features is not None
         return stay_radius(
             lower,
             upper,
             sets,
             k=k,
-            num_features=smoothing.num_features,
+            num_features=smoothing.features,
             num_kept=smoothing.noise_of(Ablation).kept,
             num_named=smoothing.num_named,
+            attacker=smoothing.attacker,
         )
 
 

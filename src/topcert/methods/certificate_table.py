@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from topcert.files import first_line, local, replacing
+from topcert.theory.attacker import REWRITES, Attacker
 from topcert.theory.certified_radius import ABSTAIN
 
 LabelChoice = Literal["given", "predicted", "selected"]
@@ -23,12 +24,15 @@ NAME_COLUMN: Final = "name"  # after index, where inputs have names
 CLASS_COLUMN: Final = "class"  # after label, where classes have names
 _TYPES: Final = {
     **dict.fromkeys(("index", "label", "k", "radius", "num_named", "votes"), pa.int64()),
-    **dict.fromkeys(("unit", "method", "label_choice", "bounds", "name", "class"), pa.string()),
+    **dict.fromkeys(
+        ("unit", "method", "label_choice", "bounds", "moves", "name", "class"), pa.string()
+    ),
     **dict.fromkeys(("alpha", "l2_radius"), pa.float64()),
     "settled": pa.bool_(),
 }
 BOUNDS_COLUMN: Final = "bounds"  # after the others, where they are not the method's own
 NAMED_COLUMN: Final = "num_named"  # then, where each vote names more than one label
+MOVES_COLUMN: Final = "moves"  # then, where an attacker does more than rewrite
 L2_COLUMN: Final = "l2_radius"  # then, where the method has one
 VOTES_COLUMN: Final = "votes"  # last, where a stopping rule decided how many
 SETTLED_COLUMN: Final = "settled"
@@ -50,7 +54,8 @@ class CertificateTable:
     there where a stopping rule decided how many votes an input has: so many, and whether its
     question is answered. `names` and `class_names` say what the input and the label of each row are
     called, where they have names. `num_named` is how many labels each ablated input names: another
-    number is another classifier.
+    number is another classifier. `attacker` says what `radius` counts: features that are rewritten,
+    and perhaps inserted and deleted.
     """
 
     index: NDArray[np.int64]
@@ -64,6 +69,7 @@ class CertificateTable:
     l2_radius: NDArray[np.float64] | None = None
     bounds: str | None = None
     num_named: int = 1
+    attacker: Attacker = REWRITES
     votes: NDArray[np.int64] | None = None
     settled: NDArray[np.bool_] | None = None
     names: tuple[str, ...] | None = None
@@ -120,6 +126,8 @@ class CertificateTable:
             columns[BOUNDS_COLUMN] = pa.repeat(self.bounds, rows)
         if self.num_named > 1:
             columns[NAMED_COLUMN] = pa.array([self.num_named] * rows, pa.int64())
+        if not self.attacker.rewrites_alone:
+            columns[MOVES_COLUMN] = pa.repeat(",".join(self.attacker.moves), rows)
         if self.l2_radius is not None:
             columns[L2_COLUMN] = pa.array(self.l2_radius, mask=np.isnan(self.l2_radius))
         if self.votes is not None and self.settled is not None:
@@ -134,7 +142,14 @@ class CertificateTable:
         """
         try:
             table = pq.read_table(local(path))
-            optional = (BOUNDS_COLUMN, NAMED_COLUMN, L2_COLUMN, VOTES_COLUMN, SETTLED_COLUMN)
+            optional = (
+                BOUNDS_COLUMN,
+                NAMED_COLUMN,
+                MOVES_COLUMN,
+                L2_COLUMN,
+                VOTES_COLUMN,
+                SETTLED_COLUMN,
+            )
             more = [name for name in optional if name in table.column_names]
             called = {"index": NAME_COLUMN, "label": CLASS_COLUMN}  # each after what it names
             wanted = [
@@ -151,7 +166,7 @@ class CertificateTable:
                         f"its column {field.name} holds {field.type}, not {_TYPES[field.name]}"
                     )
             columns = {name: table.column(name) for name in ("index", "label", "k", "radius")}
-            single = [name for name in more if name in (BOUNDS_COLUMN, NAMED_COLUMN)]
+            single = [name for name in more if name in (BOUNDS_COLUMN, NAMED_COLUMN, MOVES_COLUMN)]
             shared_columns = ("unit", "method", "alpha", "label_choice", *single)
             shared = {name: set(table.column(name).to_pylist()) for name in shared_columns}
         except FileNotFoundError as error:
@@ -197,6 +212,7 @@ class CertificateTable:
                 f"{path} is damaged: {NAMED_COLUMN} is {num_named}; it stands only where it is 2 or"
                 " more"
             )
+        attacker = _read_attacker(shared, path)
         metadata = {
             key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()
         }
@@ -213,6 +229,7 @@ class CertificateTable:
                 l2_radius=_read_l2(table),
                 bounds=bounds,
                 num_named=num_named,
+                attacker=attacker,
                 votes=_read_whole(table, VOTES_COLUMN, path),
                 settled=_read_whole(table, SETTLED_COLUMN, path),
                 names=_read_text(table, NAME_COLUMN, path),
@@ -231,6 +248,23 @@ def certified_under(path: Path, digest: str) -> bool:
     except (OSError, pa.ArrowException):
         return False
     return bool(metadata.get(b"manifest") == digest.encode())
+
+
+def _read_attacker(shared: dict[str, set[Any]], path: Path) -> Attacker:
+    """What an attacker may do: rewrite, where the file names nothing else."""
+    if MOVES_COLUMN not in shared:
+        return REWRITES
+    (moves,) = shared[MOVES_COLUMN]
+    try:
+        found = Attacker(moves=tuple(str(moves).split(",")))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    if found.rewrites_alone or ",".join(found.moves) != moves:
+        raise ValueError(
+            f"{path} is damaged: {MOVES_COLUMN} is {moves!r}; it stands only where an attacker does"
+            " more than rewrite"
+        )
+    return found
 
 
 def _read_l2(table: pa.Table) -> NDArray[np.float64] | None:

@@ -21,6 +21,7 @@ from topcert.methods.method import (
 from topcert.methods.registered_methods import all_methods
 from topcert.methods.returned import checked_radii, checked_theorem
 from topcert.methods.rules import bounds_by, check_rule, count_bounds_by
+from topcert.modalities.registered_modalities import plural_of
 from topcert.theory.certified_radius import ABSTAIN
 from topcert.theory.confidence import check_alpha, counted
 from topcert.theory.count_bounds import CountBounds
@@ -70,6 +71,7 @@ def certify(
             f"the method {method.name} certifies k = 1 only, got {distinct}; leave --k out, or say"
             " --k 1"
         )
+    check_attacker(method, smoothing)
     rule = check_rule(method, bounds)
     named = None if label_choice == "predicted" else _named(labels, selection, label_choice)
     radii, shown = _radii_and_shown(
@@ -102,6 +104,7 @@ def certify(
         label_choice=label_choice,
         bounds=rule,
         num_named=smoothing.num_named,
+        attacker=smoothing.attacker,
     )
 
 
@@ -113,6 +116,27 @@ def check_ballots(method: Method, num_named: int) -> None:
             f"the method {method.name} certifies votes that name one label each, got ballots of"
             f" {num_named}; leave --ballot out, say --ballot 1, or use --method"
             f" {', '.join(others[:-1])} or {others[-1]}"
+        )
+
+
+def check_attacker(method: Method, smoothing: Smoothing) -> None:
+    """Raises ValueError where an attacker may do more than the method covers, or inputs differ in
+    their numbers of features and the method knows only one.
+    """
+    moves, plural = smoothing.attacker.moves, plural_of(smoothing.unit)
+    wide = [other.name for other in all_methods().values() if set(moves) <= set(other.moves)]
+    if not set(moves) <= set(method.moves):
+        raise ValueError(
+            f"the method {method.name} covers attackers who {' or '.join(method.moves)}"
+            f" {plural}, not those who {' or '.join(moves)}; use --method {' or '.join(wide)}, or"
+            f" --moves {','.join(method.moves)}"
+        )
+    if smoothing.sizes is not None and not method.any_size:
+        any_size = [other.name for other in all_methods().values() if other.any_size]
+        raise ValueError(
+            f"the method {method.name} is for inputs of equally many {plural}, and these have"
+            f" {smoothing.sizes.min()} to {smoothing.sizes.max()}; use --method"
+            f" {' or '.join(any_size)}"
         )
 
 
@@ -154,6 +178,7 @@ def radii_of(
     Ranks beyond a k hold ABSTAIN there. All radii of an input hold together with probability at
     least 1 - alpha.
     """
+    check_attacker(method, smoothing)
     return _radii_and_shown(
         method,
         counts,

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topcert.noise.law import Law, Noise, of_law
+from topcert.theory.attacker import REWRITE, REWRITES, Attacker
 from topcert.theory.count_bounds import CountBounds
 from topcert.theory.ranking import most_voted
 
@@ -25,6 +26,8 @@ class Smoothing:
     An input has `num_features` features, each one `unit` of `channels` values; None where that is
     not known and the noise does not need it. The probability of any event differs by at most
     `law_error` from that of the noise's law. Each vote is a ballot of `num_named` labels.
+    `attacker` is what a radius allows. `sizes` int64 `(inputs,)` are the numbers of features where
+    they differ, of which `num_features` is the largest.
     """
 
     noise: Noise
@@ -33,10 +36,26 @@ class Smoothing:
     channels: int = 1
     law_error: float = 0.0
     num_named: int = 1
+    attacker: Attacker = REWRITES
+    sizes: NDArray[np.int64] | None = None
 
-    def of_inputs(self, rows: slice) -> Smoothing:
+    @property
+    def features(self) -> int | NDArray[np.int64]:
+        """How many features each input has. Raises ValueError where that is not known."""
+        if self.sizes is not None:
+            return self.sizes
+        if self.num_features is None:
+            raise ValueError("how many features an input has is not known")
+        return self.num_features
+
+    @property
+    def plain(self) -> bool:
+        """Whether features are rewritten alone, and all inputs have as many."""
+        return self.sizes is None and self.attacker.rewrites_alone
+
+    def of_inputs(self, rows: slice | NDArray[np.int64]) -> Smoothing:
         """The same of some of the inputs."""
-        return self
+        return self if self.sizes is None else replace(self, sizes=self.sizes[rows])
 
     def noise_of(self, law: type[Law]) -> Law:
         """The noise, as one of that law. Raises ValueError where it is of another."""
@@ -119,6 +138,10 @@ class Method(ABC):
     guarantee: ClassVar[str]
     only_top_1: ClassVar[bool] = False
     ballots: ClassVar[bool] = False  # whether it certifies votes that name more than one label
+    # what an attacker may do whom it covers, and whether inputs may have different numbers of
+    # features: the `attacker` and the `sizes` of a `Smoothing`
+    moves: ClassVar[tuple[str, ...]] = (REWRITE,)
+    any_size: ClassVar[bool] = False
     # whether its authors choose the label on a separate first sample
     selects: ClassVar[bool] = False
     picks: ClassVar[str] = "with the most votes"  # which label of an input is its prediction

@@ -11,18 +11,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topcert.modalities.array_values import as_floats
+from topcert.theory.attacker import REWRITE, Attacker
 
 if TYPE_CHECKING:
     from topcert.modalities.encodings.encoding import Encoding
     from topcert.modalities.raw_input import RawInput
-
-REWRITE: Final = "rewrite"  # the change of an attacker that the theorems of this release cover
 
 
 @final
@@ -93,7 +92,8 @@ class Modality(ABC):
     kept_alone: ClassVar[bool] = False
     # the ends of names of files that `read_file` reads, such as ".wav"
     suffixes: ClassVar[tuple[str, ...]] = ()
-    # what an attacker may do to features
+    # what an attacker may do to features: "rewrite", "insert", "delete"; more than "rewrite" only
+    # where `kept_alone`, in their order and without places
     changes: ClassVar[tuple[str, ...]] = (REWRITE,)
 
     @property
@@ -105,6 +105,11 @@ class Modality(ABC):
     def encoding(self) -> Encoding:
         """The usual encoding."""
         return self.encodings[0]
+
+    @property
+    def attacker(self) -> Attacker:
+        """Who has all `changes`. Raises ValueError where these are none."""
+        return Attacker(moves=self.changes)
 
     def has_unit(self, unit: str) -> bool:
         """Whether features may be called so."""
@@ -208,4 +213,4 @@ class Modality(ABC):
 
     def attack_in_words(self, unit: str) -> str:
         """What an attacker does within radius r: the end of "however an attacker"."""
-        return f"rewrites up to r of its {self.plural(unit)}"
+        return self.attacker.in_words(self.plural(unit))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 import topcert.modalities
 from topcert.modalities.encodings.encoding import Encoding
-from topcert.modalities.modality import REWRITE, Modality, Unit
+from topcert.modalities.modality import Modality, Unit
 from topcert.plugins import MODALITIES, Plugin, find_plugins, only_one
 
 
@@ -141,10 +141,14 @@ def _load(plugin: Plugin) -> Modality:
         raise ValueError(
             f"{plugin} calls itself {found.name!r}; its entry point and its `name` must be the same"
         )
-    if found.changes != (REWRITE,):
+    try:
+        attacker = found.attacker
+    except ValueError as error:
+        raise ValueError(f"{plugin} has changes that are none: {error}") from error
+    if not attacker.rewrites_alone and not found.kept_alone:
         raise ValueError(
-            f"{plugin} lets an attacker {' and '.join(found.changes)}; the methods of this release"
-            f" cover {REWRITE} alone"
+            f"{plugin} lets an attacker {' and '.join(attacker.moves)}, which no method covers"
+            " where a classifier sees places; show kept features alone, and set its `kept_alone`"
         )
     return found
 

@@ -214,6 +214,13 @@ class Ablation(Noise):
                 "a first sample (--selection, --label selected) draws masks beside the design"
                 f" {self.design}; leave it out"
             )
+        attacker = form.modality.attacker
+        if self.design is not None and not attacker.rewrites_alone:
+            raise ValueError(
+                f"--design {self.design} publishes masks of {form.num_features} {form.units}, and"
+                f" an attacker {attacker.in_words(form.units)}: they would be none of the changed"
+                " input; leave --design out"
+            )
         self._check_strides(form, num_samples=num_samples)
         if not 1 <= (self.num_kept or 1) <= form.num_features:
             raise ValueError(

@@ -99,8 +99,22 @@ class Attacker:
         -------
         str
         """
+        return f"{count} {self.changed_in_words(unit)}"
+
+    def changed_in_words(self, unit: str) -> str:
+        """Changed features: "tokens inserted, deleted or replaced".
+
+        Parameters
+        ----------
+        unit
+            The word for them.
+
+        Returns
+        -------
+        str
+        """
         done = ["rewritten"] if self.rewrites_alone else [_DONE[move] for move in self.moves]
-        return f"{count} {unit} {_listed(done)}"
+        return f"{unit} {_listed(done)}"
 
 
 REWRITES: Final = Attacker()

@@ -54,6 +54,11 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
         value_range=request.reading.value_range,
         read_reference=dataset.read_reference,
     )
+    if request.stopping is not None and not form.modality.attacker.rewrites_alone:
+        raise ValueError(
+            "--stop is proven for attackers who rewrite, and of such inputs one"
+            f" {form.modality.attack_in_words(form.unit)}; use --samples"
+        )
     noise = request.noise.suited(request.model, trained_encoding(request.model)).fitted(
         form, num_samples=request.num_samples, num_selection=request.num_selection
     )

@@ -30,7 +30,7 @@ from topcert.cli.printing import print_curves, print_promise, print_unlabelled
 from topcert.cli.progress import console
 from topcert.cli.stop_messages import print_stopping
 from topcert.evaluation.choices import check_design, law_of
-from topcert.evaluation.wording import gap_in_words, raw_in_words
+from topcert.evaluation.wording import counted_in_words, gap_in_words, raw_in_words
 from topcert.files import check_out_folder
 from topcert.methods.method import SampledMethod
 from topcert.methods.registered_methods import find_method
@@ -46,6 +46,7 @@ class ClaimOptions:
 
     k: options.Ks = None
     label: options.Label = None
+    moves: options.Moves = None
 
 
 @final
@@ -102,6 +103,8 @@ def certify(
     check_out_folder(out)
     certifier = find_method(method)
     if not isinstance(certifier, SampledMethod):
+        if claim.moves is not None:
+            raise ValueError(f"--moves is for methods on votes, not for {method}; leave it out")
         _refuse_votes(method, noise, votes, asked, work, reading)
         certify_bounds(
             data,
@@ -128,6 +131,7 @@ def certify(
         num_selection=votes.selection,
         stop=votes.stop,
         max_samples=votes.max_samples,
+        moves=None if claim.moves is None else claim.moves.split(","),
     )
     check_design(noise.get("design"), certifier)  # before the noise, which knows no method
     request = certification.request(
@@ -143,7 +147,7 @@ def certify(
         vote_share_in_view(opened, share, executor=executor)
         return
     results = results_of(certify_in_view(opened, executor=executor))
-    print_curves(results.curves, unit=results.certificates.unit)
+    print_curves(results.curves, what=counted_in_words(results.certificates))
     print_inputs(results.certificates, out)
     print_unlabelled(results.curves, results.certificates)
     print_promise(results.certificates, results.ledger)

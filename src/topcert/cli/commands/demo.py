@@ -39,7 +39,7 @@ def demo(
     certify = partial(_certify, asked, seed=seed)
     made = make_demo(out, alpha=alpha, seed=seed, certify=certify, tell=_tell)
     results = made.results
-    print_curves(results.curves, unit="pixel")
+    print_curves(results.curves, what="pixels")
     _print_inputs(made)
     print_promise(results.certificates, results.ledger)
     console.print(

@@ -19,7 +19,7 @@ from topcert.cli.printing import print_curves, print_promise, print_unlabelled
 from topcert.cli.progress import console
 from topcert.cli.stop_messages import print_stopping
 from topcert.evaluation.accuracy import write_accuracy
-from topcert.evaluation.wording import gap_in_words, raw_in_words
+from topcert.evaluation.wording import counted_in_words, gap_in_words, raw_in_words
 from topcert.files import is_standard_output
 from topcert.methods.certificate_table import LabelChoice
 
@@ -47,6 +47,7 @@ def evaluate(
         str | None, typer.Option(help="given, predicted or selected; by default that of the run.")
     ] = None,
     ballot: options.StoredBallot = None,
+    moves: options.Moves = None,
     radius: options.Radii = None,
     out: Annotated[
         Path | None, typer.Option(help="CSV to write as well, in the form of accuracy.csv.")
@@ -77,12 +78,13 @@ def evaluate(
             label_choice=cast("LabelChoice | None", label),
             bounds=bounds,
             num_named=ballot,
+            moves=None if moves is None else moves.split(","),
             progress=progress,
         )
     )
     results = results_of(made)
     ledger = results.ledger
-    print_curves(results.curves, unit=ledger.manifest.unit, radii=radius)
+    print_curves(results.curves, what=counted_in_words(results.certificates), radii=radius)
     print_inputs(results.certificates, folder)
     print_unlabelled(results.curves, results.certificates)
     print_promise(results.certificates, ledger)

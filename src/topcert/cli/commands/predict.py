@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,7 +33,7 @@ from topcert.cli.running import run_to_ledger
 from topcert.evaluation.accuracy import floored
 from topcert.evaluation.choices import MAX_SAMPLES, choose_samples
 from topcert.evaluation.predictions import Predictions
-from topcert.evaluation.results import smoothing_of
+from topcert.evaluation.results import choose_attacker, smoothing_of
 from topcert.methods.method import DesignMethod
 from topcert.noise.ablation import Ablation
 from topcert.noise.law import IID
@@ -72,6 +73,7 @@ class VoteOptions:
     ] = None
     ballot: options.Ballot = 1
     alpha: options.MethodAlpha = None
+    moves: options.Moves = None
     seed: Annotated[
         int | None,
         typer.Option(
@@ -167,7 +169,8 @@ def predict(
         unmatched="leave out",
         refuse_labels=False,  # the inputs may be an attacker's
     )
-    run = partial(_run, request, asked=wanted, k=k, executor=work.made())
+    moves = None if votes.moves is None else votes.moves.split(",")
+    run = partial(_run, request, asked=wanted, k=k, moves=moves, executor=work.made())
     if out is not None:
         made, raw_input = run(out, resume=work.resume, kept=None)
     else:
@@ -187,6 +190,7 @@ def _run(
     *,
     asked: Prediction,
     k: int | None,
+    moves: Sequence[str] | None,
     resume: bool,
     kept: str | None,
     executor: Executor,
@@ -202,7 +206,7 @@ def _run(
     planned = opened.prepared.manifest("")
     print_best(
         method,
-        smoothing=smoothing_of(planned),
+        smoothing=smoothing_of(planned, attacker=choose_attacker(moves, planned)),
         num_classes=num_classes,
         num_samples=request.num_samples,
         ks=[k],
@@ -217,7 +221,7 @@ def _run(
     ledger = run_to_ledger(
         opened, kept=kept, promise=promise, executor=executor, budget=asked.budget
     )
-    made = asked.show(Votes(ledger), k, keep=kept is None)
+    made = asked.show(Votes(ledger), k, keep=kept is None, moves=moves)
     return made, None if raw is None else raw.sentence(unit=unit)
 
 
@@ -282,6 +286,7 @@ def _as_object(made: Predictions, request: Request, raw_input: str | None) -> di
         "k": made.k,
         "alpha": made.alpha,
         "unit": made.unit,
+        "moves": list(made.attacker.moves),
         "seed": request.seed,
         "num_samples": request.num_samples,
         "stop": None if request.stopping is None else request.stopping.question,
