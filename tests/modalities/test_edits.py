@@ -28,6 +28,7 @@ from topcert.modalities.registered_modalities import added_modalities, known_mod
 from topcert.plugins import MODALITIES
 from topcert.theory.attacker import EDITS
 
+# A package's texts; `test_lengths.py` has them of several lengths.
 WORDS = '''
 """Texts as arrays of numbers, one for each word, in their order."""
 

@@ -119,7 +119,7 @@ def _shown(
         value_range=(span[0], span[1] + 1.0) if ranged else None,  # any that training makes
     )
     form = Form(shape=found.x.shape[1:], unit=unit or found.modality.unit)
-    inputs = found.x
+    inputs = np.asarray(found.x)
     encoder = make_encoder(
         encoding or found.modality.encoding.name,
         shape=form.shape,

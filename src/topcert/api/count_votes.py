@@ -16,7 +16,7 @@ from topcert.datasets.reading import Reading
 from topcert.noise.law import Noise
 from topcert.theory.scalars import whole_number
 from topcert.voting.prepare import prepare
-from topcert.voting.rows import check_rows, refuse_places, why_places_matter
+from topcert.voting.rows import check_rows, fewest_features, refuse_places, why_places_matter
 from topcert.voting.voter import count_all
 
 
@@ -128,7 +128,11 @@ def count_votes(
             for position in range(inputs):
                 voter.check_input(position)
         size, generator = prepared.batch_size, np.random.default_rng()
-        why = why_places_matter(prepared.noise, num_features=prepared.num_features, batch_size=size)
+        why = why_places_matter(
+            prepared.noise,
+            num_features=fewest_features(prepared.form, prepared.noise),
+            batch_size=size,
+        )
 
         def check(position: int, start: int, *, ends: bool = False) -> None:
             found = check_rows(

@@ -46,7 +46,7 @@ def stay_of_votes(
         _chosen(ledger, sets, k=size),
         k=size,
         alpha=choose_alpha(alpha, METHOD, usual=USUAL_ALPHA),
-        smoothing=smoothing_of(manifest),
+        smoothing=smoothing_of(manifest, sizes=ledger.read_sizes()),
         bounds=bounds,
     )
 

@@ -5,10 +5,13 @@ A unit that a person names says which; else the number of axes, and what such in
 
 from __future__ import annotations
 
+from typing import cast
+
 from numpy.typing import ArrayLike
 
 from topcert.modalities.array_values import as_array, check_numbers
 from topcert.modalities.modality import Inputs
+from topcert.modalities.ragged import Ragged, ragged_or_none
 from topcert.modalities.registered_modalities import (
     all_modalities,
     known_modality,
@@ -17,7 +20,7 @@ from topcert.modalities.registered_modalities import (
 
 
 def read_inputs(
-    values: ArrayLike,
+    values: ArrayLike | Ragged,
     what: str,
     *,
     unit: str | None = None,
@@ -33,7 +36,10 @@ def read_inputs(
     other values must lie in it. Raises ValueError, naming the fix, where the array holds no finite
     numbers, or what it holds is in doubt.
     """
-    array = as_array(values, what)
+    ragged = ragged_or_none(values)
+    if ragged is not None:
+        return _of_several_lengths(ragged, what, unit)
+    array = as_array(cast("ArrayLike", values), what)
     check_numbers(array, what)
     shape = array.shape
     named = None if unit is None else known_modality(shape[1:], unit)
@@ -49,6 +55,20 @@ def read_inputs(
         if doubt is not None:
             raise ValueError(doubt)
     return found.read(array, what, channels=channels, value_range=value_range)
+
+
+def _of_several_lengths(x: Ragged, what: str, unit: str | None) -> Inputs:
+    """Inputs of several lengths: of a kind that has them, which a person must name."""
+    found = None if unit is None else known_modality(x.shape[1:], unit)
+    if found is None:
+        kinds = [f"{one.called}, unit {one.unit}" for one in all_modalities() if one.any_length]
+        have = f"; {' and '.join(kinds)} may differ in length, and must be named" if kinds else ""
+        raise ValueError(
+            f"{what} has parts of different sizes ({min(map(len, x.items))} to"
+            f" {x.shape[1]} values), and a certified input has the shape of all others: pad or cut"
+            f" them{have}"
+        )
+    return found.read_ragged(x, what)
 
 
 def _layouts() -> str:

@@ -15,6 +15,7 @@ from topcert.datasets.npz import Arrays, read_arrays
 from topcert.datasets.reading import Reading
 from topcert.files import first_line
 from topcert.modalities.array_values import as_array
+from topcert.modalities.ragged import ragged_or_none
 from topcert.modalities.raw_input import RawInput
 from topcert.theory.scalars import kind_in_words
 
@@ -64,7 +65,8 @@ class ArraysInMemory(DataInMemory):
         name: str = f"an array {IN_MEMORY}",
     ) -> None:
         self.name = name
-        self._arrays = {"x": plain(x)}
+        ragged = ragged_or_none(x)
+        self._arrays: dict[str, Any] = {"x": plain(x) if ragged is None else ragged}
         if labels is not None:
             self._arrays["y"] = plain(labels)
         if reference is not None:

@@ -28,7 +28,9 @@ class Dataset:
     is the smallest and largest label of the whole set, which has `label_count` where they are
     numbers that somebody gave. `notes` are what a person should know of how it was read.
     `read_reference`, where there is one, gives training inputs, `(inputs, *shape)`, for the mean
-    and median fills. `raw` says what the arrays are made of, where that is something else.
+    and median fills. `raw` says what the arrays are made of, where that is something else. `sizes`
+    int64 `(inputs,)` are the numbers of features of inputs of a kind that may differ in them; then
+    `shape` is that of the longest.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     read_reference: Callable[[], NDArray[np.floating]] | None = None
     raw: RawInput | None = None
+    sizes: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -105,6 +108,7 @@ def select_inputs(whole: Dataset, *, stride: int | None, limit: int | None) -> D
     return replace(
         whole,
         indices=whole.indices[places],
+        sizes=None if whole.sizes is None else whole.sizes[places],
         labels=None if whole.labels is None else whole.labels[places],
         read=lambda position: whole.read(int(places[position])),
         input_names=(

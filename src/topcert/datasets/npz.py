@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from topcert.datasets.array_inputs import read_inputs
 from topcert.modalities.array_values import as_array, check_numbers
 from topcert.modalities.modality import Inputs, Modality
+from topcert.modalities.ragged import Ragged, ragged_or_none
 
 ARRAY_FILES: Final = (".npz", ".npy")
 _READ: Final = ("x", "y", "x_train", "class_names")
@@ -27,7 +28,7 @@ class Arrays:
     """
 
     modality: Modality
-    x: NDArray[np.floating]
+    x: NDArray[np.floating] | Ragged
     labels: NDArray[np.int64] | None
     class_names: tuple[str, ...]
     sorted_names: bool  # they are of labels that are text, in the order of text
@@ -51,7 +52,7 @@ def read_npz(
 
 
 def read_arrays(
-    arrays: dict[str, NDArray[Any]],
+    arrays: dict[str, Any],
     what: str,
     *,
     unit: str | None = None,
@@ -62,6 +63,9 @@ def read_arrays(
     """Inputs of arrays `x` and perhaps `y`, `class_names` and `x_train`; `what` stands before their
     names in errors, and `label_name` is what `y` is called there.
     """
+    ragged = ragged_or_none(arrays["x"])  # of `Modality.read_file`
+    if ragged is not None:
+        arrays = arrays | {"x": ragged}
     y = arrays.get("y")
     labels, names = (
         (None, ()) if y is None else _labels(y, arrays["x"].shape[:1], f"{what}{label_name}")
@@ -163,6 +167,8 @@ def _reference(
 ) -> NDArray[np.floating]:
     """Training inputs, read as the inputs are."""
     name = f"{what}x_train"
+    if isinstance(inputs.x, Ragged):
+        raise ValueError(f"{name} is for inputs of one shape, and x holds several; leave it out")
     array = as_array(values, name)
     check_numbers(array, name)
     if inputs.moved and array.ndim == inputs.x.ndim:

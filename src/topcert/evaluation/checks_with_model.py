@@ -89,7 +89,10 @@ def refuted(results: Results, fresh_counts: np.ndarray, *, error: float) -> list
     """
     made = results.certificates
     smoothing = smoothing_of(
-        results.ledger.manifest, num_named=made.num_named, attacker=made.attacker
+        results.ledger.manifest,
+        num_named=made.num_named,
+        attacker=made.attacker,
+        sizes=results.ledger.read_sizes(),
     )
     inputs = len(results.index)
     low, high = simultaneous_bounds(fresh_counts, alpha=error / inputs, num_named=made.num_named)

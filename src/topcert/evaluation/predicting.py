@@ -67,7 +67,9 @@ def predict_labels(
     votes = ReplayedMasks(ledger) if certain else None
     index, _, _ = ledger.read_inputs()
     labels = method.shown(counted, k, votes=votes)
-    smoothing = smoothing_of(manifest, attacker=choose_attacker(moves, manifest))
+    smoothing = smoothing_of(
+        manifest, attacker=choose_attacker(moves, manifest), sizes=ledger.read_sizes()
+    )
     radii = radii_of(
         method,
         counted,

@@ -118,7 +118,10 @@ def derive(
             certifier,
             votes,
             smoothing=smoothing_of(
-                manifest, num_named=named, attacker=choose_attacker(moves, manifest)
+                manifest,
+                num_named=named,
+                attacker=choose_attacker(moves, manifest),
+                sizes=ledger.read_sizes(),
             ),
             labels=labels,
             selection=ledger.selection_counts(num_named=named),
@@ -193,10 +196,15 @@ def choose_attacker(moves: Sequence[str] | None, manifest: Manifest) -> Attacker
 
 
 def smoothing_of(
-    manifest: Manifest, *, num_named: int | None = None, attacker: Attacker | None = None
+    manifest: Manifest,
+    *,
+    num_named: int | None = None,
+    attacker: Attacker | None = None,
+    sizes: NDArray[np.int64] | None = None,
 ) -> Smoothing:
     """What the votes of a ledger were drawn under; of each, `num_named` labels count, all where
-    that is None. `attacker` None may do all that can be done to such inputs.
+    that is None. `attacker` None may do all that can be done to such inputs. `sizes` are those of
+    `Ledger.read_sizes`.
     """
     return Smoothing(
         noise=manifest.noise,
@@ -206,6 +214,7 @@ def smoothing_of(
         law_error=manifest.noise.law_error(manifest.form.width),
         num_named=check_depth(num_named, manifest),
         attacker=manifest.form.modality.attacker if attacker is None else attacker,
+        sizes=sizes,
     )
 
 

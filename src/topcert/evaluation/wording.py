@@ -128,7 +128,11 @@ def promise_in_words(
     shape = modality.array_in_words(manifest.input_shape)
     source = source_in_words(manifest)
     cut = f" ({source})" if source else ""
-    done = manifest.noise.done_in_words(unit, manifest.num_features)
+    done = (
+        manifest.noise.done_in_words(unit, manifest.num_features, at_most=True)
+        if manifest.form.any_length
+        else manifest.noise.done_in_words(unit, manifest.num_features)
+    )
     draws = manifest.noise.draws_in_words(manifest.num_samples)
     raw = raw_of(manifest) if raw is None else raw
     attacker = certificates.attacker

@@ -63,6 +63,11 @@ class Form:
         return self.split[1]
 
     @property
+    def any_length(self) -> bool:
+        """Whether inputs may have fewer features: this is then the form of the longest."""
+        return self.modality.any_length
+
+    @property
     def grid(self) -> tuple[int, int] | None:
         """Rows and columns of the grid that features lie in, or None."""
         return self.modality.grid(self.shape, self.unit)

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from topcert.modalities.array_values import as_floats
+from topcert.modalities.array_values import as_floats, check_numbers
+from topcert.modalities.ragged import Ragged
 from topcert.theory.attacker import REWRITE, Attacker
 
 if TYPE_CHECKING:
@@ -48,11 +49,11 @@ class Unit:
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
     """What an array holds: float32 or float64 `(inputs, ...)`, images channels last; `moved` where
-    they came first.
+    they came first. Inputs of several lengths are `Ragged`.
     """
 
     modality: Modality
-    x: NDArray[np.floating]
+    x: NDArray[np.floating] | Ragged
     moved: bool = False
 
     @property
@@ -90,6 +91,9 @@ class Modality(ABC):
     ranged: ClassVar[bool] = False
     # whether a classifier is shown the kept features alone, so that masks keep equally many
     kept_alone: ClassVar[bool] = False
+    # whether inputs of one run may have different numbers of features, along their first axis; only
+    # where `kept_alone`, and encoders do not ask how many there are
+    any_length: ClassVar[bool] = False
     # the ends of names of files that `read_file` reads, such as ".wav"
     suffixes: ClassVar[tuple[str, ...]] = ()
     # what an attacker may do to features: "rewrite", "insert", "delete"; more than "rewrite" only
@@ -179,6 +183,21 @@ class Modality(ABC):
     ) -> NDArray[np.floating]:
         """Values as a classifier is shown them; bytes are scaled. Raises ValueError as `read`."""
         return as_floats(x, what)
+
+    def read_ragged(self, x: Ragged, what: str) -> Inputs:
+        """The same of inputs of several lengths. Raises ValueError where these may not be, too."""
+        if not self.any_length:
+            raise ValueError(
+                f"{what} holds inputs of different sizes ({min(map(len, x.items))} to"
+                f" {x.shape[1]} values), and of {self.called} all have the shape of all others: pad"
+                " or cut them"
+            )
+        for place, item in enumerate(x.items):
+            check_numbers(item, f"input {place} of {what}")
+        items = [
+            self.values(item, f"input {place} of {what}") for place, item in enumerate(x.items)
+        ]
+        return Inputs(modality=self, x=Ragged(items))
 
     def from_channels_first(self, x: NDArray[Any]) -> NDArray[Any]:
         """An input, or an array of inputs, that came with channels first, as they are stored."""

@@ -24,7 +24,7 @@ from topcert.noise.law import IID, Noise, option
 from topcert.randomization import designs, lattices, masks
 from topcert.randomization.designs import Design, make_design
 from topcert.randomization.mask_streams import STREAMS, usual_stream
-from topcert.randomization.randomizer import Masking, Randomizer
+from topcert.randomization.randomizer import Masking, MaskingAnyLength, Randomizer
 from topcert.theory.certified_radius import uses_quanta
 from topcert.theory.counting import check_counts
 from topcert.theory.scalars import real, text, whole_number
@@ -274,25 +274,32 @@ class Ablation(Noise):
         design = self.design_of(form, seed=seed, num_samples=num_samples)
         computed = known_encoding(self.encoding).null == "statistic"
         fill = form.statistic(self.encoding) if computed else self.fill
-        return Masking(
+        encoder = make_encoder(
+            self.encoding,
+            shape=form.shape,
             unit=form.unit,
-            encoder=make_encoder(
-                self.encoding,
-                shape=form.shape,
-                unit=form.unit,
-                batch_size=batch_size,
-                fill=None if isinstance(fill, str) else fill,
-                dtype=form.dtype,
-                stride=None if design is None else design.stride,
-            ),
-            seed=seed,
-            num_features=form.num_features,
-            num_kept=self.kept,
-            num_masks=num_votes,
             batch_size=batch_size,
-            stream=masks.ALGORITHM if design is not None else self.stream,
-            design=design,
+            fill=None if isinstance(fill, str) else fill,
+            dtype=form.dtype,
+            stride=None if design is None else design.stride,
         )
+
+        def masking(num_features: int) -> Masking:
+            return Masking(
+                unit=form.unit,
+                encoder=encoder,
+                seed=seed,
+                num_features=num_features,
+                num_kept=self.kept,
+                num_masks=num_votes,
+                batch_size=batch_size,
+                stream=masks.ALGORITHM if design is not None else self.stream,
+                design=design,
+            )
+
+        if form.any_length:
+            return MaskingAnyLength(masking, batch_size=batch_size)
+        return masking(form.num_features)
 
     def why_places_matter(self, num_features: int) -> str | None:
         if self.design is not None or not uses_quanta(num_features, self.kept):
@@ -329,8 +336,9 @@ class Ablation(Noise):
     def parameter_in_words(self) -> str:
         return f"e = {self.kept:,}"
 
-    def done_in_words(self, unit: str, num_features: int) -> str:
-        return f"{plural_of(unit)} are ablated ({self.num_kept} of {num_features} kept)"
+    def done_in_words(self, unit: str, num_features: int, *, at_most: bool = False) -> str:
+        d = f"up to {num_features}" if at_most else str(num_features)
+        return f"{plural_of(unit)} are ablated ({self.num_kept} of {d} kept)"
 
     def draws_in_words(self, num_samples: int) -> str:
         return "masks" if self.design is None else f"{num_samples} published masks"

@@ -211,8 +211,10 @@ class Noise(ABC):
     def parameter_in_words(self) -> str:
         """The parameter that decides what can be certified, such as "e = 50"."""
 
-    def done_in_words(self, unit: str, num_features: int) -> str:
-        """What is done to an input of `num_features` units: the end of "the array whose"."""
+    def done_in_words(self, unit: str, num_features: int, *, at_most: bool = False) -> str:
+        """What is done to an input of `num_features` units (or `at_most` so many): the end of "the
+        array whose".
+        """
         return f"values get {self.in_words()}"
 
     def draws_in_words(self, num_samples: int) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, final
 
 import numpy as np
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from topcert.randomization.on_device import DeviceRandomizer
 
 _CACHE_BYTES: Final = 1 << 29
+_LENGTHS: Final = 16  # numbers of features whose masks are kept, where inputs differ in them
 _NEAR: Final = 1e-3  # of a step between 8-bit values: what scaling in float32 leaves
 
 
@@ -125,6 +127,27 @@ class Masking(Randomizer):
 
         encoder = self._encoder.on_device(device)
         return None if encoder is None else MaskingOnDevice(self._masks, encoder, device)
+
+
+@final
+class MaskingAnyLength(Randomizer):
+    """Masks of inputs with any number of features: for each number those that a run of such inputs
+    alone would have.
+    """
+
+    def __init__(self, make: Callable[[int], Masking], *, batch_size: int) -> None:
+        """`make` gives the masks of inputs with so many features."""
+        self.batch_size = batch_size
+        self._make = lru_cache(maxsize=_LENGTHS)(make)
+
+    def prepare(self, x: NDArray[np.floating]) -> NDArray[Any]:
+        return self._make(len(x)).prepare(x)
+
+    def check(self, prepared: NDArray[Any]) -> None:
+        self._make(prepared.shape[1]).check(prepared)
+
+    def batch(self, prepared: NDArray[Any], start: int) -> NDArray[np.floating]:
+        return self._make(prepared.shape[1]).batch(prepared, start)
 
 
 @final

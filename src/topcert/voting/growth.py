@@ -42,7 +42,10 @@ def grown_manifest(recorded: Manifest, asked: Manifest, inputs: pa.Table, folder
     not those of the run.
     """
     same = dataclasses.replace(
-        asked, num_inputs=recorded.num_inputs, data_fingerprint=recorded.data_fingerprint
+        asked,
+        num_inputs=recorded.num_inputs,
+        data_fingerprint=recorded.data_fingerprint,
+        **_longest_of(recorded, asked),
     )
     refuse_other(recorded, same, folder)
     before, now = (
@@ -78,7 +81,17 @@ def grown_manifest(recorded: Manifest, asked: Manifest, inputs: pa.Table, folder
         num_inputs=asked.num_inputs,
         data_fingerprint=asked.data_fingerprint,
         data_options=asked.data_options,
+        **_longest_of(asked, recorded),
     )
+
+
+def _longest_of(manifest: Manifest, other: Manifest) -> dict[str, Any]:
+    """The form of the longest input, where inputs may differ in length: more of them may be
+    longer.
+    """
+    if manifest.unit != other.unit or not manifest.form.any_length:
+        return {}
+    return {"input_shape": manifest.input_shape, "num_features": manifest.num_features}
 
 
 def _named(options: dict[str, Any]) -> str:
@@ -127,6 +140,7 @@ def carry_over(ledger: Ledger, before: Sequence[Manifest], inputs: pa.Table) -> 
             ledger.manifest,
             num_inputs=one.manifest.num_inputs,
             data_fingerprint=fingerprint_inputs(part),
+            **_longest_of(one.manifest, ledger.manifest),
         )
         refuse_other(one.manifest, as_now, ledger.folder / "ledger" / BEFORE)
     for block in ledger.present_blocks() if earlier else []:

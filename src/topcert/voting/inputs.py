@@ -18,7 +18,8 @@ from topcert.files import first_line, local
 from topcert.voting.given_names import NAMELESS, Names
 
 COLUMNS: Final = {"index": pa.int64(), "label": pa.int64(), "sha256": pa.string()}
-NAME: Final = "name"  # the last column, where inputs have names
+NAME: Final = "name"  # after these, where inputs have names
+SIZE: Final = "num_features"  # the last column, where inputs may differ in it
 FEW_ROWS: Final = 1 << 20  # which any machine holds
 MOST_BYTES: Final = 1 << 30
 MOST_PACKED: Final = 100  # times smaller than unpacked
@@ -34,10 +35,13 @@ class Inputs(NamedTuple):
 
 
 class InputsFile(NamedTuple):
-    """All that an inputs table tells."""
+    """All that an inputs table tells; `sizes` int64 `(inputs,)` where inputs may differ in their
+    numbers of features, else None.
+    """
 
     inputs: Inputs
     names: Names
+    sizes: NDArray[np.int64] | None = None
 
 
 def inputs_table(
@@ -45,9 +49,10 @@ def inputs_table(
     labels: NDArray[np.int64] | None,
     hashes: list[str],
     names: Names = NAMELESS,
+    sizes: NDArray[np.int64] | None = None,
 ) -> pa.Table:
-    """One row an input: index, label (null where there are none), SHA-256, and its name where
-    inputs have names.
+    """One row an input: index, label (null where there are none), SHA-256, its name where inputs
+    have names, and how many features it has where they may differ in that (`sizes`).
 
     Names of classes stand in the metadata.
     """
@@ -59,6 +64,8 @@ def inputs_table(
     }
     if names.inputs is not None:
         columns[NAME] = pa.array(names.inputs, pa.string())
+    if sizes is not None:
+        columns[SIZE] = pa.array(sizes, pa.int64())
     table = pa.table(columns)
     return (
         table.replace_schema_metadata({_CLASS_NAMES: json.dumps(names.classes)})
@@ -92,8 +99,8 @@ def fingerprint_inputs(table: pa.Table) -> str:
     """SHA-256 over the rows of an inputs table, names of inputs included; what classes are called
     is no part of it.
     """
-    named = (NAME,) if NAME in table.column_names else ()
-    columns = (table.column(name).to_pylist() for name in (*COLUMNS, *named))
+    more = [name for name in (NAME, SIZE) if name in table.column_names]
+    columns = (table.column(name).to_pylist() for name in (*COLUMNS, *more))
     return hashlib.sha256(
         "\n".join(str(row) for row in zip(*columns, strict=True)).encode()
     ).hexdigest()
@@ -112,20 +119,27 @@ def as_recorded(table: pa.Table, fingerprint: str, *, first: int | None = None) 
 
 
 def read_inputs_file(
-    path: Path, *, fingerprint: str, num_inputs: int, num_classes: int
+    path: Path,
+    *,
+    fingerprint: str,
+    num_inputs: int,
+    num_classes: int,
+    sizes: tuple[int, int] | None = None,
 ) -> InputsFile:
     """Raises ValueError where the file is missing, damaged, not that of `fingerprint`, or holds
     what no run writes.
 
-    That is: other columns, an index that is null, negative, repeated or out of order, some labels
-    but not all, or a label that is none of 0 .. num_classes - 1.
+    `sizes` are the fewest and the most features that an input may have, where inputs may differ in
+    that. What no run writes is: other columns, an index that is null, negative,
+    repeated or out of order, some labels but not all, or a label that is none of 0 .. num_classes -
+    1.
     """
     check_size(path, num_inputs)
     try:
         table = pq.read_table(local(path))
-        wanted = pa.schema(
-            [*COLUMNS.items(), *([(NAME, pa.string())] if NAME in table.column_names else [])]
-        )
+        named_column = [(NAME, pa.string())] if NAME in table.column_names else []
+        size_column = [] if sizes is None else [(SIZE, pa.int64())]
+        wanted = pa.schema([*COLUMNS.items(), *named_column, *size_column])
         if not table.schema.equals(wanted):
             raise ValueError(
                 f"its columns are {_in_words(table.schema)}; a run writes {_in_words(wanted)}"
@@ -177,7 +191,20 @@ def read_inputs_file(
         raise ValueError(
             f"{path} is damaged: it names {len(names.classes)} classes, and there are {num_classes}"
         )
-    return InputsFile(Inputs(places, named, hashes.to_pylist()), names)
+    found = None if sizes is None else _read_sizes(table, sizes, path)
+    return InputsFile(Inputs(places, named, hashes.to_pylist()), names, found)
+
+
+def _read_sizes(table: pa.Table, sizes: tuple[int, int], path: Path) -> NDArray[np.int64]:
+    column = table.column(SIZE)
+    found = np.asarray(column.fill_null(0).to_numpy(), np.int64)
+    least, most = sizes
+    if column.null_count or found.min() < least or found.max() > most:
+        raise ValueError(
+            f"{path} is damaged: {SIZE} must lie in {least} .. {most}, what a mask keeps and what"
+            f" the longest input of the data has, got {found.min()} .. {found.max()}"
+        )
+    return found
 
 
 def _read_names(table: pa.Table) -> Names:

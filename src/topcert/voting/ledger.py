@@ -25,6 +25,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from topcert.files import replacing
+from topcert.noise.ablation import Ablation
+from topcert.noise.law import of_law
 from topcert.theory.evidence_rules import VoteDetails
 from topcert.voting.block_files import BlockFiles
 from topcert.voting.given_names import Names
@@ -301,12 +303,25 @@ class Ledger:
         """What inputs and classes are called. Raises ValueError as `read_inputs` does."""
         return self._read_inputs().names
 
+    def read_sizes(self) -> NDArray[np.int64] | None:
+        """How many features each input has, int64 `(inputs,)`; None where each has as many as the
+        manifest says. Raises ValueError as `read_inputs` does.
+        """
+        sizes = self._read_inputs().sizes
+        same = sizes is None or bool((sizes == self.manifest.num_features).all())
+        return None if same else sizes
+
     def _read_inputs(self) -> InputsFile:
         return read_inputs_file(
             self.inputs_path,
             fingerprint=self.manifest.data_fingerprint,
             num_inputs=self.manifest.num_inputs,
             num_classes=self.manifest.num_classes,
+            sizes=(
+                (of_law(self.manifest.noise, Ablation).kept, self.manifest.num_features)
+                if self.manifest.form.any_length
+                else None
+            ),
         )
 
     def lock(self) -> AbstractContextManager[None]:

@@ -16,6 +16,7 @@ from topcert.datasets.class_order import order_classes, warning_of_label_zero
 from topcert.datasets.dataset import Dataset
 from topcert.modalities.input_form import Form
 from topcert.modalities.registered_modalities import check_unit
+from topcert.voting.lengths import of_enough_features
 from topcert.voting.prepared_run import Prepared
 from topcert.voting.request import Request
 from topcert.voting.voter import default_batch_size, trial_size
@@ -63,6 +64,8 @@ def prepare(request: Request, *, recorded_batch_size: int | None = None) -> Prep
         form, num_samples=request.num_samples, num_selection=request.num_selection
     )
     request = dataclasses.replace(request, noise=noise)
+    if form.any_length:
+        dataset = of_enough_features(dataset, form, noise)
     example = _example(request, dataset, form)
     try:
         load = (

@@ -26,7 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.classifiers.answers import are_scores
-from topcert.noise.law import IID, Noise
+from topcert.modalities.input_form import Form
+from topcert.noise.ablation import Ablation
+from topcert.noise.law import IID, Noise, of_law
 from topcert.voting.manifest import FIXED, Manifest
 from topcert.voting.other_rows import FEW, HIGH, LADDER, LOW, MIDDLE, RowwiseClassifier, other_rows
 from topcert.voting.row_trial import (
@@ -180,13 +182,18 @@ def check_run(
     """
     why = why_places_matter(
         manifest.noise,
-        num_features=manifest.num_features,
+        num_features=fewest_features(manifest.form, manifest.noise),
         batch_size=manifest.batch_size,
         whole=() if manifest.stopping == FIXED else (manifest.num_selection, manifest.num_samples),
     )
     found = check_rows(voter, batches, generator=generator, ends=ends, places=why is not None)
     refuse_places(found, why)
     return found
+
+
+def fewest_features(form: Form, noise: Noise) -> int:
+    """The fewest features that an input of a run can have."""
+    return of_law(noise, Ablation).kept if form.any_length else form.num_features
 
 
 def why_places_matter(

@@ -92,6 +92,7 @@ def read_inputs_table(
         dataset.labels,
         hashes,
         given_names(dataset.input_names, dataset.class_names),
+        dataset.sizes,
     )
 
 
