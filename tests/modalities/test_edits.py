@@ -137,6 +137,11 @@ def test_edits_are_certified_said_stored_and_verified(
     assert "rewrites up to r of its words" in rewritten.promise()
     for method in ("ablation", "located"):
         assert found.certify(method, k=1, moves=["rewrite"]).radii().max() >= 2
+    located = found.certify("located", k=(1, 2))
+    assert located.moves == ("insert", "delete", "rewrite")
+    assert 1 <= located.table.radius.max() <= rewritten.table.radius.max()
+    located.save("located")
+    assert topcert("verify", "located").code == 0
     closer = found.certify(k=2, bounds="intersection-union")
     assert (closer.radii() >= expected[:, 1]).all()
 
@@ -177,11 +182,11 @@ def test_predictions_count_edits_too(words: Path, topcert: Callable[..., Outcome
 @pytest.mark.parametrize(
     ("options", "why"),
     [
+        (("--method", "located", "--moves", "insert"), "located does not cover attackers who ins"),
         (
-            ("--method", "located"),
-            "covers attackers who rewrite words, not those who insert or del",
+            ("--method", "levine-feizi", "--k", "1"),
+            "who insert or delete or rewrite words; use --me",
         ),
-        (("--method", "levine-feizi", "--k", "1"), "the method levine-feizi covers attackers who"),
         (
             ("--method", "design", "--design", "partitions"),
             "--design partitions publishes masks of",
@@ -232,3 +237,26 @@ def test_a_kind_whose_changes_nothing_covers_is_left_out(
     (reason,) = added_modalities()[1]
     assert why in reason
     sys.modules.pop("words_for_tests", None)
+
+
+def test_points_are_rewritten_unless_edits_are_asked_for() -> None:
+    x = np.random.default_rng(0).normal(size=(4, 30, 3))
+
+    def side(batch: np.ndarray) -> np.ndarray:
+        return np.stack(
+            [(batch[..., axis] + 1 - axis > 0).sum(axis=1) for axis in range(3)], axis=1
+        )
+
+    smoothed = SmoothedClassifier(side, noise=Ablation(num_kept=3), unit="point")
+    votes = smoothed.vote(x, num_samples=2000, progress=False)
+    usual = votes.certify(k=1)
+    assert usual.moves == ("rewrite",)
+    edits = votes.certify(k=1, moves=["insert", "delete", "rewrite"])
+    lower, upper = simultaneous_bounds(votes.counts, alpha=0.001)
+    labels = votes.counts.argmax(axis=1)
+    expected = edit_radius(lower, upper, labels, k=1, num_features=30, num_kept=3)
+    assert edits.radii()[:, 0].tolist() == expected.tolist()
+    assert (edits.radii() <= usual.radii()).all()
+    assert "inserts, deletes or replaces up to r of its points" in edits.promise()
+    shown = smoothed.predict(x, k=1, num_samples=50, moves=["delete"], progress=False)
+    assert shown.attacker.moves == ("delete",)

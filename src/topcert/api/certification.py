@@ -65,7 +65,7 @@ class Certification:
     stop, max_samples
         The question of a stopping rule, and the most votes that an input may then have.
     moves
-        What an attacker may do, some of what he may do to such inputs; None for all of it.
+        As of `Votes.certify`.
 
     Examples
     --------

@@ -152,7 +152,7 @@ class Prediction:
     def show(
         self, votes: Votes, k: int, *, keep: bool, moves: Sequence[str] | None = None
     ) -> Predictions:
-        """What the votes say; `moves` is what an attacker may do, None for all that can be done.
+        """What the votes say; `moves` is what an attacker may do, None for what is usual.
 
         `keep` finishes their folder, as that of certify, with predictions; certificates of another
         method in it stay.

@@ -179,8 +179,9 @@ class Votes:
         num_named
             Only so many labels of each vote count, the best; None for all.
         moves
-            What an attacker may do, some of "insert", "delete" and "rewrite"; None for all that can
-            be done to such inputs.
+            What an attacker may do, some of "insert", "delete" and "rewrite"; None for what is
+            usual of such inputs. More than "rewrite" takes inputs of which a model sees the kept
+            features alone, such as sets of points.
         progress
             As of `SmoothedClassifier.vote`; only "located" takes long enough to show any.
 

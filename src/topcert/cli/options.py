@@ -48,8 +48,8 @@ Moves = Annotated[
     str | None,
     typer.Option(
         help=(
-            "What an attacker may do: some of insert,delete,rewrite, as far as such inputs have"
-            " it; by default all of that."
+            "What an attacker may do: some of insert,delete,rewrite, where a model sees kept"
+            " features alone; by default what is usual of such inputs."
         )
     ),
 ]

@@ -48,7 +48,7 @@ def predict_labels(
     """What the votes of a full ledger show, with all labels that each names; `counts` are read from
     it unless given.
 
-    `moves` is what an attacker may do; None for all that can be done to such inputs. Of a method of
+    `moves` is what an attacker may do; None for what is usual of such inputs. Of a method of
     designs alpha is 0. Raises ValueError where the votes are no fixed number of
     those that the method takes (independent ones, for `ablation`), or as `radii_of` does.
     """

@@ -75,7 +75,7 @@ def derive(
     `counts` int `(inputs, classes)` are read from the ledger unless given. With `first`, the votes
     are the first so many of each input: what a run of so many samples would have had. `num_named`:
     only so many labels of each vote count, the best; None takes all. `moves`: what an attacker may
-    do, some of what he may do to such inputs; None for all of it. `on_pairs(done, total)` is
+    do; None for what is usual of such inputs. `on_pairs(done, total)` is
     called with how many inputs pairs of features are counted, by `located` alone, as that takes a
     while. Raises ValueError where the ledger is incomplete or damaged, or a parameter is out of
     range.
@@ -88,6 +88,12 @@ def derive(
         )
     index, labels, _ = ledger.read_inputs()
     named = check_depth(num_named, manifest)
+    attacker = choose_attacker(moves, manifest)
+    if ledger.stopping_test is not None and not attacker.rewrites_alone:
+        raise ValueError(
+            f"{ledger.folder} was sampled under a stopping rule, which is about attackers who"
+            f" rewrite, got --moves {','.join(attacker.moves)}; leave it out"
+        )
     if ledger.stopping_test is not None and named != manifest.depth:
         raise ValueError(
             f"{ledger.folder} was sampled under a stopping rule for --ballot {manifest.depth}, got"
@@ -120,7 +126,7 @@ def derive(
             smoothing=smoothing_of(
                 manifest,
                 num_named=named,
-                attacker=choose_attacker(moves, manifest),
+                attacker=attacker,
                 sizes=ledger.read_sizes(),
             ),
             labels=labels,
@@ -179,17 +185,17 @@ def default_choice(method: Method, num_selection: int, *, has_labels: bool) -> L
 
 
 def choose_attacker(moves: Sequence[str] | None, manifest: Manifest) -> Attacker:
-    """What an attacker may do: some of what he may do to such inputs, or all of that.
+    """What an attacker may do: what is asked for, or what is usual of such inputs.
 
-    Raises ValueError where it is not.
+    Raises ValueError where no certificate of such inputs is about it.
     """
     modality = manifest.form.modality
     if moves is None:
         return modality.attacker
     asked = Attacker(moves=tuple(moves))
-    if not set(asked.moves) <= set(modality.changes):
+    if not set(asked.moves) <= set(modality.moves):
         raise ValueError(
-            f"--moves must be some of {','.join(modality.attacker.moves)}, what an attacker may do"
+            f"--moves must be some of {','.join(modality.moves)}, what an attacker may do"
             f" to {plural_of(manifest.unit)}; got {','.join(asked.moves)}"
         )
     return asked
@@ -203,7 +209,7 @@ def smoothing_of(
     sizes: NDArray[np.int64] | None = None,
 ) -> Smoothing:
     """What the votes of a ledger were drawn under; of each, `num_named` labels count, all where
-    that is None. `attacker` None may do all that can be done to such inputs. `sizes` are those of
+    that is None. `attacker` None is the usual one of such inputs. `sizes` are those of
     `Ledger.read_sizes`.
     """
     return Smoothing(

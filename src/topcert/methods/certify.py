@@ -124,12 +124,11 @@ def check_attacker(method: Method, smoothing: Smoothing) -> None:
     their numbers of features and the method knows only one.
     """
     moves, plural = smoothing.attacker.moves, plural_of(smoothing.unit)
-    wide = [other.name for other in all_methods().values() if set(moves) <= set(other.moves)]
-    if not set(moves) <= set(method.moves):
+    if not method.covers(smoothing.attacker):
+        wide = [one.name for one in all_methods().values() if one.covers(smoothing.attacker)]
         raise ValueError(
-            f"the method {method.name} covers attackers who {' or '.join(method.moves)}"
-            f" {plural}, not those who {' or '.join(moves)}; use --method {' or '.join(wide)}, or"
-            f" --moves {','.join(method.moves)}"
+            f"the method {method.name} does not cover attackers who {' or '.join(moves)} {plural};"
+            f" use --method {' or '.join(wide)}, or --moves {','.join(method.moves)}"
         )
     if smoothing.sizes is not None and not method.any_size:
         any_size = [other.name for other in all_methods().values() if other.any_size]

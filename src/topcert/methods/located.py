@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from topcert.methods.method import MaskMethod, MaskVotes, Radii, Smoothing
 from topcert.noise.ablation import Ablation
+from topcert.theory.attacker import INSERT, MOVES, REWRITE, Attacker
 from topcert.theory.certified_radius import ABSTAIN
 from topcert.theory.confidence import check_alpha
 from topcert.theory.counting import survival
 from topcert.theory.intersection import lower_bound_by_mass
+from topcert.theory.located_edits import located_edit_radius
 from topcert.theory.located_radius import (
     label_share,
     largest_possible_radius,
@@ -42,8 +44,12 @@ class Located(MaskMethod):
     noise: ClassVar[str] = "ablation"
     norm: ClassVar[str] = "l0"
     ballots: ClassVar[bool] = True
+    moves: ClassVar[tuple[str, ...]] = MOVES
     needs: ClassVar[str] = "--keep, and a ledger (certify, evaluate)"
     guarantee: ClassVar[str] = "holds with probability 1 - alpha; uses which masks voted for what"
+
+    def covers(self, attacker: Attacker) -> bool:
+        return attacker.may(REWRITE)
 
     def radii(
         self,
@@ -72,9 +78,12 @@ class Located(MaskMethod):
             num_named=smoothing.num_named,
         )
         rule = _of_picked if labels is None else _of_named
-        claim = partial(rule, ks=ks, alpha=alpha, num_named=smoothing.num_named)
+        claim = partial(
+            rule, ks=ks, alpha=alpha, num_named=smoothing.num_named, radius=_radius_of(smoothing)
+        )
         radii = claim(found, beta=beta)
-        if not votes.counts_pairs:
+        # of insertions each r asks about all numbers of features up to r: pairs would not help one
+        if not votes.counts_pairs or smoothing.attacker.may(INSERT):
             return radii
         # Rivals of picked labels are counted over all masks: their pairs tell nothing.
         return _tightened(
@@ -109,6 +118,20 @@ class Located(MaskMethod):
 METHOD = Located()
 
 
+def _radius_of(smoothing: Smoothing) -> Callable[..., Ints]:
+    """The theorem for the attacker: Theorem D, or that of insertions. Deleting a feature is no
+    worse than rewriting it.
+    """
+    if not smoothing.attacker.may(INSERT):
+        return located_radius
+    assert smoothing.num_features is not None
+    return partial(
+        located_edit_radius,
+        num_features=smoothing.num_features,
+        num_kept=smoothing.noise_of(Ablation).kept,
+    )
+
+
 def largest_radii(
     num_samples: int, *, named: bool, ks: Sequence[int], alpha: float, smoothing: Smoothing
 ) -> Ints:
@@ -120,7 +143,14 @@ def largest_radii(
     num_kept = smoothing.noise_of(Ablation).kept
     beta = survival(smoothing.num_features, num_kept, k=max(ks)).floats
     rule = _of_named if named else _of_picked
-    return rule(found, ks=ks, alpha=alpha, beta=beta, num_named=smoothing.num_named)
+    return rule(
+        found,
+        ks=ks,
+        alpha=alpha,
+        beta=beta,
+        num_named=smoothing.num_named,
+        radius=_radius_of(smoothing),
+    )
 
 
 def unanimous_votes(num_samples: int, *, k: int, smoothing: Smoothing) -> SurvivingVotes:
@@ -185,7 +215,13 @@ def _tightened(
 
 
 def _of_named(
-    found: SurvivingVotes, *, ks: Sequence[int], alpha: float, beta: Floats, num_named: int
+    found: SurvivingVotes,
+    *,
+    ks: Sequence[int],
+    alpha: float,
+    beta: Floats,
+    num_named: int,
+    radius: Callable[..., Ints],
 ) -> Ints:
     """Radii of the first label for each k, `(inputs, 1, len(ks))`: half of its share of alpha each
     for it and for rivals.
@@ -200,12 +236,18 @@ def _of_named(
         taken = rival_shares(
             found.rivals(k), trials=found.trials, error=error, k=k, among=k, num_named=num_named
         )
-        radii.append(located_radius(share, taken, beta=beta, num_named=num_named))
+        radii.append(radius(share, taken, beta=beta, num_named=num_named))
     return np.stack(radii, axis=1)[:, None]
 
 
 def _of_picked(
-    found: SurvivingVotes, *, ks: Sequence[int], alpha: float, beta: Floats, num_named: int
+    found: SurvivingVotes,
+    *,
+    ks: Sequence[int],
+    alpha: float,
+    beta: Floats,
+    num_named: int,
+    radius: Callable[..., Ints],
 ) -> Ints:
     """Radii of the max(ks) most voted labels for each k, `(inputs, max(ks), len(ks))`.
 
@@ -237,7 +279,5 @@ def _of_picked(
                 among=most + 1,
                 num_named=num_named,
             )
-            radii[:, rank, column] = located_radius(
-                share, taken[:, None], beta=beta, num_named=num_named
-            )
+            radii[:, rank, column] = radius(share, taken[:, None], beta=beta, num_named=num_named)
     return radii

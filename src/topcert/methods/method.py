@@ -142,6 +142,11 @@ class Method(ABC):
     # features: the `attacker` and the `sizes` of a `Smoothing`
     moves: ClassVar[tuple[str, ...]] = (REWRITE,)
     any_size: ClassVar[bool] = False
+
+    def covers(self, attacker: Attacker) -> bool:
+        """Whether it certifies against him: any that has none but its `moves`."""
+        return set(attacker.moves) <= set(self.moves)
+
     # whether its authors choose the label on a separate first sample
     selects: ClassVar[bool] = False
     picks: ClassVar[str] = "with the most votes"  # which label of an input is its prediction

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from topcert.modalities.array_values import as_floats, check_numbers
 from topcert.modalities.ragged import Ragged
-from topcert.theory.attacker import REWRITE, Attacker
+from topcert.theory.attacker import MOVES, REWRITE, Attacker
 
 if TYPE_CHECKING:
     from topcert.modalities.encodings.encoding import Encoding
@@ -96,8 +96,8 @@ class Modality(ABC):
     any_length: ClassVar[bool] = False
     # the ends of names of files that `read_file` reads, such as ".wav"
     suffixes: ClassVar[tuple[str, ...]] = ()
-    # what an attacker may do to features: "rewrite", "insert", "delete"; more than "rewrite" only
-    # where `kept_alone`, in their order and without places
+    # what an attacker may do to features unless a person says otherwise: "rewrite", "insert",
+    # "delete"; more than "rewrite" only where `kept_alone`, in their order and without places
     changes: ClassVar[tuple[str, ...]] = (REWRITE,)
 
     @property
@@ -114,6 +114,13 @@ class Modality(ABC):
     def attacker(self) -> Attacker:
         """Who has all `changes`. Raises ValueError where these are none."""
         return Attacker(moves=self.changes)
+
+    @property
+    def moves(self) -> tuple[str, ...]:
+        """What a certificate may be asked about: `changes`, and all moves where a classifier is
+        shown the kept features alone.
+        """
+        return MOVES if self.kept_alone else self.changes
 
     def has_unit(self, unit: str) -> bool:
         """Whether features may be called so."""
