@@ -122,7 +122,7 @@ def test_edits_are_certified_said_stored_and_verified(
     assert expected.max() >= 2
     checked = topcert("verify", "o", "--model", "words_model:make", "--replay", "50")
     assert checked.code == 0, checked.out + checked.err
-    assert f"r in {DONE}" in one_line(checked.out)
+    assert f"method ablation, {DONE}" in one_line(checked.out)
     fresh = ("--fresh-seed", "9", "--samples", "300")
     assert topcert("verify", "o", "--model", "words_model:make", *fresh).code == 0
     # fewer moves, larger radii, from the same votes; what is not asked for is as it was saved
@@ -131,7 +131,9 @@ def test_edits_are_certified_said_stored_and_verified(
     assert "r in words deleted" in one_line(alone.err)
     same = json.loads(topcert("evaluate", "o", "--json").out)
     assert same["curves"] == json.loads(run.out)["curves"] != json.loads(alone.out)["curves"]
+    assert DONE in found.certify(k=1).accuracy().lines[0].name
     rewritten = found.certify(k=(1, 2), moves=["rewrite"])
+    assert "words" not in rewritten.accuracy().lines[0].name
     assert rewritten.moves == ("rewrite",)
     assert (rewritten.table.radius >= found.certify(k=(1, 2)).table.radius).all()
     assert "rewrites up to r of its words" in rewritten.promise()

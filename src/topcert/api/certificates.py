@@ -19,6 +19,7 @@ from topcert.evaluation.wording import (
     chance_in_words,
     counted_in_words,
     method_in_words,
+    moves_in_words,
 )
 from topcert.files import path_of
 from topcert.html_tables import html_table
@@ -136,7 +137,8 @@ class Certificates:
         accuracy, and says so.
         """
         name = f"{method_in_words(self.table)}{ballot_in_words(self.table.num_named)}"
-        named = ", ".join(part for part in (name, self.origin.setting) if part)
+        setting = f"{self.origin.setting}{moves_in_words(self.table)}"
+        named = ", ".join(part for part in (name, setting) if part)
         return Accuracy([Line(name=named, curve=curve, unit=self.unit) for curve in self._curves])
 
     def rows(self) -> list[dict[str, Any]]:

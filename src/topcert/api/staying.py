@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from topcert.api.certified_votes import USUAL_ALPHA
 from topcert.evaluation.choices import choose_alpha, choose_ks
-from topcert.evaluation.results import smoothing_of
+from topcert.evaluation.results import choose_attacker, smoothing_of
 from topcert.methods.ablation import METHOD
 from topcert.methods.stay import stay_radii
 from topcert.theory.ranking import most_voted
@@ -28,6 +29,7 @@ def stay_of_votes(
     k: int | None,
     alpha: float | None,
     bounds: str | None,
+    moves: Sequence[str] | None = None,
 ) -> NDArray[np.int64]:
     """What `Votes.stay_radii` is asked for; `counts` are those of the ledger."""
     manifest = ledger.manifest
@@ -46,7 +48,9 @@ def stay_of_votes(
         _chosen(ledger, sets, k=size),
         k=size,
         alpha=choose_alpha(alpha, METHOD, usual=USUAL_ALPHA),
-        smoothing=smoothing_of(manifest, sizes=ledger.read_sizes()),
+        smoothing=smoothing_of(
+            manifest, attacker=choose_attacker(moves, manifest), sizes=ledger.read_sizes()
+        ),
         bounds=bounds,
     )
 

@@ -233,6 +233,7 @@ class Votes:
         k: int | None = None,
         alpha: float | None = None,
         bounds: str | None = None,
+        moves: Sequence[str] | None = None,
     ) -> NDArray[np.int64]:
         """How far at least 1, 2, .. labels of a set stay among the top k, by Theorem S.
 
@@ -249,6 +250,8 @@ class Votes:
         bounds
             "simuem" (None) bounds all classes at once, "intersection-union" only what the claims
             need: the better the more classes there are.
+        moves
+            As of `certify`.
 
         Returns
         -------
@@ -274,7 +277,9 @@ class Votes:
         (array([[0, 0], [0, 0]]), array([[ 0, -1], [ 0, -1]]))
         """
         with python_words():
-            return stay_of_votes(self.ledger, self.counts, sets, k=k, alpha=alpha, bounds=bounds)
+            return stay_of_votes(
+                self.ledger, self.counts, sets, k=k, alpha=alpha, bounds=bounds, moves=moves
+            )
 
     def verify(
         self,

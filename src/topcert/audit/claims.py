@@ -18,15 +18,14 @@ from topcert.evaluation.results import Results
 from topcert.evaluation.unread_files import linked_files, unread_files
 from topcert.evaluation.wording import (
     ballot_in_words,
-    counted_in_words,
     gap_in_words,
     label_zero_in_words,
     method_in_words,
+    moves_in_words,
     noise_in_words,
     raw_of,
     votes_in_words,
 )
-from topcert.methods.certificate_table import CertificateTable
 from topcert.modalities.registered_modalities import plural_of
 from topcert.noise.law import IID
 from topcert.report.picture_checks import check_pictures
@@ -67,7 +66,7 @@ def log_claim(log: AuditLog, results: Results) -> None:
         f"they say: {made.label_choice} labels, k = {ks}{ballot_in_words(made.num_named)},"
         f" {chance}, {votes_in_words(manifest)}, {noise_in_words(manifest)},"
         f" {manifest.num_features} {plural_of(made.unit)}, seed {manifest.seed}, method"
-        f" {method_in_words(made)}{_attack(made)}"
+        f" {method_in_words(made)}{moves_in_words(made)}"
     )
     if gap := gap_in_words(manifest):
         log.add(f"not covered: {gap}")
@@ -110,11 +109,6 @@ def log_claim(log: AuditLog, results: Results) -> None:
             " input are wrong"
         )
     log_chosen_inputs(log, results.index, manifest.data_options)
-
-
-def _attack(made: CertificateTable) -> str:
-    """What radii count, where that is more than rewritten features."""
-    return "" if made.attacker.rewrites_alone else f", r in {counted_in_words(made)}"
 
 
 def log_chosen_inputs(log: AuditLog, index: NDArray[np.int64], options: Mapping[str, Any]) -> None:

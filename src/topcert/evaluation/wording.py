@@ -73,6 +73,12 @@ def counted_in_words(certificates: CertificateTable) -> str:
     return plural if attacker.rewrites_alone else attacker.changed_in_words(plural)
 
 
+def moves_in_words(certificates: CertificateTable) -> str:
+    """What an attacker does, as a parameter after others; nothing where he rewrites alone."""
+    rewrites = certificates.attacker.rewrites_alone
+    return "" if rewrites else f", {counted_in_words(certificates)}"
+
+
 def chance_in_words(alpha: float) -> str:
     """The chance of error, or that there is none."""
     return f"alpha = {alpha:g}" if alpha else "no failure probability"

@@ -11,6 +11,7 @@ from topcert.evaluation.results import Results
 from topcert.evaluation.wording import (
     ballot_in_words,
     chance_in_words,
+    moves_in_words,
     noise_in_words,
     votes_in_words,
 )
@@ -23,7 +24,7 @@ def draw_results(results: Results, stem: Path) -> list[Path]:
     ballot = ballot_in_words(made.num_named)
     setting = (
         f"{noise_in_words(manifest)}, {votes_in_words(manifest)}{ballot},"
-        f" {chance_in_words(made.alpha)}"
+        f" {chance_in_words(made.alpha)}{moves_in_words(made)}"
     )
     title = f"{_measured(manifest.data, manifest.model, len(results.index))}\n{setting}"
     return draw_curves(results.curves, unit=made.unit, title=title, stem=stem, stamped=True)

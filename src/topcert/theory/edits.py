@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, final
 
 import numpy as np
@@ -58,28 +59,26 @@ class Conditions:
 
     def most_masks(self, common: int) -> NDArray[Any]:
         """The largest N' at which an input is certified where M is `common`, `(inputs,)`."""
-        bars = [
-            (factor * common - need - 1) // masks
-            for factor, masks, need in zip(self.common, self.masks, self.need, strict=True)
-        ]
-        return np.asarray(np.maximum.reduce(bars))
+        kept, masks = self._factors
+        return np.asarray(((kept * common - self.need - 1) // masks).max(axis=0))
 
     def least_common(self, masks: int) -> NDArray[Any]:
         """What M must exceed where N' is `masks`, `(inputs,)`."""
-        bars = [
-            (need + factor * masks) // common
-            for common, factor, need in zip(self.common, self.masks, self.need, strict=True)
-        ]
-        return np.asarray(np.minimum.reduce(bars))
+        kept, factors = self._factors
+        return np.asarray(((self.need + factors * masks) // kept).min(axis=0))
 
     def least_left(self) -> NDArray[Any]:
         """What M must exceed where nothing is new, N' = M."""
-        bars = [
-            need // (common - masks)
-            for common, masks, need in zip(self.common, self.masks, self.need, strict=True)
-            if common > masks
-        ]
-        return np.asarray(np.minimum.reduce(bars))
+        kept, masks = self._factors
+        some = (kept > masks)[:, 0]
+        return np.asarray((self.need[some] // (kept - masks)[some]).min(axis=0))
+
+    @cached_property
+    def _factors(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """`common` and `masks`, each `(conditions, 1)`, as numbers of the kind of `need`."""
+        kinds = (np.array(one, self.need.dtype)[:, None] for one in (self.common, self.masks))
+        kept, masks = kinds
+        return kept, masks
 
 
 def largest_radii(
