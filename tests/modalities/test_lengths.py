@@ -106,7 +106,7 @@ def test_a_run_of_several_lengths_is_certified_stored_and_verified(
     said = " ".join((run.out + run.err).split())
     assert "input 2 has 4 words, fewer than the 6 that each mask keeps" in said
     assert "input 6 has 5 words" in said
-    assert "words are ablated (6 of up to 40 kept)" in said
+    assert "the array of up to 40 values whose words are ablated (6 of up to 40 kept)" in said
     votes = open_votes("o")
     assert votes.index.tolist() == FITS
     assert np.array_equal(votes.counts, counts_by_hand())

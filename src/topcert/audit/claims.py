@@ -65,7 +65,8 @@ def log_claim(log: AuditLog, results: Results) -> None:
     log.add(
         f"they say: {made.label_choice} labels, k = {ks}{ballot_in_words(made.num_named)},"
         f" {chance}, {votes_in_words(manifest)}, {noise_in_words(manifest)},"
-        f" {manifest.num_features} {plural_of(made.unit)}, seed {manifest.seed}, method"
+        f" {'up to ' * manifest.form.any_length}{manifest.num_features} {plural_of(made.unit)},"
+        f" seed {manifest.seed}, method"
         f" {method_in_words(made)}{moves_in_words(made)}"
     )
     if gap := gap_in_words(manifest):

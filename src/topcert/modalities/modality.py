@@ -232,7 +232,10 @@ class Modality(ABC):
         return ""
 
     def array_in_words(self, shape: tuple[int, ...]) -> str:
-        """The certified array, in words."""
+        """The certified array, in words; that of the longest input, where they differ."""
+        if self.any_length:
+            values = " x ".join(("values", *map(str, shape[1:])))
+            return f"array of up to {shape[0]} {values}"
         if len(shape) == 1:
             return f"array of {shape[0]} values"
         return f"{' x '.join(map(str, shape))} array"
