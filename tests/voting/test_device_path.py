@@ -24,6 +24,7 @@ from topcert.modalities.input_form import Form
 from topcert.noise.discrete import Discrete
 from topcert.noise.gaussian import Gaussian
 from topcert.noise.law import Noise
+from topcert.randomization import float_noise
 from topcert.randomization.on_device import MaskingOnDevice
 from topcert.voting import device_path
 from topcert.voting.device_path import DevicePath
@@ -92,7 +93,6 @@ ANSWERS: dict[str, tuple[Callable[[torch.Tensor], Any] | None, tuple[int, ...]]]
 class Case:
     noise: Noise
     unit: str = "pixel"
-    on_device: bool = True
 
 
 def ablation(num_kept: int | None, unit: str = "pixel", **given: Any) -> Case:
@@ -110,7 +110,8 @@ CASES = {
     "design": ablation(4, design="partitions"),
     "stratified": ablation(4, design="stratified"),
     "lattice": ablation(None, design="lattice:2x3", encoding="lattice"),
-    "infill": Case(topcert.Ablation(num_kept=4, encoding="infill"), on_device=False),
+    "infill": ablation(4, encoding="infill"),  # copied
+    "older gaussian": Case(Gaussian(sigma=0.5).drawn_by(float_noise.ALGORITHM), "feature"),
     "gaussian": Case(Gaussian(sigma=0.5), "feature"),
     "discrete": Case(Discrete(keep_probability=Fraction(1, 2)), "feature"),
 }
@@ -161,7 +162,7 @@ def cast(voter: Voter, *, on_device: bool) -> tuple[np.ndarray, list[Any]]:
 def assert_same_votes(monkeypatch: pytest.MonkeyPatch, case: Case, **how: Any) -> list[Any]:
     here, unanswered_here = cast(make_voter(case, **how), on_device=False)
     monkeypatch.setattr(device_path, "pays", lambda _: True)
-    there, unanswered_there = cast(make_voter(case, **how), on_device=case.on_device)
+    there, unanswered_there = cast(make_voter(case, **how), on_device=True)
     assert here.dtype == there.dtype == np.int64
     np.testing.assert_array_equal(here, there)
     assert unanswered_here == unanswered_there

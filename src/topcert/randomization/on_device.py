@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from topcert.modalities.encodings.device_encoder import DeviceEncoder
+
+if TYPE_CHECKING:
+    from topcert.randomization.randomizer import Randomizer
 
 Draw = Callable[[int], NDArray[Any]]  # what a batch whose first draw has this number is made with
 
@@ -25,12 +28,12 @@ class DeviceRandomizer(ABC):
     def __init__(self, device: torch.device) -> None:
         self._device = device
 
-    def prepare(self, prepared: NDArray[Any]) -> torch.Tensor:
+    def prepare(self, prepared: NDArray[Any]) -> Any:
         """One input, as the `prepare` of the host gave it, on the device."""
         return to_device(prepared, self._device)
 
     @abstractmethod
-    def batch(self, prepared: torch.Tensor, start: int) -> torch.Tensor:
+    def batch(self, prepared: Any, start: int) -> torch.Tensor:
         """The rows of `Randomizer.batch`, `(batch_size, ...)`, new at every call. Where the device
         works beside the host, they may still be under way.
         """
@@ -84,6 +87,22 @@ class DiscreteOnDevice(DeviceRandomizer):
     def batch(self, prepared: torch.Tensor, start: int) -> torch.Tensor:
         found = to_device(self._shifts(start), self._device) + prepared  # bytes wrap around
         return self._values[found.int()].reshape(self._shape)
+
+
+@final
+class CopiedRows(DeviceRandomizer):
+    """Rows that the host makes, where a law has no better way: copied, while the device works."""
+
+    def __init__(self, randomizer: Randomizer, device: torch.device) -> None:
+        super().__init__(device)
+        self._randomizer = randomizer
+
+    def prepare(self, prepared: NDArray[Any]) -> Any:
+        return prepared
+
+    def batch(self, prepared: Any, start: int) -> torch.Tensor:
+        # a copy: the next batch is made in the same memory
+        return to_device(self._randomizer.batch(prepared, start).copy(), self._device)
 
 
 def to_device(array: NDArray[Any], device: torch.device) -> torch.Tensor:

@@ -42,15 +42,17 @@ class DevicePath:
     def of(
         randomizer: Randomizer, classifier: Classifier, *, on_device: bool | None = None
     ) -> DevicePath | None:
-        """None where the model takes rows of the host, or the noise is made there alone.
+        """None where the model takes rows of the host; `on_device` as of `Voter`.
 
-        `on_device` as of `Voter`.
+        Rows that only the host can make are copied, while the device works.
         """
         device = classifier.rows_device()
         if device is None or not (pays(device) if on_device is None else on_device):
             return None
-        made = randomizer.on_device(device)
-        return None if made is None else DevicePath(made, classifier)
+        from topcert.randomization.on_device import CopiedRows  # torch
+
+        made = randomizer.on_device(device) or CopiedRows(randomizer, device)
+        return DevicePath(made, classifier)
 
     def begin(
         self,
