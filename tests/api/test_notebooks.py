@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -76,3 +78,74 @@ def test_no_more_than_there_is(most: int) -> None:
 
     made = html_table(["n"], [[1], [2]], caption="two", most=most)
     assert ("and 1 more" in made) == (most == 1)
+
+
+class Shown:
+    """What a notebook was given to display, each with all that was drawn in its place."""
+
+    def __init__(self) -> None:
+        self.places: list[list[dict[str, str]]] = []
+
+    def display(self, data: dict[str, str], *, raw: bool, display_id: bool) -> Any:
+        assert raw
+        assert display_id
+        place = [data]
+        self.places.append(place)
+
+        def update(again: dict[str, str], *, raw: bool) -> None:
+            assert raw
+            place.append(again)
+
+        return SimpleNamespace(update=update)
+
+
+@pytest.fixture
+def notebook(monkeypatch: pytest.MonkeyPatch) -> Shown:
+    """As within a cell, with nothing but IPython at hand."""
+    shown = Shown()
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shown))
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=shown.display))
+    return shown
+
+
+def test_a_bar_is_drawn_in_its_place_without_widgets(notebook: Shown) -> None:
+    smoothed = topcert.SmoothedClassifier(
+        lambda batch: batch[:, :3], noise=topcert.Ablation(num_kept=6)
+    )
+    smoothed.vote(X[:4], num_samples=100, label_choice="predicted")
+    (votes,) = notebook.places  # inputs that were read are drawn over by votes
+    assert votes[0]["text/plain"].startswith("read: ")
+    last = votes[-1]
+    assert "votes: 400 of 400 passes" in last["text/plain"]
+    drawn = ElementTree.fromstring(f"<div>{last['text/html']}</div>")
+    bar = drawn.find("progress")
+    assert bar is not None
+    assert (bar.get("value"), bar.get("max")) == ("400", "400")
+    smoothed.vote(X[:4], num_samples=100, label_choice="predicted", progress=False)
+    assert len(notebook.places) == 1
+
+
+def test_a_plot_stands_below_its_cell_and_a_saved_picture_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matplotlib import pyplot
+
+    pyplot.switch_backend("agg")
+    monkeypatch.setattr("topcert.evaluation.plotting._in_ipython", lambda: True)
+    smoothed = topcert.SmoothedClassifier(
+        lambda batch: batch[:, :3], noise=topcert.Ablation(num_kept=6)
+    )
+    found = smoothed.vote(X[:4], [0, 1, 2, 0], num_samples=100, progress=False).certify(k=1)
+    before = pyplot.get_fignums()
+    found.accuracy().save(tmp_path / "curve.png")
+    assert pyplot.get_fignums() == before
+    axes = found.plot()
+    try:
+        assert axes.figure.number not in before
+        assert axes.figure.number in pyplot.get_fignums()
+    finally:
+        pyplot.close(axes.figure)
+    figure, mine = pyplot.subplots()
+    assert found.plot(mine) is mine
+    pyplot.close(figure)

@@ -19,7 +19,7 @@ from topcert.api.accuracy_tables import (
 from topcert.data_frames import to_frame
 from topcert.evaluation.accuracy import AccuracyCurve
 from topcert.evaluation.accuracy_intervals import interval_of
-from topcert.evaluation.plotting import SUFFIXES, plot_lines, save_figure
+from topcert.evaluation.plotting import SUFFIXES, bare_axes, plot_lines, save_figure
 from topcert.evaluation.wording import shown_radii
 from topcert.files import path_of, replacing
 from topcert.html_tables import html_table
@@ -232,7 +232,7 @@ class Accuracy:
             return where
         if where.suffix not in SUFFIXES:
             raise ValueError(f"{where} must end in {', '.join((*TABLES, *SUFFIXES))}")
-        save_figure(self.plot().figure, where)
+        save_figure(self.plot(bare_axes()).figure, where)
         return where
 
     def __repr__(self) -> str:

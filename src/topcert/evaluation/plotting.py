@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -17,17 +18,21 @@ MARK: Final = 4.0  # points
 SUFFIXES: Final = (".png", ".svg", ".pdf")
 BINS: Final = 20
 SHOWN_CLASSES: Final = 10
+SIZE: Final = (6.4, 4.0)  # inches
 
 
 def axes_or_new(ax: Any) -> Any:
-    """Matplotlib axes, or those of a new figure, which is not shown, where `ax` is None.
+    """Matplotlib axes, or those of a new figure where `ax` is None: in a notebook one of pyplot's,
+    which is shown below the cell, else one that is not shown.
 
     Raises ValueError where `ax` is neither.
     """
-    if ax is None:
-        from matplotlib.figure import Figure
+    if ax is None and _in_ipython():
+        from matplotlib import pyplot
 
-        return Figure(figsize=(6.4, 4.0), layout="constrained").subplots()
+        return pyplot.subplots(figsize=SIZE, layout="constrained")[1]
+    if ax is None:
+        return bare_axes()
     if not all(callable(getattr(ax, name, None)) for name in ("plot", "bar", "fill_between")):
         raise ValueError(
             f"ax must be matplotlib axes, got {ax!r}; leave it out for a new figure, or make some:"
@@ -36,12 +41,25 @@ def axes_or_new(ax: Any) -> Any:
     return ax
 
 
+def bare_axes() -> Any:
+    """Axes of a new figure that is not shown."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=SIZE, layout="constrained").subplots()
+
+
+def _in_ipython() -> bool:
+    """Whether a person's cells run this."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and ipython.get_ipython() is not None
+
+
 def plot_lines(
     lines: Sequence[tuple[str, AccuracyCurve]], *, unit: str, ax: Any = None, intervals: bool = True
 ) -> Any:
     """Draw each curve as a line of steps with its name, and its interval as a band; returns axes.
 
-    `ax` are matplotlib axes; without any a new figure is made, which is not shown. A step falls at
+    `ax` are matplotlib axes; without any a new figure is made. A step falls at
     whole r: between r - 1 and r a line stands at the share of r.
     """
     ax = axes_or_new(ax)

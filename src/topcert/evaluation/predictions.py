@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from topcert.data_frames import to_frame
 from topcert.evaluation.accuracy import curve_of, floored
-from topcert.evaluation.plotting import SUFFIXES, plot_lines, save_figure
+from topcert.evaluation.plotting import SUFFIXES, bare_axes, plot_lines, save_figure
 from topcert.evaluation.prediction_rows import ABSTAINS, objects, table_rows
 from topcert.files import path_of, replacing
 from topcert.html_tables import ROWS_SHOWN, html_table
@@ -322,7 +322,7 @@ class Predictions:
         """
         where = path_of(path, "path")
         if where.suffix in SUFFIXES:
-            save_figure(self.plot().figure, where)
+            save_figure(self.plot(bare_axes()).figure, where)
             return where
         if where.suffix != ".csv":
             raise ValueError(f"{where} must end in {', '.join(('.csv', *SUFFIXES))}")

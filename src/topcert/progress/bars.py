@@ -1,4 +1,4 @@
-"""Where long work stands, as bars on a terminal or in a notebook."""
+"""Where long work stands, as bars on a terminal."""
 
 from __future__ import annotations
 

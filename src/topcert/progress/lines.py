@@ -71,7 +71,7 @@ def as_object(line: ProgressLine) -> dict[str, object]:
 
 
 @final
-class _Stage:
+class Stage:
     """What is known of one stage; what a resumed run finds done counts for no rate."""
 
     def __init__(self, title: str, unit: str, *, ends: bool, now: float) -> None:
@@ -108,7 +108,7 @@ class Lines:
     def __init__(self, show: Callable[[ProgressLine], None], *, eager: bool) -> None:
         self._show, self._eager = show, eager
         self._lock = threading.Lock()
-        self._current: _Stage | None = None
+        self._current: Stage | None = None
         self._due: float | None = None
         self._gaps = iter(GAPS)
         self._over = threading.Event()
@@ -127,14 +127,14 @@ class Lines:
 
     def stage(self, title: str, *, unit: str, ends: bool = True) -> Callable[[int, int, str], None]:
         """The update of a stage, which begins at its first call."""
-        own: _Stage | None = None
+        own: Stage | None = None
 
         def update(done: int, total: int, note: str) -> None:
             nonlocal own
             now = time.monotonic()
             with self._lock:
                 if own is None:
-                    own = self._current = _Stage(title, unit, ends=ends, now=now)
+                    own = self._current = Stage(title, unit, ends=ends, now=now)
                     own.first = done
                     self._due = now + FIRST if self._due is None else self._due
                     own.done, own.total, own.note = done, total, note
@@ -165,11 +165,11 @@ class Lines:
             if (stage.shown_at, stage.shown_note) != (stage.total, stage.note):
                 self._emit_due(stage, now)
 
-    def _emit_due(self, stage: _Stage, now: float) -> None:
+    def _emit_due(self, stage: Stage, now: float) -> None:
         self._due = now + next(self._gaps, LAST_GAP)
         self._emit(stage, now)
 
-    def _emit(self, stage: _Stage, now: float) -> None:
+    def _emit(self, stage: Stage, now: float) -> None:
         stage.shown_at, stage.shown_note = stage.done, stage.note
         self._show(stage.at(now))
 

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from topcert.progress.bars import Bars, Update
 from topcert.progress.lines import Lines, in_words
+from topcert.progress.notebook import NotebookBars
 
 Shown = bool | None | Callable[[str, int, int], object]
 
@@ -50,7 +51,10 @@ def stages(shown: Shown) -> Iterator[Stages]:
         yield _calling(shown)
         return
     console = Console(markup=False, stderr=True)
-    if console.is_terminal or console.is_jupyter:
+    if console.is_jupyter:
+        yield NotebookBars()
+        return
+    if console.is_terminal:
         with ExitStack() as stack:
             yield Bars(stack, console)
         return
