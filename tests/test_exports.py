@@ -28,6 +28,7 @@ NAMES = [
     "RawInput",
     "Ray",
     "Reading",
+    "Records",
     "Recipe",
     "RowCast",
     "SmoothedClassifier",

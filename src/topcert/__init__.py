@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from topcert.classifiers.torch_options import TorchOptions
     from topcert.datasets.casting import RowCast
     from topcert.datasets.reading import Reading
+    from topcert.datasets.records import Records
     from topcert.evaluation.given_counts import Counts
     from topcert.evaluation.predictions import Predictions
     from topcert.modalities.raw_input import RawInput
@@ -72,6 +73,7 @@ __all__ = [
     "RawInput",
     "Ray",
     "Reading",
+    "Records",
     "Recipe",
     "RowCast",
     "SmoothedClassifier",
@@ -125,6 +127,7 @@ _LATER = {
     "RawInput": "topcert.modalities.raw_input",
     "Ray": "topcert.voting.executors.ray_cluster",
     "Reading": "topcert.datasets.reading",
+    "Records": "topcert.datasets.records",
     "Recipe": "topcert.api.training_recipe",
     "RowCast": "topcert.datasets.casting",
     "SmoothedClassifier": "topcert.api.smoothed_classifier",

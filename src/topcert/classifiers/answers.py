@@ -154,7 +154,8 @@ def checked_answer(
     if _is_text(found):
         raise AnswerError(
             f"the model gave text such as {str(found.reshape(-1)[0])!r}; {wanted}: number its "
-            "classes 0, 1, ... and return the numbers"
+            "classes 0, 1, ... and return the numbers, or name all of them in an attribute"
+            " `classes` of the function"
         )
     if output is None:
         raise AnswerError(

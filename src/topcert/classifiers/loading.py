@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topcert.classifiers.classifier import Classifier, check_device
+from topcert.classifiers.named_labels import numbered
+from topcert.classifiers.shown_rows import shown_rows
 from topcert.classifiers.torch_options import TorchOptions, only_modules
 from topcert.classifiers.trial import check_ballot, check_trial, try_model
 from topcert.datasets.cifar10 import CLASS_NAMES  # of all networks that are carried
@@ -84,7 +86,7 @@ def _load(
     if path.suffix == ".onnx":
         return _onnx(path, example, device, num_classes, output, depth)
     if path.suffix in PICKLED:
-        return _joblib(path, device, output, depth)
+        return _joblib(path, example, device, output, depth)
     module, colon, attribute = name.rpartition(":")
     if colon and attribute.isidentifier():
         _check_module(module, attribute)
@@ -142,7 +144,9 @@ def _onnx(
     )
 
 
-def _joblib(path: Path, device: str, output: str | None, depth: int) -> Classifier:
+def _joblib(
+    path: Path, example: NDArray[np.floating], device: str, output: str | None, depth: int
+) -> Classifier:
     import joblib
 
     from topcert.classifiers.sklearn_estimator import SklearnClassifier
@@ -158,7 +162,9 @@ def _joblib(path: Path, device: str, output: str | None, depth: int) -> Classifi
     _only_cpu(device, estimator)
     _only_output(output, estimator)
     fingerprint = hashlib.sha256(path.read_bytes()).hexdigest()
-    return SklearnClassifier(estimator, fingerprint=fingerprint, depth=depth)
+    return SklearnClassifier(
+        estimator, fingerprint=fingerprint, depth=depth, show=shown_rows(example)
+    )
 
 
 def _function(
@@ -279,7 +285,9 @@ def _wrap(
             import joblib
 
             fingerprint = hashlib.sha256(f"{fingerprint}{joblib.hash(model)}".encode()).hexdigest()
-        return SklearnClassifier(model, fingerprint=fingerprint, depth=depth)
+        return SklearnClassifier(
+            model, fingerprint=fingerprint, depth=depth, show=shown_rows(example)
+        )
     if not callable(model):
         raise ValueError(
             f"the model is {kind_in_words(model)}, not a torch module, a fitted estimator or a"
@@ -288,8 +296,9 @@ def _wrap(
     _only_cpu(device, model)
     from topcert.classifiers.functions import FunctionClassifier
 
-    tried = try_model(  # a function may work in place
-        lambda batch: model(batch.copy()),
+    show, ask = shown_rows(example), numbered(model)
+    tried = try_model(
+        lambda batch: ask(show(batch)),
         example,
         model=model,
         output=output,
@@ -302,6 +311,7 @@ def _wrap(
         fingerprint=fingerprint,
         choice=tried.choice,
         depth=depth,
+        show=show,
     )
 
 

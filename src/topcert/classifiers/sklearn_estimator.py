@@ -13,12 +13,13 @@ from topcert.classifiers.answers import AnswerError
 from topcert.classifiers.class_names import read_names
 from topcert.classifiers.classifier import Classifier
 from topcert.classifiers.processor import this_cpu
+from topcert.classifiers.shown_rows import Show
 
 
 @final
 class SklearnClassifier(Classifier):
-    """A fitted classifier; each ablated input is flattened into one row, and its `classes_` are the
-    labels in order.
+    """A fitted classifier; each ablated input is flattened into one row, or is a text, and its
+    `classes_` are the labels in order.
 
     One label is what it predicts. Ballots of more rank the classes by `predict_proba`, or
     `decision_function` where there is no such method, with what it predicts first: an estimator may
@@ -26,7 +27,9 @@ class SklearnClassifier(Classifier):
     more than 1.
     """
 
-    def __init__(self, estimator: Any, *, fingerprint: str = "", depth: int = 1) -> None:
+    def __init__(
+        self, estimator: Any, *, fingerprint: str = "", depth: int = 1, show: Show = np.copy
+    ) -> None:
         classes = getattr(estimator, "classes_", None)
         if isinstance(classes, (list, tuple)) and any(np.ndim(part) for part in classes):
             raise ValueError(several_outputs(estimator, len(classes)))
@@ -48,7 +51,7 @@ class SklearnClassifier(Classifier):
             class_names=read_names(np.asarray(classes).tolist(), len(numbers)),
             depth=depth,
         )
-        self._estimator = estimator
+        self._estimator, self._show = estimator, show
         self._order = np.argsort(classes)
         self._classes = np.asarray(classes)[self._order]
         ways = ("predict_proba", "decision_function")
@@ -63,7 +66,9 @@ class SklearnClassifier(Classifier):
             )
 
     def run(self, batch: NDArray[np.floating]) -> Any:
-        rows = batch.reshape(len(batch), -1).copy()  # a pipeline may work in place
+        rows = self._show(batch)
+        if isinstance(rows, np.ndarray):
+            rows = rows.reshape(len(batch), -1)
         # without pandas a model fitted on a table warns at every batch
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "X does not have valid feature names")
@@ -109,12 +114,12 @@ def _scores_pairs(estimator: Any) -> bool:
     )
 
 
-def named(rows: NDArray[Any], estimator: Any) -> Any:
+def named(rows: Any, estimator: Any) -> Any:
     """The rows under the column names that an estimator was fitted on: as a DataFrame, where it was
     fitted on one.
     """
     names = getattr(estimator, "feature_names_in_", None)
-    if names is None or np.shape(names) != rows.shape[1:]:
+    if names is None or np.shape(names) != np.shape(rows)[1:]:
         return rows
     try:
         import pandas as pd  # what fitted the estimator had it; topcert does without

@@ -15,6 +15,7 @@ from topcert.cli import options
 from topcert.cli.grouping import Group, parameter
 from topcert.datasets.class_order import read_class_names
 from topcert.datasets.reading import Reading
+from topcert.datasets.records import Records
 from topcert.noise.ablation import Ablation
 from topcert.noise.law import Noise
 from topcert.noise.registered_laws import all_noises
@@ -36,6 +37,20 @@ class ReadingOptions:
     channels: options.Channels = None
     value_range: options.ValueRange = None
     class_names: options.ClassNames = None
+    modality: options.ModalityName = None
+    text_column: options.TextColumn = None
+    label_column: options.LabelColumn = None
+
+    def records(self) -> Records | None:
+        """What a file of records holds, None where none is named."""
+        columns = {"text": self.text_column, "label": self.label_column}
+        given = {purpose: name for purpose, name in columns.items() if name is not None}
+        if self.modality is None and given:
+            raise ValueError(
+                f"--{next(iter(given))}-column is for a file of records; say of what, as"
+                " --modality tokens"
+            )
+        return None if self.modality is None else Records(modality=self.modality, columns=given)
 
     def reading(self, *, limit: int | None = None) -> Reading:
         """As the library takes it; `limit` stands where none was given."""
@@ -49,6 +64,7 @@ class ReadingOptions:
             channels=self.channels,
             value_range=self.value_range,
             class_names=None if self.class_names is None else read_class_names(self.class_names),
+            records=self.records(),
         )
 
 

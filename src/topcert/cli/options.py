@@ -184,6 +184,25 @@ ClassNames = Annotated[
         help="The model's classes, a name a line in its order, to match the data's by name.",
     ),
 ]
+ModalityName = Annotated[
+    str | None,
+    typer.Option(
+        "--modality",
+        metavar="KIND",
+        help=(
+            "What a file of records holds (.csv, .tsv, .jsonl, .parquet), or a folder of them:"
+            " tokens for texts."
+        ),
+    ),
+]
+TextColumn = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="--modality tokens: the column of texts; text by default."),
+]
+LabelColumn = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="--modality: the column of labels; none by default."),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Classes = Annotated[
     int | None,

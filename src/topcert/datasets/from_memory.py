@@ -8,14 +8,15 @@ from typing import Any
 
 from topcert.datasets.casting import RowCast, check_columns
 from topcert.datasets.data_in_memory import ArraysInMemory, DataInMemory, ItemsInMemory
+from topcert.datasets.texts_in_memory import TextsInMemory, is_texts
 
 
 def in_memory(x: Any, labels: Any = None, *, reference: Any = None) -> DataInMemory:
     """Inputs `x` with their labels; `reference` are training inputs, for the fills mean and median.
 
     `x` is an array or a tensor `(inputs, ...)`, a DataFrame (`labels` may be the name of one of its
-    columns), a torch Dataset or a DataLoader that does not shuffle, or inputs that are in
-    memory already. Raises ValueError for anything else, and where inputs are in doubt.
+    columns), a list of texts, a torch Dataset or a DataLoader that does not shuffle, or inputs that
+    are in memory already. Raises ValueError for anything else, and where inputs are in doubt.
     """
     if isinstance(x, DataInMemory):
         _refuse(labels, "labels", x.name)
@@ -37,6 +38,9 @@ def in_memory(x: Any, labels: Any = None, *, reference: Any = None) -> DataInMem
     if torch is not None and isinstance(x, torch.utils.data.Dataset):
         _refuse(reference, "reference", "a torch Dataset")
         return ItemsInMemory(x, labels)
+    if is_texts(x):
+        _refuse(reference, "reference", "a list of texts")
+        return TextsInMemory(x, labels)
     return ArraysInMemory(x, labels, reference=reference)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from topcert.datasets.array_dataset import dataset_of
 from topcert.datasets.built_in_sets import (
     BUILT_IN,
     cifar10_held_out_set,
@@ -21,13 +22,15 @@ from topcert.datasets.dataset import Dataset, select_inputs
 from topcert.datasets.folder import SUFFIXES
 from topcert.datasets.imagenet import SUBSET
 from topcert.datasets.modelnet40 import holds_modelnet40
-from topcert.datasets.npz import ARRAY_FILES, Arrays, read_arrays, read_npz
+from topcert.datasets.npz import ARRAY_FILES, read_arrays, read_npz
 from topcert.datasets.picture_folder import PictureFolder, open_pictures
 from topcert.datasets.pictures import ResizeAndCrop
+from topcert.datasets.records import Records
 from topcert.files import first_line
 from topcert.modalities.array_values import check_range, scale_bytes
 from topcert.modalities.image import IMAGE
 from topcert.modalities.modality import Modality
+from topcert.modalities.records import SUFFIXES as RECORDS
 from topcert.modalities.registered_modalities import all_modalities
 
 
@@ -43,6 +46,7 @@ def load_dataset(
     unit: str | None = None,
     channels: str | None = None,
     value_range: tuple[float, float] | None = None,
+    records: Records | None = None,
 ) -> Dataset:
     """The data set that `name` means: `digits`, `cifar10`, `cifar10-held-out` (the last 2,000 of
     its training images, by which to choose), `imagenet`, `modelnet40` (or its folder), the
@@ -55,7 +59,8 @@ def load_dataset(
     the central square of `crop` taken: the result, not the file, is the certified input (for
     ImageNet 224 pixels, after resizing). `skip_unreadable` leaves out pictures that cannot be read,
     and notes them. `unit` and `channels` say what the axes of an array are, as in `read_inputs`.
-    Values of images lie in `value_range`, [0, 1] unless given; bytes are scaled to it. Raises
+    Values of images lie in `value_range`, [0, 1] unless given; bytes are scaled to it. With
+    `records`, `name` is a file of records or a folder of texts, and nothing else. Raises
     ValueError where data is missing, empty, damaged, ragged, not finite, or in doubt.
     """
     if stride is not None and stride < 1:
@@ -63,7 +68,10 @@ def load_dataset(
     if limit is not None and limit < 1:
         raise ValueError(f"--limit must be at least 1, got {limit}")
     folder = (
-        name not in ("", *BUILT_IN) and Path(name).is_dir() and not holds_modelnet40(Path(name))
+        records is None
+        and name not in ("", *BUILT_IN)
+        and Path(name).is_dir()
+        and not holds_modelnet40(Path(name))
     )
     _check_options(
         name,
@@ -74,7 +82,9 @@ def load_dataset(
         channels=channels,
     )
     check_range(value_range)
-    if name == "digits":
+    if records is not None:
+        whole = records.load(Path(name), unit=unit, value_range=value_range)
+    elif name == "digits":
         whole = digits_set(value_range)
     elif name == "cifar10":
         whole = cifar10_set(data_dir, value_range)
@@ -113,6 +123,8 @@ def _unknown(name: str) -> str:
         what = "DATA is empty"
     elif path.is_file() and path.suffix.lower() in SUFFIXES:
         what = f"{name} is one picture; name the folder that it lies in"
+    elif path.is_file() and path.suffix.lower() in RECORDS:
+        what = f"{name} holds records, and of what must be said, as --modality tokens"
     elif path.is_file():
         what = f"{name} is a file of another kind"
     elif path.exists() or path.is_symlink():
@@ -177,30 +189,11 @@ def _file(
     if "x" not in arrays:
         raise ValueError(f"{path} holds no {modality.called}")
     found = read_arrays(arrays, f"{path}: ", unit=unit or modality.unit, value_range=value_range)
-    return replace(_of_arrays(path, found), raw=modality.raw(str(path), {}))
+    return replace(dataset_of(found, str(path)), raw=modality.raw(str(path), {}))
 
 
 def _npz(
     path: Path, *, unit: str | None, channels: str | None, value_range: tuple[float, float] | None
 ) -> Dataset:
     found = read_npz(path, unit=unit, channels=channels, value_range=value_range)
-    return _of_arrays(path, found)
-
-
-def _of_arrays(path: Path, arrays: Arrays) -> Dataset:
-    x, labels, reference = arrays.x, arrays.labels, arrays.reference
-    return Dataset(
-        name=str(path),
-        modality=arrays.modality,
-        shape=x.shape[1:],
-        dtype=x.dtype,
-        indices=np.arange(len(x)),
-        labels=labels,
-        read=lambda position: x[position],
-        class_names=arrays.class_names,
-        sorted_names=arrays.sorted_names,
-        label_range=None if labels is None else (int(labels.min()), int(labels.max())),
-        label_count=0 if labels is None or arrays.class_names else len(labels),
-        notes=arrays.notes,
-        read_reference=None if reference is None else lambda: reference,
-    )
+    return dataset_of(found, str(path))

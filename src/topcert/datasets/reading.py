@@ -11,6 +11,7 @@ from typing import Any, Final, final
 from topcert.datasets.class_order import checked_names
 from topcert.datasets.dataset import Dataset
 from topcert.datasets.load_dataset import load_dataset
+from topcert.datasets.records import Records
 from topcert.files import path_of
 from topcert.theory.scalars import whole_number
 
@@ -42,6 +43,8 @@ class Reading:
         What the model calls its classes, in its order.
     unlabelled
         Leave the labels of the data out.
+    records
+        What a file of records holds, such as texts: `topcert.Records`.
     lowest_label
         No choice, but what was found: the lowest label of the whole set, recorded where it is not
         0.
@@ -64,6 +67,7 @@ class Reading:
     value_range: tuple[float, float] | None = None
     class_names: tuple[str, ...] | None = None
     unlabelled: bool = False
+    records: Records | None = None
     lowest_label: int | None = None
 
     def __post_init__(self) -> None:
@@ -105,6 +109,7 @@ class Reading:
             unit=unit,
             channels=self.channels,
             value_range=self.value_range,
+            records=self.records,
         )
 
     def check(self, name: str) -> None:
@@ -135,6 +140,7 @@ class Reading:
             "range": None if self.value_range is None else [float(end) for end in self.value_range],
             "class_names": None if self.class_names is None else list(self.class_names),
             "unlabelled": self.unlabelled or None,
+            "records": None if self.records is None else self.records.to_json(),
             "lowest_label": self.lowest_label,
         }
         return {
@@ -189,6 +195,7 @@ class Reading:
             value_range=None if ends is None else (float(ends[0]), float(ends[1])),
             class_names=None if names is None else tuple(names),
             unlabelled=bool(recorded.get("unlabelled")),
+            records=Records.from_json(recorded.get("records")),
             lowest_label=recorded.get("lowest_label"),
         )
 
@@ -204,5 +211,6 @@ _KINDS: Final[dict[str, type]] = {
     "range": list,
     "class_names": list,
     "unlabelled": bool,
+    "records": dict,
     "lowest_label": int,
 }

@@ -96,6 +96,8 @@ class Modality(ABC):
     any_length: ClassVar[bool] = False
     # the ends of names of files that `read_file` reads, such as ".wav"
     suffixes: ClassVar[tuple[str, ...]] = ()
+    # what columns of a file of records are for, such as "text"; a person may name each
+    record_columns: ClassVar[tuple[str, ...]] = ()
     # what an attacker may do to features unless a person says otherwise: "rewrite", "insert",
     # "delete"; more than "rewrite" only where `kept_alone`, in their order and without places
     changes: ClassVar[tuple[str, ...]] = (REWRITE,)
@@ -217,6 +219,15 @@ class Modality(ABC):
         line, behind the name of the file.
         """
         raise ValueError(f"{path}: {self.noun} are read from arrays and .npz files alone")
+
+    def read_records(self, path: Path, columns: Mapping[str, str]) -> Mapping[str, Any]:
+        """The arrays of a file of records, or of a folder, as an .npz has them; and perhaps
+        `input_names`.
+
+        `columns` are the names that a person gave of some of `record_columns`. Whatever it raises
+        is said in one line.
+        """
+        raise ValueError(f"{path}: {self.noun} are read from no records")
 
     def raw(self, data: str, options: Mapping[str, Any]) -> RawInput | None:
         """What the certified arrays were made of, where that is something else; or None.

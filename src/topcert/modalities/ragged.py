@@ -17,7 +17,8 @@ class Ragged:
     Parameters
     ----------
     items
-        One array an input, at least one of them.
+        One array an input, at least one of them; an empty one keeps nothing, so that a run names it
+        and leaves it out.
 
     Attributes
     ----------
@@ -48,8 +49,6 @@ class Ragged:
                     f"input {place} is {item.dtype} {item.shape}, input 0 {first.dtype}"
                     f" {first.shape}; inputs may differ in their length alone"
                 )
-            if not len(item):
-                raise ValueError(f"input {place} is empty; leave it out")
         longest = max(len(item) for item in self.items)
         self.shape = (len(self.items), longest, *first.shape[1:])
         self.dtype = first.dtype
