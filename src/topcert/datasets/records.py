@@ -90,12 +90,11 @@ class Records:
         kind = self._kind()
         try:
             arrays = dict(kind.read_records(path, self.columns))
-        except ValueError:
-            raise
         except Exception as error:  # a damaged file can raise anything
+            if isinstance(error, ValueError) and str(path) in str(error):
+                raise
             raise ValueError(
-                f"{path} cannot be read as {kind.called}: {type(error).__name__}:"
-                f" {first_line(error)}"
+                f"{path} cannot be read as {kind.called}: {first_line(error)}"
             ) from error
         names = arrays.pop("input_names", None)
         found = read_arrays(arrays, f"{path}: ", unit=unit or kind.unit, value_range=value_range)
