@@ -67,7 +67,7 @@ def test_a_stride_or_limit_below_one_is_refused(table: str, option: str, value: 
         ("CIFAR-10", "there is no file or folder 'CIFAR-10', and the set is called cifar10;"),
         ("no/such/folder", "there is no file or folder 'no/such/folder';"),
         ("absent.csv", "there is no file or folder 'absent.csv';"),
-        ("table.csv", "table.csv is a file of another kind;"),
+        ("table.csv", "table.csv holds records, and of what must be said, as --modality tokens;"),
         ("a.PNG", "a.PNG is one picture; name the folder that it lies in;"),
         ("", "DATA is empty;"),
         ("broken", "broken is no file and no folder (a link to nothing, a pipe or a device);"),

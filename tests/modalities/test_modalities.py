@@ -80,5 +80,5 @@ def test_units_are_counted_in_words() -> None:
     assert count_in_words(0, "point") == "0 points"
     assert count_in_words(2, "something of a person's own") == "2 something of a person's owns"
     check_unit("feature")
-    with pytest.raises(ValueError, match=r"'token'; choose one of: pixel, feature, point, "):
-        check_unit("token")
+    with pytest.raises(ValueError, match=r"'voxel'; choose one of: pixel, feature, point, "):
+        check_unit("voxel")

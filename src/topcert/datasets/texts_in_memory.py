@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, final
@@ -40,10 +41,12 @@ class TextsInMemory(DataInMemory):
 
 def is_texts(x: Any) -> bool:
     """Whether `x` is a list, a tuple, an array or a Series of texts."""
-    if isinstance(x, np.ndarray):
-        return x.ndim == 1 and x.dtype.kind in "UO" and _all_text(x.tolist())
-    listed = isinstance(x, (list, tuple)) or (hasattr(x, "tolist") and hasattr(x, "index"))
-    return listed and _all_text(x if isinstance(x, (list, tuple)) else x.tolist())
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(x, pandas.Series):
+        x = x.tolist()
+    if isinstance(x, np.ndarray) and x.ndim == 1 and x.dtype.kind in "UO":
+        x = x.tolist()
+    return _all_text(x)
 
 
 def _all_text(values: Any) -> bool:
