@@ -15,6 +15,7 @@ from topcert.html_tables import html_table
 from topcert.methods.ablation import METHOD
 from topcert.methods.planning import Setting, shown_radii
 from topcert.methods.suggestions import SufficientSetting, reaches
+from topcert.theory.attacker import REWRITE, REWRITES, Attacker
 from topcert.theory.certified_radius import ABSTAIN
 from topcert.theory.counting import check_counts
 from topcert.theory.scalars import whole_number
@@ -153,6 +154,7 @@ def plan(
     num_samples: int = 10_000,
     alpha: float = 0.001,
     num_named: int = 1,
+    moves: Sequence[str] = (REWRITE,),
     unit: str = "feature",
 ) -> Plan:
     """The largest radius that can ever be certified by `ablation`, and the votes that it takes.
@@ -173,6 +175,8 @@ def plan(
         The chance that any certificate of an input is wrong.
     num_named
         Labels that each vote names (w).
+    moves
+        What an attacker may do, some of "insert", "delete" and "rewrite".
     unit
         What to call a feature.
 
@@ -190,6 +194,9 @@ def plan(
     >>> import topcert
     >>> topcert.plan(num_features=1024, num_kept=50, num_classes=10, k=3).largest_radius()
     27
+    >>> topcert.plan(num_features=200, num_kept=10, num_classes=20, k=3,
+    ...              moves=["insert", "delete", "rewrite"]).largest_radius()
+    25
     """
     with python_words():
         asked = listed_ks(k)
@@ -201,6 +208,7 @@ def plan(
             num_samples=whole_number(num_samples, "num_samples"),
             alpha=alpha,
             num_named=whole_number(num_named, "num_named"),
+            attacker=Attacker(moves=tuple(moves)),
         )
         return Plan(settings, unit=unit)
 
@@ -214,6 +222,7 @@ def settings_of(
     num_samples: int,
     alpha: float,
     num_named: int,
+    attacker: Attacker = REWRITES,
 ) -> list[Setting]:
     """The numbers for each k. Raises ValueError, naming options, where one is out of range."""
     check_alpha(alpha)
@@ -232,6 +241,7 @@ def settings_of(
             num_samples=num_samples,
             alpha=alpha,
             num_named=num_named,
+            attacker=attacker,
         )
         for k in choose_ks(ks, METHOD.name, num_classes)
     ]
@@ -244,7 +254,9 @@ def _votes(needed: int, setting: Setting) -> int | None:
 def numbers_of(setting: Setting) -> str:
     """The numbers of a setting, in words."""
     named = "" if setting.num_named == 1 else f", w = {setting.num_named}"
+    moves = setting.attacker.moves
+    done = "" if setting.attacker.rewrites_alone else f", moves {', '.join(moves)}"
     return (
         f"n = {setting.num_samples:,}, alpha = {setting.alpha:g}, c = {setting.num_classes}, e ="
-        f" {setting.num_kept:,}{named} and d = {setting.num_features:,}"
+        f" {setting.num_kept:,}{named} and d = {setting.num_features:,}{done}"
     )

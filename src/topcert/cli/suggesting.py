@@ -71,10 +71,11 @@ def suggest(setting: Setting, radius: int, *, unit: str, grid: bool) -> dict[str
         f"{head}: the most features that a mask may keep (e), {numbers}",
         {(reach.num_named, reach.percent): reach.num_kept for reach in found},
     )
-    _table(
-        f"{head} over a design, for certain: the fewest blocks that share no feature",
-        {(reach.num_named, reach.percent): reach.num_blocks for reach in found},
-    )
+    if setting.attacker.rewrites_alone:  # designs know one length of inputs
+        _table(
+            f"{head} over a design, for certain: the fewest blocks that share no feature",
+            {(reach.num_named, reach.percent): reach.num_blocks for reach in found},
+        )
     commands = _tune_commands(setting, radius, found, grid=grid)
     console.print(NOT_KNOWN, highlight=False, soft_wrap=True)
     for command in commands:

@@ -9,12 +9,15 @@ from typing import Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
+from topcert.methods.ablation import METHOD as ABLATION
 from topcert.methods.certificate_table import LabelChoice
 from topcert.methods.certify import radii_of
 from topcert.methods.located import METHOD as LOCATED
 from topcert.methods.located import largest_radii, unanimous_votes
 from topcert.methods.method import DesignMethod, SampledMethod, Smoothing
-from topcert.theory.certified_radius import ABSTAIN, certified_radius
+from topcert.noise.ablation import Ablation
+from topcert.theory.attacker import REWRITES, Attacker
+from topcert.theory.certified_radius import ABSTAIN
 from topcert.theory.confidence import lower_bound, upper_bound
 from topcert.theory.located_ballots import JointAndSurviving
 from topcert.theory.stopping_test import StoppingTest
@@ -26,7 +29,7 @@ Rest = Literal["even", "one"]
 @dataclass(frozen=True, kw_only=True)
 class Setting:
     """Numbers that a plan is about; labels are given, so each bound is at alpha/c. Each vote names
-    `num_named` labels.
+    `num_named` labels; radii count moves of the `attacker`.
     """
 
     num_features: int
@@ -36,6 +39,7 @@ class Setting:
     num_samples: int
     alpha: float
     num_named: int = 1
+    attacker: Attacker = REWRITES
 
     def radius(self, votes: NDArray[np.int64], rest: Rest) -> NDArray[np.int64]:
         """The radius of a label that so many of n votes name, int64 like `votes`.
@@ -58,15 +62,16 @@ class Setting:
         lower, upper = np.zeros(counts.shape), np.ones(counts.shape)
         lower[:, 0] = lower_bound(counts[:, 0], self.num_samples, error)
         upper[:, 1:] = upper_bound(counts[:, 1:], self.num_samples, error)
-        return certified_radius(
-            lower,
-            upper,
-            np.zeros(len(counts), np.int64),
-            k=self.k,
+        smoothing = Smoothing(
+            noise=Ablation(num_kept=self.num_kept),
+            unit="feature",
             num_features=self.num_features,
-            num_kept=self.num_kept,
             num_named=self.num_named,
+            attacker=self.attacker,
         )
+        first = np.zeros(len(counts), np.int64)
+        found = ABLATION.theorem(lower, upper, first, ks=[self.k], smoothing=smoothing)
+        return found.radius[:, 0]
 
     def largest_radius(self) -> int:
         """The radius when all n votes name one label: with these bounds none is larger. May be

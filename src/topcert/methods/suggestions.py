@@ -103,7 +103,11 @@ def _most_kept(setting: Setting, radius: int, percent: int) -> int | None:
 
 
 def _fewest_blocks(setting: Setting, radius: int, percent: int) -> int | None:
-    """The fewest blocks of a partition whose votes give the radius."""
+    """The fewest blocks of a partition whose votes give the radius; of designs nothing is said
+    where inputs may change their length.
+    """
+    if not setting.attacker.rewrites_alone:
+        return None
     most = min(setting.num_features, _MOST_BLOCKS * (radius + 1))
     return next(
         (

@@ -24,6 +24,7 @@ from topcert.evaluation.wording import best_in_words
 from topcert.methods.planning import Setting, shown_radii
 from topcert.noise.ablation import Ablation
 from topcert.noise.make_noise import make_noise
+from topcert.theory.attacker import REWRITES, Attacker
 from topcert.theory.certified_radius import ABSTAIN
 from topcert.voting.prepare import prepare
 from topcert.voting.prepared_run import Prepared
@@ -46,6 +47,7 @@ class ClaimOptions:
         ),
     ] = None
     k: options.Ks = None
+    moves: options.Moves = None
 
 
 @final
@@ -129,6 +131,9 @@ def plan(
             prepared.classifier.num_classes,
             prepared.unit,
         )
+    attacker = REWRITES if prepared is None else prepared.form.modality.attacker
+    if claim.moves is not None:
+        attacker = Attacker(moves=tuple(claim.moves.split(",")))
     if features is None or classes is None:
         raise ValueError("--features and --classes are needed without DATA and MODEL")
     planned = settings_of(
@@ -139,6 +144,7 @@ def plan(
         num_samples=samples,
         alpha=alpha,
         num_named=ballot,
+        attacker=attacker,
     )
     grid = prepared is not None and prepared.form.grid is not None
     settings, suggested = [], []
@@ -163,6 +169,8 @@ def _print_setting(setting: Setting, unit: str) -> dict[str, Any]:
         soft_wrap=True,
     )
     record = {**asdict(setting), "largest_radius": radius_or_none(largest), "votes_needed": []}
+    record["moves"] = list(setting.attacker.moves)
+    del record["attacker"]
     if w == 1:
         del record["num_named"]
     if largest == ABSTAIN:
