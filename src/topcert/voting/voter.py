@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, final
@@ -182,13 +183,14 @@ def count_all(
     `num_named`: only so many labels of each ballot count, the best; None for all.
     """
     counts = np.zeros((num_inputs, num_classes), np.int64)
-    batches = [
+    batches, asked = itertools.tee(
         (position, start, min(start + voter.batch_size, num_samples))
         for position in range(num_inputs)
         for start in range(0, num_samples, voter.batch_size)
-    ]
-    for batch, (ballots, undefined) in zip(batches, voter.votes_in_turn(batches), strict=True):
-        position, _, stop = batch
+    )
+    for (position, _, stop), (ballots, undefined) in zip(
+        batches, voter.votes_in_turn(asked), strict=True
+    ):
         voter.classifier.undefined.add(undefined)
         counts[position] += np.bincount(ballots[:, :num_named].reshape(-1), minlength=num_classes)
         on_progress(position * num_samples + stop, num_inputs * num_samples, "")
