@@ -125,8 +125,35 @@ def test_a_run_of_several_lengths_is_certified_stored_and_verified(
     sets = np.argsort(-votes.counts, axis=1, kind="stable")[:, :2]
     space = {"num_features": sizes, "num_kept": KEPT, "attacker": EDITS}
     assert (votes.stay_radii(k=2) == stay_radius(lower, upper, sets, k=2, **space)).all()
-    with pytest.raises(ValueError, match="located is for inputs of equally many words, and these"):
-        votes.certify("located", k=1, moves=["rewrite"])
+
+
+def test_located_certifies_each_length_as_a_run_of_that_length(
+    words: Path, topcert: Callable[..., Outcome]
+) -> None:
+    run = topcert("certify", *COMMAND, "--method", "located", "--k", "1,2", "--out", "o")
+    assert run.code == 0, run.err
+    votes = open_votes("o")
+    for moves, choice in (
+        (["insert", "delete", "rewrite"], "given"),
+        (["rewrite"], "given"),
+        (["rewrite"], "predicted"),
+    ):
+        asked = {"k": (1, 2), "moves": moves, "label_choice": choice}
+        found = votes.certify("located", **asked).table
+        for place in set(FITS):
+            Path("texts.txt").write_text(
+                " ".join(["0", *(str(int(word)) for word in texts()[place])])
+            )
+            alone = topcert("certify", *COMMAND, "--k", 1, "--out", f"alone-{place}", "--resume")
+            assert alone.code == 0, alone.err
+            expected = open_votes(f"alone-{place}").certify("located", **asked).table
+            assert found.radius[found.index == place].tolist() == expected.radius.tolist()
+        assert found.radius.max() >= 2
+    assert topcert("verify", "o").code == 0
+    fresh = ("--data", "again.txt", "--fresh-seed", 8, "--samples", 200)
+    lines = [" ".join(["0", *(str(int(word)) for word in text)]) for text in texts()]
+    Path("again.txt").write_text("\n".join(lines))
+    assert topcert("verify", "o", "--model", "words_model:make", *fresh).code == 0
 
 
 def test_a_forged_length_is_found(words: Path, topcert: Callable[..., Outcome]) -> None:

@@ -64,8 +64,8 @@ def read_arrays(
     names in errors, and `label_name` is what `y` is called there.
     """
     ragged = ragged_or_none(arrays["x"])  # of `Modality.read_file`
-    if ragged is not None:
-        arrays = arrays | {"x": ragged}
+    x = as_array(arrays["x"], f"{what}x") if ragged is None else ragged
+    arrays = arrays | {"x": x}
     y = arrays.get("y")
     labels, names = (
         (None, ()) if y is None else _labels(y, arrays["x"].shape[:1], f"{what}{label_name}")

@@ -45,6 +45,7 @@ class Located(MaskMethod):
     norm: ClassVar[str] = "l0"
     ballots: ClassVar[bool] = True
     moves: ClassVar[tuple[str, ...]] = MOVES
+    any_size: ClassVar[bool] = True
     needs: ClassVar[str] = "--keep, and a ledger (certify, evaluate)"
     guarantee: ClassVar[str] = "holds with probability 1 - alpha; uses which masks voted for what"
 
@@ -61,6 +62,19 @@ class Located(MaskMethod):
         alpha: float,
         smoothing: Smoothing,
     ) -> Ints:
+        if smoothing.sizes is not None:
+            shown = max(ks) if labels is None else 1
+            radii = np.full((len(counts), shown, len(ks)), ABSTAIN)
+            for rows, alike in smoothing.by_size():
+                radii[rows] = self.radii(
+                    counts[rows],
+                    votes.of_length(rows, alike.num_features or 0),
+                    None if labels is None else labels[rows],
+                    ks=ks,
+                    alpha=alpha,
+                    smoothing=alike,
+                )
+            return radii
         assert smoothing.num_features is not None
         num_kept = smoothing.noise_of(Ablation).kept
         check_alpha(alpha)
@@ -99,6 +113,13 @@ class Located(MaskMethod):
         ks: Sequence[int],
         smoothing: Smoothing,
     ) -> Radii:
+        if smoothing.sizes is not None:
+            whole = np.full((len(labels), len(ks)), ABSTAIN)
+            for rows, alike in smoothing.by_size():
+                whole[rows] = self.favourable(
+                    lower[rows], upper[rows], labels[rows], ks=ks, smoothing=alike
+                ).radius
+            return Radii(whole)
         assert smoothing.num_features is not None
         num_kept = smoothing.noise_of(Ablation).kept
         share = np.take_along_axis(lower, labels[:, None], axis=1)

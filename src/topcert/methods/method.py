@@ -53,6 +53,13 @@ class Smoothing:
         """Whether features are rewritten alone, and all inputs have as many."""
         return self.sizes is None and self.attacker.rewrites_alone
 
+    def by_size(self) -> Iterator[tuple[NDArray[np.int64], Smoothing]]:
+        """The inputs of each number of features, where they differ, and what theirs is."""
+        assert self.sizes is not None
+        for size in np.unique(self.sizes).tolist():
+            rows = np.flatnonzero(self.sizes == size)
+            yield rows, replace(self, sizes=None, num_features=size)
+
     def of_inputs(self, rows: slice | NDArray[np.int64]) -> Smoothing:
         """The same of some of the inputs."""
         return self if self.sizes is None else replace(self, sizes=self.sizes[rows])
@@ -110,6 +117,11 @@ class MaskVotes(Protocol):
     ) -> Iterator[NDArray[np.signedinteger]]:
         """As `kept_counts`, of pairs of features, for some inputs in ascending order: `(labels,
         features, features)`.
+        """
+
+    def of_length(self, inputs: NDArray[np.int64], num_features: int) -> MaskVotes:
+        """Those of some inputs, ascending, all of which have so many features: of a run whose
+        inputs differ in that.
         """
 
 

@@ -6,7 +6,6 @@ It is not stored: it follows from the votes, and for a rule that asks for them f
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import final
 
 import numpy as np
@@ -21,6 +20,7 @@ from topcert.theory.stopping_rules import Stopping
 from topcert.theory.stopping_test import StoppingTest
 from topcert.voting.manifest import FIXED, Manifest
 from topcert.voting.replay import ReplayedMasks
+from topcert.voting.some_votes import SomeVotes
 from topcert.voting.stages import Stage
 
 
@@ -111,20 +111,8 @@ class OpenInputs:
             joint = self._test.joint(counts, named, certifying)
         if not self._test.needs_masks:
             return joint
-        votes = _SomeVotes(manifest=self._manifest, votes=cast)
+        votes = SomeVotes(manifest=self._manifest, votes=cast)
         masks = ReplayedMasks(votes, first=len(cast[0]) - self._manifest.num_selection)
         kept = masks.kept_counts(self._test.near(counts, named))
         surviving = self._test.surviving(counts, named, kept, masks.degrees())
         return surviving if joint is None else JointAndSurviving(joint=joint, surviving=surviving)
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class _SomeVotes:
-    """Votes of some inputs of a ledger."""
-
-    manifest: Manifest
-    votes: list[NDArray[np.unsignedinteger]]
-
-    def iterate_inputs(self) -> Iterator[NDArray[np.unsignedinteger]]:
-        yield from self.votes

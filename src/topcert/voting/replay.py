@@ -5,8 +5,9 @@ passes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
-from typing import Final, Protocol, final
+from typing import Final, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from topcert.noise.law import of_law
 from topcert.randomization.designs import Design
 from topcert.randomization.mask_streams import STREAMS
 from topcert.voting.manifest import Manifest
+from topcert.voting.some_votes import SomeVotes, Votes
 
 _MASK_BYTES: Final = 1 << 28  # of masks at a time
 _TABLE_BYTES: Final = 1 << 28  # of counts, for the inputs that share a walk over all masks
@@ -58,17 +60,6 @@ def design_of(manifest: Manifest) -> Design | None:
     )
 
 
-class Votes(Protocol):
-    """Votes under a manifest: a ledger, or some of one."""
-
-    @property
-    def manifest(self) -> Manifest:
-        """What they were cast under."""
-
-    def iterate_inputs(self) -> Iterator[NDArray[np.unsignedinteger]]:
-        """The votes `(votes, depth)` of each input in turn, those of its first sample first."""
-
-
 @final
 class ReplayedMasks:
     """Which features were kept under the votes of a ledger; those of its first sample excepted.
@@ -106,6 +97,21 @@ class ReplayedMasks:
         self._all: NDArray[np.int32] | None = None  # where they fit in one block
         self._pair_degrees: NDArray[np.int32] | None = None
         self._on_pairs = on_pairs
+        self._every: list[NDArray[np.unsignedinteger]] | None = None
+
+    def of_length(self, inputs: NDArray[np.int64], num_features: int) -> ReplayedMasks:
+        """The votes of some inputs, ascending, each of which has so many features, and their masks;
+        of a run whose inputs differ in that. All its votes are then in memory.
+        """
+        if self._every is None:
+            self._every = list(self._ledger.iterate_inputs())
+        manifest = self._ledger.manifest
+        shape = (num_features, *manifest.input_shape[1:])
+        votes = SomeVotes(
+            manifest=replace(manifest, num_features=num_features, input_shape=shape),
+            votes=[self._every[position] for position in inputs.tolist()],
+        )
+        return ReplayedMasks(votes, first=self._size, num_named=self._num_named)
 
     @property
     def round_size(self) -> int:
