@@ -29,7 +29,8 @@ from topcert.randomization.on_device import MaskingOnDevice
 from topcert.voting import device_path
 from topcert.voting.device_path import DevicePath
 from topcert.voting.executors.executor import BlockTask, compute_blocks
-from topcert.voting.voter import AHEAD, Voter
+from topcert.voting.sampling import batches_per_block
+from topcert.voting.voter import Voter, default_batch_size, work_factor
 
 torch.set_num_threads(1)
 
@@ -267,6 +268,7 @@ def test_the_next_batch_is_begun_before_one_is_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """In one block and across blocks."""
+    monkeypatch.setattr("topcert.voting.voter.AHEAD", 1)
     monkeypatch.setattr(device_path, "pays", lambda _: True)
     voter = make_voter(CASES["six-channel"])
     events: list[str] = []
@@ -288,7 +290,6 @@ def test_the_next_batch_is_begun_before_one_is_waited_for(
         events.append(f"block {found.block}")
         assert len(found.votes) == tasks[found.block].num_votes
         assert found.undefined.asked == len(found.votes)
-    assert AHEAD == 1
     assert events == [
         *("begin 0", "begin 1", "wait 0", "begin 2", "wait 1", "block 0"),
         *("begin 3", "wait 2", "wait 3", "block 1"),
@@ -308,3 +309,25 @@ def test_a_device_that_fails_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(MaskingOnDevice, "batch", fails)
     with pytest.raises(ValueError, match=r"not be run on a batch of shape \(8, 6, 5, 6\).*memory"):
         list(voter.votes_in_turn(BATCHES))
+
+
+@pytest.mark.parametrize("cells", [6 * 32 * 32, 6 * 224 * 224])
+def test_a_gpu_has_larger_batches_and_blocks_of_as_many(cells: int) -> None:
+    """Of batches that are begun while a block is written, several are of one block."""
+    classifier = make_voter(CASES["six-channel"]).classifier
+    sizes, batches = [], []
+    for runtime in ("torch 2.13.0, cpu A", "torch 2.13.0, NVIDIA B"):
+        classifier.runtime = runtime
+        size = default_batch_size(num_samples=10**6, cells_per_input=cells, classifier=classifier)
+        sizes.append(size)
+        batches.append(
+            batches_per_block(
+                batch_size=size,
+                cells_per_input=cells,
+                total_votes=10**6,
+                factor=work_factor(classifier),
+            )
+        )
+    assert sizes[1] == pytest.approx(16 * sizes[0], rel=0.3)
+    assert batches[1] == pytest.approx(batches[0], rel=0.3)
+    assert batches[1] >= 8

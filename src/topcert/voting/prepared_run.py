@@ -19,7 +19,7 @@ from topcert.voting.manifest import FIXED, Manifest
 from topcert.voting.named_files import absolute_if_file
 from topcert.voting.request import Request
 from topcert.voting.sampling import batches_per_block
-from topcert.voting.voter import Voter
+from topcert.voting.voter import Voter, work_factor
 
 
 @final
@@ -120,5 +120,6 @@ class Prepared:
                 batch_size=self.batch_size,
                 cells_per_input=self.cells_per_input,
                 total_votes=len(self.dataset) * (request.num_selection + request.num_samples),
+                factor=work_factor(self.classifier),
             ),
         )

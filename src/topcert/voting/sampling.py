@@ -14,14 +14,16 @@ MAX_BLOCK_VOTES: Final = 1 << 14
 MANY_BLOCKS: Final = 30_000  # files that a folder takes well
 
 
-def batches_per_block(*, batch_size: int, cells_per_input: int, total_votes: int) -> int:
+def batches_per_block(
+    *, batch_size: int, cells_per_input: int, total_votes: int, factor: int = 1
+) -> int:
     """How many batches make a block: about `BLOCK_CELLS` values of randomized input, which is a
     second or two of work for a network that fits its input size; more where these would be more
-    than `MANY_BLOCKS` files. It depends on the run alone, so that the same run gives the same
-    files.
+    than `MANY_BLOCKS` files, and `factor` times as many on a GPU. It depends on the run alone, so
+    that the same run gives the same files.
     """
-    votes = max(BLOCK_CELLS // cells_per_input, -(-total_votes // MANY_BLOCKS))
-    return max(1, min(votes, MAX_BLOCK_VOTES) // batch_size)
+    votes = max(factor * BLOCK_CELLS // cells_per_input, -(-total_votes // MANY_BLOCKS))
+    return max(1, min(votes, factor * MAX_BLOCK_VOTES) // batch_size)
 
 
 @final

@@ -18,23 +18,31 @@ from topcert.voting.device_path import DevicePath
 
 BATCH_CELLS: Final = 1 << 21  # values in a default batch on a CPU: 8 MiB of float32, near the cache
 MAX_BATCH: Final = 256
+GPU_FACTOR: Final = 16
 TRIAL_ROWS: Final = 16  # ablated inputs that a model is tried on before a run
-AHEAD: Final = 1  # batches that are begun before the ballots of one are waited for
+# Batches that are begun before the ballots of one are waited for. They take no memory of a GPU: it
+# makes the rows of each when it comes to it. While they run, the host can write a block.
+AHEAD: Final = 8
 
 Batch = tuple[int, int, int]  # an input, the first draw of the noise and the draw after the last
 
 
 def default_batch_size(*, num_samples: int, cells_per_input: int, classifier: Classifier) -> int:
-    """Masks a batch: what the model fixes, else about `BATCH_CELLS` values (16 times that on a
-    GPU), evenly cut.
+    """Masks a batch: what the model fixes, else about `BATCH_CELLS` values (`GPU_FACTOR` times that
+    on a GPU), evenly cut.
 
     Cutting n evenly leaves next to no padding in an input's last batch.
     """
     if classifier.batch_size is not None:
         return classifier.batch_size
-    factor = 1 if "cpu" in classifier.runtime else 16
+    factor = work_factor(classifier)
     most = max(8, min(factor * MAX_BATCH, factor * BATCH_CELLS // cells_per_input))
     return -(-num_samples // -(-num_samples // most))
+
+
+def work_factor(classifier: Classifier) -> int:
+    """How many times as much is done at a time as on a CPU: 1 there, `GPU_FACTOR` on a GPU."""
+    return 1 if "cpu" in classifier.runtime else GPU_FACTOR
 
 
 def trial_size(cells_per_input: int) -> int:
@@ -100,7 +108,7 @@ class Voter:
     ) -> Iterator[tuple[NDArray[np.int64], UnansweredVotes]]:
         """The votes of each batch in turn, and how many of them had no answer; those of `votes`.
 
-        Where rows are made beside the network, the next batch is begun before one is waited for.
+        Where rows are made beside the network, the next batches are begun before one is waited for.
         """
         if self._path is None:
             for batch in batches:
