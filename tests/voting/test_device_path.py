@@ -223,6 +223,29 @@ def test_a_run_leaves_the_same_folder(tmp_path: Path, monkeypatch: pytest.Monkey
     assert len(begun) == 3 * -(-100 // 16)  # replays ask by rows of the host
 
 
+class Words(nn.Module):
+    """Scores of whole numbers, which are added without rounding."""
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        return rows.flatten(1).remainder(5) @ linear(16).mul(4).round()
+
+
+def test_votes_of_texts_of_several_lengths(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["a b c d e f g", "to be or not to be that is", "one two three four five six"]
+    smoothed = topcert.SmoothedClassifier(
+        Words(), noise=topcert.Ablation(num_kept=4), unit="token", num_named=2, batch_size=8
+    )
+
+    def counts() -> np.ndarray:
+        return smoothed.vote(texts, label_choice="predicted", num_samples=40, progress=False).counts
+
+    usual, begun, begin = counts(), [], DevicePath.begin
+    monkeypatch.setattr(DevicePath, "begin", lambda *a, **k: begun.append(0) or begin(*a, **k))
+    monkeypatch.setattr(device_path, "pays", lambda _: True)
+    np.testing.assert_array_equal(counts(), usual)
+    assert len(begun) == 15
+
+
 @dataclass
 class Wrong(DeviceEncoder):
     """Right at first, and wrong after so many calls."""
