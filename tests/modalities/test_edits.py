@@ -262,3 +262,52 @@ def test_points_are_rewritten_unless_edits_are_asked_for() -> None:
     assert "inserts, deletes or replaces up to r of its points" in edits.promise()
     shown = smoothed.predict(x, k=1, num_samples=50, moves=["delete"], progress=False)
     assert shown.attacker.moves == ("delete",)
+
+
+@pytest.mark.parametrize(
+    ("changed", "into", "why"),
+    [
+        (
+            "return np.ascontiguousarray(x)[None]",
+            "return np.ascontiguousarray(x + np.arange(len(x)) / 1000)[None]",
+            "features that change when one is inserted before them",
+        ),
+        (
+            "encodings: ClassVar[tuple[Encoding, ...]] = (KEEP_ONLY,)",
+            "encodings: ClassVar[tuple[Encoding, ...]] = (PLACED,)",
+            "the encoder Placed shows where features stood or how many there were",
+        ),
+    ],
+)
+def test_what_tells_places_is_refused_before_any_vote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str, into: str, why: str
+) -> None:
+    placed = """
+
+class Placed:
+    def __call__(self, planes, kept):
+        return np.stack([planes[0][kept], kept.astype(float)], axis=2)
+
+    def on_device(self, device):
+        return None
+
+
+PLACED = Encoding(name="placed", make=lambda asked: Placed())
+
+
+@final
+class Words"""
+    source = WORDS.replace("\n@final\nclass Words", placed, 1).replace(changed, into, 1)
+    install(
+        monkeypatch,
+        tmp_path,
+        package="topcert-words",
+        entries={MODALITIES: {"words": "words_for_tests:MODALITY"}},
+        modules={"words_for_tests": source},
+    )
+    smoothed = SmoothedClassifier(
+        lambda batch: batch[:, :3, 0], noise=Ablation(num_kept=6), unit="word"
+    )
+    with pytest.raises(ValueError, match=why):
+        smoothed.vote(X, num_samples=20, progress=False)
+    sys.modules.pop("words_for_tests", None)

@@ -91,6 +91,8 @@ class Modality(ABC):
     ranged: ClassVar[bool] = False
     # whether a classifier is shown the kept features alone, so that masks keep equally many
     kept_alone: ClassVar[bool] = False
+    # what else a person may ask about, under the same conditions
+    more_changes: ClassVar[tuple[str, ...]] = ()
     # whether inputs of one run may have different numbers of features, along their first axis; only
     # where `kept_alone`, and encoders do not ask how many there are
     any_length: ClassVar[bool] = False
@@ -119,10 +121,8 @@ class Modality(ABC):
 
     @property
     def moves(self) -> tuple[str, ...]:
-        """What a certificate may be asked about: `changes`, and all moves where a classifier is
-        shown the kept features alone.
-        """
-        return MOVES if self.kept_alone else self.changes
+        """What a certificate may be asked about: `changes` and `more_changes`."""
+        return tuple(move for move in MOVES if move in (*self.changes, *self.more_changes))
 
     def has_unit(self, unit: str) -> bool:
         """Whether features may be called so."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from topcert.modalities.encodings.encoding import Encoding
 from topcert.modalities.encodings.keep_only import KEEP_ONLY
 from topcert.modalities.modality import Modality, Unit
+from topcert.theory.attacker import DELETE, INSERT
 
 MAX_COORDINATES: Final = 6  # of a point: its place, and perhaps a normal
 
@@ -29,6 +30,7 @@ class Points(Modality):
     encodings: ClassVar[tuple[Encoding, ...]] = (KEEP_ONLY,)
     usual: ClassVar[bool] = True
     kept_alone: ClassVar[bool] = True
+    more_changes: ClassVar[tuple[str, ...]] = (INSERT, DELETE)
 
     def split(self, shape: tuple[int, ...], unit: str) -> tuple[int, int]:
         return shape[1], shape[0]

@@ -19,6 +19,7 @@ import topcert.modalities
 from topcert.modalities.encodings.encoding import Encoding
 from topcert.modalities.modality import Modality, Unit
 from topcert.plugins import MODALITIES, Plugin, find_plugins, only_one
+from topcert.theory.attacker import Attacker
 
 
 def all_modalities() -> Iterator[Modality]:
@@ -142,7 +143,7 @@ def _load(plugin: Plugin) -> Modality:
             f"{plugin} calls itself {found.name!r}; its entry point and its `name` must be the same"
         )
     try:
-        attacker = found.attacker
+        attacker = Attacker(moves=(*found.changes, *found.more_changes))
     except ValueError as error:
         raise ValueError(f"{plugin} has changes that are none: {error}") from error
     if not attacker.rewrites_alone and not found.kept_alone:

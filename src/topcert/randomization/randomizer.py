@@ -25,6 +25,7 @@ from topcert.randomization.discrete_shifts import draw_shifts
 from topcert.randomization.float_noise import draw_normals
 from topcert.randomization.grid_noise import draw_steps, steps_of
 from topcert.randomization.mask_streams import STREAMS
+from topcert.theory.attacker import REWRITE
 from topcert.theory.discrete_radius import NUM_VALUES
 
 if TYPE_CHECKING:
@@ -117,6 +118,22 @@ class Masking(Randomizer):
             raise ValueError(
                 f"the encoder {type(self._encoder).__name__} shows features that a mask hides, so"
                 " nothing can be certified; it may look at kept features alone"
+            )
+        if self._form is not None and set(self._form.modality.moves) - {REWRITE}:
+            self._check_places(prepared, kept)
+
+    def _check_places(self, prepared: NDArray[Any], kept: NDArray[np.int32]) -> None:
+        """Try the mask once more on the input with one more feature before all others.
+
+        Raises ValueError where that shows: a certificate against insertions would not hold.
+        """
+        longer = np.concatenate([prepared[:, :1], prepared], axis=1)
+        shown = self._encoder(prepared, kept).copy()
+        if not np.array_equal(shown, self._encoder(longer, kept + 1), equal_nan=True):
+            raise ValueError(
+                f"the encoder {type(self._encoder).__name__} shows where features stood or how many"
+                " there were, so nothing can be certified against insertions and deletions; it may"
+                " show the kept features alone, in their order"
             )
 
     def batch(self, prepared: NDArray[Any], start: int) -> NDArray[np.floating]:

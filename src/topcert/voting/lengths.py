@@ -6,12 +6,14 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from topcert.datasets.dataset import Dataset
 from topcert.modalities.input_form import Form
 from topcert.modalities.registered_modalities import count_in_words
 from topcert.noise.ablation import Ablation
 from topcert.noise.law import Noise, of_law
+from topcert.theory.attacker import REWRITE
 
 NAMED: Final = 5  # short inputs that are named
 
@@ -51,3 +53,19 @@ def of_enough_features(dataset: Dataset, form: Form, noise: Noise) -> Dataset:
         sizes=sizes[enough],
         notes=(*dataset.notes, *notes),
     )
+
+
+def check_planes(form: Form, x: NDArray[np.floating]) -> None:
+    """Raise ValueError where the features of an input tell where they stand, and an attacker may
+    insert and delete some.
+    """
+    if not set(form.modality.moves) - {REWRITE}:
+        return
+    longer = np.concatenate([x[:1], x])
+    planes, after = (form.modality.planes(one, form.unit) for one in (x, longer))
+    if after.shape[1] != planes.shape[1] + 1 or not np.array_equal(planes, after[:, 1:]):
+        raise ValueError(
+            f"the modality {form.kind} cuts an input into features that change when one is inserted"
+            " before them, so nothing can be certified against insertions and deletions; features"
+            " lie along the first axis, and none may tell its place"
+        )

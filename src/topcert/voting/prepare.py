@@ -16,7 +16,7 @@ from topcert.datasets.class_order import order_classes, warning_of_label_zero
 from topcert.datasets.dataset import Dataset
 from topcert.modalities.input_form import Form
 from topcert.modalities.registered_modalities import check_unit
-from topcert.voting.lengths import of_enough_features
+from topcert.voting.lengths import check_planes, of_enough_features
 from topcert.voting.prepared_run import Prepared
 from topcert.voting.request import Request
 from topcert.voting.voter import default_batch_size, trial_size
@@ -145,6 +145,7 @@ def _example(request: Request, dataset: Dataset, form: Form) -> NDArray[np.float
         )
         prepared = randomizer.prepare(dataset.read(0))
         if count == 1:
+            check_planes(form, dataset.read(0))
             randomizer.check(prepared)
         # a model may work in place
         return randomizer.batch(prepared, 0).copy()
