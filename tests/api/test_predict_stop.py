@@ -115,6 +115,18 @@ def test_votes_are_begun_where_they_will_be_there_in_time(monkeypatch: pytest.Mo
     assert not budget.allows(41, done=40)
 
 
+def test_time_is_left_for_the_check_after_the_votes(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    budget = TimeBudget(10)
+    with budget.checking():
+        now = 103.0
+    budget.begin()
+    now = 105.0  # 20 votes took 2 seconds; 2 are left, and 3 for the check
+    assert budget.allows(20, done=20)
+    assert not budget.allows(21, done=20)
+
+
 def test_a_rule_for_labels_that_are_shown_shares_alpha() -> None:
     assert RULE.alpha_of_label == 0.01
     assert RULE.to_text() == "exact; k=2; alpha=0.02; label=shown; rule=evidence-2"

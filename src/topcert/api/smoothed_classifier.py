@@ -331,9 +331,9 @@ class SmoothedClassifier:
             A first sample of 100 votes then chooses the k labels, each is certified at alpha / k,
             and nothing is kept.
         max_seconds
-            Seconds from this call on after which no more votes are cast. It ends `stop`, "exact"
-            where that is left out. Each input has 132 votes at the least, and the check of the
-            model after the last vote comes on top.
+            About how many seconds this call may take: no more votes are cast than leave time for
+            the check of the model after them. It ends `stop`, "exact" where that is left out. Each
+            input has 132 votes at the least, however long they take.
         seed
             Names the masks. Without one they are drawn afresh at every call, so that an attacker
             could not know them; the masks of a design are published, and those of seed 0.

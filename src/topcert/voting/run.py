@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -161,8 +161,10 @@ def _collect(
     if recorded is None:
         executor.expect(voter=voter, recipe=recipe)
     if not elsewhere:
-        began = check_run(voter, manifest, [(0, 0)], generator=np.random.default_rng(manifest.seed))
-        second = _ask_second(prepared, voter, 0, 0)
+        with nullcontext() if budget is None else budget.checking():
+            generator = np.random.default_rng(manifest.seed)
+            began = check_run(voter, manifest, [(0, 0)], generator=generator)
+            second = _ask_second(prepared, voter, 0, 0)
     try:
         (folder / "ledger").mkdir(parents=True, exist_ok=True)
     except OSError as error:

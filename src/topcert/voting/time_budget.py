@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import final
 
 from topcert.theory.scalars import real
@@ -11,7 +13,7 @@ from topcert.theory.scalars import real
 
 @final
 class TimeBudget:
-    """Seconds from when it is made until no more votes are to be cast.
+    """Seconds from when it is made until a run is to be over: its votes, and the check after them.
 
     What is proven under a stopping rule holds at any moment, so that it may be any clock that ends
     it. Raises ValueError for what is no positive number of seconds.
@@ -23,6 +25,13 @@ class TimeBudget:
         self.seconds = float(seconds)
         self._end = time.monotonic() + seconds
         self._began = self._end
+
+    @contextmanager
+    def checking(self) -> Iterator[None]:
+        """Within it the model is checked, which will take as long again after the last vote."""
+        before = time.monotonic()
+        yield
+        self._end -= time.monotonic() - before
 
     def begin(self) -> None:
         """The first vote is cast now."""

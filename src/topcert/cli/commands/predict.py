@@ -69,7 +69,7 @@ class VoteOptions:
     max_samples: options.MaxSamples = None
     max_seconds: Annotated[
         float | None,
-        typer.Option(help="Cast no votes after so many seconds; --stop exact unless said."),
+        typer.Option(help="Be done after about so many seconds; --stop exact unless said."),
     ] = None
     ballot: options.Ballot = 1
     alpha: options.MethodAlpha = None
