@@ -110,7 +110,22 @@ class Records:
 
     @staticmethod
     def from_json(recorded: Any) -> Records | None:
-        """What a manifest recorded, None for nothing. Raises ValueError where it is damaged."""
+        """What a manifest recorded.
+
+        Parameters
+        ----------
+        recorded
+            What was written there; None for nothing.
+
+        Returns
+        -------
+        Records or None
+
+        Raises
+        ------
+        ValueError
+            Where it is damaged.
+        """
         if recorded is None:
             return None
         sound = isinstance(recorded, dict) and set(recorded) == {"modality", "columns"}

@@ -103,7 +103,7 @@ class Tokens(Modality):
         )
 
     def array_in_words(self, shape: tuple[int, ...]) -> str:
-        return f"sequence of {shape[0]} tokens"
+        return f"sequence of up to {shape[0]} tokens"
 
     def raw(self, data: str, options: Mapping[str, Any]) -> RawInput | None:
         return TEXT if data == TEXTS or options.get("records") is not None else None
