@@ -89,9 +89,7 @@ def deletion(model_path: Path, texts: Path, delete: float, samples: int) -> None
         rows = [" ".join(words[row]) for row in kept]
         right = int((model.predict(rows) == label).sum())
         lower = betaincinv(right, samples - right + 1, ALPHA) if right else 0.0
-        radii.append(
-            math.ceil(math.log(1.5 - lower) / math.log(delete)) - 1 if lower > 0.5 else -1
-        )
+        radii.append(math.ceil(math.log(1.5 - lower) / math.log(delete)) - 1 if lower > 0.5 else -1)
     found = np.array(radii)
     at = ", ".join(f"{r}: {(found >= r).mean():.3f}" for r in range(11))
     print(f"{len(records):,} texts, whole {clean:.3f}; top-1 certified at r = {at}")

@@ -5,7 +5,6 @@ when sampling stops, and what is kept.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, final
@@ -149,17 +148,15 @@ class Prediction:
         (k,) = choose_ks(one, self.method.name, num_classes)
         return k
 
-    def show(
-        self, votes: Votes, k: int, *, keep: bool, moves: Sequence[str] | None = None
-    ) -> Predictions:
-        """What the votes say; `moves` is what an attacker may do, None for what is usual.
+    def show(self, votes: Votes, k: int, *, keep: bool) -> Predictions:
+        """What the votes say of an attacker who may do what is usual for such inputs.
 
         `keep` finishes their folder, as that of certify, with predictions; certificates of another
         method in it stay.
         """
         if self.question is not None:
             return predict_stopped(votes.ledger)
-        made = predict_labels(votes.ledger, k=k, alpha=self.alpha, method=self.method, moves=moves)
+        made = predict_labels(votes.ledger, k=k, alpha=self.alpha, method=self.method)
         if keep:
             if not has_other_certificates(votes.ledger, self.method.name):
                 alpha = None if isinstance(self.method, DesignMethod) else self.alpha
@@ -168,7 +165,6 @@ class Prediction:
                     k=k,
                     alpha=alpha,
                     label_choice="predicted",
-                    moves=moves,
                     progress=False,
                 ).save()
             keep_predictions(made, votes.folder)

@@ -305,7 +305,6 @@ class SmoothedClassifier:
         max_seconds: float | None = None,
         seed: int | None = None,
         out: str | Path | None = None,
-        moves: Sequence[str] | None = None,
         reading: Reading | None = None,
         progress: Shown = None,
     ) -> Predictions:
@@ -339,8 +338,6 @@ class SmoothedClassifier:
             could not know them; the masks of a design are published, and those of seed 0.
         out
             A folder to keep the run in.
-        moves
-            As of `Votes.certify`.
         reading, progress
             As of `vote`.
 
@@ -389,7 +386,7 @@ class SmoothedClassifier:
             votes = run.votes(
                 progress, choice="predicted", executor=self.executor, budget=asked.budget
             )
-            return asked.show(votes, k, keep=folder is not None, moves=moves)
+            return asked.show(votes, k, keep=folder is not None)
 
     def cost(
         self,

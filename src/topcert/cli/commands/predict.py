@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -73,7 +72,6 @@ class VoteOptions:
     ] = None
     ballot: options.Ballot = 1
     alpha: options.MethodAlpha = None
-    moves: options.Moves = None
     seed: Annotated[
         int | None,
         typer.Option(
@@ -169,8 +167,7 @@ def predict(
         unmatched="leave out",
         refuse_labels=False,  # the inputs may be an attacker's
     )
-    moves = None if votes.moves is None else votes.moves.split(",")
-    run = partial(_run, request, asked=wanted, k=k, moves=moves, executor=work.made())
+    run = partial(_run, request, asked=wanted, k=k, executor=work.made())
     if out is not None:
         made, raw_input = run(out, resume=work.resume, kept=None)
     else:
@@ -190,7 +187,6 @@ def _run(
     *,
     asked: Prediction,
     k: int | None,
-    moves: Sequence[str] | None,
     resume: bool,
     kept: str | None,
     executor: Executor,
@@ -206,7 +202,7 @@ def _run(
     planned = opened.prepared.manifest("")
     print_best(
         method,
-        smoothing=smoothing_of(planned, attacker=choose_attacker(moves, planned)),
+        smoothing=smoothing_of(planned, attacker=choose_attacker(None, planned)),
         num_classes=num_classes,
         num_samples=request.num_samples,
         ks=[k],
@@ -221,7 +217,7 @@ def _run(
     ledger = run_to_ledger(
         opened, kept=kept, promise=promise, executor=executor, budget=asked.budget
     )
-    made = asked.show(Votes(ledger), k, keep=kept is None, moves=moves)
+    made = asked.show(Votes(ledger), k, keep=kept is None)
     return made, None if raw is None else raw.sentence(unit=unit)
 
 
