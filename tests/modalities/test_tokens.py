@@ -155,6 +155,10 @@ def test_a_folder_of_texts_has_a_folder_a_class(tmp_path: Path) -> None:
         f"{labels[n]}/{n}.txt" for n in sorted(range(6), key=lambda n: (labels[n], n))
     )
     assert read.class_names == ("food", "sport", "tech")
+    (tmp_path / "food" / "deeper").mkdir()
+    (tmp_path / "food" / "deeper" / "1.TXT").write_text("a")
+    with pytest.raises(ValueError, match=r"holds food/deeper/1\.TXT, deeper than CLASS"):
+        reading.load(str(tmp_path))
     (tmp_path / "stray.txt").write_text("a")
     with pytest.raises(ValueError, match=r"holds stray\.txt beside folders of texts"):
         reading.load(str(tmp_path))
@@ -186,6 +190,9 @@ def test_a_column_that_is_missing_is_named(
         ("t.csv", "id,text\n", "holds no records"),
         ("t.csv", 'id,text\n1,"a\n', "unexpected end of data"),
         ("t.csv", "id,text\n1\n", "record 0 of .* has no 'text'"),
+        ("t.csv", "text,text\na,b\n", "has 2 columns 'text'"),
+        ("t.csv", "text,id\na, b,1\n", "record 0 of .* has more values than the header"),
+        ("t.jsonl", '{"text": "a", "text": "b"}\n', "names 'text' twice"),
         ("t.jsonl", "[1]\n", "line 1 is no JSON object"),
         ("t.jsonl", '{"text": "a"}\n{"text": 3}\n', "text 1 is int, no text"),
         ("t.jsonl", '{"text": "a"}\n{"tex', "cannot be read as texts"),
@@ -198,6 +205,27 @@ def test_damaged_records_are_refused(tmp_path: Path, name: str, text: str, says:
     reading = tc.Reading(records=tc.Records(modality="tokens"))
     with pytest.raises(ValueError, match=says):
         reading.load(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("wrong", ["1", True, 1.0, None, [1]])
+def test_labels_of_several_kinds_are_refused(tmp_path: Path, wrong: object) -> None:
+    records = tc.Records(modality="tokens", columns={"label": "label"})
+    path = tmp_path / "t.jsonl"
+    lines = [json.dumps({"text": "a b", "label": label}) for label in (0, wrong)]
+    path.write_text("\n".join(lines))
+    with pytest.raises(ValueError, match="record 1"):
+        tc.Reading(records=records).load(str(path))
+
+
+@pytest.mark.parametrize("blank", ["", " "])
+def test_a_blank_label_is_no_class_and_a_blank_text_is_a_text(tmp_path: Path, blank: str) -> None:
+    records = tc.Records(modality="tokens", columns={"label": "label"})
+    path = tmp_path / "t.csv"
+    path.write_text(f"text,label\na b,one\n{blank},two\n")
+    assert tc.Reading(records=records).load(str(path)).class_names == ("one", "two")
+    path.write_text(f"text,label\na b,one\nb a,{blank}\n")
+    with pytest.raises(ValueError, match=r"record 1 of .* has no 'label'"):
+        tc.Reading(records=records).load(str(path))
 
 
 def test_a_function_that_gives_names_is_certified_and_checked(tmp_path: Path) -> None:

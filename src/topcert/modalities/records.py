@@ -30,7 +30,8 @@ def read_columns(path: Path, wanted: Mapping[str, str]) -> dict[str, list[Any]]:
     Raises
     ------
     ValueError
-        Where the file is of none of these kinds, lacks a column, or a record lacks a value.
+        Where the file is of none of these kinds, lacks a column or has it twice, and where a record
+        lacks a value or a label, or has more values than there are columns.
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
@@ -42,7 +43,8 @@ def read_columns(path: Path, wanted: Mapping[str, str]) -> dict[str, list[Any]]:
     found = _READERS[suffix](path, wanted)
     for purpose, values in found.items():
         for place, value in enumerate(values):
-            if value is None:
+            blank = purpose == "label" and isinstance(value, str) and not value.strip()
+            if value is None or blank:  # an empty text is one, an empty label is none
                 raise ValueError(
                     f"record {place} of {path} has no {wanted[purpose]!r}; leave it out, or give it"
                     " one"
@@ -59,7 +61,12 @@ def _read_csv(path: Path, wanted: Mapping[str, str]) -> dict[str, list[Any]]:
         rows = csv.DictReader(file, delimiter=delimiter, strict=True)
         _check(path, wanted, list(rows.fieldnames or []))
         found: dict[str, list[Any]] = {purpose: [] for purpose in wanted}
-        for row in rows:
+        for number, row in enumerate(rows):
+            if None in row:
+                raise ValueError(
+                    f"record {number} of {path} has more values than the header has columns; put"
+                    f" text that holds {delimiter!r} between quotes"
+                )
             for purpose, column in wanted.items():
                 found[purpose].append(row[column])
     return found
@@ -71,7 +78,7 @@ def _read_json(path: Path, wanted: Mapping[str, str]) -> dict[str, list[Any]]:
         for number, line in enumerate(file):
             if not line.strip():
                 continue
-            record = json.loads(line)
+            record = json.loads(line, object_pairs_hook=_once_each)
             if not isinstance(record, dict):
                 raise ValueError(f"line {number + 1} is no JSON object")
             _check(path, wanted, list(record), f", line {number + 1},")
@@ -88,12 +95,27 @@ def _read_parquet(path: Path, wanted: Mapping[str, str]) -> dict[str, list[Any]]
     return {purpose: table.column(column).to_pylist() for purpose, column in wanted.items()}
 
 
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON. Raises ValueError where it names one thing twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"an object names {twice!r} twice, and which one counts is in doubt")
+    return found
+
+
 def _check(path: Path, wanted: Mapping[str, str], there: list[str], where: str = "") -> None:
     for purpose, column in wanted.items():
         if column not in there:
             raise ValueError(
                 f"{path}{where} has no column {column!r}; it has {', '.join(there)[:200]}; name the"
                 f" one that holds what is wanted with --{purpose}-column"
+            )
+        if there.count(column) > 1:
+            raise ValueError(
+                f"{path}{where} has {there.count(column)} columns {column!r}, and which one is"
+                " meant is in doubt; rename the others"
             )
 
 

@@ -22,7 +22,8 @@ def read_text_folder(folder: Path) -> tuple[list[str], list[str] | None, list[st
     Raises
     ------
     ValueError
-        Where there are no texts, a file is no UTF-8, or some texts lie beside folders with others.
+        Where there are no texts, a file is no UTF-8, some texts lie beside folders with others, or
+        in folders of folders.
     """
     loose = _texts(folder)
     classes = [
@@ -31,6 +32,7 @@ def read_text_folder(folder: Path) -> tuple[list[str], list[str] | None, list[st
         if part.is_dir() and not part.name.startswith(".") and (found := _texts(part))
     ]
     if not classes and not loose:
+        _check_depth(folder, [])
         raise ValueError(f"{folder} holds no texts; expected CLASS/*.txt, or unlabelled *.txt")
     if classes and loose:
         raise ValueError(
@@ -40,11 +42,24 @@ def read_text_folder(folder: Path) -> tuple[list[str], list[str] | None, list[st
     files = [(name, path) for name, found in classes for path in found]
     labels = [name for name, _ in files] if classes else None
     paths = [path for _, path in files] if classes else loose
+    _check_depth(folder, paths)
     return (
         [_read(path) for path in paths],
         labels,
         [path.relative_to(folder).as_posix() for path in paths],
     )
+
+
+def _check_depth(folder: Path, taken: list[Path]) -> None:
+    """Refuse texts in folders of folders, which would be left out."""
+    known = set(taken)
+    for path in folder.rglob("*"):
+        there = path.relative_to(folder)
+        hidden = any(part.startswith(".") for part in there.parts)
+        if not hidden and path.suffix.lower() == ".txt" and path not in known and path.is_file():
+            raise ValueError(
+                f"{folder} holds {there.as_posix()}, deeper than CLASS/*.txt; move it up, or away"
+            )
 
 
 def _texts(folder: Path) -> list[Path]:

@@ -112,15 +112,28 @@ class Tokens(Modality):
 def arrays_of(texts: Sequence[str], labels: Sequence[Any] | None = None) -> dict[str, Any]:
     """Texts and their labels as the arrays of an .npz: `x` a list of `(words, 4)`, and `y`.
 
-    Raises ValueError for a text that is none.
+    Raises ValueError for a text that is none, and labels that are neither all text nor all whole
+    numbers.
     """
     for place, text in enumerate(texts):
         if not isinstance(text, str):
             raise ValueError(f"text {place} is {type(text).__name__}, no text")
     arrays: dict[str, Any] = {"x": Ragged([pack(words_of(text)) for text in texts])}
     if labels is not None:
+        _check_labels(labels)
         arrays["y"] = np.asarray(labels)
     return arrays
+
+
+def _check_labels(labels: Sequence[Any]) -> None:
+    kind = str if labels and isinstance(labels[0], str) else int
+    for place, label in enumerate(labels):
+        if not isinstance(label, kind) or isinstance(label, bool):
+            beside = ", and others are text" if kind is str else ""
+            raise ValueError(
+                f"the label of record {place} is {label!r} ({type(label).__name__}){beside};"
+                " labels are all text, or all whole numbers"
+            )
 
 
 TOKENS: Final = Tokens()
