@@ -228,6 +228,13 @@ def test_a_blank_label_is_no_class_and_a_blank_text_is_a_text(tmp_path: Path, bl
         tc.Reading(records=records).load(str(path))
 
 
+@pytest.mark.parametrize("name", ["missing", "missing.csv", "missing.odt"])
+def test_what_is_not_there_is_said_to_be_missing(tmp_path: Path, name: str) -> None:
+    reading = tc.Reading(records=tc.Records(modality="tokens"))
+    with pytest.raises(ValueError, match=f"{name} does not exist$"):
+        reading.load(str(tmp_path / name))
+
+
 def test_a_function_that_gives_names_is_certified_and_checked(tmp_path: Path) -> None:
     texts, labels = made_texts()
     texts[3], texts[5] = "", "ball goal"

@@ -34,12 +34,14 @@ def read_columns(path: Path, wanted: Mapping[str, str]) -> dict[str, list[Any]]:
         lacks a value or a label, or has more values than there are columns.
     """
     suffix = path.suffix.lower()
+    if not path.exists():
+        raise ValueError(f"{path} does not exist")
     if suffix not in SUFFIXES:
         raise ValueError(
             f"{path} is none of {', '.join(SUFFIXES)}, which hold records; convert it to one"
         )
     if not path.is_file():
-        raise ValueError(f"{path} does not exist")
+        raise ValueError(f"{path} is no plain file; copy it to one")
     found = _READERS[suffix](path, wanted)
     for purpose, values in found.items():
         for place, value in enumerate(values):
