@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.voting.keeping import Keeping
 from topcert.classifiers.undefined import UnansweredVotes
 from topcert.noise.ablation import Ablation
 from topcert.theory.stopping_rules import Stopping
@@ -191,29 +192,16 @@ def test_what_an_executor_gives_is_checked(
 def test_a_worker_that_finds_other_inputs_or_another_model_says_so(
     workplace: Path, what: str
 ) -> None:
-    recipes = []
-
-    class Keeping(Executor):
-        def compute(
-            self,
-            tasks: Sequence[BlockTask],
-            *,
-            voter: Voter,
-            recipe: VoterRecipe,
-            on_votes: OnVotes,
-        ) -> Generator[BlockVotes, None, None]:
-            recipes.append(recipe)
-            return InProcess().compute(tasks, voter=voter, recipe=recipe, on_votes=on_votes)
-
-    run(FIXED, "o", Keeping())
+    keeping = Keeping()
+    run(FIXED, "o", keeping)
     if what == "model":
         with pytest.raises(ValueError, match=r"a worker has another model than the run: .*, not x"):
-            replace(recipes[0], model_fingerprint="x").make()
+            replace(keeping.recipe, model_fingerprint="x").make()
         return
     data = dict(np.load("table.npz"))
     data["x"][1] += 1
     np.savez("table.npz", **data)
-    worker = recipes[0].make()
+    worker = keeping.recipe.make()
     worker.votes(0, 0, 25)
     with pytest.raises(ValueError, match="a worker reads another input 1 than the run"):
         worker.votes(1, 0, 25)

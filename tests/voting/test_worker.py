@@ -8,7 +8,6 @@ import io
 import os
 import pickle
 import sys
-from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.voting.keeping import Keeping
 from topcert.datasets.data_in_memory import ArraysInMemory
 from topcert.noise.ablation import Ablation
 from topcert.voting.executors import worker
 from topcert.voting.executors.executor import (
     BlockTask,
     BlockVotes,
-    Executor,
-    OnVotes,
     compute_block,
 )
 from topcert.voting.executors.ray_cluster import Ray
@@ -40,18 +38,6 @@ from topcert.voting.run import collect_votes, open_run
 from topcert.voting.voter import Voter
 
 TASK = BlockTask(block=0, batches=((0, 0, 25), (1, 25, 50)))
-
-
-class Keeping(Executor):
-    """Computes here, and keeps the recipe."""
-
-    recipe: VoterRecipe
-
-    def compute(
-        self, tasks: Sequence[BlockTask], *, voter: Voter, recipe: VoterRecipe, on_votes: OnVotes
-    ) -> Generator[BlockVotes, None, None]:
-        self.recipe = recipe
-        yield from (compute_block(voter, task, on_votes=on_votes) for task in tasks)
 
 
 @pytest.fixture

@@ -53,7 +53,9 @@ class DataInMemory(ABC):
 
 @final
 class ArraysInMemory(DataInMemory):
-    """Arrays `(inputs, ...)`, labels `(inputs,)` or None, and training inputs or None."""
+    """Arrays `(inputs, ...)`, labels `(inputs,)` or None, and training inputs or None; `unit` is
+    what a feature is called where nobody says otherwise, None where the arrays must tell.
+    """
 
     def __init__(
         self,
@@ -64,8 +66,9 @@ class ArraysInMemory(DataInMemory):
         raw: RawInput | None = None,
         input_names: Sequence[str] | None = None,
         name: str = f"an array {IN_MEMORY}",
+        unit: str | None = None,
     ) -> None:
-        self.name = name
+        self.name, self._unit = name, unit
         ragged = ragged_or_none(x)
         self._arrays: dict[str, Any] = {"x": plain(x) if ragged is None else ragged}
         if labels is not None:
@@ -79,7 +82,7 @@ class ArraysInMemory(DataInMemory):
         found = read_arrays(
             self._arrays,
             "",
-            unit=unit,
+            unit=unit or self._unit,
             channels=reading.channels,
             value_range=reading.value_range,
             label_name="labels",

@@ -8,7 +8,7 @@ from typing import Any
 
 from topcert.datasets.casting import RowCast, check_columns
 from topcert.datasets.data_in_memory import ArraysInMemory, DataInMemory, ItemsInMemory
-from topcert.datasets.texts_in_memory import TextsInMemory, is_texts
+from topcert.datasets.texts_in_memory import is_texts, texts_in_memory
 
 
 def in_memory(x: Any, labels: Any = None, *, reference: Any = None) -> DataInMemory:
@@ -40,7 +40,7 @@ def in_memory(x: Any, labels: Any = None, *, reference: Any = None) -> DataInMem
         return ItemsInMemory(x, labels)
     if is_texts(x):
         _refuse(reference, "reference", "a list of texts")
-        return TextsInMemory(x, labels)
+        return texts_in_memory(x, labels)
     return ArraysInMemory(x, labels, reference=reference)
 
 

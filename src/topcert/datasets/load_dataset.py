@@ -30,7 +30,7 @@ from topcert.files import first_line
 from topcert.modalities.array_values import check_range, scale_bytes
 from topcert.modalities.image import IMAGE
 from topcert.modalities.modality import Modality
-from topcert.modalities.records import SUFFIXES as RECORDS
+from topcert.modalities.record_files import SUFFIXES as RECORDS
 from topcert.modalities.registered_modalities import all_modalities
 
 

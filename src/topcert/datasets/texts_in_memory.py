@@ -3,40 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, final
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
-from topcert.datasets.array_dataset import dataset_of
-from topcert.datasets.data_in_memory import DataInMemory, plain
-from topcert.datasets.dataset import Dataset
-from topcert.datasets.npz import read_arrays
-from topcert.datasets.reading import Reading
+from topcert.datasets.data_in_memory import ArraysInMemory
 from topcert.modalities.tokens import TEXTS, TOKENS, arrays_of
 
 
-@final
-class TextsInMemory(DataInMemory):
-    """A list of texts, and their labels or None; each is cut into words."""
-
-    def __init__(self, texts: Sequence[str], labels: Any = None) -> None:
-        self.name = TEXTS
-        self._arrays = arrays_of([str(text) for text in texts])
-        if labels is not None:
-            self._arrays["y"] = plain(labels)
-
-    def all_inputs(self, reading: Reading, *, unit: str | None) -> Dataset:
-        found = read_arrays(
-            self._arrays,
-            "",
-            unit=unit or TOKENS.unit,
-            channels=reading.channels,
-            value_range=reading.value_range,
-            label_name="labels",
-        )
-        return replace(dataset_of(found, self.name), raw=TOKENS.raw(TEXTS, {}))
+def texts_in_memory(texts: Iterable[str], labels: Any = None) -> ArraysInMemory:
+    """A list of texts, each cut into words, and their labels or None."""
+    return ArraysInMemory(
+        arrays_of([str(text) for text in texts])["x"],
+        labels,
+        raw=TOKENS.raw(TEXTS, {}),
+        name=TEXTS,
+        unit=TOKENS.unit,
+    )
 
 
 def is_texts(x: Any) -> bool:

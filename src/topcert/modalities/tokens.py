@@ -23,7 +23,7 @@ from topcert.modalities.modality import Modality, Unit
 from topcert.modalities.packed_text import pack
 from topcert.modalities.ragged import Ragged
 from topcert.modalities.raw_input import RawInput
-from topcert.modalities.records import read_columns
+from topcert.modalities.record_files import read_columns
 from topcert.modalities.text_folder import read_text_folder
 from topcert.theory.attacker import MOVES
 
